@@ -1,0 +1,24 @@
+/** The closed list of what can go wrong with a request; each dialect maps every kind to its own words. */
+
+export type ResourceKind = 'server' | 'rule' | 'policy' | 'storage' | 'ip-address' | 'interface' | 'document' | 'route'
+
+export type RequestError =
+  /** No credential, or one that is not valid. */
+  | { readonly kind: 'unauthenticated' }
+  /** The credential lacks the scope, or the resource is another account's and the dialect says so. */
+  | { readonly kind: 'forbidden'; readonly resource?: ResourceKind; readonly id?: string }
+  /** Also when the caller may not know that it exists. */
+  | { readonly kind: 'not-found'; readonly resource: ResourceKind; readonly id: string }
+  | { readonly kind: 'method-not-allowed'; readonly allowed: readonly string[] }
+  /** The body cannot be read at all: broken JSON, wrong encoding, too deep. */
+  | { readonly kind: 'malformed'; readonly reason: string }
+  | { readonly kind: 'unsupported-media-type'; readonly mediaType: string }
+  | { readonly kind: 'too-large'; readonly limit: number }
+  /** `code` is the dialect's own when it has one for the case. */
+  | { readonly kind: 'invalid'; readonly field: string; readonly reason: string; readonly code?: string }
+  /** The resource is in a state that does not permit the operation. */
+  | { readonly kind: 'conflict'; readonly resource: ResourceKind; readonly reason: string }
+  | { readonly kind: 'limit-reached'; readonly resource: ResourceKind; readonly limit: number }
+  /** `cause` is for the log, never for the caller. */
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+  | { readonly kind: 'internal'; readonly cause: unknown }

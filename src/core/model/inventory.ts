@@ -1,0 +1,53 @@
+/** What is filtered and by what: servers, their interfaces, and the policies attached to them. */
+import type { Action, Direction, Rule } from './rule.ts'
+
+export const profiles = ['hostup', 'upcloud', 'ionos', 'scaleway', 'native'] as const
+/** The dialect that manages a server or policy. */
+export type Profile = (typeof profiles)[number]
+
+export const interfaceTypes = ['public', 'utility', 'private'] as const
+export type InterfaceType = (typeof interfaceTypes)[number]
+
+/** A VM's NIC. */
+export interface Interface {
+  readonly id: string
+  readonly server: string
+  /** 1-based, dense, in the order the NICs are attached. */
+  readonly index: number
+  readonly mac: string
+  /** Canonical text, IPv4 and IPv6 mixed, without prefix length. */
+  readonly addresses: readonly string[]
+  readonly type: InterfaceType
+  /** Hypervisor that carries the VM; null while it is placed nowhere, and then nobody enforces it. */
+  readonly host: string | null
+  /** Device on that host (`tap12i0`, `vnet3`); null while there is none. */
+  readonly device: string | null
+}
+
+/** How the rules of a policy decide together. */
+export type RuleOrder =
+  /** By position, the first match decides. */
+  | 'first-match'
+  /** Only allow rules; any match allows. */
+  | 'allow-list'
+
+/** Everything of a policy that decides packets, without its rules. */
+export interface PolicySettings {
+  /** Off: the rules are kept and have no effect. */
+  readonly enabled: boolean
+  readonly order: RuleOrder
+  readonly defaultIngress: Action
+  readonly defaultEgress: Action
+  readonly stateful: boolean
+  /** Directions this policy filters; the others pass unless another policy filters them. Empty filters nothing. */
+  readonly filters: readonly Direction[]
+  /** Interface types it filters; others pass. */
+  readonly appliesTo: readonly InterfaceType[]
+}
+
+/** A policy with its rules by position. `revision` changes with any change to either. */
+export interface Policy extends PolicySettings {
+  readonly id: string
+  readonly revision: number
+  readonly rules: readonly Rule[]
+}

@@ -1,0 +1,38 @@
+/** The rule: what every dialect decodes to and every target lowers from (docs/semantics.md). */
+import type { Family } from '../net/address.ts'
+import type { Mac } from '../net/mac.ts'
+import type { AddressSet } from '../sets/address-set.ts'
+import type { PortSet } from '../sets/port-set.ts'
+
+/** As the VM sees it: ingress comes to it, egress leaves it. */
+export type Direction = 'ingress' | 'egress'
+
+export type Action = 'allow' | 'deny' | 'reject'
+
+/** All given fields must match; a field that is absent matches anything. */
+export interface Match {
+  readonly family?: Family
+  /** IP protocol number, 0 to 255. */
+  readonly protocol?: number
+  readonly source?: AddressSet
+  readonly destination?: AddressSet
+  /** Ports need a protocol that has them (TCP, UDP, SCTP, DCCP, UDP-Lite). */
+  readonly sourcePorts?: PortSet
+  readonly destinationPorts?: PortSet
+  /** ICMP type and code, 0 to 255; only with protocol 1 or 58. */
+  readonly icmpType?: number
+  readonly icmpCode?: number
+  readonly sourceMac?: Mac
+}
+
+export interface Rule {
+  readonly id: string
+  /** 1-based place in its policy, dense. */
+  readonly position: number
+  readonly direction: Direction
+  readonly action: Action
+  /** A disabled rule keeps its position and never matches. */
+  readonly enabled: boolean
+  /** The rule matches when any of these does (a macro is several); empty never matches. */
+  readonly matches: readonly Match[]
+}

@@ -1,0 +1,24 @@
+/** A packet as the evaluator sees it: the header fields that rules can speak of, and its connection state. */
+import type { Family } from './address.ts'
+import type { Mac } from './mac.ts'
+
+/** What connection tracking says of the packet; only stateful policies look at it. */
+export type ConnectionState = 'new' | 'established' | 'related' | 'invalid'
+
+export interface Packet {
+  readonly family: Family
+  /** IP protocol number, 0 to 255. */
+  readonly protocol: number
+  /** Addresses as numbers of `family`: 32 or 128 bits. */
+  readonly source: bigint
+  readonly destination: bigint
+  /** Absent for protocols without ports. */
+  readonly sourcePort?: number
+  readonly destinationPort?: number
+  /** Absent for protocols other than ICMP (1) and ICMPv6 (58). */
+  readonly icmpType?: number
+  readonly icmpCode?: number
+  /** Absent when unknown; a rule that names a MAC then does not match. */
+  readonly sourceMac?: Mac
+  readonly state: ConnectionState
+}
