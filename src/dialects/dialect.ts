@@ -1,0 +1,68 @@
+/**
+ * The interface of a dialect: a table of routes and a way to spell every error.
+ *
+ * The server mounts it: it authenticates, limits and reads the body, and calls the handler. A dialect does no I/O
+ * but through the services, knows no HTTP framework, no store, and no other dialect.
+ */
+import type { TSchema } from 'typebox'
+import type { RequestError } from '../core/model/error.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { Profile } from '../core/model/inventory.ts'
+import type { Context, Scope } from '../service/context.ts'
+import type { Services } from '../service/services.ts'
+
+export interface Answer {
+  readonly status: number
+  /** Absent: no body and no Content-Type. A Buffer is sent as it is, anything else as JSON. */
+  readonly body?: JsonValue | Buffer
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface DialectRequest extends Context {
+  readonly services: Services
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Path as called, without the query. */
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  /** Undefined when the request had no body. */
+  readonly body: JsonValue | undefined
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+export interface Route {
+  readonly method: Method
+  /** Below the mount's prefix, `:name` for a parameter: `/server/:uuid/firewall_rule`. */
+  readonly path: string
+  /** Unique in the dialect; names the route in metrics, logs and the credential matrix: `createRule`. */
+  readonly operation: string
+  /** `none`: answered without a credential. */
+  readonly scope: Scope | 'none'
+  /** Statuses of success: what the golden file of routes lists. */
+  readonly success: readonly number[]
+  readonly summary: string
+  /** Checked before the handler runs, and the source of the OpenAPI document; dialects with their own order of checks leave it out. */
+  readonly schema?: { readonly query?: TSchema; readonly body?: TSchema; readonly answer?: TSchema }
+  readonly handler: (request: DialectRequest) => Promise<Answer>
+}
+
+export interface Dialect {
+  readonly profile: Profile
+  /** Where it is mounted; the routes exist below each: `['/1.3', '/1.2']`. */
+  readonly prefixes: readonly string[]
+  /** Paths that are this dialect's to refuse though none of its prefixes: `/1.4/…` is an unknown version of UpCloud's. */
+  readonly claims?: (path: string) => RequestError | undefined
+  readonly routes: readonly Route[]
+  /** Every kind of error in this dialect's words, status and envelope. */
+  readonly error: (error: RequestError, request: { readonly path: string; readonly requestId: string }) => Answer
+  /** Whether credentials are checked before the path is: then an unknown path without credentials is a 401. */
+  readonly authenticatesFirst: boolean
+}
+
+/** Something of the provider's API that we do not imitate, and why: makes the compatibility page. */
+export interface Gap {
+  readonly what: string
+  readonly why: string
+}

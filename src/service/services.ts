@@ -1,0 +1,190 @@
+/**
+ * What can be done to the model, one interface per resource: authorise, check, store, audit.
+ *
+ * Every operation takes the caller's `Context`, answers expected failure as a `RequestError`, and is provider-neutral:
+ * a server of another profile is `not-found`, one of another account is `forbidden` (dialects that hide accounts
+ * from each other spell that as not found).
+ */
+import type { JsonObject } from '../core/json.ts'
+import type { RequestError } from '../core/model/error.ts'
+import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Packet } from '../core/net/packet.ts'
+import type { Result } from '../core/result.ts'
+import type { EffectivePolicy } from '../core/model/effective-policy.ts'
+import type { Direction } from '../core/model/rule.ts'
+import type { Trace } from '../core/semantics/trace.ts'
+import type {
+  AccountRecord,
+  AuditEvent,
+  DocumentRecord,
+  NewRule,
+  PolicyRecord,
+  RuleRecord,
+  ServerRecord,
+} from '../storage/storage.ts'
+import type { Context } from './context.ts'
+
+export type Outcome<T> = Promise<Result<T, RequestError>>
+
+/** A server with what a dialect renders of it. `state` is already the effective one at `ctx.now`. */
+export interface ServerView {
+  readonly server: ServerRecord
+  readonly interfaces: readonly Interface[]
+  /** The chain that belongs to the server; undefined for profiles whose servers have none of their own. */
+  readonly chain: PolicyRecord | undefined
+}
+
+/** Rules of the chain that belongs to a server (`upcloud`, `hostup`). */
+export interface ChainService {
+  list(ctx: Context, profile: Profile, server: string): Outcome<readonly RuleRecord[]>
+  /**
+   * The same list as `render` makes it, kept as bytes until the policy changes. `form` names the rendering
+   * (one per dialect and representation) and must be the same for the same `render`.
+   */
+  listBytes(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    form: string,
+    render: (rules: readonly RuleRecord[]) => Buffer,
+  ): Outcome<Buffer>
+  /** `position` is 1-based. */
+  get(ctx: Context, profile: Profile, server: string, position: number): Outcome<RuleRecord>
+  insert(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    rule: NewRule,
+    options: ChainWriteOptions & { position?: number },
+  ): Outcome<RuleRecord>
+  /** All or nothing, in order. */
+  replace(ctx: Context, profile: Profile, server: string, rules: readonly NewRule[], options: ChainWriteOptions): Outcome<void>
+  remove(ctx: Context, profile: Profile, server: string, position: number, options: Omit<ChainWriteOptions, 'maxRules'>): Outcome<void>
+  /**
+   * Whether the chain may be written now: existence, ownership, then state, in that order. Dialects that report these
+   * before they look at the body's attributes call it first; the write itself checks again, inside its transaction.
+   */
+  writable(ctx: Context, profile: Profile, server: string, refuseStates: readonly string[]): Outcome<ServerRecord>
+}
+
+export interface ChainWriteOptions {
+  readonly maxRules: number
+  readonly refuseStates: readonly string[]
+}
+
+export interface NewServer {
+  readonly id: string
+  readonly name: string
+  readonly zone: string
+  readonly state: string
+  readonly next?: { readonly state: string; readonly afterMs: number }
+  readonly attributes: JsonObject
+  readonly interfaces: readonly Omit<Interface, 'server'>[]
+  /** The chain made with it; absent for profiles whose servers have none. */
+  readonly chain?: PolicySettings
+  readonly documents: readonly Omit<DocumentRecord, 'account' | 'profile'>[]
+}
+
+export interface ServerChange {
+  /** The server must be in one of these states, else `conflict`. */
+  readonly requireStates?: readonly string[]
+  /** The server must not be in one of these, else `conflict`. */
+  readonly refuseStates?: readonly string[]
+  readonly name?: string
+  readonly zone?: string
+  /** Replaces the current state and any transition under way. */
+  readonly state?: { readonly now: string; readonly next?: { readonly state: string; readonly afterMs: number } }
+  /** Merged over the stored attributes, key by key; null removes a key. */
+  readonly attributes?: JsonObject
+  readonly chain?: Partial<PolicySettings>
+}
+
+export interface ServerService {
+  list(ctx: Context, profile: Profile): Promise<readonly ServerView[]>
+  get(ctx: Context, profile: Profile, id: string): Outcome<ServerView>
+  create(ctx: Context, profile: Profile, server: NewServer): Outcome<ServerView>
+  update(ctx: Context, profile: Profile, id: string, change: ServerChange): Outcome<ServerView>
+  remove(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    options: { requireStates?: readonly string[]; refuseStates?: readonly string[]; documents: readonly { kind: string; id: string }[] },
+  ): Outcome<void>
+  account(ctx: Context): Promise<AccountRecord>
+  /** Fresh, unique addresses from the configured pools (settings.pools), canonical text. */
+  takeAddresses(ctx: Context, pool: 'public-ipv4' | 'public-ipv6' | 'utility-ipv4', count: number): Promise<readonly string[]>
+}
+
+/** Resources of a dialect that take no part in filtering (storages, images, labels), kept as JSON. */
+export interface DocumentService {
+  get(ctx: Context, profile: Profile, kind: string, id: string): Outcome<DocumentRecord>
+  list(ctx: Context, profile: Profile, kind: string): Promise<readonly DocumentRecord[]>
+  put(ctx: Context, document: Omit<DocumentRecord, 'account'>): Outcome<void>
+  remove(ctx: Context, profile: Profile, kind: string, id: string): Outcome<void>
+}
+
+export interface EffectiveInterface {
+  readonly interface: Interface
+  readonly policy: EffectivePolicy
+  /** Revision of the newest change that bears on the interface. */
+  readonly desiredGeneration: number
+  /** Revision up to which its host enforces it; null when nobody does. */
+  readonly appliedGeneration: number | null
+}
+
+/** Whole servers of any profile, for the native API. */
+export interface PolicyService {
+  servers(ctx: Context, filter: { profile?: Profile }): Promise<readonly ServerView[]>
+  /** By id, or by the attribute `vmid` as text. Another account's is `not-found`. */
+  server(ctx: Context, idOrVmid: string): Outcome<ServerView>
+  effective(ctx: Context, server: string): Outcome<readonly EffectiveInterface[]>
+  /** Without `interface`: the first public one, else the first. */
+  trace(
+    ctx: Context,
+    query: { server: string; interface?: string; direction: Direction; packet: Packet },
+  ): Outcome<Trace & { readonly interface: string }>
+}
+
+export interface HistoryService {
+  /** Newest first; `before` exclusive. */
+  audit(ctx: Context, page: { before?: number; limit: number }): Promise<readonly AuditEvent[]>
+  revision(ctx: Context, revision: number): Outcome<AuditEvent>
+}
+
+export interface HostStatus {
+  readonly host: string
+  readonly target: string
+  /** Newest revision the agent has seen, and the one it enforces. */
+  readonly desiredRevision: number
+  readonly appliedRevision: number | null
+  readonly interfaces: number
+  /** `failing`: what was enforced stays in force, and is older than desired. */
+  readonly state: 'starting' | 'applied' | 'applying' | 'failing'
+  readonly error: string | null
+  /** Foreign changes to our table found and repaired since start. */
+  readonly repairs: number
+}
+
+/** What agents say of themselves. The in-process agent reports here. */
+export interface EnforcementService {
+  report(status: HostStatus): void
+  hosts(): readonly HostStatus[]
+  host(name: string): HostStatus | undefined
+}
+
+export interface Settings {
+  /** How long a server takes from one state to the next, milliseconds; 0 is at once. */
+  readonly transitionMs: number
+  /** Prefixes that new servers' addresses come from. */
+  readonly pools: Readonly<Record<'public-ipv4' | 'public-ipv6' | 'utility-ipv4', string>>
+}
+
+export interface Services {
+  readonly chains: ChainService
+  readonly servers: ServerService
+  readonly documents: DocumentService
+  readonly policies: PolicyService
+  readonly history: HistoryService
+  readonly enforcement: EnforcementService
+  readonly settings: Settings
+}

@@ -1,0 +1,276 @@
+/**
+ * The store as the services see it: records, typed reads, and writes that are whole transactions.
+ *
+ * A write is a named *program* (`programs/*.ts`) with plain-data arguments, because on SQLite it runs in the
+ * writer's thread. A program checks, writes, bumps the revision and appends the audit event in one
+ * transaction; it is written once, as a generator of statements, and both engines drive it.
+ * It does not authenticate, validate values or know any provider.
+ */
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import type { RequestError } from '../core/model/error.ts'
+import type { Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Rule } from '../core/model/rule.ts'
+import type { Result } from '../core/result.ts'
+
+export interface AccountRecord {
+  readonly id: string
+  readonly name: string
+  /** What dialects keep of an account: contract number, projects, datacenters. */
+  readonly attributes: JsonObject
+}
+
+export type CredentialKind =
+  /** Username and password (Basic). `lookup` is the username, `hash` a scrypt string. */
+  | 'password'
+  /** A bearer token or API key. `lookup` is its SHA-256 in hex, `hash` the same. */
+  | 'token'
+  /** Scaleway's pair; only the secret authenticates. `lookup` is the secret's SHA-256 in hex. */
+  | 'secret-key'
+
+export interface CredentialRecord {
+  readonly id: string
+  readonly account: string
+  readonly kind: CredentialKind
+  /** Unique in the installation, together with `kind`. */
+  readonly lookup: string
+  readonly hash: string
+  readonly scopes: readonly string[]
+  /** For the audit: username, access key, or the token's first characters. Never a secret. */
+  readonly label: string
+  /** `accessKey`, default `project`: what dialects need to know. */
+  readonly attributes: JsonObject
+}
+
+export interface ServerRecord {
+  readonly id: string
+  readonly account: string
+  readonly profile: Profile
+  readonly name: string
+  /** Zone, datacenter or project the profile places it in; empty when it has none. */
+  readonly zone: string
+  readonly state: string
+  /** The state it will have from `nextStateAt` on (milliseconds since 1970); null when it stays. */
+  readonly nextState: string | null
+  readonly nextStateAt: number | null
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** The dialect's own: hostname, plan, vmid, labels, storage devices. */
+  readonly attributes: JsonObject
+  /** Revision of the last change to the server or its interfaces. */
+  readonly revision: number
+}
+
+export interface PolicyRecord extends PolicySettings {
+  readonly id: string
+  readonly account: string
+  readonly profile: Profile
+  readonly name: string
+  readonly attributes: JsonObject
+  /** Revision of the last change to the policy or its rules. */
+  readonly revision: number
+}
+
+/** A rule as stored: the model's, and beside it the provider's own spelling, which is what its dialect answers. */
+export interface RuleRecord extends Rule {
+  readonly spec: JsonObject
+}
+
+export interface Attachment {
+  readonly policy: string
+  readonly server: string
+  /** Null: all interfaces of the server, present and future. */
+  readonly interface: string | null
+}
+
+/** Free-form resource of a dialect that takes no part in filtering: a storage, a label, an image. */
+export interface DocumentRecord {
+  readonly account: string
+  readonly profile: Profile
+  readonly kind: string
+  readonly id: string
+  readonly body: JsonObject
+}
+
+/** Who does it and through what; stored with every change. */
+export interface Actor {
+  readonly account: string
+  /** The credential's label, or `inventory`. */
+  readonly actor: string
+  readonly dialect: Profile | 'system'
+  readonly requestId: string
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+export interface AuditEvent extends Actor {
+  readonly revision: number
+  /** `rule.create`, `rule.replace`, `server.update`, … */
+  readonly operation: string
+  readonly resource: string
+  readonly id: string
+  readonly before: JsonValue
+  readonly after: JsonValue
+}
+
+/** What one interface needs to be resolved; attachments in order of precedence. */
+export interface PlacedInterface extends Interface {
+  readonly account: string
+  /** Policies attached to it or to its server. */
+  readonly policies: readonly { readonly id: string; readonly revision: number }[]
+  /** Highest revision that bears on it: its server's or any of its policies'. */
+  readonly generation: number
+}
+
+/** A rule before it has an id and a place. */
+export type NewRule = Omit<Rule, 'id' | 'position'> & { readonly spec: JsonObject }
+
+/** The holder of a server's own chain, found by server inside the transaction. */
+export interface ChainTarget {
+  readonly account: string
+  readonly profile: Profile
+  readonly server: string
+  /** Effective server states (see `effectiveState`) in which the write is refused with `conflict`. */
+  readonly refuseStates: readonly string[]
+}
+
+/** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
+export interface Programs {
+  /**
+   * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that place and all
+   * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`).
+   */
+  insertRule: {
+    args: ChainTarget & { rule: NewRule; id: string; position?: number; maxRules: number }
+    answer: { rule: RuleRecord; policy: string; revision: number }
+  }
+  /** Replaces all rules, in order, or none. `ids` has one new id per rule. */
+  replaceRules: {
+    args: ChainTarget & { rules: readonly NewRule[]; ids: readonly string[]; maxRules: number }
+    answer: { policy: string; revision: number }
+  }
+  /** Deletes the rule at `position`; later ones move up. `not-found` (rule) when there is none. */
+  deleteRule: {
+    args: ChainTarget & { position: number }
+    answer: { policy: string; revision: number }
+  }
+  createServer: {
+    args: {
+      server: Omit<ServerRecord, 'revision'>
+      interfaces: readonly Interface[]
+      policies: readonly Omit<PolicyRecord, 'revision'>[]
+      attachments: readonly Attachment[]
+      documents: readonly DocumentRecord[]
+    }
+    answer: { revision: number }
+  }
+  /** Changes what is given and keeps the rest; `policy` changes the settings of the server's own chain. */
+  updateServer: {
+    args: ChainTarget & {
+      /** When given, the server must be in one of these states, else `conflict`. */
+      requireStates?: readonly string[]
+      server?: Partial<Pick<ServerRecord, 'name' | 'zone' | 'state' | 'nextState' | 'nextStateAt'>>
+      /** Merged over the stored attributes, key by key; null removes a key. */
+      attributes?: JsonObject
+      policy?: Partial<PolicySettings>
+    }
+    answer: { revision: number }
+  }
+  /** Deletes the server, its interfaces, its chain and its documents named in `documents` (kind and id). */
+  deleteServer: {
+    args: ChainTarget & {
+      requireStates?: readonly string[]
+      documents: readonly { kind: string; id: string }[]
+    }
+    answer: { revision: number }
+  }
+  putDocument: { args: { document: DocumentRecord }; answer: { revision: number } }
+  deleteDocument: {
+    args: { account: string; profile: Profile; kind: string; id: string }
+    answer: { revision: number }
+  }
+  /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
+  takeNumbers: { args: { name: string; first: number; count: number }; answer: { first: number } }
+  /**
+   * Makes what is named so (accounts, credentials, servers with interfaces and attachments); leaves alone what
+   * is not named, and the rules of what exists. One revision and audit event when anything changed, none otherwise.
+   */
+  applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
+}
+
+export interface InventoryRecords {
+  readonly accounts: readonly AccountRecord[]
+  readonly credentials: readonly CredentialRecord[]
+  readonly servers: readonly {
+    readonly server: Omit<ServerRecord, 'revision'>
+    readonly interfaces: readonly Interface[]
+    /** The chain made with a new server; an existing one keeps its rules, and takes the settings that are given. */
+    readonly policies: readonly Omit<PolicyRecord, 'revision'>[]
+    readonly attachments: readonly Attachment[]
+  }[]
+}
+
+export type ProgramName = keyof Programs
+
+/** What a commit touched, sent to listeners after it is durable. */
+export interface Commit {
+  /** Newest revision; in one process commits arrive in order. */
+  readonly revision: number
+  readonly topics: readonly ('credentials' | 'rules' | 'servers')[]
+}
+
+export interface Storage {
+  readonly engine: 'sqlite' | 'postgresql'
+  /** Runs a program in a transaction. It is durable when the promise resolves with `ok`. Engine trouble rejects. */
+  run<P extends ProgramName>(
+    program: P,
+    args: Programs[P]['args'],
+    actor: Actor,
+  ): Promise<Result<Programs[P]['answer'], RequestError>>
+
+  /** Newest committed revision, 0 in an empty store. */
+  revision(): Promise<number>
+  account(id: string): Promise<AccountRecord | undefined>
+  accounts(): Promise<readonly AccountRecord[]>
+  credential(kind: CredentialKind, lookup: string): Promise<CredentialRecord | undefined>
+  credentials(account: string): Promise<readonly CredentialRecord[]>
+  /** By id, whatever the account: the service decides who may see it. */
+  server(profile: Profile, id: string): Promise<ServerRecord | undefined>
+  /** By id in any profile. */
+  serverById(id: string): Promise<ServerRecord | undefined>
+  /** Oldest first. */
+  servers(filter: { account: string; profile?: Profile }): Promise<readonly ServerRecord[]>
+  /** In order of index. */
+  interfaces(server: string): Promise<readonly Interface[]>
+  /** Interfaces of many servers in one query, in order of server and index. */
+  interfacesOf(account: string, profile?: Profile): Promise<readonly Interface[]>
+  /** Policies attached to the server as a whole. */
+  policiesOf(server: string): Promise<readonly PolicyRecord[]>
+  policy(id: string): Promise<PolicyRecord | undefined>
+  /** By position; one query. */
+  rules(policy: string): Promise<readonly RuleRecord[]>
+  rule(policy: string, position: number): Promise<RuleRecord | undefined>
+  /** The policies with their rules (without `spec`), read in one snapshot; ids that do not exist are left out. */
+  policies(ids: readonly string[]): Promise<readonly Policy[]>
+  /** Every interface with a device on that host, with what is attached to it, and the revision it was read at. */
+  placed(host: string): Promise<{ revision: number; interfaces: readonly PlacedInterface[] }>
+  /** One interface in the same form, placed or not. */
+  placedInterfaces(server: string): Promise<readonly PlacedInterface[]>
+  document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
+  documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
+  /** Newest first; `before` is an exclusive revision. */
+  audit(filter: { account: string; before?: number; limit: number }): Promise<readonly AuditEvent[]>
+  auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>
+
+  /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
+  onCommit(listener: (commit: Commit) => void): () => void
+  /** Rejects when the store cannot be read and written. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The state a server is in at `now`: transitions are stored with the time they end, so none is lost in a crash. */
+export function effectiveState(server: Pick<ServerRecord, 'state' | 'nextState' | 'nextStateAt'>, now: number): string {
+  return server.nextState !== null && server.nextStateAt !== null && server.nextStateAt <= now
+    ? server.nextState
+    : server.state
+}
