@@ -1,20 +1,5 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
-import type { EffectivePolicy } from '../core/model/effective-policy.ts'
-
-/** One interface to be enforced on this host. */
-export interface DesiredInterface {
-  readonly id: string
-  /** Device name on this host. */
-  readonly device: string
-  /** Null: known, but its policy is not; nothing passes. */
-  readonly policy: EffectivePolicy | null
-}
-
-/** Everything this host should enforce, as of one revision. Order does not matter. */
-export interface Desired {
-  readonly revision: number
-  readonly interfaces: readonly DesiredInterface[]
-}
+import type { Desired } from '../core/model/desired.ts'
 
 export interface Dataplane {
   /**

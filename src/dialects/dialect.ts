@@ -5,8 +5,8 @@
  * but through the services, knows no HTTP framework, no store, and no other dialect.
  */
 import type { TSchema } from 'typebox'
-import type { RequestError } from '../core/model/error.ts'
 import type { JsonValue } from '../core/json.ts'
+import type { RequestError } from '../core/model/error.ts'
 import type { Profile } from '../core/model/inventory.ts'
 import type { Context, Scope } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
@@ -56,7 +56,10 @@ export interface Dialect {
   readonly claims?: (path: string) => RequestError | undefined
   readonly routes: readonly Route[]
   /** Every kind of error in this dialect's words, status and envelope. */
-  readonly error: (error: RequestError, request: { readonly path: string; readonly requestId: string }) => Answer
+  readonly error: (
+    error: RequestError,
+    request: { readonly path: string; readonly requestId: string },
+  ) => Answer
   /** Whether credentials are checked before the path is: then an unknown path without credentials is a 401. */
   readonly authenticatesFirst: boolean
 }

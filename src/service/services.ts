@@ -6,12 +6,12 @@
  * from each other spell that as not found).
  */
 import type { JsonObject } from '../core/json.ts'
+import type { EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Direction } from '../core/model/rule.ts'
 import type { Packet } from '../core/net/packet.ts'
 import type { Result } from '../core/result.ts'
-import type { EffectivePolicy } from '../core/model/effective-policy.ts'
-import type { Direction } from '../core/model/rule.ts'
 import type { Trace } from '../core/semantics/trace.ts'
 import type {
   AccountRecord,
@@ -58,13 +58,30 @@ export interface ChainService {
     options: ChainWriteOptions & { position?: number },
   ): Outcome<RuleRecord>
   /** All or nothing, in order. */
-  replace(ctx: Context, profile: Profile, server: string, rules: readonly NewRule[], options: ChainWriteOptions): Outcome<void>
-  remove(ctx: Context, profile: Profile, server: string, position: number, options: Omit<ChainWriteOptions, 'maxRules'>): Outcome<void>
+  replace(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    rules: readonly NewRule[],
+    options: ChainWriteOptions,
+  ): Outcome<void>
+  remove(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    position: number,
+    options: Omit<ChainWriteOptions, 'maxRules'>,
+  ): Outcome<void>
   /**
    * Whether the chain may be written now: existence, ownership, then state, in that order. Dialects that report these
    * before they look at the body's attributes call it first; the write itself checks again, inside its transaction.
    */
-  writable(ctx: Context, profile: Profile, server: string, refuseStates: readonly string[]): Outcome<ServerRecord>
+  writable(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    refuseStates: readonly string[],
+  ): Outcome<ServerRecord>
 }
 
 export interface ChainWriteOptions {
@@ -93,7 +110,10 @@ export interface ServerChange {
   readonly name?: string
   readonly zone?: string
   /** Replaces the current state and any transition under way. */
-  readonly state?: { readonly now: string; readonly next?: { readonly state: string; readonly afterMs: number } }
+  readonly state?: {
+    readonly now: string
+    readonly next?: { readonly state: string; readonly afterMs: number }
+  }
   /** Merged over the stored attributes, key by key; null removes a key. */
   readonly attributes?: JsonObject
   readonly chain?: Partial<PolicySettings>
@@ -108,11 +128,19 @@ export interface ServerService {
     ctx: Context,
     profile: Profile,
     id: string,
-    options: { requireStates?: readonly string[]; refuseStates?: readonly string[]; documents: readonly { kind: string; id: string }[] },
+    options: {
+      requireStates?: readonly string[]
+      refuseStates?: readonly string[]
+      documents: readonly { kind: string; id: string }[]
+    },
   ): Outcome<void>
   account(ctx: Context): Promise<AccountRecord>
   /** Fresh, unique addresses from the configured pools (settings.pools), canonical text. */
-  takeAddresses(ctx: Context, pool: 'public-ipv4' | 'public-ipv6' | 'utility-ipv4', count: number): Promise<readonly string[]>
+  takeAddresses(
+    ctx: Context,
+    pool: 'public-ipv4' | 'public-ipv6' | 'utility-ipv4',
+    count: number,
+  ): Promise<readonly string[]>
 }
 
 /** Resources of a dialect that take no part in filtering (storages, images, labels), kept as JSON. */

@@ -269,7 +269,10 @@ export interface Storage {
 }
 
 /** The state a server is in at `now`: transitions are stored with the time they end, so none is lost in a crash. */
-export function effectiveState(server: Pick<ServerRecord, 'state' | 'nextState' | 'nextStateAt'>, now: number): string {
+export function effectiveState(
+  server: Pick<ServerRecord, 'state' | 'nextState' | 'nextStateAt'>,
+  now: number,
+): string {
   return server.nextState !== null && server.nextStateAt !== null && server.nextStateAt <= now
     ? server.nextState
     : server.state

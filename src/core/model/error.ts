@@ -1,6 +1,14 @@
 /** The closed list of what can go wrong with a request; each dialect maps every kind to its own words. */
 
-export type ResourceKind = 'server' | 'rule' | 'policy' | 'storage' | 'ip-address' | 'interface' | 'document' | 'route'
+export type ResourceKind =
+  | 'server'
+  | 'rule'
+  | 'policy'
+  | 'storage'
+  | 'ip-address'
+  | 'interface'
+  | 'document'
+  | 'route'
 
 export type RequestError =
   /** No credential, or one that is not valid. */

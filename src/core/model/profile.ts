@@ -1,0 +1,16 @@
+/** The chain that comes with a server of each profile, as data: services and inventory need it without knowing a dialect. */
+import type { PolicySettings, Profile } from './inventory.ts'
+
+/** Profiles whose servers have a chain of their own, and its settings when nothing else is said. */
+export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
+  // Off until switched on; stateless; what no rule decides passes; private networks are not filtered.
+  upcloud: {
+    enabled: false,
+    order: 'first-match',
+    defaultIngress: 'allow',
+    defaultEgress: 'allow',
+    stateful: false,
+    filters: ['ingress', 'egress'],
+    appliesTo: ['public', 'utility'],
+  },
+}

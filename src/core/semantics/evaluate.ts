@@ -1,0 +1,73 @@
+/** The evaluator: what an effective policy does to a packet. It is the specification; targets are tested against it. */
+import type { DirectionPolicy, EffectivePolicy, EssentialName } from '../model/effective-policy.ts'
+import type { Action, Direction, Rule } from '../model/rule.ts'
+import type { ConnectionState, Packet } from '../net/packet.ts'
+import { type MatchField, mismatch } from './match.ts'
+
+export type DecidedBy =
+  | { readonly kind: 'rule'; readonly rule: string; readonly position: number; readonly policy: string }
+  | { readonly kind: 'default' }
+  | { readonly kind: 'essential'; readonly name: EssentialName }
+  | { readonly kind: 'state'; readonly state: ConnectionState }
+  /** The direction is not filtered. */
+  | { readonly kind: 'off' }
+
+export interface Verdict {
+  readonly action: Action
+  readonly decidedBy: DecidedBy
+}
+
+/** Told of every rule looked at; `reason` is null for the one that matched. */
+export type Observer = (rule: Rule, policy: string, reason: MatchField | 'disabled' | null) => void
+
+/** Judges one packet in one direction, in the order of docs/semantics.md §5. */
+export function evaluate(
+  policy: EffectivePolicy,
+  direction: Direction,
+  packet: Packet,
+  observe?: Observer,
+): Verdict {
+  const part = policy[direction]
+  if (!part.filtered) return { action: 'allow', decidedBy: { kind: 'off' } }
+  for (const essential of policy.essentials) {
+    if (essential[direction].some((match) => mismatch(match, packet) === null)) {
+      return { action: 'allow', decidedBy: { kind: 'essential', name: essential.name } }
+    }
+  }
+  if (policy.stateful && packet.state !== 'new') {
+    const action = packet.state === 'invalid' ? 'deny' : 'allow'
+    return { action, decidedBy: { kind: 'state', state: packet.state } }
+  }
+  return firstMatch(part, packet, observe)
+}
+
+function firstMatch(part: DirectionPolicy & { filtered: true }, packet: Packet, observe?: Observer): Verdict {
+  for (const list of part.lists) {
+    for (const rule of list.rules) {
+      const reason = ruleMismatch(rule, packet)
+      observe?.(rule, list.policy, reason)
+      if (reason === null) {
+        const decidedBy = {
+          kind: 'rule',
+          rule: rule.id,
+          position: rule.position,
+          policy: list.policy,
+        } as const
+        return { action: rule.action, decidedBy }
+      }
+    }
+  }
+  return { action: part.default, decidedBy: { kind: 'default' } }
+}
+
+/** Why none of the rule's matches holds: the reason of the last one; a rule without matches is as if disabled. */
+function ruleMismatch(rule: Rule, packet: Packet): MatchField | 'disabled' | null {
+  let reason: MatchField | 'disabled' = 'disabled'
+  if (!rule.enabled) return reason
+  for (const match of rule.matches) {
+    const field = mismatch(match, packet)
+    if (field === null) return null
+    reason = field
+  }
+  return reason
+}

@@ -1,0 +1,27 @@
+/** Whether a match holds for a packet, and if not, the first field that does not. */
+import type { Match } from '../model/rule.ts'
+import type { Packet } from '../net/packet.ts'
+import { contains } from '../sets/address-set.ts'
+import { containsPort } from '../sets/port-set.ts'
+
+export type MatchField = keyof Match
+
+/** Null when every given field matches. A field the packet lacks does not match. Cheap fields are looked at first. */
+export function mismatch(match: Match, packet: Packet): MatchField | null {
+  if (match.family !== undefined && match.family !== packet.family) return 'family'
+  if (match.protocol !== undefined && match.protocol !== packet.protocol) return 'protocol'
+  if (match.icmpType !== undefined && match.icmpType !== packet.icmpType) return 'icmpType'
+  if (match.icmpCode !== undefined && match.icmpCode !== packet.icmpCode) return 'icmpCode'
+  if (match.destinationPorts && !hasPort(match.destinationPorts, packet.destinationPort))
+    return 'destinationPorts'
+  if (match.sourcePorts && !hasPort(match.sourcePorts, packet.sourcePort)) return 'sourcePorts'
+  if (match.sourceMac !== undefined && match.sourceMac !== packet.sourceMac) return 'sourceMac'
+  if (match.source && !contains(match.source, packet.family, packet.source)) return 'source'
+  if (match.destination && !contains(match.destination, packet.family, packet.destination))
+    return 'destination'
+  return null
+}
+
+function hasPort(set: NonNullable<Match['sourcePorts']>, port: number | undefined): boolean {
+  return port !== undefined && containsPort(set, port)
+}
