@@ -36,7 +36,8 @@ export async function startEndpoint(namespace: string): Promise<Endpoint> {
   }
   child.on('error', (error) => end(error.message))
   const closed = new Promise<void>((resolve) => {
-    child.on('close', (code, signal) => {
+    // Not 'close': Node does not emit it once we have disconnected.
+    child.on('exit', (code, signal) => {
       end(stderr.trim() || `status ${code ?? signal}`)
       resolve()
     })

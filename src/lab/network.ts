@@ -81,6 +81,7 @@ const routerSettings = [
   'echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter',
   // A reply that is due to a probe must not be held back for having sent one a moment ago.
   'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit',
+  'echo 0 > /proc/sys/net/ipv6/icmp/ratelimit',
 ].join('; ')
 
 /** VMs sit behind host routes: they share no link, so everything between them crosses the router. */

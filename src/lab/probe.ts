@@ -174,14 +174,18 @@ export function createProber(prefix: string): Prober {
   async function send(probe: Probe): Promise<ProbeAnswer> {
     const { kind } = probe
     const counter = await countArrivals(prefix, probe)
+    const oneWay =
+      kind.protocol === 'udp' || (kind.protocol === 'icmp' && kind.type !== echo(familyOf(probe)))
     const started = performance.now()
     try {
       const came = kind.protocol === 'icmp' ? await ping(prefix, probe, kind) : await exchange(probe, kind)
-      const arrived = (await counter.read()) > 0
+      let arrived = (await counter.read()) > 0
+      // What is never answered is not waited for: its arrival is what decides.
+      while (oneWay && !arrived && came === 'nothing' && performance.now() - started < probe.waitMs) {
+        arrived = (await counter.read()) > 0
+      }
       const outcome: ProbeOutcome =
         came === 'answer' ? 'answered' : arrived ? 'arrived' : came === 'refusal' ? 'refused' : 'timed-out'
-      const oneWay =
-        kind.protocol === 'udp' || (kind.protocol === 'icmp' && kind.type !== echo(familyOf(probe)))
       return {
         ...probe,
         outcome,
@@ -295,7 +299,7 @@ async function ping(
     )
   }
   try {
-    const wait = String(probe.waitMs / 1000)
+    const wait = plain ? String(probe.waitMs / 1000) : '0.01'
     const ran = await run('ip', [
       ...exec,
       'ping',
