@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { err, ok, type Result } from '../core/result.ts'
 import { createNetwork, destroyNetwork, namespaces } from './network.ts'
 import { run } from './run.ts'
-import { isRunning, type RunningService, startService, stopService } from './service.ts'
+import { findServices, isRunning, type RunningService, startService, stopService } from './service.ts'
 import { credentials, defaultVms, inventoryFile, type LabVm } from './topology.ts'
 
 export const defaultDirectory = '/run/portcullis-lab'
@@ -81,7 +81,8 @@ export async function obstacle(): Promise<string | undefined> {
 
 /** Removes what is left of an earlier one, makes it anew, and answers when rules are enforced. */
 export async function up(options: LabOptions): Promise<Result<Lab>> {
-  const { directory, vms = defaultVms } = options
+  const { vms = defaultVms } = options
+  const directory = resolve(options.directory)
   const prefix = prefixOf(directory)
   await down(directory)
   try {
@@ -90,7 +91,13 @@ export async function up(options: LabOptions): Promise<Result<Lab>> {
     const inventory = join(directory, 'inventory.yaml')
     await writeFile(inventory, inventoryFile(vms))
     await createNetwork({ prefix, vms })
-    const service = await startService({ ...options, prefix, inventory, serve: options.serve ?? [] })
+    const service = await startService({
+      ...options,
+      directory,
+      prefix,
+      inventory,
+      serve: options.serve ?? [],
+    })
     if (!service.ok) {
       await down(directory)
       return service
@@ -118,9 +125,9 @@ export async function find(directory: string): Promise<Lab | undefined> {
 export async function down(directory: string): Promise<{ readonly removed: readonly string[] }> {
   const prefix = prefixOf(directory)
   const removed: string[] = []
-  const lab = await find(directory)
-  if (lab !== undefined && (await stopService(lab.service)))
-    removed.push(`service (process ${lab.service.pid})`)
+  for (const service of await findServices(resolve(directory))) {
+    if (await stopService(service)) removed.push(`service (process ${service.pid})`)
+  }
   removed.push(...(await namespaces(prefix)))
   await destroyNetwork(prefix)
   // Only a directory that we made is ours to delete.

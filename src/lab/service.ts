@@ -1,6 +1,6 @@
 /** The lab's service: `portcullis serve` in the background, enforcing inside the lab's router. */
 import { spawn } from 'node:child_process'
-import { open, readFile } from 'node:fs/promises'
+import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { err, ok, type Result } from '../core/result.ts'
@@ -42,7 +42,7 @@ export async function startService(options: ServiceOptions): Promise<Result<Runn
     [
       program,
       'serve',
-      ...['--listen', listen, '--data', join(directory, 'data'), '--inventory', inventory],
+      ...['--listen', listen, '--data', dataOf(directory), '--inventory', inventory],
       ...['--enforce', 'nftables', '--host', host, '--guard', guard, '--netns', routerNamespace(prefix)],
       ...serve,
     ],
@@ -70,7 +70,7 @@ export async function startService(options: ServiceOptions): Promise<Result<Runn
 }
 
 /** Ends it, gently and then not; answers whether there was something to end. Never ends a process that is not ours. */
-export async function stopService(service: RunningService): Promise<boolean> {
+export async function stopService(service: Omit<RunningService, 'url'>): Promise<boolean> {
   if (!(await isRunning(service))) return false
   process.kill(service.pid, 'SIGTERM')
   for (let waited = 0; waited < 5000; waited += 10) {
@@ -82,8 +82,26 @@ export async function stopService(service: RunningService): Promise<boolean> {
   return true
 }
 
+/**
+ * Services that run on this lab's data, told by their command line: also one that was started and never written down.
+ */
+export async function findServices(directory: string): Promise<readonly Omit<RunningService, 'url'>[]> {
+  const found: Omit<RunningService, 'url'>[] = []
+  for (const entry of await readdir('/proc')) {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) continue
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+    if (!words.includes('serve') || words[words.indexOf('--data') + 1] !== dataOf(directory)) continue
+    const startedAt = await startOf(pid)
+    if (startedAt !== undefined) found.push({ pid, startedAt })
+  }
+  return found
+}
+
+const dataOf = (directory: string): string => join(directory, 'data')
+
 /** Whether it is still the same process that was started. */
-export const isRunning = async ({ pid, startedAt }: RunningService): Promise<boolean> =>
+export const isRunning = async ({ pid, startedAt }: Omit<RunningService, 'url'>): Promise<boolean> =>
   (await startOf(pid)) === startedAt
 
 /** Start time in clock ticks since boot (proc(5), stat field 22); undefined when it runs no more. */

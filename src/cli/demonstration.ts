@@ -1,0 +1,52 @@
+/** What `serve` starts with when it is given no inventory: one account, a VM per profile, and how to call it. */
+
+const server = '00798b85-efdc-41ca-8021-f6ef457b8531'
+
+export const demonstration = `
+accounts:
+  - name: demo
+    credentials:
+      - { username: demo, password: demo-password }
+      - { token: demo-token, scopes: [read, write] }
+    servers:
+      - profile: upcloud
+        id: ${server}
+        name: web1
+        zone: fi-hel1
+        firewall: true
+        interfaces:
+          - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"] }
+`
+
+/** Ready to paste, one per dialect. */
+export function howToCall(url: string): string {
+  const rule = JSON.stringify({
+    firewall_rule: {
+      direction: 'in',
+      action: 'drop',
+      family: 'IPv4',
+      protocol: 'tcp',
+      destination_port_start: '22',
+      destination_port_end: '22',
+    },
+  })
+  const question = JSON.stringify({
+    server,
+    direction: 'ingress',
+    packet: {
+      protocol: 'tcp',
+      source: '198.51.100.10',
+      sourcePort: 40000,
+      destination: '192.0.2.10',
+      destinationPort: 22,
+    },
+  })
+  const json = `-H 'Content-Type: application/json'`
+  return `
+UpCloud: let no SSH reach the demonstration's server
+  curl -u demo:demo-password ${json} ${url}/1.3/server/${server}/firewall_rule -d '${rule}'
+
+Native: what happens to such a packet, and which rule decides
+  curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'
+`
+}

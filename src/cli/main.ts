@@ -1,0 +1,36 @@
+/**
+ * The command line: `portcullis <noun> <verb>`. stdout is the answer, everything else goes to stderr.
+ *
+ * Exit status: 0 done, 1 the answer is no or it failed, 2 it could not be tried (usage, missing privileges).
+ */
+import { Command, CommanderError } from 'commander'
+
+// A noun is loaded when it is called: a probe should not wait for the server's libraries.
+const nouns: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+  trace: async () => (await import('./trace.ts')).traceCommand(),
+}
+
+const program = new Command('portcullis')
+  .description(
+    'A firewall service for virtual machines: four clouds’ firewall APIs over one rule model, enforced in the Linux kernel.',
+  )
+  .version((await import('./version.ts')).version)
+  .configureHelp({ showGlobalOptions: false })
+  .exitOverride()
+
+const called = nouns[process.argv[2] ?? '']
+for (const load of called ? [called] : Object.values(nouns)) {
+  const command = await load()
+  program.addCommand(command)
+  for (const each of [command, ...command.commands]) each.exitOverride()
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  // Commander has said what is wrong, in one line; asking for help is not wrong.
+  process.exitCode = error.exitCode === 0 ? 0 : 2
+}

@@ -1,0 +1,152 @@
+/** `portcullis trace`: asks a running service what it does to a packet, and which rule decides. */
+import { Argument, Command, Option } from 'commander'
+import { err, ok, type Result } from '../core/result.ts'
+import { answer, complain } from './output.ts'
+
+export function traceCommand(): Command {
+  return new Command('trace')
+    .description('what happens to a packet, and which rule decides')
+    .argument('<server>', 'id of the server')
+    .addArgument(
+      new Argument('<direction>', 'ingress or egress, as the VM sees it').choices(['ingress', 'egress']),
+    )
+    .argument('<protocol>', 'tcp, udp, icmp, icmp/TYPE[/CODE], or any other by name or number')
+    .argument('<source>', '192.0.2.1, 192.0.2.1:555 or [2001:db8::1]:555')
+    .argument('<destination>', 'the same')
+    .addOption(
+      new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
+    )
+    .addOption(new Option('--token <token>', 'of an account with read access').env('PORTCULLIS_TOKEN'))
+    .option('--interface <id>', 'default: the first public one')
+    .addOption(
+      new Option('--state <state>', 'what connection tracking says of it')
+        .choices(['new', 'established', 'related', 'invalid'])
+        .default('new'),
+    )
+    .option('--source-mac <mac>', 'sender’s MAC address')
+    .option('--json', 'answer in JSON')
+    .action(trace)
+}
+
+interface Flags {
+  readonly url: string
+  readonly token?: string
+  readonly interface?: string
+  readonly state: string
+  readonly sourceMac?: string
+  readonly json?: true
+}
+
+/** The part of the answer that is printed. */
+interface Trace {
+  readonly action: string
+  readonly decidedBy: {
+    readonly kind: string
+    readonly rule?: string
+    readonly position?: number
+    readonly name?: string
+    readonly state?: string
+  }
+  readonly path: readonly {
+    readonly rule: string
+    readonly position: number
+    readonly matched: boolean
+    readonly mismatch?: string
+  }[]
+}
+
+async function trace(
+  server: string,
+  direction: string,
+  protocol: string,
+  source: string,
+  destination: string,
+  flags: Flags,
+): Promise<void> {
+  const packet = packetOf(protocol, source, destination)
+  if (!packet.ok) return complain(packet.error, 2)
+  if (flags.token === undefined) return complain('a token is needed: --token or PORTCULLIS_TOKEN', 2)
+  let response: Response
+  try {
+    response = await fetch(new URL('v1/trace', flags.url.endsWith('/') ? flags.url : `${flags.url}/`), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${flags.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        server,
+        direction,
+        ...(flags.interface === undefined ? {} : { interface: flags.interface }),
+        packet: {
+          ...packet.value,
+          state: flags.state,
+          ...(flags.sourceMac === undefined ? {} : { sourceMac: flags.sourceMac }),
+        },
+      }),
+    })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    return complain(`${flags.url} does not answer: ${cause}`, 2)
+  }
+  const body = await response.text()
+  if (!response.ok) return complain(problemOf(response.status, body), 2)
+  answer(flags.json ? JSON.stringify(JSON.parse(body), null, 2) : readable(JSON.parse(body) as Trace))
+}
+
+/** The packet as the API takes it. Ports are given with the addresses, ICMP types with the protocol. */
+export function packetOf(
+  protocol: string,
+  source: string,
+  destination: string,
+): Result<Record<string, string | number>> {
+  const from = parseEnd(source)
+  const to = parseEnd(destination)
+  if (!from || !to) return err(`expected an address, or address:port, not ${from ? destination : source}`)
+  const [name = '', type, code, ...rest] = protocol.toLowerCase().split('/')
+  if (rest.length > 0 || [type, code].some((part) => part !== undefined && !/^\d{1,3}$/.test(part))) {
+    return err(`expected a protocol, or icmp/TYPE[/CODE], not ${protocol}`)
+  }
+  return ok({
+    protocol: name,
+    source: from.address,
+    destination: to.address,
+    ...(from.port === undefined ? {} : { sourcePort: from.port }),
+    ...(to.port === undefined ? {} : { destinationPort: to.port }),
+    ...(type === undefined ? {} : { icmpType: Number(type) }),
+    ...(code === undefined ? {} : { icmpCode: Number(code) }),
+  })
+}
+
+/** `192.0.2.1`, `192.0.2.1:555`, `2001:db8::1` or `[2001:db8::1]:555`; what an address is, the service knows. */
+function parseEnd(text: string): { address: string; port?: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::(\d{1,5}))?$/.exec(text)
+  if (match) {
+    const address = match[1] ?? match[2] ?? ''
+    return match[3] === undefined ? { address } : { address, port: Number(match[3]) }
+  }
+  return /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text) ? { address: text } : undefined
+}
+
+function problemOf(status: number, body: string): string {
+  try {
+    const { title, detail } = JSON.parse(body) as { title?: string; detail?: string }
+    return detail ?? title ?? `the service answered ${status}`
+  } catch {
+    return `the service answered ${status}`
+  }
+}
+
+function readable({ action, decidedBy, path }: Trace): string {
+  const why = {
+    rule: `rule ${decidedBy.position} (${decidedBy.rule})`,
+    default: 'the default: no rule matches',
+    essential: `essential traffic (${decidedBy.name})`,
+    state: `connection state ${decidedBy.state}`,
+    off: 'nothing: this direction is not filtered',
+  }[decidedBy.kind]
+  return [
+    `${action}, decided by ${why ?? decidedBy.kind}`,
+    ...path.map(
+      (step) =>
+        `  ${step.position}. ${step.matched ? 'matches' : `does not match: ${step.mismatch}`} (${step.rule})`,
+    ),
+  ].join('\n')
+}

@@ -1,0 +1,194 @@
+/** Who may import whom: the table of docs/architecture.md, asserted on every import statement there is. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { glob } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+
+type Folder = 'core' | 'compile' | 'storage' | 'service' | 'dialects' | 'server' | 'agent' | 'lab' | 'cli'
+
+interface Border {
+  /** Folders of ours it may import besides itself. */
+  readonly folders: readonly Folder[]
+  readonly builtins: boolean
+  /** npm packages. */
+  readonly packages: readonly string[]
+  /** Why it may not import the rest. */
+  readonly because: string
+}
+
+const borders: Record<Folder, Border> = {
+  core: {
+    folders: [],
+    builtins: false,
+    packages: [],
+    because:
+      'core runs in browsers too, and gives the same answer for the same input: no I/O, no clock, no library',
+  },
+  compile: {
+    folders: ['core'],
+    builtins: false,
+    packages: [],
+    because:
+      'what is enforced is a pure function of the model; it is compiled on hypervisors, which have no store',
+  },
+  storage: {
+    folders: ['core'],
+    builtins: true,
+    packages: ['pg'],
+    because: 'the store keeps the model and decides nothing: rules of who may do what belong to the services',
+  },
+  service: {
+    folders: ['core', 'storage', 'compile'],
+    builtins: true,
+    packages: ['yaml', 'typebox'],
+    because: 'services know no provider and no HTTP: every dialect, and the inventory, use the same ones',
+  },
+  dialects: {
+    folders: ['core', 'service'],
+    builtins: true,
+    packages: ['typebox'],
+    because:
+      'a dialect translates: reaching the store or HTTP itself, it would go round authorisation, limits and audit',
+  },
+  server: {
+    folders: ['core', 'compile', 'storage', 'service', 'dialects'],
+    builtins: true,
+    packages: ['fastify', 'prom-client', 'typebox'],
+    because: 'the server listens; what filters packets must go on when it does not',
+  },
+  agent: {
+    folders: ['core', 'compile'],
+    builtins: true,
+    packages: [],
+    because: 'the agent runs on hypervisors: it has no store, no services and no libraries of theirs',
+  },
+  lab: {
+    folders: ['core'],
+    builtins: true,
+    packages: [],
+    because: 'the lab is a client and a witness: it must not share the code whose effect it observes',
+  },
+  cli: {
+    folders: ['core', 'lab'],
+    builtins: true,
+    packages: ['commander'],
+    because: 'a command is a client like any other and speaks HTTP; only serve puts parts together',
+  },
+}
+
+/** Files that may import everything, and why. */
+const exceptions: Readonly<Record<string, string>> = {
+  'src/cli/serve.ts': 'the one place where everything is wired',
+}
+
+/** Files that more than one folder may import: the seams. */
+const seams: Readonly<Record<string, readonly Folder[]>> = {
+  // The records that services hand to dialects: types only, and none of the store's doings.
+  'src/storage/storage.ts': ['dialects'],
+}
+
+test('every import is allowed by the table', async () => {
+  const wrong: string[] = []
+  let imports = 0
+  for await (const file of glob('src/**/*.ts')) {
+    if (file.endsWith('.test.ts') || file in exceptions) continue
+    const folder = file.split('/')[1] as Folder
+    const border = borders[folder]
+    assert.ok(border, `${file} is in a folder that the table does not name`)
+    for (const { specifier, typeOnly } of importsOf(readFileSync(file, 'utf8'))) {
+      imports++
+      const complaint = judge(file, folder, specifier, typeOnly)
+      if (complaint !== undefined) wrong.push(`${file} imports ${specifier}: ${complaint}`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+  assert.ok(imports > 50, `only ${imports} imports were found: is the parser blind?`)
+})
+
+test('no dialect knows another, and no target another', async () => {
+  const wrong: string[] = []
+  for (const parent of ['src/dialects', 'src/compile']) {
+    for await (const file of glob(`${parent}/*/**/*.ts`)) {
+      for (const { specifier } of importsOf(readFileSync(file, 'utf8'))) {
+        if (!specifier.startsWith('.')) continue
+        const target = normalize(join(dirname(file), specifier))
+        const own = file.split('/').slice(0, 3).join('/')
+        const sibling =
+          target.startsWith(`${parent}/`) && target.split('/').length > 3 && !target.startsWith(`${own}/`)
+        if (sibling)
+          wrong.push(
+            `${file} imports ${target}: the next one is written by reading this one, not by using it`,
+          )
+      }
+    }
+  }
+  assert.deepEqual(wrong, [])
+})
+
+test('the judge refuses what it should', () => {
+  const refused: [string, Folder, string][] = [
+    ['src/core/a.ts', 'core', 'node:fs'],
+    ['src/core/a.ts', 'core', 'pg'],
+    ['src/core/a.ts', 'core', '../storage/storage.ts'],
+    ['src/agent/a.ts', 'agent', '../service/create.ts'],
+    ['src/dialects/upcloud/a.ts', 'dialects', '../../storage/sqlite.ts'],
+    ['src/dialects/upcloud/a.ts', 'dialects', 'fastify'],
+    ['src/cli/trace.ts', 'cli', '../service/create.ts'],
+    ['src/lab/a.ts', 'lab', '../agent/agent.ts'],
+  ]
+  for (const [file, folder, specifier] of refused) {
+    assert.ok(judge(file, folder, specifier, false), `${file} may not import ${specifier}`)
+  }
+  assert.equal(judge('src/dialects/upcloud/a.ts', 'dialects', '../../storage/storage.ts', true), undefined)
+  assert.deepEqual(
+    importsOf(
+      `import type { A } from './a.ts'\nexport * from "./b.ts"\nimport {\n  c,\n} from './c.ts'\nimport './d.ts'\nconst e = await import('./e.ts')`,
+    ),
+    [
+      { specifier: './a.ts', typeOnly: true },
+      { specifier: './b.ts', typeOnly: false },
+      { specifier: './c.ts', typeOnly: false },
+      { specifier: './d.ts', typeOnly: false },
+      { specifier: './e.ts', typeOnly: false },
+    ],
+  )
+})
+
+/** Why this import is forbidden; undefined when it is not. */
+function judge(file: string, folder: Folder, specifier: string, typeOnly: boolean): string | undefined {
+  const border = borders[folder]
+  if (specifier.startsWith('.')) {
+    const target = normalize(join(dirname(file), specifier))
+    const other = target.split('/')[1] as Folder
+    if (target === 'package.json' || other === folder || border.folders.includes(other)) return undefined
+    if (typeOnly && seams[target]?.includes(folder)) return undefined
+    return border.because
+  }
+  if (isBuiltin(specifier)) {
+    if (!specifier.startsWith('node:')) return 'built-ins are named with node:'
+    return border.builtins ? undefined : border.because
+  }
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+  return border.packages.includes(name) ? undefined : border.because
+}
+
+interface Import {
+  readonly specifier: string
+  /** Erased before it runs. */
+  readonly typeOnly: boolean
+}
+
+/** Static and dynamic imports, and re-exports, in order. */
+function importsOf(source: string): Import[] {
+  const pattern =
+    /^\s*(?:import|export)\s+(type\s)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm
+  return [...source.matchAll(pattern)].map(([, type, fixed, dynamic]) => ({
+    specifier: fixed ?? dynamic ?? '',
+    typeOnly: type !== undefined,
+  }))
+}

@@ -1,0 +1,108 @@
+/**
+ * Runs every test of the project, or those whose path contains one of the arguments, and ends with one line of totals.
+ *
+ * Suites that start processes and send packets run one after the other, each in a runner of its own, so that what one
+ * leaves behind cannot hang or starve another. With CI=true a skipped test is a failure: nothing is left out unseen.
+ *
+ *     node test/support/run.ts                    all
+ *     node test/support/run.ts core storage/      those
+ *     node test/support/run.ts --name "drop" e2e  those with that name
+ */
+import { spawn } from 'node:child_process'
+import { glob } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { mark } from './events.ts'
+
+/** Paths that are run alone. Everything else shares one process. */
+const heavy = [/^test\/e2e\//, /^src\/storage\/.*crash/, /crash\.test\.ts$/]
+
+interface Event {
+  readonly type: 'pass' | 'fail' | 'skip'
+  readonly name: string
+  readonly file?: string
+  readonly reason?: string
+}
+
+const { values, positionals } = parseArgs({ options: { name: { type: 'string' } }, allowPositionals: true })
+const root = new URL('../../', import.meta.url).pathname
+
+const files: string[] = []
+for await (const file of glob(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })) files.push(file)
+const chosen = files
+  .filter((f) => positionals.length === 0 || positionals.some((part) => f.includes(part)))
+  .sort()
+if (chosen.length === 0) {
+  process.stderr.write(`no test file has ${positionals.join(' or ')} in its path\n`)
+  process.exit(1)
+}
+const alone = chosen.filter((file) => heavy.some((pattern) => pattern.test(file)))
+const together = chosen.filter((file) => !alone.includes(file))
+
+const events: Event[] = []
+let broken = 0
+for (const group of [together, ...alone.map((file) => [file])]) {
+  if (group.length > 0 && !(await runGroup(group))) broken++
+}
+report()
+
+/** Whether the runner itself ended well; what its tests did is in `events`. */
+function runGroup(group: readonly string[]): Promise<boolean> {
+  return new Promise((done) => {
+    const child = spawn(
+      process.execPath,
+      [
+        '--test',
+        '--test-isolation=none',
+        // A handle somebody forgot must not keep everyone waiting; a test that is still running is a failure of its own.
+        '--test-force-exit',
+        `--test-timeout=${10 * 60_000}`,
+        '--test-reporter=spec',
+        '--test-reporter-destination=stdout',
+        `--test-reporter=${new URL('events.ts', import.meta.url).pathname}`,
+        '--test-reporter-destination=stderr',
+        ...(values.name === undefined ? [] : [`--test-name-pattern=${values.name}`]),
+        ...group,
+      ],
+      {
+        cwd: root,
+        stdio: ['ignore', 'inherit', 'pipe'],
+        env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())) },
+      },
+    )
+    let rest = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        // Our reporter shares standard error with the tests' own noise.
+        if (line.startsWith(mark)) events.push(JSON.parse(line.slice(mark.length)) as Event)
+        else process.stderr.write(`${line}\n`)
+      }
+    })
+    child.on('close', (code, signal) => {
+      if (signal !== null) process.stderr.write(`the runner of ${group.join(' ')} ended by ${signal}\n`)
+      done(code === 0)
+    })
+  })
+}
+
+function report(): void {
+  const failed = events.filter((event) => event.type === 'fail')
+  const skipped = events.filter((event) => event.type === 'skip')
+  const passed = events.filter((event) => event.type === 'pass')
+  const strict = process.env.CI === 'true'
+  for (const { name, file, reason } of skipped) {
+    process.stdout.write(
+      `${strict ? 'NOT ALLOWED IN CI: ' : ''}skipped: ${file ?? ''} ${name}${reason ? ` (${reason})` : ''}\n`,
+    )
+  }
+  for (const { name, file } of failed) process.stdout.write(`FAILED: ${file ?? ''} ${name}\n`)
+  const bad = failed.length + (strict ? skipped.length : 0)
+  // A runner that fell over without naming a test is a failure too.
+  const fallen = broken > 0 && failed.length === 0 ? broken : 0
+  process.stdout.write(
+    `\n${passed.length} passed, ${bad + fallen} failed, ${skipped.length} skipped, in ${chosen.length} files\n`,
+  )
+  process.exit(bad + broken > 0 ? 1 : 0)
+}
