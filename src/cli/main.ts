@@ -20,8 +20,10 @@ const program = new Command('portcullis')
   .configureHelp({ showGlobalOptions: false })
   .exitOverride()
 
-const called = nouns[process.argv[2] ?? '']
-for (const load of called ? [called] : Object.values(nouns)) {
+const [first = ''] = process.argv.slice(2)
+const called = nouns[first]
+const wanted = called ? [called] : ['-V', '--version'].includes(first) ? [] : Object.values(nouns)
+for (const load of wanted) {
   const command = await load()
   program.addCommand(command)
   for (const each of [command, ...command.commands]) each.exitOverride()
