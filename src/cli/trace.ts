@@ -1,4 +1,5 @@
 /** `portcullis trace`: asks a running service what it does to a packet, and which rule decides. */
+import { isIPv6 } from 'node:net'
 import { Argument, Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
 import { answer, complain } from './output.ts'
@@ -122,7 +123,7 @@ function parseEnd(text: string): { address: string; port?: number } | undefined 
     const address = match[1] ?? match[2] ?? ''
     return match[3] === undefined ? { address } : { address, port: Number(match[3]) }
   }
-  return /^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text) ? { address: text } : undefined
+  return isIPv6(text) ? { address: text } : undefined
 }
 
 function problemOf(status: number, body: string): string {
