@@ -65,6 +65,8 @@ export interface PolicyRecord extends PolicySettings {
   readonly account: string
   readonly profile: Profile
   readonly name: string
+  /** The server whose own chain it is, deleted with it; null for a policy that stands by itself. */
+  readonly server: string | null
   readonly attributes: JsonObject
   /** Revision of the last change to the policy or its rules. */
   readonly revision: number
@@ -168,7 +170,7 @@ export interface Programs {
     args: ChainTarget & {
       /** When given, the server must be in one of these states, else `conflict`. */
       requireStates?: readonly string[]
-      server?: Partial<Pick<ServerRecord, 'name' | 'zone' | 'state' | 'nextState' | 'nextStateAt'>>
+      change?: Partial<Pick<ServerRecord, 'name' | 'zone' | 'state' | 'nextState' | 'nextStateAt'>>
       /** Merged over the stored attributes, key by key; null removes a key. */
       attributes?: JsonObject
       policy?: Partial<PolicySettings>

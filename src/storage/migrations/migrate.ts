@@ -1,0 +1,25 @@
+/** Brings a store to this version's schema: forward only, in one transaction, at every start. */
+import { query, type Steps } from '../statement.ts'
+import { initial } from './0001-initial.ts'
+
+export type Engine = 'sqlite' | 'postgresql'
+
+/** In order; a released one is never edited. */
+const migrations: readonly ((engine: Engine) => readonly string[])[] = [initial]
+
+/** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */
+export function* migrate(engine: Engine): Steps<void> {
+  yield* query('CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)')
+  const version = Number((yield* query('SELECT version FROM schema_version'))[0]?.version ?? 0)
+  if (version > migrations.length) {
+    throw new Error(
+      `the store has schema version ${version}, this program knows ${migrations.length}: run a newer version`,
+    )
+  }
+  if (version === migrations.length) return
+  for (const migration of migrations.slice(version)) {
+    for (const sql of migration(engine)) yield* query(sql)
+  }
+  yield* query('DELETE FROM schema_version')
+  yield* query('INSERT INTO schema_version (version) VALUES (?)', migrations.length)
+}

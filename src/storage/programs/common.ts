@@ -1,0 +1,108 @@
+/** What every program begins and ends with: the global write lock, the server's chain, the audit event. */
+import type { JsonValue } from '../../core/json.ts'
+import type { RequestError, ResourceKind } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
+import { query, queryOne, type Steps } from '../statement.ts'
+import {
+  type Actor,
+  type ChainTarget,
+  effectiveState,
+  type PolicyRecord,
+  type ServerRecord,
+} from '../storage.ts'
+
+/**
+ * The revision this transaction will be. Taking it first locks its row until the end, so that writes happen one after
+ * the other on both engines: a program sees no other writer, and revisions are committed in order.
+ */
+export function* nextRevision(): Steps<number> {
+  const row = yield* queryOne('UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value')
+  return Number(row?.value)
+}
+
+/** The server if the account may write it now: existence, then ownership, then state. */
+export function* writableServer(
+  target: ChainTarget & { readonly requireStates?: readonly string[] },
+  actor: Actor,
+): Steps<Result<ServerRecord, RequestError>> {
+  const row = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, target.server)
+  const server = row && toServer(row)
+  if (server?.profile !== target.profile) return err(notFound('server', target.server))
+  if (server.account !== target.account) return err({ kind: 'forbidden', resource: 'server', id: server.id })
+  const state = effectiveState(server, actor.at)
+  const { requireStates, refuseStates } = target
+  if (refuseStates.includes(state) || (requireStates && !requireStates.includes(state))) {
+    return err({ kind: 'conflict', resource: 'server', reason: `the server is in state ${state}` })
+  }
+  return ok(server)
+}
+
+/** The chain that belongs to a server. */
+export function* chainOf(server: string): Steps<PolicyRecord | undefined> {
+  const row = yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE server = ?`, server)
+  return row && toPolicy(row)
+}
+
+/** The chain of a server that may be written, or why not. */
+export function* writableChain(target: ChainTarget, actor: Actor): Steps<Result<PolicyRecord, RequestError>> {
+  const server = yield* writableServer(target, actor)
+  if (!server.ok) return server
+  const chain = yield* chainOf(target.server)
+  return chain ? ok(chain) : err(notFound('policy', target.server))
+}
+
+export function* countRules(policy: string): Steps<number> {
+  const row = yield* queryOne('SELECT COALESCE(MAX(position), 0) AS n FROM rules WHERE policy = ?', policy)
+  return Number(row?.n)
+}
+
+/**
+ * Moves the rules from `from` on by `by` places. In two steps, because a unique key is checked row by row: first to
+ * negative places, where nothing can collide, then back.
+ */
+export function* shiftRules(policy: string, from: number, by: 1 | -1): Steps<void> {
+  yield* query(
+    'UPDATE rules SET position = -(position + ?) WHERE policy = ? AND position >= ?',
+    by,
+    policy,
+    from,
+  )
+  yield* query('UPDATE rules SET position = -position WHERE policy = ? AND position < 0', policy)
+}
+
+export function* touchPolicy(policy: string, revision: number): Steps<void> {
+  yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
+}
+
+export function* record(
+  actor: Actor,
+  revision: number,
+  event: {
+    operation: string
+    resource: ResourceKind | 'inventory'
+    id: string
+    before: JsonValue
+    after: JsonValue
+  },
+): Steps<void> {
+  yield* query(
+    `INSERT INTO audit (revision, at, account, actor, dialect, request_id, operation, resource, id, before, after)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    revision,
+    actor.at,
+    actor.account,
+    actor.actor,
+    actor.dialect,
+    actor.requestId,
+    event.operation,
+    event.resource,
+    event.id,
+    JSON.stringify(event.before),
+    JSON.stringify(event.after),
+  )
+}
+
+export function notFound(resource: ResourceKind, id: string): RequestError {
+  return { kind: 'not-found', resource, id }
+}

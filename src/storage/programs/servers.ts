@@ -1,0 +1,159 @@
+/** Servers with their interfaces, chain and documents. */
+import type { JsonObject } from '../../core/json.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { err, ok } from '../../core/result.ts'
+import {
+  documentColumns,
+  fromInterface,
+  fromPolicy,
+  fromServer,
+  interfaceColumns,
+  policyColumns,
+  serverColumns,
+} from '../rows.ts'
+import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
+import { chainOf, nextRevision, record, writableServer } from './common.ts'
+
+const columns = (list: string) => list.split(',').length
+
+export function* insertServer(server: ServerRecord): Steps<void> {
+  yield* insertRows(`servers (${serverColumns})`, columns(serverColumns), [fromServer(server)])
+}
+
+export function* insertInterfaces(interfaces: readonly Interface[]): Steps<void> {
+  yield* insertRows(
+    `interfaces (${interfaceColumns})`,
+    columns(interfaceColumns),
+    interfaces.map(fromInterface),
+  )
+}
+
+export function* insertPolicies(policies: readonly PolicyRecord[]): Steps<void> {
+  yield* insertRows(`policies (${policyColumns})`, columns(policyColumns), policies.map(fromPolicy))
+}
+
+export function* insertAttachments(attachments: readonly Attachment[]): Steps<void> {
+  const rows = attachments.map((a) => [a.server, a.interface ?? '', a.policy])
+  yield* insertRows('attachments (server, interface, policy)', 3, rows)
+}
+
+function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
+  const rows = documents.map((d) => [d.account, d.profile, d.kind, d.id, JSON.stringify(d.body)])
+  yield* insertRows(`documents (${documentColumns})`, columns(documentColumns), rows)
+}
+
+export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
+  yield* query(
+    `UPDATE policies SET enabled = ?, rule_order = ?, default_ingress = ?, default_egress = ?, stateful = ?,
+       filters = ?, applies_to = ?, revision = ? WHERE id = ?`,
+    Number(policy.enabled),
+    policy.order,
+    policy.defaultIngress,
+    policy.defaultEgress,
+    Number(policy.stateful),
+    JSON.stringify(policy.filters),
+    JSON.stringify(policy.appliesTo),
+    policy.revision,
+    policy.id,
+  )
+}
+
+export function* updateServerRow(server: ServerRecord): Steps<void> {
+  yield* query(
+    `UPDATE servers SET name = ?, zone = ?, state = ?, next_state = ?, next_state_at = ?, attributes = ?, revision = ?
+     WHERE id = ?`,
+    server.name,
+    server.zone,
+    server.state,
+    server.nextState,
+    server.nextStateAt,
+    JSON.stringify(server.attributes),
+    server.revision,
+    server.id,
+  )
+}
+
+export function* createServer(
+  args: Programs['createServer']['args'],
+  actor: Actor,
+): Program<Programs['createServer']['answer']> {
+  const revision = yield* nextRevision()
+  const { server } = args
+  const taken = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)
+  if (taken) return err({ kind: 'conflict', resource: 'server', reason: 'a server with this id exists' })
+  yield* insertServer({ ...server, revision })
+  yield* insertInterfaces(args.interfaces)
+  yield* insertPolicies(args.policies.map((policy) => ({ ...policy, revision })))
+  yield* insertAttachments(args.attachments)
+  yield* insertDocuments(args.documents)
+  const after = { name: server.name, zone: server.zone, state: server.state, attributes: server.attributes }
+  yield* record(actor, revision, {
+    operation: 'server.create',
+    resource: 'server',
+    id: server.id,
+    before: null,
+    after,
+  })
+  return ok({ revision })
+}
+
+export function* updateServer(
+  args: Programs['updateServer']['args'],
+  actor: Actor,
+): Program<Programs['updateServer']['answer']> {
+  const revision = yield* nextRevision()
+  const found = yield* writableServer(args, actor)
+  if (!found.ok) return found
+  const server = found.value
+  const attributes = merge(server.attributes, args.attributes ?? {})
+  yield* updateServerRow({ ...server, ...args.change, attributes, revision })
+  const chain = yield* chainOf(server.id)
+  if (args.policy && chain) yield* updatePolicySettings({ ...chain, ...args.policy, revision })
+  const after = { ...args.change, ...args.attributes, ...args.policy } as JsonObject
+  const old = { ...server.attributes, ...chain, ...server } as unknown as JsonObject
+  const before = Object.fromEntries(Object.keys(after).map((key) => [key, old[key] ?? null]))
+  yield* record(actor, revision, {
+    operation: 'server.update',
+    resource: 'server',
+    id: server.id,
+    before,
+    after,
+  })
+  return ok({ revision })
+}
+
+function merge(old: JsonObject, change: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
+}
+
+export function* deleteServer(
+  args: Programs['deleteServer']['args'],
+  actor: Actor,
+): Program<Programs['deleteServer']['answer']> {
+  const revision = yield* nextRevision()
+  const found = yield* writableServer(args, actor)
+  if (!found.ok) return found
+  const { id, name, zone, attributes } = found.value
+  const rules = yield* query(
+    'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
+    id,
+  )
+  yield* query('DELETE FROM attachments WHERE server = ?', id)
+  yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
+  yield* query('DELETE FROM policies WHERE server = ?', id)
+  yield* query('DELETE FROM interfaces WHERE server = ?', id)
+  yield* query('DELETE FROM servers WHERE id = ?', id)
+  for (const document of args.documents) {
+    yield* query(
+      'DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?',
+      args.profile,
+      document.kind,
+      document.id,
+      args.account,
+    )
+  }
+  const before = { name, zone, attributes, rules: rules.map((row) => JSON.parse(String(row.spec))) }
+  yield* record(actor, revision, { operation: 'server.delete', resource: 'server', id, before, after: null })
+  return ok({ revision })
+}

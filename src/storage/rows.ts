@@ -1,0 +1,200 @@
+/** Rows to records and back: the one place that knows how values are kept in columns. */
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
+import type { Interface, Policy, PolicySettings } from '../core/model/inventory.ts'
+import type { Rule } from '../core/model/rule.ts'
+import type { Row, SqlValue } from './statement.ts'
+import type {
+  AccountRecord,
+  AuditEvent,
+  CredentialRecord,
+  DocumentRecord,
+  NewRule,
+  PolicyRecord,
+  RuleRecord,
+  ServerRecord,
+} from './storage.ts'
+
+const json = (value: SqlValue | undefined) => JSON.parse(String(value)) as JsonValue
+const object = (value: SqlValue | undefined) => json(value) as JsonObject
+const text = (value: SqlValue | undefined) => String(value)
+const number = (value: SqlValue | undefined) => Number(value)
+const nullable = <T>(value: SqlValue | undefined, read: (value: SqlValue) => T): T | null =>
+  value === null || value === undefined ? null : read(value)
+
+export const accountColumns = 'id, name, attributes'
+export function toAccount(row: Row): AccountRecord {
+  return { id: text(row.id), name: text(row.name), attributes: object(row.attributes) }
+}
+
+export const credentialColumns = 'id, account, kind, lookup, hash, scopes, label, attributes'
+export function toCredential(row: Row): CredentialRecord {
+  return {
+    id: text(row.id),
+    account: text(row.account),
+    kind: text(row.kind) as CredentialRecord['kind'],
+    lookup: text(row.lookup),
+    hash: text(row.hash),
+    scopes: json(row.scopes) as unknown as string[],
+    label: text(row.label),
+    attributes: object(row.attributes),
+  }
+}
+export function fromCredential(c: CredentialRecord): SqlValue[] {
+  const { scopes, attributes } = c
+  return [
+    c.id,
+    c.account,
+    c.kind,
+    c.lookup,
+    c.hash,
+    JSON.stringify(scopes),
+    c.label,
+    JSON.stringify(attributes),
+  ]
+}
+
+export const serverColumns =
+  'id, account, profile, name, zone, state, next_state, next_state_at, created_at, attributes, revision'
+export function toServer(row: Row): ServerRecord {
+  return {
+    id: text(row.id),
+    account: text(row.account),
+    profile: text(row.profile) as ServerRecord['profile'],
+    name: text(row.name),
+    zone: text(row.zone),
+    state: text(row.state),
+    nextState: nullable(row.next_state, text),
+    nextStateAt: nullable(row.next_state_at, number),
+    createdAt: number(row.created_at),
+    attributes: object(row.attributes),
+    revision: number(row.revision),
+  }
+}
+export function fromServer(s: ServerRecord): SqlValue[] {
+  const state = [s.state, s.nextState, s.nextStateAt]
+  return [
+    s.id,
+    s.account,
+    s.profile,
+    s.name,
+    s.zone,
+    ...state,
+    s.createdAt,
+    JSON.stringify(s.attributes),
+    s.revision,
+  ]
+}
+
+export const interfaceColumns = 'id, server, number, mac, addresses, type, host, device'
+export function toInterface(row: Row): Interface {
+  return {
+    id: text(row.id),
+    server: text(row.server),
+    index: number(row.number),
+    mac: text(row.mac),
+    addresses: json(row.addresses) as unknown as string[],
+    type: text(row.type) as Interface['type'],
+    host: nullable(row.host, text),
+    device: nullable(row.device, text),
+  }
+}
+export function fromInterface(i: Interface): SqlValue[] {
+  return [i.id, i.server, i.index, i.mac, JSON.stringify(i.addresses), i.type, i.host, i.device]
+}
+
+const settingsColumns = 'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to'
+export const policyColumns = `id, account, profile, name, server, ${settingsColumns}, attributes, revision`
+function toSettings(row: Row): PolicySettings {
+  return {
+    enabled: row.enabled === 1,
+    order: text(row.rule_order) as PolicySettings['order'],
+    defaultIngress: text(row.default_ingress) as PolicySettings['defaultIngress'],
+    defaultEgress: text(row.default_egress) as PolicySettings['defaultEgress'],
+    stateful: row.stateful === 1,
+    filters: json(row.filters) as unknown as PolicySettings['filters'],
+    appliesTo: json(row.applies_to) as unknown as PolicySettings['appliesTo'],
+  }
+}
+export function toPolicy(row: Row): PolicyRecord {
+  return {
+    id: text(row.id),
+    account: text(row.account),
+    profile: text(row.profile) as PolicyRecord['profile'],
+    name: text(row.name),
+    server: nullable(row.server, text),
+    ...toSettings(row),
+    attributes: object(row.attributes),
+    revision: number(row.revision),
+  }
+}
+export function toPolicyWithRules(row: Row, rules: readonly Rule[]): Policy {
+  return { id: text(row.id), revision: number(row.revision), ...toSettings(row), rules }
+}
+function fromSettings(p: PolicySettings): SqlValue[] {
+  const defaults = [p.defaultIngress, p.defaultEgress]
+  const scope = [JSON.stringify(p.filters), JSON.stringify(p.appliesTo)]
+  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope]
+}
+export function fromPolicy(p: PolicyRecord): SqlValue[] {
+  return [
+    p.id,
+    p.account,
+    p.profile,
+    p.name,
+    p.server,
+    ...fromSettings(p),
+    JSON.stringify(p.attributes),
+    p.revision,
+  ]
+}
+
+export const modelColumns = 'id, policy, position, direction, action, enabled, matches'
+export const ruleColumns = `policy, position, id, direction, action, enabled, matches, spec`
+export function toModelRule(row: Row): Rule {
+  return {
+    id: text(row.id),
+    position: number(row.position),
+    direction: text(row.direction) as Rule['direction'],
+    action: text(row.action) as Rule['action'],
+    enabled: row.enabled === 1,
+    matches: (json(row.matches) as readonly JsonValue[]).map(decodeMatch),
+  }
+}
+export function toRule(row: Row): RuleRecord {
+  return { ...toModelRule(row), spec: object(row.spec) }
+}
+export function fromRule(policy: string, position: number, id: string, rule: NewRule): SqlValue[] {
+  const { direction, action, enabled, matches, spec } = rule
+  const decided = [direction, action, Number(enabled)]
+  return [policy, position, id, ...decided, JSON.stringify(matches.map(encodeMatch)), JSON.stringify(spec)]
+}
+
+export const documentColumns = 'account, profile, kind, id, body'
+export function toDocument(row: Row): DocumentRecord {
+  return {
+    account: text(row.account),
+    profile: text(row.profile) as DocumentRecord['profile'],
+    kind: text(row.kind),
+    id: text(row.id),
+    body: object(row.body),
+  }
+}
+
+export const auditColumns =
+  'revision, at, account, actor, dialect, request_id, operation, resource, id, before, after'
+export function toAuditEvent(row: Row): AuditEvent {
+  return {
+    revision: number(row.revision),
+    at: number(row.at),
+    account: text(row.account),
+    actor: text(row.actor),
+    dialect: text(row.dialect) as AuditEvent['dialect'],
+    requestId: text(row.request_id),
+    operation: text(row.operation),
+    resource: text(row.resource),
+    id: text(row.id),
+    before: json(row.before),
+    after: json(row.after),
+  }
+}

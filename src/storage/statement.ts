@@ -1,0 +1,44 @@
+/** Statements, and transactions written as generators of them, so that a synchronous and an asynchronous engine run the same code. */
+import type { RequestError } from '../core/model/error.ts'
+import type { Result } from '../core/result.ts'
+
+export type SqlValue = string | number | null
+
+export interface Statement {
+  /** In the subset both engines accept, `?` for parameters. */
+  readonly sql: string
+  readonly params: readonly SqlValue[]
+}
+
+export type Row = Readonly<Record<string, SqlValue>>
+
+/** Yields statements, is resumed with their rows. */
+export type Steps<T> = Generator<Statement, T, readonly Row[]>
+
+/** A whole transaction: an error answer rolls it back. */
+export type Program<A> = Steps<Result<A, RequestError>>
+
+export function* query(sql: string, ...params: SqlValue[]): Steps<readonly Row[]> {
+  return yield { sql, params }
+}
+
+export function* queryOne(sql: string, ...params: SqlValue[]): Steps<Row | undefined> {
+  return (yield { sql, params })[0]
+}
+
+/** Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. */
+export function* insertRows(
+  into: string,
+  width: number,
+  rows: readonly (readonly SqlValue[])[],
+): Steps<void> {
+  const perStatement = 50
+  const tuple = `(${new Array(width).fill('?').join(', ')})`
+  for (let from = 0; from < rows.length; from += perStatement) {
+    const chunk = rows.slice(from, from + perStatement)
+    yield {
+      sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')}`,
+      params: chunk.flat(),
+    }
+  }
+}
