@@ -18,6 +18,11 @@ export type Steps<T> = Generator<Statement, T, readonly Row[]>
 /** A whole transaction: an error answer rolls it back. */
 export type Program<A> = Steps<Result<A, RequestError>>
 
+/** Whether a transaction that ended so is kept: failures are undone, and so is one that says it changed nothing. */
+export function keeps(result: Result<unknown, RequestError>): boolean {
+  return result.ok && (result.value as { changed?: boolean }).changed !== false
+}
+
 export function* query(sql: string, ...params: SqlValue[]): Steps<readonly Row[]> {
   return yield { sql, params }
 }

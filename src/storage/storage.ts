@@ -248,11 +248,17 @@ export interface Storage {
   /** Policies attached to the server as a whole. */
   policiesOf(server: string): Promise<readonly PolicyRecord[]>
   policy(id: string): Promise<PolicyRecord | undefined>
+  /** The chain that belongs to the server. */
+  chain(server: string): Promise<PolicyRecord | undefined>
+  /** The chains of all servers of the account, in order of server. */
+  chainsOf(account: string, profile: Profile): Promise<readonly PolicyRecord[]>
   /** By position; one query. */
   rules(policy: string): Promise<readonly RuleRecord[]>
   rule(policy: string, position: number): Promise<RuleRecord | undefined>
   /** The policies with their rules (without `spec`), read in one snapshot; ids that do not exist are left out. */
   policies(ids: readonly string[]): Promise<readonly Policy[]>
+  /** Policies with their rules whose revision is above `since`, in one snapshot, and the revision it is of. */
+  changedPolicies(since: number): Promise<{ revision: number; policies: readonly Policy[] }>
   /** Every interface with a device on that host, with what is attached to it, and the revision it was read at. */
   placed(host: string): Promise<{ revision: number; interfaces: readonly PlacedInterface[] }>
   /** One interface in the same form, placed or not. */

@@ -67,6 +67,7 @@ export const initial = (engine: Engine): readonly string[] => [
     revision BIGINT NOT NULL
   )`,
   'CREATE INDEX policies_server ON policies (server)',
+  'CREATE INDEX policies_revision ON policies (revision)',
   `CREATE TABLE rules (
     policy TEXT NOT NULL REFERENCES policies (id),
     position INTEGER NOT NULL,

@@ -1,0 +1,64 @@
+/** What an engine must be able to do; everything else of `Storage` is the same for all. */
+import type { RequestError } from '../core/model/error.ts'
+import type { Result } from '../core/result.ts'
+import { type ReadName, reads, readsOfMany } from './reads.ts'
+import type { Steps } from './statement.ts'
+import type { Actor, Commit, ProgramName, Programs, Storage } from './storage.ts'
+
+/** One write: which program, with what, in whose name. Plain data. */
+export interface Job<P extends ProgramName = ProgramName> {
+  readonly program: P
+  readonly args: Programs[P]['args']
+  readonly actor: Actor
+}
+
+export interface Driver {
+  readonly engine: Storage['engine']
+  /** Drives the statements in one snapshot. */
+  read<T>(steps: Steps<T>, statements: 'one' | 'many'): Promise<T>
+  /** Runs the program in a transaction that is durable when this resolves with a success. */
+  write(job: Job): Promise<Result<unknown, RequestError>>
+  onCommit(listener: (commit: Commit) => void): () => void
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+export function storageOf(driver: Driver): Storage {
+  const readers = Object.fromEntries(
+    (Object.keys(reads) as ReadName[]).map((name) => {
+      const steps = reads[name] as (...args: readonly unknown[]) => Steps<unknown>
+      const statements = readsOfMany.has(name) ? 'many' : 'one'
+      return [name, (...args: readonly unknown[]) => driver.read(steps(...args), statements)]
+    }),
+  ) as Pick<Storage, ReadName>
+  return {
+    ...readers,
+    engine: driver.engine,
+    run: ((program, args, actor) => driver.write({ program, args, actor } as Job)) as Storage['run'],
+    onCommit: driver.onCommit,
+    check: driver.check,
+    close: driver.close,
+  }
+}
+
+/** Listeners to commits; one that throws does not keep the others from hearing. */
+export function createListeners(): { add: Driver['onCommit']; tell: (commit: Commit) => void } {
+  const listeners = new Set<(commit: Commit) => void>()
+  return {
+    add(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    tell(commit) {
+      for (const listener of [...listeners]) {
+        try {
+          listener(commit)
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+      }
+    },
+  }
+}

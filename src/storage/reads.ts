@@ -1,0 +1,206 @@
+/** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
+import type { Profile } from '../core/model/inventory.ts'
+import type { Rule } from '../core/model/rule.ts'
+import {
+  accountColumns,
+  auditColumns,
+  credentialColumns,
+  documentColumns,
+  interfaceColumns,
+  modelColumns,
+  policyColumns,
+  ruleColumns,
+  serverColumns,
+  toAccount,
+  toAuditEvent,
+  toCredential,
+  toDocument,
+  toInterface,
+  toModelRule,
+  toPolicy,
+  toPolicyWithRules,
+  toRule,
+  toServer,
+} from './rows.ts'
+import { query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
+import type { PlacedInterface, Storage } from './storage.ts'
+
+/** The methods of `Storage` that only read. */
+export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>
+type Reads = {
+  readonly [N in ReadName]: (...args: Parameters<Storage[N]>) => Steps<Awaited<ReturnType<Storage[N]>>>
+}
+
+export const reads: Reads = {
+  *revision() {
+    return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
+  },
+  *account(id) {
+    return optional(yield* queryOne(`SELECT ${accountColumns} FROM accounts WHERE id = ?`, id), toAccount)
+  },
+  *accounts() {
+    return (yield* query(`SELECT ${accountColumns} FROM accounts ORDER BY name`)).map(toAccount)
+  },
+  *credential(kind, lookup) {
+    const sql = `SELECT ${credentialColumns} FROM credentials WHERE kind = ? AND lookup = ?`
+    return optional(yield* queryOne(sql, kind, lookup), toCredential)
+  },
+  *credentials(account) {
+    const sql = `SELECT ${credentialColumns} FROM credentials WHERE account = ? ORDER BY id`
+    return (yield* query(sql, account)).map(toCredential)
+  },
+  *server(profile, id) {
+    const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND profile = ?`
+    return optional(yield* queryOne(sql, id, profile), toServer)
+  },
+  *serverById(id) {
+    return optional(yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id), toServer)
+  },
+  *servers({ account, profile }) {
+    const [where, params] = ofAccount('account', account, profile)
+    const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} ORDER BY created_at, id`
+    return (yield* query(sql, ...params)).map(toServer)
+  },
+  *interfaces(server) {
+    const sql = `SELECT ${interfaceColumns} FROM interfaces WHERE server = ? ORDER BY number`
+    return (yield* query(sql, server)).map(toInterface)
+  },
+  *interfacesOf(account, profile) {
+    const [where, params] = ofAccount('s.account', account, profile)
+    const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
+      WHERE ${where} ORDER BY i.server, i.number`
+    return (yield* query(sql, ...params)).map(toInterface)
+  },
+  *policiesOf(server) {
+    const sql = `SELECT ${policyColumns} FROM policies
+      WHERE id IN (SELECT policy FROM attachments WHERE server = ? AND interface = '') ORDER BY id`
+    return (yield* query(sql, server)).map(toPolicy)
+  },
+  *chainsOf(account, profile) {
+    const sql = `SELECT ${policyColumns} FROM policies WHERE account = ? AND profile = ? AND server IS NOT NULL ORDER BY server`
+    return (yield* query(sql, account, profile)).map(toPolicy)
+  },
+  *chain(server) {
+    return optional(
+      yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE server = ?`, server),
+      toPolicy,
+    )
+  },
+  *policy(id) {
+    return optional(yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE id = ?`, id), toPolicy)
+  },
+  *rules(policy) {
+    const sql = `SELECT ${ruleColumns} FROM rules WHERE policy = ? ORDER BY position`
+    return (yield* query(sql, policy)).map(toRule)
+  },
+  *rule(policy, position) {
+    const sql = `SELECT ${ruleColumns} FROM rules WHERE policy = ? AND position = ?`
+    return optional(yield* queryOne(sql, policy, position), toRule)
+  },
+  *policies(ids) {
+    const rows: Row[] = []
+    for (const chunk of chunks(ids)) {
+      rows.push(
+        ...(yield* query(`SELECT ${policyColumns} FROM policies WHERE id IN (${marks(chunk)})`, ...chunk)),
+      )
+    }
+    return yield* withRules(rows)
+  },
+  *changedPolicies(since) {
+    const revision = yield* reads.revision()
+    const rows = yield* query(`SELECT ${policyColumns} FROM policies WHERE revision > ?`, since)
+    return { revision, policies: yield* withRules(rows) }
+  },
+  *placed(host) {
+    const revision = yield* reads.revision()
+    const on = 'i.host = ? AND i.device IS NOT NULL'
+    return { revision, interfaces: yield* placed(on, 'SELECT server FROM interfaces WHERE host = ?', host) }
+  },
+  *placedInterfaces(server) {
+    return yield* placed('i.server = ?', '?', server)
+  },
+  *document(profile, kind, id) {
+    const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
+    return optional(yield* queryOne(sql, profile, kind, id), toDocument)
+  },
+  *documents({ account, profile, kind }) {
+    const sql = `SELECT ${documentColumns} FROM documents WHERE account = ? AND profile = ? AND kind = ? ORDER BY id`
+    return (yield* query(sql, account, profile, kind)).map(toDocument)
+  },
+  *audit({ account, before, limit }) {
+    const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision < ? ORDER BY revision DESC LIMIT ?`
+    return (yield* query(sql, account, before ?? Number.MAX_SAFE_INTEGER, limit)).map(toAuditEvent)
+  },
+  *auditEvent(account, revision) {
+    const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision = ?`
+    return optional(yield* queryOne(sql, account, revision), toAuditEvent)
+  },
+}
+
+/** Those of more than one statement, which must see one state of the store. */
+export const readsOfMany: ReadonlySet<ReadName> = new Set([
+  'policies',
+  'changedPolicies',
+  'placed',
+  'placedInterfaces',
+])
+
+const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)
+const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ')
+const prefixed = (alias: string, columns: string) =>
+  columns
+    .split(', ')
+    .map((column) => `${alias}.${column}`)
+    .join(', ')
+
+function ofAccount(column: string, account: string, profile: Profile | undefined): [string, SqlValue[]] {
+  return profile === undefined
+    ? [`${column} = ?`, [account]]
+    : [`${column} = ? AND profile = ?`, [account, profile]]
+}
+
+/** Lists of a few fixed lengths, the last value repeated: so that there are few statements to prepare. */
+function* chunks(values: readonly string[]): Iterable<readonly string[]> {
+  const most = 512
+  for (let from = 0; from < values.length; from += most) {
+    const chunk = values.slice(from, from + most)
+    const length = [1, 8, 64, most].find((size) => size >= chunk.length) ?? most
+    yield [...chunk, ...new Array<string>(length - chunk.length).fill(chunk[0] as string)]
+  }
+}
+
+function* withRules(rows: readonly Row[]) {
+  const rules = new Map<string, Rule[]>(rows.map((row) => [String(row.id), []]))
+  for (const chunk of chunks([...rules.keys()])) {
+    const sql = `SELECT ${modelColumns} FROM rules WHERE policy IN (${marks(chunk)}) ORDER BY policy, position`
+    for (const row of yield* query(sql, ...chunk)) rules.get(String(row.policy))?.push(toModelRule(row))
+  }
+  return rows.map((row) => toPolicyWithRules(row, rules.get(String(row.id)) ?? []))
+}
+
+function* placed(where: string, servers: string, param: string): Steps<readonly PlacedInterface[]> {
+  const interfaces = yield* query(
+    `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
+     WHERE ${where} ORDER BY i.server, i.number`,
+    param,
+  )
+  const attached = new Map<string, { id: string; revision: number }[]>()
+  const rows = yield* query(
+    `SELECT a.server, a.interface, p.id, p.revision FROM attachments a JOIN policies p ON p.id = a.policy
+     WHERE a.server IN (${servers}) ORDER BY a.server, a.interface, p.id`,
+    param,
+  )
+  for (const row of rows) {
+    const key = `${row.server} ${row.interface}`
+    const list = attached.get(key) ?? []
+    list.push({ id: String(row.id), revision: Number(row.revision) })
+    attached.set(key, list)
+  }
+  return interfaces.map((row) => {
+    const { server, id } = row
+    // The server's come first: an interface's own policy is the more particular one.
+    const policies = [...(attached.get(`${server} `) ?? []), ...(attached.get(`${server} ${id}`) ?? [])]
+    const generation = Math.max(Number(row.revision), ...policies.map((policy) => policy.revision))
+    return { ...toInterface(row), account: String(row.account), policies, generation }
+  })
+}

@@ -1,0 +1,109 @@
+/**
+ * The embedded engine: one file, written by a thread, read here on a connection that cannot write.
+ *
+ * One process at a time, because rendered lists and logins are remembered in memory: a second one is refused.
+ */
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
+import type { RequestError } from '../core/model/error.ts'
+import type { Result } from '../core/result.ts'
+import { createListeners, type Job, storageOf } from './driver.ts'
+import { connect } from './sqlite-connection.ts'
+import type { FromWriter, ToWriter } from './sqlite-writer.ts'
+import type { Storage } from './storage.ts'
+
+type Waiting = { resolve: (result: Result<unknown, RequestError>) => void; reject: (error: unknown) => void }
+
+/** Makes the directory when it is not there. Rejects when another process uses it, or a newer version has written it. */
+export async function openSqlite({ directory }: { directory: string }): Promise<Storage> {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const unlock = lock(directory)
+  const path = join(directory, 'portcullis.db')
+  const writer = new Worker(
+    new URL(import.meta.url.endsWith('.ts') ? 'sqlite-writer.ts' : 'sqlite-writer.js', import.meta.url),
+    { workerData: path },
+  )
+  const listeners = createListeners()
+  const waiting = new Map<number, Waiting>()
+  let nextId = 1
+  let broken: Error | undefined
+
+  function fail(error: Error): void {
+    broken ??= error
+    for (const { reject } of waiting.values()) reject(broken)
+    waiting.clear()
+  }
+  writer.on('error', fail)
+  writer.on('exit', () => fail(new Error('the writer of the store has ended')))
+
+  try {
+    await new Promise<void>((resolve, reject) => {
+      writer.once('error', reject)
+      writer.on('message', (message: FromWriter) => {
+        if ('ready' in message) resolve()
+        else if ('failed' in message) reject(new Error(message.failed))
+        else {
+          for (const one of message.ended) {
+            if ('result' in one) waiting.get(one.id)?.resolve(one.result)
+            else waiting.get(one.id)?.reject(one.error)
+            waiting.delete(one.id)
+          }
+          if (message.commit) listeners.tell(message.commit)
+        }
+      })
+    })
+  } catch (error) {
+    await writer.terminate()
+    unlock()
+    throw error
+  }
+  // It holds password hashes; the directory may be older than us and open to all.
+  chmodSync(path, 0o600)
+  const reader = connect(path, { readOnly: true })
+
+  const ask = (job: ToWriter['job']): Promise<Result<unknown, RequestError>> =>
+    new Promise((resolve, reject) => {
+      if (broken) return reject(broken)
+      const id = nextId++
+      waiting.set(id, { resolve, reject })
+      writer.postMessage({ id, job } as ToWriter)
+    })
+
+  return storageOf({
+    engine: 'sqlite',
+    async read(steps) {
+      reader.exec('BEGIN')
+      try {
+        return reader.drive(steps)
+      } finally {
+        reader.exec('COMMIT')
+      }
+    },
+    write: (job: Job) => ask(job),
+    onCommit: listeners.add,
+    async check() {
+      await ask('check')
+    },
+    async close() {
+      await ask('close')
+      broken = new Error('the store is closed')
+      await writer.terminate()
+      reader.close()
+      unlock()
+    },
+  })
+}
+
+/** Held by the operating system, so that it ends with the process however that ends. */
+function lock(directory: string): () => void {
+  const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 })
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    throw new Error(`another process uses ${directory}`, { cause: error })
+  }
+  return () => database.close()
+}

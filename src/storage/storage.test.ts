@@ -1,0 +1,346 @@
+/** One suite, both engines: what the services rely on. */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
+import { type Commit, effectiveState, type Storage } from './storage.ts'
+
+const comments = async (storage: Storage, policy = 'chain-a') =>
+  (await storage.rules(policy)).map((each) => each.spec.comment)
+const positions = async (storage: Storage, policy = 'chain-a') =>
+  (await storage.rules(policy)).map((each) => each.position)
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  describe(`storage on ${engine}`, { skip }, () => {
+    let store: TestStore
+    let storage: Storage
+
+    beforeEach(async () => {
+      store = await create()
+      storage = await store.open()
+      await storage.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
+    })
+    afterEach(async () => {
+      await storage.close()
+      await store.remove()
+    })
+
+    let number = 0
+    const insert = (comment: string, position?: number, maxRules = 1000) =>
+      storage.run(
+        'insertRule',
+        {
+          ...chainTarget('a'),
+          rule: rule(comment),
+          id: `rule-${number++}`,
+          maxRules,
+          ...(position === undefined ? {} : { position }),
+        },
+        actor,
+      )
+    const replace = (names: readonly string[], maxRules = 1000) =>
+      storage.run(
+        'replaceRules',
+        { ...chainTarget('a'), rules: names.map(rule), ids: names.map((n) => `id-${n}`), maxRules },
+        actor,
+      )
+
+    test('insertion appends, moves others down, and clamps what is beyond the end', async () => {
+      for (const [name, position] of [['a'], ['b'], ['c', 1], ['d', 2], ['e', 900]] as const) {
+        const done = await insert(name, position)
+        assert.ok(done.ok)
+      }
+      assert.deepEqual(await comments(storage), ['c', 'd', 'a', 'b', 'e'])
+      assert.deepEqual(await positions(storage), [1, 2, 3, 4, 5])
+      const at2 = await storage.rule('chain-a', 2)
+      assert.deepEqual(at2?.spec, { comment: 'd' })
+      assert.deepEqual(at2?.matches, [{ protocol: 6, destinationPorts: [{ first: 22, last: 22 }] }])
+    })
+
+    test('deletion closes the gap; a place without a rule is not found', async () => {
+      await replace(['a', 'b', 'c', 'd'])
+      const remove = (position: number) => storage.run('deleteRule', { ...chainTarget('a'), position }, actor)
+      assert.ok((await remove(2)).ok)
+      assert.deepEqual(await comments(storage), ['a', 'c', 'd'])
+      assert.deepEqual(await positions(storage), [1, 2, 3])
+      const missing = await remove(4)
+      assert.deepEqual(missing, { ok: false, error: { kind: 'not-found', resource: 'rule', id: '4' } })
+    })
+
+    test('replacement is whole or not at all, and limits are checked inside', async () => {
+      await replace(['a', 'b'])
+      const tooMany = await replace(['c', 'd', 'e'], 2)
+      assert.deepEqual(tooMany, {
+        ok: false,
+        error: { kind: 'limit-reached', resource: 'rule', limit: 2 },
+      })
+      assert.deepEqual(await comments(storage), ['a', 'b'])
+      const full = await insert('c', 1, 2)
+      assert.equal(full.ok, false)
+      assert.deepEqual(await positions(storage), [1, 2])
+      const thousand = Array.from({ length: 1000 }, (_, i) => `r${i}`)
+      assert.ok((await replace(thousand)).ok)
+      assert.deepEqual(await comments(storage), thousand)
+      assert.ok((await replace([])).ok)
+      assert.deepEqual(await comments(storage), [])
+    })
+
+    test('a failed write uses no revision and leaves no audit event', async () => {
+      const before = await storage.revision()
+      assert.equal((await insert('a', 1, 0)).ok, false)
+      assert.equal(await storage.revision(), before)
+      const done = await insert('a')
+      assert.ok(done.ok)
+      assert.equal(done.value.revision, before + 1)
+      assert.equal(await storage.revision(), before + 1)
+      const [event] = await storage.audit({ account: 'acme', limit: 1 })
+      assert.deepEqual(
+        { ...event, id: '' },
+        {
+          ...actor,
+          revision: before + 1,
+          operation: 'rule.create',
+          resource: 'rule',
+          id: '',
+          before: null,
+          after: { position: 1, comment: 'a' },
+        },
+      )
+      assert.deepEqual(await storage.auditEvent('acme', before + 1), event)
+      assert.equal(await storage.auditEvent('other', before + 1), undefined)
+    })
+
+    test('an engine error in one write does not touch those that share its transaction', async () => {
+      const duplicate = { ...chainTarget('a'), rules: [rule('x')], ids: ['x'], maxRules: 10 }
+      const broken = { ...duplicate, rules: [{ ...rule('x'), spec: undefined as never }] }
+      const [first, second, third] = await Promise.allSettled([
+        insert('before'),
+        storage.run('replaceRules', broken, actor),
+        insert('after'),
+      ])
+      assert.equal(first?.status, 'fulfilled')
+      assert.equal(second?.status, 'rejected')
+      assert.equal(third?.status, 'fulfilled')
+      assert.deepEqual(await comments(storage), ['before', 'after'])
+    })
+
+    test('existence, then ownership, then state', async () => {
+      const as = (target: object) =>
+        storage.run(
+          'insertRule',
+          { ...chainTarget('a'), rule: rule('x'), id: 'x', maxRules: 10, ...target },
+          actor,
+        )
+      const kinds = async (target: object) => {
+        const done = await as(target)
+        return done.ok ? 'ok' : done.error.kind
+      }
+      assert.equal(await kinds({ server: 'nowhere', account: 'other' }), 'not-found')
+      assert.equal(await kinds({ profile: 'hostup' }), 'not-found')
+      assert.equal(await kinds({ account: 'other', refuseStates: ['started'] }), 'forbidden')
+      assert.equal(await kinds({ refuseStates: ['started'] }), 'conflict')
+      assert.equal(await kinds({}), 'ok')
+    })
+
+    test('64 writers at once on one policy: positions dense, no update lost', async () => {
+      const writers = Array.from({ length: 64 }, async (_, writer) => {
+        for (let i = 0; i < 5; i++) {
+          const done = await insert(`${writer}-${i}`, 1 + ((writer * 7 + i) % 40))
+          assert.ok(done.ok)
+          if (i === 4) {
+            const gone = await storage.run('deleteRule', { ...chainTarget('a'), position: 1 }, actor)
+            assert.ok(gone.ok)
+          }
+        }
+      })
+      const before = await storage.revision()
+      await Promise.all(writers)
+      assert.deepEqual(
+        await positions(storage),
+        Array.from({ length: 64 * 4 }, (_, i) => i + 1),
+      )
+      assert.equal(await storage.revision(), before + 64 * 6)
+      // Every event has its own revision, none is missing.
+      const events = await storage.audit({ account: 'acme', limit: 1000 })
+      assert.deepEqual(
+        events.map((event) => event.revision),
+        Array.from({ length: before + 64 * 6 }, (_, i) => before + 64 * 6 - i),
+      )
+    })
+
+    test('what was answered is there after closing and opening again', async () => {
+      await insert('kept')
+      await storage.close()
+      storage = await store.open()
+      assert.deepEqual(await comments(storage), ['kept'])
+    })
+
+    test('an inventory that changes nothing uses no revision; a change of it is applied', async () => {
+      const before = await storage.revision()
+      const same = await storage.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
+      assert.deepEqual(same, { ok: true, value: { revision: before, changed: false } })
+      assert.equal(await storage.revision(), before)
+      await insert('kept')
+      const next = inventory('a', 'b')
+      const changed = {
+        ...next,
+        servers: next.servers.map((entry) => ({
+          ...entry,
+          server: { ...entry.server, name: 'renamed', state: 'stopped' },
+          interfaces: entry.interfaces.map((nic) => ({ ...nic, addresses: ['192.0.2.9'] })),
+        })),
+      }
+      const done = await storage.run('applyInventory', { inventory: changed }, actor)
+      assert.ok(done.ok && done.value.changed)
+      const server = await storage.server('upcloud', 'a')
+      assert.equal(server?.name, 'renamed')
+      assert.equal(server?.state, 'started', 'a state lives on')
+      assert.deepEqual((await storage.interfaces('a'))[0]?.addresses, ['192.0.2.9'])
+      assert.deepEqual(await comments(storage), ['kept'])
+    })
+
+    test('servers are changed, move through states by the clock, and go with all that is theirs', async () => {
+      await insert('x')
+      const target = chainTarget('a')
+      const done = await storage.run(
+        'updateServer',
+        {
+          ...target,
+          change: { name: 'new', state: 'started', nextState: 'stopped', nextStateAt: actor.at + 100 },
+          attributes: { plan: 'big' },
+          policy: { enabled: false },
+        },
+        actor,
+      )
+      assert.ok(done.ok)
+      const server = await storage.server('upcloud', 'a')
+      assert.ok(server)
+      assert.equal(effectiveState(server, actor.at + 99), 'started')
+      assert.equal(effectiveState(server, actor.at + 100), 'stopped')
+      assert.deepEqual(server.attributes, { plan: 'big' })
+      assert.equal((await storage.chain('a'))?.enabled, false)
+      const remove = (at: number) =>
+        storage.run(
+          'deleteServer',
+          { ...target, requireStates: ['stopped'], documents: [] },
+          { ...actor, at },
+        )
+      const early = await remove(actor.at)
+      assert.equal(early.ok, false)
+      assert.ok((await remove(actor.at + 100)).ok)
+      assert.equal(await storage.serverById('a'), undefined)
+      assert.equal(await storage.chain('a'), undefined)
+      assert.deepEqual(await storage.rules('chain-a'), [])
+      assert.deepEqual(await storage.interfaces('a'), [])
+      const [event] = await storage.audit({ account: 'acme', limit: 1 })
+      const { rules } = event?.before as { rules: unknown }
+      assert.deepEqual(rules, [{ comment: 'x' }])
+    })
+
+    test('what an interface is filtered by, and what changed since a revision', async () => {
+      const { revision, interfaces } = await storage.placed('local')
+      assert.equal(revision, await storage.revision())
+      assert.deepEqual(
+        interfaces.map((each) => [each.device, each.policies.map((policy) => policy.id), each.generation]),
+        [
+          ['tap-a', ['chain-a'], 1],
+          ['tap-b', ['chain-b'], 1],
+        ],
+      )
+      assert.deepEqual((await storage.placed('elsewhere')).interfaces, [])
+      await replace(['x', 'y'])
+      const changed = await storage.changedPolicies(revision)
+      assert.equal(changed.revision, revision + 1)
+      assert.deepEqual(
+        changed.policies.map((policy) => [policy.id, policy.rules.length, policy.revision]),
+        [['chain-a', 2, revision + 1]],
+      )
+      assert.deepEqual(await storage.policies(['chain-a', 'nowhere']), changed.policies)
+      assert.equal((await storage.placedInterfaces('a'))[0]?.generation, revision + 1)
+    })
+
+    test('documents and sequences', async () => {
+      const document = {
+        account: 'acme',
+        profile: 'upcloud',
+        kind: 'storage',
+        id: 's',
+        body: { size: 10 },
+      } as const
+      assert.ok((await storage.run('putDocument', { document }, actor)).ok)
+      assert.deepEqual(await storage.document('upcloud', 'storage', 's'), document)
+      const foreign = await storage.run('putDocument', { document: { ...document, account: 'other' } }, actor)
+      assert.equal(foreign.ok, false)
+      assert.ok((await storage.run('deleteDocument', { ...document }, actor)).ok)
+      assert.equal(await storage.document('upcloud', 'storage', 's'), undefined)
+      const taken = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          storage.run('takeNumbers', { name: 'pool', first: 10, count: 2 }, actor),
+        ),
+      )
+      const first = taken.map((each) => (each.ok ? each.value.first : -1)).sort((a, b) => a - b)
+      assert.deepEqual(
+        first,
+        Array.from({ length: 20 }, (_, i) => 10 + 2 * i),
+      )
+    })
+
+    test('listeners hear of every commit, after it can be read, and not of failures', async () => {
+      const heard: Commit[] = []
+      const seen: Promise<readonly unknown[]>[] = []
+      const stop = storage.onCommit((commit) => {
+        heard.push(commit)
+        seen.push(comments(storage))
+      })
+      await insert('a', 1, 0)
+      await insert('a')
+      assert.deepEqual(heard, [{ revision: await storage.revision(), topics: ['rules'] }])
+      assert.deepEqual(await seen[0], ['a'])
+      stop()
+      await insert('b')
+      assert.equal(heard.length, 1)
+      await storage.check()
+    })
+  })
+}
+
+describe('sqlite', () => {
+  let store: TestStore
+  before(async () => {
+    store = await engines.sqlite.create()
+  })
+  after(() => store.remove())
+
+  test('a second process is refused, and the directory is free again after closing', async () => {
+    const storage = await store.open()
+    await assert.rejects(store.open(), /another process uses/)
+    await storage.close()
+    await (await store.open()).close()
+  })
+})
+
+describe('postgresql', { skip: engines.postgresql.skip }, () => {
+  test('two processes share a database: each hears of the other, and writes of both are kept', async () => {
+    const store = await engines.postgresql.create()
+    const [one, two] = await Promise.all([store.open(), store.open()])
+    try {
+      await one.run('applyInventory', { inventory: inventory('a') }, actor)
+      const heard = new Promise<Commit>((resolve) => {
+        two.onCommit((commit) => commit.topics.length === 1 && resolve(commit))
+      })
+      const insert = (storage: Storage, id: string) =>
+        storage.run('insertRule', { ...chainTarget('a'), rule: rule(id), id, maxRules: 1000 }, actor)
+      await insert(one, 'first')
+      assert.deepEqual(await heard, { revision: 2, topics: ['rules'] })
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) => [insert(one, `a${i}`), insert(two, `b${i}`)]).flat(),
+      )
+      assert.deepEqual(
+        await positions(one),
+        Array.from({ length: 101 }, (_, i) => i + 1),
+      )
+    } finally {
+      await Promise.all([one.close(), two.close()])
+      await store.remove()
+    }
+  })
+})

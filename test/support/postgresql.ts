@@ -1,0 +1,75 @@
+/** A database for a test: in the server that PORTCULLIS_TEST_DATABASE names, else in a throw-away cluster of our own. */
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+
+const installed = '/usr/lib/postgresql'
+const versions = existsSync(installed) ? readdirSync(installed).sort((a, b) => Number(a) - Number(b)) : []
+const programs = join(installed, versions.at(-1) ?? '', 'bin')
+const given = process.env.PORTCULLIS_TEST_DATABASE
+
+/** For `test({ skip })`: why there is no PostgreSQL here, or false. */
+export const noPostgresql: string | false =
+  given === undefined && !existsSync(join(programs, 'initdb'))
+    ? 'PostgreSQL is not installed (Debian package postgresql)'
+    : false
+
+export interface TestDatabase {
+  readonly url: string
+  drop(): Promise<void>
+}
+
+let server: string | undefined
+
+/** A new, empty database. */
+export async function createDatabase(): Promise<TestDatabase> {
+  server ??= given ?? startCluster()
+  const name = `portcullis_${randomBytes(6).toString('hex')}`
+  await admin(server, `CREATE DATABASE ${name}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return {
+    url: String(url),
+    drop: () => admin(server ?? '', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  }
+}
+
+async function admin(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+/** Ends with this process. PostgreSQL refuses to run as root, so that root becomes its own user for it. */
+function startCluster(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-postgresql-'))
+  const root = process.getuid?.() === 0
+  const owner = root ? Number(run('id', ['-u', 'postgres'], folder)) : 0
+  if (root) chownSync(folder, owner, Number(run('id', ['-g', 'postgres'], folder)))
+  const asOwner = (program: string, args: readonly string[]) =>
+    root
+      ? run('runuser', ['-u', 'postgres', '--', join(programs, program), ...args], folder)
+      : run(join(programs, program), args, folder)
+  const data = join(folder, 'data')
+  asOwner('initdb', ['-D', data, '-U', 'portcullis', '-A', 'trust', '--no-instructions'])
+  const options = `-c listen_addresses='' -c unix_socket_directories='${folder}'`
+  asOwner('pg_ctl', ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start'])
+  process.on('exit', () => {
+    asOwner('pg_ctl', ['-D', data, '-m', 'immediate', 'stop'])
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return `postgres:///postgres?user=portcullis&host=${encodeURIComponent(folder)}`
+}
+
+function run(program: string, args: readonly string[], cwd: string): string {
+  // Not piped: the server would inherit the pipe, and keep us waiting for its end.
+  const quiet = program.endsWith('pg_ctl') || args.some((arg) => arg.endsWith('pg_ctl'))
+  const ran = spawnSync(program, args, { cwd, encoding: 'utf8', stdio: quiet ? 'ignore' : 'pipe' })
+  if (ran.status !== 0)
+    throw new Error(`${program} ${args.join(' ')}: ${ran.stderr ?? ran.error ?? ran.status}`)
+  return (ran.stdout ?? '').trim()
+}

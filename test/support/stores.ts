@@ -1,0 +1,129 @@
+/** Both engines, opened empty, for suites that run on each; and records to fill them with. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PolicySettings } from '../../src/core/model/inventory.ts'
+import { chainSettings } from '../../src/core/model/profile.ts'
+import { openPostgresql } from '../../src/storage/postgresql.ts'
+import { openSqlite } from '../../src/storage/sqlite.ts'
+import type { Actor, InventoryRecords, NewRule, Storage } from '../../src/storage/storage.ts'
+import { createDatabase, noPostgresql } from './postgresql.ts'
+
+export interface TestStore {
+  /** Opens it, or opens it again. */
+  open(): Promise<Storage>
+  /** What `serve` is told to use it. */
+  readonly flags: readonly string[]
+  remove(): Promise<void>
+}
+
+export const engines: Record<
+  Storage['engine'],
+  { readonly skip: string | false; readonly create: () => Promise<TestStore> }
+> = {
+  sqlite: {
+    skip: false,
+    async create() {
+      const directory = mkdtempSync(join(tmpdir(), 'portcullis-store-'))
+      return {
+        open: () => openSqlite({ directory }),
+        flags: ['--data', directory],
+        remove: async () => rmSync(directory, { recursive: true, force: true }),
+      }
+    },
+  },
+  postgresql: {
+    skip: noPostgresql,
+    async create() {
+      const database = await createDatabase()
+      return {
+        open: () => openPostgresql({ url: database.url }),
+        flags: ['--database', database.url],
+        remove: () => database.drop(),
+      }
+    },
+  },
+}
+
+export const actor: Actor = {
+  account: 'acme',
+  actor: 'tester',
+  dialect: 'upcloud',
+  requestId: 'request-1',
+  at: 1_790_000_000_000,
+}
+
+const upcloud = chainSettings.upcloud as PolicySettings
+
+/** Two accounts; `acme` has the servers named, each with a public interface on host `local` and a chain `chain-NAME`. */
+export function inventory(...servers: readonly string[]): InventoryRecords {
+  const account = (id: string) => ({ id, name: id, attributes: {} })
+  return {
+    accounts: [account('acme'), account('other')],
+    credentials: [
+      {
+        id: 'credential-1',
+        account: 'acme',
+        kind: 'token',
+        lookup: 'aa',
+        hash: 'aa',
+        scopes: ['read', 'write'],
+        label: 'tester',
+        attributes: {},
+      },
+    ],
+    servers: servers.map((id, index): InventoryRecords['servers'][number] => ({
+      server: {
+        id,
+        account: 'acme',
+        profile: 'upcloud',
+        name: id,
+        zone: 'fi-hel1',
+        state: 'started',
+        nextState: null,
+        nextStateAt: null,
+        createdAt: index,
+        attributes: {},
+      },
+      interfaces: [
+        {
+          id: `nic-${id}`,
+          server: id,
+          index: 1,
+          mac: '52:54:00:00:00:01',
+          addresses: ['192.0.2.1'],
+          type: 'public',
+          host: 'local',
+          device: `tap-${id}`,
+        },
+      ],
+      policies: [
+        {
+          ...upcloud,
+          enabled: true,
+          id: `chain-${id}`,
+          account: 'acme',
+          profile: 'upcloud',
+          name: '',
+          server: id,
+          attributes: {},
+        },
+      ],
+      attachments: [{ policy: `chain-${id}`, server: id, interface: null }],
+    })),
+  }
+}
+
+export const chainTarget = (server: string) =>
+  ({ account: 'acme', profile: 'upcloud', server, refuseStates: ['maintenance'] }) as const
+
+/** A rule that is told apart by its comment. */
+export function rule(comment: string): NewRule {
+  return {
+    direction: 'ingress',
+    action: 'deny',
+    enabled: true,
+    matches: [{ protocol: 6, destinationPorts: [{ first: 22, last: 22 }] }],
+    spec: { comment },
+  }
+}
