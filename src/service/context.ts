@@ -1,6 +1,6 @@
 /** Who asks, and what every operation is handed: the caller's identity and the request it came in. */
 import type { Profile } from '../core/model/inventory.ts'
-import type { CredentialRecord } from '../storage/storage.ts'
+import type { Actor, CredentialRecord } from '../storage/storage.ts'
 
 export type Scope = 'read' | 'write'
 
@@ -16,4 +16,15 @@ export interface Context {
   readonly requestId: string
   /** Milliseconds since 1970, read once per request. */
   readonly now: number
+}
+
+/** As whom a write is recorded. */
+export function actorOf(ctx: Context): Actor {
+  return {
+    account: ctx.principal.account,
+    actor: ctx.principal.credential.label,
+    dialect: ctx.dialect,
+    requestId: ctx.requestId,
+    at: ctx.now,
+  }
 }

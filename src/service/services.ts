@@ -6,6 +6,7 @@
  * from each other spell that as not found).
  */
 import type { JsonObject } from '../core/json.ts'
+import type { HostStatus } from '../core/model/desired.ts'
 import type { EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
@@ -135,12 +136,12 @@ export interface ServerService {
     },
   ): Outcome<void>
   account(ctx: Context): Promise<AccountRecord>
-  /** Fresh, unique addresses from the configured pools (settings.pools), canonical text. */
+  /** Addresses never handed out before, from the configured pools, canonical text; `limit-reached` when one is used up. */
   takeAddresses(
     ctx: Context,
     pool: 'public-ipv4' | 'public-ipv6' | 'utility-ipv4',
     count: number,
-  ): Promise<readonly string[]>
+  ): Outcome<readonly string[]>
 }
 
 /** Resources of a dialect that take no part in filtering (storages, images, labels), kept as JSON. */
@@ -151,18 +152,24 @@ export interface DocumentService {
   remove(ctx: Context, profile: Profile, kind: string, id: string): Outcome<void>
 }
 
-export interface EffectiveInterface {
+export interface Placement {
   readonly interface: Interface
-  readonly policy: EffectivePolicy
   /** Revision of the newest change that bears on the interface. */
   readonly desiredGeneration: number
-  /** Revision up to which its host enforces it; null when nobody does. */
+  /** The generation that its host enforces, never above the desired one; null when nobody enforces it. */
   readonly appliedGeneration: number | null
+}
+
+export interface EffectiveInterface extends Placement {
+  readonly policy: EffectivePolicy
 }
 
 /** Whole servers of any profile, for the native API. */
 export interface PolicyService {
-  servers(ctx: Context, filter: { profile?: Profile }): Promise<readonly ServerView[]>
+  servers(
+    ctx: Context,
+    filter: { profile?: Profile },
+  ): Promise<readonly (ServerView & { readonly placements: readonly Placement[] })[]>
   /** By id, or by the attribute `vmid` as text. Another account's is `not-found`. */
   server(ctx: Context, idOrVmid: string): Outcome<ServerView>
   effective(ctx: Context, server: string): Outcome<readonly EffectiveInterface[]>
@@ -177,20 +184,6 @@ export interface HistoryService {
   /** Newest first; `before` exclusive. */
   audit(ctx: Context, page: { before?: number; limit: number }): Promise<readonly AuditEvent[]>
   revision(ctx: Context, revision: number): Outcome<AuditEvent>
-}
-
-export interface HostStatus {
-  readonly host: string
-  readonly target: string
-  /** Newest revision the agent has seen, and the one it enforces. */
-  readonly desiredRevision: number
-  readonly appliedRevision: number | null
-  readonly interfaces: number
-  /** `failing`: what was enforced stays in force, and is older than desired. */
-  readonly state: 'starting' | 'applied' | 'applying' | 'failing'
-  readonly error: string | null
-  /** Foreign changes to our table found and repaired since start. */
-  readonly repairs: number
 }
 
 /** What agents say of themselves. The in-process agent reports here. */

@@ -119,6 +119,9 @@ export const reads: Reads = {
   *placedInterfaces(server) {
     return yield* placed('i.server = ?', '?', server)
   },
+  *placedOf(account) {
+    return yield* placed('s.account = ?', 'SELECT id FROM servers WHERE account = ?', account)
+  },
   *document(profile, kind, id) {
     const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
     return optional(yield* queryOne(sql, profile, kind, id), toDocument)
@@ -143,6 +146,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'changedPolicies',
   'placed',
   'placedInterfaces',
+  'placedOf',
 ])
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)

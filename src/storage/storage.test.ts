@@ -232,8 +232,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await storage.rules('chain-a'), [])
       assert.deepEqual(await storage.interfaces('a'), [])
       const [event] = await storage.audit({ account: 'acme', limit: 1 })
-      const { rules } = event?.before as { rules: unknown }
-      assert.deepEqual(rules, [{ comment: 'x' }])
+      const before = event?.before as { rules: unknown } | undefined
+      assert.deepEqual(before?.rules, [{ comment: 'x' }])
     })
 
     test('what an interface is filtered by, and what changed since a revision', async () => {

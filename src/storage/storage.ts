@@ -263,6 +263,8 @@ export interface Storage {
   placed(host: string): Promise<{ revision: number; interfaces: readonly PlacedInterface[] }>
   /** One interface in the same form, placed or not. */
   placedInterfaces(server: string): Promise<readonly PlacedInterface[]>
+  /** All of an account, placed or not. */
+  placedOf(account: string): Promise<readonly PlacedInterface[]>
   document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
   documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
   /** Newest first; `before` is an exclusive revision. */

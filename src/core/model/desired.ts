@@ -14,3 +14,19 @@ export interface Desired {
   readonly revision: number
   readonly interfaces: readonly DesiredInterface[]
 }
+
+/** What the agent of a host says of itself. */
+export interface HostStatus {
+  readonly host: string
+  readonly target: string
+  /** Newest revision the agent has seen, and the one it enforces; null before the first. */
+  readonly desiredRevision: number | null
+  readonly appliedRevision: number | null
+  readonly interfaces: number
+  /** `failing`: what was enforced stays in force, and is older than desired. */
+  readonly state: 'starting' | 'applied' | 'applying' | 'failing'
+  /** Why it fails; null when it does not. */
+  readonly error: string | null
+  /** Foreign changes to our table found and repaired since start. */
+  readonly repairs: number
+}

@@ -8,6 +8,7 @@ export type ResourceKind =
   | 'ip-address'
   | 'interface'
   | 'document'
+  | 'revision'
   | 'route'
 
 export type RequestError =

@@ -1,0 +1,67 @@
+/** Runs packets through a lowered ruleset as the kernel would: the second witness of the tests. */
+import type { Direction } from '../../core/model/rule.ts'
+import type { Packet } from '../../core/net/packet.ts'
+import { hasPorts, ICMP, ICMPV6 } from '../../core/net/protocol.ts'
+import type { Range } from '../../core/sets/range.ts'
+import { hookOf } from './names.ts'
+import type { NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
+
+/** What happens to the packet at the hook of that direction, on that device. */
+export function interpret(
+  ruleset: NftRuleset,
+  device: string,
+  direction: Direction,
+  packet: Packet,
+): 'accept' | 'drop' {
+  const entry = ruleset.devices[hookOf[direction]].get(device)
+  if (!entry) return ruleset.guard.some((pattern) => guards(pattern, device)) ? 'drop' : 'accept'
+  return follow(ruleset, entry, packet) ?? 'accept'
+}
+
+const guards = (pattern: string, device: string): boolean =>
+  pattern.endsWith('*') ? device.startsWith(pattern.slice(0, -1)) : device === pattern
+
+/** Undefined: the chain ended without a verdict, and its caller goes on. */
+function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): 'accept' | 'drop' | undefined {
+  if (verdict.kind === 'accept' || verdict.kind === 'drop') return verdict.kind
+  const chain = ruleset.chains.get(verdict.chain)
+  if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
+  for (const rule of chain.rules) {
+    if ('state' in rule) {
+      if (packet.state === 'invalid') return 'drop'
+      if (packet.state !== 'new') return 'accept'
+    } else if (rule.matches.every((match) => holds(match, packet))) {
+      const came = follow(ruleset, rule.verdict, packet)
+      if (came || rule.verdict.kind === 'goto') return came
+    }
+  }
+  return undefined
+}
+
+function holds(match: NftMatch, packet: Packet): boolean {
+  switch (match.kind) {
+    case 'family':
+      return packet.family === match.family
+    case 'protocol':
+      return match.protocols.includes(packet.protocol)
+    case 'address':
+      return packet.family === match.family && within(match.ranges, packet[match.side])
+    case 'port': {
+      const port = packet[match.side === 'source' ? 'sourcePort' : 'destinationPort']
+      const protocol =
+        match.protocol === undefined ? hasPorts(packet.protocol) : packet.protocol === match.protocol
+      return protocol && port !== undefined && within(match.ranges, port)
+    }
+    case 'icmp': {
+      const protocol = match.family === 'ipv4' ? ICMP : ICMPV6
+      const value = match.field === 'type' ? packet.icmpType : packet.icmpCode
+      return packet.family === match.family && packet.protocol === protocol && value === match.value
+    }
+    case 'source-mac':
+      return packet.sourceMac === match.mac
+  }
+}
+
+function within<T extends number | bigint>(ranges: readonly Range<T>[], value: T): boolean {
+  return ranges.some((range) => range.first <= value && value <= range.last)
+}

@@ -1,0 +1,82 @@
+/** One match of the model → the nft matches that say the same: none, one, or one per family. */
+import type { Match } from '../../core/model/rule.ts'
+import { type Family, families, maxAddress } from '../../core/net/address.ts'
+import { hasPorts, ICMP, ICMPV6 } from '../../core/net/protocol.ts'
+import type { AddressSet } from '../../core/sets/address-set.ts'
+import { containsPort, type PortSet } from '../../core/sets/port-set.ts'
+import type { NftMatch } from './ruleset.ts'
+
+/** Protocols with ports, for a match that names ports and no protocol. */
+const portProtocols = [6, 17, 33, 132, 136]
+
+/** Alternatives, each a conjunction. Empty when nothing can match. */
+export function lowerMatch(match: Match): NftMatch[][] {
+  const mac: NftMatch[] = match.sourceMac === undefined ? [] : [{ kind: 'source-mac', mac: match.sourceMac }]
+  return networkLayer(match).flatMap(({ family, matches }) => {
+    const transport = transportLayer(match, family)
+    if (!transport) return []
+    // The transport match implies the family when it is ICMP's, as an address does.
+    const implied = matches.length > 0 || transport.implies === family
+    const families: NftMatch[] = family === undefined || implied ? [] : [{ kind: 'family', family }]
+    return [[...mac, ...families, ...matches, ...transport.matches]]
+  })
+}
+
+interface NetworkPart {
+  /** Undefined: either. */
+  readonly family: Family | undefined
+  readonly matches: readonly NftMatch[]
+}
+
+function networkLayer({ family, source, destination }: Match): NetworkPart[] {
+  if (!source && !destination) return [{ family, matches: [] }]
+  return families
+    .filter((each) => (family ?? each) === each)
+    .filter((each) => source?.[each].length !== 0 && destination?.[each].length !== 0)
+    .map((each) => ({
+      family: each,
+      matches: [...address(each, 'source', source), ...address(each, 'destination', destination)],
+    }))
+}
+
+function address(family: Family, side: 'source' | 'destination', set: AddressSet | undefined): NftMatch[] {
+  const ranges = set?.[family]
+  if (!ranges || (ranges[0]?.first === 0n && ranges[0].last === maxAddress[family])) return []
+  return [{ kind: 'address', family, side, ranges }]
+}
+
+interface TransportPart {
+  readonly matches: readonly NftMatch[]
+  /** The family that these matches exist in. */
+  readonly implies?: Family | undefined
+}
+
+/** Undefined when nothing can match. */
+function transportLayer(match: Match, family: Family | undefined): TransportPart | undefined {
+  const { protocol, icmpType, icmpCode, sourcePorts, destinationPorts } = match
+  const icmpFamily: Family | undefined = protocol === ICMP ? 'ipv4' : protocol === ICMPV6 ? 'ipv6' : undefined
+  // ICMP exists in one family each.
+  if (icmpFamily && family && family !== icmpFamily) return undefined
+  if (icmpType !== undefined || icmpCode !== undefined) {
+    if (!icmpFamily || sourcePorts || destinationPorts) return undefined
+    const field = (name: 'type' | 'code', value: number | undefined): NftMatch[] =>
+      value === undefined ? [] : [{ kind: 'icmp', family: icmpFamily, field: name, value }]
+    return { matches: [...field('type', icmpType), ...field('code', icmpCode)], implies: icmpFamily }
+  }
+  if (!sourcePorts && !destinationPorts) {
+    return {
+      matches: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] }],
+      implies: icmpFamily,
+    }
+  }
+  if (protocol !== undefined && !hasPorts(protocol)) return undefined
+  const ports = (side: 'source' | 'destination', set: PortSet | undefined): NftMatch[] =>
+    set && !isEvery(set) ? [{ kind: 'port', protocol, side, ranges: set }] : []
+  if (sourcePorts?.length === 0 || destinationPorts?.length === 0) return undefined
+  const matches = [...ports('source', sourcePorts), ...ports('destination', destinationPorts)]
+  if (protocol === undefined) return { matches: [{ kind: 'protocol', protocols: portProtocols }, ...matches] }
+  // A port match implies its protocol.
+  return { matches: matches.length > 0 ? matches : [{ kind: 'protocol', protocols: [protocol] }] }
+}
+
+const isEvery = (set: PortSet) => set.length === 1 && containsPort(set, 0) && containsPort(set, 65535)

@@ -1,0 +1,121 @@
+/**
+ * Effective policies → chains, maps and verdicts. Correct and plain: one nft rule for each alternative of each rule.
+ *
+ * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
+ */
+import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
+import type {
+  DirectionPolicy,
+  EffectivePolicy,
+  Essential,
+  RuleList,
+} from '../../core/model/effective-policy.ts'
+import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import { lowerMatch } from './lower-match.ts'
+import { essentialsChain, hookOf, interfaceChain, policyChain, trackingChain } from './names.ts'
+import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
+
+/** What is rejected does not pass; that the sender is told so is not done in the kernel yet (docs/semantics.md §8). */
+const verdicts = {
+  allow: { kind: 'accept' },
+  deny: { kind: 'drop' },
+  reject: { kind: 'drop' },
+} as const satisfies Record<Action, NftVerdict>
+
+const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
+
+export interface Lowering {
+  lower(desired: Desired, guard: readonly string[]): NftRuleset
+}
+
+export function createLowering(): Lowering {
+  const policyChains = new WeakMap<RuleList, NftChain>()
+  const essentialChains = new WeakMap<readonly Essential[], Record<Direction, NftChain>>()
+  const interfaceChains = new WeakMap<EffectivePolicy, Map<string, NftChain>>()
+
+  const policyChainOf = (list: RuleList) =>
+    remembered(policyChains, list, () => ({
+      name: policyChain(list.policy, list.direction),
+      rules: list.rules.flatMap((rule) =>
+        rule.enabled ? rule.matches.flatMap((match) => accepting(match, verdicts[rule.action])) : [],
+      ),
+    }))
+
+  const essentialsOf = (essentials: readonly Essential[]) =>
+    remembered(essentialChains, essentials, () => {
+      const chain = (direction: Direction): NftChain => ({
+        name: essentialsChain(direction),
+        rules: essentials.flatMap((each) =>
+          each[direction].flatMap((match) => accepting(match, verdicts.allow)),
+        ),
+      })
+      return { ingress: chain('ingress'), egress: chain('egress') }
+    })
+
+  function interfaceChainOf(
+    device: string,
+    policy: EffectivePolicy,
+    direction: Direction,
+    part: Filtered,
+  ): NftChain {
+    const chains = remembered(interfaceChains, policy, () => new Map<string, NftChain>())
+    const name = interfaceChain(device, direction)
+    let chain = chains.get(name)
+    if (!chain) {
+      const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
+      chain = {
+        name,
+        rules: [
+          jump(essentialsOf(policy.essentials)[direction]),
+          ...(policy.stateful ? [{ state: true } as const] : []),
+          ...part.lists.map((list) => jump(policyChainOf(list))),
+          { matches: [], verdict: verdicts[part.default] },
+        ],
+      }
+      chains.set(name, chain)
+    }
+    return chain
+  }
+
+  return {
+    lower({ interfaces }, guard) {
+      const chains = new Map<string, NftChain>([
+        [trackingChain, { name: trackingChain, rules: [{ state: true }] }],
+      ])
+      const devices = { 'from-vm': new Map<string, NftVerdict>(), 'to-vm': new Map<string, NftVerdict>() }
+      const add = (chain: NftChain) => chains.set(chain.name, chain)
+      for (const { device, policy } of interfaces) {
+        for (const direction of directions) {
+          devices[hookOf[direction]].set(device, place(device, policy, direction))
+        }
+      }
+      return { chains, devices, guard }
+
+      function place(device: string, policy: DesiredInterface['policy'], direction: Direction): NftVerdict {
+        // Known, but by what it is to be judged is not: closed.
+        if (!policy) return verdicts.deny
+        const part = policy[direction]
+        if (!part.filtered) return verdicts.allow
+        add(essentialsOf(policy.essentials)[direction])
+        for (const list of part.lists) add(policyChainOf(list))
+        const chain = interfaceChainOf(device, policy, direction, part)
+        add(chain)
+        return { kind: 'goto', chain: chain.name }
+      }
+    },
+  }
+}
+
+type Filtered = DirectionPolicy & { readonly filtered: true }
+
+const accepting = (match: Match, verdict: NftVerdict): NftRule[] =>
+  lowerMatch(match).map((matches) => ({ matches, verdict }))
+
+function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = known.get(key)
+  if (value === undefined) {
+    value = make()
+    known.set(key, value)
+  }
+  return value
+}

@@ -1,0 +1,55 @@
+/** What nft is told, as values: chains of rules, and the two maps from device to verdict. */
+import type { Family } from '../../core/net/address.ts'
+import type { Range } from '../../core/sets/range.ts'
+
+export type NftMatch =
+  | { readonly kind: 'family'; readonly family: Family }
+  /** Any of these IP protocols. */
+  | { readonly kind: 'protocol'; readonly protocols: readonly number[] }
+  | {
+      readonly kind: 'address'
+      readonly family: Family
+      readonly side: 'source' | 'destination'
+      readonly ranges: readonly Range<bigint>[]
+    }
+  /** `protocol` undefined: of whatever protocol an earlier match has allowed. */
+  | {
+      readonly kind: 'port'
+      readonly protocol: number | undefined
+      readonly side: 'source' | 'destination'
+      readonly ranges: readonly Range<number>[]
+    }
+  | {
+      readonly kind: 'icmp'
+      readonly family: Family
+      readonly field: 'type' | 'code'
+      readonly value: number
+    }
+  | { readonly kind: 'source-mac'; readonly mac: string }
+
+export type NftVerdict =
+  | { readonly kind: 'accept' }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'jump'; readonly chain: string }
+  | { readonly kind: 'goto'; readonly chain: string }
+
+export type NftRule =
+  | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
+  /** Established and related packets pass, invalid ones do not, new ones go on. */
+  | { readonly state: true }
+
+export interface NftChain {
+  readonly name: string
+  readonly rules: readonly NftRule[]
+}
+
+export type Hook = 'from-vm' | 'to-vm'
+
+export interface NftRuleset {
+  /** By name. */
+  readonly chains: ReadonlyMap<string, NftChain>
+  /** Device → what happens to packets from it, or to it. */
+  readonly devices: Readonly<Record<Hook, ReadonlyMap<string, NftVerdict>>>
+  /** Devices that are closed when no map knows them: names, or prefixes that end in `*`. */
+  readonly guard: readonly string[]
+}

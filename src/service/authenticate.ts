@@ -1,0 +1,121 @@
+/** Who asks: one mechanism for every way that a dialect's clients present a credential. */
+import { createHash, createHmac, randomBytes } from 'node:crypto'
+import type { CredentialKind, CredentialRecord, Storage } from '../storage/storage.ts'
+import type { Principal, Scope } from './context.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+
+/** How a credential is presented; a dialect names those its provider knows. */
+export type Scheme = 'basic' | 'bearer' | 'x-api-key' | 'x-auth-token'
+
+export interface Authenticator {
+  /** Undefined when there is no credential among `schemes`, or none that is valid: callers never learn which. */
+  authenticate(
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+    schemes: readonly Scheme[],
+  ): Promise<Principal | undefined>
+}
+
+interface Presented {
+  readonly kind: CredentialKind
+  readonly lookup: string
+  readonly secret: string
+}
+
+/** Scopes as they are given to credentials, and what each permits. */
+export const scopeNames = {
+  read: 'read',
+  write: 'write',
+  'read:vm': 'read',
+  'write:vm': 'write',
+} as const satisfies Record<string, Scope>
+
+/** How a secret that is random enough is found: its hash is the key, and no hash can be guessed. */
+export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('hex')
+
+/** Logins that are remembered, so that a password hash is not paid for with every request. */
+const mostRemembered = 10_000
+
+export function createAuthenticator(storage: Storage): Authenticator {
+  // The key makes what is remembered useless outside this process.
+  const key = randomBytes(32)
+  const remembered = new Map<string, Principal>()
+  storage.onCommit(({ topics }) => {
+    if (topics.includes('credentials')) remembered.clear()
+  })
+  // Somebody who does not exist must cost as much as somebody who does.
+  const nobody = hashPassword(randomBytes(16).toString('hex'))
+
+  async function find({ kind, lookup, secret }: Presented): Promise<CredentialRecord | undefined> {
+    const credential = await storage.credential(kind, lookup)
+    if (kind !== 'password') return credential
+    const right = await verifyPassword(secret, credential?.hash ?? (await nobody))
+    return right ? credential : undefined
+  }
+
+  return {
+    async authenticate(headers, schemes) {
+      const presented = present(headers, schemes)
+      if (!presented) return undefined
+      const memory = createHmac('sha256', key)
+        .update(JSON.stringify([presented.kind, presented.lookup, presented.secret]))
+        .digest('base64')
+      const known = remembered.get(memory)
+      if (known) return known
+      const credential = await find(presented)
+      if (!credential) return undefined
+      const principal = principalOf(credential)
+      if (remembered.size >= mostRemembered) remembered.clear()
+      remembered.set(memory, principal)
+      return principal
+    },
+  }
+}
+
+function principalOf(credential: CredentialRecord): Principal {
+  const scopes = credential.scopes.map((name) => scopeNames[name as keyof typeof scopeNames])
+  return {
+    account: credential.account,
+    credential,
+    // A credential without scopes is not limited.
+    scopes: new Set(scopes.length === 0 ? ['read', 'write'] : scopes.filter((scope) => scope !== undefined)),
+  }
+}
+
+/** The first credential of a scheme that is accepted here. */
+function present(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  schemes: readonly Scheme[],
+): Presented | undefined {
+  for (const scheme of schemes) {
+    const found = readers[scheme](headers)
+    if (found) return found
+  }
+  return undefined
+}
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+type Reader = (headers: Headers) => Presented | undefined
+
+const one = (headers: Headers, name: string): string | undefined => {
+  const value = headers[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+const authorization = (headers: Headers, scheme: string): string | undefined =>
+  new RegExp(`^${scheme} +(\\S+)$`, 'i').exec(one(headers, 'authorization') ?? '')?.[1]
+const hashed = (kind: CredentialKind, secret: string | undefined): Presented | undefined =>
+  secret === undefined ? undefined : { kind, lookup: secretHash(secret), secret }
+
+const readers: Record<Scheme, Reader> = {
+  basic(headers) {
+    const encoded = authorization(headers, 'basic')
+    if (encoded === undefined || !/^[A-Za-z0-9+/_-]+=*$/.test(encoded)) return undefined
+    // RFC 7617: the user's name has no colon, the password may.
+    const [, username, password] =
+      /^([^:]*):([\s\S]*)$/.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? []
+    if (username === undefined || password === undefined) return undefined
+    return { kind: 'password', lookup: username, secret: password }
+  },
+  bearer: (headers) => hashed('token', authorization(headers, 'bearer')),
+  'x-api-key': (headers) => hashed('token', one(headers, 'x-api-key')),
+  'x-auth-token': (headers) => hashed('secret-key', one(headers, 'x-auth-token')),
+}

@@ -1,0 +1,103 @@
+/** Rules of the chain that belongs to a server. */
+import { randomUUID } from 'node:crypto'
+import type { RequestError } from '../core/model/error.ts'
+import type { Profile } from '../core/model/inventory.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { effectiveState, type PolicyRecord, type ServerRecord, type Storage } from '../storage/storage.ts'
+import { type ByteCache, createByteCache } from './byte-cache.ts'
+import { actorOf, type Context } from './context.ts'
+import type { ChainService } from './services.ts'
+
+/** Rendered lists that are kept, bytes altogether. */
+const mostListBytes = 32 * 1024 * 1024
+
+export function createChainService(storage: Storage): ChainService {
+  const lists: ByteCache = createByteCache(mostListBytes)
+
+  async function own(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+  ): Promise<Result<ServerRecord, RequestError>> {
+    const server = await storage.server(profile, id)
+    if (!server) return err({ kind: 'not-found', resource: 'server', id })
+    if (server.account !== ctx.principal.account) return err({ kind: 'forbidden', resource: 'server', id })
+    return ok(server)
+  }
+
+  async function chain(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+  ): Promise<Result<PolicyRecord, RequestError>> {
+    const server = await own(ctx, profile, id)
+    if (!server.ok) return server
+    const policy = await storage.chain(id)
+    return policy ? ok(policy) : err({ kind: 'not-found', resource: 'policy', id })
+  }
+
+  const target = (ctx: Context, profile: Profile, server: string, refuseStates: readonly string[]) => ({
+    account: ctx.principal.account,
+    profile,
+    server,
+    refuseStates,
+  })
+
+  return {
+    async list(ctx, profile, server) {
+      const policy = await chain(ctx, profile, server)
+      return policy.ok ? ok(await storage.rules(policy.value.id)) : policy
+    },
+    async listBytes(ctx, profile, server, form, render) {
+      const policy = await chain(ctx, profile, server)
+      if (!policy.ok) return policy
+      const { id, revision } = policy.value
+      const key = `${form} ${id}`
+      const known = lists.get(key, revision)
+      if (known) return ok(known)
+      // Read after the revision: at worst the bytes are newer than they are labelled, and are made again.
+      const bytes = render(await storage.rules(id))
+      lists.put(key, revision, bytes)
+      return ok(bytes)
+    },
+    async get(ctx, profile, server, position) {
+      const policy = await chain(ctx, profile, server)
+      if (!policy.ok) return policy
+      const rule = await storage.rule(policy.value.id, position)
+      return rule ? ok(rule) : err({ kind: 'not-found', resource: 'rule', id: String(position) })
+    },
+    async insert(ctx, profile, server, rule, { maxRules, refuseStates, position }) {
+      const done = await storage.run(
+        'insertRule',
+        {
+          ...target(ctx, profile, server, refuseStates),
+          rule,
+          id: randomUUID(),
+          maxRules,
+          ...(position === undefined ? {} : { position }),
+        },
+        actorOf(ctx),
+      )
+      return done.ok ? ok(done.value.rule) : done
+    },
+    async replace(ctx, profile, server, rules, { maxRules, refuseStates }) {
+      const ids = rules.map(() => randomUUID())
+      const args = { ...target(ctx, profile, server, refuseStates), rules, ids, maxRules }
+      const done = await storage.run('replaceRules', args, actorOf(ctx))
+      return done.ok ? ok(undefined) : done
+    },
+    async remove(ctx, profile, server, position, { refuseStates }) {
+      const args = { ...target(ctx, profile, server, refuseStates), position }
+      const done = await storage.run('deleteRule', args, actorOf(ctx))
+      return done.ok ? ok(undefined) : done
+    },
+    async writable(ctx, profile, server, refuseStates) {
+      const found = await own(ctx, profile, server)
+      if (!found.ok) return found
+      const state = effectiveState(found.value, ctx.now)
+      return refuseStates.includes(state)
+        ? err({ kind: 'conflict', resource: 'server', reason: `the server is in state ${state}` })
+        : found
+    },
+  }
+}

@@ -1,0 +1,52 @@
+/** All services over one store. */
+import { createResolver } from '../compile/resolve.ts'
+import type { HostStatus } from '../core/model/desired.ts'
+import { err, ok } from '../core/result.ts'
+import type { Storage } from '../storage/storage.ts'
+import { createChainService } from './chains.ts'
+import { createDocumentService } from './documents.ts'
+import { createPolicyService } from './policies.ts'
+import { createServerService } from './servers.ts'
+import type { EnforcementService, HistoryService, Services, Settings } from './services.ts'
+
+/** Documentation and benchmark ranges (RFC 2544, RFC 3849): addresses that are nobody's. */
+export const defaultSettings: Settings = {
+  transitionMs: 0,
+  pools: {
+    'public-ipv4': '198.18.0.0/15',
+    'public-ipv6': '2001:db8:5000::/36',
+    'utility-ipv4': '10.4.0.0/14',
+  },
+}
+
+export function createServices(storage: Storage, settings: Settings): Services {
+  const enforcement = createEnforcement()
+  return {
+    chains: createChainService(storage),
+    servers: createServerService(storage, settings),
+    documents: createDocumentService(storage),
+    policies: createPolicyService(storage, createResolver(), enforcement),
+    history: createHistory(storage),
+    enforcement,
+    settings,
+  }
+}
+
+function createHistory(storage: Storage): HistoryService {
+  return {
+    audit: (ctx, page) => storage.audit({ account: ctx.principal.account, ...page }),
+    async revision(ctx, revision) {
+      const event = await storage.auditEvent(ctx.principal.account, revision)
+      return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: String(revision) })
+    },
+  }
+}
+
+function createEnforcement(): EnforcementService {
+  const statuses = new Map<string, HostStatus>()
+  return {
+    report: (status) => void statuses.set(status.host, status),
+    hosts: () => [...statuses.values()],
+    host: (name) => statuses.get(name),
+  }
+}

@@ -1,0 +1,73 @@
+/** What a host should enforce, kept up to date by reading only what changed. */
+import type { Resolver } from '../compile/resolve.ts'
+import type { Desired, DesiredInterface } from '../core/model/desired.ts'
+import type { Policy } from '../core/model/inventory.ts'
+import type { PlacedInterface, Storage } from '../storage/storage.ts'
+
+export interface DesiredSource {
+  read(): Promise<Desired>
+  onChange(listener: () => void): () => void
+}
+
+/** For one reader: reads must not overlap. */
+export function createDesiredSource(storage: Storage, resolve: Resolver, host: string): DesiredSource {
+  let placed: readonly (PlacedInterface & { readonly device: string })[] = []
+  let policies = new Map<string, Policy>()
+  let revision = 0
+  /** Interfaces may have come, gone or moved: all of them are read again. */
+  let moved = true
+  let changed = false
+  const listeners = new Set<() => void>()
+  storage.onCommit(({ topics }) => {
+    if (topics.includes('servers')) moved = true
+    else if (topics.includes('rules')) changed = true
+    else return
+    for (const listener of listeners) listener()
+  })
+
+  async function readAll(): Promise<void> {
+    const read = await storage.placed(host)
+    const wanted = new Map(
+      read.interfaces.flatMap((each) => each.policies).map(({ id, revision }) => [id, revision]),
+    )
+    const stale = [...wanted].filter(([id, newest]) => (policies.get(id)?.revision ?? -1) < newest)
+    const fresh = await storage.policies(stale.map(([id]) => id))
+    policies = new Map([...policies].filter(([id]) => wanted.has(id)))
+    for (const policy of fresh) policies.set(policy.id, policy)
+    placed = read.interfaces.filter((each): each is (typeof placed)[number] => each.device !== null)
+    revision = read.revision
+  }
+
+  async function readChanged(): Promise<void> {
+    const read = await storage.changedPolicies(revision)
+    for (const policy of read.policies) if (policies.has(policy.id)) policies.set(policy.id, policy)
+    revision = read.revision
+  }
+
+  function desire(each: (typeof placed)[number]): DesiredInterface {
+    const attached = each.policies.map(({ id }) => policies.get(id))
+    const complete = attached.every((policy) => policy !== undefined)
+    return { id: each.id, device: each.device, policy: complete ? resolve(each.type, attached) : null }
+  }
+
+  return {
+    async read() {
+      const [all, some] = [moved, changed]
+      moved = false
+      changed = false
+      try {
+        if (all) await readAll()
+        else if (some) await readChanged()
+      } catch (error) {
+        moved ||= all
+        changed ||= some
+        throw error
+      }
+      return { revision, interfaces: placed.map(desire) }
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}

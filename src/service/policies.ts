@@ -1,0 +1,76 @@
+/** Servers of every profile as the native API sees them: what is in force on each interface, and what it does. */
+import type { Resolver } from '../compile/resolve.ts'
+import { profiles } from '../core/model/inventory.ts'
+import { err, ok } from '../core/result.ts'
+import { trace } from '../core/semantics/trace.ts'
+import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
+import type { Context } from './context.ts'
+import { createPolicyCache } from './policy-cache.ts'
+import { view, viewsOf } from './servers.ts'
+import type { EffectiveInterface, EnforcementService, Outcome, Placement, PolicyService } from './services.ts'
+
+export function createPolicyService(
+  storage: Storage,
+  resolve: Resolver,
+  enforcement: EnforcementService,
+): PolicyService {
+  const policies = createPolicyCache(storage, 500)
+
+  async function find(ctx: Context, idOrVmid: string): Promise<ServerRecord | undefined> {
+    const { account } = ctx.principal
+    const byId = await storage.serverById(idOrVmid)
+    if (byId) return byId.account === account ? byId : undefined
+    const all = await storage.servers({ account })
+    return all.find(({ attributes }) => String(attributes.vmid ?? '') === idOrVmid)
+  }
+
+  function placement(placed: PlacedInterface): Placement {
+    const applied = placed.host === null ? null : (enforcement.host(placed.host)?.appliedRevision ?? null)
+    return {
+      interface: placed,
+      desiredGeneration: placed.generation,
+      appliedGeneration: applied === null ? null : Math.min(applied, placed.generation),
+    }
+  }
+
+  async function effective(ctx: Context, idOrVmid: string): Outcome<readonly EffectiveInterface[]> {
+    const server = await find(ctx, idOrVmid)
+    if (!server) return err({ kind: 'not-found', resource: 'server', id: idOrVmid })
+    const placed = await storage.placedInterfaces(server.id)
+    const known = await policies.get(placed.flatMap((each) => each.policies))
+    return ok(
+      placed.map((each): EffectiveInterface => {
+        const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
+        return { ...placement(each), policy: resolve(each.type, attached) }
+      }),
+    )
+  }
+
+  return {
+    async servers(ctx, { profile }) {
+      const wanted = profile === undefined ? profiles : [profile]
+      const views = (await Promise.all(wanted.map((each) => viewsOf(storage, ctx, each)))).flat()
+      const placed = Map.groupBy(await storage.placedOf(ctx.principal.account), (each) => each.server)
+      return views.map((each) => ({
+        ...each,
+        placements: (placed.get(each.server.id) ?? []).map(placement),
+      }))
+    },
+    async server(ctx, idOrVmid) {
+      const server = await find(ctx, idOrVmid)
+      if (!server) return err({ kind: 'not-found', resource: 'server', id: idOrVmid })
+      return ok(view(server, await storage.interfaces(server.id), await storage.chain(server.id), ctx.now))
+    },
+    effective,
+    async trace(ctx, { server, interface: id, direction, packet }) {
+      const interfaces = await effective(ctx, server)
+      if (!interfaces.ok) return interfaces
+      const found =
+        id === undefined
+          ? (interfaces.value.find((each) => each.interface.type === 'public') ?? interfaces.value[0])
+          : interfaces.value.find((each) => each.interface.id === id)
+      if (!found) return err({ kind: 'not-found', resource: 'interface', id: id ?? 'any' })
+      return ok({ ...trace(found.policy, direction, packet), interface: found.interface.id })
+    },
+  }
+}

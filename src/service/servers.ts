@@ -1,0 +1,131 @@
+/** Servers with their interfaces and chain: made, changed, moved from state to state, deleted. */
+import { randomUUID } from 'node:crypto'
+import type { Interface, Profile } from '../core/model/inventory.ts'
+import { familyBits, formatAddress } from '../core/net/address.ts'
+import { parsePrefix } from '../core/net/prefix.ts'
+import { err, ok } from '../core/result.ts'
+import {
+  effectiveState,
+  type PolicyRecord,
+  type Programs,
+  type ServerRecord,
+  type Storage,
+} from '../storage/storage.ts'
+import { actorOf, type Context } from './context.ts'
+import type { Outcome, ServerChange, ServerService, ServerView, Settings } from './services.ts'
+
+/** With the state it is in now. */
+export function view(
+  server: ServerRecord,
+  interfaces: readonly Interface[],
+  chain: PolicyRecord | undefined,
+  now: number,
+): ServerView {
+  return { server: { ...server, state: effectiveState(server, now) }, interfaces, chain }
+}
+
+export async function viewsOf(
+  storage: Storage,
+  ctx: Context,
+  profile: Profile,
+): Promise<readonly ServerView[]> {
+  const { account } = ctx.principal
+  const [servers, interfaces, chains] = await Promise.all([
+    storage.servers({ account, profile }),
+    storage.interfacesOf(account, profile),
+    storage.chainsOf(account, profile),
+  ])
+  const nics = Map.groupBy(interfaces, (each) => each.server)
+  const chainOf = new Map(chains.map((chain) => [chain.server, chain]))
+  return servers.map((server) => view(server, nics.get(server.id) ?? [], chainOf.get(server.id), ctx.now))
+}
+
+export function createServerService(storage: Storage, settings: Settings): ServerService {
+  async function get(ctx: Context, profile: Profile, id: string): Outcome<ServerView> {
+    const server = await storage.server(profile, id)
+    if (!server) return err({ kind: 'not-found', resource: 'server', id })
+    if (server.account !== ctx.principal.account) return err({ kind: 'forbidden', resource: 'server', id })
+    return ok(view(server, await storage.interfaces(id), await storage.chain(id), ctx.now))
+  }
+
+  return {
+    list: (ctx, profile) => viewsOf(storage, ctx, profile),
+    get,
+    async create(ctx, profile, wanted) {
+      const { id, name, zone, state, next, attributes, chain } = wanted
+      const { account } = ctx.principal
+      const policy = { id: randomUUID(), account, profile, name: '', server: id, attributes: {} }
+      const server = { id, account, profile, name, zone, createdAt: ctx.now, attributes }
+      const args: Programs['createServer']['args'] = {
+        server: { ...server, ...transition(ctx.now, { now: state, ...(next && { next }) }) },
+        interfaces: wanted.interfaces.map((nic) => ({ ...nic, server: id })),
+        policies: chain ? [{ ...chain, ...policy }] : [],
+        attachments: chain ? [{ policy: policy.id, server: id, interface: null }] : [],
+        documents: wanted.documents.map((document) => ({ ...document, account, profile })),
+      }
+      const done = await storage.run('createServer', args, actorOf(ctx))
+      return done.ok ? get(ctx, profile, id) : done
+    },
+    async update(ctx, profile, id, change) {
+      const { requireStates, refuseStates = [], name, zone, state, attributes, chain } = change
+      const args: Programs['updateServer']['args'] = {
+        account: ctx.principal.account,
+        profile,
+        server: id,
+        refuseStates,
+        ...(requireStates && { requireStates }),
+        change: {
+          ...(name !== undefined && { name }),
+          ...(zone !== undefined && { zone }),
+          ...(state && transition(ctx.now, state)),
+        },
+        ...(attributes && { attributes }),
+        ...(chain && { policy: chain }),
+      }
+      const done = await storage.run('updateServer', args, actorOf(ctx))
+      return done.ok ? get(ctx, profile, id) : done
+    },
+    async remove(ctx, profile, id, { requireStates, refuseStates = [], documents }) {
+      const { account } = ctx.principal
+      const states = { refuseStates, ...(requireStates && { requireStates }) }
+      const done = await storage.run(
+        'deleteServer',
+        { account, profile, server: id, ...states, documents },
+        actorOf(ctx),
+      )
+      return done.ok ? ok(undefined) : done
+    },
+    async account(ctx) {
+      const account = await storage.account(ctx.principal.account)
+      if (!account) throw new Error(`credential of account ${ctx.principal.account}, which does not exist`)
+      return account
+    },
+    async takeAddresses(ctx, pool, count) {
+      const prefix = parsePrefix(settings.pools[pool], { hostBits: 'refuse' })
+      if (!prefix.ok) throw new Error(`pool ${pool}: ${prefix.error}`)
+      const { family, value, length } = prefix.value
+      // The first is the network's, and often the router's the one after.
+      const done = await storage.run(
+        'takeNumbers',
+        { name: `addresses ${pool}`, first: 10, count },
+        actorOf(ctx),
+      )
+      if (!done.ok) return done
+      const end = 1n << BigInt(familyBits[family] - length)
+      if (BigInt(done.value.first + count) >= end) {
+        return err({ kind: 'limit-reached', resource: 'ip-address', limit: Number(end) })
+      }
+      return ok(
+        Array.from({ length: count }, (_, i) => formatAddress(family, value + BigInt(done.value.first + i))),
+      )
+    },
+  }
+}
+
+function transition(now: number, state: NonNullable<ServerChange['state']>) {
+  return {
+    state: state.now,
+    nextState: state.next?.state ?? null,
+    nextStateAt: state.next ? now + state.next.afterMs : null,
+  }
+}
