@@ -3,22 +3,26 @@
  *
  * Standard output begins with `listening on http://ADDR:PORT`; the log is standard error.
  */
-import { mkdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { FastifyBaseLogger } from 'fastify'
+import { pino } from 'pino'
 import { startAgent } from '../agent/agent.ts'
 import { createNftables } from '../agent/nftables.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
 import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
+import { createMetrics, type Metrics } from '../server/metrics.ts'
 import { createServer } from '../server/server.ts'
 import { createAuthenticator } from '../service/authenticate.ts'
-import { createServices } from '../service/create.ts'
+import { createServices, defaultSettings } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
+import type { Services } from '../service/services.ts'
 import { openPostgresql } from '../storage/postgresql.ts'
 import { openSqlite } from '../storage/sqlite.ts'
+import type { Storage } from '../storage/storage.ts'
 import { demonstration, howToCall } from './demonstration.ts'
 import { complain } from './output.ts'
 
@@ -83,7 +87,7 @@ export function serveCommand(): Command {
         'devices closed until their policy is known: names or prefixes, tap*,vnet*',
       )
         .env('PORTCULLIS_GUARD')
-        .default([], 'none')
+        .default(['tap*', 'vnet*'], 'tap*,vnet*')
         .argParser(parseGuard),
     )
     .addOption(
@@ -124,7 +128,7 @@ function parseListen(text: string): Listen {
 }
 
 function parseDatabase(text: string): string {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) {
+  if (!/^postgres(ql)?:\/\//.test(text)) {
     throw new InvalidArgumentError('Expected postgres://user:password@host/database.')
   }
   return text
@@ -149,10 +153,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const refused = await refusal(options)
   if (refused !== undefined) return complain(refused, 2)
   const logger = createLogger(options.logLevel)
-
   let storage: Storage
   try {
-    if (options.database === undefined) mkdirSync(options.data, { recursive: true, mode: 0o700 })
     storage =
       options.database === undefined
         ? await openSqlite({ directory: resolve(options.data) })
@@ -160,7 +162,126 @@ async function serve(options: ServeOptions): Promise<void> {
   } catch (error) {
     return complain(`the store cannot be opened: ${messageOf(error)}`, 1)
   }
+  try {
+    await start(options, storage, logger)
+  } catch (error) {
+    await storage.close()
+    complain(messageOf(error), 1)
+  }
 }
+
+/** Rejects, with everything but the store ended, when it cannot serve. */
+async function start(options: ServeOptions, storage: Storage, logger: FastifyBaseLogger): Promise<void> {
+  const text = options.inventory === undefined ? demonstration : await readFile(options.inventory, 'utf8')
+  const loaded = await loadInventory(storage, text, Date.now())
+  if (!loaded.ok) throw new Error(`${options.inventory ?? 'the demonstration'}: ${loaded.error}`)
+
+  const services = createServices(storage, { ...defaultSettings, transitionMs: options.transitionMs })
+  const metrics = createMetrics(() => services.enforcement.hosts())
+  const agent =
+    options.enforce === 'nftables' ? enforce(options, storage, services, metrics, logger) : undefined
+  const server = createServer({
+    services,
+    authenticator: createAuthenticator(storage),
+    dialects: [nativeDialect, upcloudDialect],
+    metrics,
+    logger,
+    async ready() {
+      await storage.check()
+      if (agent && services.enforcement.host(options.host)?.appliedRevision == null) {
+        throw new Error('nothing has been enforced yet')
+      }
+    },
+  })
+  async function stop(): Promise<void> {
+    await server.close()
+    await agent?.stop()
+    await storage.close()
+  }
+  let url: string
+  try {
+    url = await server.listen(options.listen)
+  } catch (error) {
+    await agent?.stop()
+    throw error
+  }
+  process.stdout.write(`listening on ${url}\n`)
+  if (options.inventory === undefined) process.stdout.write(howToCall(url))
+  if (process.send) {
+    // A parent with a channel waits until rules are in force, and is not waited for.
+    await agent?.ready
+    process.send({ ready: { url } }, () => process.disconnect())
+  }
+
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Asked twice means now.
+      if (stopping) process.exit(1)
+      stopping = true
+      logger.info({ signal }, 'stopping')
+      stop().then(
+        () => process.exit(0),
+        (error) => {
+          logger.error({ err: error }, 'stopped badly')
+          process.exit(1)
+        },
+      )
+      setTimeout(() => process.exit(1), 10_000).unref()
+    })
+  }
+}
+
+interface Enforcement {
+  readonly ready: Promise<void>
+  stop(): Promise<void>
+}
+
+function enforce(
+  options: ServeOptions,
+  storage: Storage,
+  services: Services,
+  metrics: Metrics,
+  logger: FastifyBaseLogger,
+): Enforcement {
+  const { host, guard, netns, nft, verifyMs } = options
+  const dataplane = createNftables({
+    guard,
+    verifyMs,
+    ...(netns !== undefined && { netns }),
+    ...(nft !== undefined && { nft }),
+  })
+  const agent = startAgent({
+    host,
+    target: 'nftables',
+    source: createDesiredSource(storage, createResolver(), host),
+    dataplane,
+    report: services.enforcement.report,
+    observe(round) {
+      if (round.kind === 'failed') {
+        metrics.applyFailed()
+        logger.error({ err: round.error }, 'rules could not be applied; those before stay in force')
+      } else {
+        metrics.applied(round.seconds)
+        if (round.repaired) logger.warn('somebody changed our table; it is repaired')
+      }
+    },
+  })
+  return {
+    ready: agent.ready,
+    async stop() {
+      await agent.stop()
+      await dataplane.close()
+    },
+  }
+}
+
+/** On standard error: standard output is the answer. */
+function createLogger(level: string): FastifyBaseLogger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Why this cannot be done here, before anything is touched. */
 async function refusal({ enforce }: ServeOptions): Promise<string | undefined> {

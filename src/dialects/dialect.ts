@@ -8,6 +8,7 @@ import type { TSchema } from 'typebox'
 import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Profile } from '../core/model/inventory.ts'
+import type { Scheme } from '../service/authenticate.ts'
 import type { Context, Scope } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
 
@@ -52,6 +53,10 @@ export interface Dialect {
   readonly profile: Profile
   /** Where it is mounted; the routes exist below each: `['/1.3', '/1.2']`. */
   readonly prefixes: readonly string[]
+  /** How its clients present a credential; the first that is there is taken. */
+  readonly schemes: readonly Scheme[]
+  /** Of every answer with a body that names no other. */
+  readonly contentType: string
   /** Paths that are this dialect's to refuse though none of its prefixes: `/1.4/…` is an unknown version of UpCloud's. */
   readonly claims?: (path: string) => RequestError | undefined
   readonly routes: readonly Route[]
@@ -60,8 +65,6 @@ export interface Dialect {
     error: RequestError,
     request: { readonly path: string; readonly requestId: string },
   ) => Answer
-  /** Whether credentials are checked before the path is: then an unknown path without credentials is a 401. */
-  readonly authenticatesFirst: boolean
 }
 
 /** Something of the provider's API that we do not imitate, and why: makes the compatibility page. */

@@ -112,7 +112,7 @@ const readers: Record<Scheme, Reader> = {
     // RFC 7617: the user's name has no colon, the password may.
     const [, username, password] =
       /^([^:]*):([\s\S]*)$/.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? []
-    if (username === undefined || password === undefined) return undefined
+    if (username === undefined || password === undefined || username.includes('\0')) return undefined
     return { kind: 'password', lookup: username, secret: password }
   },
   bearer: (headers) => hashed('token', authorization(headers, 'bearer')),

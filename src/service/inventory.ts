@@ -8,13 +8,7 @@ import { createHash } from 'node:crypto'
 import { parse as parseYaml } from 'yaml'
 import { isDeviceName } from '../compile/nftables/names.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import {
-  type Interface,
-  type InterfaceType,
-  interfaceTypes,
-  type Profile,
-  profiles,
-} from '../core/model/inventory.ts'
+import { type Interface, type InterfaceType, interfaceTypes, profiles } from '../core/model/inventory.ts'
 import { chainSettings } from '../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { parseMac } from '../core/net/mac.ts'

@@ -1,0 +1,69 @@
+/** Questions about packets → the model's packets, and queries → pages. */
+import type { RequestError } from '../../core/model/error.ts'
+import { parseAddress } from '../../core/net/address.ts'
+import { parseMac } from '../../core/net/mac.ts'
+import type { Packet } from '../../core/net/packet.ts'
+import { hasPorts, ICMP, ICMPV6, isIcmp, parseProtocol } from '../../core/net/protocol.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { TraceRequest } from './schemas.ts'
+
+/** The schema has been checked; what it cannot say is checked here. */
+export function decodePacket(given: TraceRequest['packet']): Result<Packet, RequestError> {
+  const source = parseAddress(given.source)
+  if (!source.ok) return invalid('source', source.error)
+  const destination = parseAddress(given.destination)
+  if (!destination.ok) return invalid('destination', destination.error)
+  const { family } = source.value
+  if (destination.value.family !== family)
+    return invalid('destination', 'is of another family than the source')
+  const named = parseProtocol(given.protocol)
+  if (!named.ok) return invalid('protocol', named.error)
+  const protocol = named.value === ICMP && family === 'ipv6' ? ICMPV6 : named.value
+  if (protocol === ICMPV6 && family === 'ipv4') return invalid('protocol', 'ICMPv6 needs IPv6 addresses')
+  const { sourcePort, destinationPort, icmpType, icmpCode, sourceMac, state = 'new' } = given
+  if (!hasPorts(protocol) && (sourcePort !== undefined || destinationPort !== undefined)) {
+    return invalid('destinationPort', `${given.protocol} has no ports`)
+  }
+  if (!isIcmp(protocol) && (icmpType !== undefined || icmpCode !== undefined)) {
+    return invalid('icmpType', `${given.protocol} is not ICMP`)
+  }
+  const mac = sourceMac === undefined ? undefined : parseMac(sourceMac)
+  if (mac && !mac.ok) return invalid('sourceMac', mac.error)
+  return ok({
+    family,
+    protocol,
+    source: source.value.value,
+    destination: destination.value.value,
+    ...(sourcePort !== undefined && { sourcePort }),
+    ...(destinationPort !== undefined && { destinationPort }),
+    ...(icmpType !== undefined && { icmpType }),
+    ...(icmpCode !== undefined && { icmpCode }),
+    ...(mac && { sourceMac: mac.value }),
+    state: state as Packet['state'],
+  })
+}
+
+const invalid = (field: string, reason: string) =>
+  err<RequestError>({ kind: 'invalid', field: `packet.${field}`, reason })
+
+/** `before` and `limit`. */
+export function decodePage(query: URLSearchParams): Result<{ before?: number; limit: number }, RequestError> {
+  const before = numberOf(query, 'before', Number.MAX_SAFE_INTEGER)
+  if (!before.ok) return before
+  const limit = numberOf(query, 'limit', 1000)
+  if (!limit.ok) return limit
+  return ok({ limit: limit.value ?? 100, ...(before.value !== undefined && { before: before.value }) })
+}
+
+/** A whole number from 1 on. */
+export function numberOf(
+  query: URLSearchParams,
+  name: string,
+  most: number,
+): Result<number | undefined, RequestError> {
+  const text = query.get(name)
+  if (text === null) return ok(undefined)
+  const value = Number(text)
+  if (/^[1-9]\d{0,15}$/.test(text) && value <= most) return ok(value)
+  return err({ kind: 'invalid', field: name, reason: `expected a whole number from 1 to ${most}` })
+}

@@ -1,0 +1,53 @@
+/** The model → the native API's JSON. */
+import type { JsonObject } from '../../core/json.ts'
+import { encodeMatch } from '../../core/model/codec.ts'
+import type { DirectionPolicy, EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { Placement, ServerView } from '../../service/services.ts'
+import type { AuditEvent } from '../../storage/storage.ts'
+
+export function encodeServer({ server }: ServerView): JsonObject {
+  const { id, profile, name, zone, state, createdAt } = server
+  return { id, profile, name, zone, state, created: new Date(createdAt).toISOString() }
+}
+
+export function encodePlacement({
+  interface: nic,
+  desiredGeneration,
+  appliedGeneration,
+}: Placement): JsonObject {
+  const { id, index, mac, addresses, type, host, device } = nic
+  return { id, index, mac, addresses, type, host, device, desiredGeneration, appliedGeneration }
+}
+
+export function encodePolicy(policy: EffectivePolicy): JsonObject {
+  return {
+    stateful: policy.stateful,
+    essentials: policy.essentials.map((essential) => essential.name),
+    ingress: encodeDirection(policy.ingress),
+    egress: encodeDirection(policy.egress),
+  }
+}
+
+function encodeDirection(part: DirectionPolicy): JsonObject {
+  if (!part.filtered) return { filtered: false }
+  const lists = part.lists.map(({ policy, rules }) => ({
+    policy,
+    rules: rules.map(({ id, position, action, enabled, matches }) => ({
+      id,
+      position,
+      action,
+      enabled,
+      matches: matches.map(encodeMatch),
+    })),
+  }))
+  return { filtered: true, default: part.default, lists }
+}
+
+export function encodeRevision({ revision, at, ...event }: AuditEvent): JsonObject {
+  const { actor, dialect, requestId, operation, resource, id } = event
+  return { revision, at: new Date(at).toISOString(), actor, dialect, requestId, operation, resource, id }
+}
+
+export function encodeEvent(event: AuditEvent): JsonObject {
+  return { ...encodeRevision(event), before: event.before, after: event.after }
+}

@@ -1,0 +1,179 @@
+/** The native API's JSON: one schema for each body, which checks requests and describes them in the OpenAPI document. */
+import { type Static, Type } from 'typebox'
+
+const closed = { additionalProperties: false } as const
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()])
+const oneOf = (...values: readonly string[]) => Type.Union(values.map((value) => Type.Literal(value)))
+const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65_535, description })
+const byte = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
+
+const Direction = oneOf('ingress', 'egress')
+const Action = oneOf('allow', 'deny', 'reject')
+
+export const PacketSchema = Type.Object(
+  {
+    protocol: Type.String({
+      maxLength: 16,
+      description: 'Name or number, 0 to 255. `icmp` between IPv6 addresses means ICMPv6, as does `icmpv6`.',
+    }),
+    source: Type.String({ maxLength: 64, description: 'IPv4 or IPv6 address' }),
+    destination: Type.String({ maxLength: 64, description: 'Of the same family as the source' }),
+    sourcePort: Type.Optional(port('Only with a protocol that has ports')),
+    destinationPort: Type.Optional(port('Only with a protocol that has ports')),
+    icmpType: Type.Optional(byte('Only with ICMP')),
+    icmpCode: Type.Optional(byte('Only with ICMP')),
+    sourceMac: Type.Optional(Type.String({ maxLength: 17, description: 'Absent: unknown' })),
+    state: Type.Optional(
+      Type.Union(
+        ['new', 'established', 'related', 'invalid'].map((value) => Type.Literal(value)),
+        { description: 'What connection tracking says of it; `new` when absent' },
+      ),
+    ),
+  },
+  closed,
+)
+
+export const TraceRequest = Type.Object(
+  {
+    server: Type.String({ minLength: 1, maxLength: 200, description: 'Its id, or its vmid as text' }),
+    interface: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Absent: the first public one' }),
+    ),
+    direction: Direction,
+    packet: PacketSchema,
+  },
+  closed,
+)
+export type TraceRequest = Static<typeof TraceRequest>
+
+export const TraceAnswer = Type.Object({
+  action: Action,
+  decidedBy: Type.Object({
+    kind: oneOf('rule', 'default', 'essential', 'state', 'off'),
+    rule: Type.Optional(Type.String()),
+    position: Type.Optional(Type.Integer()),
+    policy: Type.Optional(Type.String()),
+    name: Type.Optional(Type.String()),
+    state: Type.Optional(Type.String()),
+  }),
+  interface: Type.String({ description: 'Id of the interface that was judged' }),
+  path: Type.Array(
+    Type.Object({
+      rule: Type.String(),
+      position: Type.Integer(),
+      policy: Type.String(),
+      matched: Type.Boolean(),
+      mismatch: Type.Optional(Type.String({ description: 'The first field that did not match' })),
+    }),
+    { description: 'Every rule that was looked at, in order' },
+  ),
+})
+
+const Interface = Type.Object({
+  id: Type.String(),
+  index: Type.Integer({ minimum: 1 }),
+  mac: Type.String(),
+  addresses: Type.Array(Type.String()),
+  type: oneOf('public', 'utility', 'private'),
+  host: nullable(Type.String()),
+  device: nullable(Type.String()),
+  desiredGeneration: Type.Integer({ description: 'Revision of the newest change that bears on it' }),
+  appliedGeneration: nullable(
+    Type.Integer({ description: 'The generation in force; equal to the desired one when it has caught up' }),
+  ),
+})
+
+const DirectionPolicy = Type.Object({
+  filtered: Type.Boolean({ description: 'False: every packet passes' }),
+  default: Type.Optional(Action),
+  lists: Type.Optional(
+    Type.Array(
+      Type.Object({
+        policy: Type.String(),
+        rules: Type.Array(
+          Type.Object({
+            id: Type.String(),
+            position: Type.Integer(),
+            action: Action,
+            enabled: Type.Boolean(),
+            matches: Type.Array(Type.Object({}, { additionalProperties: true })),
+          }),
+        ),
+      }),
+      { description: 'In order; the first matching rule of all decides' },
+    ),
+  ),
+})
+
+const serverFields = {
+  id: Type.String(),
+  profile: oneOf('hostup', 'upcloud', 'ionos', 'scaleway', 'native'),
+  name: Type.String(),
+  zone: Type.String(),
+  state: Type.String(),
+  created: Type.String({ format: 'date-time' }),
+}
+
+export const ServerList = Type.Object({
+  servers: Type.Array(Type.Object({ ...serverFields, interfaces: Type.Array(Interface) })),
+})
+
+export const Server = Type.Object({
+  ...serverFields,
+  interfaces: Type.Array(
+    Type.Object({
+      ...Interface.properties,
+      policy: Type.Object({
+        stateful: Type.Boolean(),
+        essentials: Type.Array(Type.String()),
+        ingress: DirectionPolicy,
+        egress: DirectionPolicy,
+      }),
+    }),
+  ),
+})
+
+const revisionFields = {
+  revision: Type.Integer({ minimum: 1 }),
+  at: Type.String({ format: 'date-time' }),
+  actor: Type.String(),
+  dialect: Type.String(),
+  requestId: Type.String(),
+  operation: Type.String(),
+  resource: Type.String(),
+  id: Type.String(),
+}
+export const RevisionList = Type.Object({ revisions: Type.Array(Type.Object(revisionFields)) })
+export const Event = Type.Object({ ...revisionFields, before: Type.Unknown(), after: Type.Unknown() })
+export const EventList = Type.Object({ events: Type.Array(Event) })
+
+export const HostList = Type.Object({
+  hosts: Type.Array(
+    Type.Object({
+      host: Type.String(),
+      target: Type.String(),
+      state: oneOf('starting', 'applying', 'applied', 'failing'),
+      desiredRevision: nullable(Type.Integer()),
+      appliedRevision: nullable(Type.Integer()),
+      interfaces: Type.Integer(),
+      error: nullable(Type.String()),
+      repairs: Type.Integer(),
+    }),
+  ),
+})
+
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  field: Type.Optional(Type.String()),
+  requestId: Type.String(),
+})
+
+/** Pages go back in time: `before` is an exclusive revision. */
+export const PageQuery = Type.Object({
+  before: Type.Optional(Type.Integer({ minimum: 1 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+})

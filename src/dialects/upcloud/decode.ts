@@ -1,0 +1,228 @@
+/** UpCloud's rules → the model, with UpCloud's own validation in its own order (contract: upcloud §1.4, §2.2). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import { type Address, type Family, parseAddress } from '../../core/net/address.ts'
+import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
+import type { PortSet } from '../../core/sets/port-set.ts'
+import type { NewRule } from '../../storage/storage.ts'
+import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
+import { emptyRule, type RuleText } from './wire.ts'
+
+export const mostRules = 1000
+const mostCommentCharacters = 250
+
+export interface DecodedRule {
+  readonly rule: NewRule
+  /** As given; absent: at the end. */
+  readonly position?: number
+}
+
+const directions: Readonly<Record<string, Direction>> = { in: 'ingress', out: 'egress' }
+const actions: Readonly<Record<string, Action>> = { accept: 'allow', drop: 'deny' }
+const families: Readonly<Record<string, Family>> = { IPv4: 'ipv4', IPv6: 'ipv6' }
+/** ICMP of IPv6 has a number of its own. */
+const protocols: Readonly<Record<string, Record<Family, number>>> = {
+  tcp: { ipv4: TCP, ipv6: TCP },
+  udp: { ipv4: UDP, ipv6: UDP },
+  icmp: { ipv4: ICMP, ipv6: ICMPV6 },
+}
+
+/** The body of POST: `{"firewall_rule":{…}}`. */
+export function decodeRuleBody(body: JsonValue | undefined): Result<DecodedRule, RequestError> {
+  const wrapped = unwrap(body, 'firewall_rule')
+  if (!wrapped.ok) return wrapped
+  const rule = objectOf(wrapped.value)
+  return rule ? decodeRule(rule) : err(requestInvalid('firewall_rule must be an object.'))
+}
+
+/** The body of PUT. Nothing, said in any of the ways that clients say it, empties the chain. */
+export function decodeRulesBody(body: JsonValue | undefined): Result<readonly NewRule[], RequestError> {
+  const wrapped = unwrap(body, 'firewall_rules')
+  if (!wrapped.ok) return wrapped
+  if (wrapped.value === '') return ok([])
+  const inner = unwrap(wrapped.value, 'firewall_rule')
+  if (!inner.ok) return inner
+  if (inner.value === null || inner.value === '') return ok([])
+  if (!Array.isArray(inner.value)) return err(requestInvalid('firewall_rule must be a list.'))
+  const rules: NewRule[] = []
+  for (const element of inner.value as readonly JsonValue[]) {
+    const object = objectOf(element)
+    if (!object) return err(requestInvalid('Every firewall_rule must be an object.'))
+    const decoded = decodeRule(object)
+    if (!decoded.ok) return decoded
+    rules.push(decoded.value.rule)
+  }
+  return ok(rules)
+}
+
+/** The index in a path: canonical decimal, 1 to 1000. */
+export function decodeIndex(text: string): Result<number, RequestError> {
+  const index = integer(text, 1, mostRules)
+  return index === undefined ? err(invalid('position')) : ok(index)
+}
+
+/** The value under the only key that the body may have. */
+export function unwrap(body: JsonValue | undefined, key: string): Result<JsonValue, RequestError> {
+  const object = objectOf(body)
+  if (!object) return err(requestInvalid(`The body must be an object with the key ${key}.`))
+  const value = object[key]
+  if (value === undefined) return err(requestInvalid(`The key ${key} is missing.`))
+  const other = Object.keys(object).find((each) => each !== key)
+  return other === undefined ? ok(value) : err(unknownAttribute(other))
+}
+
+export function objectOf(value: JsonValue | undefined): JsonObject | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined
+}
+
+const keys: ReadonlySet<string> = new Set([...Object.keys(emptyRule), 'position'])
+const sides = ['source', 'destination'] as const
+
+/** The first thing that is wrong decides; so the order of the steps is the contract's. */
+function decodeRule(given: JsonObject): Result<DecodedRule, RequestError> {
+  const unknown = Object.keys(given).find((key) => !keys.has(key))
+  if (unknown !== undefined) return err(unknownAttribute(unknown))
+
+  const direction = required(given, 'direction', directions)
+  if (!direction.ok) return direction
+  const action = required(given, 'action', actions)
+  if (!action.ok) return action
+  const family = chosen(given, 'family', families)
+  if (!family.ok) return family
+  if (family.value === undefined && !isAbsent(given.protocol)) return err(invalid('family'))
+  const protocol = chosen(given, 'protocol', protocols)
+  if (!protocol.ok) return protocol
+  const position = number(given, 'position', 1, mostRules)
+  if (!position.ok) return position
+
+  const match: { -readonly [K in keyof Match]: Match[K] } = {}
+  if (family.value) match.family = family.value
+  if (family.value && protocol.value) match.protocol = protocol.value[family.value]
+  for (const side of sides) {
+    const addresses = addressRange(given, side, family.value)
+    if (!addresses.ok) return addresses
+    if (addresses.value) match[side] = addresses.value
+  }
+  for (const side of sides) {
+    const ports = portRange(given, side)
+    if (!ports.ok) return ports
+    if (ports.value && match.protocol !== TCP && match.protocol !== UDP) {
+      return err(invalid(`${side}_port_start`, 'PORT_PROTOCOL_MISMATCH'))
+    }
+    if (ports.value) match[`${side}Ports`] = ports.value
+  }
+  const icmpType = number(given, 'icmp_type', 0, 255)
+  if (!icmpType.ok) return icmpType
+  if (icmpType.value !== undefined) {
+    if (match.protocol !== ICMP && match.protocol !== ICMPV6) {
+      return err(invalid('icmp_type', 'ICMP_TYPE_PROTOCOL_MISMATCH'))
+    }
+    match.icmpType = icmpType.value
+  }
+  const { comment } = given
+  if (!isAbsent(comment) && (typeof comment !== 'string' || [...comment].length > mostCommentCharacters)) {
+    return err(invalid('comment'))
+  }
+
+  return ok({
+    rule: {
+      direction: direction.value,
+      action: action.value,
+      enabled: true,
+      matches: [match],
+      spec: textOf(given) as unknown as JsonObject,
+    },
+    ...(position.value !== undefined && { position: position.value }),
+  })
+}
+
+/** What is echoed: text as given, numbers as their digits. */
+function textOf(given: JsonObject): RuleText {
+  return Object.fromEntries(
+    Object.keys(emptyRule).map((key) => [key, isAbsent(given[key]) ? '' : String(given[key])]),
+  ) as unknown as RuleText
+}
+
+const isAbsent = (value: JsonValue | undefined): value is undefined | null | '' =>
+  value === undefined || value === null || value === ''
+
+function required<T>(
+  given: JsonObject,
+  key: string,
+  values: Readonly<Record<string, T>>,
+): Result<T, RequestError> {
+  const value = given[key]
+  if (value === undefined || value === null) return err(missing(key))
+  return typeof value === 'string' && Object.hasOwn(values, value)
+    ? ok(values[value] as T)
+    : err(invalid(key))
+}
+
+function chosen<T>(
+  given: JsonObject,
+  key: string,
+  values: Readonly<Record<string, T>>,
+): Result<T | undefined, RequestError> {
+  return isAbsent(given[key]) ? ok(undefined) : required(given, key, values)
+}
+
+/** A JSON integer or its canonical digits, both ends inclusive. */
+function integer(value: JsonValue | undefined, first: number, last: number): number | undefined {
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text !== 'string' || !/^(0|[1-9]\d{0,5})$/.test(text)) return undefined
+  const result = Number(text)
+  return result >= first && result <= last ? result : undefined
+}
+
+function number(
+  given: JsonObject,
+  key: string,
+  first: number,
+  last: number,
+): Result<number | undefined, RequestError> {
+  if (isAbsent(given[key])) return ok(undefined)
+  const value = integer(given[key], first, last)
+  return value === undefined ? err(invalid(key)) : ok(value)
+}
+
+/** Both ends or none, of the rule's family when it has one and of each other's in any case. */
+function addressRange(
+  given: JsonObject,
+  side: (typeof sides)[number],
+  family: Family | undefined,
+): Result<AddressSet | undefined, RequestError> {
+  const [startKey, endKey] = [`${side}_address_start`, `${side}_address_end`]
+  if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
+  const start = address(given[startKey])
+  if (!start || (family && start.family !== family)) return err(invalid(startKey))
+  const end = address(given[endKey])
+  if (!end || end.family !== start.family) return err(invalid(endKey))
+  if (start.value > end.value) return err(invalid(startKey, `${side.toUpperCase()}_ADDRESS_ORDER_ILLEGAL`))
+  return ok(addressSet([{ family: start.family, first: start.value, last: end.value }]))
+}
+
+/** IPv4-mapped IPv6 addresses are refused: whether they mean the one family or the other, nobody says. */
+function address(value: JsonValue | undefined): Address | undefined {
+  const parsed = typeof value === 'string' ? parseAddress(value) : undefined
+  if (!parsed?.ok) return undefined
+  return parsed.value.family === 'ipv6' && parsed.value.value >> 32n === 0xffffn ? undefined : parsed.value
+}
+
+function portRange(
+  given: JsonObject,
+  side: (typeof sides)[number],
+): Result<PortSet | undefined, RequestError> {
+  const [startKey, endKey] = [`${side}_port_start`, `${side}_port_end`]
+  if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
+  const first = integer(given[startKey], 1, 65_535)
+  if (first === undefined) return err(invalid(startKey))
+  const last = integer(given[endKey], 1, 65_535)
+  if (last === undefined) return err(invalid(endKey))
+  if (first > last) return err(invalid(startKey, `${side.toUpperCase()}_PORT_ORDER_ILLEGAL`))
+  return ok([{ first, last }])
+}

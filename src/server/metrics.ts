@@ -1,0 +1,64 @@
+/** What /metrics tells, in Prometheus' text format. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { HostStatus } from '../core/model/desired.ts'
+
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+  request(labels: { dialect: string; operation: string; status: number }, seconds: number): void
+  applied(seconds: number): void
+  applyFailed(): void
+}
+
+/** `hosts` is asked at every scrape. */
+export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const requests = new Histogram({
+    name: 'portcullis_http_request_duration_seconds',
+    help: 'Time to answer a request',
+    labelNames: ['dialect', 'operation', 'status'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  })
+  const apply = new Histogram({
+    name: 'portcullis_apply_duration_seconds',
+    help: 'Time to bring the dataplane to what is desired, successful rounds',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers,
+  })
+  const failures = new Counter({
+    name: 'portcullis_apply_failures_total',
+    help: 'Rounds in which the dataplane could not be changed; what was enforced stayed',
+    registers,
+  })
+  const gauge = (name: string, help: string, value: (status: HostStatus) => number | null) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['host'],
+      registers,
+      collect() {
+        this.reset()
+        for (const status of hosts()) {
+          const now = value(status)
+          if (now !== null) this.set({ host: status.host }, now)
+        }
+      },
+    })
+  gauge('portcullis_desired_revision', 'Newest revision the agent knows', (host) => host.desiredRevision)
+  gauge('portcullis_applied_revision', 'Revision that is enforced', (host) => host.appliedRevision)
+  gauge('portcullis_interfaces', 'Interfaces on the host', (host) => host.interfaces)
+  gauge('portcullis_failing', '1 while what is desired cannot be applied', (host) =>
+    Number(host.state === 'failing'),
+  )
+  gauge('portcullis_repairs', 'Foreign changes repaired since start', (host) => host.repairs)
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    request: (labels, seconds) => requests.observe(labels, seconds),
+    applied: (seconds) => apply.observe(seconds),
+    applyFailed: () => failures.inc(),
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * The listener: request ids, authentication, limits, bodies, dispatch to dialects, metrics, log.
+ *
+ * It knows no provider. Whatever goes wrong before a dialect's handler is called, the dialect whose path was called
+ * spells the error.
+ */
+import { randomUUID } from 'node:crypto'
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify'
+import type { JsonValue } from '../core/json.ts'
+import type { RequestError } from '../core/model/error.ts'
+import type { Answer, Dialect, Method, Route } from '../dialects/dialect.ts'
+import type { Authenticator } from '../service/authenticate.ts'
+import type { Principal } from '../service/context.ts'
+import type { Services } from '../service/services.ts'
+import { mostBodyBytes, readBody } from './body.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface ServerOptions {
+  readonly services: Services
+  readonly authenticator: Authenticator
+  /** The first one spells the errors of paths that are nobody's. */
+  readonly dialects: readonly [Dialect, ...Dialect[]]
+  readonly metrics: Metrics
+  readonly logger: FastifyBaseLogger
+  /** Rejects with what keeps the service from doing its work. */
+  readonly ready: () => Promise<void>
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+export interface Server {
+  /** Answers the address it listens at: `http://127.0.0.1:8080`. */
+  listen(at: { readonly host: string; readonly port: number }): Promise<string>
+  /** Answers what is under way, and takes nothing new. */
+  close(): Promise<void>
+}
+
+/** What a path is mounted with. */
+interface Mounted {
+  readonly dialect?: Dialect
+  readonly route?: Route
+}
+
+/** What is known of a request by the time it is answered. */
+interface Known {
+  readonly dialect?: Dialect | undefined
+  readonly route?: Route | undefined
+  readonly principal?: Principal
+}
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const satisfies readonly Method[]
+/** Nobody: for routes that need no credential. */
+const anonymous: Principal = {
+  account: '',
+  credential: {
+    id: '',
+    account: '',
+    kind: 'token',
+    lookup: '',
+    hash: '',
+    scopes: [],
+    label: '',
+    attributes: {},
+  },
+  scopes: new Set(),
+}
+
+export function createServer(options: ServerOptions): Server {
+  const { services, authenticator, dialects, metrics, logger, ready, now = Date.now } = options
+  const requests = new WeakMap<FastifyRequest, Known>()
+  const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
+
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: mostBodyBytes,
+    // Slow senders are cut off; so are headers that never end (Node's own limits).
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id']
+      return typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID()
+    },
+    // Values are what they are: a number in quotes is text.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 16_384 },
+    // Addresses that cannot be read: escapes that are none, for one.
+    frameworkErrors: (_error, request, reply) =>
+      void refuse(request, reply, { kind: 'not-found', resource: 'route', id: pathOf(request) }),
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes, done) => {
+    const body = readBody(bytes as Buffer, request.headers['content-type'])
+    if (body.ok) done(null, body.value)
+    else done(new Refused(body.error))
+  })
+
+  // Before the body is read, and before it matters whether the path exists.
+  app.addHook('onRequest', async (request, reply) => {
+    const { dialect = dialectOf(pathOf(request)), route } = request.routeOptions.config as Mounted
+    const known = { dialect, route }
+    requests.set(request, known)
+    if (!dialect || route?.scope === 'none') return undefined
+    const principal = await authenticator.authenticate(request.headers, dialect.schemes)
+    if (!principal) return refuse(request, reply, { kind: 'unauthenticated' })
+    requests.set(request, { ...known, principal })
+    if (route && !principal.scopes.has(route.scope)) return refuse(request, reply, { kind: 'forbidden' })
+    return undefined
+  })
+
+  for (const dialect of dialects) {
+    for (const prefix of dialect.prefixes) {
+      for (const [path, routes] of Map.groupBy(dialect.routes, (each) => each.path)) {
+        for (const route of routes) mount(dialect, route, prefix + path)
+        const allowed = routes.map((each) => each.method)
+        app.route({
+          method: [...methods, 'OPTIONS' as const].filter((method) => !allowed.includes(method as Method)),
+          url: prefix + path,
+          config: { dialect } satisfies Mounted,
+          handler: (request, reply) => refuse(request, reply, { kind: 'method-not-allowed', allowed }),
+        })
+      }
+    }
+  }
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request)
+    const claimed = dialectOf(path)?.claims?.(path)
+    return refuse(request, reply, claimed ?? { kind: 'not-found', resource: 'route', id: path })
+  })
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, explain(error)))
+
+  app.get('/healthz', async () => ({ status: 'ok' }))
+  app.get('/readyz', async (request, reply) => {
+    try {
+      await ready()
+      return { status: 'ready' }
+    } catch (error) {
+      request.log.warn({ err: error }, 'not ready')
+      return reply.code(503).send({ status: 'not ready' })
+    }
+  })
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+
+  app.addHook('onResponse', (request, reply, done) => {
+    const { dialect, route, principal } = of(request)
+    const labels = { dialect: dialect?.profile ?? 'none', operation: route?.operation ?? 'none' }
+    metrics.request({ ...labels, status: reply.statusCode }, reply.elapsedTime / 1000)
+    request.log.info(
+      {
+        ...labels,
+        method: request.method,
+        // Never the query, the headers or the body: secrets travel there.
+        path: pathOf(request),
+        status: reply.statusCode,
+        milliseconds: Math.round(reply.elapsedTime * 100) / 100,
+        account: principal?.account,
+        actor: principal?.credential.label,
+        address: request.ip,
+      },
+      'request',
+    )
+    done()
+  })
+
+  function mount(dialect: Dialect, route: Route, url: string): void {
+    app.route({
+      method: route.method,
+      url,
+      config: { dialect, route } satisfies Mounted,
+      ...(route.schema?.body && { schema: { body: route.schema.body } }),
+      handler: async (request, reply) => {
+        const query = request.url.indexOf('?')
+        const answer = await route.handler({
+          principal: of(request).principal ?? anonymous,
+          dialect: dialect.profile,
+          requestId: request.id,
+          now: now(),
+          services,
+          headers: request.headers,
+          path: pathOf(request),
+          params: request.params as Record<string, string>,
+          query: new URLSearchParams(query < 0 ? '' : request.url.slice(query + 1)),
+          body: request.body as JsonValue | undefined,
+        })
+        return send(reply, answer, dialect)
+      },
+    })
+  }
+
+  function dialectOf(path: string): Dialect | undefined {
+    const under = (prefix: string) => path === prefix || path.startsWith(`${prefix}/`)
+    return dialects.find((each) => each.prefixes.some(under) || each.claims?.(path) !== undefined)
+  }
+
+  function refuse(request: FastifyRequest, reply: FastifyReply, error: RequestError): FastifyReply {
+    if (error.kind === 'internal' || error.kind === 'unavailable')
+      request.log.error({ err: error.cause }, error.kind)
+    const path = pathOf(request)
+    const dialect = of(request).dialect ?? dialectOf(path) ?? dialects[0]
+    return send(reply, dialect.error(error, { path, requestId: request.id }), dialect)
+  }
+
+  return {
+    listen: (at) => app.listen(at),
+    close: () => app.close(),
+  }
+}
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''
+
+function send(reply: FastifyReply, { status, body, headers }: Answer, dialect: Dialect): FastifyReply {
+  reply.code(status).header('x-request-id', reply.request.id)
+  if (body !== undefined) reply.header('content-type', dialect.contentType)
+  if (headers) reply.headers(headers)
+  return reply.send(body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body))
+}
+
+/** A refusal on its way through the framework. */
+class Refused extends Error {
+  readonly error: RequestError
+  constructor(error: RequestError) {
+    super(error.kind)
+    this.error = error
+  }
+}
+
+/** What the framework, or a service that could not do its work, threw. */
+function explain(error: unknown): RequestError {
+  if (error instanceof Refused) return error.error
+  const [violation] = (error as Partial<FastifyError>).validation ?? []
+  if (violation) {
+    const field = violation.instancePath.slice(1).replaceAll('/', '.') || 'body'
+    return { kind: 'invalid', field, reason: violation.message ?? 'is not valid' }
+  }
+  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { kind: 'too-large', limit: mostBodyBytes }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return { kind: 'unsupported-media-type', mediaType: '' }
+  if (typeof statusCode === 'number' && statusCode < 500) {
+    return { kind: 'malformed', reason: error instanceof Error ? error.message : String(error) }
+  }
+  return { kind: 'internal', cause: error }
+}
