@@ -48,8 +48,10 @@ export function replaceScript({ chains, devices }: RenderedTable): string {
   return [
     `add table ${table}\ndelete table ${table}\ntable ${table} {`,
     ...maps,
-    // A chain may jump to one that comes later, but nft wants to have heard of it.
-    ...[...chains.keys()].map((name) => `chain ${name} {\n}`),
+    // A chain may jump to one that comes later, but nft wants to have heard of it. Base chains are jumped to by none.
+    ...[...chains.keys()]
+      .filter((name) => !hooks.some((hook) => hook === name))
+      .map((name) => `chain ${name} {\n}`),
     ...bodies,
     '}',
     ...hooks.flatMap((hook) => elementLines('add', hook, devices[hook])),
