@@ -235,7 +235,7 @@ export async function meter(lab: TestLab, name: string): Promise<Meter> {
   await lab.inside(
     name,
     ['nft', '-f', '-'],
-    `table inet meter {
+    `table inet counted {
       set ports { type inet_service; size 65535; flags dynamic; }
       chain arrivals { type filter hook prerouting priority -400; policy accept;
         meta l4proto udp add @ports { udp dport counter }
@@ -245,7 +245,7 @@ export async function meter(lab: TestLab, name: string): Promise<Meter> {
   return {
     async read() {
       const { nftables } = JSON.parse(
-        await lab.inside(name, ['nft', '-j', 'list', 'set', 'inet', 'meter', 'ports']),
+        await lab.inside(name, ['nft', '-j', 'list', 'set', 'inet', 'counted', 'ports']),
       ) as {
         nftables: { set?: { elem?: { elem: { val: number; counter: { packets: number } } }[] } }[]
       }
@@ -253,10 +253,10 @@ export async function meter(lab: TestLab, name: string): Promise<Meter> {
       return new Map(elements.map(({ elem }) => [elem.val, elem.counter.packets]))
     },
     async reset() {
-      await lab.inside(name, ['nft', 'flush', 'set', 'inet', 'meter', 'ports'])
+      await lab.inside(name, ['nft', 'flush', 'set', 'inet', 'counted', 'ports'])
     },
     async remove() {
-      await lab.inside(name, ['nft', 'delete', 'table', 'inet', 'meter'])
+      await lab.inside(name, ['nft', 'delete', 'table', 'inet', 'counted'])
     },
   }
 }
