@@ -219,7 +219,8 @@ function send(reply: FastifyReply, { status, body, headers }: Answer, dialect: D
   reply.code(status).header('x-request-id', reply.request.id)
   if (body !== undefined) reply.header('content-type', dialect.contentType)
   if (headers) reply.headers(headers)
-  return reply.send(body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body))
+  // Bytes, because the framework adds a charset to the media type of text.
+  return reply.send(body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)))
 }
 
 /** A refusal on its way through the framework. */

@@ -57,7 +57,8 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
       credentials.push(await readCredential(storage, credential, place, id))
     }
     for (const [server, place] of list(account.servers, `${at}.servers`)) {
-      servers.push(readServer(server, place, id, now))
+      // A millisecond apart, so that they are listed in the order of the file.
+      servers.push(readServer(server, place, id, now + servers.length))
     }
   }
   const nics = servers.flatMap((server) => server.interfaces)

@@ -1,0 +1,119 @@
+/** Every route × every credential, made from the route tables: a new route is tested because it is there. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { Dialect, Route } from '../src/dialects/dialect.ts'
+import {
+  credentials,
+  dialects,
+  type Reply,
+  servers,
+  startService,
+  type TestService,
+} from './support/service.ts'
+
+type Of = 'acme' | 'other'
+
+/** What a parameter of a path is filled with: something of the account that asks, and of the other. */
+const values: Record<string, Record<string, Record<Of, string>>> = {
+  upcloud: {
+    uuid: { acme: servers.web, other: servers.foreign },
+    index: { acme: '1', other: '1' },
+    address: { acme: '192.0.2.10', other: '192.0.2.99' },
+  },
+  native: {
+    id: { acme: servers.web, other: servers.foreign },
+    // The first revision is the inventory's, which is nobody's.
+    revision: { acme: '1', other: '1' },
+  },
+}
+
+/** Words that only one account may ever read. */
+const secrets: Record<Of, readonly string[]> = {
+  acme: [servers.web, servers.db, '192.0.2.10', '192.0.2.11'],
+  other: [servers.foreign, '192.0.2.99'],
+}
+
+describe('every route with every credential', () => {
+  let service: TestService
+  before(async () => {
+    service = await startService()
+  })
+  after(() => service.close())
+
+  function url(dialect: Dialect, route: Route, prefix: string, of: Of): string {
+    return (
+      prefix +
+      route.path.replace(/:(\w+)/g, (_, name: string) => {
+        const value = values[dialect.profile]?.[name]?.[of]
+        assert.ok(value, `no value for :${name} of ${dialect.profile}: add one to this test`)
+        return value
+      })
+    )
+  }
+
+  for (const dialect of dialects) {
+    for (const route of dialect.routes) {
+      for (const prefix of dialect.prefixes) {
+        const call = (of: Of, headers: Record<string, string>): Promise<Reply> =>
+          service.call(
+            route.method,
+            url(dialect, route, prefix, of),
+            route.method === 'GET' || route.method === 'DELETE' ? undefined : {},
+            headers,
+          )
+        const open = route.scope === 'none'
+
+        test(`${route.method} ${prefix}${route.path}`, async () => {
+          for (const name of ['none', 'wrong', 'wrongPassword'] as const) {
+            const { status } = await call('acme', credentials[name])
+            assert.equal(status === 401, !open, `${name}: ${status}`)
+          }
+          const readOnly = await call('acme', credentials.readOnly)
+          assert.equal(readOnly.status === 403, route.scope === 'write', `read only: ${readOnly.status}`)
+
+          // Asking with the other account's credential for what is acme's.
+          const foreign = await call('acme', credentials.foreign)
+          const named = route.path.includes(':')
+          if (named && !open) assert.ok([403, 404].includes(foreign.status), `foreign: ${foreign.status}`)
+          const leaked = secrets.acme.filter((word) => foreign.status < 400 && foreign.text.includes(word))
+          assert.deepEqual(leaked, [], 'another account’s')
+
+          const right = await call('acme', credentials.right)
+          assert.ok(![401, 403].includes(right.status) && right.status < 500, `right: ${right.status}`)
+          assert.deepEqual(
+            secrets.other.filter((word) => right.text.includes(word)),
+            [],
+          )
+          for (const answer of [readOnly, foreign, right]) assert.ok(answer.status < 500, answer.text)
+        })
+      }
+    }
+  }
+
+  test('what is written with one account’s credential never reaches the other’s', async () => {
+    const rule = { firewall_rule: { direction: 'in', action: 'drop' } }
+    const path = `/1.3/server/${servers.foreign}/firewall_rule`
+    assert.equal((await service.call('POST', path, rule)).status, 403)
+    const { body } = await service.call('GET', path, undefined, credentials.foreign)
+    assert.deepEqual(body.firewall_rules.firewall_rule, [])
+    const { body: audit } = await service.call('GET', '/v1/audit', undefined, credentials.foreign)
+    assert.deepEqual(audit.events, [])
+  })
+
+  test('no secret is in the log', async () => {
+    await service.call('GET', '/1.3/account?token=acme-token', undefined, credentials.password)
+    const log = service.log.join('')
+    assert.ok(service.log.length > 100)
+    for (const secret of [
+      'acme-token',
+      'acme-read',
+      'other-token',
+      'acme:password',
+      'guess',
+      'Bearer',
+      'Basic ',
+    ]) {
+      assert.equal(log.includes(secret), false, secret)
+    }
+  })
+})

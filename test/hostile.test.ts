@@ -1,0 +1,228 @@
+/** Input made to hurt: every answer is a 4xx in the envelope of the dialect, and nothing is half done. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { credentials, dialects, servers, startService, type TestService } from './support/service.ts'
+
+const chain = `/1.3/server/${servers.web}/firewall_rule`
+const json = { ...credentials.right, 'content-type': 'application/json' }
+const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`
+
+const bodies: Record<string, Buffer | string> = {
+  'no JSON': 'direction=in',
+  'half of it': '{"firewall_rule":{"direction":"in"',
+  'two of it': '{"firewall_rule":{}}{}',
+  'a comment': '{"firewall_rule":{}} // x',
+  'single quotes': "{'firewall_rule':{}}",
+  'a lonely value': '5',
+  null: 'null',
+  text: '"firewall_rule"',
+  'a list': '[{"firewall_rule":{}}]',
+  'blanks only': '   ',
+  'a byte order mark only': Buffer.from([0xef, 0xbb, 0xbf]),
+  'invalid UTF-8': Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
+  'an overlong encoding': Buffer.from([0x22, 0xc0, 0xaf, 0x22]),
+  'a NUL byte': Buffer.from('{"firewall_rule":{"direction":"in\0"}}'),
+  'a NUL escape': '{"firewall_rule":{"direction":"in","action":"drop","comment":"\\u0000"}}',
+  'deep lists': deep(100_000),
+  'deep objects': `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
+  'deep where a rule is due': `{"firewall_rule":{"direction":${deep(40)}}}`,
+  'huge numbers': '{"firewall_rule":{"direction":"in","action":"drop","position":1e999}}',
+  'many digits': `{"firewall_rule":{"direction":"in","action":"drop","position":${'9'.repeat(100_000)}}}`,
+  'a prototype': '{"__proto__":{"firewall_rule":{"direction":"in","action":"drop"}}}',
+  'a rule with a prototype': '{"firewall_rule":{"__proto__":{"direction":"in"},"action":"drop"}}',
+  'a constructor': '{"firewall_rule":{"direction":"constructor","action":"toString"}}',
+  'many keys': `{"firewall_rule":{${Array.from({ length: 50_000 }, (_, i) => `"k${i}":1`).join(',')}}}`,
+  'too large': `{"firewall_rule":"${'x'.repeat(2_200_000)}"}`,
+}
+
+describe('hostile input', () => {
+  let service: TestService
+  before(async () => {
+    service = await startService()
+  })
+  after(() => service.close())
+
+  const intact = async () => {
+    const { status, text } = await service.call('GET', chain)
+    assert.deepEqual([status, text], [200, '{"firewall_rules":{"firewall_rule":[]}}'])
+  }
+
+  for (const [name, body] of Object.entries(bodies)) {
+    test(`a body of ${name}`, async () => {
+      for (const [method, path] of [
+        ['POST', chain],
+        ['PUT', chain],
+        ['POST', '/1.3/server'],
+        ['PUT', `/1.3/server/${servers.web}`],
+      ] as const) {
+        const answer = await service.raw(method, path, body, json)
+        assert.ok(
+          answer.status >= 400 && answer.status < 500,
+          `${method} ${path}: ${answer.status} ${answer.text}`,
+        )
+        assert.equal(typeof answer.body?.error?.error_code, 'string', answer.text)
+        assert.deepEqual(Object.keys(answer.body), ['error'])
+      }
+      const traced = await service.raw('POST', '/v1/trace', body, json)
+      assert.ok(traced.status >= 400 && traced.status < 500, `trace: ${traced.status} ${traced.text}`)
+      assert.equal(traced.headers.get('content-type'), 'application/problem+json')
+      assert.equal(traced.body.status, traced.status)
+      await intact()
+    })
+  }
+
+  test('headers that lie', async () => {
+    const rule = '{"firewall_rule":{"direction":"in","action":"drop"}}'
+    for (const type of [
+      'text/plain',
+      'application/xml',
+      'multipart/form-data',
+      'application/x-www-form-urlencoded',
+      'json',
+    ]) {
+      const answer = await service.raw('POST', chain, rule, { ...credentials.right, 'content-type': type })
+      assert.equal(answer.status, 415, type)
+      assert.equal(answer.body.error.error_code, 'REQUEST_INVALID')
+    }
+    await intact()
+    const id = `x${'\u0009'}y`
+    const answer = await service.raw('GET', chain, undefined as never, { ...json, 'x-request-id': id })
+    assert.notEqual(answer.headers.get('x-request-id'), id)
+    const own = await service.raw('GET', chain, undefined as never, { ...json, 'x-request-id': 'mine-1' })
+    assert.equal(own.headers.get('x-request-id'), 'mine-1')
+  })
+
+  test('requests that are hardly HTTP', async () => {
+    const { hostname, port } = new URL(service.url)
+    const send = (text: string) =>
+      new Promise<string>((resolve, reject) => {
+        let came = ''
+        const socket = connect(Number(port), hostname, () => socket.write(text))
+        socket.on('data', (data) => {
+          came += data
+          socket.end()
+        })
+        socket.on('close', () => resolve(came))
+        socket.on('error', reject)
+      })
+    const head = `Host: x\r\nAuthorization: Bearer acme-token\r\nContent-Type: application/json\r\n`
+    for (const request of [
+      `POST ${chain} HTTP/1.1\r\n${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\n{"a":1}`,
+      `POST ${chain} HTTP/1.1\r\n${head}Content-Length: -1\r\n\r\n{}`,
+      `POST ${chain} HTTP/1.1\r\n${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      `POST ${chain} HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      `GET ${chain} HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
+      `GET ${chain}\r\n\r\n`,
+      `\0\0\0\0\r\n\r\n`,
+    ]) {
+      assert.match(await send(request), /^HTTP\/1\.1 4\d\d /, request.slice(0, 200))
+    }
+    await intact()
+  })
+
+  test('paths of every kind', async () => {
+    for (const path of [
+      ...[
+        '/1.3/%2e%2e/v1/servers',
+        '/1.3/server/%00/firewall_rule',
+        '/1.3/server/%ff',
+        '/1.3//server',
+        '/1.3/server//',
+      ],
+      ...[
+        '/1.3/server/../account',
+        '/1.3/account/x',
+        '/1.3',
+        '/1.3/',
+        `/1.3/${'x/'.repeat(2000)}`,
+        '/1.99999999999/x',
+      ],
+      ...[
+        '/1.3/server/%E0%A4%A',
+        '/v1/servers/%00',
+        '/v1/revisions/1e9',
+        '/v1/revisions/-1',
+        '/v1/audit?limit=0',
+      ],
+      ...['/v1/audit?limit=99999999', '/v1/audit?before=x', '/v1/servers?profile=constructor', '/nowhere'],
+    ]) {
+      const answer = await service.call('GET', path)
+      assert.ok(answer.status < 500 && answer.status !== 500, `${path}: ${answer.status} ${answer.text}`)
+      assert.ok(answer.body !== undefined, `${path}: no JSON: ${answer.text}`)
+    }
+  })
+
+  test('any JSON at all', async () => {
+    const attribute = fc.constantFrom(
+      ...[
+        'direction',
+        'action',
+        'family',
+        'protocol',
+        'position',
+        'icmp_type',
+        'comment',
+        'source_address_start',
+      ],
+      ...['source_address_end', 'destination_port_start', 'destination_port_end'],
+    )
+    const plausible = fc.constantFrom(
+      'in',
+      'out',
+      'drop',
+      'accept',
+      'IPv4',
+      'IPv6',
+      'tcp',
+      'icmp',
+      '1',
+      0,
+      '::',
+      '10.0.0.1',
+    )
+    const rule = fc.dictionary(attribute, fc.oneof(plausible, fc.jsonValue({ maxDepth: 3 })))
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(rule, fc.jsonValue()), async (value) => {
+        for (const [method, body] of [
+          ['POST', { firewall_rule: value }],
+          ['PUT', { firewall_rules: { firewall_rule: [value] } }],
+          ['PUT', value],
+        ] as const) {
+          const answer = await service.call(method, chain, body)
+          assert.ok(answer.status < 500, `${answer.status} ${answer.text}`)
+          if (answer.status >= 400) assert.equal(typeof answer.body.error.error_code, 'string')
+        }
+        const server = await service.call('PUT', `/1.3/server/${servers.web}`, { server: value })
+        assert.ok(server.status < 500, `${server.status} ${server.text}`)
+        const traced = await service.call('POST', '/v1/trace', value)
+        assert.ok(traced.status < 500, `${traced.status} ${traced.text}`)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('every kind of error is spelled by every dialect', () => {
+    for (const dialect of dialects) {
+      for (const error of [
+        { kind: 'unauthenticated' },
+        { kind: 'forbidden' },
+        { kind: 'not-found', resource: 'route', id: 'x' },
+        { kind: 'method-not-allowed', allowed: ['GET'] },
+        { kind: 'malformed', reason: 'x' },
+        { kind: 'unsupported-media-type', mediaType: 'x' },
+        { kind: 'too-large', limit: 1 },
+        { kind: 'invalid', field: 'x', reason: 'y' },
+        { kind: 'conflict', resource: 'server', reason: 'x' },
+        { kind: 'limit-reached', resource: 'rule', limit: 1 },
+        { kind: 'unavailable', cause: 'secret' },
+        { kind: 'internal', cause: 'secret' },
+      ] as const) {
+        const answer = dialect.error(error, { path: '/x', requestId: 'r' })
+        assert.ok(answer.status >= 400 && answer.body !== undefined, `${dialect.profile} ${error.kind}`)
+        assert.equal(JSON.stringify(answer.body).includes('secret'), false)
+      }
+    }
+  })
+})
