@@ -11,6 +11,11 @@ const portProtocols = [6, 17, 33, 132, 136]
 
 /** Alternatives, each a conjunction. Empty when nothing can match. */
 export function lowerMatch(match: Match): NftMatch[][] {
+  const { protocol, icmpType, icmpCode } = match
+  if (protocol === undefined && (icmpType !== undefined || icmpCode !== undefined)) {
+    // ICMP of either family, which nft knows as two protocols.
+    return [ICMP, ICMPV6].flatMap((each) => lowerMatch({ ...match, protocol: each }))
+  }
   const mac: NftMatch[] = match.sourceMac === undefined ? [] : [{ kind: 'source-mac', mac: match.sourceMac }]
   return networkLayer(match).flatMap(({ family, matches }) => {
     const transport = transportLayer(match, family)

@@ -1,0 +1,293 @@
+/** What policies do to packets, as tables that read as the policy (docs/semantics.md). */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { arbitraryPacket, arbitraryPolicy } from '../../../test/support/arbitraries.ts'
+import type { DirectionPolicy, EffectivePolicy } from '../model/effective-policy.ts'
+import type { Action, Direction, Match, Rule } from '../model/rule.ts'
+import { parseAddress } from '../net/address.ts'
+import type { ConnectionState, Packet } from '../net/packet.ts'
+import { parseProtocol } from '../net/protocol.ts'
+import { addressSet } from '../sets/address-set.ts'
+import { essentials } from './essentials.ts'
+import { evaluate } from './evaluate.ts'
+import { trace } from './trace.ts'
+
+const number = (text: string) => {
+  const parsed = parseAddress(text)
+  assert.ok(parsed.ok, text)
+  return parsed.value
+}
+const addresses = (first: string, last = first) => {
+  const { family, value } = number(first)
+  return addressSet([{ family, first: value, last: number(last).value }])
+}
+const ports = (first: number, last = first) => [{ first, last }]
+
+const rule = (action: Action, ...matches: Match[]): Omit<Rule, 'id' | 'position' | 'direction'> => ({
+  action,
+  enabled: true,
+  matches,
+})
+const off = (one: ReturnType<typeof rule>) => ({ ...one, enabled: false })
+
+function policy(
+  rules: ReturnType<typeof rule>[],
+  options: { default?: Action; stateful?: boolean; direction?: Direction } = {},
+): EffectivePolicy {
+  const { direction = 'ingress', stateful = false } = options
+  const part: DirectionPolicy = {
+    filtered: true,
+    lists: [
+      {
+        policy: 'p',
+        direction,
+        rules: rules.map((each, i) => ({ ...each, direction, id: `r${i + 1}`, position: i + 1 })),
+      },
+    ],
+    default: options.default ?? 'deny',
+  }
+  const open = { filtered: false } as const
+  return {
+    stateful,
+    essentials,
+    ingress: direction === 'ingress' ? part : open,
+    egress: direction === 'egress' ? part : open,
+  }
+}
+
+/** `tcp 198.51.100.1:40000 > 192.0.2.10:22`, or `icmp/8/0 …`; `state` follows in brackets. */
+function packet(text: string, more: Partial<Packet> = {}): Packet {
+  const [, protocolText = '', from = '', to = '', state = 'new'] =
+    /^(\S+) (\S+) > (\S+?)(?: \[(\w+)\])?$/.exec(text) ?? []
+  const [name = '', type, code] = protocolText.split('/')
+  const protocol = parseProtocol(name)
+  assert.ok(protocol.ok, text)
+  const end = (side: string) => {
+    const [, address = '', port] =
+      /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(
+        side.includes('[') ? side : side.replace(/^([^:]*:[^:]*:.*)$/, '[$1]'),
+      ) ?? []
+    return { ...number(address), port: port === undefined ? undefined : Number(port) }
+  }
+  const [source, destination] = [end(from), end(to)]
+  return {
+    family: source.family,
+    protocol: protocol.value,
+    source: source.value,
+    destination: destination.value,
+    ...(source.port !== undefined && { sourcePort: source.port }),
+    ...(destination.port !== undefined && { destinationPort: destination.port }),
+    ...(type !== undefined && { icmpType: Number(type), icmpCode: Number(code ?? 0) }),
+    state: state as ConnectionState,
+    ...more,
+  }
+}
+
+const ssh = packet('tcp 198.51.100.1:40000 > 192.0.2.10:22')
+const web = packet('tcp 198.51.100.1:40000 > 192.0.2.10:80')
+const ssh6 = packet('tcp [2001:db8::1]:40000 > [2001:db8::10]:22')
+const ping = packet('icmp/8/0 198.51.100.1 > 192.0.2.10')
+
+function check(
+  name: string,
+  given: EffectivePolicy,
+  rows: [Packet, string][],
+  direction: Direction = 'ingress',
+) {
+  test(name, () => {
+    for (const [one, want] of rows) {
+      const { action, decidedBy } = evaluate(given, direction, one)
+      const by = {
+        rule: () => ('position' in decidedBy ? String(decidedBy.position) : ''),
+        default: () => 'default',
+        essential: () => ('name' in decidedBy ? decidedBy.name : ''),
+        state: () => 'state',
+        off: () => 'off',
+      }[decidedBy.kind]()
+      assert.equal(`${action} ${by}`, want)
+    }
+  })
+}
+
+describe('order and default (§3)', () => {
+  check('nothing matches', policy([]), [[ssh, 'deny default']])
+  check('nothing matches, and that is fine', policy([], { default: 'allow' }), [[ssh, 'allow default']])
+  check(
+    'the first that matches decides',
+    policy([
+      rule('deny', { destinationPorts: ports(80) }),
+      rule('allow', { destinationPorts: ports(1, 100) }),
+      rule('reject', {}),
+    ]),
+    [
+      [web, 'deny 1'],
+      [ssh, 'allow 2'],
+      [ping, 'reject 3'],
+    ],
+  )
+  check(
+    'a disabled rule keeps its place and does nothing',
+    policy([off(rule('allow', {})), rule('reject', {})]),
+    [[ssh, 'reject 2']],
+  )
+  check('a rule of several matches: any of them', policy([rule('allow', { protocol: 1 }, { protocol: 6 })]), [
+    [ssh, 'allow 1'],
+    [ping, 'allow 1'],
+    [packet('udp 198.51.100.1:1 > 192.0.2.10:1'), 'deny default'],
+  ])
+  check('a rule of no matches: never', policy([rule('allow')]), [[ssh, 'deny default']])
+  test('several lists, one after the other', () => {
+    const [a, b] = [
+      policy([rule('allow', { protocol: 1 })]),
+      policy([rule('deny', {})], { default: 'allow' }),
+    ]
+    assert.ok(a.ingress.filtered && b.ingress.filtered)
+    const both = { ...a, ingress: { ...b.ingress, lists: [...a.ingress.lists, ...b.ingress.lists] } }
+    assert.equal(evaluate(both, 'ingress', ping).action, 'allow')
+    assert.equal(evaluate(both, 'ingress', ssh).action, 'deny')
+  })
+  check('a direction that is not filtered', policy([rule('deny', {})]), [[ssh, 'allow off']], 'egress')
+})
+
+describe('match fields (§2)', () => {
+  const allow = (match: Match) => policy([rule('allow', match)])
+  check('family', allow({ family: 'ipv6' }), [
+    [ssh, 'deny default'],
+    [ssh6, 'allow 1'],
+  ])
+  check('protocol', allow({ protocol: 6 }), [
+    [ssh, 'allow 1'],
+    [ping, 'deny default'],
+  ])
+  check('source, both ends included', allow({ source: addresses('198.51.100.1', '198.51.100.3') }), [
+    [packet('tcp 198.51.100.0:1 > 192.0.2.10:22'), 'deny default'],
+    [packet('tcp 198.51.100.1:1 > 192.0.2.10:22'), 'allow 1'],
+    [packet('tcp 198.51.100.3:1 > 192.0.2.10:22'), 'allow 1'],
+    [packet('tcp 198.51.100.4:1 > 192.0.2.10:22'), 'deny default'],
+    [ssh6, 'deny default'],
+  ])
+  check('destination', allow({ destination: addresses('2001:db8::10') }), [
+    [ssh6, 'allow 1'],
+    [ssh, 'deny default'],
+  ])
+  check('source ports', allow({ sourcePorts: ports(40_000, 40_001) }), [
+    [ssh, 'allow 1'],
+    [packet('tcp 198.51.100.1:40002 > 192.0.2.10:22'), 'deny default'],
+    [ping, 'deny default'],
+  ])
+  check('destination ports, both ends included', allow({ protocol: 6, destinationPorts: ports(22, 80) }), [
+    [ssh, 'allow 1'],
+    [web, 'allow 1'],
+    [packet('tcp 198.51.100.1:1 > 192.0.2.10:21'), 'deny default'],
+    [packet('tcp 198.51.100.1:1 > 192.0.2.10:81'), 'deny default'],
+    [packet('udp 198.51.100.1:1 > 192.0.2.10:22'), 'deny default'],
+  ])
+  check('ICMP type 0 is a type', allow({ protocol: 1, icmpType: 0 }), [
+    [ping, 'deny default'],
+    [packet('icmp/0/0 198.51.100.1 > 192.0.2.10'), 'allow 1'],
+  ])
+  check('ICMP code', allow({ protocol: 1, icmpType: 3, icmpCode: 4 }), [
+    [packet('icmp/3/4 198.51.100.1 > 192.0.2.10'), 'allow 1'],
+    [packet('icmp/3/1 198.51.100.1 > 192.0.2.10'), 'deny default'],
+  ])
+  check('source MAC; unknown is no match', allow({ sourceMac: '52:54:00:00:00:01' }), [
+    [{ ...ssh, sourceMac: '52:54:00:00:00:01' }, 'allow 1'],
+    [{ ...ssh, sourceMac: '52:54:00:00:00:02' }, 'deny default'],
+    [ssh, 'deny default'],
+  ])
+  check('empty sets match nothing', allow({ source: addressSet([]) }), [[ssh, 'deny default']])
+  check('empty port sets match nothing', allow({ destinationPorts: [] }), [[ssh, 'deny default']])
+  check(
+    'all given fields must match',
+    allow({ protocol: 6, source: addresses('198.51.100.1'), destinationPorts: ports(80) }),
+    [
+      [web, 'allow 1'],
+      [ssh, 'deny default'],
+    ],
+  )
+})
+
+describe('connection state (§7)', () => {
+  const states = ['new', 'established', 'related', 'invalid'] as const
+  const table: Record<'stateful' | 'stateless', Record<ConnectionState, [string, string]>> = {
+    // Under a rule that allows, under one that denies.
+    stateful: {
+      new: ['allow 1', 'deny 1'],
+      established: ['allow state', 'allow state'],
+      related: ['allow state', 'allow state'],
+      invalid: ['deny state', 'deny state'],
+    },
+    stateless: {
+      new: ['allow 1', 'deny 1'],
+      established: ['allow 1', 'deny 1'],
+      related: ['allow 1', 'deny 1'],
+      invalid: ['allow 1', 'deny 1'],
+    },
+  }
+  for (const [kind, rows] of Object.entries(table)) {
+    for (const [i, action] of (['allow', 'deny'] as const).entries()) {
+      check(
+        `${kind}, a rule that would ${action}`,
+        policy([rule(action, {})], { stateful: kind === 'stateful' }),
+        states.map((state) => [{ ...ssh, state }, rows[state][i] as string]),
+      )
+    }
+  }
+})
+
+describe('essential traffic (§6)', () => {
+  const closed = (direction: Direction) => policy([rule('deny', {})], { direction, stateful: true })
+  const icmpv6 = (type: number) => packet(`icmpv6/${type}/0 fe80::1 > fe80::2`)
+  check('inward', closed('ingress'), [
+    [icmpv6(134), 'allow neighbour-discovery'],
+    [icmpv6(135), 'allow neighbour-discovery'],
+    [icmpv6(136), 'allow neighbour-discovery'],
+    // The VM is a host: nobody asks it for routes, and it does not tell of any.
+    [icmpv6(133), 'deny 1'],
+    [icmpv6(137), 'deny 1'],
+    [icmpv6(128), 'deny 1'],
+    [packet('icmp/134/0 192.0.2.1 > 192.0.2.10'), 'deny 1'],
+    [packet('udp 192.0.2.1:67 > 192.0.2.10:68'), 'allow dhcp'],
+    [packet('udp 192.0.2.1:68 > 192.0.2.10:67'), 'deny 1'],
+    [packet('tcp 192.0.2.1:67 > 192.0.2.10:68'), 'deny 1'],
+    [packet('udp [fe80::1]:547 > [fe80::2]:546'), 'allow dhcpv6'],
+    [packet('udp [fe80::1]:67 > [fe80::2]:68'), 'deny 1'],
+    // It does not depend on what tracking says.
+    [{ ...icmpv6(135), state: 'invalid' }, 'allow neighbour-discovery'],
+  ])
+  check(
+    'outward',
+    closed('egress'),
+    [
+      [icmpv6(133), 'allow neighbour-discovery'],
+      [icmpv6(135), 'allow neighbour-discovery'],
+      [icmpv6(136), 'allow neighbour-discovery'],
+      [icmpv6(134), 'deny 1'],
+      [packet('udp 0.0.0.0:68 > 255.255.255.255:67'), 'allow dhcp'],
+      [packet('udp 192.0.2.10:67 > 192.0.2.1:68'), 'deny 1'],
+      [packet('udp [fe80::2]:546 > [ff02::1:2]:547'), 'allow dhcpv6'],
+    ],
+    'egress',
+  )
+})
+
+test('a trace is the same verdict, and its way ends with what decided', () => {
+  fc.assert(
+    fc.property(
+      arbitraryPolicy,
+      fc.constantFrom<Direction>('ingress', 'egress'),
+      arbitraryPacket,
+      (given, direction, one) => {
+        const { path, ...verdict } = trace(given, direction, one)
+        assert.deepEqual(verdict, evaluate(given, direction, one))
+        const last = path.at(-1)
+        if (verdict.decidedBy.kind === 'rule') {
+          assert.deepEqual([last?.matched, last?.rule], [true, verdict.decidedBy.rule])
+          assert.ok(path.slice(0, -1).every((step) => !step.matched && step.mismatch !== undefined))
+        } else assert.ok(path.every((step) => !step.matched))
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

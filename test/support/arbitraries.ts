@@ -1,0 +1,124 @@
+/** Generators of rules, policies and packets that meet: values come from small pools, so that matches happen often. */
+import fc from 'fast-check'
+import type { DirectionPolicy, EffectivePolicy, RuleList } from '../../src/core/model/effective-policy.ts'
+import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
+import { type Family, maxAddress } from '../../src/core/net/address.ts'
+import type { Packet } from '../../src/core/net/packet.ts'
+import { hasPorts, isIcmp } from '../../src/core/net/protocol.ts'
+import { essentials } from '../../src/core/semantics/essentials.ts'
+import { type AddressRange, type AddressSet, addressSet } from '../../src/core/sets/address-set.ts'
+import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
+
+const family = fc.constantFrom<Family>('ipv4', 'ipv6')
+const action = fc.constantFrom<Action>('allow', 'deny', 'reject')
+/** Each is of one family: ICMP is 1 in IPv4 and 58 in IPv6. */
+const protocol = fc.constantFrom(1, 58, 6, 17, 33, 47, 132, 136, 255)
+const mac = fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02')
+const icmpNumber = fc.constantFrom(0, 3, 8, 128, 133, 134, 135, 136, 255)
+
+const base: Record<Family, bigint> = { ipv4: 0x0a00_0000n, ipv6: 0x2001_0db8n << 96n }
+/** Around one network, and the ends of the family's space. */
+const value = (of: Family): fc.Arbitrary<bigint> =>
+  fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }).map((n) => base[of] + BigInt(n)) },
+    { weight: 1, arbitrary: fc.constantFrom(0n, maxAddress[of], maxAddress[of] - 1n) },
+  )
+
+const range = (of: Family): fc.Arbitrary<AddressRange> =>
+  fc.tuple(value(of), value(of)).map(([a, b]) => ({ family: of, first: a < b ? a : b, last: a < b ? b : a }))
+
+export const arbitraryAddressSet: fc.Arbitrary<AddressSet> = fc
+  .array(
+    family.chain((of) => range(of)),
+    { maxLength: 4 },
+  )
+  .map(addressSet)
+
+const port = fc.constantFrom(0, 1, 22, 53, 67, 68, 80, 546, 547, 65_535)
+export const arbitraryPortSet: fc.Arbitrary<PortSet> = fc
+  .array(
+    fc.tuple(port, port).map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) })),
+    { maxLength: 3 },
+  )
+  .map(portSet)
+
+/** Also ones that can never match. */
+export const arbitraryMatch: fc.Arbitrary<Match> = fc
+  .record(
+    {
+      family,
+      protocol,
+      source: arbitraryAddressSet,
+      destination: arbitraryAddressSet,
+      sourcePorts: arbitraryPortSet,
+      destinationPorts: arbitraryPortSet,
+      icmpType: icmpNumber,
+      icmpCode: icmpNumber,
+      sourceMac: mac,
+    },
+    { requiredKeys: [] },
+  )
+  // Every field given at once hardly ever matches.
+  .chain((match) => {
+    const keys = Object.keys(match) as (keyof Match)[]
+    return fc
+      .subarray(keys, { maxLength: Math.min(4, keys.length) })
+      .map((kept) => Object.fromEntries(kept.map((key) => [key, match[key]])) as Match)
+  })
+
+export const arbitraryRule = (direction: Direction): fc.Arbitrary<Omit<Rule, 'id' | 'position'>> =>
+  fc.record({
+    direction: fc.constant(direction),
+    action,
+    enabled: fc.boolean().map((off) => !off),
+    matches: fc.array(arbitraryMatch, { maxLength: 3 }),
+  })
+
+const list = (direction: Direction, name: string): fc.Arbitrary<RuleList> =>
+  fc.array(arbitraryRule(direction), { maxLength: 8 }).map((rules) => ({
+    policy: name,
+    direction,
+    rules: rules.map((rule, i) => ({ ...rule, id: `${name}.${direction}.${i + 1}`, position: i + 1 })),
+  }))
+
+const directionPolicy = (direction: Direction): fc.Arbitrary<DirectionPolicy> =>
+  fc.oneof(
+    { weight: 1, arbitrary: fc.constant({ filtered: false } as const) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        filtered: fc.constant(true as const),
+        lists: fc.tuple(list(direction, 'one'), list(direction, 'two')).chain((both) => fc.subarray(both)),
+        default: action,
+      }),
+    },
+  )
+
+export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
+  stateful: fc.boolean(),
+  essentials: fc.constantFrom(essentials, []),
+  ingress: directionPolicy('ingress'),
+  egress: directionPolicy('egress'),
+})
+
+/** Only packets that exist: ICMP of its own family, ports where there are ports. */
+export const arbitraryPacket: fc.Arbitrary<Packet> = family.chain((of) =>
+  fc
+    .record({
+      protocol: fc.constantFrom(of === 'ipv4' ? 1 : 58, 6, 17, 33, 47, 132, 136, 255),
+      source: value(of),
+      destination: value(of),
+      ports: fc.tuple(port, port),
+      icmp: fc.tuple(icmpNumber, icmpNumber),
+      sourceMac: fc.option(mac, { nil: undefined }),
+      state: fc.constantFrom<Packet['state']>('new', 'new', 'established', 'related', 'invalid'),
+    })
+    .map(({ protocol, ports, icmp, sourceMac, ...rest }) => ({
+      family: of,
+      protocol,
+      ...rest,
+      ...(hasPorts(protocol) && { sourcePort: ports[0], destinationPort: ports[1] }),
+      ...(isIcmp(protocol) && { icmpType: icmp[0], icmpCode: icmp[1] }),
+      ...(sourceMac !== undefined && { sourceMac }),
+    })),
+)
