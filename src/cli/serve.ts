@@ -205,8 +205,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     await agent?.stop()
     throw error
   }
-  process.stdout.write(`listening on ${url}\n`)
-  if (options.inventory === undefined) process.stdout.write(howToCall(url))
+  process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(url) : ''}`)
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready

@@ -209,7 +209,12 @@ export function createServer(options: ServerOptions): Server {
 
   return {
     listen: (at) => app.listen(at),
-    close: () => app.close(),
+    async close() {
+      // Connections whose last answer is sent would be kept open for another request.
+      const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+      await app.close()
+      clearInterval(sweep)
+    },
   }
 }
 

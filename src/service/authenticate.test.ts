@@ -1,0 +1,80 @@
+/** Logins: what they cost, what is remembered, and that nothing is learnt from a refusal. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { engines, type TestStore } from '../../test/support/stores.ts'
+import type { Storage } from '../storage/storage.ts'
+import { type Authenticator, createAuthenticator } from './authenticate.ts'
+import { loadInventory } from './inventory.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+
+const file = (password: string) => `
+accounts:
+  - name: acme
+    credentials:
+      - { username: jane, password: "${password}" }
+      - { token: hup_secret, scopes: ["read:vm"] }
+      - { accessKey: SCWDEMO, secretKey: 11111111-1111-1111-1111-111111111111 }
+`
+const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+
+describe('authentication', () => {
+  let store: TestStore
+  let storage: Storage
+  let authenticator: Authenticator
+  before(async () => {
+    store = await engines.sqlite.create()
+    storage = await store.open()
+    await loadInventory(storage, file('pass:word'), 1000)
+    authenticator = createAuthenticator(storage)
+  })
+  after(async () => {
+    await storage.close()
+    await store.remove()
+  })
+  const all = ['basic', 'bearer', 'x-api-key', 'x-auth-token'] as const
+  const who = async (headers: Record<string, string>, schemes: readonly (typeof all)[number][] = all) => {
+    const principal = await authenticator.authenticate(headers, schemes)
+    return principal && `${principal.credential.kind} ${[...principal.scopes].join()}`
+  }
+
+  test('each way to present a credential, where it is accepted', async () => {
+    assert.equal(await who(basic('jane:pass:word')), 'password read,write')
+    assert.equal(await who({ authorization: 'bearer hup_secret' }), 'token read')
+    assert.equal(await who({ 'x-api-key': 'hup_secret' }), 'token read')
+    const scaleway = { 'x-auth-token': '11111111-1111-1111-1111-111111111111' }
+    assert.equal(await who(scaleway), 'secret-key read,write')
+    assert.equal(await who(scaleway, ['basic', 'bearer']), undefined)
+    assert.equal(await who({ authorization: 'Bearer 11111111-1111-1111-1111-111111111111' }), undefined)
+  })
+
+  test('anything else is nobody', async () => {
+    for (const headers of [
+      {},
+      basic('jane:wrong'),
+      basic('jane'),
+      basic('nobody:x'),
+      basic('jane\0:pass:word'),
+      { authorization: 'Basic amFuZTpwYXNzOndvcmQ= x' },
+      { authorization: 'Bearer ' },
+      { authorization: 'Bearer hup_secret2' },
+      { 'x-api-key': '' },
+    ] as Record<string, string>[]) {
+      assert.equal(await who(headers), undefined, JSON.stringify(headers))
+    }
+  })
+
+  test('a password that was changed no longer logs in, remembered or not', async () => {
+    assert.equal(await who(basic('jane:pass:word')), 'password read,write')
+    await loadInventory(storage, file('another'), 1000)
+    assert.equal(await who(basic('jane:pass:word')), undefined)
+    assert.equal(await who(basic('jane:another')), 'password read,write')
+  })
+
+  test('hashes are salted, and read back', async () => {
+    const [a, b] = await Promise.all([hashPassword('x'), hashPassword('x')])
+    assert.notEqual(a, b)
+    assert.equal(await verifyPassword('x', a), true)
+    assert.equal(await verifyPassword('y', a), false)
+    assert.equal(await verifyPassword('x', 'plain'), false)
+  })
+})

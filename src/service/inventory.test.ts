@@ -1,0 +1,105 @@
+/** The inventory file: strict, the same at every start, and never a change that nobody asked for. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { engines, type TestStore } from '../../test/support/stores.ts'
+import type { Storage } from '../storage/storage.ts'
+import { loadInventory } from './inventory.ts'
+
+const file = (server: string, credential = '{ username: u, password: p }') => `
+accounts:
+  - name: acme
+    contractNumber: 31415926
+    credentials: [ ${credential} ]
+    servers: [ ${server} ]
+`
+const web =
+  '{ profile: upcloud, name: web, firewall: true, interfaces: [ { addresses: ["2001:DB8::1"], host: local, device: tap1 } ] }'
+
+describe('the inventory', () => {
+  let store: TestStore
+  let storage: Storage
+  beforeEach(async () => {
+    store = await engines.sqlite.create()
+    storage = await store.open()
+  })
+  afterEach(async () => {
+    await storage.close()
+    await store.remove()
+  })
+  const load = (text: string) => loadInventory(storage, text, 1000)
+
+  test('what has no id gets one, the same at the next start; nothing is changed by that', async () => {
+    const first = await load(file(web))
+    assert.deepEqual(first, { ok: true, value: { revision: 1, changed: true } })
+    const again = await load(file(web))
+    assert.deepEqual(again, { ok: true, value: { revision: 1, changed: false } })
+    const [account] = await storage.accounts()
+    assert.deepEqual(account?.attributes, { contractNumber: 31_415_926 })
+    const [server] = await storage.servers({ account: account?.id ?? '' })
+    assert.match(server?.id ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    const [nic] = await storage.interfaces(server?.id ?? '')
+    assert.deepEqual(
+      [nic?.addresses, nic?.type, nic?.host, nic?.device],
+      [['2001:db8::1'], 'public', 'local', 'tap1'],
+    )
+    assert.match(nic?.mac ?? '', /^52:54:00(:[0-9a-f]{2}){3}$/)
+    assert.equal((await storage.chain(server?.id ?? ''))?.enabled, true)
+  })
+
+  test('a password that is changed, a switch that is thrown, a device that moves', async () => {
+    await load(file(web))
+    const [account] = await storage.accounts()
+    const [server] = await storage.servers({ account: account?.id ?? '' })
+    const changed = await load(
+      file(
+        web.replace('firewall: true', 'firewall: false').replace('tap1', 'tap2'),
+        '{ username: u, password: other }',
+      ),
+    )
+    assert.deepEqual(changed, { ok: true, value: { revision: 2, changed: true } })
+    assert.equal((await storage.chain(server?.id ?? ''))?.enabled, false)
+    assert.equal((await storage.interfaces(server?.id ?? ''))[0]?.device, 'tap2')
+  })
+
+  test('what is wrong is told with its place, and nothing of the file is applied', async () => {
+    const good = '{ profile: upcloud, name: web }'
+    for (const [text, complaint] of [
+      ['accounts: [', /flow|collection|Flow/i],
+      ['5', /the file: expected keys/],
+      ['servers: []', /servers is not known here/],
+      ['accounts: {}', /accounts: expected a list/],
+      [file('{ profile: cloud, name: x }'), /accounts\[0\]\.servers\[0\]\.profile: expected one of/],
+      [file('{ profile: upcloud }'), /servers\[0\]\.name: expected text/],
+      [file('{ profile: upcloud, name: x, firewal: true }'), /firewal is not known here/],
+      [file('{ profile: upcloud, name: x, firewall: "on" }'), /firewall: expected true or false/],
+      [file('{ profile: ionos, name: x, firewall: true }'), /servers of ionos have no such switch/],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { addresses: [10.0.0.0/8] } ] }'),
+        /addresses\[0\]: expected/,
+      ],
+      [file('{ profile: upcloud, name: x, interfaces: [ { mac: xyz } ] }'), /mac: expected a MAC/],
+      [file('{ profile: upcloud, name: x, interfaces: [ { device: tap1 } ] }'), /a device needs the host/],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { host: h, device: "a b" } ] }'),
+        /device: expected 1 to 15/,
+      ],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { type: secret } ] }'),
+        /type: expected one of public/,
+      ],
+      [file(`${good}, ${good}`), /the server .* is there twice/],
+      [file(good, '{ username: "a:b", password: p }'), /has no colon/],
+      [file(good, '{ username: a }'), /password: expected text/],
+      [file(good, '{ token: t, username: u, password: p }'), /one of username, token and secretKey/],
+      [file(good, '{ token: t, scopes: [admin] }'), /scopes\[0\]: expected one of read, write/],
+      [file(good, '{ token: t }, { token: t }'), /the credential is there twice/],
+    ] as const) {
+      const done = await load(text)
+      assert.ok(!done.ok, text)
+      assert.match(done.error, complaint)
+      assert.equal(done.error.includes('\n'), false)
+    }
+    assert.deepEqual(await storage.accounts(), [])
+    assert.equal(await storage.revision(), 0)
+  })
+})

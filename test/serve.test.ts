@@ -1,0 +1,165 @@
+/** The program as an operator meets it: what it prints, what it refuses, and how it ends. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { engines } from './support/stores.ts'
+
+const program = new URL('../src/cli/main.ts', import.meta.url).pathname
+const folder = mkdtempSync(join(tmpdir(), 'portcullis-serve-'))
+
+interface Started {
+  readonly child: ChildProcess
+  readonly url: string
+  stdout(): string
+}
+
+function run(args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [program, 'serve', ...args], {
+    cwd: folder,
+    env: { ...process.env, PORTCULLIS_LISTEN: '127.0.0.1:0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
+  })
+  return { child, stdout: () => stdout, stderr: () => stderr }
+}
+
+async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Started> {
+  const { child, stdout, stderr } = run(args, env)
+  while (!stdout().includes('\n')) {
+    if (child.exitCode !== null) throw new Error(stderr())
+    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+  }
+  const url = /^listening on (http:\/\/\S+)\n/.exec(stdout())?.[1]
+  assert.ok(url, stdout())
+  return { child, url, stdout }
+}
+
+async function fails(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<[number | null, string]> {
+  const { child, stderr } = run(args, env)
+  await once(child, 'close')
+  return [child.exitCode, stderr()]
+}
+
+async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  child.kill(signal)
+  await once(child, 'close')
+  return child.exitCode
+}
+
+describe('portcullis serve', () => {
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('starts on nothing with a demonstration, says how to call it, and ends when asked', async () => {
+    const { child, url, stdout } = await start([])
+    const call = /curl -u (\S+) -H '([^']+)' (\S+) -d '([^']+)'/.exec(stdout())
+    assert.ok(call, stdout())
+    const [, user = '', header = '', address = '', body = ''] = call
+    const [name = '', value = ''] = header.split(': ')
+    const answer = await fetch(address, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(user)}`, [name]: value },
+      body,
+    })
+    assert.equal(answer.status, 201, await answer.text())
+    for (const path of ['/healthz', '/readyz']) assert.equal((await fetch(url + path)).status, 200)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    assert.match(
+      metrics,
+      /portcullis_http_request_duration_seconds_count\{dialect="upcloud",operation="createRule",status="201"\} 1/,
+    )
+    const [code, complaint] = await fails([])
+    assert.equal(code, 1)
+    assert.match(complaint, /another process uses/)
+    assert.equal(await stop(child), 0)
+    const again = await start([])
+    const listed = await fetch(address.replace(url, again.url), {
+      headers: { authorization: `Basic ${btoa(user)}` },
+    })
+    const { firewall_rules } = (await listed.json()) as { firewall_rules: { firewall_rule: unknown[] } }
+    assert.equal(firewall_rules.firewall_rule.length, 1, 'what was answered is there after a restart')
+    assert.equal(await stop(again.child, 'SIGINT'), 0)
+  })
+
+  test('a request under way is answered before it ends', async () => {
+    const { child, url } = await start(['--data', join(folder, 'graceful')])
+    const body = JSON.stringify({ firewall_rule: { direction: 'in', action: 'drop' } })
+    const sending = request(`${url}/1.3/server/00798b85-efdc-41ca-8021-f6ef457b8531/firewall_rule`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${btoa('demo:demo-password')}`,
+        'content-type': 'application/json',
+        'content-length': body.length,
+      },
+    })
+    sending.write(body.slice(0, 10))
+    // The first half has arrived when a later request on another connection is answered.
+    await fetch(`${url}/healthz`)
+    const ended = stop(child)
+    await once(child.stderr as NonNullable<typeof child.stderr>, 'data')
+    sending.end(body.slice(10))
+    const [answer] = (await once(sending, 'response')) as [{ statusCode: number; resume(): void }]
+    answer.resume()
+    assert.deepEqual([answer.statusCode, await ended], [201, 0])
+  })
+
+  test('what cannot work is told in one line', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as { port: number }
+    const broken = join(folder, 'broken.yaml')
+    writeFileSync(broken, 'accounts: [ { nam: x } ]')
+    for (const [args, env, status, complaint] of [
+      [['--listen', `127.0.0.1:${port}`], {}, 1, /EADDRINUSE/],
+      [['--listen', 'nowhere'], {}, 2, /Expected an address and a port/],
+      [['--enforce', 'magic'], {}, 2, /Allowed choices/],
+      [['--enforce', 'ovn'], {}, 2, /not available yet/],
+      [['--inventory', broken], {}, 1, /accounts\[0\]: nam is not known here/],
+      [['--inventory', '/nowhere.yaml'], {}, 1, /ENOENT/],
+      [['--database', 'mysql://x'], {}, 2, /Expected postgres:/],
+      [['--database', 'postgres://127.0.0.1:1/x'], {}, 1, /the store cannot be opened: .*ECONNREFUSED/],
+      [[], { PORTCULLIS_TRANSITION_MS: 'soon' }, 2, /whole number of milliseconds/],
+    ] as const) {
+      const [code, said] = await fails([...args, '--data', join(folder, 'x')], env)
+      assert.match(said, complaint)
+      assert.equal(code, status, said)
+      const lines = said
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('{'))
+      assert.equal(lines.length, 1, said)
+    }
+    taken.close()
+  })
+
+  test('on PostgreSQL', { skip: engines.postgresql.skip }, async () => {
+    const store = await engines.postgresql.create()
+    const [one, two] = await Promise.all([start(store.flags), start(store.flags)])
+    const headers = {
+      authorization: `Basic ${btoa('demo:demo-password')}`,
+      'content-type': 'application/json',
+    }
+    const chain = '/1.3/server/00798b85-efdc-41ca-8021-f6ef457b8531/firewall_rule'
+    const body = JSON.stringify({ firewall_rule: { direction: 'in', action: 'drop' } })
+    const made = await fetch(one.url + chain, { method: 'POST', headers, body })
+    assert.equal(made.status, 201)
+    const seen = await (await fetch(two.url + chain, { headers })).text()
+    assert.match(seen, /"position":"1"/)
+    assert.deepEqual([await stop(one.child), await stop(two.child)], [0, 0])
+    await store.remove()
+  })
+})
