@@ -1,7 +1,9 @@
 /** The stored form of a rule's matches: compact JSON that reads back exactly. */
 import type { JsonObject, JsonValue } from '../json.ts'
-import { families, formatAddress, parseAddress } from '../net/address.ts'
+import { type Address, families, formatAddress, parseAddress } from '../net/address.ts'
+import { type Mac, parseMac } from '../net/mac.ts'
 import { type AddressRange, type AddressSet, addressSet } from '../sets/address-set.ts'
+import { type PortSet, portSet } from '../sets/port-set.ts'
 import type { Match } from './rule.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -31,12 +33,11 @@ export function decodeMatch(json: JsonValue): Match {
       case 'protocol':
       case 'icmpType':
       case 'icmpCode':
-        if (typeof value !== 'number') throw new Error(`corrupt ${key}`)
+        if (!isInteger(value, 255)) throw new Error(`corrupt ${key}`)
         match[key] = value
         break
       case 'sourceMac':
-        if (typeof value !== 'string') throw new Error('corrupt sourceMac')
-        match.sourceMac = value
+        match.sourceMac = decodeMac(value)
         break
       case 'source':
       case 'destination':
@@ -44,10 +45,7 @@ export function decodeMatch(json: JsonValue): Match {
         break
       case 'sourcePorts':
       case 'destinationPorts':
-        match[key] = pairs(value).map(([first, last]) => {
-          if (typeof first !== 'number' || typeof last !== 'number') throw new Error('corrupt ports')
-          return { first, last }
-        })
+        match[key] = decodePorts(value)
         break
       default:
         throw new Error(`unknown match field ${key}`)
@@ -62,17 +60,42 @@ function encodeAddresses(set: AddressSet): JsonValue {
   )
 }
 
-function decodeAddresses(json: JsonValue): AddressSet {
-  return addressSet(
-    pairs(json).map(([firstText, lastText]): AddressRange => {
-      const first = parseAddress(String(firstText))
-      const last = parseAddress(String(lastText))
-      if (!first.ok || !last.ok || first.value.family !== last.value.family)
-        throw new Error('corrupt addresses')
-      return { family: first.value.family, first: first.value.value, last: last.value.value }
+/** Canonical text only: it is compared as text. */
+function decodeMac(json: JsonValue | undefined): Mac {
+  const parsed = typeof json === 'string' ? parseMac(json) : undefined
+  if (!parsed?.ok || parsed.value !== json) throw new Error('corrupt sourceMac')
+  return parsed.value
+}
+
+function decodePorts(json: JsonValue | undefined): PortSet {
+  return portSet(
+    pairs(json).map(([first, last]) => {
+      if (!isInteger(first, 65535) || !isInteger(last, 65535) || first > last)
+        throw new Error('corrupt ports')
+      return { first, last }
     }),
   )
 }
+
+function decodeAddresses(json: JsonValue): AddressSet {
+  return addressSet(
+    pairs(json).map(([firstText, lastText]): AddressRange => {
+      const first = decodeAddress(firstText)
+      const last = decodeAddress(lastText)
+      if (first.family !== last.family || first.value > last.value) throw new Error('corrupt addresses')
+      return { family: first.family, first: first.value, last: last.value }
+    }),
+  )
+}
+
+function decodeAddress(json: JsonValue | undefined): Address {
+  const parsed = typeof json === 'string' ? parseAddress(json) : undefined
+  if (!parsed?.ok) throw new Error('corrupt addresses')
+  return parsed.value
+}
+
+const isInteger = (json: JsonValue | undefined, max: number): json is number =>
+  Number.isInteger(json) && (json as number) >= 0 && (json as number) <= max
 
 function pairs(json: JsonValue | undefined): readonly JsonValue[][] {
   if (!Array.isArray(json) || !json.every((pair) => Array.isArray(pair) && pair.length === 2))

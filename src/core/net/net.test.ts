@@ -1,9 +1,10 @@
 /** Parsing and printing of everything a packet or a rule is made of: exact both ways, and strict. */
 import assert from 'node:assert/strict'
+import { isIP } from 'node:net'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
-import { type Family, familyBits, formatAddress, maxAddress, parseAddress } from './address.ts'
+import { type Family, families, familyBits, formatAddress, maxAddress, parseAddress } from './address.ts'
 import { parseMac } from './mac.ts'
 import { formatPrefix, parsePrefix, prefixRange, rangeToPrefixes } from './prefix.ts'
 import { hasPorts, isIcmp, parseProtocol, protocolName } from './protocol.ts'
@@ -44,6 +45,70 @@ describe('addresses', () => {
     )
   })
 
+  test('text that is nearly an address: two other parsers draw the same line', () => {
+    // Whole addresses, damaged in a place or two, meet the line from both sides.
+    const damage = fc.tuple(
+      fc.nat(45),
+      fc.nat(3),
+      fc.constantFrom(
+        '',
+        '',
+        ':',
+        '::',
+        '.',
+        '0',
+        '1',
+        'f',
+        'g',
+        '256',
+        '.1',
+        ' ',
+        '%1',
+        '/8',
+        '-',
+        '1.2.3.4',
+      ),
+    )
+    let [valid, invalid] = [0, 0]
+    fc.assert(
+      fc.property(anyAddress, fc.array(damage, { maxLength: 2 }), ({ family, value }, damages) => {
+        let text = formatAddress(family, value)
+        for (const [at, cut, put] of damages) {
+          const place = at % (text.length + 1)
+          text = text.slice(0, place) + put + text.slice(place + cut)
+        }
+        const ours = parseAddress(text)
+        ours.ok ? valid++ : invalid++
+        // Zone indexes are the one thing that node takes for an address and we do not.
+        assert.equal(ours.ok, isIP(text) !== 0 && !text.includes('%'), text)
+        if (!ours.ok) return
+        // Not ipaddr.js: it takes `::1.2.3.4` for `::ffff:1.2.3.4`, against RFC 4291 §2.2.
+        const { family: kind, value: number } = ours.value
+        const host = kind === 'ipv6' ? `[${text}]` : text
+        const printed = formatAddress(kind, number)
+        assert.equal(new URL(`http://${host}`).hostname, kind === 'ipv6' ? `[${printed}]` : printed)
+      }),
+      { numRuns: 2000 },
+    )
+    assert.ok(valid > 200 && invalid > 200, `${valid} valid, ${invalid} invalid`)
+  })
+
+  test('where another library guesses, we refuse', () => {
+    for (const [text, guess] of [
+      ['127.1', '127.0.0.1'],
+      ['0x7f.1', '127.0.0.1'],
+      ['3232235521', '192.168.0.1'],
+      ['0177.0.0.1', '127.0.0.1'],
+      ['010.0.0.1', '8.0.0.1'],
+      ['0.0.0.00', '0.0.0.0'],
+      ['fe80::1%eth0', 'fe80::1%eth0'],
+      ['::ffff:01.2.3.4', '::ffff:102:304'],
+    ] as const) {
+      assert.equal(ipaddr.parse(text).toString(), guess, text)
+      assert.equal(parseAddress(text).ok, false, text)
+    }
+  })
+
   test('RFC 5952', () => {
     for (const [given, printed] of [
       ['2001:0db8::0001', '2001:db8::1'],
@@ -52,9 +117,14 @@ describe('addresses', () => {
       ['2001:0:0:1:0:0:0:1', '2001:0:0:1::1'],
       ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
       ['0:0:0:0:0:0:0:0', '::'],
+      ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
+      ['::2:3:4:5:6:7:8', '0:2:3:4:5:6:7:8'],
+      ['0:0:1::', '0:0:1::'],
+      ['ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
       ['::1', '::1'],
       ['1::', '1::'],
       ['::ffff:192.0.2.1', '::ffff:c000:201'],
+      ['::192.0.2.1', '::c000:201'],
       ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
       ['1:2:3:4:5:6:1.2.3.4', '1:2:3:4:5:6:102:304'],
       ['255.255.255.255', '255.255.255.255'],
@@ -170,6 +240,22 @@ describe('prefixes', () => {
         assert.equal(next, last + 1n)
       }),
     )
+    // As few as a tree of halves needs, for every range at either end of both families.
+    const fewest = (first: bigint, last: bigint, low: bigint, size: bigint): number => {
+      if (last < low || first >= low + size) return 0
+      if (first <= low && low + size - 1n <= last) return 1
+      return fewest(first, last, low, size / 2n) + fewest(first, last, low + size / 2n, size / 2n)
+    }
+    for (const family of families) {
+      for (const base of [0n, maxAddress[family] - 31n]) {
+        for (let first = base; first < base + 32n; first++) {
+          for (let last = first; last < base + 32n; last++)
+            assert.equal(rangeToPrefixes(family, { first, last }).length, fewest(first, last, base, 32n))
+        }
+      }
+      const allButFirst = rangeToPrefixes(family, { first: 1n, last: maxAddress[family] })
+      assert.equal(allButFirst.length, familyBits[family])
+    }
     assert.deepEqual(rangeToPrefixes('ipv6', { first: 0n, last: maxAddress.ipv6 }).map(formatPrefix), [
       '::/0',
     ])

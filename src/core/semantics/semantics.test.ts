@@ -8,7 +8,7 @@ import type { Action, Direction, Match, Rule } from '../model/rule.ts'
 import { parseAddress } from '../net/address.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
 import { parseProtocol } from '../net/protocol.ts'
-import { addressSet } from '../sets/address-set.ts'
+import { addressSet, allAddresses } from '../sets/address-set.ts'
 import { essentials } from './essentials.ts'
 import { evaluate } from './evaluate.ts'
 import { trace } from './trace.ts'
@@ -137,6 +137,43 @@ describe('order and default (§3)', () => {
     [packet('udp 198.51.100.1:1 > 192.0.2.10:1'), 'deny default'],
   ])
   check('a rule of no matches: never', policy([rule('allow')]), [[ssh, 'deny default']])
+  test('several lists: rules of the first come first, whatever their positions', () => {
+    const list = (name: string, position: number, action: Action, match: Match) => ({
+      policy: name,
+      direction: 'ingress' as const,
+      rules: [{ ...rule(action, match), direction: 'ingress' as const, id: `${name}1`, position }],
+    })
+    const given: EffectivePolicy = {
+      ...policy([]),
+      ingress: {
+        filtered: true,
+        lists: [
+          list('a', 7, 'reject', { destinationPorts: ports(22) }),
+          list('b', 1, 'allow', { protocol: 6 }),
+        ],
+        default: 'deny',
+      },
+    }
+    const decided = (one: Packet) => evaluate(given, 'ingress', one).decidedBy
+    assert.deepEqual(decided(ssh), { kind: 'rule', rule: 'a1', position: 7, policy: 'a' })
+    assert.deepEqual(decided(web), { kind: 'rule', rule: 'b1', position: 1, policy: 'b' })
+    assert.deepEqual(decided(ping), { kind: 'default' })
+  })
+  test('each direction has rules and a default of its own', () => {
+    const [into, out] = [
+      policy([rule('allow', { destinationPorts: ports(22) })]),
+      policy([rule('deny', { destinationPorts: ports(22) })], { direction: 'egress', default: 'allow' }),
+    ]
+    const both: EffectivePolicy = { ...into, egress: out.egress }
+    const verdicts = (['ingress', 'egress'] as const).map((direction) =>
+      [ssh, web].map((one) => evaluate(both, direction, one).action),
+    )
+    assert.deepEqual(verdicts, [
+      ['allow', 'deny'],
+      ['deny', 'allow'],
+    ])
+  })
+  check('a default may reject', policy([], { default: 'reject' }), [[ssh, 'reject default']])
   test('several lists, one after the other', () => {
     const [a, b] = [
       policy([rule('allow', { protocol: 1 })]),
@@ -195,6 +232,37 @@ describe('match fields (§2)', () => {
     [{ ...ssh, sourceMac: '52:54:00:00:00:01' }, 'allow 1'],
     [{ ...ssh, sourceMac: '52:54:00:00:00:02' }, 'deny default'],
     [ssh, 'deny default'],
+  ])
+  check('nothing given: anything', allow({}), [
+    [ssh, 'allow 1'],
+    [ssh6, 'allow 1'],
+    [ping, 'allow 1'],
+    [packet('gre 198.51.100.1 > 192.0.2.10'), 'allow 1'],
+  ])
+  check('the family decides what a number means', allow({ source: addresses('0.0.0.1') }), [
+    [packet('tcp 0.0.0.1:1 > 192.0.2.10:22'), 'allow 1'],
+    [packet('tcp [::1]:1 > [2001:db8::10]:22'), 'deny default'],
+  ])
+  check('ports without a protocol: every protocol that has them', allow({ destinationPorts: ports(22) }), [
+    [ssh, 'allow 1'],
+    [packet('udp 198.51.100.1:1 > 192.0.2.10:22'), 'allow 1'],
+    [packet('sctp 198.51.100.1:1 > 192.0.2.10:22'), 'allow 1'],
+    [packet('gre 198.51.100.1 > 192.0.2.10'), 'deny default'],
+    [ping, 'deny default'],
+  ])
+  check('every port is still a port', allow({ destinationPorts: ports(0, 65_535) }), [
+    [ssh, 'allow 1'],
+    [packet('udp 198.51.100.1:0 > 192.0.2.10:0'), 'allow 1'],
+    [packet('gre 198.51.100.1 > 192.0.2.10'), 'deny default'],
+  ])
+  check('ICMP type without a protocol: ICMP of either family', allow({ icmpType: 8 }), [
+    [ping, 'allow 1'],
+    [packet('icmpv6/8/0 2001:db8::1 > 2001:db8::10'), 'allow 1'],
+    [ssh, 'deny default'],
+  ])
+  check('every address of both families is still an address', allow({ source: allAddresses }), [
+    [ssh, 'allow 1'],
+    [ssh6, 'allow 1'],
   ])
   check('empty sets match nothing', allow({ source: addressSet([]) }), [[ssh, 'deny default']])
   check('empty port sets match nothing', allow({ destinationPorts: [] }), [[ssh, 'deny default']])
@@ -272,6 +340,51 @@ describe('essential traffic (§6)', () => {
   )
 })
 
+test('essential traffic of a stateless policy, and none where a policy names none', () => {
+  const dhcp = packet('udp 192.0.2.1:67 > 192.0.2.10:68')
+  const closed = policy([])
+  assert.equal(evaluate(closed, 'ingress', dhcp).action, 'allow')
+  assert.equal(evaluate({ ...closed, essentials: [] }, 'ingress', dhcp).action, 'deny')
+})
+
+describe('the order of judgement (§5)', () => {
+  const solicitation = packet('icmpv6/135/0 fe80::1 > fe80::2')
+  const stateful = policy([rule('deny', {})], { stateful: true })
+  check('essentials come before state', stateful, [
+    [{ ...solicitation, state: 'invalid' }, 'allow neighbour-discovery'],
+    [{ ...solicitation, state: 'established' }, 'allow neighbour-discovery'],
+  ])
+  check('state comes before rules', stateful, [[{ ...ssh, state: 'established' }, 'allow state']])
+  check(
+    'an unfiltered direction comes before all',
+    stateful,
+    [
+      [{ ...ssh, state: 'invalid' }, 'allow off'],
+      [solicitation, 'allow off'],
+    ],
+    'egress',
+  )
+})
+
+test('a trace tells of every rule looked at, and why it did not match', () => {
+  const given = policy([
+    off(rule('allow', {})),
+    rule('allow', { family: 'ipv6' }),
+    rule('allow', { protocol: 17 }),
+    rule('allow', { protocol: 17 }, { protocol: 6, destinationPorts: ports(23) }),
+    rule('allow'),
+    rule('deny', { source: addresses('203.0.113.1') }),
+    rule('reject', { protocol: 6 }),
+    rule('allow', {}),
+  ])
+  const { path, decidedBy } = trace(given, 'ingress', ssh)
+  assert.deepEqual(
+    path.map((step) => (step.matched ? 'matched' : step.mismatch)),
+    ['disabled', 'family', 'protocol', 'destinationPorts', 'disabled', 'source', 'matched'],
+  )
+  assert.deepEqual(decidedBy, { kind: 'rule', rule: 'r7', position: 7, policy: 'p' })
+})
+
 test('a trace is the same verdict, and its way ends with what decided', () => {
   fc.assert(
     fc.property(
@@ -285,7 +398,15 @@ test('a trace is the same verdict, and its way ends with what decided', () => {
         if (verdict.decidedBy.kind === 'rule') {
           assert.deepEqual([last?.matched, last?.rule], [true, verdict.decidedBy.rule])
           assert.ok(path.slice(0, -1).every((step) => !step.matched && step.mismatch !== undefined))
-        } else assert.ok(path.every((step) => !step.matched))
+        } else if (verdict.decidedBy.kind === 'default') {
+          const part = given[direction]
+          const rules = part.filtered ? part.lists.flatMap((list) => list.rules) : []
+          assert.deepEqual(
+            path.map((step) => step.rule),
+            rules.map((each) => each.id),
+          )
+          assert.ok(path.every((step) => !step.matched))
+        } else assert.deepEqual(path, [])
       },
     ),
     { numRuns: 1000 },

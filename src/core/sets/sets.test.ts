@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryAddressSet } from '../../../test/support/arbitraries.ts'
+import { type Family, families, maxAddress } from '../net/address.ts'
 import * as addresses from './address-set.ts'
 import * as ports from './port-set.ts'
 
@@ -123,6 +124,48 @@ test('sets of ports agree with sets kept member by member', () => {
       }
     }),
     { numRuns: 60 },
+  )
+})
+
+test('sets of addresses agree with members, at both ends of both families and between them', () => {
+  const near = (family: Family): bigint[] => {
+    const window = Array.from({ length: 12 }, (_, i) => BigInt(i))
+    return [...window, maxAddress[family] / 2n, ...window.map((i) => maxAddress[family] - i).reverse()]
+  }
+  const range = fc
+    .constantFrom(...families)
+    .chain((family) =>
+      fc
+        .tuple(fc.constantFrom(...near(family)), fc.constantFrom(...near(family)))
+        .map(([a, b]): addresses.AddressRange => ({ family, first: a < b ? a : b, last: a < b ? b : a })),
+    )
+  const given = fc.array(range, { maxLength: 5 })
+  fc.assert(
+    fc.property(given, given, (a, b) => {
+      const within = (ranges: readonly addresses.AddressRange[], family: Family, value: bigint) =>
+        ranges.some((each) => each.family === family && each.first <= value && value <= each.last)
+      const [x, y] = [addresses.addressSet(a), addresses.addressSet(b)]
+      const results = {
+        union: addresses.union(x, y),
+        intersection: addresses.intersect(x, y),
+        difference: addresses.subtract(x, y),
+        complement: addresses.complement(x),
+      }
+      for (const family of families) {
+        for (const value of near(family)) {
+          const [inA, inB] = [within(a, family, value), within(b, family, value)]
+          const want = {
+            union: inA || inB,
+            intersection: inA && inB,
+            difference: inA && !inB,
+            complement: !inA,
+          }
+          assert.equal(addresses.contains(x, family, value), inA)
+          for (const [name, set] of Object.entries(results))
+            assert.equal(addresses.contains(set, family, value), want[name as keyof typeof want], name)
+        }
+      }
+    }),
   )
 })
 
