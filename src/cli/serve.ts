@@ -111,7 +111,7 @@ export function serveCommand(): Command {
     .addOption(
       new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
         .env('PORTCULLIS_VERIFY_MS')
-        .default(10_000)
+        .default(60_000)
         .argParser(parseMilliseconds)
         .hideHelp(),
     )
