@@ -20,7 +20,6 @@ import { createServices, defaultSettings } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
 import type { Services } from '../service/services.ts'
-import { openPostgresql } from '../storage/postgresql.ts'
 import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
 import { demonstration, howToCall } from './demonstration.ts'
@@ -158,7 +157,7 @@ async function serve(options: ServeOptions): Promise<void> {
     storage =
       options.database === undefined
         ? await openSqlite({ directory: resolve(options.data) })
-        : await openPostgresql({ url: options.database })
+        : await (await import('../storage/postgresql.ts')).openPostgresql({ url: options.database })
   } catch (error) {
     return complain(`the store cannot be opened: ${messageOf(error)}`, 1)
   }

@@ -22,9 +22,12 @@ export interface Trace extends Verdict {
 /** The same decision as `evaluate`, by construction. */
 export function trace(policy: EffectivePolicy, direction: Direction, packet: Packet): Trace {
   const path: TraceStep[] = []
-  const verdict = evaluate(policy, direction, packet, ({ id, position }, policyId, reason) => {
-    const step = { rule: id, position, policy: policyId, matched: reason === null }
-    path.push(reason === null ? step : { ...step, mismatch: reason })
+  const verdict = evaluate(policy, direction, packet, ({ id: rule, position }, policy, mismatch) => {
+    path.push(
+      mismatch === null
+        ? { rule, position, policy, matched: true }
+        : { rule, position, policy, matched: false, mismatch },
+    )
   })
   return { ...verdict, path }
 }
