@@ -73,7 +73,9 @@ export async function openSqlite({ directory }: { directory: string }): Promise<
 
   return storageOf({
     engine: 'sqlite',
-    async read(steps) {
+    async read(steps, statements) {
+      // One statement is a snapshot by itself.
+      if (statements === 'one') return reader.drive(steps)
       reader.exec('BEGIN')
       try {
         return reader.drive(steps)

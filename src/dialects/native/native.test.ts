@@ -1,0 +1,186 @@
+/** The native API: traces that explain, servers with what is in force, the history, and a document that describes it all. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { credentials, servers, startService, type TestService } from '../../../test/support/service.ts'
+import { routes } from './routes.ts'
+
+const inventory = `
+accounts:
+  - name: acme
+    credentials:
+      - { token: acme-token }
+      - { accessKey: SCWX, secretKey: secret-key }
+    servers:
+      - profile: upcloud
+        id: ${servers.web}
+        name: web
+        zone: fi-hel1
+        firewall: true
+        interfaces:
+          - { id: private-nic, addresses: [10.0.0.10], type: private }
+          - { id: public-nic, addresses: [192.0.2.10, "2001:db8::10"], host: kvm1, device: tap1 }
+      - { profile: hostup, vmid: 10000, name: other, interfaces: [ { id: hostup-nic } ] }
+  - name: other
+    credentials: [ { token: other-token } ]
+`
+
+describe('the native API', () => {
+  let service: TestService
+  before(async () => {
+    service = await startService({ inventory })
+    const rules = [
+      {
+        direction: 'in',
+        action: 'accept',
+        family: 'IPv4',
+        protocol: 'tcp',
+        destination_port_start: 22,
+        destination_port_end: 22,
+      },
+      { direction: 'in', action: 'accept', family: 'IPv6', protocol: 'icmp', icmp_type: 128 },
+      { direction: 'in', action: 'drop' },
+    ]
+    const path = `/1.3/server/${servers.web}/firewall_rule`
+    const { status } = await service.call('PUT', path, { firewall_rules: { firewall_rule: rules } })
+    assert.equal(status, 204)
+  })
+  after(() => service.close())
+
+  const tcp = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', sourcePort: 40_000 }
+  const ask = (packet: object, more: object = {}) =>
+    service.call('POST', '/v1/trace', { server: servers.web, direction: 'ingress', packet, ...more })
+  const verdict = async (packet: object, more: object = {}) => {
+    const { body } = await ask(packet, more)
+    return `${body.action} ${body.decidedBy?.position ?? body.decidedBy?.name ?? body.decidedBy?.kind}`
+  }
+
+  test('a trace names the rule, its policy and the way there', async () => {
+    const { status, body } = await ask({ ...tcp, destinationPort: 23 })
+    assert.equal(status, 200)
+    assert.equal(body.action, 'deny')
+    assert.deepEqual(Object.keys(body.decidedBy), ['kind', 'rule', 'position', 'policy'])
+    assert.equal(body.interface, 'public-nic')
+    assert.deepEqual(
+      body.path.map((step: Record<string, unknown>) => [step.position, step.matched, step.mismatch]),
+      [
+        [1, false, 'destinationPorts'],
+        [2, false, 'family'],
+        [3, true, undefined],
+      ],
+    )
+    assert.equal(body.path.at(-1).rule, body.decidedBy.rule)
+  })
+
+  test('ICMP between IPv6 addresses is ICMPv6, however it is called', async () => {
+    const ping = { source: '2001:db8::1', destination: '2001:db8::10', icmpType: 128, icmpCode: 0 }
+    for (const protocol of ['icmp', 'icmpv6', 'ipv6-icmp', '58', 'ICMP']) {
+      assert.equal(await verdict({ ...ping, protocol }), 'allow 2', protocol)
+    }
+    assert.equal(await verdict({ ...ping, protocol: 'icmp', icmpType: 135 }), 'allow neighbour-discovery')
+  })
+
+  test('the first public interface, unless one is named', async () => {
+    assert.equal(await verdict({ ...tcp, destinationPort: 23 }, { interface: 'private-nic' }), 'allow off')
+    assert.equal((await ask({ ...tcp, destinationPort: 23 }, { interface: 'hostup-nic' })).status, 404)
+    assert.equal((await ask(tcp, { server: '10000' })).body.interface, 'hostup-nic')
+  })
+
+  test('questions that make no sense are answered with what is wrong', async () => {
+    for (const [packet, more, field] of [
+      [{ ...tcp, source: 'x' }, {}, 'packet.source'],
+      [{ ...tcp, destination: '::1' }, {}, 'packet.destination'],
+      [{ ...tcp, protocol: 'tcpp' }, {}, 'packet.protocol'],
+      [{ ...tcp, protocol: 'icmpv6', sourcePort: undefined }, {}, 'packet.protocol'],
+      [{ ...tcp, protocol: 'gre' }, {}, 'packet.destinationPort'],
+      [{ ...tcp, icmpType: 8 }, {}, 'packet.icmpType'],
+      [{ ...tcp, sourceMac: 'x' }, {}, 'packet.sourceMac'],
+      [{ ...tcp, destinationPort: 65_536 }, {}, 'packet.destinationPort'],
+      [{ ...tcp, destinationPort: '22' }, {}, 'packet.destinationPort'],
+      [{ ...tcp, state: 'old' }, {}, 'packet.state'],
+      [{ ...tcp, colour: 'red' }, {}, 'packet'],
+      [tcp, { direction: 'in' }, 'direction'],
+    ] as const) {
+      const { status, body, headers } = await ask(packet, more)
+      assert.equal(status, 400, JSON.stringify([packet, more]))
+      assert.equal(headers.get('content-type'), 'application/problem+json')
+      assert.equal(body.field, field, JSON.stringify(body))
+      assert.deepEqual([body.status, typeof body.detail, typeof body.requestId], [400, 'string', 'string'])
+    }
+    assert.equal((await ask(tcp, { server: 'nowhere' })).status, 404)
+    assert.equal((await service.call('POST', '/v1/trace', undefined)).status, 400)
+  })
+
+  test('servers of every profile, with generations that are told by the host’s agent', async () => {
+    const list = async (query = '') => (await service.call('GET', `/v1/servers${query}`)).body.servers
+    assert.deepEqual(
+      (await list()).map((each: { profile: string; name: string }) => [each.profile, each.name]),
+      [
+        ['hostup', 'other'],
+        ['upcloud', 'web'],
+      ],
+    )
+    const nic = async () => (await list('?profile=upcloud'))[0].interfaces[1]
+    assert.deepEqual([(await nic()).desiredGeneration, (await nic()).appliedGeneration], [2, null])
+    const status = {
+      host: 'kvm1',
+      target: 'fake',
+      interfaces: 1,
+      state: 'applied',
+      error: null,
+      repairs: 0,
+      desiredRevision: 9,
+    } as const
+    service.services.enforcement.report({ ...status, appliedRevision: 1 })
+    assert.equal((await nic()).appliedGeneration, 1)
+    service.services.enforcement.report({ ...status, appliedRevision: 9 })
+    assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
+    assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [{ ...status, appliedRevision: 9 }])
+    const foreign = await service.call('GET', '/v1/hosts', undefined, credentials.foreign)
+    assert.deepEqual(foreign.body.hosts, [])
+    const { body } = await service.call('GET', `/v1/servers/${servers.web}`)
+    const { ingress, egress, stateful } = body.interfaces[1].policy
+    assert.deepEqual(
+      [stateful, ingress.default, ingress.lists[0].rules.length, egress.filtered],
+      [false, 'allow', 3, true],
+    )
+    assert.equal(body.interfaces[0].policy.ingress.filtered, false)
+    assert.equal((await service.call('GET', '/v1/servers/10000')).body.name, 'other')
+  })
+
+  test('the history: who, when, through what, before and after, page by page', async () => {
+    const { body } = await service.call('GET', '/v1/audit?limit=1')
+    const [event] = body.events
+    assert.deepEqual(
+      [event.operation, event.dialect, event.before, event.after.length, typeof event.requestId],
+      ['rule.replace', 'upcloud', [], 3, 'string'],
+    )
+    assert.match(event.actor, /^token [0-9a-f]{8}$/)
+    const next = await service.call('GET', `/v1/revisions?before=${event.revision}`)
+    assert.deepEqual(next.body.revisions, [])
+    const one = await service.call('GET', `/v1/revisions/${event.revision}`)
+    assert.deepEqual(one.body, event)
+    assert.equal((await service.call('GET', '/v1/revisions/999')).status, 404)
+  })
+
+  test('the document describes every route, and asks for no credential', async () => {
+    const { status, body } = await service.call('GET', '/v1/openapi.json', undefined, {})
+    assert.equal(status, 200)
+    assert.equal(body.openapi, '3.1.0')
+    for (const { method, path, operation } of routes) {
+      const found = body.paths[`/v1${path.replace(/:(\w+)/g, '{$1}')}`]?.[method.toLowerCase()]
+      assert.equal(found?.operationId, operation)
+    }
+    const { schema } = body.paths['/v1/trace'].post.requestBody.content['application/json']
+    assert.deepEqual(schema.required, ['server', 'direction', 'packet'])
+    assert.equal(schema.properties.packet.properties.destinationPort.maximum, 65_535)
+  })
+
+  test('any kind of credential may ask', async () => {
+    const { status } = await service.call('GET', '/v1/servers', undefined, { 'x-auth-token': 'secret-key' })
+    assert.equal(status, 200)
+    assert.equal(
+      (await service.call('GET', '/v1/servers', undefined, { 'x-api-key': 'acme-token' })).status,
+      200,
+    )
+  })
+})
