@@ -2,17 +2,16 @@
 import type { Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6 } from '../../core/net/protocol.ts'
+import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { hookOf } from './names.ts'
 import type { NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
 
+/** A rejection is told apart by what the sender is told. */
+export type Fate = 'accept' | 'drop' | Exclude<Rejection, 'silence'>
+
 /** What happens to the packet at the hook of that direction, on that device. */
-export function interpret(
-  ruleset: NftRuleset,
-  device: string,
-  direction: Direction,
-  packet: Packet,
-): 'accept' | 'drop' {
+export function interpret(ruleset: NftRuleset, device: string, direction: Direction, packet: Packet): Fate {
   const entry = ruleset.devices[hookOf[direction]].get(device)
   if (!entry) return ruleset.guard.some((pattern) => guards(pattern, device)) ? 'drop' : 'accept'
   return follow(ruleset, entry, packet) ?? 'accept'
@@ -22,8 +21,9 @@ const guards = (pattern: string, device: string): boolean =>
   pattern.endsWith('*') ? device.startsWith(pattern.slice(0, -1)) : device === pattern
 
 /** Undefined: the chain ended without a verdict, and its caller goes on. */
-function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): 'accept' | 'drop' | undefined {
+function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate | undefined {
   if (verdict.kind === 'accept' || verdict.kind === 'drop') return verdict.kind
+  if (verdict.kind === 'reject') return verdict.with
   const chain = ruleset.chains.get(verdict.chain)
   if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
   for (const rule of chain.rules) {

@@ -11,16 +11,37 @@ import type {
   RuleList,
 } from '../../core/model/effective-policy.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
+import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { lowerMatch } from './lower-match.ts'
-import { essentialsChain, hookOf, interfaceChain, policyChain, trackingChain } from './names.ts'
+import {
+  essentialsChain,
+  hookOf,
+  interfaceChain,
+  policyChain,
+  rejectionChain,
+  trackingChain,
+} from './names.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 
-/** What is rejected does not pass; that the sender is told so is not done in the kernel yet (docs/semantics.md §8). */
 const verdicts = {
   allow: { kind: 'accept' },
   deny: { kind: 'drop' },
-  reject: { kind: 'drop' },
+  reject: { kind: 'goto', chain: rejectionChain },
 } as const satisfies Record<Action, NftVerdict>
+
+/** What `rejectionOf` says, as rules. */
+const rejection: NftChain = {
+  name: rejectionChain,
+  rules: [
+    ...rulesFor({ destination: manyReceivers }, verdicts.deny),
+    { matches: [{ kind: 'protocol', protocols: [ICMP, ICMPV6] }], verdict: verdicts.deny },
+    ...rulesFor({ protocol: TCP }, { kind: 'reject', with: 'tcp-reset' }),
+    ...rulesFor({ protocol: UDP }, { kind: 'reject', with: 'port-unreachable' }),
+    ...rulesFor({}, { kind: 'reject', with: 'prohibited' }),
+  ],
+}
+const tracking: NftChain = { name: trackingChain, rules: [{ state: true }] }
 
 const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
 
@@ -37,7 +58,7 @@ export function createLowering(): Lowering {
     remembered(policyChains, list, () => ({
       name: policyChain(list.policy, list.direction),
       rules: list.rules.flatMap((rule) =>
-        rule.enabled ? rule.matches.flatMap((match) => accepting(match, verdicts[rule.action])) : [],
+        rule.enabled ? rule.matches.flatMap((match) => rulesFor(match, verdicts[rule.action])) : [],
       ),
     }))
 
@@ -46,7 +67,7 @@ export function createLowering(): Lowering {
       const chain = (direction: Direction): NftChain => ({
         name: essentialsChain(direction),
         rules: essentials.flatMap((each) =>
-          each[direction].flatMap((match) => accepting(match, verdicts.allow)),
+          each[direction].flatMap((match) => rulesFor(match, verdicts.allow)),
         ),
       })
       return { ingress: chain('ingress'), egress: chain('egress') }
@@ -79,9 +100,7 @@ export function createLowering(): Lowering {
 
   return {
     lower({ interfaces }, guard) {
-      const chains = new Map<string, NftChain>([
-        [trackingChain, { name: trackingChain, rules: [{ state: true }] }],
-      ])
+      const chains = new Map([tracking, rejection].map((chain) => [chain.name, chain]))
       const devices = { 'from-vm': new Map<string, NftVerdict>(), 'to-vm': new Map<string, NftVerdict>() }
       const add = (chain: NftChain) => chains.set(chain.name, chain)
       for (const { device, policy } of interfaces) {
@@ -108,8 +127,9 @@ export function createLowering(): Lowering {
 
 type Filtered = DirectionPolicy & { readonly filtered: true }
 
-const accepting = (match: Match, verdict: NftVerdict): NftRule[] =>
-  lowerMatch(match).map((matches) => ({ matches, verdict }))
+function rulesFor(match: Match, verdict: NftVerdict): NftRule[] {
+  return lowerMatch(match).map((matches) => ({ matches, verdict }))
+}
 
 function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: () => V): V {
   let value = known.get(key)

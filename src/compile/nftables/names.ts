@@ -28,5 +28,8 @@ export function policyChain(policy: string, direction: Direction): string {
 
 export const essentialsChain = (direction: Direction): string => `essentials.${short[direction]}`
 
+/** Where packets go that do not pass and whose sender is told. */
+export const rejectionChain = 'rejection'
+
 /** A chain that nothing enters: its state rule makes the kernel track connections and put fragments together. */
 export const trackingChain = 'tracking'

@@ -16,10 +16,15 @@ export interface RenderedTable {
   readonly devices: Readonly<Record<Hook, ReadonlyMap<string, string>>>
 }
 
-const base = {
-  'from-vm': { hook: 'prerouting', priority: -150, key: 'iifname' },
-  'to-vm': { hook: 'postrouting', priority: 0, key: 'oifname' },
-} as const satisfies Record<Hook, object>
+/**
+ * Where the kernel asks us. Packets to a VM are asked about where they are forwarded and where this host sends its own,
+ * not behind both: there it is too late to reject.
+ */
+const baseChains = [
+  { name: 'from-vm', from: 'from-vm', hook: 'prerouting', priority: -150, key: 'iifname' },
+  { name: 'to-vm', from: 'to-vm', hook: 'forward', priority: 0, key: 'oifname' },
+  { name: 'to-vm-local', from: 'to-vm', hook: 'output', priority: 0, key: 'oifname' },
+] as const satisfies readonly { from: Hook; [field: string]: unknown }[]
 const hooks = Object.values(hookOf)
 const mapOf = (hook: Hook) => `${hook}-devices`
 
@@ -35,7 +40,7 @@ export function render(ruleset: NftRuleset): RenderedTable {
     }
     chains.set(chain.name, text)
   }
-  for (const hook of hooks) chains.set(hook, baseChain(hook, ruleset.guard))
+  for (const base of baseChains) chains.set(base.name, baseChain(base, ruleset.guard))
   const elements = (hook: Hook) =>
     new Map([...ruleset.devices[hook]].map(([device, to]) => [device, verdict(to)]))
   return { chains, devices: { 'from-vm': elements('from-vm'), 'to-vm': elements('to-vm') } }
@@ -50,7 +55,7 @@ export function replaceScript({ chains, devices }: RenderedTable): string {
     ...maps,
     // A chain may jump to one that comes later, but nft wants to have heard of it. Base chains are jumped to by none.
     ...[...chains.keys()]
-      .filter((name) => !hooks.some((hook) => hook === name))
+      .filter((name) => !baseChains.some((base) => base.name === name))
       .map((name) => `chain ${name} {\n}`),
     ...bodies,
     '}',
@@ -130,11 +135,13 @@ function elementLines(verb: 'add' | 'delete', hook: Hook, elements: ReadonlyMap<
 /** The first line of a base chain says where it hangs; the others are rules. */
 const isRule = (line: string) => line !== '' && !line.startsWith('type filter hook ')
 
-function baseChain(hook: Hook, guard: readonly string[]): string {
-  const { hook: point, priority, key } = base[hook]
+function baseChain(
+  { from, hook, priority, key }: (typeof baseChains)[number],
+  guard: readonly string[],
+): string {
   return [
-    `type filter hook ${point} priority ${priority}; policy accept;`,
-    `${key} vmap @${mapOf(hook)}`,
+    `type filter hook ${hook} priority ${priority}; policy accept;`,
+    `${key} vmap @${mapOf(from)}`,
     ...guard.map((pattern) => `${key} "${pattern}" drop`),
   ].join('\n')
 }
@@ -146,8 +153,23 @@ function rule(one: NftRule): string {
 }
 
 function verdict(one: NftVerdict): string {
-  return one.kind === 'accept' || one.kind === 'drop' ? one.kind : `${one.kind} ${one.chain}`
+  switch (one.kind) {
+    case 'accept':
+    case 'drop':
+      return one.kind
+    case 'reject':
+      return rejections[one.with]
+    default:
+      return `${one.kind} ${one.chain}`
+  }
 }
+
+/** Port unreachable is what nft means when nothing is said; 3 is administratively prohibited, in either family. */
+const rejections = {
+  'tcp-reset': 'reject with tcp reset',
+  'port-unreachable': 'reject',
+  prohibited: 'reject with icmpx 3',
+} as const
 
 const familyNumber = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>
 const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>

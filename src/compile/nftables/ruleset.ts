@@ -1,5 +1,6 @@
 /** What nft is told, as values: chains of rules, and the two maps from device to verdict. */
 import type { Family } from '../../core/net/address.ts'
+import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
 
 export type NftMatch =
@@ -32,6 +33,8 @@ export type NftVerdict =
   | { readonly kind: 'drop' }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'goto'; readonly chain: string }
+  /** The packet does not pass, and its sender is told so. */
+  | { readonly kind: 'reject'; readonly with: Exclude<Rejection, 'silence'> }
 
 export type NftRule =
   | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
