@@ -208,12 +208,13 @@ function measureCompiler(): void {
     }),
   )
   const resolve = createResolver()
+  const place = { type: 'public', mac: '52:54:00:00:00:01', addresses: [] } as const
   const lowering = createLowering()
   const compile = () => {
     const interfaces = policies.map((policy, n) => ({
       id: `${n}`,
       device: `tap${n}`,
-      policy: resolve('public', [policy]),
+      policy: resolve(place, [policy]),
     }))
     return render(lowering.lower({ revision: 1, interfaces }, []))
   }
@@ -240,9 +241,7 @@ function measureCompiler(): void {
     budget: '',
     met: true,
   })
-  const policy = resolve('public', [
-    { ...settings, enabled: true, id: 'long', revision: 1, rules: rules(1000) },
-  ])
+  const policy = resolve(place, [{ ...settings, enabled: true, id: 'long', revision: 1, rules: rules(1000) }])
   const packet: Packet = {
     family: 'ipv4',
     protocol: 6,

@@ -1,8 +1,10 @@
 /** From attached policies to the one that is in force: what is off, what is filtered, what is shared. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Policy } from '../core/model/inventory.ts'
+import { type InterfaceType, type Policy, plainGuards } from '../core/model/inventory.ts'
 import { createResolver } from './resolve.ts'
+
+const at = (type: InterfaceType) => ({ type, mac: '52:54:00:00:00:01', addresses: ['192.0.2.10'] })
 
 const base: Policy = {
   id: 'a',
@@ -14,6 +16,7 @@ const base: Policy = {
   stateful: true,
   filters: ['ingress', 'egress'],
   appliesTo: ['public', 'utility'],
+  guards: plainGuards,
   rules: [
     { id: '1', position: 1, direction: 'ingress', action: 'allow', enabled: true, matches: [{}] },
     { id: '2', position: 2, direction: 'egress', action: 'deny', enabled: true, matches: [{}] },
@@ -21,7 +24,7 @@ const base: Policy = {
 }
 
 test('rules go to their direction, with the default and the state of the policy', () => {
-  const { ingress, egress, stateful } = createResolver()('public', [base])
+  const { ingress, egress, stateful } = createResolver()(at('public'), [base])
   assert.ok(ingress.filtered && egress.filtered && stateful)
   assert.deepEqual([ingress.default, egress.default], ['deny', 'allow'])
   const ids = [ingress, egress].map((part) => part.lists.map((list) => list.rules.map((rule) => rule.id)))
@@ -36,16 +39,16 @@ test('what is off, or is not for this kind of interface, or does not filter, let
     ['private', [base]],
     ['public', [{ ...base, filters: [] }]],
   ] as const) {
-    const { ingress, egress } = resolve(type, policies)
+    const { ingress, egress } = resolve(at(type), policies)
     assert.deepEqual([ingress.filtered, egress.filtered], [false, false])
   }
-  const oneWay = resolve('public', [{ ...base, filters: ['ingress'] }])
+  const oneWay = resolve(at('public'), [{ ...base, filters: ['ingress'] }])
   assert.deepEqual([oneWay.ingress.filtered, oneWay.egress.filtered], [true, false])
 })
 
 test('several policies: lists in order, and the strict default', () => {
   const open: Policy = { ...base, id: 'b', defaultIngress: 'allow', stateful: false }
-  const { ingress, stateful } = createResolver()('public', [open, base])
+  const { ingress, stateful } = createResolver()(at('public'), [open, base])
   assert.ok(ingress.filtered && stateful)
   assert.deepEqual(
     ingress.lists.map((list) => list.policy),
@@ -57,11 +60,56 @@ test('several policies: lists in order, and the strict default', () => {
 test('the same policies are the same object, on however many interfaces; a changed one shares what did not change', () => {
   const resolve = createResolver()
   const other: Policy = { ...base, id: 'b' }
-  const first = resolve('public', [base, other])
-  assert.equal(resolve('utility', [base, other]), first)
-  assert.notEqual(resolve('public', [other, base]), first)
-  const next = resolve('public', [base, { ...other, revision: 2 }])
+  const first = resolve(at('public'), [base, other])
+  assert.equal(resolve(at('utility'), [base, other]), first)
+  assert.notEqual(resolve(at('public'), [other, base]), first)
+  const next = resolve(at('public'), [base, { ...other, revision: 2 }])
   assert.ok(first.ingress.filtered && next.ingress.filtered)
   assert.equal(next.ingress.lists[0], first.ingress.lists[0])
   assert.notEqual(next.ingress.lists[1], first.ingress.lists[1])
+})
+
+test('an included policy is looked at in the place of the rule that includes it, and then what follows', () => {
+  const group: Policy = { ...base, id: 'group', filters: [] }
+  const [first, ...others] = base.rules
+  assert.ok(first)
+  const including = { ...first, id: 'g', position: 2, matches: [], include: 'group' }
+  const chain: Policy = {
+    ...base,
+    rules: [first, including, { ...first, id: 'last', position: 3 }, ...others],
+  }
+  const lists = (policies: readonly Policy[]) => {
+    const { ingress } = createResolver()(at('public'), policies)
+    assert.ok(ingress.filtered)
+    return ingress.lists.map(
+      (list) => `${list.policy}.${list.part}: ${list.rules.map((rule) => rule.id).join()}`,
+    )
+  }
+  assert.deepEqual(lists([chain, group]), ['a.0: 1', 'group.0: 1', 'a.1: last'])
+  assert.deepEqual(lists([chain]), ['a.0: 1', 'a.1: last'], 'one that is not attached has no effect')
+  const off = {
+    ...chain,
+    rules: chain.rules.map((rule) => (rule.include ? { ...rule, enabled: false } : rule)),
+  }
+  assert.deepEqual(lists([off, group]), ['a.0: 1,last'])
+})
+
+test('guards: what is essential, and where packets must come from', () => {
+  const guards = { ...plainGuards, dhcp: false, sourceMac: true, sourceAddress: true }
+  const resolve = createResolver()
+  const guarded = { ...base, guards }
+  const one = resolve(at('public'), [guarded])
+  assert.deepEqual(
+    one.essentials.map((essential) => essential.name),
+    ['arp', 'neighbour-discovery'],
+  )
+  assert.equal(one.origin?.mac, '52:54:00:00:00:01')
+  assert.deepEqual(one.origin?.addresses?.ipv4, [
+    { first: 0n, last: 0n },
+    { first: 0xc000020an, last: 0xc000020an },
+  ])
+  assert.equal(resolve(at('public'), [guarded]), one)
+  const other = resolve({ ...at('public'), mac: '52:54:00:00:00:02' }, [guarded])
+  assert.equal(other.origin?.mac, '52:54:00:00:00:02')
+  assert.equal(other.ingress, one.ingress, 'what does not depend on the interface is shared')
 })

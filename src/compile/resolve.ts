@@ -4,65 +4,150 @@
  * Knows no provider: what differs between them is data in the policies. What did not change is the same object as
  * before, so that targets may remember what they made of it.
  */
-import type { DirectionPolicy, EffectivePolicy, RuleList } from '../core/model/effective-policy.ts'
-import type { InterfaceType, Policy } from '../core/model/inventory.ts'
+import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
+import { type Guards, type Interface, type Policy, plainGuards } from '../core/model/inventory.ts'
 import type { Direction } from '../core/model/rule.ts'
-import { essentials } from '../core/semantics/essentials.ts'
+import { parseAddress } from '../core/net/address.ts'
+import { essentialsOf } from '../core/semantics/essentials.ts'
+import { type AddressRange, addressSet } from '../core/sets/address-set.ts'
 
-export type Resolver = (type: InterfaceType, policies: readonly Policy[]) => EffectivePolicy
+/** What of an interface decides what is in force on it. */
+export type Place = Pick<Interface, 'type' | 'mac' | 'addresses'>
+export type Resolver = (place: Place, policies: readonly Policy[]) => EffectivePolicy
 
 /** What is known of policies that begin with the same ones. */
 interface Node {
-  effective?: EffectivePolicy
+  shared?: Omit<EffectivePolicy, 'origin'>
+  /** By origin, as text: interfaces of one origin, or of none, share. */
+  readonly effective: Map<string, EffectivePolicy>
   readonly next: WeakMap<Policy, Node>
 }
 
-export function createResolver(): Resolver {
-  const lists = new WeakMap<Policy, Record<Direction, RuleList>>()
-  const root: Node = { next: new WeakMap() }
+/** A stretch of a policy's rules for one direction, or the place of another policy among them. */
+type Piece = RuleList | { readonly include: string }
 
-  function listsOf(policy: Policy): Record<Direction, RuleList> {
-    let found = lists.get(policy)
+export function createResolver(): Resolver {
+  const pieces = new WeakMap<Policy, Record<Direction, readonly Piece[]>>()
+  const root = node()
+
+  function piecesOf(policy: Policy, direction: Direction): readonly Piece[] {
+    let found = pieces.get(policy)
     if (!found) {
-      const list = (direction: Direction): RuleList => ({
-        policy: policy.id,
-        direction,
-        rules: policy.rules.filter((rule) => rule.direction === direction),
-      })
-      found = { ingress: list('ingress'), egress: list('egress') }
-      lists.set(policy, found)
+      found = { ingress: cut(policy, 'ingress'), egress: cut(policy, 'egress') }
+      pieces.set(policy, found)
     }
-    return found
+    return found[direction]
   }
 
-  function direction(policies: readonly Policy[], name: Direction): DirectionPolicy {
-    const filtering = policies.filter((policy) => policy.filters.includes(name))
+  function listsOf(policy: Policy, direction: Direction, all: readonly Policy[]): RuleList[] {
+    return piecesOf(policy, direction).flatMap((piece) => {
+      if (!('include' in piece)) return [piece]
+      const included = all.find((each) => each.id === piece.include)
+      // Policies that are included do not include others.
+      return included
+        ? piecesOf(included, direction).filter((each): each is RuleList => !('include' in each))
+        : []
+    })
+  }
+
+  function direction(
+    applicable: readonly Policy[],
+    all: readonly Policy[],
+    name: Direction,
+  ): DirectionPolicy {
+    const filtering = applicable.filter((policy) => policy.filters.includes(name))
     if (filtering.length === 0) return { filtered: false }
     const defaults = filtering.map((policy) =>
       name === 'ingress' ? policy.defaultIngress : policy.defaultEgress,
     )
     return {
       filtered: true,
-      lists: filtering.map((policy) => listsOf(policy)[name]),
+      lists: filtering.flatMap((policy) => listsOf(policy, name, all)),
       // Where policies disagree the strict one decides: nothing opens because a policy was added.
       default: defaults.find((action) => action !== 'allow') ?? 'allow',
     }
   }
 
-  return (type, policies) => {
-    const applicable = policies.filter((policy) => policy.enabled && policy.appliesTo.includes(type))
-    let node = root
-    for (const policy of applicable) {
-      const next: Node = node.next.get(policy) ?? { next: new WeakMap() }
-      node.next.set(policy, next)
-      node = next
+  return (place, policies) => {
+    // In the same order they are the same, so the order of what is looked up must not depend on the interface.
+    const inForce = policies.filter((policy) => policy.enabled && policy.appliesTo.includes(place.type))
+    let at = root
+    for (const policy of inForce) {
+      const next = at.next.get(policy) ?? node()
+      at.next.set(policy, next)
+      at = next
     }
-    node.effective ??= {
-      stateful: applicable.some((policy) => policy.stateful),
-      essentials,
-      ingress: direction(applicable, 'ingress'),
-      egress: direction(applicable, 'egress'),
+    const filtering = inForce.filter((policy) => policy.filters.length > 0)
+    const guards = filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? plainGuards
+    at.shared ??= {
+      stateful: filtering.some((policy) => policy.stateful),
+      essentials: essentialsOf(guards),
+      ingress: direction(filtering, inForce, 'ingress'),
+      egress: direction(filtering, inForce, 'egress'),
     }
-    return node.effective
+    const key = originKey(guards, place)
+    let effective = at.effective.get(key)
+    if (!effective) {
+      effective = { ...at.shared, origin: originOf(guards, place) }
+      at.effective.set(key, effective)
+    }
+    return effective
+  }
+}
+
+const node = (): Node => ({ effective: new Map(), next: new WeakMap() })
+
+/** The rules of one direction, taken apart where others are included. */
+function cut(policy: Policy, direction: Direction): Piece[] {
+  const result: Piece[] = []
+  let rules: RuleList['rules'][number][] = []
+  let part = 0
+  const close = () => {
+    result.push({ policy: policy.id, part: part++, direction, rules })
+    rules = []
+  }
+  for (const rule of policy.rules) {
+    if (rule.include !== undefined) {
+      if (!rule.enabled) continue
+      close()
+      result.push({ include: rule.include })
+    } else if (rule.direction === direction) rules.push(rule)
+  }
+  close()
+  return result
+}
+
+/** Where policies disagree, what fewer packets pass. */
+function strictest(a: Guards | undefined, b: Guards): Guards {
+  if (!a) return b
+  return {
+    dhcp: a.dhcp && b.dhcp,
+    neighbourDiscovery: a.neighbourDiscovery && b.neighbourDiscovery,
+    routerAdvertisement: a.routerAdvertisement && b.routerAdvertisement,
+    sourceMac: a.sourceMac || b.sourceMac,
+    sourceAddress: a.sourceAddress || b.sourceAddress,
+  }
+}
+
+const originKey = ({ sourceMac, sourceAddress }: Guards, { mac, addresses }: Place): string =>
+  `${sourceMac ? mac : ''} ${sourceAddress ? addresses.join() : ''}`
+
+/** Unspecified and link-local addresses: what a VM sends from before, and beside, having its own. */
+const always: readonly AddressRange[] = [
+  { family: 'ipv4', first: 0n, last: 0n },
+  { family: 'ipv6', first: 0n, last: 0n },
+  { family: 'ipv6', first: 0xfe80n << 112n, last: (0xfec0n << 112n) - 1n },
+]
+
+function originOf({ sourceMac, sourceAddress }: Guards, { mac, addresses }: Place): Origin {
+  const own = addresses.flatMap((text): AddressRange[] => {
+    const address = parseAddress(text)
+    if (!address.ok) return []
+    const { family, value } = address.value
+    return [{ family, first: value, last: value }]
+  })
+  return {
+    ...(sourceMac && { mac }),
+    ...(sourceAddress && { addresses: addressSet([...own, ...always]) }),
   }
 }

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { effectiveState, type PolicyRecord, type ServerRecord, type Storage } from '../storage/storage.ts'
 import { type ByteCache, createByteCache } from './byte-cache.ts'
 import { actorOf, type Context } from './context.ts'
-import type { ChainService } from './services.ts'
+import type { ChainService, ChainWriteOptions } from './services.ts'
 
 /** Rendered lists that are kept, bytes altogether. */
 const mostListBytes = 32 * 1024 * 1024
@@ -36,11 +36,17 @@ export function createChainService(storage: Storage): ChainService {
     return policy ? ok(policy) : err({ kind: 'not-found', resource: 'policy', id })
   }
 
-  const target = (ctx: Context, profile: Profile, server: string, refuseStates: readonly string[]) => ({
+  const target = (
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    { refuseStates, ifRevision }: Omit<ChainWriteOptions, 'maxRules'>,
+  ) => ({
     account: ctx.principal.account,
     profile,
     server,
     refuseStates,
+    ...(ifRevision !== undefined && { ifRevision }),
   })
 
   return {
@@ -66,11 +72,20 @@ export function createChainService(storage: Storage): ChainService {
       const rule = await storage.rule(policy.value.id, position)
       return rule ? ok(rule) : err({ kind: 'not-found', resource: 'rule', id: String(position) })
     },
-    async insert(ctx, profile, server, rule, { maxRules, refuseStates, position }) {
+    async view(ctx, profile, server) {
+      const policy = await chain(ctx, profile, server)
+      return policy.ok ? ok({ policy: policy.value, rules: await storage.rules(policy.value.id) }) : policy
+    },
+    async update(ctx, profile, server, position, rule, options) {
+      const args = { ...target(ctx, profile, server, options), position, rule }
+      const done = await storage.run('updateRule', args, actorOf(ctx))
+      return done.ok ? ok(done.value.rule) : done
+    },
+    async insert(ctx, profile, server, rule, { maxRules, position, ...options }) {
       const done = await storage.run(
         'insertRule',
         {
-          ...target(ctx, profile, server, refuseStates),
+          ...target(ctx, profile, server, options),
           rule,
           id: randomUUID(),
           maxRules,
@@ -80,14 +95,14 @@ export function createChainService(storage: Storage): ChainService {
       )
       return done.ok ? ok(done.value.rule) : done
     },
-    async replace(ctx, profile, server, rules, { maxRules, refuseStates }) {
+    async replace(ctx, profile, server, rules, { maxRules, ...options }) {
       const ids = rules.map(() => randomUUID())
-      const args = { ...target(ctx, profile, server, refuseStates), rules, ids, maxRules }
+      const args = { ...target(ctx, profile, server, options), rules, ids, maxRules }
       const done = await storage.run('replaceRules', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
-    async remove(ctx, profile, server, position, { refuseStates }) {
-      const args = { ...target(ctx, profile, server, refuseStates), position }
+    async remove(ctx, profile, server, position, options) {
+      const args = { ...target(ctx, profile, server, options), position }
       const done = await storage.run('deleteRule', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },

@@ -5,6 +5,7 @@ import { err, ok } from '../core/result.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createChainService } from './chains.ts'
 import { createDocumentService } from './documents.ts'
+import { createGroupService } from './groups.ts'
 import { createPolicyService } from './policies.ts'
 import { createServerService } from './servers.ts'
 import type { EnforcementService, HistoryService, Services, Settings } from './services.ts'
@@ -23,6 +24,7 @@ export function createServices(storage: Storage, settings: Settings): Services {
   const enforcement = createEnforcement()
   return {
     chains: createChainService(storage),
+    groups: createGroupService(storage),
     servers: createServerService(storage, settings),
     documents: createDocumentService(storage),
     policies: createPolicyService(storage, createResolver(), enforcement),

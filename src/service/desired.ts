@@ -47,7 +47,7 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
   function desire(each: (typeof placed)[number]): DesiredInterface {
     const attached = each.policies.map(({ id }) => policies.get(id))
     const complete = attached.every((policy) => policy !== undefined)
-    return { id: each.id, device: each.device, policy: complete ? resolve(each.type, attached) : null }
+    return { id: each.id, device: each.device, policy: complete ? resolve(each, attached) : null }
   }
 
   return {

@@ -41,7 +41,7 @@ export function createPolicyService(
     return ok(
       placed.map((each): EffectiveInterface => {
         const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
-        return { ...placement(each), policy: resolve(each.type, attached) }
+        return { ...placement(each), policy: resolve(each, attached) }
       }),
     )
   }

@@ -58,6 +58,16 @@ export interface ChainService {
     rule: NewRule,
     options: ChainWriteOptions & { position?: number },
   ): Outcome<RuleRecord>
+  view(ctx: Context, profile: Profile, server: string): Outcome<ChainView>
+  /** The rule keeps its id and place. */
+  update(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    position: number,
+    rule: NewRule,
+    options: Omit<ChainWriteOptions, 'maxRules'>,
+  ): Outcome<RuleRecord>
   /** All or nothing, in order. */
   replace(
     ctx: Context,
@@ -88,6 +98,41 @@ export interface ChainService {
 export interface ChainWriteOptions {
   readonly maxRules: number
   readonly refuseStates: readonly string[]
+  /** Refuse with `conflict` (policy) unless the chain is still of this revision. */
+  readonly ifRevision?: number
+}
+
+/** The chain as it is read: the policy, and its rules, at least as new. */
+export interface ChainView {
+  readonly policy: PolicyRecord
+  readonly rules: readonly RuleRecord[]
+}
+
+export interface NewPolicy {
+  readonly name: string
+  readonly settings: PolicySettings
+  readonly attributes: JsonObject
+  readonly rules: readonly NewRule[]
+  readonly ruleIds?: readonly string[]
+}
+
+/** Policies that stand by themselves: groups. Another account's are `not-found`. */
+export interface GroupService {
+  list(ctx: Context, profile: Profile): Promise<readonly (PolicyRecord & { readonly ruleCount: number })[]>
+  get(ctx: Context, profile: Profile, id: string): Outcome<ChainView>
+  create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<ChainView>
+  /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. */
+  update(ctx: Context, profile: Profile, id: string, change: Partial<NewPolicy>): Outcome<ChainView>
+  /** `conflict` while it is attached. */
+  remove(ctx: Context, profile: Profile, id: string): Outcome<void>
+  /** Includes it at the head of the server's chain, in place of any other; null: none. */
+  include(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    group: string | null,
+    options: ChainWriteOptions & { rule?: NewRule },
+  ): Outcome<void>
 }
 
 export interface NewServer {
@@ -202,6 +247,7 @@ export interface Settings {
 
 export interface Services {
   readonly chains: ChainService
+  readonly groups: GroupService
   readonly servers: ServerService
   readonly documents: DocumentService
   readonly policies: PolicyService

@@ -76,6 +76,19 @@ export const reads: Reads = {
       WHERE id IN (SELECT policy FROM attachments WHERE server = ? AND interface = '') ORDER BY id`
     return (yield* query(sql, server)).map(toPolicy)
   },
+  *policiesBy({ account, profile }) {
+    const sql = `SELECT ${policyColumns}, (SELECT COUNT(*) FROM rules r WHERE r.policy = policies.id) AS rule_count
+      FROM policies WHERE account = ? AND profile = ? AND server IS NULL ORDER BY name, id`
+    const rows = yield* query(sql, account, profile)
+    return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
+  },
+  *serversOf(policy) {
+    const rows = yield* query(
+      'SELECT DISTINCT server FROM attachments WHERE policy = ? ORDER BY server',
+      policy,
+    )
+    return rows.map((row) => String(row.server))
+  },
   *chainsOf(account, profile) {
     const sql = `SELECT ${policyColumns} FROM policies WHERE account = ? AND profile = ? AND server IS NOT NULL ORDER BY server`
     return (yield* query(sql, account, profile)).map(toPolicy)

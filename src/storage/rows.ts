@@ -103,7 +103,8 @@ export function fromInterface(i: Interface): SqlValue[] {
   return [i.id, i.server, i.index, i.mac, JSON.stringify(i.addresses), i.type, i.host, i.device]
 }
 
-const settingsColumns = 'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to'
+const settingsColumns =
+  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards'
 export const policyColumns = `id, account, profile, name, server, ${settingsColumns}, attributes, revision`
 function toSettings(row: Row): PolicySettings {
   return {
@@ -114,6 +115,7 @@ function toSettings(row: Row): PolicySettings {
     stateful: row.stateful === 1,
     filters: json(row.filters) as unknown as PolicySettings['filters'],
     appliesTo: json(row.applies_to) as unknown as PolicySettings['appliesTo'],
+    guards: json(row.guards) as unknown as PolicySettings['guards'],
   }
 }
 export function toPolicy(row: Row): PolicyRecord {
@@ -133,7 +135,7 @@ export function toPolicyWithRules(row: Row, rules: readonly Rule[]): Policy {
 }
 function fromSettings(p: PolicySettings): SqlValue[] {
   const defaults = [p.defaultIngress, p.defaultEgress]
-  const scope = [JSON.stringify(p.filters), JSON.stringify(p.appliesTo)]
+  const scope = [p.filters, p.appliesTo, p.guards].map((value) => JSON.stringify(value))
   return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope]
 }
 export function fromPolicy(p: PolicyRecord): SqlValue[] {
@@ -149,8 +151,8 @@ export function fromPolicy(p: PolicyRecord): SqlValue[] {
   ]
 }
 
-export const modelColumns = 'id, policy, position, direction, action, enabled, matches'
-export const ruleColumns = `policy, position, id, direction, action, enabled, matches, spec`
+export const modelColumns = 'id, policy, position, direction, action, enabled, matches, include'
+export const ruleColumns = `policy, position, id, direction, action, enabled, matches, include, spec`
 export function toModelRule(row: Row): Rule {
   return {
     id: text(row.id),
@@ -159,15 +161,17 @@ export function toModelRule(row: Row): Rule {
     action: text(row.action) as Rule['action'],
     enabled: row.enabled === 1,
     matches: (json(row.matches) as readonly JsonValue[]).map(decodeMatch),
+    ...(row.include !== null && { include: text(row.include) }),
   }
 }
 export function toRule(row: Row): RuleRecord {
   return { ...toModelRule(row), spec: object(row.spec) }
 }
 export function fromRule(policy: string, position: number, id: string, rule: NewRule): SqlValue[] {
-  const { direction, action, enabled, matches, spec } = rule
+  const { direction, action, enabled, matches, include = null, spec } = rule
   const decided = [direction, action, Number(enabled)]
-  return [policy, position, id, ...decided, JSON.stringify(matches.map(encodeMatch)), JSON.stringify(spec)]
+  const how = [JSON.stringify(matches.map(encodeMatch)), include]
+  return [policy, position, id, ...decided, ...how, JSON.stringify(spec)]
 }
 
 export const documentColumns = 'account, profile, kind, id, body'

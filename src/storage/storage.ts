@@ -133,6 +133,15 @@ export interface ChainTarget {
   readonly server: string
   /** Effective server states (see `effectiveState`) in which the write is refused with `conflict`. */
   readonly refuseStates: readonly string[]
+  /** When given, the chain must still be of this revision, else `conflict` (policy): somebody else has written. */
+  readonly ifRevision?: number
+}
+
+/** A policy that stands by itself, changed as a whole. */
+export interface PolicyTarget {
+  readonly account: string
+  readonly profile: Profile
+  readonly policy: string
 }
 
 /** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
@@ -154,6 +163,41 @@ export interface Programs {
   deleteRule: {
     args: ChainTarget & { position: number }
     answer: { policy: string; revision: number }
+  }
+  /** Replaces the rule at `position`; it keeps its id and place. `not-found` (rule) when there is none. */
+  updateRule: {
+    args: ChainTarget & { position: number; rule: NewRule }
+    answer: { rule: RuleRecord; policy: string; revision: number }
+  }
+  createPolicy: {
+    args: { policy: Omit<PolicyRecord, 'revision'>; rules: readonly NewRule[]; ids: readonly string[] }
+    answer: { revision: number }
+  }
+  /** Changes what is given and keeps the rest; `rules`, when given, replace all there are. */
+  updatePolicy: {
+    args: PolicyTarget & {
+      name?: string
+      settings?: Partial<PolicySettings>
+      attributes?: JsonObject
+      rules?: { readonly rules: readonly NewRule[]; readonly ids: readonly string[] }
+    }
+    answer: { revision: number }
+  }
+  /** `conflict` (policy) while it is attached anywhere. */
+  deletePolicy: { args: PolicyTarget; answer: { revision: number } }
+  /**
+   * Makes `policy` the one policy by itself that is included in the server's chain, by a rule at its head, in place of
+   * any other; null: none. Rules that include others are taken out of the chain.
+   */
+  includePolicy: {
+    args: ChainTarget & {
+      policy: string | null
+      /** The rule that includes it; absent when `policy` is null. */
+      rule?: NewRule
+      id: string
+      maxRules: number
+    }
+    answer: { revision: number }
   }
   createServer: {
     args: {
@@ -248,6 +292,13 @@ export interface Storage {
   /** Policies attached to the server as a whole. */
   policiesOf(server: string): Promise<readonly PolicyRecord[]>
   policy(id: string): Promise<PolicyRecord | undefined>
+  /** Policies that stand by themselves, by name. */
+  policiesBy(filter: {
+    account: string
+    profile: Profile
+  }): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
+  /** Servers that a policy is attached to. */
+  serversOf(policy: string): Promise<readonly string[]>
   /** The chain that belongs to the server. */
   chain(server: string): Promise<PolicyRecord | undefined>
   /** The chains of all servers of the account, in order of server. */

@@ -17,6 +17,7 @@ const prefix = `pcl-rej${process.pid % 1000}-`
 function rejecting(direction: Direction, how: 'rule' | 'default'): EffectivePolicy {
   const list: RuleList = {
     policy: `reject-${direction}-${how}`,
+    part: 0,
     direction,
     rules:
       how === 'rule'

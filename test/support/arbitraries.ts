@@ -77,6 +77,7 @@ export const arbitraryRule = (direction: Direction): fc.Arbitrary<Omit<Rule, 'id
 const list = (direction: Direction, name: string): fc.Arbitrary<RuleList> =>
   fc.array(arbitraryRule(direction), { maxLength: 8 }).map((rules) => ({
     policy: name,
+    part: 0,
     direction,
     rules: rules.map((rule, i) => ({ ...rule, id: `${name}.${direction}.${i + 1}`, position: i + 1 })),
   }))
@@ -99,6 +100,7 @@ export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
   essentials: fc.constantFrom(essentials, []),
   ingress: directionPolicy('ingress'),
   egress: directionPolicy('egress'),
+  origin: fc.record({ mac, addresses: arbitraryAddressSet }, { requiredKeys: [] }),
 })
 
 /** Only packets that exist: ICMP of its own family, ports where there are ports. */

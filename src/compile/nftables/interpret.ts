@@ -45,7 +45,9 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'protocol':
       return match.protocols.includes(packet.protocol)
     case 'address':
-      return packet.family === match.family && within(match.ranges, packet[match.side])
+      return (
+        packet.family === match.family && within(match.ranges, packet[match.side]) !== (match.not ?? false)
+      )
     case 'port': {
       const port = packet[match.side === 'source' ? 'sourcePort' : 'destinationPort']
       const protocol =
@@ -58,7 +60,8 @@ function holds(match: NftMatch, packet: Packet): boolean {
       return packet.family === match.family && packet.protocol === protocol && value === match.value
     }
     case 'source-mac':
-      return packet.sourceMac === match.mac
+      // Every frame has a sender; the tests leave out what nobody looks at.
+      return packet.sourceMac !== undefined && (packet.sourceMac === match.mac) !== (match.not ?? false)
   }
 }
 

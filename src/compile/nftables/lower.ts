@@ -8,9 +8,11 @@ import type {
   DirectionPolicy,
   EffectivePolicy,
   Essential,
+  Origin,
   RuleList,
 } from '../../core/model/effective-policy.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import { families } from '../../core/net/address.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { lowerMatch } from './lower-match.ts'
@@ -56,7 +58,7 @@ export function createLowering(): Lowering {
 
   const policyChainOf = (list: RuleList) =>
     remembered(policyChains, list, () => ({
-      name: policyChain(list.policy, list.direction),
+      name: policyChain(list.policy, list.direction, list.part),
       rules: list.rules.flatMap((rule) =>
         rule.enabled ? rule.matches.flatMap((match) => rulesFor(match, verdicts[rule.action])) : [],
       ),
@@ -65,7 +67,7 @@ export function createLowering(): Lowering {
   const essentialsOf = (essentials: readonly Essential[]) =>
     remembered(essentialChains, essentials, () => {
       const chain = (direction: Direction): NftChain => ({
-        name: essentialsChain(direction),
+        name: essentialsChain(direction, essentials.map((each) => each.name).join('.')),
         rules: essentials.flatMap((each) =>
           each[direction].flatMap((match) => rulesFor(match, verdicts.allow)),
         ),
@@ -87,6 +89,7 @@ export function createLowering(): Lowering {
       chain = {
         name,
         rules: [
+          ...(direction === 'egress' && policy.origin ? forged(policy.origin) : []),
           jump(essentialsOf(policy.essentials)[direction]),
           ...(policy.stateful ? [{ state: true } as const] : []),
           ...part.lists.map((list) => jump(policyChainOf(list))),
@@ -126,6 +129,28 @@ export function createLowering(): Lowering {
 }
 
 type Filtered = DirectionPolicy & { readonly filtered: true }
+
+/** Packets of another sender than the interface's own are dropped. */
+function forged({ mac, addresses }: Origin): NftRule[] {
+  return [
+    ...(mac === undefined
+      ? []
+      : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], verdict: verdicts.deny }]),
+    ...(addresses === undefined
+      ? []
+      : families.map((family): NftRule => {
+          const ranges = addresses[family]
+          return {
+            matches: [
+              ranges.length === 0
+                ? { kind: 'family', family }
+                : { kind: 'address', family, side: 'source', ranges, not: true },
+            ],
+            verdict: verdicts.deny,
+          }
+        })),
+  ]
+}
 
 function rulesFor(match: Match, verdict: NftVerdict): NftRule[] {
   return lowerMatch(match).map((matches) => ({ matches, verdict }))

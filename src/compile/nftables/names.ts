@@ -20,13 +20,16 @@ export function interfaceChain(device: string, direction: Direction): string {
   return `${short[direction]}.${device}`
 }
 
-export function policyChain(policy: string, direction: Direction): string {
+/** `part` is told only where there are several. */
+export function policyChain(policy: string, direction: Direction, part: number): string {
   if (!/^[A-Za-z0-9_.-]{1,100}$/.test(policy))
     throw new Error(`no policy can be called ${JSON.stringify(policy)}`)
-  return `policy.${policy}.${short[direction]}`
+  return `policy.${policy}.${part === 0 ? '' : `${part}.`}${short[direction]}`
 }
 
-export const essentialsChain = (direction: Direction): string => `essentials.${short[direction]}`
+/** `kind` tells apart what is essential on one interface and not on another. */
+export const essentialsChain = (direction: Direction, kind: string): string =>
+  `essentials.${kind}.${short[direction]}`
 
 /** Where packets go that do not pass and whose sender is told. */
 export const rejectionChain = 'rejection'

@@ -71,7 +71,7 @@ describe('two witnesses', () => {
               matches: [match],
             },
           ]
-          const lists = [{ policy: 'p', direction: 'ingress' as const, rules }]
+          const lists = [{ policy: 'p', part: 0, direction: 'ingress' as const, rules }]
           const policy: EffectivePolicy = {
             stateful: false,
             essentials: [],
@@ -183,6 +183,7 @@ describe('text', () => {
         lists: [
           {
             policy: '00000000-0000-8000-8000-000000000001',
+            part: 0,
             direction,
             rules: rules.map((each, i) => ({
               id: `${i}`,

@@ -190,7 +190,7 @@ function match(one: NftMatch): string {
     case 'protocol':
       return `meta l4proto ${oneOrSet(one.protocols.map(String))}`
     case 'address':
-      return `${familyWord[one.family]} ${sideLetter[one.side]}addr ${oneOrSet(one.ranges.map((range) => addresses(one.family, range)))}`
+      return `${familyWord[one.family]} ${sideLetter[one.side]}addr ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses(one.family, range)))}`
     case 'port': {
       const protocol = one.protocol === undefined ? 'th' : portWords[one.protocol]
       if (protocol === undefined) throw new Error(`protocol ${one.protocol} has no ports`)
@@ -199,7 +199,7 @@ function match(one: NftMatch): string {
     case 'icmp':
       return `${icmpWord[one.family]} ${one.field} ${one.value}`
     case 'source-mac':
-      return `ether saddr ${one.mac}`
+      return `ether saddr ${one.not ? '!= ' : ''}${one.mac}`
   }
 }
 

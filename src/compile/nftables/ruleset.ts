@@ -12,6 +12,8 @@ export type NftMatch =
       readonly family: Family
       readonly side: 'source' | 'destination'
       readonly ranges: readonly Range<bigint>[]
+      /** Holds for packets of the family that are not in the ranges. */
+      readonly not?: true
     }
   /** `protocol` undefined: of whatever protocol an earlier match has allowed. */
   | {
@@ -26,7 +28,7 @@ export type NftMatch =
       readonly field: 'type' | 'code'
       readonly value: number
     }
-  | { readonly kind: 'source-mac'; readonly mac: string }
+  | { readonly kind: 'source-mac'; readonly mac: string; readonly not?: true }
 
 export type NftVerdict =
   | { readonly kind: 'accept' }

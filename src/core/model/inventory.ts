@@ -43,6 +43,28 @@ export interface PolicySettings {
   readonly filters: readonly Direction[]
   /** Interface types it filters; others pass. */
   readonly appliesTo: readonly InterfaceType[]
+  readonly guards: Guards
+}
+
+/** What passes, or does not, whatever the rules say. */
+export interface Guards {
+  /** Essential traffic that is let through (docs/semantics.md §6). */
+  readonly dhcp: boolean
+  readonly neighbourDiscovery: boolean
+  /** Whether the VM may send router advertisements: it is then taken for a router. */
+  readonly routerAdvertisement: boolean
+  /** What leaves the VM must come from its own MAC address, and from one of its own IP addresses. */
+  readonly sourceMac: boolean
+  readonly sourceAddress: boolean
+}
+
+/** Essential traffic passes, and where packets claim to come from is not looked at. */
+export const plainGuards: Guards = {
+  dhcp: true,
+  neighbourDiscovery: true,
+  routerAdvertisement: false,
+  sourceMac: false,
+  sourceAddress: false,
 }
 
 /** A policy with its rules by position. `revision` changes with any change to either. */

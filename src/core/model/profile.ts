@@ -1,5 +1,5 @@
 /** The chain that comes with a server of each profile, as data: services and inventory need it without knowing a dialect. */
-import type { PolicySettings, Profile } from './inventory.ts'
+import { type PolicySettings, type Profile, plainGuards } from './inventory.ts'
 
 /** Profiles whose servers have a chain of their own, and its settings when nothing else is said. */
 export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
@@ -12,5 +12,17 @@ export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
     stateful: false,
     filters: ['ingress', 'egress'],
     appliesTo: ['public', 'utility'],
+    guards: plainGuards,
+  },
+  // Off until switched on; then closed inward and open outward, with connections tracked and the sender checked.
+  hostup: {
+    enabled: false,
+    order: 'first-match',
+    defaultIngress: 'deny',
+    defaultEgress: 'allow',
+    stateful: true,
+    filters: ['ingress', 'egress'],
+    appliesTo: ['public', 'utility', 'private'],
+    guards: { ...plainGuards, sourceMac: true },
   },
 }

@@ -35,4 +35,9 @@ export interface Rule {
   readonly enabled: boolean
   /** The rule matches when any of these does (a macro is several); empty never matches. */
   readonly matches: readonly Match[]
+  /**
+   * Id of a policy whose rules are looked at in this rule's place, and then those that follow; the rule itself then
+   * matches nothing. A policy that is not attached to the interface too has no effect.
+   */
+  readonly include?: string
 }

@@ -1,7 +1,8 @@
 /** The evaluator: what an effective policy does to a packet. It is the specification; targets are tested against it. */
-import type { DirectionPolicy, EffectivePolicy, EssentialName } from '../model/effective-policy.ts'
+import type { DirectionPolicy, EffectivePolicy, EssentialName, Origin } from '../model/effective-policy.ts'
 import type { Action, Direction, Rule } from '../model/rule.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
+import { contains } from '../sets/address-set.ts'
 import { type MatchField, mismatch } from './match.ts'
 
 export type DecidedBy =
@@ -9,6 +10,8 @@ export type DecidedBy =
   | { readonly kind: 'default' }
   | { readonly kind: 'essential'; readonly name: EssentialName }
   | { readonly kind: 'state'; readonly state: ConnectionState }
+  /** The packet does not come from where it says: another MAC or IP address than the interface's. */
+  | { readonly kind: 'origin' }
   /** The direction is not filtered. */
   | { readonly kind: 'off' }
 
@@ -29,6 +32,9 @@ export function evaluate(
 ): Verdict {
   const part = policy[direction]
   if (!part.filtered) return { action: 'allow', decidedBy: { kind: 'off' } }
+  if (direction === 'egress' && policy.origin && isForged(policy.origin, packet)) {
+    return { action: 'deny', decidedBy: { kind: 'origin' } }
+  }
   for (const essential of policy.essentials) {
     if (essential[direction].some((match) => mismatch(match, packet) === null)) {
       return { action: 'allow', decidedBy: { kind: 'essential', name: essential.name } }
@@ -39,6 +45,12 @@ export function evaluate(
     return { action, decidedBy: { kind: 'state', state: packet.state } }
   }
   return firstMatch(part, packet, observe)
+}
+
+/** A packet whose sender's MAC is not known is not held to be forged. */
+function isForged({ mac, addresses }: Origin, packet: Packet): boolean {
+  if (mac !== undefined && packet.sourceMac !== undefined && packet.sourceMac !== mac) return true
+  return addresses !== undefined && !contains(addresses, packet.family, packet.source)
 }
 
 function firstMatch(part: DirectionPolicy & { filtered: true }, packet: Packet, observe?: Observer): Verdict {

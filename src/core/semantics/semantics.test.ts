@@ -41,6 +41,7 @@ function policy(
     lists: [
       {
         policy: 'p',
+        part: 0,
         direction,
         rules: rules.map((each, i) => ({ ...each, direction, id: `r${i + 1}`, position: i + 1 })),
       },
@@ -104,6 +105,7 @@ function check(
         essential: () => ('name' in decidedBy ? decidedBy.name : ''),
         state: () => 'state',
         off: () => 'off',
+        origin: () => 'origin',
       }[decidedBy.kind]()
       assert.equal(`${action} ${by}`, want)
     }
@@ -140,6 +142,7 @@ describe('order and default (§3)', () => {
   test('several lists: rules of the first come first, whatever their positions', () => {
     const list = (name: string, position: number, action: Action, match: Match) => ({
       policy: name,
+      part: 0,
       direction: 'ingress' as const,
       rules: [{ ...rule(action, match), direction: 'ingress' as const, id: `${name}1`, position }],
     })
@@ -180,7 +183,10 @@ describe('order and default (§3)', () => {
       policy([rule('deny', {})], { default: 'allow' }),
     ]
     assert.ok(a.ingress.filtered && b.ingress.filtered)
-    const both = { ...a, ingress: { ...b.ingress, lists: [...a.ingress.lists, ...b.ingress.lists] } }
+    const both = {
+      ...a,
+      ingress: { ...b.ingress, lists: [...a.ingress.lists, ...b.ingress.lists] },
+    }
     assert.equal(evaluate(both, 'ingress', ping).action, 'allow')
     assert.equal(evaluate(both, 'ingress', ssh).action, 'deny')
   })
@@ -302,6 +308,27 @@ describe('connection state (§7)', () => {
       )
     }
   }
+})
+
+describe('origin (§6)', () => {
+  const closed: EffectivePolicy = {
+    ...policy([rule('allow', {})], { direction: 'egress', stateful: true }),
+    origin: { mac: '52:54:00:00:00:01', addresses: addresses('192.0.2.10') },
+  }
+  const out = packet('tcp 192.0.2.10:22 > 198.51.100.1:40000')
+  check(
+    'outward, the sender must be the interface’s own',
+    closed,
+    [
+      [{ ...out, sourceMac: '52:54:00:00:00:01' }, 'allow 1'],
+      [{ ...out, sourceMac: '52:54:00:00:00:02' }, 'deny origin'],
+      [out, 'allow 1'],
+      [packet('tcp 192.0.2.11:22 > 198.51.100.1:40000'), 'deny origin'],
+      [packet('tcp [2001:db8::1]:22 > [2001:db8::2]:40000'), 'deny origin'],
+      [{ ...out, sourceMac: '52:54:00:00:00:02', state: 'established' }, 'deny origin'],
+    ],
+    'egress',
+  )
 })
 
 describe('essential traffic (§6)', () => {

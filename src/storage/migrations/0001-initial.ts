@@ -63,6 +63,7 @@ export const initial = (engine: Engine): readonly string[] => [
     stateful INTEGER NOT NULL,
     filters TEXT NOT NULL,
     applies_to TEXT NOT NULL,
+    guards TEXT NOT NULL,
     attributes TEXT NOT NULL,
     revision BIGINT NOT NULL
   )`,
@@ -76,6 +77,7 @@ export const initial = (engine: Engine): readonly string[] => [
     action TEXT NOT NULL,
     enabled INTEGER NOT NULL,
     matches TEXT NOT NULL,
+    include TEXT,
     spec TEXT NOT NULL,
     PRIMARY KEY (policy, position)
   ) ${clustered(engine)}`,

@@ -49,7 +49,15 @@ export function* writableChain(target: ChainTarget, actor: Actor): Steps<Result<
   const server = yield* writableServer(target, actor)
   if (!server.ok) return server
   const chain = yield* chainOf(target.server)
-  return chain ? ok(chain) : err(notFound('policy', target.server))
+  if (!chain) return err(notFound('policy', target.server))
+  if (target.ifRevision !== undefined && target.ifRevision !== chain.revision) {
+    return err({
+      kind: 'conflict',
+      resource: 'policy',
+      reason: 'the rules have been changed by somebody else',
+    })
+  }
+  return ok(chain)
 }
 
 export function* countRules(policy: string): Steps<number> {

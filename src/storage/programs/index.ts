@@ -3,7 +3,8 @@ import type { Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { deleteDocument, putDocument, takeNumbers } from './documents.ts'
 import { applyInventory } from './inventory.ts'
-import { deleteRule, insertRule, replaceRules } from './rules.ts'
+import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
+import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
 
 export const programs: {
@@ -11,7 +12,12 @@ export const programs: {
 } = {
   insertRule,
   replaceRules,
+  updateRule,
   deleteRule,
+  createPolicy,
+  updatePolicy,
+  deletePolicy,
+  includePolicy,
   createServer,
   updateServer,
   deleteServer,
@@ -24,7 +30,12 @@ export const programs: {
 export const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   insertRule: ['rules'],
   replaceRules: ['rules'],
+  updateRule: ['rules'],
   deleteRule: ['rules'],
+  createPolicy: [],
+  updatePolicy: ['rules'],
+  deletePolicy: [],
+  includePolicy: ['servers', 'rules'],
   createServer: ['servers', 'rules'],
   updateServer: ['servers', 'rules'],
   deleteServer: ['servers', 'rules'],

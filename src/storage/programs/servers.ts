@@ -46,7 +46,7 @@ function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
 export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
   yield* query(
     `UPDATE policies SET enabled = ?, rule_order = ?, default_ingress = ?, default_egress = ?, stateful = ?,
-       filters = ?, applies_to = ?, revision = ? WHERE id = ?`,
+       filters = ?, applies_to = ?, guards = ?, revision = ? WHERE id = ?`,
     Number(policy.enabled),
     policy.order,
     policy.defaultIngress,
@@ -54,6 +54,7 @@ export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
     Number(policy.stateful),
     JSON.stringify(policy.filters),
     JSON.stringify(policy.appliesTo),
+    JSON.stringify(policy.guards),
     policy.revision,
     policy.id,
   )
