@@ -208,7 +208,7 @@ function measureCompiler(): void {
     }),
   )
   const resolve = createResolver()
-  const place = { type: 'public', mac: '52:54:00:00:00:01', addresses: [] } as const
+  const place = { index: 1, type: 'public', mac: '52:54:00:00:00:01', addresses: [] } as const
   const lowering = createLowering()
   const compile = () => {
     const interfaces = policies.map((policy, n) => ({

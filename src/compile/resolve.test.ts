@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { type InterfaceType, type Policy, plainGuards } from '../core/model/inventory.ts'
 import { createResolver } from './resolve.ts'
 
-const at = (type: InterfaceType) => ({ type, mac: '52:54:00:00:00:01', addresses: ['192.0.2.10'] })
+const at = (type: InterfaceType) => ({ index: 1, type, mac: '52:54:00:00:00:01', addresses: ['192.0.2.10'] })
 
 const base: Policy = {
   id: 'a',

@@ -12,13 +12,14 @@ import { essentialsOf } from '../core/semantics/essentials.ts'
 import { type AddressRange, addressSet } from '../core/sets/address-set.ts'
 
 /** What of an interface decides what is in force on it. */
-export type Place = Pick<Interface, 'type' | 'mac' | 'addresses'>
+export type Place = Pick<Interface, 'index' | 'type' | 'mac' | 'addresses'>
 export type Resolver = (place: Place, policies: readonly Policy[]) => EffectivePolicy
 
 /** What is known of policies that begin with the same ones. */
 interface Node {
-  shared?: Omit<EffectivePolicy, 'origin'>
-  /** By origin, as text: interfaces of one origin, or of none, share. */
+  /** By index of the interface where a rule names one, else 0. */
+  readonly shared: Map<number, Omit<EffectivePolicy, 'origin'>>
+  /** By that index and the origin, as text: interfaces of one origin, or of none, share. */
   readonly effective: Map<string, EffectivePolicy>
   readonly next: WeakMap<Policy, Node>
 }
@@ -27,25 +28,28 @@ interface Node {
 type Piece = RuleList | { readonly include: string }
 
 export function createResolver(): Resolver {
-  const pieces = new WeakMap<Policy, Record<Direction, readonly Piece[]>>()
+  const pieces = new WeakMap<Policy, Map<number, Record<Direction, readonly Piece[]>>>()
   const root = node()
 
-  function piecesOf(policy: Policy, direction: Direction): readonly Piece[] {
-    let found = pieces.get(policy)
+  function piecesOf(policy: Policy, direction: Direction, index: number): readonly Piece[] {
+    const own = namesInterface(policy) ? index : 0
+    const known = pieces.get(policy) ?? new Map<number, Record<Direction, readonly Piece[]>>()
+    pieces.set(policy, known)
+    let found = known.get(own)
     if (!found) {
-      found = { ingress: cut(policy, 'ingress'), egress: cut(policy, 'egress') }
-      pieces.set(policy, found)
+      found = { ingress: cut(policy, 'ingress', own), egress: cut(policy, 'egress', own) }
+      known.set(own, found)
     }
     return found[direction]
   }
 
-  function listsOf(policy: Policy, direction: Direction, all: readonly Policy[]): RuleList[] {
-    return piecesOf(policy, direction).flatMap((piece) => {
+  function listsOf(policy: Policy, direction: Direction, all: readonly Policy[], index: number): RuleList[] {
+    return piecesOf(policy, direction, index).flatMap((piece) => {
       if (!('include' in piece)) return [piece]
       const included = all.find((each) => each.id === piece.include)
       // Policies that are included do not include others.
       return included
-        ? piecesOf(included, direction).filter((each): each is RuleList => !('include' in each))
+        ? piecesOf(included, direction, index).filter((each): each is RuleList => !('include' in each))
         : []
     })
   }
@@ -54,6 +58,7 @@ export function createResolver(): Resolver {
     applicable: readonly Policy[],
     all: readonly Policy[],
     name: Direction,
+    index: number,
   ): DirectionPolicy {
     const filtering = applicable.filter((policy) => policy.filters.includes(name))
     if (filtering.length === 0) return { filtered: false }
@@ -62,7 +67,7 @@ export function createResolver(): Resolver {
     )
     return {
       filtered: true,
-      lists: filtering.flatMap((policy) => listsOf(policy, name, all)),
+      lists: filtering.flatMap((policy) => listsOf(policy, name, all, index)),
       // Where policies disagree the strict one decides: nothing opens because a policy was added.
       default: defaults.find((action) => action !== 'allow') ?? 'allow',
     }
@@ -79,34 +84,41 @@ export function createResolver(): Resolver {
     }
     const filtering = inForce.filter((policy) => policy.filters.length > 0)
     const guards = filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? plainGuards
-    at.shared ??= {
-      stateful: filtering.some((policy) => policy.stateful),
-      essentials: essentialsOf(guards),
-      ingress: direction(filtering, inForce, 'ingress'),
-      egress: direction(filtering, inForce, 'egress'),
+    const index = inForce.some(namesInterface) ? place.index : 0
+    let shared = at.shared.get(index)
+    if (!shared) {
+      shared = {
+        stateful: filtering.some((policy) => policy.stateful),
+        essentials: essentialsOf(guards),
+        ingress: direction(filtering, inForce, 'ingress', index),
+        egress: direction(filtering, inForce, 'egress', index),
+      }
+      at.shared.set(index, shared)
     }
-    const key = originKey(guards, place)
+    const key = `${index} ${originKey(guards, place)}`
     let effective = at.effective.get(key)
     if (!effective) {
-      effective = { ...at.shared, origin: originOf(guards, place) }
+      effective = { ...shared, origin: originOf(guards, place) }
       at.effective.set(key, effective)
     }
     return effective
   }
 }
 
-const node = (): Node => ({ effective: new Map(), next: new WeakMap() })
+const node = (): Node => ({ shared: new Map(), effective: new Map(), next: new WeakMap() })
 
 /** The rules of one direction, taken apart where others are included. */
-function cut(policy: Policy, direction: Direction): Piece[] {
+function cut(policy: Policy, direction: Direction, index: number): Piece[] {
   const result: Piece[] = []
   let rules: RuleList['rules'][number][] = []
-  let part = 0
+  // Parts of one policy on different interfaces are different lists.
+  let part = index * 1000
   const close = () => {
     result.push({ policy: policy.id, part: part++, direction, rules })
     rules = []
   }
   for (const rule of policy.rules) {
+    if (rule.interface !== undefined && rule.interface !== index) continue
     if (rule.include !== undefined) {
       if (!rule.enabled) continue
       close()
@@ -116,6 +128,8 @@ function cut(policy: Policy, direction: Direction): Piece[] {
   close()
   return result
 }
+
+const namesInterface = (policy: Policy): boolean => policy.rules.some((rule) => rule.interface !== undefined)
 
 /** Where policies disagree, what fewer packets pass. */
 function strictest(a: Guards | undefined, b: Guards): Guards {

@@ -81,16 +81,13 @@ function principalOf(credential: CredentialRecord): Principal {
   }
 }
 
-/** The first credential of a scheme that is accepted here. */
-function present(
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-  schemes: readonly Scheme[],
-): Presented | undefined {
-  for (const scheme of schemes) {
-    const found = readers[scheme](headers)
-    if (found) return found
-  }
-  return undefined
+/** The credential that is presented in a way that is accepted here; several that differ are none. */
+function present(headers: Headers, schemes: readonly Scheme[]): Presented | undefined {
+  const [first, ...others] = schemes
+    .map((scheme) => readers[scheme](headers))
+    .filter((each) => each !== undefined)
+  const agree = others.every((each) => each.secret === first?.secret && each.lookup === first.lookup)
+  return agree ? first : undefined
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>

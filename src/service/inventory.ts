@@ -152,8 +152,13 @@ function readServer(entry: unknown, at: string, account: string, now: number): S
   const server = fields(entry, at, [...serverKeys, 'firewall', 'interfaces'])
   const profile = oneOf(server.profile, `${at}.profile`, profiles)
   const name = text(server.name, `${at}.name`)
-  const { vmid, datacenter, project, plan, labels } = server
-  const key = typeof vmid === 'number' || typeof vmid === 'string' ? String(vmid) : name
+  const { datacenter, project, plan, labels } = server
+  const number = optional(server.vmid, `${at}.vmid`, (value, place) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
+    throw new Error(`${place}: expected a whole number from 1 on`)
+  })
+  if (profile === 'hostup' && number === undefined) throw new Error(`${at}.vmid: servers of hostup need one`)
+  const key = number === undefined ? name : String(number)
   const id = optional(server.id, `${at}.id`, text) ?? madeUp('server', account, profile, key)
   const zone = optional(server.zone ?? datacenter, `${at}.zone`, text) ?? ''
   const state = optional(server.state, `${at}.state`, text) ?? 'started'
@@ -170,9 +175,20 @@ function readServer(entry: unknown, at: string, account: string, now: number): S
   const chain = madeUp('chain', id)
   return {
     server: {
-      ...{ id, account, profile, name, zone, state, nextState: null, nextStateAt: null, createdAt: now },
+      ...{
+        id,
+        account,
+        profile,
+        name,
+        number: number ?? null,
+        zone,
+        state,
+        nextState: null,
+        nextStateAt: null,
+        createdAt: now,
+      },
       attributes: json(
-        { vmid, datacenter, project, plan, labels, nics: Object.keys(own).length > 0 ? own : undefined },
+        { datacenter, project, plan, labels, nics: Object.keys(own).length > 0 ? own : undefined },
         at,
       ),
     },

@@ -20,8 +20,9 @@ export function createPolicyService(
     const { account } = ctx.principal
     const byId = await storage.serverById(idOrVmid)
     if (byId) return byId.account === account ? byId : undefined
-    const all = await storage.servers({ account })
-    return all.find(({ attributes }) => String(attributes.vmid ?? '') === idOrVmid)
+    if (!/^[1-9]\d{0,14}$/.test(idOrVmid)) return undefined
+    const byNumber = await storage.serverByNumber('hostup', Number(idOrVmid))
+    return byNumber?.account === account ? byNumber : undefined
   }
 
   function placement(placed: PlacedInterface): Placement {

@@ -49,13 +49,19 @@ export function createServerService(storage: Storage, settings: Settings): Serve
   }
 
   return {
+    async find(ctx, profile, number) {
+      const server = await storage.serverByNumber(profile, number)
+      return server
+        ? get(ctx, profile, server.id)
+        : err({ kind: 'not-found', resource: 'server', id: String(number) })
+    },
     list: (ctx, profile) => viewsOf(storage, ctx, profile),
     get,
     async create(ctx, profile, wanted) {
       const { id, name, zone, state, next, attributes, chain } = wanted
       const { account } = ctx.principal
       const policy = { id: randomUUID(), account, profile, name: '', server: id, attributes: {} }
-      const server = { id, account, profile, name, zone, createdAt: ctx.now, attributes }
+      const server = { id, account, profile, name, number: null, zone, createdAt: ctx.now, attributes }
       const args: Programs['createServer']['args'] = {
         server: { ...server, ...transition(ctx.now, { now: state, ...(next && { next }) }) },
         interfaces: wanted.interfaces.map((nic) => ({ ...nic, server: id })),

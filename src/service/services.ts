@@ -168,6 +168,8 @@ export interface ServerChange {
 export interface ServerService {
   list(ctx: Context, profile: Profile): Promise<readonly ServerView[]>
   get(ctx: Context, profile: Profile, id: string): Outcome<ServerView>
+  /** By the number its profile knows it by. */
+  find(ctx: Context, profile: Profile, number: number): Outcome<ServerView>
   create(ctx: Context, profile: Profile, server: NewServer): Outcome<ServerView>
   update(ctx: Context, profile: Profile, id: string, change: ServerChange): Outcome<ServerView>
   remove(

@@ -53,6 +53,10 @@ export const reads: Reads = {
     const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND profile = ?`
     return optional(yield* queryOne(sql, id, profile), toServer)
   },
+  *serverByNumber(profile, number) {
+    const sql = `SELECT ${serverColumns} FROM servers WHERE profile = ? AND number = ?`
+    return optional(yield* queryOne(sql, profile, number), toServer)
+  },
   *serverById(id) {
     return optional(yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id), toServer)
   },

@@ -55,13 +55,14 @@ export function fromCredential(c: CredentialRecord): SqlValue[] {
 }
 
 export const serverColumns =
-  'id, account, profile, name, zone, state, next_state, next_state_at, created_at, attributes, revision'
+  'id, account, profile, name, number, zone, state, next_state, next_state_at, created_at, attributes, revision'
 export function toServer(row: Row): ServerRecord {
   return {
     id: text(row.id),
     account: text(row.account),
     profile: text(row.profile) as ServerRecord['profile'],
     name: text(row.name),
+    number: nullable(row.number, number),
     zone: text(row.zone),
     state: text(row.state),
     nextState: nullable(row.next_state, text),
@@ -78,6 +79,7 @@ export function fromServer(s: ServerRecord): SqlValue[] {
     s.account,
     s.profile,
     s.name,
+    s.number,
     s.zone,
     ...state,
     s.createdAt,
@@ -151,8 +153,8 @@ export function fromPolicy(p: PolicyRecord): SqlValue[] {
   ]
 }
 
-export const modelColumns = 'id, policy, position, direction, action, enabled, matches, include'
-export const ruleColumns = `policy, position, id, direction, action, enabled, matches, include, spec`
+export const modelColumns = 'id, policy, position, direction, action, enabled, matches, include, interface'
+export const ruleColumns = `policy, position, id, direction, action, enabled, matches, include, interface, spec`
 export function toModelRule(row: Row): Rule {
   return {
     id: text(row.id),
@@ -162,6 +164,7 @@ export function toModelRule(row: Row): Rule {
     enabled: row.enabled === 1,
     matches: (json(row.matches) as readonly JsonValue[]).map(decodeMatch),
     ...(row.include !== null && { include: text(row.include) }),
+    ...(row.interface !== null && { interface: number(row.interface) }),
   }
 }
 export function toRule(row: Row): RuleRecord {
@@ -169,8 +172,9 @@ export function toRule(row: Row): RuleRecord {
 }
 export function fromRule(policy: string, position: number, id: string, rule: NewRule): SqlValue[] {
   const { direction, action, enabled, matches, include = null, spec } = rule
+  const { interface: nic = null } = rule
   const decided = [direction, action, Number(enabled)]
-  const how = [JSON.stringify(matches.map(encodeMatch)), include]
+  const how = [JSON.stringify(matches.map(encodeMatch)), include, nic]
   return [policy, position, id, ...decided, ...how, JSON.stringify(spec)]
 }
 

@@ -46,6 +46,8 @@ export interface ServerRecord {
   readonly account: string
   readonly profile: Profile
   readonly name: string
+  /** The number its profile knows it by (vmid), unique there; null when it has none. */
+  readonly number: number | null
   /** Zone, datacenter or project the profile places it in; empty when it has none. */
   readonly zone: string
   readonly state: string
@@ -281,6 +283,7 @@ export interface Storage {
   credentials(account: string): Promise<readonly CredentialRecord[]>
   /** By id, whatever the account: the service decides who may see it. */
   server(profile: Profile, id: string): Promise<ServerRecord | undefined>
+  serverByNumber(profile: Profile, number: number): Promise<ServerRecord | undefined>
   /** By id in any profile. */
   serverById(id: string): Promise<ServerRecord | undefined>
   /** Oldest first. */

@@ -78,6 +78,7 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
         account: 'acme',
         profile: 'upcloud',
         name: id,
+        number: null,
         zone: 'fi-hel1',
         state: 'started',
         nextState: null,

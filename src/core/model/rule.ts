@@ -40,4 +40,6 @@ export interface Rule {
    * matches nothing. A policy that is not attached to the interface too has no effect.
    */
   readonly include?: string
+  /** Index of the only interface of the server that it is for, from 1; absent: all. */
+  readonly interface?: number
 }

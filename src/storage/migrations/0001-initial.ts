@@ -29,6 +29,7 @@ export const initial = (engine: Engine): readonly string[] => [
     account TEXT NOT NULL REFERENCES accounts (id),
     profile TEXT NOT NULL,
     name TEXT NOT NULL,
+    number BIGINT,
     zone TEXT NOT NULL,
     state TEXT NOT NULL,
     next_state TEXT,
@@ -37,6 +38,7 @@ export const initial = (engine: Engine): readonly string[] => [
     attributes TEXT NOT NULL,
     revision BIGINT NOT NULL
   )`,
+  'CREATE UNIQUE INDEX servers_number ON servers (profile, number)',
   'CREATE INDEX servers_account ON servers (account, profile, created_at)',
   `CREATE TABLE interfaces (
     id TEXT NOT NULL PRIMARY KEY,
@@ -78,6 +80,7 @@ export const initial = (engine: Engine): readonly string[] => [
     enabled INTEGER NOT NULL,
     matches TEXT NOT NULL,
     include TEXT,
+    interface INTEGER,
     spec TEXT NOT NULL,
     PRIMARY KEY (policy, position)
   ) ${clustered(engine)}`,

@@ -110,6 +110,8 @@ function* applyServer(
   )).map(toInterface)
   const attributes = { ...old.attributes, ...server.attributes }
   const placed = !same(oldInterfaces, interfaces)
+  const renumbered = old.number !== server.number
+  if (renumbered) return err(invalid('servers', `${server.name} cannot be given another number`))
   const renamed = old.name !== server.name || old.zone !== server.zone || !same(old.attributes, attributes)
   if (placed) {
     yield* query('DELETE FROM interfaces WHERE server = ?', server.id)
