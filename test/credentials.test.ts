@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
+import { vpsId } from '../src/dialects/hostup/ids.ts'
 import {
   credentials,
   dialects,
@@ -20,6 +21,11 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
     index: { acme: '1', other: '1' },
     address: { acme: '192.0.2.10', other: '192.0.2.99' },
   },
+  hostup: {
+    vmid: { acme: '10000', other: '20000' },
+    id: { acme: vpsId(servers.vm), other: vpsId(servers.foreignVm) },
+    pos: { acme: '0', other: '0' },
+  },
   native: {
     id: { acme: servers.web, other: servers.foreign },
     // The first revision is the inventory's, which is nobody's.
@@ -29,8 +35,8 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
 
 /** Words that only one account may ever read. */
 const secrets: Record<Of, readonly string[]> = {
-  acme: [servers.web, servers.db, '192.0.2.10', '192.0.2.11'],
-  other: [servers.foreign, '192.0.2.99'],
+  acme: [servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
+  other: [servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
 }
 
 describe('every route with every credential', () => {

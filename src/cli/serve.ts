@@ -11,6 +11,7 @@ import { pino } from 'pino'
 import { startAgent } from '../agent/agent.ts'
 import { createNftables } from '../agent/nftables.ts'
 import { createResolver } from '../compile/resolve.ts'
+import { hostupDialect } from '../dialects/hostup/dialect.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
 import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
 import { createMetrics, type Metrics } from '../server/metrics.ts'
@@ -182,7 +183,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
-    dialects: [nativeDialect, upcloudDialect],
+    dialects: [nativeDialect, upcloudDialect, hostupDialect],
     metrics,
     logger,
     async ready() {

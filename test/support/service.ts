@@ -1,5 +1,6 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
 import { pino } from 'pino'
+import { hostupDialect } from '../../src/dialects/hostup/dialect.ts'
 import { nativeDialect } from '../../src/dialects/native/dialect.ts'
 import { upcloudDialect } from '../../src/dialects/upcloud/dialect.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
@@ -11,13 +12,15 @@ import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engines } from './stores.ts'
 
-export const dialects = [nativeDialect, upcloudDialect] as const
+export const dialects = [nativeDialect, upcloudDialect, hostupDialect] as const
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
   web: '00798b85-efdc-41ca-8021-f6ef457b8531',
   db: '0077fa3d-32db-4b09-9f5f-30d9e9afb565',
   foreign: '00cafe00-32db-4b09-9f5f-30d9e9afb565',
+  vm: '00aaaa00-32db-4b09-9f5f-30d9e9afb565',
+  foreignVm: '00bbbb00-32db-4b09-9f5f-30d9e9afb565',
 } as const
 
 const basic = (username: string, password: string) => ({
@@ -54,10 +57,16 @@ accounts:
           - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"], host: local, device: tap1 }
           - { mac: "52:54:00:00:00:02", addresses: [10.0.0.10], type: private }
       - { profile: upcloud, id: ${servers.db}, name: db, zone: fi-hel1, labels: { env: dev }, interfaces: [ { addresses: [192.0.2.11] } ] }
+      - profile: hostup
+        id: ${servers.vm}
+        vmid: 10000
+        name: vm
+        interfaces: [ { mac: "52:54:00:00:00:11", addresses: [192.0.2.20, "2001:db8::20"] }, { addresses: [10.0.0.20] } ]
   - name: other
     credentials: [ { token: other-token } ]
     servers:
       - { profile: upcloud, id: ${servers.foreign}, name: foreign, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.99] } ] }
+      - { profile: hostup, id: ${servers.foreignVm}, vmid: 20000, name: theirs, interfaces: [ { addresses: [192.0.2.98] } ] }
 `
 
 export interface Reply {

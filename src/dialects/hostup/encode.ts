@@ -1,0 +1,148 @@
+/** The model → HostUp's JSON: v1 leaves out what is not set, groups and v2 say null. */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { parsePrefix } from '../../core/net/prefix.ts'
+import type { ChainView } from '../../service/services.ts'
+import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
+import { mostRules, optionsOf } from './decode.ts'
+import type { RuleText } from './decode-rule.ts'
+import { clientId, digestOf } from './ids.ts'
+
+export const textOf = (rule: RuleRecord): RuleText => rule.spec as unknown as RuleText
+
+export function encodeV1Rules({ policy, rules }: ChainView): JsonObject[] {
+  const digest = digestOf(policy)
+  return rules.map((rule) => {
+    const { comment, ...text } = textOf(rule)
+    const trimmed = comment?.trim()
+    const ipversion = versionOf(text as RuleText)
+    return {
+      ...text,
+      ...(trimmed && { comment: trimmed }),
+      ...(ipversion && { ipversion }),
+      digest,
+      pos: rule.position - 1,
+    }
+  })
+}
+
+/** The family a rule is tied to, if it is. */
+function versionOf({ proto, source, dest }: RuleText): 4 | 6 | undefined {
+  if (proto === 'icmp' || proto === '1') return 4
+  if (proto && ['icmpv6', 'ipv6-icmp', '58'].includes(proto)) return 6
+  const first = (source ?? dest)?.split(/[,-]/)[0]
+  if (first === undefined) return undefined
+  const parsed = parsePrefix(first.includes('/') ? first : `${first}/0`, { hostBits: 'mask' })
+  return parsed.ok ? (parsed.value.family === 'ipv4' ? 4 : 6) : undefined
+}
+
+export function encodeGroup({ id, account, name, attributes }: PolicyRecord): JsonObject {
+  const { description = null, is_system = false, created_at = null, updated_at = null } = attributes
+  return { id, client_id: clientId(account), name, description, is_system, created_at, updated_at }
+}
+
+export function encodeGroupRules(rules: readonly RuleRecord[]): JsonObject[] {
+  return rules.map((rule) => {
+    const text = textOf(rule)
+    const { created_at = null, updated_at = null } = rule.spec
+    return {
+      id: rule.id,
+      type: text.type,
+      action: text.action,
+      enable: rule.enabled,
+      pos: rule.position - 1,
+      proto: text.proto ?? null,
+      dport: text.dport ?? null,
+      sport: text.sport ?? null,
+      source: text.source ?? null,
+      dest: text.dest ?? null,
+      comment: text.comment ?? null,
+      iface: text.iface ?? null,
+      macro: text.macro ?? null,
+      created_at,
+      updated_at,
+    }
+  })
+}
+
+export function encodeV2Rule(rule: RuleRecord): JsonObject {
+  const text = textOf(rule)
+  return {
+    pos: rule.position - 1,
+    type: text.type,
+    action: text.action,
+    enabled: rule.enabled,
+    proto: text.proto ?? null,
+    dport: text.dport ?? null,
+    sport: text.sport ?? null,
+    source: text.source ?? null,
+    dest: text.dest ?? null,
+    description: text.comment ?? null,
+    editable: text.type === 'in',
+  }
+}
+
+const permitted = { allowed: true, reason: null, code: null }
+
+export function encodeV2Firewall({ policy, rules }: ChainView): JsonObject {
+  const left = mostRules - rules.length
+  return {
+    available: true,
+    reason: null,
+    enabled: policy.enabled,
+    ...words(
+      policy,
+      'Traffic that does not match one of the rules below is blocked before it reaches the VM.',
+    ),
+    limits: { maxRules: mostRules, currentRules: rules.length, remainingRules: left },
+    rules: rules.map(encodeV2Rule),
+    actions: {
+      canAddRule:
+        left > 0
+          ? permitted
+          : {
+              allowed: false,
+              reason: `At most ${mostRules} rules per VPS.`,
+              code: 'firewall_rule_limit_reached',
+            },
+    },
+  }
+}
+
+export function encodeV2Options(policy: PolicyRecord): JsonObject {
+  const { policy_in } = optionsOf(policy)
+  const mode = !policy.enabled
+    ? 'disabled'
+    : policy_in === 'ACCEPT'
+      ? 'enabled_permissive'
+      : 'enabled_restrictive'
+  return {
+    enabled: policy.enabled,
+    inboundPolicy: policy_in as JsonValue,
+    platformFilteringInbound: policy.enabled,
+    available: true,
+    reason: null,
+    source: 'live',
+    mode,
+    ...words(policy, 'Traffic that does not match an allow rule is blocked before it reaches the VM.'),
+    actions: { canUpdate: permitted },
+  }
+}
+
+function words(policy: PolicyRecord, restrictive: string): { summary: string; detail: string } {
+  if (!policy.enabled) {
+    return {
+      summary: 'Firewall protection is off. All traffic passes.',
+      detail: 'Rules are kept and have no effect.',
+    }
+  }
+  if (policy.defaultIngress === 'allow') {
+    return {
+      summary: 'Firewall protection is on. Incoming traffic passes unless a rule blocks it.',
+      detail: 'Traffic that does not match one of the rules passes.',
+    }
+  }
+  return {
+    summary: 'Firewall protection is on. Incoming traffic must match an allow rule to pass.',
+    detail: restrictive,
+  }
+}

@@ -1,0 +1,67 @@
+/** From what a path or a body names to what it means, with the refusals of the generation that asks. */
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { ChainView, ServerView } from '../../service/services.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { invalid } from './decode.ts'
+import { errorAnswer } from './errors.ts'
+import { digestOf, vpsId } from './ids.ts'
+
+export const profile = 'hostup'
+/** VMs are written in every state. */
+export const refuseStates: readonly string[] = []
+
+export type Handled = Promise<Result<Answer, RequestError>>
+
+export function route(
+  method: Route['method'],
+  path: string,
+  operation: string,
+  success: number,
+  summary: string,
+  handle: (request: DialectRequest) => Handled,
+): Route {
+  return {
+    ...{ method, path, operation, summary, success: [success] },
+    scope: method === 'GET' ? 'read' : 'write',
+    handler: async (request) => {
+      const answer = await handle(request)
+      return answer.ok ? answer.value : errorAnswer(answer.error, request)
+    },
+  }
+}
+
+/** v1 names a VM by its number. */
+export async function findVm(request: DialectRequest): Promise<Result<ServerView, RequestError>> {
+  const { vmid = '' } = request.params
+  const number = /^[1-9]\d{0,14}$/.test(vmid) ? Number(vmid) : undefined
+  if (number === undefined) return invalid('vmid', 'expected a whole number from 1 on')
+  return request.services.servers.find(request, profile, number)
+}
+
+/** v2 by an id of its own. */
+export async function findVps(request: DialectRequest): Promise<Result<ServerView, RequestError>> {
+  const { id = '' } = request.params
+  const missing = err<RequestError>({ kind: 'not-found', resource: 'server', id })
+  if (!/^vps_[0-9a-z]{26}$/.test(id)) return missing
+  const servers = await request.services.servers.list(request, profile)
+  const found = servers.find(({ server }) => vpsId(server.id) === id)
+  return found ? ok(found) : missing
+}
+
+export async function chainOf(
+  request: DialectRequest,
+  server: Result<ServerView, RequestError>,
+): Promise<Result<ChainView, RequestError>> {
+  return server.ok ? request.services.chains.view(request, profile, server.value.server.id) : server
+}
+
+/** Whether the list is still the one that the caller has seen; no digest, no check. */
+export function stale({ policy }: ChainView, digest: string | null | undefined): RequestError | undefined {
+  if (!digest || digest === digestOf(policy)) return undefined
+  return {
+    kind: 'conflict',
+    resource: 'policy',
+    reason: 'The rules have been changed by somebody else; read them again',
+  }
+}

@@ -1,0 +1,162 @@
+/** v2: the same state, seen without an envelope (contract: hostup §6). */
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { RuleRecord } from '../../storage/storage.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
+import { decodeV2Options, decodeV2Rule, invalid, mostRules } from './decode.ts'
+import { encodeV2Firewall, encodeV2Options, encodeV2Rule, textOf } from './encode.ts'
+import { v2Answer } from './errors.ts'
+import { chainOf, findVps, profile, refuseStates, route } from './find.ts'
+import { vpsId } from './ids.ts'
+
+interface Row {
+  readonly server: string
+  readonly rule: RuleRecord
+  readonly revision: number
+}
+
+/** The row that a path names, if it may be written. */
+async function findRow(request: DialectRequest): Promise<Result<Row | undefined, RequestError>> {
+  const view = await chainOf(request, await findVps(request))
+  if (!view.ok) return view
+  const { pos = '' } = request.params
+  if (!/^\d{1,9}$/.test(pos)) return invalid('pos', 'expected a whole number from 0 on')
+  const rule = view.value.rules[Number(pos)]
+  if (!rule) return err({ kind: 'not-found', resource: 'rule', id: pos })
+  const { policy } = view.value
+  return ok(
+    textOf(rule).type === 'in' ? { server: policy.server ?? '', rule, revision: policy.revision } : undefined,
+  )
+}
+
+const notEditable = (request: DialectRequest) =>
+  ok(
+    v2Answer(
+      {
+        status: 409,
+        code: 'rule_not_editable',
+        title: 'Rule not editable',
+        detail: 'Only inbound rules can be changed here.',
+      },
+      request,
+    ),
+  )
+
+const primaryIp = ({ interfaces }: ServerView): string | null => interfaces[0]?.addresses[0] ?? null
+
+export const routes: readonly Route[] = [
+  route('GET', '/v2/vps', 'listVps', 200, 'VPS of the account', async (request) => {
+    const { query } = request
+    const limit = Number(query.get('limit') ?? 50)
+    if (!Number.isInteger(limit) || limit < 1 || limit > 100) return invalid('limit', 'expected 1 to 100')
+    const [name, address, cursor] = ['name', 'primaryIp', 'cursor'].map((key) => query.get(key))
+    const all = (await request.services.servers.list(request, profile))
+      .filter((each) => name === null || each.server.name === name)
+      .filter((each) => address === null || primaryIp(each) === address)
+      .map((each) => ({ id: vpsId(each.server.id), name: each.server.name, primaryIp: primaryIp(each) }))
+    const from = cursor === null ? 0 : all.findIndex(({ id }) => id === cursor) + 1
+    const data = all.slice(from, from + limit)
+    const hasMore = from + limit < all.length
+    return ok({
+      status: 200,
+      body: { data, hasMore, nextCursor: hasMore ? (data.at(-1)?.id ?? null) : null },
+    })
+  }),
+
+  route(
+    'GET',
+    '/v2/vps/:id/firewall',
+    'getVpsFirewall',
+    200,
+    'Rules, limits and what may be done',
+    async (request) => {
+      const view = await chainOf(request, await findVps(request))
+      return view.ok ? ok({ status: 200, body: encodeV2Firewall(view.value) }) : view
+    },
+  ),
+
+  route(
+    'POST',
+    '/v2/vps/:id/firewall',
+    'createVpsRule',
+    201,
+    'Add an inbound rule at the top',
+    async (request) => {
+      const vps = await findVps(request)
+      if (!vps.ok) return vps
+      const rule = decodeV2Rule(request.body)
+      if (!rule.ok) return rule
+      const limits = { maxRules: mostRules, refuseStates, position: 1 }
+      const done = await request.services.chains.insert(
+        request,
+        profile,
+        vps.value.server.id,
+        rule.value,
+        limits,
+      )
+      return done.ok ? ok({ status: 201, body: encodeV2Rule(done.value) }) : done
+    },
+  ),
+
+  route(
+    'PUT',
+    '/v2/vps/:id/firewall/:pos',
+    'replaceVpsRule',
+    200,
+    'Replace an inbound rule',
+    async (request) => {
+      const row = await findRow(request)
+      if (!row.ok) return row
+      if (!row.value) return notEditable(request)
+      const rule = decodeV2Rule(request.body)
+      if (!rule.ok) return rule
+      const { server, rule: old, revision } = row.value
+      const condition = { refuseStates, ifRevision: revision }
+      const done = await request.services.chains.update(
+        request,
+        profile,
+        server,
+        old.position,
+        rule.value,
+        condition,
+      )
+      return done.ok ? ok({ status: 200, body: encodeV2Rule(done.value) }) : done
+    },
+  ),
+
+  route(
+    'DELETE',
+    '/v2/vps/:id/firewall/:pos',
+    'deleteVpsRule',
+    204,
+    'Delete an inbound rule',
+    async (request) => {
+      const row = await findRow(request)
+      if (!row.ok) return row
+      if (!row.value) return notEditable(request)
+      const { server, rule, revision } = row.value
+      const condition = { refuseStates, ifRevision: revision }
+      const done = await request.services.chains.remove(request, profile, server, rule.position, condition)
+      return done.ok ? ok({ status: 204 }) : done
+    },
+  ),
+
+  route('GET', '/v2/vps/:id/firewall/options', 'getVpsOptions', 200, 'Switch and policy', async (request) => {
+    const view = await chainOf(request, await findVps(request))
+    return view.ok ? ok({ status: 200, body: encodeV2Options(view.value.policy) }) : view
+  }),
+
+  route('PUT', '/v2/vps/:id/firewall/options', 'updateVpsOptions', 200, 'Change them', async (request) => {
+    const vps = await findVps(request)
+    if (!vps.ok) return vps
+    const decoded = decodeV2Options(request.body)
+    if (!decoded.ok) return decoded
+    const done = await request.services.servers.update(request, profile, vps.value.server.id, {
+      chain: decoded.value.settings,
+    })
+    if (!done.ok) return done
+    const view = await chainOf(request, done)
+    return view.ok ? ok({ status: 200, body: encodeV2Options(view.value.policy) }) : view
+  }),
+]
