@@ -16,6 +16,7 @@ accounts:
         firewall: true
         interfaces:
           - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"] }
+      - { profile: hostup, vmid: 10000, name: vps1, interfaces: [ { addresses: [192.0.2.20, "2001:db8::20"] } ] }
 `
 
 /** Ready to paste, one per dialect. */
@@ -29,6 +30,15 @@ export function howToCall(url: string): string {
       destination_port_start: '22',
       destination_port_end: '22',
     },
+  })
+  const https = JSON.stringify({
+    type: 'in',
+    action: 'ACCEPT',
+    proto: 'tcp',
+    dport: '443',
+    source: '2001:db8::1/32',
+    comment: 'HTTPS Secure Web',
+    enable: 1,
   })
   const question = JSON.stringify({
     server,
@@ -45,6 +55,9 @@ export function howToCall(url: string): string {
   return `
 UpCloud: let no SSH reach the demonstration's server
   curl -u demo:demo-password ${json} ${url}/1.3/server/${server}/firewall_rule -d '${rule}'
+
+HostUp: let HTTPS reach VM 10000
+  curl -H 'X-API-Key: demo-token' ${json} ${url}/api/vm/10000/firewall -d '${https}'
 
 Native: what happens to such a packet, and which rule decides
   curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'

@@ -71,6 +71,20 @@ export const defaultVms: readonly LabVm[] = [
     nics: [nic(3, 0, 'public', '192.0.2.12', '2001:db8::12'), nic(3, 1, 'private', '10.0.0.12')],
     inventory: { zone: 'fi-hel1', firewall: true },
   },
+  {
+    name: 'vps1',
+    profile: 'hostup',
+    server: '00a1c2d3-0001-4000-8000-000000010000',
+    nics: [nic(4, 0, 'public', '192.0.2.13', '2001:db8::13')],
+    inventory: { vmid: 10000 },
+  },
+  {
+    name: 'vps2',
+    profile: 'hostup',
+    server: '00a1c2d3-0001-4000-8000-000000010001',
+    nics: [nic(5, 0, 'public', '192.0.2.14', '2001:db8::14')],
+    inventory: { vmid: 10001 },
+  },
 ]
 
 /** The inventory file of the lab. JSON is YAML. */
