@@ -258,6 +258,89 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await storage.placedInterfaces('a'))[0]?.generation, revision + 1)
     })
 
+    test('a rule is changed in its place, on condition that nobody else has written', async () => {
+      await replace(['a', 'b', 'c'])
+      const chain = await storage.chain('a')
+      const target = { ...chainTarget('a'), ifRevision: chain?.revision ?? 0 }
+      const update = (comment: string) =>
+        storage.run('updateRule', { ...target, position: 2, rule: { ...rule(comment), interface: 2 } }, actor)
+      const done = await update('x')
+      assert.ok(done.ok)
+      assert.deepEqual([done.value.rule.id, done.value.rule.position], ['id-b', 2])
+      assert.deepEqual(await comments(storage), ['a', 'x', 'c'])
+      assert.equal((await storage.rule('chain-a', 2))?.interface, 2)
+      const late = await update('y')
+      assert.equal(late.ok === false && late.error.kind, 'conflict')
+      const { ifRevision: _, ...plain } = target
+      const beyond = await storage.run('updateRule', { ...plain, position: 4, rule: rule('z') }, actor)
+      assert.equal(beyond.ok === false && beyond.error.kind, 'not-found')
+      assert.deepEqual(await positions(storage), [1, 2, 3])
+    })
+
+    test('policies by themselves are included in chains, and not deleted while they are', async () => {
+      await replace(['x', 'y'])
+      const chain = await storage.chain('a')
+      assert.ok(chain)
+      const { revision: _, ...settings } = chain
+      const policy = (id: string) => ({ ...settings, id, name: id, server: null, filters: [] })
+      for (const id of ['g1', 'g2']) {
+        const args = { policy: policy(id), rules: [rule(`${id}-rule`)], ids: [`${id}-1`] }
+        assert.ok((await storage.run('createPolicy', args, actor)).ok)
+      }
+      const groups = await storage.policiesBy({ account: 'acme', profile: 'upcloud' })
+      assert.deepEqual(
+        groups.map((group) => [group.id, group.ruleCount]),
+        [
+          ['g1', 1],
+          ['g2', 1],
+        ],
+      )
+      const include = (id: string | null, maxRules = 100) =>
+        storage.run(
+          'includePolicy',
+          {
+            ...chainTarget('a'),
+            policy: id,
+            id: `row-${id}`,
+            maxRules,
+            ...(id && { rule: { ...rule('row'), matches: [], include: id } }),
+          },
+          actor,
+        )
+      assert.ok((await include('g1')).ok)
+      assert.deepEqual(await comments(storage), ['row', 'x', 'y'])
+      assert.equal((await include('g2', 2)).ok, false, 'full')
+      assert.deepEqual(await storage.serversOf('g1'), ['a'], 'and nothing half done')
+      assert.ok((await include('g2')).ok)
+      assert.deepEqual(await comments(storage), ['row', 'x', 'y'])
+      assert.deepEqual(await positions(storage), [1, 2, 3])
+      assert.equal((await storage.rule('chain-a', 1))?.include, 'g2')
+      const [placed] = (await storage.placed('local')).interfaces
+      assert.deepEqual(
+        placed?.policies.map((each) => each.id),
+        ['chain-a', 'g2'],
+      )
+      const mine = (id: string) => ({ account: 'acme', profile: 'upcloud', policy: id }) as const
+      const busy = await storage.run('deletePolicy', mine('g2'), actor)
+      assert.equal(busy.ok === false && busy.error.kind, 'conflict')
+      assert.ok((await storage.run('deletePolicy', mine('g1'), actor)).ok)
+      const foreign = await storage.run('updatePolicy', { ...mine('g2'), account: 'other', name: 'x' }, actor)
+      assert.equal(foreign.ok === false && foreign.error.kind, 'not-found')
+      const before = await storage.revision()
+      const rules = { rules: [rule('p'), rule('q')], ids: ['p', 'q'] }
+      assert.ok((await storage.run('updatePolicy', { ...mine('g2'), name: 'new', rules }, actor)).ok)
+      const changed = await storage.changedPolicies(before)
+      assert.deepEqual(
+        changed.policies.map((each) => [each.id, each.rules.length]),
+        [['g2', 2]],
+      )
+      assert.ok((await include(null)).ok)
+      assert.deepEqual(await comments(storage), ['x', 'y'])
+      assert.deepEqual(await positions(storage), [1, 2])
+      assert.ok((await storage.run('deletePolicy', mine('g2'), actor)).ok)
+      assert.deepEqual(await storage.rules('g2'), [])
+    })
+
     test('documents and sequences', async () => {
       const document = {
         account: 'acme',
