@@ -56,12 +56,33 @@ export async function chainOf(
   return server.ok ? request.services.chains.view(request, profile, server.value.server.id) : server
 }
 
-/** Whether the list is still the one that the caller has seen; no digest, no check. */
-export function stale({ policy }: ChainView, digest: string | null | undefined): RequestError | undefined {
-  if (!digest || digest === digestOf(policy)) return undefined
-  return {
-    kind: 'conflict',
-    resource: 'policy',
-    reason: 'The rules have been changed by somebody else; read them again',
+/** Times that a write is tried again because another came between reading and writing. */
+const attempts = 8
+
+/** That the chain is still the one that was read. */
+export const condition = ({ policy }: ChainView) => ({ refuseStates, ifRevision: policy.revision })
+
+/**
+ * Reads the chain and writes on condition that it is still that one; again while others come between. A digest is the
+ * caller's own condition: a list that it has not seen is refused.
+ */
+export async function onChain<T>(
+  request: DialectRequest,
+  find: (request: DialectRequest) => Promise<Result<ServerView, RequestError>>,
+  digest: string | null | undefined,
+  write: (view: ChainView, server: string) => Promise<Result<T, RequestError>>,
+): Promise<Result<T, RequestError>> {
+  for (let attempt = 1; ; attempt++) {
+    const server = await find(request)
+    if (!server.ok) return server
+    const view = await chainOf(request, server)
+    if (!view.ok) return view
+    if (digest && digest !== digestOf(view.value.policy)) {
+      const reason = 'The rules have been changed by somebody else; read them again'
+      return err({ kind: 'conflict', resource: 'policy', reason })
+    }
+    const done = await write(view.value, server.value.server.id)
+    const overtaken = !done.ok && done.error.kind === 'conflict' && done.error.resource === 'policy'
+    if (!overtaken || attempt === attempts) return done
   }
 }

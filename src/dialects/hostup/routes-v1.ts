@@ -21,11 +21,8 @@ import {
 } from './decode.ts'
 import { encodeGroup, encodeGroupRules, encodeV1Rules, textOf } from './encode.ts'
 import { v1Answer } from './errors.ts'
-import { chainOf, findVm, type Handled, profile, refuseStates, route, stale } from './find.ts'
+import { chainOf, condition, findVm, type Handled, onChain, profile, refuseStates, route } from './find.ts'
 import { digestOf, groupRowName, v1RequestId } from './ids.ts'
-
-/** Times that a write is tried again because another came between reading and writing. */
-const attempts = 8
 
 /** Rules of a group decide nothing by themselves: a VM's chain includes them. */
 const groupSettings: PolicySettings = {
@@ -68,27 +65,6 @@ async function groupNamed(
 const assigned = ({ rules }: ChainView): string | null =>
   rules.find((rule) => rule.include !== undefined)?.include ?? null
 
-/** Reads the chain, and writes on condition that it is still that one; again while others come between. */
-async function onChain<T>(
-  request: DialectRequest,
-  digest: string | null | undefined,
-  write: (view: ChainView, server: string) => Promise<Result<T, RequestError>>,
-): Promise<Result<T, RequestError>> {
-  for (let attempt = 1; ; attempt++) {
-    const vm = await findVm(request)
-    if (!vm.ok) return vm
-    const view = await chainOf(request, vm)
-    if (!view.ok) return view
-    const old = stale(view.value, digest)
-    if (old) return err(old)
-    const done = await write(view.value, vm.value.server.id)
-    const overtaken = !done.ok && done.error.kind === 'conflict' && done.error.resource === 'policy'
-    if (!overtaken || attempt === attempts) return done
-  }
-}
-
-const condition = ({ policy }: ChainView) => ({ refuseStates, ifRevision: policy.revision })
-
 export const rules: readonly Route[] = [
   route('GET', '/vm/:vmid/firewall', 'listVmRules', 200, 'Rules of a VM, in order', async (request) => {
     const view = await chainOf(request, await findVm(request))
@@ -123,7 +99,7 @@ export const rules: readonly Route[] = [
     const decoded = decodeV1Rule(request.body)
     if (!decoded.ok) return decoded
     const { position, text: posText } = pos.value
-    const done = await onChain<unknown>(request, decoded.value.digest, async (view, server) => {
+    const done = await onChain<unknown>(request, findVm, decoded.value.digest, async (view, server) => {
       const old = view.rules[position - 1]
       if (!old) return err({ kind: 'not-found', resource: 'rule', id: posText })
       const text = merge(decoded.value, textOf(old))
@@ -144,7 +120,7 @@ export const rules: readonly Route[] = [
     if (!vm.ok) return vm
     const pos = decodePos(request)
     if (!pos.ok) return pos
-    const done = await onChain(request, request.query.get('digest'), async (view, server) => {
+    const done = await onChain(request, findVm, request.query.get('digest'), async (view, server) => {
       const { position } = pos.value
       // The row of an assigned group goes with the assignment.
       return view.rules[position - 1]?.include === undefined

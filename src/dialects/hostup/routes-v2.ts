@@ -1,47 +1,36 @@
 /** v2: the same state, seen without an envelope (contract: hostup §6). */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
-import type { RuleRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { ChainView, ServerView } from '../../service/services.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { decodeV2Options, decodeV2Rule, invalid, mostRules } from './decode.ts'
 import { encodeV2Firewall, encodeV2Options, encodeV2Rule, textOf } from './encode.ts'
-import { v2Answer } from './errors.ts'
-import { chainOf, findVps, profile, refuseStates, route } from './find.ts'
+import { type V2Problem, v2Answer } from './errors.ts'
+import { chainOf, condition, findVps, type Handled, onChain, profile, refuseStates, route } from './find.ts'
 import { vpsId } from './ids.ts'
 
-interface Row {
-  readonly server: string
-  readonly rule: RuleRecord
-  readonly revision: number
+/** Writes to the row that the path names, if it may be written; otherwise says so. */
+async function onRow(
+  request: DialectRequest,
+  write: (view: ChainView, server: string, position: number) => Promise<Result<Answer, RequestError>>,
+): Handled {
+  return onChain(request, findVps, undefined, async (view, server) => {
+    const { pos = '' } = request.params
+    if (!/^\d{1,9}$/.test(pos)) return invalid('pos', 'expected a whole number from 0 on')
+    const rule = view.rules[Number(pos)]
+    if (!rule) return err({ kind: 'not-found', resource: 'rule', id: pos })
+    return textOf(rule).type === 'in'
+      ? write(view, server, rule.position)
+      : ok(v2Answer(notEditable, request))
+  })
 }
 
-/** The row that a path names, if it may be written. */
-async function findRow(request: DialectRequest): Promise<Result<Row | undefined, RequestError>> {
-  const view = await chainOf(request, await findVps(request))
-  if (!view.ok) return view
-  const { pos = '' } = request.params
-  if (!/^\d{1,9}$/.test(pos)) return invalid('pos', 'expected a whole number from 0 on')
-  const rule = view.value.rules[Number(pos)]
-  if (!rule) return err({ kind: 'not-found', resource: 'rule', id: pos })
-  const { policy } = view.value
-  return ok(
-    textOf(rule).type === 'in' ? { server: policy.server ?? '', rule, revision: policy.revision } : undefined,
-  )
+const notEditable: V2Problem = {
+  status: 409,
+  code: 'rule_not_editable',
+  title: 'Rule not editable',
+  detail: 'Only inbound rules can be changed here.',
 }
-
-const notEditable = (request: DialectRequest) =>
-  ok(
-    v2Answer(
-      {
-        status: 409,
-        code: 'rule_not_editable',
-        title: 'Rule not editable',
-        detail: 'Only inbound rules can be changed here.',
-      },
-      request,
-    ),
-  )
 
 const primaryIp = ({ interfaces }: ServerView): string | null => interfaces[0]?.addresses[0] ?? null
 
@@ -99,47 +88,21 @@ export const routes: readonly Route[] = [
     },
   ),
 
-  route(
-    'PUT',
-    '/v2/vps/:id/firewall/:pos',
-    'replaceVpsRule',
-    200,
-    'Replace an inbound rule',
-    async (request) => {
-      const row = await findRow(request)
-      if (!row.ok) return row
-      if (!row.value) return notEditable(request)
+  route('PUT', '/v2/vps/:id/firewall/:pos', 'replaceVpsRule', 200, 'Replace an inbound rule', (request) =>
+    onRow(request, async (view, server, position) => {
       const rule = decodeV2Rule(request.body)
       if (!rule.ok) return rule
-      const { server, rule: old, revision } = row.value
-      const condition = { refuseStates, ifRevision: revision }
-      const done = await request.services.chains.update(
-        request,
-        profile,
-        server,
-        old.position,
-        rule.value,
-        condition,
-      )
+      const { chains } = request.services
+      const done = await chains.update(request, profile, server, position, rule.value, condition(view))
       return done.ok ? ok({ status: 200, body: encodeV2Rule(done.value) }) : done
-    },
+    }),
   ),
 
-  route(
-    'DELETE',
-    '/v2/vps/:id/firewall/:pos',
-    'deleteVpsRule',
-    204,
-    'Delete an inbound rule',
-    async (request) => {
-      const row = await findRow(request)
-      if (!row.ok) return row
-      if (!row.value) return notEditable(request)
-      const { server, rule, revision } = row.value
-      const condition = { refuseStates, ifRevision: revision }
-      const done = await request.services.chains.remove(request, profile, server, rule.position, condition)
+  route('DELETE', '/v2/vps/:id/firewall/:pos', 'deleteVpsRule', 204, 'Delete an inbound rule', (request) =>
+    onRow(request, async (view, server, position) => {
+      const done = await request.services.chains.remove(request, profile, server, position, condition(view))
       return done.ok ? ok({ status: 204 }) : done
-    },
+    }),
   ),
 
   route('GET', '/v2/vps/:id/firewall/options', 'getVpsOptions', 200, 'Switch and policy', async (request) => {
