@@ -21,8 +21,11 @@ export function createPolicyService(
     const byId = await storage.serverById(idOrVmid)
     if (byId) return byId.account === account ? byId : undefined
     if (!/^[1-9]\d{0,14}$/.test(idOrVmid)) return undefined
-    const byNumber = await storage.serverByNumber('hostup', Number(idOrVmid))
-    return byNumber?.account === account ? byNumber : undefined
+    for (const profile of profiles) {
+      const byNumber = await storage.serverByNumber(profile, Number(idOrVmid))
+      if (byNumber?.account === account) return byNumber
+    }
+    return undefined
   }
 
   function placement(placed: PlacedInterface): Placement {
