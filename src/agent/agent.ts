@@ -4,15 +4,8 @@
  * It remembers nothing between rounds but what it reports. Changes that arrive while a round runs share the next one.
  * It does not compile, store or serve anything.
  */
-import type { Desired, HostStatus } from '../core/model/desired.ts'
+import type { DesiredSource, HostStatus } from '../core/model/desired.ts'
 import type { Dataplane } from './dataplane.ts'
-
-export interface DesiredSource {
-  /** Whole, as of one revision. */
-  read(): Promise<Desired>
-  /** Calls back when a read may answer something new. Answers how to stop. */
-  onChange(listener: () => void): () => void
-}
 
 export interface AgentOptions {
   readonly host: string

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { RequestError } from '../core/model/error.ts'
 import type { Profile } from '../core/model/inventory.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { effectiveState, type PolicyRecord, type ServerRecord, type Storage } from '../storage/storage.ts'
+import { effectiveState, type PolicyRecord, type Storage } from '../storage/storage.ts'
 import { type ByteCache, createByteCache } from './byte-cache.ts'
 import { actorOf, type Context } from './context.ts'
+import { ownServer } from './servers.ts'
 import type { ChainService, ChainWriteOptions } from './services.ts'
 
 /** Rendered lists that are kept, bytes altogether. */
@@ -14,23 +15,12 @@ const mostListBytes = 32 * 1024 * 1024
 export function createChainService(storage: Storage): ChainService {
   const lists: ByteCache = createByteCache(mostListBytes)
 
-  async function own(
-    ctx: Context,
-    profile: Profile,
-    id: string,
-  ): Promise<Result<ServerRecord, RequestError>> {
-    const server = await storage.server(profile, id)
-    if (!server) return err({ kind: 'not-found', resource: 'server', id })
-    if (server.account !== ctx.principal.account) return err({ kind: 'forbidden', resource: 'server', id })
-    return ok(server)
-  }
-
   async function chain(
     ctx: Context,
     profile: Profile,
     id: string,
   ): Promise<Result<PolicyRecord, RequestError>> {
-    const server = await own(ctx, profile, id)
+    const server = await ownServer(storage, ctx, profile, id)
     if (!server.ok) return server
     const policy = await storage.chain(id)
     return policy ? ok(policy) : err({ kind: 'not-found', resource: 'policy', id })
@@ -107,7 +97,7 @@ export function createChainService(storage: Storage): ChainService {
       return done.ok ? ok(undefined) : done
     },
     async writable(ctx, profile, server, refuseStates) {
-      const found = await own(ctx, profile, server)
+      const found = await ownServer(storage, ctx, profile, server)
       if (!found.ok) return found
       const state = effectiveState(found.value, ctx.now)
       return refuseStates.includes(state)

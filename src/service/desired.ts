@@ -1,13 +1,8 @@
 /** What a host should enforce, kept up to date by reading only what changed. */
 import type { Resolver } from '../compile/resolve.ts'
-import type { Desired, DesiredInterface } from '../core/model/desired.ts'
+import type { DesiredInterface, DesiredSource } from '../core/model/desired.ts'
 import type { Policy } from '../core/model/inventory.ts'
 import type { PlacedInterface, Storage } from '../storage/storage.ts'
-
-export interface DesiredSource {
-  read(): Promise<Desired>
-  onChange(listener: () => void): () => void
-}
 
 /** For one reader: reads must not overlap. */
 export function createDesiredSource(storage: Storage, resolve: Resolver, host: string): DesiredSource {

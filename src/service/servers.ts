@@ -24,6 +24,20 @@ export function view(
   return { server: { ...server, state: effectiveState(server, now) }, interfaces, chain }
 }
 
+/** The server if it is there and the caller's own. */
+export async function ownServer(
+  storage: Storage,
+  ctx: Context,
+  profile: Profile,
+  id: string,
+): Outcome<ServerRecord> {
+  const server = await storage.server(profile, id)
+  if (!server) return err({ kind: 'not-found', resource: 'server', id })
+  return server.account === ctx.principal.account
+    ? ok(server)
+    : err({ kind: 'forbidden', resource: 'server', id })
+}
+
 export async function viewsOf(
   storage: Storage,
   ctx: Context,
@@ -42,9 +56,9 @@ export async function viewsOf(
 
 export function createServerService(storage: Storage, settings: Settings): ServerService {
   async function get(ctx: Context, profile: Profile, id: string): Outcome<ServerView> {
-    const server = await storage.server(profile, id)
-    if (!server) return err({ kind: 'not-found', resource: 'server', id })
-    if (server.account !== ctx.principal.account) return err({ kind: 'forbidden', resource: 'server', id })
+    const found = await ownServer(storage, ctx, profile, id)
+    if (!found.ok) return found
+    const server = found.value
     return ok(view(server, await storage.interfaces(id), await storage.chain(id), ctx.now))
   }
 

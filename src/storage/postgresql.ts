@@ -11,7 +11,7 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
 import { migrate } from './migrations/migrate.ts'
-import { programs, topics } from './programs/index.ts'
+import { commitOf, programs } from './programs/index.ts'
 import { reads } from './reads.ts'
 import { keeps, type Program, type Row, type Steps } from './statement.ts'
 import type { Commit, Storage } from './storage.ts'
@@ -119,24 +119,23 @@ async function writeBatch(
   self: string,
 ): Promise<{ outcomes: Outcome[]; commit?: Commit }> {
   const outcomes: Outcome[] = []
-  const touched = new Set<Commit['topics'][number]>()
-  let revision = 0
+  const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
+  let commit: Commit | undefined
   await transaction(pool, 'BEGIN', async (client) => {
     // Every writer takes this row before any other, so that no two ever wait for each other.
     await client.query('SELECT value FROM revision FOR UPDATE')
     for (const { job } of batch) {
       const outcome = await attempt(client, job)
       outcomes.push(outcome)
-      if (!('result' in outcome) || !keeps(outcome.result)) continue
-      for (const topic of topics[job.program]) touched.add(topic)
-      revision = Math.max(revision, (outcome.result as { value: { revision?: number } }).value.revision ?? 0)
+      if ('result' in outcome) done.push({ program: job.program, result: outcome.result })
     }
-    if (revision > 0) {
-      const notice = JSON.stringify({ from: self, revision, topics: [...touched] })
+    commit = commitOf(done)
+    if (commit) {
+      const notice = JSON.stringify({ from: self, ...commit })
       await client.query('SELECT pg_notify($1, $2)', [channel, notice])
     }
   })
-  return revision > 0 ? { outcomes, commit: { revision, topics: [...touched] } } : { outcomes }
+  return commit ? { outcomes, commit } : { outcomes }
 }
 
 /** One program in a savepoint. Rejects when the connection, and with it the transaction, is lost. */

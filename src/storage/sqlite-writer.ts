@@ -7,7 +7,7 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import type { Job } from './driver.ts'
 import { migrate } from './migrations/migrate.ts'
-import { programs, topics } from './programs/index.ts'
+import { commitOf, programs } from './programs/index.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
 import { keeps, type Program } from './statement.ts'
 import type { Commit } from './storage.ts'
@@ -67,8 +67,7 @@ function open(path: string): Connection {
 /** Runs the batch in one transaction; its answers are true only after COMMIT, so they are sent together. */
 function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter {
   const ended: Ended[] = []
-  const touched = new Set<Commit['topics'][number]>()
-  let revision = 0
+  const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   try {
     connection.exec('BEGIN IMMEDIATE')
     for (const { id, job } of batch) {
@@ -77,9 +76,7 @@ function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter 
       else {
         const one = attempt(connection, job)
         ended.push({ id, ...one })
-        if (!('result' in one) || !keeps(one.result)) continue
-        for (const topic of topics[job.program]) touched.add(topic)
-        revision = Math.max(revision, revisionOf(one.result))
+        if ('result' in one) done.push({ program: job.program, result: one.result })
       }
     }
     connection.exec('COMMIT')
@@ -91,7 +88,8 @@ function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter 
     }
     return { ended: batch.filter(({ job }) => job !== 'close').map(({ id }) => ({ id, error })) }
   }
-  return revision === 0 ? { ended } : { ended, commit: { revision, topics: [...touched] } }
+  const committed = commitOf(done)
+  return committed ? { ended, commit: committed } : { ended }
 }
 
 function attempt(
@@ -110,9 +108,4 @@ function attempt(
     connection.exec('RELEASE program')
     return { error }
   }
-}
-
-/** Of a success; 0 for programs that take none. */
-export function revisionOf(result: Result<unknown, RequestError>): number {
-  return result.ok ? ((result.value as { revision?: number }).revision ?? 0) : 0
 }

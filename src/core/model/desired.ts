@@ -15,6 +15,14 @@ export interface Desired {
   readonly interfaces: readonly DesiredInterface[]
 }
 
+/** Where an agent gets what its host should enforce. */
+export interface DesiredSource {
+  /** Whole, as of one revision. */
+  read(): Promise<Desired>
+  /** Calls back when a read may answer something new. Answers how to stop. */
+  onChange(listener: () => void): () => void
+}
+
 /** What the agent of a host says of itself. */
 export interface HostStatus {
   readonly host: string

@@ -37,6 +37,11 @@ export function parseAddress(text: string): Result<Address> {
     : ok({ family: 'ipv4', value: BigInt(value) })
 }
 
+/** Whether it is an IPv6 address of the IPv4-mapped range (RFC 4291 §2.5.5.2), of which nobody says which family it means. */
+export function isIpv4Mapped({ family, value }: Address): boolean {
+  return family === 'ipv6' && value >> 32n === 0xffffn
+}
+
 const ipv4Pattern = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/
 
 function parseIpv4(text: string): number | undefined {

@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../../core/json.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
-import { type Family, parseAddress } from '../../core/net/address.ts'
+import { type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
 import { hasPorts, ICMP, ICMPV6, isIcmp, parseProtocol, protocolName } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -291,7 +291,7 @@ export function decodeAddresses(
 
 function address(text: string): AddressRange | undefined {
   const parsed = parseAddress(text)
-  if (!parsed.ok || isMapped(parsed.value.family, parsed.value.value)) return undefined
+  if (!parsed.ok || isIpv4Mapped(parsed.value)) return undefined
   const { family, value } = parsed.value
   return { family, first: value, last: value }
 }
@@ -299,8 +299,6 @@ function address(text: string): AddressRange | undefined {
 /** Host bits are masked: the text is kept, and means the network. */
 function prefix(text: string): AddressRange | undefined {
   const parsed = parsePrefix(text, { hostBits: 'mask' })
-  if (!parsed.ok || isMapped(parsed.value.family, parsed.value.value)) return undefined
+  if (!parsed.ok || isIpv4Mapped(parsed.value)) return undefined
   return { family: parsed.value.family, ...prefixRange(parsed.value) }
 }
-
-const isMapped = (family: Family, value: bigint): boolean => family === 'ipv6' && value >> 32n === 0xffffn

@@ -6,7 +6,7 @@ import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.t
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerChange } from '../../service/services.ts'
 import { plans, templates, zones } from './catalogue.ts'
-import { objectOf, unwrap } from './decode.ts'
+import { isAbsent, objectOf, unwrap } from './decode.ts'
 import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
 import type { WireLabel } from './wire.ts'
 
@@ -250,9 +250,6 @@ function listOf(value: JsonValue | undefined, most: number): readonly JsonObject
   const objects = (value as readonly JsonValue[]).map(objectOf)
   return objects.every((each) => each !== undefined) ? objects : undefined
 }
-
-const isAbsent = (value: JsonValue | undefined): value is undefined | null | '' =>
-  value === undefined || value === null || value === ''
 
 /** One line of text, at most so many characters. */
 const isLine = (value: JsonValue | undefined, most: number): value is string =>

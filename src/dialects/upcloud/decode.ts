@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
-import { type Address, type Family, parseAddress } from '../../core/net/address.ts'
+import { type Address, type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
@@ -148,7 +148,8 @@ function textOf(given: JsonObject): RuleText {
   ) as unknown as RuleText
 }
 
-const isAbsent = (value: JsonValue | undefined): value is undefined | null | '' =>
+/** How clients say that an attribute is not set. */
+export const isAbsent = (value: JsonValue | undefined): value is undefined | null | '' =>
   value === undefined || value === null || value === ''
 
 function required<T>(
@@ -210,7 +211,7 @@ function addressRange(
 function address(value: JsonValue | undefined): Address | undefined {
   const parsed = typeof value === 'string' ? parseAddress(value) : undefined
   if (!parsed?.ok) return undefined
-  return parsed.value.family === 'ipv6' && parsed.value.value >> 32n === 0xffffn ? undefined : parsed.value
+  return isIpv4Mapped(parsed.value) ? undefined : parsed.value
 }
 
 function portRange(

@@ -60,6 +60,7 @@ const route = (
   },
 })
 
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const noContent: Answer = { status: 204 }
 
 export const routes: readonly Route[] = [
@@ -320,7 +321,7 @@ export const routes: readonly Route[] = [
 /** In any case of letters; servers are kept in lower case. */
 function serverId({ params }: DialectRequest): Result<string, RequestError> {
   const uuid = (params.uuid ?? '').toLowerCase()
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) return ok(uuid)
+  if (uuidPattern.test(uuid)) return ok(uuid)
   return err({ ...invalid('uuid', 'SERVER_INVALID'), reason: 'The server UUID is invalid.' } as RequestError)
 }
 
@@ -427,7 +428,7 @@ async function makeDisks(
 const findStorage = (request: DialectRequest) => storageById(request, request.params.uuid ?? '')
 
 async function storageById(request: DialectRequest, id: string) {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) {
+  if (!uuidPattern.test(id)) {
     return err<RequestError>({ kind: 'not-found', resource: 'storage', id })
   }
   return request.services.documents.get(request, profile, 'storage', id)

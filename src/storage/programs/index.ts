@@ -1,5 +1,7 @@
 /** Every program by name, and what a commit of each touches. */
-import type { Program } from '../statement.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import type { Result } from '../../core/result.ts'
+import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { deleteDocument, putDocument, takeNumbers } from './documents.ts'
 import { applyInventory } from './inventory.ts'
@@ -27,7 +29,7 @@ export const programs: {
   applyInventory,
 }
 
-export const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
+const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   insertRule: ['rules'],
   replaceRules: ['rules'],
   updateRule: ['rules'],
@@ -43,4 +45,18 @@ export const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteDocument: [],
   takeNumbers: [],
   applyInventory: ['credentials', 'servers', 'rules'],
+}
+
+/** What a batch of jobs has committed; undefined when nothing that anybody could want to hear of. */
+export function commitOf(
+  done: readonly { readonly program: ProgramName; readonly result: Result<unknown, RequestError> }[],
+): Commit | undefined {
+  const kept = done.filter(({ result }) => keeps(result))
+  const revisions = kept.map(
+    ({ result }) => (result.ok && (result.value as { revision?: number }).revision) || 0,
+  )
+  const revision = Math.max(0, ...revisions)
+  return revision === 0
+    ? undefined
+    : { revision, topics: [...new Set(kept.flatMap(({ program }) => topics[program]))] }
 }
