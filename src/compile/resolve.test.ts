@@ -17,6 +17,7 @@ const base: Policy = {
   filters: ['ingress', 'egress'],
   appliesTo: ['public', 'utility'],
   guards: plainGuards,
+  builtIn: null,
   rules: [
     { id: '1', position: 1, direction: 'ingress', action: 'allow', enabled: true, matches: [{}] },
     { id: '2', position: 2, direction: 'egress', action: 'deny', enabled: true, matches: [{}] },

@@ -4,6 +4,7 @@
  * Knows no provider: what differs between them is data in the policies. What did not change is the same object as
  * before, so that targets may remember what they made of it.
  */
+import { builtInLists } from '../core/model/built-in.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
 import { type Guards, type Interface, type Policy, plainGuards } from '../core/model/inventory.ts'
 import type { Direction } from '../core/model/rule.ts'
@@ -67,7 +68,10 @@ export function createResolver(): Resolver {
     )
     return {
       filtered: true,
-      lists: filtering.flatMap((policy) => listsOf(policy, name, all, index)),
+      lists: filtering.flatMap((policy) => [
+        ...(policy.builtIn === null ? [] : [builtInLists[policy.builtIn][name]]),
+        ...listsOf(policy, name, all, index),
+      ]),
       // Where policies disagree the strict one decides: nothing opens because a policy was added.
       default: defaults.find((action) => action !== 'allow') ?? 'allow',
     }

@@ -24,7 +24,7 @@ export function createServices(storage: Storage, settings: Settings): Services {
   const enforcement = createEnforcement()
   return {
     chains: createChainService(storage),
-    groups: createGroupService(storage),
+    groups: createGroupService(storage, enforcement),
     servers: createServerService(storage, settings),
     documents: createDocumentService(storage),
     policies: createPolicyService(storage, createResolver(), enforcement),

@@ -12,9 +12,10 @@ export function createDocumentService(storage: Storage): DocumentService {
       return err({ kind: 'not-found', resource: 'document', id })
     },
     list: (ctx, profile, kind) => storage.documents({ account: ctx.principal.account, profile, kind }),
-    async put(ctx, document) {
+    async put(ctx, document, condition = {}) {
       const { account } = ctx.principal
-      const done = await storage.run('putDocument', { document: { ...document, account } }, actorOf(ctx))
+      const args = { document: { ...document, account }, ...condition }
+      const done = await storage.run('putDocument', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
     async remove(ctx, profile, kind, id) {

@@ -8,14 +8,27 @@ import { createHash } from 'node:crypto'
 import { parse as parseYaml } from 'yaml'
 import { isDeviceName } from '../compile/nftables/names.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import { type Interface, type InterfaceType, interfaceTypes, profiles } from '../core/model/inventory.ts'
-import { chainSettings } from '../core/model/profile.ts'
+import {
+  type Interface,
+  type InterfaceType,
+  interfaceTypes,
+  type Profile,
+  profiles,
+} from '../core/model/inventory.ts'
+import { chainSettings, type DefaultPolicy, defaultPlace, defaultPolicies } from '../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { parseMac } from '../core/net/mac.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { AccountRecord, CredentialRecord, InventoryRecords, Storage } from '../storage/storage.ts'
+import type {
+  AccountRecord,
+  CredentialRecord,
+  InventoryRecords,
+  NewDocument,
+  Storage,
+} from '../storage/storage.ts'
 import { scopeNames, secretHash } from './authenticate.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
+import { policyRecord } from './records.ts'
 
 type ServerEntry = InventoryRecords['servers'][number]
 
@@ -44,6 +57,7 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
   const file = fields(yaml ?? {}, 'the file', ['accounts'])
   const accounts: AccountRecord[] = []
   const credentials: CredentialRecord[] = []
+  const documents: NewDocument[] = []
   const servers: ServerEntry[] = []
   for (const [entry, at] of list(file.accounts, 'accounts')) {
     const account = fields(entry, at, [
@@ -51,14 +65,17 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     ])
     const name = text(account.name, `${at}.name`)
     const id = optional(account.id, `${at}.id`, text) ?? known.get(name) ?? madeUp('account', name)
-    const { contractNumber, projects, datacenters } = account
-    accounts.push({ id, name, attributes: json({ contractNumber, projects, datacenters }, at) })
-    for (const [credential, place] of list(account.credentials, `${at}.credentials`)) {
-      credentials.push(await readCredential(storage, credential, place, id))
+    const { contractNumber, datacenters } = account
+    accounts.push({ id, name, attributes: json({ contractNumber, datacenters }, at) })
+    const projects = readProjects(account.projects, `${at}.projects`, id)
+    documents.push(...projects)
+    const place = { account: id, project: projects[0]?.id ?? id }
+    for (const [credential, where] of list(account.credentials, `${at}.credentials`)) {
+      credentials.push(await readCredential(storage, credential, where, id))
     }
-    for (const [server, place] of list(account.servers, `${at}.servers`)) {
+    for (const [server, where] of list(account.servers, `${at}.servers`)) {
       // A millisecond apart, so that they are listed in the order of the file.
-      servers.push(readServer(server, place, id, now + servers.length))
+      servers.push(readServer(server, where, place, now + servers.length))
     }
   }
   const nics = servers.flatMap((server) => server.interfaces)
@@ -87,7 +104,26 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     'the device',
     nics.flatMap(({ host, device }) => (device === null ? [] : [`${device} on ${host}`])),
   )
-  return { accounts, credentials, servers }
+  unique(
+    'the project',
+    documents.map((document) => document.id),
+  )
+  return { accounts, credentials, documents, servers }
+}
+
+/** The first is the account's own: with no other, one of the account's id. */
+function readProjects(entries: unknown, at: string, account: string): NewDocument[] {
+  const given = list(entries, at).map(([entry, place]) => {
+    const project = fields(entry, place, ['id', 'name'])
+    const name = text(project.name, `${place}.name`)
+    return { name, id: optional(project.id, `${place}.id`, text) ?? madeUp('project', account, name) }
+  })
+  const named = given.length > 0 ? given : [{ name: 'default', id: account }]
+  // Numbers keep them in the order of the file, before those that are made later.
+  return named.map(({ id, name }, index) => ({
+    ...{ account, profile: 'scaleway', kind: 'project', id },
+    body: { name, createdAt: index },
+  }))
 }
 
 async function readCredential(
@@ -148,11 +184,16 @@ const serverKeys = [
   'labels',
 ]
 
-function readServer(entry: unknown, at: string, account: string, now: number): ServerEntry {
+function readServer(
+  entry: unknown,
+  at: string,
+  { account, project: first }: { readonly account: string; readonly project: string },
+  now: number,
+): ServerEntry {
   const server = fields(entry, at, [...serverKeys, 'firewall', 'interfaces'])
   const profile = oneOf(server.profile, `${at}.profile`, profiles)
   const name = text(server.name, `${at}.name`)
-  const { datacenter, project, plan, labels } = server
+  const { datacenter, plan, labels } = server
   const number = optional(server.vmid, `${at}.vmid`, (value, place) => {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value
     throw new Error(`${place}: expected a whole number from 1 on`)
@@ -162,12 +203,12 @@ function readServer(entry: unknown, at: string, account: string, now: number): S
   const id = optional(server.id, `${at}.id`, text) ?? madeUp('server', account, profile, key)
   const zone = optional(server.zone ?? datacenter, `${at}.zone`, text) ?? ''
   const state = optional(server.state, `${at}.state`, text) ?? 'started'
-  const nics = list(server.interfaces, `${at}.interfaces`).map(([nic, place], index) =>
+  const interfaces = list(server.interfaces, `${at}.interfaces`).map(([nic, place], index) =>
     readInterface(nic, place, id, index + 1),
   )
-  const own = Object.fromEntries(
-    nics.flatMap(({ nic, own }) => (Object.keys(own).length > 0 ? [[nic.id, own]] : [])),
-  )
+  const unnamed = defaultPolicies[profile]
+  const project = optional(server.project, `${at}.project`, text) ?? (unnamed && first)
+  if (unnamed && zone === '') throw new Error(`${at}.zone: servers of ${profile} need one`)
   const settings = chainSettings[profile]
   const enabled = optional(server.firewall, `${at}.firewall`, boolean)
   if (enabled !== undefined && !settings)
@@ -187,32 +228,40 @@ function readServer(entry: unknown, at: string, account: string, now: number): S
         nextStateAt: null,
         createdAt: now,
       },
-      attributes: json(
-        { datacenter, project, plan, labels, nics: Object.keys(own).length > 0 ? own : undefined },
-        at,
-      ),
+      attributes: json({ datacenter, project, plan, labels }, at),
     },
-    interfaces: nics.map(({ nic }) => nic),
+    interfaces,
     policies: settings
       ? [
-          {
-            ...settings,
-            enabled: enabled ?? settings.enabled,
-            ...{ id: chain, account, profile, name: '', server: id, attributes: {} },
-          },
+          policyRecord({ ...settings, enabled: enabled ?? settings.enabled }, now, {
+            ...{ id: chain, account, profile, server: id },
+          }),
         ]
       : [],
     attachments: settings ? [{ policy: chain, server: id, interface: null }] : [],
+    ...(unnamed &&
+      project !== undefined && {
+        attachDefault: defaultOf(unnamed, { account, profile, project, zone }, now),
+      }),
   }
 }
 
-/** The interface, and what only its profile knows of it. */
-function readInterface(
-  entry: unknown,
-  at: string,
-  server: string,
-  index: number,
-): { nic: Interface; own: JsonObject } {
+/** What servers get that name no policy, as it is made with the first of them. */
+function defaultOf(
+  { name, settings, attributes }: DefaultPolicy,
+  { account, profile, project, zone }: { account: string; profile: Profile; project: string; zone: string },
+  now: number,
+): NonNullable<ServerEntry['attachDefault']> {
+  const place = defaultPlace(project, zone)
+  const id = madeUp('default', account, profile, place)
+  const fields = { id, account, profile, name, zone, defaultFor: place }
+  return {
+    for: place,
+    otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, project } }),
+  }
+}
+
+function readInterface(entry: unknown, at: string, server: string, index: number): Interface {
   const nic = fields(entry, at, [
     ...['id', 'mac', 'addresses', 'type', 'host', 'device', 'lan', 'firewallActive', 'firewallType'],
   ])
@@ -234,10 +283,8 @@ function readInterface(
     throw new Error(`${at}.device: expected 1 to 15 letters, digits, dots, hyphens or underscores`)
   }
   const { lan, firewallActive, firewallType } = nic
-  return {
-    nic: { id, server, index, mac: parsed.value, addresses, type, host, device },
-    own: json({ lan, firewallActive, firewallType }, at),
-  }
+  const attributes = json({ lan, firewallActive, firewallType }, at)
+  return { id, server, index, mac: parsed.value, addresses, type, host, device, attributes }
 }
 
 function fields(value: unknown, at: string, known: readonly string[]): Readonly<Record<string, unknown>> {

@@ -12,6 +12,8 @@ import {
   type Storage,
 } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
+import { newGroup } from './groups.ts'
+import { policyRecord } from './records.ts'
 import type { Outcome, ServerChange, ServerService, ServerView, Settings } from './services.ts'
 
 /** With the state it is in now. */
@@ -72,22 +74,29 @@ export function createServerService(storage: Storage, settings: Settings): Serve
     list: (ctx, profile) => viewsOf(storage, ctx, profile),
     get,
     async create(ctx, profile, wanted) {
-      const { id, name, zone, state, next, attributes, chain } = wanted
+      const { id, name, zone, state, next, attributes, attach, attachDefault } = wanted
       const { account } = ctx.principal
-      const policy = { id: randomUUID(), account, profile, name: '', server: id, attributes: {} }
+      const chain =
+        wanted.chain &&
+        policyRecord(wanted.chain, ctx.now, { id: randomUUID(), account, profile, server: id })
+      const { for: place = '', otherwise } = attachDefault ?? {}
       const server = { id, account, profile, name, number: null, zone, createdAt: ctx.now, attributes }
       const args: Programs['createServer']['args'] = {
         server: { ...server, ...transition(ctx.now, { now: state, ...(next && { next }) }) },
         interfaces: wanted.interfaces.map((nic) => ({ ...nic, server: id })),
-        policies: chain ? [{ ...chain, ...policy }] : [],
-        attachments: chain ? [{ policy: policy.id, server: id, interface: null }] : [],
+        policies: chain ? [chain] : [],
+        attachments: chain ? [{ policy: chain.id, server: id, interface: null }] : [],
+        ...(attach && { attach }),
+        ...(attachDefault && {
+          attachDefault: { for: place, ...(otherwise && { otherwise: newGroup(ctx, profile, otherwise) }) },
+        }),
         documents: wanted.documents.map((document) => ({ ...document, account, profile })),
       }
       const done = await storage.run('createServer', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
     },
     async update(ctx, profile, id, change) {
-      const { requireStates, refuseStates = [], name, zone, state, attributes, chain } = change
+      const { requireStates, refuseStates = [], name, zone, state, attributes, chain, attach } = change
       const args: Programs['updateServer']['args'] = {
         account: ctx.principal.account,
         profile,
@@ -101,6 +110,7 @@ export function createServerService(storage: Storage, settings: Settings): Serve
         },
         ...(attributes && { attributes }),
         ...(chain && { policy: chain }),
+        ...(attach && { attach }),
       }
       const done = await storage.run('updateServer', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done

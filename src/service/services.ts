@@ -18,6 +18,8 @@ import type {
   AccountRecord,
   AuditEvent,
   DocumentRecord,
+  Member,
+  NewDocument,
   NewRule,
   PolicyRecord,
   RuleRecord,
@@ -95,11 +97,9 @@ export interface ChainService {
   ): Outcome<ServerRecord>
 }
 
-export interface ChainWriteOptions {
+export interface ChainWriteOptions extends Condition {
   readonly maxRules: number
   readonly refuseStates: readonly string[]
-  /** Refuse with `conflict` (policy) unless the chain is still of this revision. */
-  readonly ifRevision?: number
 }
 
 /** The chain as it is read: the policy, and its rules, at least as new. */
@@ -112,19 +112,70 @@ export interface NewPolicy {
   readonly name: string
   readonly settings: PolicySettings
   readonly attributes: JsonObject
+  /** Zone or datacenter it is in; absent: none. It stays there. */
+  readonly zone?: string
+  /** What it is the default of, in place of any other; absent or null: of nothing. */
+  readonly defaultFor?: string | null
   readonly rules: readonly NewRule[]
   readonly ruleIds?: readonly string[]
 }
 
+export interface Condition {
+  /** Refuse with `conflict` (policy) unless it is still of this revision. */
+  readonly ifRevision?: number
+}
+
+/** Not yet, or the host's agent cannot. */
+export type Unapplied = 'applying' | 'failing'
+
 /** Policies that stand by themselves: groups. Another account's are `not-found`. */
 export interface GroupService {
-  list(ctx: Context, profile: Profile): Promise<readonly (PolicyRecord & { readonly ruleCount: number })[]>
+  /** Oldest first. */
+  list(
+    ctx: Context,
+    profile: Profile,
+    zone?: string,
+  ): Promise<readonly (PolicyRecord & { readonly ruleCount: number })[]>
+  /** Without its rules. */
+  find(ctx: Context, profile: Profile, id: string): Outcome<PolicyRecord>
   get(ctx: Context, profile: Profile, id: string): Outcome<ChainView>
   create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<ChainView>
   /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. */
-  update(ctx: Context, profile: Profile, id: string, change: Partial<NewPolicy>): Outcome<ChainView>
-  /** `conflict` while it is attached. */
-  remove(ctx: Context, profile: Profile, id: string): Outcome<void>
+  update(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    change: Partial<Omit<NewPolicy, 'zone'>>,
+    condition?: Condition,
+  ): Outcome<ChainView>
+  /** `conflict` while it is attached, unless it is to be detached. */
+  remove(ctx: Context, profile: Profile, id: string, options?: { detach: boolean }): Outcome<void>
+  /** Absent `position`: appended. */
+  insertRule(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    rule: NewRule,
+    options: { readonly maxRules: number; readonly position?: number },
+  ): Outcome<RuleRecord>
+  /** It keeps its place unless `moveTo` names another; beyond the end is the last. */
+  updateRule(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    ruleId: string,
+    rule: NewRule,
+    options?: Condition & { readonly moveTo?: number },
+  ): Outcome<RuleRecord>
+  removeRule(ctx: Context, profile: Profile, id: string, ruleId: string): Outcome<void>
+  /** What all of them, one of them, or those of one server are attached to. */
+  members(
+    ctx: Context,
+    profile: Profile,
+    of?: { readonly policy?: string; readonly server?: string },
+  ): Promise<readonly Member[]>
+  /** Which of them, by id, are not in force yet as they are stored, on a host that has an agent. */
+  unapplied(ctx: Context, profile: Profile, policy?: string): Promise<ReadonlyMap<string, Unapplied>>
   /** Includes it at the head of the server's chain, in place of any other; null: none. */
   include(
     ctx: Context,
@@ -145,7 +196,11 @@ export interface NewServer {
   readonly interfaces: readonly Omit<Interface, 'server'>[]
   /** The chain made with it; absent for profiles whose servers have none. */
   readonly chain?: PolicySettings
-  readonly documents: readonly Omit<DocumentRecord, 'account' | 'profile'>[]
+  /** Policies by themselves that are attached to it, in order. `not-found` (policy) when one is not there. */
+  readonly attach?: readonly string[]
+  /** Attaches what is the default of this place, or makes this policy the default first. */
+  readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
+  readonly documents: readonly Omit<NewDocument, 'account' | 'profile'>[]
 }
 
 export interface ServerChange {
@@ -163,6 +218,8 @@ export interface ServerChange {
   /** Merged over the stored attributes, key by key; null removes a key. */
   readonly attributes?: JsonObject
   readonly chain?: Partial<PolicySettings>
+  /** Policies by themselves that are attached to it from now on, in order, in place of others. */
+  readonly attach?: readonly string[]
 }
 
 export interface ServerService {
@@ -195,7 +252,8 @@ export interface ServerService {
 export interface DocumentService {
   get(ctx: Context, profile: Profile, kind: string, id: string): Outcome<DocumentRecord>
   list(ctx: Context, profile: Profile, kind: string): Promise<readonly DocumentRecord[]>
-  put(ctx: Context, document: Omit<DocumentRecord, 'account'>): Outcome<void>
+  /** Made, or replaced; on condition, when one is given (0: that there is none), else `conflict` (document). */
+  put(ctx: Context, document: Omit<NewDocument, 'account'>, condition?: Condition): Outcome<void>
   remove(ctx: Context, profile: Profile, kind: string, id: string): Outcome<void>
 }
 

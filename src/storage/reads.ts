@@ -1,5 +1,4 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
-import type { Profile } from '../core/model/inventory.ts'
 import type { Rule } from '../core/model/rule.ts'
 import {
   accountColumns,
@@ -61,7 +60,7 @@ export const reads: Reads = {
     return optional(yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id), toServer)
   },
   *servers({ account, profile }) {
-    const [where, params] = ofAccount('account', account, profile)
+    const [where, params] = all({ account, profile })
     const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} ORDER BY created_at, id`
     return (yield* query(sql, ...params)).map(toServer)
   },
@@ -70,36 +69,52 @@ export const reads: Reads = {
     return (yield* query(sql, server)).map(toInterface)
   },
   *interfacesOf(account, profile) {
-    const [where, params] = ofAccount('s.account', account, profile)
+    const [where, params] = all({ 's.account': account, 's.profile': profile })
     const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
       WHERE ${where} ORDER BY i.server, i.number`
     return (yield* query(sql, ...params)).map(toInterface)
   },
-  *policiesOf(server) {
-    const sql = `SELECT ${policyColumns} FROM policies
-      WHERE id IN (SELECT policy FROM attachments WHERE server = ? AND interface = '') ORDER BY id`
-    return (yield* query(sql, server)).map(toPolicy)
-  },
-  *policiesBy({ account, profile }) {
+  *policiesBy({ account, profile, zone }) {
+    const [where, params] = all({ account, profile, zone })
     const sql = `SELECT ${policyColumns}, (SELECT COUNT(*) FROM rules r WHERE r.policy = policies.id) AS rule_count
-      FROM policies WHERE account = ? AND profile = ? AND server IS NULL ORDER BY name, id`
-    const rows = yield* query(sql, account, profile)
+      FROM policies WHERE ${where} AND server IS NULL ORDER BY created_at, id`
+    const rows = yield* query(sql, ...params)
     return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
   },
-  *serversOf(policy) {
-    const rows = yield* query(
-      'SELECT DISTINCT server FROM attachments WHERE policy = ? ORDER BY server',
-      policy,
-    )
-    return rows.map((row) => String(row.server))
+  *members({ account, profile, policy, server }) {
+    const filter = { 'p.account': account, 'p.profile': profile, 'a.policy': policy, 'a.server': server }
+    const [where, params] = all(filter)
+    const sql = `SELECT a.policy, a.server, a.interface, s.name FROM attachments a
+      JOIN policies p ON p.id = a.policy JOIN servers s ON s.id = a.server
+      WHERE ${where} AND p.server IS NULL ORDER BY s.created_at, s.id, a.interface, a.rank`
+    return (yield* query(sql, ...params)).map((row) => ({
+      policy: String(row.policy),
+      server: String(row.server),
+      serverName: String(row.name),
+      interface: row.interface === '' ? null : String(row.interface),
+    }))
+  },
+  *enforcers({ account, profile, policy }) {
+    const [where, params] = all({ 'p.account': account, 'p.profile': profile, 'a.policy': policy })
+    const sql = `SELECT a.policy, p.revision AS own, i.host, MAX(s.revision) AS revision FROM attachments a
+      JOIN policies p ON p.id = a.policy JOIN servers s ON s.id = a.server JOIN interfaces i ON i.server = s.id
+      WHERE ${where} AND p.server IS NULL AND (a.interface = '' OR a.interface = i.id)
+        AND i.host IS NOT NULL AND i.device IS NOT NULL
+      GROUP BY a.policy, p.revision, i.host`
+    return (yield* query(sql, ...params)).map((row) => ({
+      policy: String(row.policy),
+      host: String(row.host),
+      revision: Math.max(Number(row.own), Number(row.revision)),
+    }))
   },
   *chainsOf(account, profile) {
-    const sql = `SELECT ${policyColumns} FROM policies WHERE account = ? AND profile = ? AND server IS NOT NULL ORDER BY server`
+    const sql = `SELECT ${policyColumns} FROM policies
+      WHERE account = ? AND profile = ? AND server IS NOT NULL AND interface IS NULL ORDER BY server`
     return (yield* query(sql, account, profile)).map(toPolicy)
   },
   *chain(server) {
     return optional(
-      yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE server = ?`, server),
+      yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE server = ? AND interface IS NULL`, server),
       toPolicy,
     )
   },
@@ -174,10 +189,12 @@ const prefixed = (alias: string, columns: string) =>
     .map((column) => `${alias}.${column}`)
     .join(', ')
 
-function ofAccount(column: string, account: string, profile: Profile | undefined): [string, SqlValue[]] {
-  return profile === undefined
-    ? [`${column} = ?`, [account]]
-    : [`${column} = ? AND profile = ?`, [account, profile]]
+/** A condition that all columns given have these values. */
+function all(filter: Readonly<Record<string, SqlValue | undefined>>): [string, SqlValue[]] {
+  const given = Object.entries(filter).flatMap(([column, value]): [string, SqlValue][] =>
+    value === undefined ? [] : [[column, value]],
+  )
+  return [given.map(([column]) => `${column} = ?`).join(' AND '), given.map(([, value]) => value)]
 }
 
 /** Lists of a few fixed lengths, the last value repeated: so that there are few statements to prepare. */

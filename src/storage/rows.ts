@@ -88,7 +88,7 @@ export function fromServer(s: ServerRecord): SqlValue[] {
   ]
 }
 
-export const interfaceColumns = 'id, server, number, mac, addresses, type, host, device'
+export const interfaceColumns = 'id, server, number, mac, addresses, type, host, device, attributes'
 export function toInterface(row: Row): Interface {
   return {
     id: text(row.id),
@@ -99,15 +99,18 @@ export function toInterface(row: Row): Interface {
     type: text(row.type) as Interface['type'],
     host: nullable(row.host, text),
     device: nullable(row.device, text),
+    attributes: object(row.attributes),
   }
 }
 export function fromInterface(i: Interface): SqlValue[] {
-  return [i.id, i.server, i.index, i.mac, JSON.stringify(i.addresses), i.type, i.host, i.device]
+  const [addresses, attributes] = [i.addresses, i.attributes].map((value) => JSON.stringify(value))
+  return [i.id, i.server, i.index, i.mac, addresses ?? '', i.type, i.host, i.device, attributes ?? '']
 }
 
 const settingsColumns =
-  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards'
-export const policyColumns = `id, account, profile, name, server, ${settingsColumns}, attributes, revision`
+  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in'
+const placeColumns = 'server, interface, zone, default_for, created_at, modified_at'
+export const policyColumns = `id, account, profile, name, ${placeColumns}, ${settingsColumns}, attributes, revision`
 function toSettings(row: Row): PolicySettings {
   return {
     enabled: row.enabled === 1,
@@ -118,6 +121,7 @@ function toSettings(row: Row): PolicySettings {
     filters: json(row.filters) as unknown as PolicySettings['filters'],
     appliesTo: json(row.applies_to) as unknown as PolicySettings['appliesTo'],
     guards: json(row.guards) as unknown as PolicySettings['guards'],
+    builtIn: nullable(row.built_in, text) as PolicySettings['builtIn'],
   }
 }
 export function toPolicy(row: Row): PolicyRecord {
@@ -127,6 +131,11 @@ export function toPolicy(row: Row): PolicyRecord {
     profile: text(row.profile) as PolicyRecord['profile'],
     name: text(row.name),
     server: nullable(row.server, text),
+    interface: nullable(row.interface, text),
+    zone: text(row.zone),
+    defaultFor: nullable(row.default_for, text),
+    createdAt: number(row.created_at),
+    modifiedAt: number(row.modified_at),
     ...toSettings(row),
     attributes: object(row.attributes),
     revision: number(row.revision),
@@ -138,7 +147,7 @@ export function toPolicyWithRules(row: Row, rules: readonly Rule[]): Policy {
 function fromSettings(p: PolicySettings): SqlValue[] {
   const defaults = [p.defaultIngress, p.defaultEgress]
   const scope = [p.filters, p.appliesTo, p.guards].map((value) => JSON.stringify(value))
-  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope]
+  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope, p.builtIn]
 }
 export function fromPolicy(p: PolicyRecord): SqlValue[] {
   return [
@@ -146,7 +155,7 @@ export function fromPolicy(p: PolicyRecord): SqlValue[] {
     p.account,
     p.profile,
     p.name,
-    p.server,
+    ...[p.server, p.interface, p.zone, p.defaultFor, p.createdAt, p.modifiedAt],
     ...fromSettings(p),
     JSON.stringify(p.attributes),
     p.revision,
@@ -178,7 +187,7 @@ export function fromRule(policy: string, position: number, id: string, rule: New
   return [policy, position, id, ...decided, ...how, JSON.stringify(spec)]
 }
 
-export const documentColumns = 'account, profile, kind, id, body'
+export const documentColumns = 'account, profile, kind, id, body, revision'
 export function toDocument(row: Row): DocumentRecord {
   return {
     account: text(row.account),
@@ -186,11 +195,15 @@ export function toDocument(row: Row): DocumentRecord {
     kind: text(row.kind),
     id: text(row.id),
     body: object(row.body),
+    revision: number(row.revision),
   }
+}
+export function fromDocument(d: DocumentRecord): SqlValue[] {
+  return [d.account, d.profile, d.kind, d.id, JSON.stringify(d.body), d.revision]
 }
 
 export const auditColumns =
-  'revision, at, account, actor, dialect, request_id, operation, resource, id, before, after'
+  'revision, at, account, actor, dialect, request_id, request, operation, resource, id, before, after'
 export function toAuditEvent(row: Row): AuditEvent {
   return {
     revision: number(row.revision),
@@ -199,6 +212,7 @@ export function toAuditEvent(row: Row): AuditEvent {
     actor: text(row.actor),
     dialect: text(row.dialect) as AuditEvent['dialect'],
     requestId: text(row.request_id),
+    ...(row.request !== null && { request: object(row.request) }),
     operation: text(row.operation),
     resource: text(row.resource),
     id: text(row.id),

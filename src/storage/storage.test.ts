@@ -1,7 +1,15 @@
 /** One suite, both engines: what the services rely on. */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
-import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
+import {
+  actor,
+  chainTarget,
+  engines,
+  group,
+  inventory,
+  rule,
+  type TestStore,
+} from '../../test/support/stores.ts'
 import { type Commit, effectiveState, type Storage } from './storage.ts'
 
 const comments = async (storage: Storage, policy = 'chain-a') =>
@@ -310,7 +318,12 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.ok((await include('g1')).ok)
       assert.deepEqual(await comments(storage), ['row', 'x', 'y'])
       assert.equal((await include('g2', 2)).ok, false, 'full')
-      assert.deepEqual(await storage.serversOf('g1'), ['a'], 'and nothing half done')
+      const members = await storage.members({ account: 'acme', profile: 'upcloud', policy: 'g1' })
+      assert.deepEqual(
+        members.map((member) => member.server),
+        ['a'],
+        'and nothing half done',
+      )
       assert.ok((await include('g2')).ok)
       assert.deepEqual(await comments(storage), ['row', 'x', 'y'])
       assert.deepEqual(await positions(storage), [1, 2, 3])
@@ -341,6 +354,124 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await storage.rules('g2'), [])
     })
 
+    test('rules of a policy by itself: by id, moved, on condition', async () => {
+      const target = { account: 'acme', profile: 'upcloud', policy: 'g' } as const
+      const four = ['a', 'b', 'c', 'd']
+      const made = { policy: group('g'), rules: four.map(rule), ids: four }
+      assert.ok((await storage.run('createPolicy', made, actor)).ok)
+      const order = async () => {
+        const rules = await storage.rules('g')
+        assert.deepEqual(
+          rules.map((each) => each.position),
+          rules.map((_, index) => index + 1),
+        )
+        return rules.map((each) => `${each.id}${each.spec.comment}`).join(' ')
+      }
+      const update = (ruleId: string, comment: string, more: object = {}) =>
+        storage.run('updateRule', { ...target, ruleId, rule: rule(comment), ...more }, actor)
+      for (const [id, moveTo, want] of [
+        ['a', 3, 'bb cc aA dd'],
+        ['d', 1, 'dD bb cc aA'],
+        ['c', 3, 'dD bb cC aA'],
+        ['b', 99, 'dD cC aA bB'],
+        ['b', 4, 'dD cC aA bB'],
+      ] as const) {
+        const done = await update(id, id.toUpperCase(), { moveTo })
+        assert.ok(done.ok)
+        assert.equal(done.value.rule.position, Math.min(moveTo, 4))
+        assert.equal(await order(), want)
+      }
+      const { revision = 0, modifiedAt } = (await storage.policy('g')) ?? {}
+      assert.equal(modifiedAt, actor.at)
+      assert.equal((await update('a', 'x', { ifRevision: revision - 1 })).ok, false)
+      assert.ok((await update('a', 'x', { ifRevision: revision })).ok)
+      assert.equal((await update('z', 'x')).ok, false, 'no such rule')
+      assert.equal(
+        (await storage.run('deleteRule', { ...target, account: 'other', ruleId: 'a' }, actor)).ok,
+        false,
+      )
+      assert.ok((await storage.run('deleteRule', { ...target, ruleId: 'c' }, actor)).ok)
+      const inserted = { ...target, rule: rule('new'), id: 'n', maxRules: 4 }
+      assert.ok((await storage.run('insertRule', { ...inserted, position: 2 }, actor)).ok)
+      assert.equal((await storage.run('insertRule', { ...inserted, id: 'o' }, actor)).ok, false, 'full')
+      assert.equal(await order(), 'dD nnew ax bB')
+      // A chain is written by its server, which has a state.
+      assert.equal(
+        (await storage.run('deleteRule', { ...target, policy: 'chain-a', ruleId: 'a' }, actor)).ok,
+        false,
+      )
+    })
+
+    test('a default policy is made once, by whoever comes first, and there is never a second', async () => {
+      const [like] = inventory('x').servers
+      assert.ok(like)
+      const create = (id: string, more: object) =>
+        storage.run(
+          'createServer',
+          {
+            server: { ...like.server, id },
+            interfaces: [],
+            policies: [],
+            attachments: [],
+            documents: [],
+            ...more,
+          },
+          actor,
+        )
+      const attachedTo = async (server: string) =>
+        (await storage.members({ account: 'acme', profile: 'upcloud', server })).map((each) => each.policy)
+      const numbers = Array.from({ length: 8 }, (_, index) => index)
+      const made = await Promise.all(
+        numbers.map((n) =>
+          create(`s${n}`, {
+            attachDefault: { for: 'here', otherwise: group(`d${n}`, { defaultFor: 'here' }) },
+          }),
+        ),
+      )
+      assert.ok(made.every((each) => each.ok))
+      const attached = new Set((await Promise.all(numbers.map((n) => attachedTo(`s${n}`)))).flat())
+      assert.equal(attached.size, 1)
+      const [first = ''] = attached
+      // Another takes its place; servers keep what they have.
+      const other = { policy: group('other', { defaultFor: 'here' }), rules: [], ids: [] }
+      assert.ok((await storage.run('createPolicy', other, actor)).ok)
+      assert.equal((await storage.policy(first))?.defaultFor, null)
+      assert.ok((await create('t', { attachDefault: { for: 'here' } })).ok)
+      assert.deepEqual([await attachedTo('s0'), await attachedTo('t')], [[first], ['other']])
+      const target = { account: 'acme', profile: 'upcloud' } as const
+      const claim = { ...target, policy: first, defaultFor: 'here' }
+      assert.ok((await storage.run('updatePolicy', claim, actor)).ok)
+      assert.equal((await storage.policy('other'))?.defaultFor, null)
+      // Named ones, in the order given; one that is not there undoes all.
+      assert.ok((await create('u', { attach: ['other', first] })).ok)
+      assert.deepEqual(await attachedTo('u'), ['other', first])
+      assert.equal((await create('v', { attach: ['other', 'nothing'] })).ok, false)
+      assert.equal(await storage.serverById('v'), undefined)
+      const move = (attach: string[]) => storage.run('updateServer', { ...chainTarget('u'), attach }, actor)
+      assert.equal((await move(['nothing'])).ok, false)
+      assert.ok((await move([first])).ok)
+      assert.deepEqual(await attachedTo('u'), [first])
+      // Deleted only when nothing has it, or when it is to be taken from all.
+      assert.equal((await storage.run('deletePolicy', { ...target, policy: first }, actor)).ok, false)
+      assert.ok((await storage.run('deletePolicy', { ...target, policy: first, detach: true }, actor)).ok)
+      assert.deepEqual(await attachedTo('u'), [])
+    })
+
+    test('which hosts a policy has to reach, and the revision they must have', async () => {
+      const filter = { account: 'acme', profile: 'upcloud' } as const
+      assert.ok((await storage.run('createPolicy', { policy: group('p'), rules: [], ids: [] }, actor)).ok)
+      assert.deepEqual(await storage.enforcers({ ...filter, policy: 'p' }), [])
+      assert.ok((await storage.run('updateServer', { ...chainTarget('a'), attach: ['p'] }, actor)).ok)
+      const revision = await storage.revision()
+      assert.deepEqual(await storage.enforcers({ ...filter, policy: 'p' }), [
+        { policy: 'p', host: 'local', revision },
+      ])
+      assert.ok((await storage.run('updatePolicy', { ...filter, policy: 'p', name: 'q' }, actor)).ok)
+      assert.deepEqual(await storage.enforcers(filter), [
+        { policy: 'p', host: 'local', revision: revision + 1 },
+      ])
+    })
+
     test('documents and sequences', async () => {
       const document = {
         account: 'acme',
@@ -350,7 +481,15 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         body: { size: 10 },
       } as const
       assert.ok((await storage.run('putDocument', { document }, actor)).ok)
-      assert.deepEqual(await storage.document('upcloud', 'storage', 's'), document)
+      const revision = await storage.revision()
+      assert.deepEqual(await storage.document('upcloud', 'storage', 's'), { ...document, revision })
+      for (const [ifRevision, want] of [
+        [0, false],
+        [revision - 1, false],
+        [revision, true],
+      ] as const) {
+        assert.equal((await storage.run('putDocument', { document, ifRevision }, actor)).ok, want)
+      }
       const foreign = await storage.run('putDocument', { document: { ...document, account: 'other' } }, actor)
       assert.equal(foreign.ok, false)
       assert.ok((await storage.run('deleteDocument', { ...document }, actor)).ok)

@@ -67,8 +67,17 @@ export interface PolicyRecord extends PolicySettings {
   readonly account: string
   readonly profile: Profile
   readonly name: string
-  /** The server whose own chain it is, deleted with it; null for a policy that stands by itself. */
+  /** The server that it belongs to and is deleted with; null for a policy that stands by itself. */
   readonly server: string | null
+  /** The interface of that server that it belongs to; null for the server's own chain. */
+  readonly interface: string | null
+  /** Zone or datacenter the profile places it in; empty when it has none. */
+  readonly zone: string
+  /** What it is the default of: servers made there that name no policy get it. One per account, profile and text. */
+  readonly defaultFor: string | null
+  /** Milliseconds since 1970; of the policy or any of its rules. */
+  readonly createdAt: number
+  readonly modifiedAt: number
   readonly attributes: JsonObject
   /** Revision of the last change to the policy or its rules. */
   readonly revision: number
@@ -93,6 +102,26 @@ export interface DocumentRecord {
   readonly kind: string
   readonly id: string
   readonly body: JsonObject
+  /** Of its last change. */
+  readonly revision: number
+}
+export type NewDocument = Omit<DocumentRecord, 'revision'>
+export type NewPolicyRecord = Omit<PolicyRecord, 'revision'>
+
+/** A policy by itself, and what it is attached to. */
+export interface Member {
+  readonly policy: string
+  readonly server: string
+  readonly serverName: string
+  /** Null: all of the server. */
+  readonly interface: string | null
+}
+
+/** What a policy must have been compiled into: a host, and the newest revision that bears on what is attached there. */
+export interface Enforcer {
+  readonly policy: string
+  readonly host: string
+  readonly revision: number
 }
 
 /** Who does it and through what; stored with every change. */
@@ -102,6 +131,8 @@ export interface Actor {
   readonly actor: string
   readonly dialect: Profile | 'system'
   readonly requestId: string
+  /** What a dialect keeps of the request, for its own log. Never a secret. */
+  readonly request?: JsonObject
   /** Milliseconds since 1970. */
   readonly at: number
 }
@@ -139,12 +170,19 @@ export interface ChainTarget {
   readonly ifRevision?: number
 }
 
-/** A policy that stands by itself, changed as a whole. */
+/** A policy that stands by itself, or belongs to one interface. */
 export interface PolicyTarget {
   readonly account: string
   readonly profile: Profile
   readonly policy: string
+  /** As of `ChainTarget`. */
+  readonly ifRevision?: number
 }
+
+/** Whose rules are written. */
+export type RuleTarget = ChainTarget | PolicyTarget
+/** Which of them. */
+export type RulePlace = { readonly position: number } | { readonly ruleId: string }
 
 /** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
 export interface Programs {
@@ -153,26 +191,30 @@ export interface Programs {
    * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`).
    */
   insertRule: {
-    args: ChainTarget & { rule: NewRule; id: string; position?: number; maxRules: number }
+    args: RuleTarget & { rule: NewRule; id: string; position?: number; maxRules: number }
     answer: { rule: RuleRecord; policy: string; revision: number }
   }
-  /** Replaces all rules, in order, or none. `ids` has one new id per rule. */
+  /** Replaces all rules, in order, or none. `ids` has one id per rule, new or kept. */
   replaceRules: {
-    args: ChainTarget & { rules: readonly NewRule[]; ids: readonly string[]; maxRules: number }
+    args: RuleTarget & { rules: readonly NewRule[]; ids: readonly string[]; maxRules: number }
     answer: { policy: string; revision: number }
   }
-  /** Deletes the rule at `position`; later ones move up. `not-found` (rule) when there is none. */
+  /** Deletes a rule; later ones move up. `not-found` (rule) when there is none. */
   deleteRule: {
-    args: ChainTarget & { position: number }
+    args: RuleTarget & RulePlace
     answer: { policy: string; revision: number }
   }
-  /** Replaces the rule at `position`; it keeps its id and place. `not-found` (rule) when there is none. */
+  /**
+   * Replaces a rule; it keeps its id, and its place unless `moveTo` names another (beyond the end: the last), and the
+   * others keep their order. `not-found` (rule) when there is none.
+   */
   updateRule: {
-    args: ChainTarget & { position: number; rule: NewRule }
+    args: RuleTarget & RulePlace & { rule: NewRule; moveTo?: number }
     answer: { rule: RuleRecord; policy: string; revision: number }
   }
+  /** A policy that becomes the default of something takes the place of what was. */
   createPolicy: {
-    args: { policy: Omit<PolicyRecord, 'revision'>; rules: readonly NewRule[]; ids: readonly string[] }
+    args: { policy: NewPolicyRecord; rules: readonly NewRule[]; ids: readonly string[] }
     answer: { revision: number }
   }
   /** Changes what is given and keeps the rest; `rules`, when given, replace all there are. */
@@ -180,13 +222,16 @@ export interface Programs {
     args: PolicyTarget & {
       name?: string
       settings?: Partial<PolicySettings>
+      /** As of `createPolicy`; null: of nothing any more. */
+      defaultFor?: string | null
+      /** Merged over the stored attributes, key by key. */
       attributes?: JsonObject
       rules?: { readonly rules: readonly NewRule[]; readonly ids: readonly string[] }
     }
     answer: { revision: number }
   }
-  /** `conflict` (policy) while it is attached anywhere. */
-  deletePolicy: { args: PolicyTarget; answer: { revision: number } }
+  /** `conflict` (policy) while it is attached anywhere, unless it is to be detached. */
+  deletePolicy: { args: PolicyTarget & { detach?: boolean }; answer: { revision: number } }
   /**
    * Makes `policy` the one policy by itself that is included in the server's chain, by a rule at its head, in place of
    * any other; null: none. Rules that include others are taken out of the chain.
@@ -205,9 +250,14 @@ export interface Programs {
     args: {
       server: Omit<ServerRecord, 'revision'>
       interfaces: readonly Interface[]
-      policies: readonly Omit<PolicyRecord, 'revision'>[]
+      /** Made with it, its own. */
+      policies: readonly NewPolicyRecord[]
       attachments: readonly Attachment[]
-      documents: readonly DocumentRecord[]
+      /** Policies by themselves that are attached to it, in order. `not-found` (policy) when one is not there. */
+      attach?: readonly string[]
+      /** Attaches what is the default of this, or makes this policy the default first. */
+      attachDefault?: { for: string; otherwise?: NewPolicyRecord }
+      documents: readonly NewDocument[]
     }
     answer: { revision: number }
   }
@@ -220,6 +270,8 @@ export interface Programs {
       /** Merged over the stored attributes, key by key; null removes a key. */
       attributes?: JsonObject
       policy?: Partial<PolicySettings>
+      /** Policies by themselves that are attached to it from now on, in order, in place of others. As of `createServer`. */
+      attach?: readonly string[]
     }
     answer: { revision: number }
   }
@@ -231,7 +283,8 @@ export interface Programs {
     }
     answer: { revision: number }
   }
-  putDocument: { args: { document: DocumentRecord }; answer: { revision: number } }
+  /** Made, or replaced. With `ifRevision` only when it is still of that one (0: not there), else `conflict` (document). */
+  putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: { revision: number } }
   deleteDocument: {
     args: { account: string; profile: Profile; kind: string; id: string }
     answer: { revision: number }
@@ -248,12 +301,16 @@ export interface Programs {
 export interface InventoryRecords {
   readonly accounts: readonly AccountRecord[]
   readonly credentials: readonly CredentialRecord[]
+  /** Merged over what is there, key by key. */
+  readonly documents: readonly NewDocument[]
   readonly servers: readonly {
     readonly server: Omit<ServerRecord, 'revision'>
     readonly interfaces: readonly Interface[]
     /** The chain made with a new server; an existing one keeps its rules, and takes the settings that are given. */
-    readonly policies: readonly Omit<PolicyRecord, 'revision'>[]
+    readonly policies: readonly NewPolicyRecord[]
     readonly attachments: readonly Attachment[]
+    /** As of `createServer`, for a new server. */
+    readonly attachDefault?: Programs['createServer']['args']['attachDefault']
   }[]
 }
 
@@ -292,16 +349,22 @@ export interface Storage {
   interfaces(server: string): Promise<readonly Interface[]>
   /** Interfaces of many servers in one query, in order of server and index. */
   interfacesOf(account: string, profile?: Profile): Promise<readonly Interface[]>
-  /** Policies attached to the server as a whole. */
-  policiesOf(server: string): Promise<readonly PolicyRecord[]>
   policy(id: string): Promise<PolicyRecord | undefined>
-  /** Policies that stand by themselves, by name. */
+  /** Policies that stand by themselves, oldest first. */
   policiesBy(filter: {
     account: string
     profile: Profile
+    zone?: string
   }): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
-  /** Servers that a policy is attached to. */
-  serversOf(policy: string): Promise<readonly string[]>
+  /** What policies by themselves are attached to: in order of attachment for one server or interface, servers oldest first. */
+  members(filter: {
+    account: string
+    profile: Profile
+    policy?: string
+    server?: string
+  }): Promise<readonly Member[]>
+  /** The hosts that carry what policies by themselves are attached to. */
+  enforcers(filter: { account: string; profile: Profile; policy?: string }): Promise<readonly Enforcer[]>
   /** The chain that belongs to the server. */
   chain(server: string): Promise<PolicyRecord | undefined>
   /** The chains of all servers of the account, in order of server. */

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PolicySettings } from '../../src/core/model/inventory.ts'
 import { chainSettings } from '../../src/core/model/profile.ts'
+import { policyRecord } from '../../src/service/records.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
-import type { Actor, InventoryRecords, NewRule, Storage } from '../../src/storage/storage.ts'
+import type { Actor, InventoryRecords, NewPolicyRecord, NewRule, Storage } from '../../src/storage/storage.ts'
 import { createDatabase, noPostgresql } from './postgresql.ts'
 
 export interface TestStore {
@@ -72,6 +73,7 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
         attributes: {},
       },
     ],
+    documents: [],
     servers: servers.map((id, index): InventoryRecords['servers'][number] => ({
       server: {
         id,
@@ -96,24 +98,22 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
           type: 'public',
           host: 'local',
           device: `tap-${id}`,
+          attributes: {},
         },
       ],
       policies: [
-        {
-          ...upcloud,
-          enabled: true,
-          id: `chain-${id}`,
-          account: 'acme',
-          profile: 'upcloud',
-          name: '',
-          server: id,
-          attributes: {},
-        },
+        policyRecord({ ...upcloud, enabled: true }, index, {
+          ...{ id: `chain-${id}`, account: 'acme', profile: 'upcloud', server: id },
+        }),
       ],
       attachments: [{ policy: `chain-${id}`, server: id, interface: null }],
     })),
   }
 }
+
+/** A policy by itself, of the account `acme`. */
+export const group = (id: string, more: Partial<NewPolicyRecord> = {}): NewPolicyRecord =>
+  policyRecord(upcloud, 1, { id, account: 'acme', profile: 'upcloud', name: id, ...more })
 
 export const chainTarget = (server: string) =>
   ({ account: 'acme', profile: 'upcloud', server, refuseStates: ['maintenance'] }) as const

@@ -1,4 +1,5 @@
 /** What is filtered and by what: servers, their interfaces, and the policies attached to them. */
+import type { JsonObject } from '../json.ts'
 import type { Action, Direction, Rule } from './rule.ts'
 
 export const profiles = ['hostup', 'upcloud', 'ionos', 'scaleway', 'native'] as const
@@ -22,6 +23,8 @@ export interface Interface {
   readonly host: string | null
   /** Device on that host (`tap12i0`, `vnet3`); null while there is none. */
   readonly device: string | null
+  /** The dialect's own: name, LAN, switches. */
+  readonly attributes: JsonObject
 }
 
 /** How the rules of a policy decide together. */
@@ -44,7 +47,13 @@ export interface PolicySettings {
   /** Interface types it filters; others pass. */
   readonly appliesTo: readonly InterfaceType[]
   readonly guards: Guards
+  /** Rules that are looked at before the policy's own, and that nobody can change; null: none. */
+  readonly builtIn: BuiltIn | null
 }
+
+/** Names of the lists in built-in.ts. */
+export const builtIns = ['no-smtp'] as const
+export type BuiltIn = (typeof builtIns)[number]
 
 /** What passes, or does not, whatever the rules say. */
 export interface Guards {

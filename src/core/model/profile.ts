@@ -1,4 +1,5 @@
-/** The chain that comes with a server of each profile, as data: services and inventory need it without knowing a dialect. */
+/** The policies that come with servers of each profile, as data: services and inventory need them without knowing a dialect. */
+import type { JsonObject } from '../json.ts'
 import { type PolicySettings, type Profile, plainGuards } from './inventory.ts'
 
 /** Profiles whose servers have a chain of their own, and its settings when nothing else is said. */
@@ -13,6 +14,7 @@ export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
     filters: ['ingress', 'egress'],
     appliesTo: ['public', 'utility'],
     guards: plainGuards,
+    builtIn: null,
   },
   // Off until switched on; then closed inward and open outward, with connections tracked and the sender checked.
   hostup: {
@@ -24,5 +26,36 @@ export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
     filters: ['ingress', 'egress'],
     appliesTo: ['public', 'utility', 'private'],
     guards: { ...plainGuards, sourceMac: true },
+    builtIn: null,
   },
 }
+
+/** A policy that stands by itself as its profile makes it for servers that name none. */
+export interface DefaultPolicy {
+  readonly name: string
+  readonly settings: PolicySettings
+  readonly attributes: JsonObject
+}
+
+/** Profiles whose servers are never without a policy: what they get is made with the first one in its project and zone. */
+export const defaultPolicies: Partial<Record<Profile, DefaultPolicy>> = {
+  scaleway: {
+    name: 'Default security group',
+    // Everything passes but mail; private networks are not filtered.
+    settings: {
+      enabled: true,
+      order: 'first-match',
+      defaultIngress: 'allow',
+      defaultEgress: 'allow',
+      stateful: true,
+      filters: ['ingress', 'egress'],
+      appliesTo: ['public'],
+      guards: plainGuards,
+      builtIn: 'no-smtp',
+    },
+    attributes: { description: 'Auto generated security group.', tags: [] },
+  },
+}
+
+/** What such a policy is the default of. */
+export const defaultPlace = (project: string, zone: string): string => `${project} ${zone}`

@@ -1,6 +1,7 @@
 /** From what a path or a body names to what it means, with the refusals of the generation that asks. */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView, ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { invalid } from './decode.ts'
@@ -56,9 +57,6 @@ export async function chainOf(
   return server.ok ? request.services.chains.view(request, profile, server.value.server.id) : server
 }
 
-/** Times that a write is tried again because another came between reading and writing. */
-const attempts = 8
-
 /** That the chain is still the one that was read. */
 export const condition = ({ policy }: ChainView) => ({ refuseStates, ifRevision: policy.revision })
 
@@ -72,17 +70,16 @@ export async function onChain<T>(
   digest: string | null | undefined,
   write: (view: ChainView, server: string) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
-  for (let attempt = 1; ; attempt++) {
+  return whileOvertaken(async () => {
     const server = await find(request)
     if (!server.ok) return server
     const view = await chainOf(request, server)
     if (!view.ok) return view
     if (digest && digest !== digestOf(view.value.policy)) {
+      // Not the policy's, which would be tried again: the caller has to.
       const reason = 'The rules have been changed by somebody else; read them again'
-      return err({ kind: 'conflict', resource: 'policy', reason })
+      return err({ kind: 'conflict', resource: 'rule', reason })
     }
-    const done = await write(view.value, server.value.server.id)
-    const overtaken = !done.ok && done.error.kind === 'conflict' && done.error.resource === 'policy'
-    if (!overtaken || attempt === attempts) return done
-  }
+    return write(view.value, server.value.server.id)
+  })
 }

@@ -34,6 +34,7 @@ const groupSettings: PolicySettings = {
   filters: [],
   appliesTo: ['public', 'utility', 'private'],
   guards: plainGuards,
+  builtIn: null,
 }
 
 function success(request: DialectRequest, data: JsonValue): Answer {
@@ -253,7 +254,9 @@ function timed(
 
 export const groups: readonly Route[] = [
   route('GET', '/firewall-groups', 'listGroups', 200, 'Groups of the account', async (request) => {
-    const listed = await request.services.groups.list(request, profile)
+    const listed = (await request.services.groups.list(request, profile)).toSorted((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )
     const groups = listed.map((group) => ({ ...encodeGroup(group), rules_count: group.ruleCount }))
     return ok(success(request, { groups }))
   }),

@@ -385,7 +385,8 @@ async function makeInterfaces(
     const bytes = randomBytes(6)
     bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0)
     const mac = bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
-    nics.push({ id: randomUUID(), index: index + 1, mac, addresses, type, host: null, device: null })
+    const place = { host: null, device: null, attributes: {} }
+    nics.push({ id: randomUUID(), index: index + 1, mac, addresses, type, ...place })
   }
   return ok(nics)
 }

@@ -49,6 +49,7 @@ export const initial = (engine: Engine): readonly string[] => [
     type TEXT NOT NULL,
     host TEXT,
     device TEXT,
+    attributes TEXT NOT NULL,
     UNIQUE (server, number),
     UNIQUE (host, device)
   )`,
@@ -58,6 +59,11 @@ export const initial = (engine: Engine): readonly string[] => [
     profile TEXT NOT NULL,
     name TEXT NOT NULL,
     server TEXT REFERENCES servers (id),
+    interface TEXT,
+    zone TEXT NOT NULL,
+    default_for TEXT,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
     enabled INTEGER NOT NULL,
     rule_order TEXT NOT NULL,
     default_ingress TEXT NOT NULL,
@@ -66,10 +72,13 @@ export const initial = (engine: Engine): readonly string[] => [
     filters TEXT NOT NULL,
     applies_to TEXT NOT NULL,
     guards TEXT NOT NULL,
+    built_in TEXT,
     attributes TEXT NOT NULL,
     revision BIGINT NOT NULL
   )`,
   'CREATE INDEX policies_server ON policies (server)',
+  'CREATE INDEX policies_account ON policies (account, profile, created_at)',
+  'CREATE UNIQUE INDEX policies_default ON policies (account, profile, default_for)',
   'CREATE INDEX policies_revision ON policies (revision)',
   `CREATE TABLE rules (
     policy TEXT NOT NULL REFERENCES policies (id),
@@ -89,6 +98,7 @@ export const initial = (engine: Engine): readonly string[] => [
     server TEXT NOT NULL REFERENCES servers (id),
     interface TEXT NOT NULL,
     policy TEXT NOT NULL REFERENCES policies (id),
+    rank INTEGER NOT NULL,
     PRIMARY KEY (server, interface, policy)
   ) ${clustered(engine)}`,
   'CREATE INDEX attachments_policy ON attachments (policy)',
@@ -98,6 +108,7 @@ export const initial = (engine: Engine): readonly string[] => [
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
     body TEXT NOT NULL,
+    revision BIGINT NOT NULL,
     PRIMARY KEY (profile, kind, id)
   )`,
   'CREATE INDEX documents_account ON documents (account, profile, kind)',
@@ -109,6 +120,7 @@ export const initial = (engine: Engine): readonly string[] => [
     actor TEXT NOT NULL,
     dialect TEXT NOT NULL,
     request_id TEXT NOT NULL,
+    request TEXT,
     operation TEXT NOT NULL,
     resource TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -116,4 +128,5 @@ export const initial = (engine: Engine): readonly string[] => [
     after TEXT NOT NULL
   )`,
   'CREATE INDEX audit_account ON audit (account, revision)',
+  'CREATE INDEX audit_request ON audit (request_id)',
 ]

@@ -2,13 +2,15 @@
 import type { JsonValue } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
+import { auditColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'
 import {
   type Actor,
   type ChainTarget,
   effectiveState,
   type PolicyRecord,
+  type PolicyTarget,
+  type RuleTarget,
   type ServerRecord,
 } from '../storage.ts'
 
@@ -40,7 +42,10 @@ export function* writableServer(
 
 /** The chain that belongs to a server. */
 export function* chainOf(server: string): Steps<PolicyRecord | undefined> {
-  const row = yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE server = ?`, server)
+  const row = yield* queryOne(
+    `SELECT ${policyColumns} FROM policies WHERE server = ? AND interface IS NULL`,
+    server,
+  )
   return row && toPolicy(row)
 }
 
@@ -49,15 +54,39 @@ export function* writableChain(target: ChainTarget, actor: Actor): Steps<Result<
   const server = yield* writableServer(target, actor)
   if (!server.ok) return server
   const chain = yield* chainOf(target.server)
-  if (!chain) return err(notFound('policy', target.server))
-  if (target.ifRevision !== undefined && target.ifRevision !== chain.revision) {
-    return err({
-      kind: 'conflict',
-      resource: 'policy',
-      reason: 'the rules have been changed by somebody else',
-    })
-  }
-  return ok(chain)
+  return chain ? unchanged(chain, target) : err(notFound('policy', target.server))
+}
+
+/**
+ * A policy by itself, or of one interface. Another account's is as if it were not there: it is found by nobody else.
+ */
+export function* ownPolicy(target: PolicyTarget): Steps<Result<PolicyRecord, RequestError>> {
+  const { account, profile, policy } = target
+  const row = yield* queryOne(
+    `SELECT ${policyColumns} FROM policies
+     WHERE id = ? AND account = ? AND profile = ? AND (server IS NULL OR interface IS NOT NULL)`,
+    policy,
+    account,
+    profile,
+  )
+  return row ? unchanged(toPolicy(row), target) : err(notFound('policy', policy))
+}
+
+/** The policy whose rules may be written, or why not. */
+export function* writablePolicy(target: RuleTarget, actor: Actor): Steps<Result<PolicyRecord, RequestError>> {
+  return 'server' in target ? yield* writableChain(target, actor) : yield* ownPolicy(target)
+}
+
+function unchanged(
+  policy: PolicyRecord,
+  { ifRevision }: { readonly ifRevision?: number },
+): Result<PolicyRecord, RequestError> {
+  if (ifRevision === undefined || ifRevision === policy.revision) return ok(policy)
+  return err({
+    kind: 'conflict',
+    resource: 'policy',
+    reason: 'the rules have been changed by somebody else',
+  })
 }
 
 export function* countRules(policy: string): Steps<number> {
@@ -79,8 +108,8 @@ export function* shiftRules(policy: string, from: number, by: 1 | -1): Steps<voi
   yield* query('UPDATE rules SET position = -position WHERE policy = ? AND position < 0', policy)
 }
 
-export function* touchPolicy(policy: string, revision: number): Steps<void> {
-  yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
+export function* touchPolicy(policy: string, revision: number, actor: Actor): Steps<void> {
+  yield* query('UPDATE policies SET revision = ?, modified_at = ? WHERE id = ?', revision, actor.at, policy)
 }
 
 export function* record(
@@ -95,14 +124,14 @@ export function* record(
   },
 ): Steps<void> {
   yield* query(
-    `INSERT INTO audit (revision, at, account, actor, dialect, request_id, operation, resource, id, before, after)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO audit (${auditColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     revision,
     actor.at,
     actor.account,
     actor.actor,
     actor.dialect,
     actor.requestId,
+    actor.request ? JSON.stringify(actor.request) : null,
     event.operation,
     event.resource,
     event.id,

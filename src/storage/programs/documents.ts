@@ -1,33 +1,36 @@
 /** Free-form documents of dialects, and the sequences that addresses are handed out from. */
 import { err, ok } from '../../core/result.ts'
-import { documentColumns, toDocument } from '../rows.ts'
-import { type Program, query, queryOne } from '../statement.ts'
-import type { Actor, Programs } from '../storage.ts'
+import { documentColumns, fromDocument, toDocument } from '../rows.ts'
+import { type Program, query, queryOne, type Steps } from '../statement.ts'
+import type { Actor, DocumentRecord, Programs } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
 
-const byKey = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
+export const documentByKey = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
 
 export function* putDocument(
-  { document }: Programs['putDocument']['args'],
+  { document, ifRevision }: Programs['putDocument']['args'],
   actor: Actor,
 ): Program<Programs['putDocument']['answer']> {
   const revision = yield* nextRevision()
   const { account, profile, kind, id, body } = document
-  const row = yield* queryOne(byKey, profile, kind, id)
+  const row = yield* queryOne(documentByKey, profile, kind, id)
   const old = row && toDocument(row)
   if (old && old.account !== account) return err({ kind: 'forbidden', resource: 'document', id })
-  yield* query(
-    `INSERT INTO documents (${documentColumns}) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (profile, kind, id) DO UPDATE SET body = excluded.body`,
-    account,
-    profile,
-    kind,
-    id,
-    JSON.stringify(body),
-  )
+  if (ifRevision !== undefined && ifRevision !== (old?.revision ?? 0)) {
+    return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+  }
+  yield* upsertDocument({ ...document, revision })
   const change = { before: old?.body ?? null, after: body }
   yield* record(actor, revision, { operation: `${kind}.put`, resource: 'document', id, ...change })
   return ok({ revision })
+}
+
+export function* upsertDocument(document: DocumentRecord): Steps<void> {
+  yield* query(
+    `INSERT INTO documents (${documentColumns}) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (profile, kind, id) DO UPDATE SET body = excluded.body, revision = excluded.revision`,
+    ...fromDocument(document),
+  )
 }
 
 export function* deleteDocument(
@@ -35,7 +38,7 @@ export function* deleteDocument(
   actor: Actor,
 ): Program<Programs['deleteDocument']['answer']> {
   const revision = yield* nextRevision()
-  const row = yield* queryOne(byKey, profile, kind, id)
+  const row = yield* queryOne(documentByKey, profile, kind, id)
   const old = row && toDocument(row)
   if (!old) return err(notFound('document', id))
   if (old.account !== account) return err({ kind: 'forbidden', resource: 'document', id })

@@ -36,7 +36,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteRule: ['rules'],
   createPolicy: [],
   updatePolicy: ['rules'],
-  deletePolicy: [],
+  // They may have been attached.
+  deletePolicy: ['servers'],
   includePolicy: ['servers', 'rules'],
   createServer: ['servers', 'rules'],
   updateServer: ['servers', 'rules'],

@@ -1,5 +1,6 @@
 /** The inventory as desired state: what is named is made so, what is not named is left alone. */
 import type { RequestError } from '../../core/model/error.ts'
+import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {
   accountColumns,
@@ -9,13 +10,17 @@ import {
   serverColumns,
   toAccount,
   toCredential,
+  toDocument,
   toInterface,
   toServer,
 } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, InventoryRecords, Programs } from '../storage.ts'
 import { chainOf, nextRevision, record } from './common.ts'
+import { documentByKey, upsertDocument } from './documents.ts'
 import {
+  attachPolicies,
+  defaultPolicy,
   insertAttachments,
   insertInterfaces,
   insertPolicies,
@@ -70,6 +75,16 @@ export function* applyInventory(
     )
     changes.push(`credential ${credential.label}`)
   }
+  for (const document of inventory.documents) {
+    const { account, profile, kind, id, body } = document
+    const row = yield* queryOne(documentByKey, profile, kind, id)
+    const old = row && toDocument(row)
+    if (old && old.account !== account) return err(invalid(`${kind}s`, `${id} belongs to another account`))
+    const merged = { ...old?.body, ...body }
+    if (same(old?.body, merged)) continue
+    yield* upsertDocument({ ...document, body: merged, revision })
+    changes.push(`${kind} ${id}`)
+  }
   for (const entry of inventory.servers) {
     const changed = yield* applyServer(entry, revision)
     if (!changed.ok) return changed
@@ -98,6 +113,11 @@ function* applyServer(
     yield* insertInterfaces(interfaces)
     yield* insertPolicies(policies.map((policy) => ({ ...policy, revision })))
     yield* insertAttachments(attachments)
+    if (entry.attachDefault) {
+      const policy = yield* defaultPolicy(server, entry.attachDefault, revision)
+      const attached = yield* attachPolicies(server, null, policy === undefined ? [] : [policy])
+      if (!attached.ok) return attached
+    }
     return ok(true)
   }
   const old = toServer(row)
@@ -109,13 +129,14 @@ function* applyServer(
     server.id,
   )).map(toInterface)
   const attributes = { ...old.attributes, ...server.attributes }
-  const placed = !same(oldInterfaces, interfaces)
+  const wantedInterfaces = mergeInterfaces(oldInterfaces, interfaces)
+  const placed = !same(oldInterfaces, wantedInterfaces)
   const renumbered = old.number !== server.number
   if (renumbered) return err(invalid('servers', `${server.name} cannot be given another number`))
   const renamed = old.name !== server.name || old.zone !== server.zone || !same(old.attributes, attributes)
   if (placed) {
     yield* query('DELETE FROM interfaces WHERE server = ?', server.id)
-    yield* insertInterfaces(interfaces)
+    yield* insertInterfaces(wantedInterfaces)
   }
   // The state lives on: a restart with the same file must not start a server that was stopped.
   if (placed || renamed) {
@@ -127,6 +148,19 @@ function* applyServer(
   if (chain && wanted && switched)
     yield* updatePolicySettings({ ...chain, enabled: wanted.enabled, revision })
   return ok(placed || renamed || switched)
+}
+
+/**
+ * What an interface is called and switched to by its dialect stays unless the file says so. One that the file does not
+ * name stays, after the others, if it has no device: it was made through an API, and the file says what has a device.
+ */
+function mergeInterfaces(old: readonly Interface[], wanted: readonly Interface[]): readonly Interface[] {
+  const named = wanted.map((nic) => {
+    const attributes = { ...old.find((each) => each.id === nic.id)?.attributes, ...nic.attributes }
+    return { ...nic, attributes }
+  })
+  const kept = old.filter((nic) => nic.device === null && !wanted.some((each) => each.id === nic.id))
+  return [...named, ...kept.map((nic, index) => ({ ...nic, index: named.length + index + 1 }))]
 }
 
 function invalid(field: string, reason: string): RequestError {

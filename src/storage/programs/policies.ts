@@ -1,14 +1,13 @@
 /** Policies that stand by themselves, and their inclusion in the chains of servers. */
 import type { JsonObject } from '../../core/json.ts'
-import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import { policyColumns, toPolicy } from '../rows.ts'
+import type { PolicySettings } from '../../core/model/inventory.ts'
+import { err, ok } from '../../core/result.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, PolicyRecord, PolicyTarget, Programs } from '../storage.ts'
+import type { Actor, NewPolicyRecord, PolicyRecord, Programs } from '../storage.ts'
 import {
   countRules,
   nextRevision,
-  notFound,
+  ownPolicy,
   record,
   shiftRules,
   touchPolicy,
@@ -22,6 +21,7 @@ export function* createPolicy(
   actor: Actor,
 ): Program<Programs['createPolicy']['answer']> {
   const revision = yield* nextRevision()
+  yield* clearDefault(policy, revision, actor)
   yield* insertPolicies([{ ...policy, revision }])
   yield* insertRules(policy.id, rules, ids)
   const after = { name: policy.name, attributes: policy.attributes, rules: rules.map((rule) => rule.spec) }
@@ -38,17 +38,22 @@ export function* updatePolicy(
   const found = yield* ownPolicy(args)
   if (!found.ok) return found
   const old = found.value
-  const { name = old.name, settings, rules } = args
+  const { name = old.name, settings, rules, defaultFor = old.defaultFor } = args
   const attributes = { ...old.attributes, ...args.attributes }
+  yield* clearDefault({ ...old, defaultFor }, revision, actor)
   yield* query(
-    'UPDATE policies SET name = ?, attributes = ? WHERE id = ?',
+    'UPDATE policies SET name = ?, default_for = ?, attributes = ? WHERE id = ?',
     name,
+    defaultFor,
     JSON.stringify(attributes),
     old.id,
   )
-  yield* updatePolicySettings({ ...old, ...settings, revision })
-  const before: Record<string, JsonObject[string]> = { name: old.name, attributes: old.attributes }
-  const after: Record<string, JsonObject[string]> = { name, attributes }
+  yield* updatePolicySettings({ ...old, ...settings, revision, modifiedAt: actor.at })
+  const before: Record<string, JsonObject[string]> = audited(old, settings)
+  const after: Record<string, JsonObject[string]> = audited(
+    { ...old, ...settings, name, defaultFor, attributes },
+    settings,
+  )
   if (rules) {
     before.rules = yield* specs(old.id)
     yield* query('DELETE FROM rules WHERE policy = ?', old.id)
@@ -68,7 +73,11 @@ export function* deletePolicy(
   const found = yield* ownPolicy(args)
   if (!found.ok) return found
   const { id, name, attributes } = found.value
-  if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
+  if (args.detach) {
+    const attached = 'SELECT server FROM attachments WHERE policy = ?'
+    yield* query(`UPDATE servers SET revision = ? WHERE id IN (${attached})`, revision, id)
+    yield* query('DELETE FROM attachments WHERE policy = ?', id)
+  } else if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
     return err({ kind: 'conflict', resource: 'policy', reason: 'the policy is still attached' })
   }
   const before = { name, attributes, rules: yield* specs(id) }
@@ -87,7 +96,8 @@ export function* includePolicy(
   if (!chain.ok) return chain
   const { id } = chain.value
   if (args.policy !== null) {
-    const policy = yield* ownPolicy({ ...args, policy: args.policy })
+    const { account, profile, policy: id } = args
+    const policy = yield* ownPolicy({ account, profile, policy: id })
     if (!policy.ok) return policy
   }
   const old = yield* query(
@@ -107,7 +117,7 @@ export function* includePolicy(
     yield* insertRules(id, [args.rule], [args.id])
     yield* insertAttachments([{ policy: args.policy, server: args.server, interface: null }])
   }
-  yield* touchPolicy(id, revision)
+  yield* touchPolicy(id, revision, actor)
   // What is attached is read with the server: its interfaces are read again.
   yield* query('UPDATE servers SET revision = ? WHERE id = ?', revision, args.server)
   const change = { before: old[0]?.include ?? null, after: args.policy }
@@ -120,15 +130,26 @@ export function* includePolicy(
   return ok({ revision })
 }
 
-/** Another account's is as if it were not there: policies by themselves are found by nobody else. */
-function* ownPolicy({ account, profile, policy }: PolicyTarget): Steps<Result<PolicyRecord, RequestError>> {
-  const row = yield* queryOne(
-    `SELECT ${policyColumns} FROM policies WHERE id = ? AND account = ? AND profile = ? AND server IS NULL`,
-    policy,
-    account,
-    profile,
+/** Takes from any other policy what this one is the default of. */
+function* clearDefault(policy: NewPolicyRecord, revision: number, actor: Actor): Steps<void> {
+  if (policy.defaultFor === null) return
+  yield* query(
+    `UPDATE policies SET default_for = NULL, revision = ?, modified_at = ?
+     WHERE account = ? AND profile = ? AND default_for = ? AND id <> ?`,
+    revision,
+    actor.at,
+    policy.account,
+    policy.profile,
+    policy.defaultFor,
+    policy.id,
   )
-  return row ? ok(toPolicy(row)) : err(notFound('policy', policy))
+}
+
+/** What the audit tells of a policy: the settings only where they are changed. */
+function audited(policy: PolicyRecord, settings: Partial<PolicySettings> = {}): JsonObject {
+  const { name, defaultFor, attributes } = policy
+  const changed = Object.keys(settings).map((key) => [key, policy[key as keyof PolicySettings]])
+  return { name, defaultFor, attributes, ...(Object.fromEntries(changed) as JsonObject) }
 }
 
 function* specs(policy: string): Steps<JsonObject[]> {

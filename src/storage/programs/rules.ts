@@ -1,8 +1,9 @@
-/** Writes to the rules of a server's own chain. Positions stay dense, 1 to n. */
-import { err, ok } from '../../core/result.ts'
+/** Writes to the rules of one policy. Positions stay dense, 1 to n. */
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
 import { fromRule, ruleColumns, toRule } from '../rows.ts'
-import { insertRows, type Program, query, type Steps } from '../statement.ts'
-import type { Actor, NewRule, Programs } from '../storage.ts'
+import { insertRows, type Program, query, queryOne, type SqlValue, type Steps } from '../statement.ts'
+import type { Actor, NewRule, Programs, RulePlace, RuleRecord } from '../storage.ts'
 import {
   countRules,
   nextRevision,
@@ -10,7 +11,7 @@ import {
   record,
   shiftRules,
   touchPolicy,
-  writableChain,
+  writablePolicy,
 } from './common.ts'
 
 export function* insertRule(
@@ -18,15 +19,15 @@ export function* insertRule(
   actor: Actor,
 ): Program<Programs['insertRule']['answer']> {
   const revision = yield* nextRevision()
-  const chain = yield* writableChain(args, actor)
-  if (!chain.ok) return chain
-  const policy = chain.value.id
+  const found = yield* writablePolicy(args, actor)
+  if (!found.ok) return found
+  const policy = found.value.id
   const count = yield* countRules(policy)
   if (count >= args.maxRules) return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
   const position = Math.min(args.position ?? count + 1, count + 1)
   if (position <= count) yield* shiftRules(policy, position, 1)
   yield* insertRules(policy, [args.rule], [args.id], position)
-  yield* touchPolicy(policy, revision)
+  yield* touchPolicy(policy, revision, actor)
   const after = { position, ...args.rule.spec }
   yield* record(actor, revision, {
     operation: 'rule.create',
@@ -43,15 +44,15 @@ export function* replaceRules(
   actor: Actor,
 ): Program<Programs['replaceRules']['answer']> {
   const revision = yield* nextRevision()
-  const chain = yield* writableChain(args, actor)
-  if (!chain.ok) return chain
+  const found = yield* writablePolicy(args, actor)
+  if (!found.ok) return found
   if (args.rules.length > args.maxRules)
     return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
-  const policy = chain.value.id
+  const policy = found.value.id
   const old = yield* query('SELECT spec FROM rules WHERE policy = ? ORDER BY position', policy)
   yield* query('DELETE FROM rules WHERE policy = ?', policy)
   yield* insertRules(policy, args.rules, args.ids)
-  yield* touchPolicy(policy, revision)
+  yield* touchPolicy(policy, revision, actor)
   yield* record(actor, revision, {
     operation: 'rule.replace',
     resource: 'policy',
@@ -67,24 +68,26 @@ export function* updateRule(
   actor: Actor,
 ): Program<Programs['updateRule']['answer']> {
   const revision = yield* nextRevision()
-  const chain = yield* writableChain(args, actor)
-  if (!chain.ok) return chain
-  const policy = chain.value.id
-  const [row] = yield* query(
-    `DELETE FROM rules WHERE policy = ? AND position = ? RETURNING ${ruleColumns}`,
-    policy,
-    args.position,
-  )
-  if (!row) return err(notFound('rule', String(args.position)))
-  const old = toRule(row)
-  const rule = { ...args.rule, id: old.id, position: old.position }
-  yield* insertRules(policy, [rule], [rule.id], rule.position)
-  yield* touchPolicy(policy, revision)
-  const change = {
-    before: { position: old.position, ...old.spec },
-    after: { position: old.position, ...rule.spec },
+  const found = yield* writablePolicy(args, actor)
+  if (!found.ok) return found
+  const policy = found.value.id
+  const old = yield* takeRule(policy, args)
+  if (!old.ok) return old
+  const { id, position: from } = old.value
+  let to = from
+  if (args.moveTo !== undefined) {
+    yield* shiftRules(policy, from + 1, -1)
+    to = Math.min(args.moveTo, (yield* countRules(policy)) + 1)
+    yield* shiftRules(policy, to, 1)
   }
-  yield* record(actor, revision, { operation: 'rule.update', resource: 'rule', id: old.id, ...change })
+  const rule = { ...args.rule, id, position: to }
+  yield* insertRules(policy, [rule], [id], to)
+  yield* touchPolicy(policy, revision, actor)
+  const change = {
+    before: { position: from, ...old.value.spec },
+    after: { position: to, ...rule.spec },
+  }
+  yield* record(actor, revision, { operation: 'rule.update', resource: 'rule', id, ...change })
   return ok({ rule, policy, revision })
 }
 
@@ -104,25 +107,29 @@ export function* deleteRule(
   actor: Actor,
 ): Program<Programs['deleteRule']['answer']> {
   const revision = yield* nextRevision()
-  const chain = yield* writableChain(args, actor)
-  if (!chain.ok) return chain
-  const policy = chain.value.id
-  const deleted = yield* query(
-    `DELETE FROM rules WHERE policy = ? AND position = ? RETURNING ${ruleColumns}`,
-    policy,
-    args.position,
-  )
-  if (!deleted[0]) return err(notFound('rule', String(args.position)))
-  const rule = toRule(deleted[0])
-  yield* shiftRules(policy, args.position + 1, -1)
-  yield* touchPolicy(policy, revision)
-  const before = { position: args.position, ...rule.spec }
+  const found = yield* writablePolicy(args, actor)
+  if (!found.ok) return found
+  const policy = found.value.id
+  const old = yield* takeRule(policy, args)
+  if (!old.ok) return old
+  const { id, position, spec } = old.value
+  yield* shiftRules(policy, position + 1, -1)
+  yield* touchPolicy(policy, revision, actor)
+  const before = { position, ...spec }
   yield* record(actor, revision, {
     operation: 'rule.delete',
     resource: 'rule',
-    id: rule.id,
+    id,
     before,
     after: null,
   })
   return ok({ policy, revision })
+}
+
+/** Takes a rule out; its place stays empty. */
+function* takeRule(policy: string, place: RulePlace): Steps<Result<RuleRecord, RequestError>> {
+  const [column, value] = 'ruleId' in place ? ['id', place.ruleId] : ['position', place.position]
+  const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${ruleColumns}`
+  const row = yield* queryOne(sql, policy, value as SqlValue)
+  return row ? ok(toRule(row)) : err(notFound('rule', String(value)))
 }

@@ -1,9 +1,11 @@
 /** Servers with their interfaces, chain and documents. */
 import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { err, ok } from '../../core/result.ts'
+import { err, ok, type Result } from '../../core/result.ts'
 import {
   documentColumns,
+  fromDocument,
   fromInterface,
   fromPolicy,
   fromServer,
@@ -13,7 +15,7 @@ import {
 } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
-import { chainOf, nextRevision, record, writableServer } from './common.ts'
+import { chainOf, nextRevision, ownPolicy, record, writableServer } from './common.ts'
 
 const columns = (list: string) => list.split(',').length
 
@@ -34,19 +36,58 @@ export function* insertPolicies(policies: readonly PolicyRecord[]): Steps<void> 
 }
 
 export function* insertAttachments(attachments: readonly Attachment[]): Steps<void> {
-  const rows = attachments.map((a) => [a.server, a.interface ?? '', a.policy])
-  yield* insertRows('attachments (server, interface, policy)', 3, rows)
+  const rows = attachments.map((a, rank) => [a.server, a.interface ?? '', a.policy, rank])
+  yield* insertRows('attachments (server, interface, policy, rank)', 4, rows)
 }
 
-function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
-  const rows = documents.map((d) => [d.account, d.profile, d.kind, d.id, JSON.stringify(d.body)])
-  yield* insertRows(`documents (${documentColumns})`, columns(documentColumns), rows)
+export function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
+  yield* insertRows(`documents (${documentColumns})`, columns(documentColumns), documents.map(fromDocument))
+}
+
+/** Attaches policies by themselves, in order, in place of others that are attached to just that. */
+export function* attachPolicies(
+  place: Pick<ServerRecord, 'id' | 'account' | 'profile'>,
+  nic: string | null,
+  policies: readonly string[],
+): Steps<Result<void, RequestError>> {
+  const { id: server, account, profile } = place
+  for (const policy of policies) {
+    const found = yield* ownPolicy({ account, profile, policy })
+    if (!found.ok) return found
+  }
+  yield* query(
+    `DELETE FROM attachments
+     WHERE server = ? AND interface = ? AND policy IN (SELECT id FROM policies WHERE server IS NULL)`,
+    server,
+    nic ?? '',
+  )
+  yield* insertAttachments([...new Set(policies)].map((policy) => ({ policy, server, interface: nic })))
+  return ok(undefined)
+}
+
+function* attachedTo(server: string): Steps<string[]> {
+  const sql = `SELECT policy FROM attachments WHERE server = ? AND interface = ''
+    AND policy IN (SELECT id FROM policies WHERE server IS NULL) ORDER BY rank`
+  return (yield* query(sql, server)).map((row) => String(row.policy))
+}
+
+/** The id of the policy that is the default of something, made first if there is none. */
+export function* defaultPolicy(
+  { account, profile }: Pick<ServerRecord, 'account' | 'profile'>,
+  { for: place, otherwise }: NonNullable<Programs['createServer']['args']['attachDefault']>,
+  revision: number,
+): Steps<string | undefined> {
+  const sql = 'SELECT id FROM policies WHERE account = ? AND profile = ? AND default_for = ?'
+  const row = yield* queryOne(sql, account, profile, place)
+  if (row) return String(row.id)
+  if (otherwise) yield* insertPolicies([{ ...otherwise, revision }])
+  return otherwise?.id
 }
 
 export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
   yield* query(
     `UPDATE policies SET enabled = ?, rule_order = ?, default_ingress = ?, default_egress = ?, stateful = ?,
-       filters = ?, applies_to = ?, guards = ?, revision = ? WHERE id = ?`,
+       filters = ?, applies_to = ?, guards = ?, built_in = ?, revision = ?, modified_at = ? WHERE id = ?`,
     Number(policy.enabled),
     policy.order,
     policy.defaultIngress,
@@ -55,7 +96,9 @@ export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
     JSON.stringify(policy.filters),
     JSON.stringify(policy.appliesTo),
     JSON.stringify(policy.guards),
+    policy.builtIn,
     policy.revision,
+    policy.modifiedAt,
     policy.id,
   )
 }
@@ -87,8 +130,13 @@ export function* createServer(
   yield* insertInterfaces(args.interfaces)
   yield* insertPolicies(args.policies.map((policy) => ({ ...policy, revision })))
   yield* insertAttachments(args.attachments)
-  yield* insertDocuments(args.documents)
-  const after = { name: server.name, zone: server.zone, state: server.state, attributes: server.attributes }
+  const byDefault = args.attachDefault && (yield* defaultPolicy(server, args.attachDefault, revision))
+  const attach = args.attach ?? (byDefault === undefined ? [] : [byDefault])
+  const attached = yield* attachPolicies(server, null, attach)
+  if (!attached.ok) return attached
+  yield* insertDocuments(args.documents.map((document) => ({ ...document, revision })))
+  const { name, zone, state, attributes } = server
+  const after = { name, zone, state, attributes, attached: attach }
   yield* record(actor, revision, {
     operation: 'server.create',
     resource: 'server',
@@ -110,9 +158,22 @@ export function* updateServer(
   const attributes = merge(server.attributes, args.attributes ?? {})
   yield* updateServerRow({ ...server, ...args.change, attributes, revision })
   const chain = yield* chainOf(server.id)
-  if (args.policy && chain) yield* updatePolicySettings({ ...chain, ...args.policy, revision })
-  const after = { ...args.change, ...args.attributes, ...args.policy } as JsonObject
-  const old = { ...server.attributes, ...chain, ...server } as unknown as JsonObject
+  if (args.policy && chain) {
+    yield* updatePolicySettings({ ...chain, ...args.policy, revision, modifiedAt: actor.at })
+  }
+  const { attach } = args
+  const attachedBefore = attach && (yield* attachedTo(server.id))
+  if (attach) {
+    const done = yield* attachPolicies(server, null, attach)
+    if (!done.ok) return done
+  }
+  const after = {
+    ...args.change,
+    ...args.attributes,
+    ...args.policy,
+    ...(attach && { attached: attach }),
+  } as JsonObject
+  const old = { ...server.attributes, ...chain, ...server, attached: attachedBefore } as unknown as JsonObject
   const before = Object.fromEntries(Object.keys(after).map((key) => [key, old[key] ?? null]))
   yield* record(actor, revision, {
     operation: 'server.update',

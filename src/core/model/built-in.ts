@@ -1,0 +1,43 @@
+/** Rules that come with a policy and are the same in all that have them: one list, so that it is compiled once. */
+import { TCP } from '../net/protocol.ts'
+import { addressSet } from '../sets/address-set.ts'
+import type { RuleList } from './effective-policy.ts'
+import type { BuiltIn } from './inventory.ts'
+import type { Direction, Rule } from './rule.ts'
+
+const everywhere = {
+  ipv4: addressSet([{ family: 'ipv4', first: 0n, last: (1n << 32n) - 1n }]),
+  ipv6: addressSet([{ family: 'ipv6', first: 0n, last: (1n << 128n) - 1n }]),
+}
+
+/** No mail leaves: SMTP, submission over TLS, and submission. The ids are Scaleway's, the same in every group of every account. */
+const noSmtp: readonly Rule[] = (['ipv4', 'ipv6'] as const)
+  .flatMap((family) => [25, 465, 587].map((port) => ({ family, port })))
+  .map(({ family, port }, index) => ({
+    id: `11111111-2222-4333-8444-00000000000${index + 1}`,
+    position: index + 1,
+    direction: 'egress',
+    action: 'deny',
+    enabled: true,
+    matches: [
+      {
+        family,
+        protocol: TCP,
+        destination: everywhere[family],
+        destinationPorts: [{ first: port, last: port }],
+      },
+    ],
+  }))
+
+/** By position. */
+export const builtInRules: Readonly<Record<BuiltIn, readonly Rule[]>> = { 'no-smtp': noSmtp }
+
+const listOf = (policy: BuiltIn, direction: Direction): RuleList => ({
+  ...{ policy, part: 0, direction },
+  rules: builtInRules[policy].filter((rule) => rule.direction === direction),
+})
+
+/** The same objects always: a target may remember what it made of them. */
+export const builtInLists: Readonly<Record<BuiltIn, Readonly<Record<Direction, RuleList>>>> = {
+  'no-smtp': { ingress: listOf('no-smtp', 'ingress'), egress: listOf('no-smtp', 'egress') },
+}

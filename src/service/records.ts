@@ -1,0 +1,13 @@
+/** What the store keeps of things that are made here: the fields that nobody has to name. */
+import type { PolicySettings } from '../core/model/inventory.ts'
+import type { NewPolicyRecord } from '../storage/storage.ts'
+
+/** A policy that is nobody's default and stands by itself unless `fields` say otherwise. */
+export function policyRecord(
+  settings: PolicySettings,
+  createdAt: number,
+  fields: Pick<NewPolicyRecord, 'id' | 'account' | 'profile'> & Partial<NewPolicyRecord>,
+): NewPolicyRecord {
+  const place = { server: null, interface: null, zone: '', defaultFor: null }
+  return { ...settings, name: '', ...place, createdAt, modifiedAt: createdAt, attributes: {}, ...fields }
+}
