@@ -219,7 +219,7 @@ describe('hostile input', () => {
         { kind: 'unavailable', cause: 'secret' },
         { kind: 'internal', cause: 'secret' },
       ] as const) {
-        const answer = dialect.error(error, { path: '/x', requestId: 'r' })
+        const answer = dialect.error(error, { path: '/x', requestId: 'r', headers: {} })
         assert.ok(answer.status >= 400 && answer.body !== undefined, `${dialect.profile} ${error.kind}`)
         assert.equal(JSON.stringify(answer.body).includes('secret'), false)
       }

@@ -53,6 +53,8 @@ export interface Dialect {
   readonly profile: Profile
   /** Where it is mounted; the routes exist below each: `['/1.3', '/1.2']`. */
   readonly prefixes: readonly string[]
+  /** Below which paths are its own where the prefixes do not tell: products beside each other. */
+  readonly roots?: readonly string[]
   /** How its clients present a credential; the first that is there is taken. */
   readonly schemes: readonly Scheme[]
   /** Of every answer with a body that names no other. */
@@ -63,7 +65,7 @@ export interface Dialect {
   /** Every kind of error in this dialect's words, status and envelope. */
   readonly error: (
     error: RequestError,
-    request: { readonly path: string; readonly requestId: string },
+    request: Pick<DialectRequest, 'path' | 'requestId' | 'headers'>,
   ) => Answer
 }
 

@@ -99,6 +99,8 @@ export function createServer(options: ServerOptions): Server {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes, done) => {
     const body = readBody(bytes as Buffer, request.headers['content-type'])
     if (body.ok) done(null, body.value)
+    // Content means nothing there (RFC 9110 §9.3.5): whatever a client sends, it is not why a deletion fails.
+    else if (request.method === 'DELETE') done(null, undefined)
     else done(new Refused(body.error))
   })
 
@@ -196,7 +198,9 @@ export function createServer(options: ServerOptions): Server {
 
   function dialectOf(path: string): Dialect | undefined {
     const under = (prefix: string) => path === prefix || path.startsWith(`${prefix}/`)
-    return dialects.find((each) => each.prefixes.some(under) || each.claims?.(path) !== undefined)
+    return dialects.find(
+      (each) => (each.roots ?? each.prefixes).some(under) || each.claims?.(path) !== undefined,
+    )
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply, error: RequestError): FastifyReply {
@@ -204,7 +208,11 @@ export function createServer(options: ServerOptions): Server {
       request.log.error({ err: error.cause }, error.kind)
     const path = pathOf(request)
     const dialect = of(request).dialect ?? dialectOf(path) ?? dialects[0]
-    return send(reply, dialect.error(error, { path, requestId: request.id }), dialect)
+    return send(
+      reply,
+      dialect.error(error, { path, requestId: request.id, headers: request.headers }),
+      dialect,
+    )
   }
 
   return {

@@ -4,17 +4,12 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Profile } from '../core/model/inventory.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { effectiveState, type PolicyRecord, type Storage } from '../storage/storage.ts'
-import { type ByteCache, createByteCache } from './byte-cache.ts'
 import { actorOf, type Context } from './context.ts'
+import type { RuleLists } from './rule-lists.ts'
 import { ownServer } from './servers.ts'
 import type { ChainService, ChainWriteOptions } from './services.ts'
 
-/** Rendered lists that are kept, bytes altogether. */
-const mostListBytes = 32 * 1024 * 1024
-
-export function createChainService(storage: Storage): ChainService {
-  const lists: ByteCache = createByteCache(mostListBytes)
-
+export function createChainService(storage: Storage, lists: RuleLists): ChainService {
   async function chain(
     ctx: Context,
     profile: Profile,
@@ -47,14 +42,7 @@ export function createChainService(storage: Storage): ChainService {
     async listBytes(ctx, profile, server, form, render) {
       const policy = await chain(ctx, profile, server)
       if (!policy.ok) return policy
-      const { id, revision } = policy.value
-      const key = `${form} ${id}`
-      const known = lists.get(key, revision)
-      if (known) return ok(known)
-      // Read after the revision: at worst the bytes are newer than they are labelled, and are made again.
-      const bytes = render(await storage.rules(id))
-      lists.put(key, revision, bytes)
-      return ok(bytes)
+      return ok(await lists.bytes(policy.value, form, render))
     },
     async get(ctx, profile, server, position) {
       const policy = await chain(ctx, profile, server)

@@ -7,6 +7,7 @@ import { createChainService } from './chains.ts'
 import { createDocumentService } from './documents.ts'
 import { createGroupService } from './groups.ts'
 import { createPolicyService } from './policies.ts'
+import { createRuleLists } from './rule-lists.ts'
 import { createServerService } from './servers.ts'
 import type { EnforcementService, HistoryService, Services, Settings } from './services.ts'
 
@@ -22,9 +23,10 @@ export const defaultSettings: Settings = {
 
 export function createServices(storage: Storage, settings: Settings): Services {
   const enforcement = createEnforcement()
+  const lists = createRuleLists(storage)
   return {
-    chains: createChainService(storage),
-    groups: createGroupService(storage, enforcement),
+    chains: createChainService(storage, lists),
+    groups: createGroupService(storage, enforcement, lists),
     servers: createServerService(storage, settings),
     documents: createDocumentService(storage),
     policies: createPolicyService(storage, createResolver(), enforcement),

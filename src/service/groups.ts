@@ -5,6 +5,7 @@ import { err, ok } from '../core/result.ts'
 import type { NewPolicyRecord, Storage } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import { policyRecord } from './records.ts'
+import type { RuleLists } from './rule-lists.ts'
 import type { Condition, EnforcementService, GroupService, NewPolicy, Unapplied } from './services.ts'
 
 /** As it is stored. */
@@ -17,7 +18,11 @@ export function newGroup(
   return policyRecord(settings, ctx.now, { ...fields, attributes })
 }
 
-export function createGroupService(storage: Storage, enforcement: EnforcementService): GroupService {
+export function createGroupService(
+  storage: Storage,
+  enforcement: EnforcementService,
+  lists: RuleLists,
+): GroupService {
   const find: GroupService['find'] = async (ctx, profile, id) => {
     const policy = await storage.policy(id)
     const own =
@@ -38,6 +43,7 @@ export function createGroupService(storage: Storage, enforcement: EnforcementSer
   return {
     list: (ctx, profile, zone) =>
       storage.policiesBy({ account: ctx.principal.account, profile, ...(zone !== undefined && { zone }) }),
+    rulesBytes: lists.bytes,
     find,
     get,
     async create(ctx, profile, policy) {

@@ -4,7 +4,6 @@
  * Strict: a key that is not known, or a value that is not right, is refused with its place in the file. What has no id
  * gets one that is made from its names, so that the same file means the same things at every start.
  */
-import { createHash } from 'node:crypto'
 import { parse as parseYaml } from 'yaml'
 import { isDeviceName } from '../compile/nftables/names.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
@@ -27,6 +26,7 @@ import type {
   Storage,
 } from '../storage/storage.ts'
 import { scopeNames, secretHash } from './authenticate.ts'
+import { madeUp, madeUpMac } from './made-up.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { policyRecord } from './records.ts'
 
@@ -57,7 +57,7 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
   const file = fields(yaml ?? {}, 'the file', ['accounts'])
   const accounts: AccountRecord[] = []
   const credentials: CredentialRecord[] = []
-  const documents: NewDocument[] = []
+  const documents: InventoryRecords['documents'][number][] = []
   const servers: ServerEntry[] = []
   for (const [entry, at] of list(file.accounts, 'accounts')) {
     const account = fields(entry, at, [
@@ -67,7 +67,7 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     const id = optional(account.id, `${at}.id`, text) ?? known.get(name) ?? madeUp('account', name)
     const { contractNumber, datacenters } = account
     accounts.push({ id, name, attributes: json({ contractNumber, datacenters }, at) })
-    const projects = readProjects(account.projects, `${at}.projects`, id)
+    const projects = readProjects(account.projects, `${at}.projects`, id, now)
     documents.push(...projects)
     const place = { account: id, project: projects[0]?.id ?? id }
     for (const [credential, where] of list(account.credentials, `${at}.credentials`)) {
@@ -112,17 +112,23 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
 }
 
 /** The first is the account's own: with no other, one of the account's id. */
-function readProjects(entries: unknown, at: string, account: string): NewDocument[] {
+function readProjects(
+  entries: unknown,
+  at: string,
+  account: string,
+  now: number,
+): (NewDocument & { readonly initial: JsonObject })[] {
   const given = list(entries, at).map(([entry, place]) => {
     const project = fields(entry, place, ['id', 'name'])
     const name = text(project.name, `${place}.name`)
     return { name, id: optional(project.id, `${place}.id`, text) ?? madeUp('project', account, name) }
   })
   const named = given.length > 0 ? given : [{ name: 'default', id: account }]
-  // Numbers keep them in the order of the file, before those that are made later.
   return named.map(({ id, name }, index) => ({
     ...{ account, profile: 'scaleway', kind: 'project', id },
-    body: { name, createdAt: index },
+    body: { name },
+    // Apart, so that they stay in the order of the file.
+    initial: { description: '', createdAt: now + index },
   }))
 }
 
@@ -341,20 +347,4 @@ function unique(what: string, values: readonly string[], show = (value: string) 
     if (seen.has(value)) throw new Error(`${what}${show(value)} is there twice`)
     seen.add(value)
   }
-}
-
-const digest = (parts: readonly string[]) => createHash('sha256').update(JSON.stringify(parts)).digest()
-
-/** A UUID of version 8 (RFC 9562 §5.8), the same for the same names. */
-function madeUp(...parts: readonly string[]): string {
-  const bytes = digest(parts).subarray(0, 16)
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-/** In the range that virtual machines' cards are given locally. */
-function madeUpMac(id: string): string {
-  const [a, b, c] = digest(['mac', id])
-  return ['52', '54', '00', ...[a, b, c].map((byte) => (byte ?? 0).toString(16).padStart(2, '0'))].join(':')
 }

@@ -136,6 +136,12 @@ export interface GroupService {
     profile: Profile,
     zone?: string,
   ): Promise<readonly (PolicyRecord & { readonly ruleCount: number })[]>
+  /** Its rules as `render` makes them, kept as bytes until it changes; `form` as of `ChainService.listBytes`. */
+  rulesBytes(
+    policy: PolicyRecord,
+    form: string,
+    render: (rules: readonly RuleRecord[]) => Buffer,
+  ): Promise<Buffer>
   /** Without its rules. */
   find(ctx: Context, profile: Profile, id: string): Outcome<PolicyRecord>
   get(ctx: Context, profile: Profile, id: string): Outcome<ChainView>

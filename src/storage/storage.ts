@@ -301,8 +301,8 @@ export interface Programs {
 export interface InventoryRecords {
   readonly accounts: readonly AccountRecord[]
   readonly credentials: readonly CredentialRecord[]
-  /** Merged over what is there, key by key. */
-  readonly documents: readonly NewDocument[]
+  /** Merged over what is there, key by key; `initial` only when there is none. */
+  readonly documents: readonly (NewDocument & { readonly initial?: JsonObject })[]
   readonly servers: readonly {
     readonly server: Omit<ServerRecord, 'revision'>
     readonly interfaces: readonly Interface[]

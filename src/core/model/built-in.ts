@@ -1,14 +1,8 @@
 /** Rules that come with a policy and are the same in all that have them: one list, so that it is compiled once. */
 import { TCP } from '../net/protocol.ts'
-import { addressSet } from '../sets/address-set.ts'
 import type { RuleList } from './effective-policy.ts'
 import type { BuiltIn } from './inventory.ts'
 import type { Direction, Rule } from './rule.ts'
-
-const everywhere = {
-  ipv4: addressSet([{ family: 'ipv4', first: 0n, last: (1n << 32n) - 1n }]),
-  ipv6: addressSet([{ family: 'ipv6', first: 0n, last: (1n << 128n) - 1n }]),
-}
 
 /** No mail leaves: SMTP, submission over TLS, and submission. The ids are Scaleway's, the same in every group of every account. */
 const noSmtp: readonly Rule[] = (['ipv4', 'ipv6'] as const)
@@ -19,14 +13,7 @@ const noSmtp: readonly Rule[] = (['ipv4', 'ipv6'] as const)
     direction: 'egress',
     action: 'deny',
     enabled: true,
-    matches: [
-      {
-        family,
-        protocol: TCP,
-        destination: everywhere[family],
-        destinationPorts: [{ first: port, last: port }],
-      },
-    ],
+    matches: [{ family, protocol: TCP, destinationPorts: [{ first: port, last: port }] }],
   }))
 
 /** By position. */

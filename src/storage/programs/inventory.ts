@@ -76,11 +76,11 @@ export function* applyInventory(
     changes.push(`credential ${credential.label}`)
   }
   for (const document of inventory.documents) {
-    const { account, profile, kind, id, body } = document
+    const { account, profile, kind, id, body, initial } = document
     const row = yield* queryOne(documentByKey, profile, kind, id)
     const old = row && toDocument(row)
     if (old && old.account !== account) return err(invalid(`${kind}s`, `${id} belongs to another account`))
-    const merged = { ...old?.body, ...body }
+    const merged = { ...(old?.body ?? initial), ...body }
     if (same(old?.body, merged)) continue
     yield* upsertDocument({ ...document, body: merged, revision })
     changes.push(`${kind} ${id}`)
