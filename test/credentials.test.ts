@@ -3,10 +3,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
+import { madeUp } from '../src/service/made-up.ts'
 import {
+  accessKey,
   credentials,
   dialects,
+  projects,
   type Reply,
+  secretKeys,
   servers,
   startService,
   type TestService,
@@ -14,7 +18,10 @@ import {
 
 type Of = 'acme' | 'other'
 
-/** What a parameter of a path is filled with: something of the account that asks, and of the other. */
+const defaultGroup = (account: string, project: string) =>
+  madeUp('default', madeUp('account', account), 'scaleway', `${project} fr-par-1`)
+
+/** What a parameter of a path is filled with: something of the account that asks, and of the other. Before the slash: what it is of. */
 const values: Record<string, Record<string, Record<Of, string>>> = {
   upcloud: {
     uuid: { acme: servers.web, other: servers.foreign },
@@ -26,6 +33,22 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
     id: { acme: vpsId(servers.vm), other: vpsId(servers.foreignVm) },
     pos: { acme: '0', other: '0' },
   },
+  scaleway: {
+    zone: { acme: 'fr-par-1', other: 'fr-par-1' },
+    'security_groups/id': {
+      acme: defaultGroup('acme', projects.first),
+      other: defaultGroup('other', projects.foreign),
+    },
+    'servers/id': { acme: servers.instance, other: servers.foreignInstance },
+    'projects/id': { acme: projects.first, other: projects.foreign },
+    'rules/rule': {
+      acme: '11111111-2222-4333-8444-000000000001',
+      other: '11111111-2222-4333-8444-000000000001',
+    },
+    'api-keys/key': { acme: accessKey, other: 'SCWOTHER000000000000' },
+    // Nobody's: volumes come with servers that are created, images are everybody's.
+    id: { acme: servers.vm, other: servers.foreignVm },
+  },
   native: {
     id: { acme: servers.web, other: servers.foreign },
     // The first revision is the inventory's, which is nobody's.
@@ -35,9 +58,18 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
 
 /** Words that only one account may ever read. */
 const secrets: Record<Of, readonly string[]> = {
-  acme: [servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
-  other: [servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
+  acme: [
+    ...[servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
+    ...[servers.instance, '192.0.2.30', projects.first, defaultGroup('acme', projects.first)],
+  ],
+  other: [
+    ...[servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
+    ...[servers.foreignInstance, '192.0.2.97', projects.foreign, defaultGroup('other', projects.foreign)],
+  ],
 }
+
+/** Below a zone there is something for everybody. */
+const namesSomething = (path: string): boolean => /:(?!zone\b)\w+/.test(path)
 
 describe('every route with every credential', () => {
   let service: TestService
@@ -49,15 +81,17 @@ describe('every route with every credential', () => {
   function url(dialect: Dialect, route: Route, prefix: string, of: Of): string {
     return (
       prefix +
-      route.path.replace(/:(\w+)/g, (_, name: string) => {
-        const value = values[dialect.profile]?.[name]?.[of]
+      route.path.replace(/(\w[\w-]*)\/:(\w+)/g, (_, before: string, name: string) => {
+        const known = values[dialect.profile]
+        const value = (known?.[`${before}/${name}`] ?? known?.[name])?.[of]
         assert.ok(value, `no value for :${name} of ${dialect.profile}: add one to this test`)
-        return value
+        return `${before}/${value}`
       })
     )
   }
 
   for (const dialect of dialects) {
+    const given = (dialect.schemes as readonly string[]).includes('bearer') ? credentials : secretKeys
     for (const route of dialect.routes) {
       for (const prefix of dialect.prefixes) {
         const call = (of: Of, headers: Record<string, string>): Promise<Reply> =>
@@ -71,20 +105,20 @@ describe('every route with every credential', () => {
 
         test(`${route.method} ${prefix}${route.path}`, async () => {
           for (const name of ['none', 'wrong', 'wrongPassword'] as const) {
-            const { status } = await call('acme', credentials[name])
+            const { status } = await call('acme', given[name])
             assert.equal(status === 401, !open, `${name}: ${status}`)
           }
-          const readOnly = await call('acme', credentials.readOnly)
+          const readOnly = await call('acme', given.readOnly)
           assert.equal(readOnly.status === 403, route.scope === 'write', `read only: ${readOnly.status}`)
 
           // Asking with the other account's credential for what is acme's.
-          const foreign = await call('acme', credentials.foreign)
-          const named = route.path.includes(':')
+          const foreign = await call('acme', given.foreign)
+          const named = namesSomething(route.path)
           if (named && !open) assert.ok([403, 404].includes(foreign.status), `foreign: ${foreign.status}`)
           const leaked = secrets.acme.filter((word) => foreign.status < 400 && foreign.text.includes(word))
           assert.deepEqual(leaked, [], 'another account’s')
 
-          const right = await call('acme', credentials.right)
+          const right = await call('acme', given.right)
           assert.ok(![401, 403].includes(right.status) && right.status < 500, `right: ${right.status}`)
           assert.deepEqual(
             secrets.other.filter((word) => right.text.includes(word)),
@@ -102,8 +136,14 @@ describe('every route with every credential', () => {
     assert.equal((await service.call('POST', path, rule)).status, 403)
     const { body } = await service.call('GET', path, undefined, credentials.foreign)
     assert.deepEqual(body.firewall_rules.firewall_rule, [])
-    const { body: audit } = await service.call('GET', '/v1/audit', undefined, credentials.foreign)
-    assert.deepEqual(audit.events, [])
+    const audit = await service.call('GET', '/v1/audit', undefined, credentials.foreign)
+    // What it did itself is there: a project that the matrix above has made.
+    assert.deepEqual(
+      [...new Set(audit.body.events.map((event: { dialect: string }) => event.dialect))],
+      ['scaleway'],
+    )
+    const leaked = secrets.acme.filter((word) => audit.text.includes(word))
+    assert.deepEqual(leaked, [])
   })
 
   test('no secret is in the log', async () => {
@@ -118,6 +158,7 @@ describe('every route with every credential', () => {
       'guess',
       'Bearer',
       'Basic ',
+      ...Object.values(secretKeys).flatMap((each) => ('x-auth-token' in each ? [each['x-auth-token']] : [])),
     ]) {
       assert.equal(log.includes(secret), false, secret)
     }

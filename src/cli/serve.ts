@@ -13,6 +13,7 @@ import { createNftables } from '../agent/nftables.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { hostupDialect } from '../dialects/hostup/dialect.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
+import { scalewayDialect } from '../dialects/scaleway/dialect.ts'
 import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
 import { createMetrics, type Metrics } from '../server/metrics.ts'
 import { createServer } from '../server/server.ts'
@@ -57,7 +58,10 @@ export function serveCommand(): Command {
         .argParser(parseListen),
     )
     .addOption(
-      new Option('--public-url <url>', 'where clients reach the service, behind a proxy: https://api.example.com')
+      new Option(
+        '--public-url <url>',
+        'where clients reach the service, behind a proxy: https://api.example.com',
+      )
         .env('PORTCULLIS_PUBLIC_URL')
         .argParser(parsePublicUrl),
     )
@@ -198,7 +202,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
-    dialects: [nativeDialect, upcloudDialect, hostupDialect],
+    dialects: [nativeDialect, upcloudDialect, hostupDialect, scalewayDialect],
     metrics,
     logger,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),

@@ -2,6 +2,7 @@
 import { pino } from 'pino'
 import { hostupDialect } from '../../src/dialects/hostup/dialect.ts'
 import { nativeDialect } from '../../src/dialects/native/dialect.ts'
+import { scalewayDialect } from '../../src/dialects/scaleway/dialect.ts'
 import { upcloudDialect } from '../../src/dialects/upcloud/dialect.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
@@ -12,7 +13,7 @@ import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engines } from './stores.ts'
 
-export const dialects = [nativeDialect, upcloudDialect, hostupDialect] as const
+export const dialects = [nativeDialect, upcloudDialect, hostupDialect, scalewayDialect] as const
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
@@ -21,6 +22,8 @@ export const servers = {
   foreign: '00cafe00-32db-4b09-9f5f-30d9e9afb565',
   vm: '00aaaa00-32db-4b09-9f5f-30d9e9afb565',
   foreignVm: '00bbbb00-32db-4b09-9f5f-30d9e9afb565',
+  instance: '00cccc00-32db-4b09-9f5f-30d9e9afb565',
+  foreignInstance: '00dddd00-32db-4b09-9f5f-30d9e9afb565',
 } as const
 
 const basic = (username: string, password: string) => ({
@@ -39,10 +42,39 @@ export const credentials = {
   none: {},
 } as const satisfies Record<string, Record<string, string>>
 
+/** Scaleway's: the first of an account is its organization too. */
+export const projects = {
+  first: '00f10000-0000-4000-8000-000000000001',
+  second: '00f10000-0000-4000-8000-000000000002',
+  foreign: '00f10000-0000-4000-8000-000000000003',
+} as const
+
+const keys = {
+  right: '00e10000-0000-4000-8000-000000000001',
+  readOnly: '00e10000-0000-4000-8000-000000000002',
+  foreign: '00e10000-0000-4000-8000-000000000003',
+} as const
+export const accessKey = 'SCWACME0000000000000'
+
+/** As `credentials`, for dialects whose clients have secret keys. */
+export const secretKeys = {
+  right: { 'x-auth-token': keys.right },
+  password: { 'x-auth-token': keys.right },
+  readOnly: { 'x-auth-token': keys.readOnly },
+  foreign: { 'x-auth-token': keys.foreign },
+  wrong: { 'x-auth-token': '00e10000-0000-4000-8000-00000000dead' },
+  wrongPassword: { 'x-auth-token': 'guess' },
+  unknownUser: { authorization: 'Bearer acme-token' },
+  none: {},
+} as const satisfies Record<keyof typeof credentials, Record<string, string>>
+
 export const inventory = `
 accounts:
   - name: acme
+    projects: [ { id: ${projects.first}, name: default }, { id: ${projects.second}, name: second } ]
     credentials:
+      - { accessKey: ${accessKey}, secretKey: ${keys.right}, project: ${projects.first} }
+      - { accessKey: SCWACME0000000000001, secretKey: ${keys.readOnly}, scopes: [read] }
       - { username: acme, password: "acme:password" }
       - { token: acme-token, scopes: [read, write] }
       - { token: acme-read, scopes: [read] }
@@ -62,11 +94,18 @@ accounts:
         vmid: 10000
         name: vm
         interfaces: [ { mac: "52:54:00:00:00:11", addresses: [192.0.2.20, "2001:db8::20"] }, { addresses: [10.0.0.20] } ]
+      - profile: scaleway
+        id: ${servers.instance}
+        zone: fr-par-1
+        name: instance
+        interfaces: [ { addresses: [192.0.2.30, "2001:db8::30"] }, { addresses: [10.0.0.30], type: private } ]
   - name: other
-    credentials: [ { token: other-token } ]
+    projects: [ { id: ${projects.foreign}, name: theirs } ]
+    credentials: [ { token: other-token }, { accessKey: SCWOTHER000000000000, secretKey: ${keys.foreign} } ]
     servers:
       - { profile: upcloud, id: ${servers.foreign}, name: foreign, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.99] } ] }
       - { profile: hostup, id: ${servers.foreignVm}, vmid: 20000, name: theirs, interfaces: [ { addresses: [192.0.2.98] } ] }
+      - { profile: scaleway, id: ${servers.foreignInstance}, zone: fr-par-1, name: strange, interfaces: [ { addresses: [192.0.2.97] } ] }
 `
 
 export interface Reply {

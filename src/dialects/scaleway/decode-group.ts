@@ -1,0 +1,146 @@
+/** Bodies about groups → what the services take (contract: scaleway §2.2). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { PolicySettings } from '../../core/model/inventory.ts'
+import { defaultPolicies } from '../../core/model/profile.ts'
+import type { Result } from '../../core/result.ts'
+import type { PolicyRecord } from '../../storage/storage.ts'
+import { attributesOf } from './encode.ts'
+import type { Failure } from './errors.ts'
+import { Fields, mostCharacters, mostTags } from './fields.ts'
+import { type GroupAttributes, type WireAction, wireActions } from './wire.ts'
+
+/** What of a group a client can say; what is absent is not said. */
+interface GroupFields {
+  readonly name?: string | undefined
+  readonly description?: string | null | undefined
+  readonly tags?: readonly string[] | undefined
+  readonly stateful?: boolean | undefined
+  readonly inbound?: WireAction | undefined
+  readonly outbound?: WireAction | undefined
+  readonly defaultSecurity?: boolean | undefined
+  readonly isDefault?: boolean | undefined
+  readonly project?: string | undefined
+  readonly organization?: string | undefined
+}
+
+export interface GroupState {
+  readonly name: string
+  readonly settings: PolicySettings
+  readonly attributes: GroupAttributes
+  readonly isDefault: boolean
+}
+
+export interface NewGroup extends Omit<GroupState, 'attributes'> {
+  readonly attributes: Omit<GroupAttributes, 'project'>
+  readonly project: string | undefined
+  readonly organization: string | undefined
+}
+
+export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Failure> {
+  const fields = Fields.of(body)
+  const given = read(fields)
+  if (!given.name && (fields.isAbsent('name') || given.name === '')) {
+    fields.refuse('name', 'required', 'a value is required')
+  }
+  return fields.result(() => ({
+    name: given.name ?? '',
+    // Absent is false: clients leave a false out, and what they show as the default they send.
+    settings: settingsOf(made, { stateful: false, ...given }),
+    attributes: { description: given.description ?? null, tags: given.tags ?? [] },
+    isDefault: given.isDefault ?? false,
+    project: given.project,
+    organization: given.organization,
+  }))
+}
+
+/** What the group is after the change. PUT is the whole object, and takes what it does not say for unchanged. */
+export function decodeGroupChange(
+  body: JsonValue | undefined,
+  old: PolicyRecord,
+  { whole, organization }: { readonly whole: boolean; readonly organization: string },
+): Result<GroupState, Failure> {
+  const fields = Fields.of(body)
+  const given = read(fields)
+  const attributes = attributesOf(old)
+  if (given.name === '') fields.refuse('name', 'required', 'a value is required')
+  if (whole) {
+    if (fields.given.tags === null) fields.refuse('tags', 'format', 'expected a list')
+    for (const [key, value] of [
+      ['project', attributes.project],
+      ['organization', organization],
+    ] as const) {
+      if (given[key] !== undefined && given[key] !== value)
+        fields.refuse(key, 'constraint', 'cannot be changed')
+    }
+  }
+  const { description = attributes.description, tags = attributes.tags } = given
+  return fields.result(() => ({
+    name: given.name ?? old.name,
+    settings: settingsOf(old, given),
+    attributes: { project: attributes.project, description, tags },
+    isDefault: given.isDefault ?? old.defaultFor !== null,
+  }))
+}
+
+function read(fields: Fields): GroupFields {
+  const byProject = fields.boolean('project_default')
+  return {
+    name: fields.text('name', mostCharacters.name),
+    // Null is a value here: a description that is cleared.
+    description:
+      fields.given.description === null ? null : fields.text('description', mostCharacters.description),
+    tags: fields.texts('tags', mostTags),
+    stateful: fields.boolean('stateful'),
+    inbound: fields.oneOf('inbound_default_policy', wireActions),
+    outbound: fields.oneOf('outbound_default_policy', wireActions),
+    defaultSecurity: fields.boolean('enable_default_security'),
+    isDefault: byProject ?? fields.boolean('organization_default'),
+    project: fields.uuid('project'),
+    organization: fields.uuid('organization'),
+  }
+}
+
+const made = (defaultPolicies.scaleway as NonNullable<typeof defaultPolicies.scaleway>).settings
+
+function settingsOf(base: PolicySettings, given: GroupFields): PolicySettings {
+  const { enabled, order, filters, appliesTo, guards } = base
+  const action = (word: WireAction | undefined, otherwise: PolicySettings['defaultIngress']) =>
+    word === undefined ? otherwise : word === 'accept' ? 'allow' : 'deny'
+  const { defaultSecurity = base.builtIn !== null } = given
+  return {
+    ...{ enabled, order, filters, appliesTo, guards },
+    defaultIngress: action(given.inbound, base.defaultIngress),
+    defaultEgress: action(given.outbound, base.defaultEgress),
+    stateful: given.stateful ?? base.stateful,
+    builtIn: defaultSecurity ? 'no-smtp' : null,
+  }
+}
+
+/** Whether a change changes anything: one that does not leaves dates alone. */
+export function differs(old: PolicyRecord, next: GroupState): boolean {
+  const was: GroupState = {
+    name: old.name,
+    settings: settingsOf(old, {}),
+    attributes: attributesOf(old),
+    isDefault: old.defaultFor !== null,
+  }
+  return comparable(was) !== comparable(next)
+}
+
+const comparable = ({ name, settings, attributes, isDefault }: GroupState): string => {
+  const { project, description, tags } = attributes
+  const { defaultIngress, defaultEgress, stateful, builtIn } = settings
+  return JSON.stringify([
+    name,
+    defaultIngress,
+    defaultEgress,
+    stateful,
+    builtIn,
+    project,
+    description,
+    tags,
+    isDefault,
+  ])
+}
+
+export const asAttributes = (attributes: GroupAttributes): JsonObject => attributes as unknown as JsonObject

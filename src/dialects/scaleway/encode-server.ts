@@ -1,0 +1,190 @@
+/** Servers, their disks and images → Scaleway's JSON (contract: scaleway §3 B to D). */
+import type { JsonObject } from '../../core/json.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { parseAddress } from '../../core/net/address.ts'
+import { madeUp } from '../../service/made-up.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
+import { commercialTypes, imageById, type LocalImage } from './catalogue.ts'
+import { instantOf, instantZ, json } from './encode.ts'
+import type { ServerAttributes } from './wire.ts'
+
+export const serverAttributes = ({ server }: Pick<ServerView, 'server'>): ServerAttributes =>
+  server.attributes as unknown as ServerAttributes
+
+/** An inventory's word for a server that runs, in Scaleway's. */
+export const stateOf = ({ server }: Pick<ServerView, 'server'>): string =>
+  server.state === 'started' ? 'running' : server.state
+
+const allowedActions: Readonly<Record<string, readonly string[]>> = {
+  running: ['poweroff', 'terminate', 'reboot', 'stop_in_place', 'backup'],
+  'stopped in place': ['poweron', 'poweroff', 'terminate', 'backup'],
+  stopped: ['poweron', 'backup'],
+}
+
+/** The images and disks of servers that have been created were made then. */
+const published = Date.UTC(2026, 0, 1)
+
+export function encodeServer(
+  view: ServerView,
+  { organization, group }: { readonly organization: string; readonly group: JsonObject },
+): JsonObject {
+  const { server, interfaces } = view
+  const attributes = serverAttributes(view)
+  const type = attributes.commercial_type ?? 'DEV1-S'
+  const image = attributes.image ? imageById(attributes.image) : undefined
+  const state = stateOf(view)
+  const ips = interfaces.filter((nic) => nic.type === 'public').flatMap(publicIps)
+  return {
+    id: server.id,
+    name: server.name,
+    arch: commercialTypes[type]?.arch ?? 'x86_64',
+    commercial_type: type,
+    boot_type: attributes.boot_type ?? 'local',
+    organization,
+    project: attributes.project,
+    hostname: server.name,
+    image: image ? encodeImage(image, organization) : null,
+    volumes: attributes.volumes ?? {},
+    tags: attributes.tags ?? [],
+    state,
+    protected: attributes.protected ?? false,
+    state_detail: state === 'running' ? 'booted' : '',
+    public_ip: ips.find((ip) => ip.family === 'inet') ?? null,
+    public_ips: ips,
+    mac_address: interfaces[0]?.mac ?? 'de:00:00:00:00:01',
+    routed_ip_enabled: true,
+    ipv6: null,
+    extra_networks: [],
+    dynamic_ip_required: attributes.dynamic_ip_required ?? false,
+    enable_ipv6: attributes.enable_ipv6 ?? false,
+    private_ip: null,
+    creation_date: instantOf(server.createdAt),
+    modification_date: instantOf(attributes.modifiedAt ?? server.createdAt),
+    bootscript: null,
+    security_group: group,
+    location: null,
+    maintenances: [],
+    allowed_actions: allowedActions[state] ?? [],
+    placement_group: null,
+    private_nics: [],
+    zone: server.zone,
+    filesystems: [],
+    end_of_service: false,
+    dns: `${server.id}.pub.instances.example.invalid`,
+  }
+}
+
+/** Addresses come and go with the server, as the real service's dynamic ones. */
+function publicIps(nic: Interface): JsonObject[] {
+  return nic.addresses.map((address) => {
+    const parsed = parseAddress(address)
+    const ipv6 = parsed.ok && parsed.value.family === 'ipv6'
+    const id = madeUp('ip', nic.id, address)
+    return {
+      id,
+      address,
+      dynamic: true,
+      gateway: null,
+      netmask: ipv6 ? '64' : '32',
+      family: ipv6 ? 'inet6' : 'inet',
+      provisioning_mode: ipv6 ? 'slaac' : 'dhcp',
+      tags: [],
+      ipam_id: id,
+      state: 'attached',
+    }
+  })
+}
+
+export function encodeImage(image: LocalImage, organization: string): JsonObject {
+  const block = image.type === 'instance_sbs'
+  return {
+    id: image.id,
+    name: image.name,
+    organization,
+    project: organization,
+    root_volume: {
+      volume_type: block ? 'sbs_snapshot' : 'unified',
+      id: madeUp('snapshot', image.id),
+      size: block ? 0 : 10_000_000_000,
+      name: '',
+    },
+    extra_volumes: {},
+    public: true,
+    arch: 'x86_64',
+    creation_date: instantOf(published),
+    modification_date: instantOf(published),
+    default_bootscript: null,
+    from_server: '',
+    state: 'available',
+    tags: [],
+    zone: image.zone,
+  }
+}
+
+export const encodeLocalImage = ({ id, zone, label, type }: LocalImage): JsonObject => ({
+  id,
+  arch: 'x86_64',
+  zone,
+  compatible_commercial_types: Object.keys(commercialTypes),
+  label,
+  type,
+})
+
+/** A disk of the block storage product. */
+export function encodeBlockVolume({ id, body }: DocumentRecord, inUse: boolean): JsonObject {
+  const createdAt = Number(body.createdAt)
+  return {
+    id,
+    name: body.name ?? '',
+    type: 'sbs_5k',
+    size: body.size ?? 0,
+    project_id: body.project ?? '',
+    created_at: instantZ(createdAt),
+    updated_at: instantZ(createdAt),
+    references: [],
+    parent_snapshot_id: null,
+    status: inUse ? 'in_use' : 'available',
+    tags: [],
+    specs: { perf_iops: 5000, class: 'sbs' },
+    last_detached_at: null,
+    zone: body.zone ?? '',
+  }
+}
+
+/** A disk of the instance product: a local one. */
+export function encodeLocalVolume(
+  { id, body }: DocumentRecord,
+  organization: string,
+  user: { readonly id: string; readonly name: string } | undefined,
+): JsonObject {
+  const at = instantOf(Number(body.createdAt))
+  return {
+    id,
+    name: body.name ?? '',
+    size: body.size ?? 0,
+    volume_type: body.type ?? 'l_ssd',
+    creation_date: at,
+    modification_date: at,
+    organization,
+    project: body.project ?? '',
+    tags: [],
+    server: json(user ?? null),
+    state: 'available',
+    zone: body.zone ?? '',
+    export_uri: null,
+  }
+}
+
+/** What was asked of a server, done by the time it is answered. */
+export const encodeTask = (server: string, zone: string, now: number): JsonObject => ({
+  id: '00000000-0000-0000-0000-000000000000',
+  description: 'fake task',
+  status: 'pending',
+  href_from: `/servers/${server}/action`,
+  href_result: `/servers/${server}`,
+  started_at: instantOf(now),
+  terminated_at: null,
+  progress: 0,
+  zone,
+})

@@ -1,0 +1,103 @@
+/** Reads the fields of a JSON body one by one and collects all that is wrong with it. Null is as good as absent. */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { ok, type Result } from '../../core/result.ts'
+import { invalid, type Refusal, uuidPattern, type Violation } from './errors.ts'
+
+export class Fields {
+  readonly given: JsonObject
+  readonly #prefix: string
+  readonly #violations: Violation[]
+
+  private constructor(given: JsonObject, prefix: string, violations: Violation[]) {
+    this.given = given
+    this.#prefix = prefix
+    this.#violations = violations
+  }
+
+  /** Of a body; no body, and null, are an empty one. */
+  static of(body: JsonValue | undefined): Fields {
+    const object = objectOf(body ?? {})
+    const fields = new Fields(object ?? {}, '', [])
+    if (!object) fields.refuse('body', 'format', 'expected an object')
+    return fields
+  }
+
+  /** Of an object inside, whose violations are told with the others. */
+  inside(value: JsonValue | undefined, path: string): Fields {
+    const object = objectOf(value)
+    const fields = new Fields(object ?? {}, `${this.#prefix}${path}.`, this.#violations)
+    if (!object) this.refuse(path, 'format', 'expected an object')
+    return fields
+  }
+
+  refuse(argument: string, reason: Violation['reason'], help: string): undefined {
+    this.#violations.push({ argument: this.#prefix + argument, reason, help })
+    return undefined
+  }
+
+  /** What was made of the body, or everything that is wrong with it. */
+  result<T>(value: () => T): Result<T, Refusal> {
+    return this.#violations.length > 0 ? invalid(this.#violations) : ok(value())
+  }
+
+  isAbsent(key: string): boolean {
+    return this.given[key] === undefined || this.given[key] === null
+  }
+
+  text(key: string, most: number): string | undefined {
+    const value = this.given[key]
+    if (this.isAbsent(key)) return undefined
+    if (typeof value !== 'string') return this.refuse(key, 'format', 'expected text')
+    if ([...value].length > most) return this.refuse(key, 'constraint', `at most ${most} characters`)
+    return value
+  }
+
+  boolean(key: string): boolean | undefined {
+    const value = this.given[key]
+    if (this.isAbsent(key) || typeof value === 'boolean') return value as boolean | undefined
+    return this.refuse(key, 'format', 'expected true or false')
+  }
+
+  integer(key: string): number | undefined {
+    const value = this.given[key]
+    if (this.isAbsent(key) || Number.isSafeInteger(value)) return value as number | undefined
+    return this.refuse(key, 'format', 'expected a whole number')
+  }
+
+  oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    if (this.isAbsent(key)) return undefined
+    const found = allowed.find((each) => each === this.given[key])
+    return found ?? this.refuse(key, 'constraint', `expected one of ${allowed.join(', ')}`)
+  }
+
+  /** In lower case. */
+  uuid(key: string): string | undefined {
+    const value = this.given[key]
+    // Clients whose types cannot be absent send nothing as empty text.
+    if (this.isAbsent(key) || value === '') return undefined
+    if (typeof value === 'string' && uuidPattern.test(value)) return value.toLowerCase()
+    return this.refuse(key, 'format', 'expected a UUID')
+  }
+
+  texts(
+    key: string,
+    most: { readonly items: number; readonly characters: number },
+  ): readonly string[] | undefined {
+    const value = this.given[key]
+    if (this.isAbsent(key)) return undefined
+    if (!Array.isArray(value)) return this.refuse(key, 'format', 'expected a list')
+    if (value.length > most.items) return this.refuse(key, 'constraint', `at most ${most.items}`)
+    const fits = (each: JsonValue): each is string =>
+      typeof each === 'string' && [...each].length <= most.characters
+    return value.every(fits)
+      ? (value as readonly string[])
+      : this.refuse(key, 'constraint', `expected texts of at most ${most.characters} characters`)
+  }
+}
+
+export const objectOf = (value: JsonValue | undefined): JsonObject | undefined =>
+  value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : undefined
+
+/** Of names and descriptions. */
+export const mostCharacters = { name: 255, description: 1000 } as const
+export const mostTags = { items: 100, characters: 255 } as const

@@ -1,0 +1,144 @@
+/** From what a path, a query or a body names to what it means, with this dialect's refusals. */
+import { ok, type Result } from '../../core/result.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { zones } from './catalogue.ts'
+import { attributesOf, type GroupContext } from './encode.ts'
+import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
+
+export const profile = 'scaleway'
+
+export type Found<T> = Promise<Result<T, Failure>>
+export type Handled = Found<Answer>
+
+export function route(
+  method: Route['method'],
+  path: string,
+  operation: string,
+  success: number,
+  summary: string,
+  handle: (request: DialectRequest) => Handled,
+): Route {
+  return {
+    ...{ method, path, operation, summary, success: [success] },
+    scope: method === 'GET' ? 'read' : 'write',
+    handler: async (request) => {
+      const answer = await handle(request)
+      if (answer.ok) return answer.value
+      return answer.error.kind === 'refusal' ? answer.error.answer : errorAnswer(answer.error, request)
+    },
+  }
+}
+
+/** Below a zone, which must be one there is. */
+export function zoned(
+  method: Route['method'],
+  path: string,
+  operation: string,
+  success: number,
+  summary: string,
+  handle: (request: DialectRequest, zone: string) => Handled,
+  product = '/instance/v1',
+): Route {
+  return route(method, `${product}/zones/:zone${path}`, operation, success, summary, async (request) => {
+    const { zone = '' } = request.params
+    return zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
+  })
+}
+
+/** The real service keeps the media type on answers without a body. */
+export const noContent: Answer = { status: 204, headers: { 'content-type': 'application/json' } }
+
+export interface Projects {
+  readonly all: readonly DocumentRecord[]
+  /** The account's first one: its id is the organization's too. */
+  readonly organization: string
+  /** Of the key, where it names one. */
+  readonly own: string
+}
+
+/** The account's projects, oldest first; its keys reach all of them. */
+export async function projectsOf(request: DialectRequest): Promise<Projects> {
+  const { account, credential } = request.principal
+  const documents = await request.services.documents.list(request, profile, 'project')
+  const all = documents.toSorted((a, b) => Number(a.body.createdAt) - Number(b.body.createdAt))
+  const organization = all[0]?.id ?? account
+  const { project } = credential.attributes
+  return { all, organization, own: typeof project === 'string' ? project : organization }
+}
+
+/** The project that is named, by itself or as its organization's, or the key's own. */
+export function chooseProject(
+  projects: Projects,
+  { project, organization }: { project?: string | undefined; organization?: string | undefined },
+): Result<string, Failure> {
+  const chosen = project ?? organization ?? projects.own
+  const reached = projects.all.some(({ id }) => id === chosen)
+  const owned = organization === undefined || organization === projects.organization
+  return reached && owned ? ok(chosen) : forbidden('project', 'read')
+}
+
+/** Whether something of that project is wanted, as filters of lists say; refused for one that is not reached. */
+export async function projectFilter(
+  request: DialectRequest,
+): Found<{ readonly projects: Projects; readonly wants: (project: string) => boolean }> {
+  const projects = await projectsOf(request)
+  const [project, organization] = ['project', 'organization'].map(
+    (key) => request.query.get(key) || undefined,
+  )
+  for (const [argument, value] of Object.entries({ project, organization })) {
+    if (value !== undefined && !uuidPattern.test(value)) {
+      return invalid([{ argument, reason: 'format', help: 'expected a UUID' }])
+    }
+  }
+  if (project !== undefined || organization !== undefined) {
+    const reached = chooseProject(projects, { project, organization })
+    if (!reached.ok) return reached
+  }
+  return ok({ projects, wants: (each) => project === undefined || each === project })
+}
+
+/** Exactly these tags, all of them, as one parameter joined by commas. */
+export function tagFilter({ query }: DialectRequest): (tags: readonly string[]) => boolean {
+  const wanted = (query.get('tags') ?? '').split(',').filter((tag) => tag !== '')
+  return (tags) => wanted.every((tag) => tags.includes(tag))
+}
+
+/** By the id in the path; in another zone it is not there. */
+export async function findGroup(
+  request: DialectRequest,
+  zone: string,
+  id = request.params.id ?? '',
+): Found<PolicyRecord> {
+  const found = await request.services.groups.find(request, profile, id.toLowerCase())
+  return found.ok && found.value.zone === zone ? found : notFound('instance_security_group', id)
+}
+
+/** A group that a server of the project can be attached to. */
+export async function groupFor(
+  request: DialectRequest,
+  zone: string,
+  project: string,
+  id: string,
+): Found<PolicyRecord> {
+  const group = await findGroup(request, zone, id)
+  if (!group.ok || attributesOf(group.value).project === project) return group
+  return notFound('instance_security_group', id)
+}
+
+export async function groupContext(request: DialectRequest, policy: string): Promise<GroupContext> {
+  const { groups } = request.services
+  const [{ organization }, members, unapplied] = await Promise.all([
+    projectsOf(request),
+    groups.members(request, profile, { policy }),
+    groups.unapplied(request, profile, policy),
+  ])
+  return { organization, members, unapplied: unapplied.get(policy) }
+}
+
+export async function findServer(request: DialectRequest, zone: string): Found<ServerView> {
+  const { id = '' } = request.params
+  const found = await request.services.servers.get(request, profile, id.toLowerCase())
+  return found.ok && found.value.server.zone === zone ? found : notFound('instance_server', id)
+}

@@ -1,0 +1,29 @@
+/** What of Scaleway's API is not imitated here, and why. */
+import type { Gap } from '../dialect.ts'
+
+export const gaps: readonly Gap[] = [
+  {
+    what: 'instance/v2alpha1 for groups and rules',
+    why: 'SDKs carry it and no client calls it yet; the one list of it that is called while a server is refreshed is answered.',
+  },
+  {
+    what: 'Flexible IPs, private networks, snapshots, placement groups, user data, other products',
+    why: 'Not part of a firewall workflow: those paths answer 404, a server with `public_ips` is refused.',
+  },
+  {
+    what: 'Private interfaces of an inventory in the API',
+    why: 'The product that lists them is another one; they are there, and are not filtered.',
+  },
+  {
+    what: 'Disks',
+    why: 'None exist behind the API; they are kept so that servers can be created, refreshed and destroyed.',
+  },
+  {
+    what: 'Quotas of the real service',
+    why: 'They depend on the account; here a group has at most 1,000 rules of its own.',
+  },
+  {
+    what: 'Errors in the shapes of before 2025',
+    why: 'Clients understand the current ones; one of the old ones breaks the Python SDK.',
+  },
+]

@@ -1,0 +1,141 @@
+/** Security groups (contract: scaleway §2.2, calls 1 to 6). */
+import { defaultPlace } from '../../core/model/profile.ts'
+import { ok } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
+import type { PolicyRecord } from '../../storage/storage.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { asAttributes, decodeGroupChange, decodeNewGroup, differs } from './decode-group.ts'
+import { attributesOf, encodeGroup, type GroupContext, json } from './encode.ts'
+import { invalid, precondition } from './errors.ts'
+import {
+  chooseProject,
+  type Found,
+  findGroup,
+  groupContext,
+  type Handled,
+  noContent,
+  profile,
+  projectFilter,
+  projectsOf,
+  tagFilter,
+  zoned,
+} from './find.ts'
+import { decodePage, pageHeaders, slice } from './pages.ts'
+
+const answer = (status: number, policy: PolicyRecord, context: GroupContext): Answer => ({
+  status,
+  body: json({ security_group: encodeGroup(policy, context) }),
+})
+
+export const groupRoutes: readonly Route[] = [
+  zoned('GET', '/security_groups', 'listGroups', 200, 'Security groups', async (request, zone) => {
+    const { query, services } = request
+    const page = decodePage(query)
+    if (!page.ok) return page
+    const filter = await projectFilter(request)
+    if (!filter.ok) return filter
+    const { projects, wants } = filter.value
+    const [name, isDefault] = [query.get('name') ?? '', query.get('project_default')]
+    if (isDefault !== null && isDefault !== 'true' && isDefault !== 'false') {
+      return invalid([{ argument: 'project_default', reason: 'format', help: 'expected true or false' }])
+    }
+    const hasTags = tagFilter(request)
+    const found = (await services.groups.list(request, profile, zone)).filter((each) => {
+      const { project, tags } = attributesOf(each)
+      const asDefault = isDefault === null || (each.defaultFor !== null) === (isDefault === 'true')
+      return each.name.includes(name) && wants(project) && hasTags(tags) && asDefault
+    })
+    const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
+    const unapplied = await services.groups.unapplied(request, profile)
+    const listed = slice(found, page.value).map((each) =>
+      encodeGroup(each, {
+        organization: projects.organization,
+        members: members.get(each.id) ?? [],
+        unapplied: unapplied.get(each.id),
+      }),
+    )
+    const headers = pageHeaders('security_groups', found.length, page.value, query)
+    return ok({ status: 200, body: json({ security_groups: listed }), headers })
+  }),
+
+  zoned('POST', '/security_groups', 'createGroup', 201, 'Create a security group', async (request, zone) => {
+    const wanted = decodeNewGroup(request.body)
+    if (!wanted.ok) return wanted
+    const { name, settings, attributes, isDefault } = wanted.value
+    const projects = await projectsOf(request)
+    const project = chooseProject(projects, wanted.value)
+    if (!project.ok) return project
+    const created = await request.services.groups.create(request, profile, {
+      ...{ name, settings, zone, rules: [] },
+      attributes: asAttributes({ project: project.value, ...attributes }),
+      defaultFor: isDefault ? defaultPlace(project.value, zone) : null,
+    })
+    if (!created.ok) return created
+    const { policy } = created.value
+    const { organization } = projects
+    return ok({
+      ...answer(201, policy, { organization, members: [], unapplied: undefined }),
+      headers: { location: `${request.origin}${request.path}/${policy.id}` },
+    })
+  }),
+
+  zoned('GET', '/security_groups/:id', 'getGroup', 200, 'One security group', async (request, zone) => {
+    const group = await findGroup(request, zone)
+    if (!group.ok) return group
+    return ok(answer(200, group.value, await groupContext(request, group.value.id)))
+  }),
+
+  zoned('PUT', '/security_groups/:id', 'replaceGroup', 200, 'Set all of a security group', (request, zone) =>
+    change(request, zone, true),
+  ),
+  zoned('PATCH', '/security_groups/:id', 'updateGroup', 200, 'Change a security group', (request, zone) =>
+    change(request, zone, false),
+  ),
+
+  zoned(
+    'DELETE',
+    '/security_groups/:id',
+    'deleteGroup',
+    204,
+    'Delete a security group',
+    async (request, zone) => {
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      const done = await request.services.groups.remove(request, profile, group.value.id)
+      if (done.ok) return ok(noContent)
+      return done.error.kind === 'conflict'
+        ? precondition('resource_still_in_use', 'group is in use. you cannot delete it.')
+        : done
+    },
+  ),
+]
+
+/** Says `syncing` of what it changed, whether or not a host has to follow: the next read tells how far it is. */
+async function change(request: DialectRequest, zone: string, whole: boolean): Handled {
+  const done = await whileOvertaken(async (): Found<{ policy: PolicyRecord; changed: boolean }> => {
+    const group = await findGroup(request, zone)
+    if (!group.ok) return group
+    const old = group.value
+    const { organization } = await projectsOf(request)
+    const next = decodeGroupChange(request.body, old, { whole, organization })
+    if (!next.ok) return next
+    if (!differs(old, next.value)) return ok({ policy: old, changed: false })
+    const { name, settings, attributes, isDefault } = next.value
+    const changed = await request.services.groups.update(
+      request,
+      profile,
+      old.id,
+      {
+        ...{ name, settings },
+        attributes: asAttributes(attributes),
+        defaultFor: isDefault ? defaultPlace(attributes.project, zone) : null,
+      },
+      { ifRevision: old.revision },
+    )
+    return changed.ok ? ok({ policy: changed.value.policy, changed: true }) : changed
+  })
+  if (!done.ok) return done
+  const { policy, changed } = done.value
+  const context = await groupContext(request, policy.id)
+  return ok(answer(200, policy, changed ? { ...context, unapplied: 'applying' } : context))
+}

@@ -1,0 +1,217 @@
+/** Rules of security groups (contract: scaleway §2.2, calls 7 to 14). */
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import type { JsonValue } from '../../core/json.ts'
+import { builtInRules } from '../../core/model/built-in.ts'
+import { ok, type Result } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
+import type { ChainView } from '../../service/services.ts'
+import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
+import { encodeBuiltIn, encodeRule, encodeRules, json } from './encode.ts'
+import { type Failure, invalid, notFound } from './errors.ts'
+import { Fields } from './fields.ts'
+import { type Found, findGroup, type Handled, noContent, profile, zoned } from './find.ts'
+import { decodePage, slice } from './pages.ts'
+import type { RuleText } from './wire.ts'
+
+/** Of a group, beside those that come with it. */
+const mostRules = 1000
+
+const isBuiltIn = (id: string): boolean => builtInRules['no-smtp'].some((rule) => rule.id === id)
+const missing = (id: string) => notFound('instance_security_group_rule', id)
+const notEditable = () =>
+  invalid([
+    { argument: 'editable', reason: 'constraint', help: 'rules that come with a group cannot be changed' },
+  ])
+
+const answer = (status: number, rule: RuleRecord, zone: string): Answer => ({
+  status,
+  body: json({ rule: encodeRule(rule, zone) }),
+})
+
+export const ruleRoutes: readonly Route[] = [
+  zoned(
+    'GET',
+    '/security_groups/default/rules',
+    'listDefaultRules',
+    200,
+    'Rules that come with a group',
+    async (_request, zone) => ok({ status: 200, body: json({ rules: encodeBuiltIn(zone) }) }),
+  ),
+
+  // Without a total and links, as the real service: helpers that ask for all pages then read the first alone, so it is whole.
+  zoned('GET', '/security_groups/:id/rules', 'listRules', 200, 'Rules of a group', async (request, zone) => {
+    const page = decodePage(request.query)
+    if (!page.ok) return page
+    const group = await findGroup(request, zone)
+    if (!group.ok) return group
+    const { groups } = request.services
+    if (!page.value.limited && page.value.page > 1) return ok({ status: 200, body: { rules: [] } })
+    if (!page.value.limited) {
+      const render = (rules: readonly RuleRecord[]) =>
+        Buffer.from(JSON.stringify({ rules: encodeRules(group.value, rules) }))
+      return ok({ status: 200, body: await groups.rulesBytes(group.value, 'scaleway', render) })
+    }
+    const view = await groups.get(request, profile, group.value.id)
+    if (!view.ok) return view
+    const rules = slice(encodeRules(view.value.policy, view.value.rules), page.value)
+    return ok({ status: 200, body: json({ rules }) })
+  }),
+
+  zoned('POST', '/security_groups/:id/rules', 'createRule', 201, 'Add a rule', async (request, zone) => {
+    const group = await findGroup(request, zone)
+    if (!group.ok) return group
+    const fields = Fields.of(request.body)
+    const text = decodeRule(fields)
+    const position = decodePosition(fields)
+    const decoded = fields.result(() => text as RuleText)
+    if (!decoded.ok) return decoded
+    const place = { maxRules: mostRules, ...(position !== undefined && { position }) }
+    const rule = toRule(decoded.value)
+    const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
+    if (!done.ok) return done
+    const location = `${request.origin}${request.path}/${done.value.id}`
+    return ok({ ...answer(201, done.value, zone), headers: { location } })
+  }),
+
+  zoned('PUT', '/security_groups/:id/rules', 'replaceRules', 200, 'Set all rules', (request, zone) =>
+    onGroup(request, zone, async (view) => {
+      const wanted = decodeRules(request.body, view.rules)
+      if (!wanted.ok) return wanted
+      const { policy } = view
+      const rules = wanted.value.map(({ text }) => toRule(text))
+      const ids = wanted.value.map(({ id }) => id ?? randomUUID())
+      const same = isDeepStrictEqual(
+        view.rules.map((rule) => [rule.id, textOf(rule)]),
+        wanted.value.map(({ id, text }) => [id, text]),
+      )
+      if (same) return ok(listAnswer(view))
+      const change = { rules, ruleIds: ids }
+      const done = await request.services.groups.update(request, profile, policy.id, change, {
+        ifRevision: policy.revision,
+      })
+      return done.ok ? ok(listAnswer(done.value)) : done
+    }),
+  ),
+
+  zoned('GET', '/security_groups/:id/rules/:rule', 'getRule', 200, 'One rule', (request, zone) =>
+    onGroup(request, zone, async ({ policy, rules }) => {
+      const { rule: id = '' } = request.params
+      const builtIn = encodeRules(policy, []).find((each) => each.id === id.toLowerCase())
+      if (builtIn) return ok({ status: 200, body: json({ rule: builtIn }) })
+      const found = rules.find((each) => each.id === id.toLowerCase())
+      return found ? ok(answer(200, found, zone)) : missing(id)
+    }),
+  ),
+
+  zoned('PUT', '/security_groups/:id/rules/:rule', 'replaceRule', 200, 'Set all of a rule', (request, zone) =>
+    changeRule(request, zone, true),
+  ),
+  zoned('PATCH', '/security_groups/:id/rules/:rule', 'updateRule', 200, 'Change a rule', (request, zone) =>
+    changeRule(request, zone, false),
+  ),
+
+  zoned(
+    'DELETE',
+    '/security_groups/:id/rules/:rule',
+    'deleteRule',
+    204,
+    'Delete a rule',
+    async (request, zone) => {
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      const { rule: id = '' } = request.params
+      if (hasBuiltIn(group.value, id)) return notEditable()
+      const done = await request.services.groups.removeRule(
+        request,
+        profile,
+        group.value.id,
+        id.toLowerCase(),
+      )
+      return done.ok ? ok(noContent) : done
+    },
+  ),
+]
+
+const hasBuiltIn = ({ builtIn }: PolicyRecord, id: string): boolean =>
+  builtIn !== null && isBuiltIn(id.toLowerCase())
+
+const listAnswer = ({ policy, rules }: ChainView): Answer => ({
+  status: 200,
+  body: json({ rules: encodeRules(policy, rules) }),
+})
+
+/** Reads the group with its rules and goes on; again where that wrote on a condition that no longer held. */
+function onGroup(request: DialectRequest, zone: string, handle: (view: ChainView) => Handled): Handled {
+  return whileOvertaken(async (): Found<Answer> => {
+    const group = await findGroup(request, zone)
+    if (!group.ok) return group
+    const view = await request.services.groups.get(request, profile, group.value.id)
+    return view.ok ? handle(view.value) : view
+  })
+}
+
+function changeRule(request: DialectRequest, zone: string, whole: boolean): Handled {
+  return onGroup(request, zone, async ({ policy, rules }) => {
+    const { rule: id = '' } = request.params
+    if (hasBuiltIn(policy, id)) return notEditable()
+    const old = rules.find((each) => each.id === id.toLowerCase())
+    if (!old) return missing(id)
+    const fields = Fields.of(request.body)
+    const text = decodeRule(fields, whole ? undefined : textOf(old))
+    const position = decodePosition(fields)
+    const decoded = fields.result(() => text as RuleText)
+    if (!decoded.ok) return decoded
+    const place = Math.min(position ?? old.position, rules.length)
+    if (place === old.position && isDeepStrictEqual(decoded.value, textOf(old)))
+      return ok(answer(200, old, zone))
+    const rule = toRule(decoded.value)
+    const condition = { ifRevision: policy.revision, ...(place !== old.position && { moveTo: place }) }
+    const done = await request.services.groups.updateRule(
+      request,
+      profile,
+      policy.id,
+      old.id,
+      rule,
+      condition,
+    )
+    return done.ok ? ok(answer(200, done.value, zone)) : done
+  })
+}
+
+interface WantedRule {
+  /** Of a rule that is there and is kept; undefined: a new one. */
+  readonly id: string | undefined
+  readonly text: RuleText
+}
+
+/** The whole list, in order. Entries that nobody can edit say nothing: they stand in every list that is read. */
+function decodeRules(
+  body: JsonValue | undefined,
+  old: readonly RuleRecord[],
+): Result<readonly WantedRule[], Failure> {
+  const fields = Fields.of(body)
+  const { rules } = fields.given
+  if (!Array.isArray(rules)) fields.refuse('rules', 'required', 'expected a list')
+  const wanted: (WantedRule & { readonly place: number })[] = []
+  const seen = new Set<string>()
+  for (const [index, entry] of ((Array.isArray(rules) ? rules : []) as readonly JsonValue[]).entries()) {
+    const each = fields.inside(entry, `rules.${index}`)
+    if (each.given.editable === false) continue
+    const id = each.uuid('id')
+    if (id !== undefined && isBuiltIn(id)) continue
+    const text = decodeRule(each)
+    const place = decodePosition(each) ?? Number.POSITIVE_INFINITY
+    if (id !== undefined && !old.some((rule) => rule.id === id)) return missing(id)
+    if (id !== undefined && seen.has(id)) each.refuse('id', 'constraint', 'the same rule is there twice')
+    if (id !== undefined) seen.add(id)
+    if (text) wanted.push({ id, text, place })
+  }
+  if (wanted.length > mostRules) fields.refuse('rules', 'constraint', `at most ${mostRules}`)
+  // Those that ask for no place come last, in their order; with none asking the list is as it was sent.
+  const byPlace = (a: { place: number }, b: { place: number }) =>
+    a.place === b.place ? 0 : a.place - b.place
+  return fields.result(() => wanted.toSorted(byPlace).map(({ id, text }) => ({ id, text })))
+}
