@@ -2,7 +2,7 @@
 import type { Result } from '../core/result.ts'
 
 /** More than there are writers at once on one policy in any reasonable use. */
-const attempts = 24
+const attempts = 100
 
 /** Tries again while another writer came in between: a write on a condition (`ifRevision`) that no longer held. */
 export async function whileOvertaken<T, E extends { readonly kind: string; readonly resource?: string }>(

@@ -45,7 +45,7 @@ export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Fa
   return fields.result(() => ({
     name: given.name ?? '',
     // Absent is false: clients leave a false out, and what they show as the default they send.
-    settings: settingsOf(made, { stateful: false, ...given }),
+    settings: settingsOf(made, { ...given, stateful: given.stateful ?? false }),
     attributes: { description: given.description ?? null, tags: given.tags ?? [] },
     isDefault: given.isDefault ?? false,
     project: given.project,

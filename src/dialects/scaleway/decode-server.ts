@@ -124,20 +124,23 @@ function decodeDisks(fields: Fields, image: string | undefined): readonly Wanted
     fields.refuse('volumes', 'constraint', `expected at most ${mostDisks} volumes by slot`)
     return []
   }
-  const disks = slots.map(([slot, entry]): WantedDisk => {
+  const disks = slots.flatMap(([slot, entry]): WantedDisk[] => {
     if (!/^\d{1,2}$/.test(slot)) fields.refuse('volumes', 'format', 'slots are numbers from 0')
     const each = fields.inside(entry, `volumes.${slot}`)
+    if (!each) return []
     const size = each.integer('size')
     if (size !== undefined && (size < 0 || size > mostBytes)) {
       each.refuse('size', 'constraint', `value must be 0 to ${mostBytes}`)
     }
-    return {
-      slot,
-      type: each.oneOf('volume_type', volumeTypes) ?? kind,
-      size: size || rootBytes,
-      name: each.text('name', mostCharacters.name) || undefined,
-      boot: each.boolean('boot') ?? false,
-    }
+    return [
+      {
+        slot,
+        type: each.oneOf('volume_type', volumeTypes) ?? kind,
+        size: size || rootBytes,
+        name: each.text('name', mostCharacters.name) || undefined,
+        boot: each.boolean('boot') ?? false,
+      },
+    ]
   })
   return disks.some(({ slot }) => slot === '0') || !image ? disks : [root, ...disks]
 }

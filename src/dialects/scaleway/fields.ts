@@ -22,12 +22,11 @@ export class Fields {
     return fields
   }
 
-  /** Of an object inside, whose violations are told with the others. */
-  inside(value: JsonValue | undefined, path: string): Fields {
+  /** Of an object inside, whose violations are told with the others; undefined when it is none, which is told too. */
+  inside(value: JsonValue | undefined, path: string): Fields | undefined {
     const object = objectOf(value)
-    const fields = new Fields(object ?? {}, `${this.#prefix}${path}.`, this.#violations)
-    if (!object) this.refuse(path, 'format', 'expected an object')
-    return fields
+    if (object) return new Fields(object, `${this.#prefix}${path}.`, this.#violations)
+    return this.refuse(path, 'format', 'expected an object')
   }
 
   refuse(argument: string, reason: Violation['reason'], help: string): undefined {
@@ -54,14 +53,16 @@ export class Fields {
 
   boolean(key: string): boolean | undefined {
     const value = this.given[key]
-    if (this.isAbsent(key) || typeof value === 'boolean') return value as boolean | undefined
-    return this.refuse(key, 'format', 'expected true or false')
+    if (this.isAbsent(key)) return undefined
+    return typeof value === 'boolean' ? value : this.refuse(key, 'format', 'expected true or false')
   }
 
   integer(key: string): number | undefined {
     const value = this.given[key]
-    if (this.isAbsent(key) || Number.isSafeInteger(value)) return value as number | undefined
-    return this.refuse(key, 'format', 'expected a whole number')
+    if (this.isAbsent(key)) return undefined
+    return Number.isSafeInteger(value)
+      ? (value as number)
+      : this.refuse(key, 'format', 'expected a whole number')
   }
 
   oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {

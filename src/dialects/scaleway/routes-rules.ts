@@ -199,7 +199,7 @@ function decodeRules(
   const seen = new Set<string>()
   for (const [index, entry] of ((Array.isArray(rules) ? rules : []) as readonly JsonValue[]).entries()) {
     const each = fields.inside(entry, `rules.${index}`)
-    if (each.given.editable === false) continue
+    if (!each || each.given.editable === false) continue
     const id = each.uuid('id')
     if (id !== undefined && isBuiltIn(id)) continue
     const text = decodeRule(each)
