@@ -36,18 +36,24 @@ export const credentials = {
   password: 'lab-password',
   token: 'lab-token',
   readOnlyToken: 'lab-read-token',
+  accessKey: 'SCWLAB00000000000000',
+  secretKey: '1ab00000-0000-4000-8000-00000000c0de',
+  project: '1ab00000-0000-4000-8000-0000000000aa',
 } as const
 
 /** The world: a machine that is no VM and that nobody filters. */
 export const outside = { name: 'outside', ipv4: '198.51.100.10', ipv6: '2001:db8:ffff::10' } as const
 
-const nic = (vm: number, index: number, type: InterfaceType, ...addresses: string[]): LabNic => ({
-  id: `1ab00000-0000-4000-8000-0000000${vm}000${index}`,
-  type,
-  device: `tap${vm}i${index}`,
-  mac: `52:54:00:00:0${vm}:0${index}`,
-  addresses,
-})
+const nic = (vm: number, index: number, type: InterfaceType, ...addresses: string[]): LabNic => {
+  const [number, place] = [vm, index].map((value) => value.toString(16).padStart(2, '0'))
+  return {
+    id: `1ab00000-0000-4000-8000-000000${number}00${place}`,
+    type,
+    device: `tap${vm}i${index}`,
+    mac: `52:54:00:00:${number}:${place}`,
+    addresses,
+  }
+}
 
 export const defaultVms: readonly LabVm[] = [
   {
@@ -85,6 +91,27 @@ export const defaultVms: readonly LabVm[] = [
     nics: [nic(5, 0, 'public', '192.0.2.14', '2001:db8::14')],
     inventory: { vmid: 10001 },
   },
+  {
+    name: 'scw1',
+    profile: 'scaleway',
+    server: '00b1c2d3-0001-4000-8000-000000000001',
+    nics: [nic(6, 0, 'public', '192.0.2.15', '2001:db8::15'), nic(6, 1, 'private', '10.0.0.15')],
+    inventory: { zone: 'fr-par-1' },
+  },
+  {
+    name: 'scw2',
+    profile: 'scaleway',
+    server: '00b1c2d3-0001-4000-8000-000000000002',
+    nics: [nic(7, 0, 'public', '192.0.2.16', '2001:db8::16'), nic(7, 1, 'private', '10.0.0.16')],
+    inventory: { zone: 'fr-par-1' },
+  },
+  {
+    name: 'scw3',
+    profile: 'scaleway',
+    server: '00b1c2d3-0001-4000-8000-000000000003',
+    nics: [nic(10, 0, 'public', '192.0.2.19', '2001:db8::19')],
+    inventory: { zone: 'fr-par-1' },
+  },
 ]
 
 /** The inventory file of the lab. JSON is YAML. */
@@ -95,7 +122,9 @@ export function inventoryFile(vms: readonly LabVm[]): string {
       { username: credentials.username, password: credentials.password },
       { token: credentials.token, scopes: ['read', 'write'] },
       { token: credentials.readOnlyToken, scopes: ['read'] },
+      { accessKey: credentials.accessKey, secretKey: credentials.secretKey, project: credentials.project },
     ],
+    projects: [{ id: credentials.project, name: 'default' }],
     servers: vms.map((vm) => ({
       profile: vm.profile,
       id: vm.server,

@@ -76,7 +76,9 @@ export async function openLab(serve: readonly string[] = []): Promise<TestLab> {
     const response = await fetch(`${lab.service.url}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${credentials.token}`,
+        ...(path.startsWith('/instance/')
+          ? { 'x-auth-token': credentials.secretKey }
+          : { authorization: `Bearer ${credentials.token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -793,6 +793,52 @@ describe('Scaleway', () => {
     assert.equal((await call('DELETE', `${groups}/${b.id}`)).status, 204)
   })
 
+  test('syncing is what the hosts say that carry the group, and over at once where none has an agent', async () => {
+    const placed = await startService({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { accessKey: ${accessKey}, secretKey: ${secretKeys.right['x-auth-token']} } ]
+    servers:
+      - { profile: scaleway, id: ${servers.instance}, zone: fr-par-1, name: a, interfaces: [ { host: one, device: tap1 } ] }
+      - { profile: scaleway, id: ${servers.vm}, zone: fr-par-1, name: b, interfaces: [ { host: two, device: tap1 } ] }
+`,
+    })
+    try {
+      const there = async () => {
+        const { body } = await placed.call('GET', groups, undefined, secretKeys.right)
+        const [{ id, state }] = body.security_groups
+        const single = await placed.call('GET', `${groups}/${id}`, undefined, secretKeys.right)
+        assert.equal(single.body.security_group.state, state)
+        return { id, state }
+      }
+      const revision = await placed.storage.revision()
+      const report = (host: string, applied: number, state: 'applied' | 'failing') =>
+        placed.services.enforcement.report({
+          ...{ host, target: 'fake', desiredRevision: revision, appliedRevision: applied },
+          ...{ interfaces: 1, state, error: null, repairs: 0 },
+        })
+      assert.equal((await there()).state, 'available', 'no agent')
+      report('one', revision, 'applied')
+      assert.equal((await there()).state, 'available')
+      report('two', revision - 1, 'applied')
+      assert.equal((await there()).state, 'syncing')
+      report('two', revision, 'applied')
+      const { id, state } = await there()
+      assert.equal(state, 'available')
+      await placed.call('POST', `${groups}/${id}/rules`, tcp, secretKeys.right)
+      assert.equal((await there()).state, 'syncing')
+      report('one', revision + 1, 'applied')
+      assert.equal((await there()).state, 'syncing')
+      report('two', revision, 'failing')
+      assert.equal((await there()).state, 'syncing_error')
+      report('two', revision + 1, 'applied')
+      assert.equal((await there()).state, 'available')
+    } finally {
+      await placed.close()
+    }
+  })
+
   test('what packets meet: built-in rules, then position, then the default of the direction', async () => {
     const { id } = await group({ stateful: true, inbound_default_policy: 'drop' })
     await move(servers.instance, id)
