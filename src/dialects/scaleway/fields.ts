@@ -65,9 +65,12 @@ export class Fields {
       : this.refuse(key, 'format', 'expected a whole number')
   }
 
+  /** In any case of letters, as clients differ in it. */
   oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
-    if (this.isAbsent(key)) return undefined
-    const found = allowed.find((each) => each === this.given[key])
+    const value = this.given[key]
+    if (this.isAbsent(key) || value === '') return undefined
+    const given = typeof value === 'string' ? value.toLowerCase() : value
+    const found = allowed.find((each) => each.toLowerCase() === given)
     return found ?? this.refuse(key, 'constraint', `expected one of ${allowed.join(', ')}`)
   }
 

@@ -369,6 +369,13 @@ describe('Scaleway', () => {
     assert.deepEqual(details(await post(id, { position: -1 })), ['position constraint'])
   })
 
+  test('protocols are upper case whatever the client wrote: the Python SDK writes lower case', async () => {
+    const { id } = await group()
+    for (const protocol of ['tcp', 'Udp', 'icmp', 'any']) {
+      assert.equal((await post(id, { protocol })).body.rule.protocol, protocol.toUpperCase())
+    }
+  })
+
   test('14. page 1 of rules is all of them, without a total; page 2 is empty', async () => {
     const { id } = await group()
     await put(
@@ -679,7 +686,10 @@ describe('Scaleway', () => {
       const [only, ...others] = details(await post(id, { ip_range: range }))
       assert.deepEqual([only, others], [`ip_range ${range === '' ? 'required' : 'format'}`, []])
     }
-    assert.deepEqual(details(await post(id, { protocol: 'tcp' })), ['protocol constraint'])
+    for (const protocol of ['SCTP', 6, ['TCP'], {}]) {
+      assert.deepEqual(details(await post(id, { protocol })), ['protocol constraint'])
+    }
+    assert.deepEqual(details(await post(id, { protocol: '' })), ['protocol required'])
     assert.deepEqual(details(await post(id, { direction: 'unknown_direction', action: 'unknown_action' })), [
       ...['direction constraint', 'action constraint'],
     ])
