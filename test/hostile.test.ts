@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { credentials, dialects, servers, startService, type TestService } from './support/service.ts'
+import {
+  credentials,
+  dialects,
+  secretKeys,
+  servers,
+  startService,
+  type TestService,
+} from './support/service.ts'
 
 const chain = `/1.3/server/${servers.web}/firewall_rule`
 const json = { ...credentials.right, 'content-type': 'application/json' }
@@ -200,6 +207,65 @@ describe('hostile input', () => {
         assert.ok(traced.status < 500, `${traced.status} ${traced.text}`)
       }),
       { numRuns: 300 },
+    )
+  })
+
+  test('any JSON at all, to Scaleway’s calls', async () => {
+    const key = secretKeys.right
+    const zone = '/instance/v1/zones/fr-par-1'
+    const made = await service.call('POST', `${zone}/security_groups`, { name: 'x' }, key)
+    const group = `${zone}/security_groups/${made.body.security_group.id}`
+    const { body } = await service.call(
+      'POST',
+      `${group}/rules`,
+      { protocol: 'TCP', direction: 'inbound', action: 'accept', ip_range: '::/0' },
+      key,
+    )
+    const rule = `${group}/rules/${body.rule.id}`
+    const attribute = fc.constantFrom(
+      ...['name', 'description', 'tags', 'stateful', 'inbound_default_policy', 'enable_default_security'],
+      ...['project', 'organization', 'project_default', 'protocol', 'direction', 'action', 'ip_range'],
+      ...[
+        'dest_port_from',
+        'dest_port_to',
+        'position',
+        'editable',
+        'id',
+        'rules',
+        'commercial_type',
+        'image',
+      ],
+      ...['volumes', 'security_group', 'public_ips', 'boot_type', '__proto__', 'constructor'],
+    )
+    const plausible = fc.constantFrom<unknown>(
+      ...['accept', 'drop', 'TCP', 'inbound', '0.0.0.0/0', '::1', 'DEV1-S', 'local', '', null, true, false],
+      ...[0, 1, 65_536, -1, 1e308, [], {}, ['a'], [{}], { id: 'x' }, { 0: {} }, { 0: { size: 1 } }],
+    )
+    const given = fc.dictionary(attribute, fc.oneof(plausible, fc.jsonValue({ maxDepth: 3 })))
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(given, fc.jsonValue()), async (value) => {
+        for (const [method, path, sent] of [
+          ['POST', `${zone}/security_groups`, value],
+          ['PATCH', group, value],
+          ['PUT', group, value],
+          ['POST', `${group}/rules`, value],
+          ['PUT', `${group}/rules`, { rules: value }],
+          ['PUT', `${group}/rules`, { rules: [value, value] }],
+          ['PATCH', rule, value],
+          ['PUT', rule, value],
+          ['POST', `${zone}/servers`, value],
+          ['PATCH', `${zone}/servers/${servers.instance}`, value],
+          ['POST', `${zone}/servers/${servers.instance}/action`, value],
+          ['POST', '/account/v3/projects', value],
+        ] as const) {
+          const answer = await service.call(method, path, sent, key)
+          assert.ok(answer.status < 500, `${method} ${path}: ${answer.status} ${answer.text}`)
+          if (answer.status >= 400) assert.equal(typeof answer.body.type, 'string', answer.text)
+        }
+        const rules = await service.call('GET', `${group}/rules`, undefined, key)
+        assert.equal(rules.status, 200, rules.text)
+      }),
+      { numRuns: 150 },
     )
   })
 

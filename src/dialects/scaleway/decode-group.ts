@@ -39,9 +39,7 @@ export interface NewGroup extends Omit<GroupState, 'attributes'> {
 export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Failure> {
   const fields = Fields.of(body)
   const given = read(fields)
-  if (!given.name && (fields.isAbsent('name') || given.name === '')) {
-    fields.refuse('name', 'required', 'a value is required')
-  }
+  fields.required('name', given.name || undefined)
   return fields.result(() => ({
     name: given.name ?? '',
     // Absent is false: clients leave a false out, and what they show as the default they send.

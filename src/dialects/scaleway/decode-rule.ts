@@ -19,21 +19,13 @@ export const textOf = ({ spec }: Pick<RuleRecord, 'spec'>): RuleText => spec as 
  * A port of 0 is no port in a change, and an error in a whole rule.
  */
 export function decodeRule(fields: Fields, old?: RuleText): RuleText | undefined {
-  const protocol = fields.oneOf('protocol', wireProtocols) ?? old?.protocol ?? required(fields, 'protocol')
-  const direction =
-    fields.oneOf('direction', wireDirections) ?? old?.direction ?? required(fields, 'direction')
-  const action = fields.oneOf('action', wireActions) ?? old?.action ?? required(fields, 'action')
-  const range = decodeRange(fields) ?? old?.ip_range ?? required(fields, 'ip_range')
+  const protocol = fields.required('protocol', fields.oneOf('protocol', wireProtocols) ?? old?.protocol)
+  const direction = fields.required('direction', fields.oneOf('direction', wireDirections) ?? old?.direction)
+  const action = fields.required('action', fields.oneOf('action', wireActions) ?? old?.action)
+  const range = fields.required('ip_range', decodeRange(fields) ?? old?.ip_range)
   const ports = protocol && decodePorts(fields, protocol, old)
   if (!protocol || !direction || !action || !range || !ports) return undefined
   return { protocol, direction, action, ip_range: range, ...ports }
-}
-
-/** Said only of what is not there: what is there and wrong has been told. */
-function required(fields: Fields, key: string): undefined {
-  return fields.isAbsent(key) || fields.given[key] === ''
-    ? fields.refuse(key, 'required', 'a value is required')
-    : undefined
 }
 
 function decodeRange(fields: Fields): string | undefined {

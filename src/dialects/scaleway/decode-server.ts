@@ -39,10 +39,9 @@ const rootBytes = 10_000_000_000
 
 export function decodeNewServer(body: JsonValue | undefined): Result<WantedServer, Failure> {
   const fields = Fields.of(body)
-  const name = requiredText(fields, 'name', mostCharacters.name)
-  const commercialType = decodeType(fields)
-  if (fields.isAbsent('commercial_type')) fields.refuse('commercial_type', 'required', 'a value is required')
-  const image = fields.text('image', 100) || undefined
+  const name = fields.required('name', fields.text('name', mostCharacters.name) || undefined)
+  const commercialType = fields.required('commercial_type', decodeType(fields))
+  const image = fields.text('image', 100)?.toLowerCase() || undefined
   const ipv6 = fields.boolean('enable_ipv6') ?? false
   const ipv4 = fields.boolean('dynamic_ip_required') ?? false
   const wanted = {
@@ -102,14 +101,10 @@ function decodeCommon(fields: Fields): JsonObject {
   )
 }
 
-function requiredText(fields: Fields, key: string, most: number): string | undefined {
-  const value = fields.text(key, most)
-  return fields.isAbsent(key) || value === '' ? fields.refuse(key, 'required', 'a value is required') : value
-}
-
 function decodeType(fields: Fields): string | undefined {
   const type = fields.text('commercial_type', 100)
-  if (type === undefined || Object.hasOwn(commercialTypes, type)) return type
+  if (type === undefined || type === '') return undefined
+  if (Object.hasOwn(commercialTypes, type)) return type
   const known = Object.keys(commercialTypes).join(', ')
   return fields.refuse('commercial_type', 'constraint', `expected one of ${known}`)
 }
@@ -157,7 +152,6 @@ export type ServerAction = (typeof serverActions)[number]
 
 export function decodeAction(body: JsonValue | undefined): Result<ServerAction, Failure> {
   const fields = Fields.of(body)
-  const action = fields.oneOf('action', serverActions)
-  if (fields.isAbsent('action')) fields.refuse('action', 'required', 'a value is required')
+  const action = fields.required('action', fields.oneOf('action', serverActions))
   return fields.result(() => action ?? 'backup')
 }

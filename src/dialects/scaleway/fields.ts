@@ -43,6 +43,14 @@ export class Fields {
     return this.given[key] === undefined || this.given[key] === null
   }
 
+  /** The value, told to be missing if it is not there; what is there and wrong has been told. */
+  required<T>(key: string, value: T | undefined): T | undefined {
+    if (value === undefined && (this.isAbsent(key) || this.given[key] === '')) {
+      this.refuse(key, 'required', 'a value is required')
+    }
+    return value
+  }
+
   text(key: string, most: number): string | undefined {
     const value = this.given[key]
     if (this.isAbsent(key)) return undefined

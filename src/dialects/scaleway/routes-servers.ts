@@ -93,7 +93,7 @@ export const serverRoutes: readonly Route[] = [
     const projects = await projectsOf(request)
     const project = chooseProject(projects, wanted)
     if (!project.ok) return project
-    if (wanted.image !== undefined && imageById(wanted.image.toLowerCase())?.zone !== zone) {
+    if (wanted.image !== undefined && imageById(wanted.image)?.zone !== zone) {
       return notFound('instance_image', wanted.image)
     }
     // No address exists by itself here.
