@@ -1,6 +1,8 @@
 /** What `serve` starts with when it is given no inventory: one account, a VM per profile, and how to call it. */
 
 const server = '00798b85-efdc-41ca-8021-f6ef457b8531'
+const project = '22222222-2222-2222-2222-222222222222'
+const secretKey = '11111111-1111-1111-1111-111111111111'
 
 export const demonstration = `
 accounts:
@@ -8,6 +10,8 @@ accounts:
     credentials:
       - { username: demo, password: demo-password }
       - { token: demo-token, scopes: [read, write] }
+      - { accessKey: SCWDEMO0000000000000, secretKey: ${secretKey}, project: ${project} }
+    projects: [ { id: ${project}, name: default } ]
     servers:
       - profile: upcloud
         id: ${server}
@@ -17,6 +21,7 @@ accounts:
         interfaces:
           - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"] }
       - { profile: hostup, vmid: 10000, name: vps1, interfaces: [ { addresses: [192.0.2.20, "2001:db8::20"] } ] }
+      - { profile: scaleway, zone: fr-par-1, name: instance1, interfaces: [ { addresses: [192.0.2.30, "2001:db8::30"] } ] }
 `
 
 /** Ready to paste, one per dialect. */
@@ -40,6 +45,7 @@ export function howToCall(url: string): string {
     comment: 'HTTPS Secure Web',
     enable: 1,
   })
+  const group = JSON.stringify({ name: 'web', stateful: true, inbound_default_policy: 'drop' })
   const question = JSON.stringify({
     server,
     direction: 'ingress',
@@ -58,6 +64,9 @@ UpCloud: let no SSH reach the demonstration's server
 
 HostUp: let HTTPS reach VM 10000
   curl -H 'X-API-Key: demo-token' ${json} ${url}/api/vm/10000/firewall -d '${https}'
+
+Scaleway: a security group that lets nothing in
+  curl -H 'X-Auth-Token: ${secretKey}' ${json} ${url}/instance/v1/zones/fr-par-1/security_groups -d '${group}'
 
 Native: what happens to such a packet, and which rule decides
   curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'

@@ -78,12 +78,13 @@ async function labStatus(options: { json?: true }): Promise<void> {
 async function tell(lab: Lab, json: true | undefined, more: readonly string[]): Promise<void> {
   const said = await status(lab)
   if (json) return answer(JSON.stringify(said, null, 2))
-  const { username, password, token } = said.credentials
+  const { username, password, token, accessKey, secretKey } = said.credentials
   answer(
     [
       said.running ? `API         ${said.url}` : `API         ended; its log is ${said.log}`,
       `Basic       ${username}:${password}`,
       `Bearer      ${token}`,
+      `Secret key  ${secretKey} (${accessKey})`,
       ...said.vms.flatMap((vm) => [
         `${vm.name.padEnd(11)} ${vm.profile} ${vm.server}`,
         ...vm.interfaces.map(

@@ -32,6 +32,25 @@ test('rules go to their direction, with the default and the state of the policy'
   assert.deepEqual(ids, [[['1']], [['2']]])
 })
 
+test('built-in rules come before the policy’s own, as one list that all who have it share', () => {
+  const resolve = createResolver()
+  const policies = ['a', 'b'].map((id): Policy => ({ ...base, id, builtIn: 'no-smtp' }))
+  const [one, two] = policies.map((policy) => resolve(at('public'), [policy]))
+  assert.ok(one?.egress.filtered && two?.egress.filtered && one.ingress.filtered)
+  assert.deepEqual(
+    one.egress.lists.map((list) => [list.policy, list.rules.length]),
+    [
+      ['no-smtp', 6],
+      ['a', 1],
+    ],
+  )
+  assert.equal(one.egress.lists[0], two.egress.lists[0])
+  assert.deepEqual(
+    one.ingress.lists.map((list) => list.policy),
+    ['a'],
+  )
+})
+
 test('what is off, or is not for this kind of interface, or does not filter, lets pass', () => {
   const resolve = createResolver()
   for (const [type, policies] of [

@@ -69,7 +69,7 @@ export function createResolver(): Resolver {
     return {
       filtered: true,
       lists: filtering.flatMap((policy) => [
-        ...(policy.builtIn === null ? [] : [builtInLists[policy.builtIn][name]]),
+        ...(policy.builtIn === null ? [] : builtInLists[policy.builtIn][name]),
         ...listsOf(policy, name, all, index),
       ]),
       // Where policies disagree the strict one decides: nothing opens because a policy was added.

@@ -185,6 +185,7 @@ describe('Scaleway and real packets', { skip: noLab }, () => {
       stdout.split('\n').filter((line) => line.includes(`chain ${name}`)).length
     assert.equal(chains(`policy.${id}.in`), 1)
     assert.equal(chains('policy.no-smtp.out'), 1)
+    assert.equal(chains('policy.no-smtp.in'), 0)
     assert.equal(stdout.split('\n').filter((line) => line.includes(`jump policy.${id}.in`)).length, 3)
   })
 })

@@ -19,12 +19,13 @@ const noSmtp: readonly Rule[] = (['ipv4', 'ipv6'] as const)
 /** By position. */
 export const builtInRules: Readonly<Record<BuiltIn, readonly Rule[]>> = { 'no-smtp': noSmtp }
 
-const listOf = (policy: BuiltIn, direction: Direction): RuleList => ({
-  ...{ policy, part: 0, direction },
-  rules: builtInRules[policy].filter((rule) => rule.direction === direction),
-})
+/** None for a direction that has no rule. */
+function listOf(policy: BuiltIn, direction: Direction): readonly RuleList[] {
+  const rules = builtInRules[policy].filter((rule) => rule.direction === direction)
+  return rules.length > 0 ? [{ policy, part: 0, direction, rules }] : []
+}
 
 /** The same objects always: a target may remember what it made of them. */
-export const builtInLists: Readonly<Record<BuiltIn, Readonly<Record<Direction, RuleList>>>> = {
+export const builtInLists: Readonly<Record<BuiltIn, Readonly<Record<Direction, readonly RuleList[]>>>> = {
   'no-smtp': { ingress: listOf('no-smtp', 'ingress'), egress: listOf('no-smtp', 'egress') },
 }
