@@ -3,7 +3,8 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView, ServerView } from '../../service/services.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
+import { routesSpelledBy } from '../route.ts'
 import { invalid } from './decode.ts'
 import { errorAnswer } from './errors.ts'
 import { digestOf, vpsId } from './ids.ts'
@@ -14,23 +15,7 @@ export const refuseStates: readonly string[] = []
 
 export type Handled = Promise<Result<Answer, RequestError>>
 
-export function route(
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (request: DialectRequest) => Handled,
-): Route {
-  return {
-    ...{ method, path, operation, summary, success: [success] },
-    scope: method === 'GET' ? 'read' : 'write',
-    handler: async (request) => {
-      const answer = await handle(request)
-      return answer.ok ? answer.value : errorAnswer(answer.error, request)
-    },
-  }
-}
+export const route = routesSpelledBy(errorAnswer)
 
 /** v1 names a VM by its number. */
 export async function findVm(request: DialectRequest): Promise<Result<ServerView, RequestError>> {

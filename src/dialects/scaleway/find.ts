@@ -3,33 +3,20 @@ import { ok, type Result } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { routesSpelledBy } from '../route.ts'
 import { zones } from './catalogue.ts'
 import { attributesOf, type GroupContext } from './encode.ts'
 import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
+import { decodePage, type Page } from './pages.ts'
 
 export const profile = 'scaleway'
 
 export type Found<T> = Promise<Result<T, Failure>>
 export type Handled = Found<Answer>
 
-export function route(
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (request: DialectRequest) => Handled,
-): Route {
-  return {
-    ...{ method, path, operation, summary, success: [success] },
-    scope: method === 'GET' ? 'read' : 'write',
-    handler: async (request) => {
-      const answer = await handle(request)
-      if (answer.ok) return answer.value
-      return answer.error.kind === 'refusal' ? answer.error.answer : errorAnswer(answer.error, request)
-    },
-  }
-}
+export const route = routesSpelledBy((failure: Failure, request) =>
+  failure.kind === 'refusal' ? failure.answer : errorAnswer(failure, request),
+)
 
 /** Below a zone, which must be one there is. */
 export function zoned(
@@ -79,14 +66,20 @@ export function chooseProject(
   return reached && owned ? ok(chosen) : forbidden('project', 'read')
 }
 
-/** Whether something of that project is wanted, as filters of lists say; refused for one that is not reached. */
-export async function projectFilter(
-  request: DialectRequest,
-): Found<{ readonly projects: Projects; readonly wants: (project: string) => boolean }> {
+export interface Listing {
+  readonly page: Page
+  readonly projects: Projects
+  /** Whether something of that project, with these tags, is asked for. */
+  wants(project: string, tags: readonly string[]): boolean
+}
+
+/** What lists of groups and of servers are asked for alike; a project that is not reached is refused. */
+export async function decodeListing(request: DialectRequest): Found<Listing> {
+  const { query } = request
+  const page = decodePage(query)
+  if (!page.ok) return page
   const projects = await projectsOf(request)
-  const [project, organization] = ['project', 'organization'].map(
-    (key) => request.query.get(key) || undefined,
-  )
+  const [project, organization] = ['project', 'organization'].map((key) => query.get(key) || undefined)
   for (const [argument, value] of Object.entries({ project, organization })) {
     if (value !== undefined && !uuidPattern.test(value)) {
       return invalid([{ argument, reason: 'format', help: 'expected a UUID' }])
@@ -96,13 +89,13 @@ export async function projectFilter(
     const reached = chooseProject(projects, { project, organization })
     if (!reached.ok) return reached
   }
-  return ok({ projects, wants: (each) => project === undefined || each === project })
-}
-
-/** Exactly these tags, all of them, as one parameter joined by commas. */
-export function tagFilter({ query }: DialectRequest): (tags: readonly string[]) => boolean {
-  const wanted = (query.get('tags') ?? '').split(',').filter((tag) => tag !== '')
-  return (tags) => wanted.every((tag) => tags.includes(tag))
+  // One parameter, joined by commas: exactly these tags, all of them.
+  const tags = (query.get('tags') ?? '').split(',').filter((tag) => tag !== '')
+  return ok({
+    page: page.value,
+    projects,
+    wants: (own, has) => (project === undefined || own === project) && tags.every((tag) => has.includes(tag)),
+  })
 }
 
 /** By the id in the path; in another zone it is not there. */

@@ -9,18 +9,17 @@ import { attributesOf, encodeGroup, type GroupContext, json } from './encode.ts'
 import { invalid, precondition } from './errors.ts'
 import {
   chooseProject,
+  decodeListing,
   type Found,
   findGroup,
   groupContext,
   type Handled,
   noContent,
   profile,
-  projectFilter,
   projectsOf,
-  tagFilter,
   zoned,
 } from './find.ts'
-import { decodePage, pageHeaders, slice } from './pages.ts'
+import { pageHeaders, slice } from './pages.ts'
 
 const answer = (status: number, policy: PolicyRecord, context: GroupContext): Answer => ({
   status,
@@ -30,31 +29,28 @@ const answer = (status: number, policy: PolicyRecord, context: GroupContext): An
 export const groupRoutes: readonly Route[] = [
   zoned('GET', '/security_groups', 'listGroups', 200, 'Security groups', async (request, zone) => {
     const { query, services } = request
-    const page = decodePage(query)
-    if (!page.ok) return page
-    const filter = await projectFilter(request)
-    if (!filter.ok) return filter
-    const { projects, wants } = filter.value
+    const listing = await decodeListing(request)
+    if (!listing.ok) return listing
+    const { page, projects, wants } = listing.value
     const [name, isDefault] = [query.get('name') ?? '', query.get('project_default')]
     if (isDefault !== null && isDefault !== 'true' && isDefault !== 'false') {
       return invalid([{ argument: 'project_default', reason: 'format', help: 'expected true or false' }])
     }
-    const hasTags = tagFilter(request)
     const found = (await services.groups.list(request, profile, zone)).filter((each) => {
       const { project, tags } = attributesOf(each)
       const asDefault = isDefault === null || (each.defaultFor !== null) === (isDefault === 'true')
-      return each.name.includes(name) && wants(project) && hasTags(tags) && asDefault
+      return each.name.includes(name) && wants(project, tags) && asDefault
     })
     const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
     const unapplied = await services.groups.unapplied(request, profile)
-    const listed = slice(found, page.value).map((each) =>
+    const listed = slice(found, page).map((each) =>
       encodeGroup(each, {
         organization: projects.organization,
         members: members.get(each.id) ?? [],
         unapplied: unapplied.get(each.id),
       }),
     )
-    const headers = pageHeaders('security_groups', found.length, page.value, query)
+    const headers = pageHeaders('security_groups', found.length, page, query)
     return ok({ status: 200, body: json({ security_groups: listed }), headers })
   }),
 

@@ -18,17 +18,16 @@ import { encodeServer, encodeTask, serverAttributes, stateOf } from './encode-se
 import { invalid, notFound, precondition } from './errors.ts'
 import {
   chooseProject,
+  decodeListing,
   type Found,
   findServer,
   groupFor,
   noContent,
   profile,
-  projectFilter,
   projectsOf,
-  tagFilter,
   zoned,
 } from './find.ts'
-import { decodePage, pageHeaders, slice } from './pages.ts'
+import { pageHeaders, slice } from './pages.ts'
 import type { WireDisk } from './wire.ts'
 
 const noGroup: JsonObject = { id: '', name: '' }
@@ -45,17 +44,14 @@ async function answer(request: DialectRequest, status: number, view: ServerView)
 export const serverRoutes: readonly Route[] = [
   zoned('GET', '/servers', 'listServers', 200, 'Servers', async (request, zone) => {
     const { query, services } = request
-    const page = decodePage(query)
-    if (!page.ok) return page
-    const filter = await projectFilter(request)
-    if (!filter.ok) return filter
-    const { projects, wants } = filter.value
+    const listing = await decodeListing(request)
+    if (!listing.ok) return listing
+    const { page, projects, wants } = listing.value
     const order = orders[query.get('order') || 'creation_date_desc']
     if (!order) {
       const help = `expected one of ${Object.keys(orders).join(', ')}`
       return invalid([{ argument: 'order', reason: 'constraint', help }])
     }
-    const hasTags = tagFilter(request)
     const [name, state, type] = ['name', 'state', 'commercial_type'].map((key) => query.get(key) ?? '')
     const found = (await services.servers.list(request, profile))
       .filter((view) => {
@@ -64,8 +60,7 @@ export const serverRoutes: readonly Route[] = [
         return (
           server.zone === zone &&
           server.name.includes(name ?? '') &&
-          wants(project) &&
-          hasTags(tags) &&
+          wants(project, tags) &&
           (state === '' || state === stateOf(view)) &&
           (type === '' || type === own)
         )
@@ -77,12 +72,12 @@ export const serverRoutes: readonly Route[] = [
     const groups = new Map(
       (await services.groups.members(request, profile)).map(({ server, policy }) => [server, policy]),
     )
-    const servers = slice(found, page.value).map((view) => {
+    const servers = slice(found, page).map((view) => {
       const id = groups.get(view.server.id)
       const group = id === undefined ? noGroup : { id, name: names.get(id) ?? '' }
       return encodeServer(view, { organization: projects.organization, group })
     })
-    const headers = pageHeaders('servers', found.length, page.value, query)
+    const headers = pageHeaders('servers', found.length, page, query)
     return ok({ status: 200, body: { servers }, headers })
   }),
 

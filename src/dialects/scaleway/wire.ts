@@ -76,7 +76,7 @@ export interface ServerAttributes {
   readonly protected?: boolean
   readonly dynamic_ip_required?: boolean
   readonly enable_ipv6?: boolean
-  /** By slot, from "0". */
+  /** By slot: numbers from 0 on, as text. */
   readonly volumes?: Readonly<Record<string, JsonObject>>
   /** Milliseconds since 1970. */
   readonly modifiedAt?: number

@@ -8,6 +8,7 @@ import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { routesSpelledBy } from '../route.ts'
 import { plans, templates, zones } from './catalogue.ts'
 import { decodeIndex, decodeRuleBody, decodeRulesBody, mostRules } from './decode.ts'
 import {
@@ -39,27 +40,7 @@ const chainLimits = { maxRules: mostRules, refuseStates }
 
 type Handled = Promise<Result<Answer, RequestError>>
 
-/** Handlers answer errors as values; here they become UpCloud's. */
-const route = (
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (request: DialectRequest) => Handled,
-): Route => ({
-  method,
-  path,
-  operation,
-  scope: method === 'GET' ? 'read' : 'write',
-  success: [success],
-  summary,
-  handler: async (request) => {
-    const answer = await handle(request)
-    return answer.ok ? answer.value : errorAnswer(answer.error)
-  },
-})
-
+const route = routesSpelledBy(errorAnswer)
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const noContent: Answer = { status: 204 }
 
