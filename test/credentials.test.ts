@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
-import { madeUp } from '../src/service/made-up.ts'
 import {
   accessKey,
   credentials,
@@ -17,9 +16,6 @@ import {
 } from './support/service.ts'
 
 type Of = 'acme' | 'other'
-
-const defaultGroup = (account: string, project: string) =>
-  madeUp('default', madeUp('account', account), 'scaleway', `${project} fr-par-1`)
 
 /** What a parameter of a path is filled with: something of the account that asks, and of the other. Before the slash: what it is of. */
 const values: Record<string, Record<string, Record<Of, string>>> = {
@@ -35,10 +31,8 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
   },
   scaleway: {
     zone: { acme: 'fr-par-1', other: 'fr-par-1' },
-    'security_groups/id': {
-      acme: defaultGroup('acme', projects.first),
-      other: defaultGroup('other', projects.foreign),
-    },
+    // Filled in when there is a service: the group that each account's server came with.
+    'security_groups/id': { acme: '', other: '' },
     'servers/id': { acme: servers.instance, other: servers.foreignInstance },
     'projects/id': { acme: projects.first, other: projects.foreign },
     'rules/rule': {
@@ -57,14 +51,14 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
 }
 
 /** Words that only one account may ever read. */
-const secrets: Record<Of, readonly string[]> = {
+const secrets: Record<Of, string[]> = {
   acme: [
     ...[servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
-    ...[servers.instance, '192.0.2.30', projects.first, defaultGroup('acme', projects.first)],
+    ...[servers.instance, '192.0.2.30', projects.first],
   ],
   other: [
     ...[servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
-    ...[servers.foreignInstance, '192.0.2.97', projects.foreign, defaultGroup('other', projects.foreign)],
+    ...[servers.foreignInstance, '192.0.2.97', projects.foreign],
   ],
 }
 
@@ -75,6 +69,21 @@ describe('every route with every credential', () => {
   let service: TestService
   before(async () => {
     service = await startService()
+    for (const [of, key] of [
+      ['acme', secretKeys.right],
+      ['other', secretKeys.foreign],
+    ] as const) {
+      const { body } = await service.call(
+        'GET',
+        '/instance/v1/zones/fr-par-1/security_groups',
+        undefined,
+        key,
+      )
+      const { id } = body.security_groups[0]
+      const groups = values.scaleway?.['security_groups/id']
+      if (groups) groups[of] = id
+      secrets[of].push(id)
+    }
   })
   after(() => service.close())
 

@@ -57,7 +57,6 @@ interface Known {
   readonly principal?: Principal
 }
 
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const satisfies readonly Method[]
 /** Nobody: for routes that need no credential. */
 const anonymous: Principal = {
   account: '',
@@ -121,22 +120,19 @@ export function createServer(options: ServerOptions): Server {
 
   for (const dialect of dialects) {
     for (const prefix of dialect.prefixes) {
-      for (const [path, routes] of Map.groupBy(dialect.routes, (each) => each.path)) {
-        for (const route of routes) mount(dialect, route, prefix + path)
-        const allowed = routes.map((each) => each.method)
-        app.route({
-          method: [...methods, 'OPTIONS' as const].filter((method) => !allowed.includes(method as Method)),
-          url: prefix + path,
-          config: { dialect } satisfies Mounted,
-          handler: (request, reply) => refuse(request, reply, { kind: 'method-not-allowed', allowed }),
-        })
-      }
+      for (const route of dialect.routes) mount(dialect, route, prefix + route.path)
     }
   }
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request)
-    const claimed = dialectOf(path)?.claims?.(path)
-    return refuse(request, reply, claimed ?? { kind: 'not-found', resource: 'route', id: path })
+    const dialect = dialectOf(path)
+    const allowed = dialect ? methodsAt(dialect, path) : []
+    if (allowed.length > 0) return refuse(request, reply, { kind: 'method-not-allowed', allowed })
+    return refuse(
+      request,
+      reply,
+      dialect?.claims?.(path) ?? { kind: 'not-found', resource: 'route', id: path },
+    )
   })
   app.setErrorHandler((error, request, reply) => refuse(request, reply, explain(error)))
 
@@ -227,6 +223,21 @@ export function createServer(options: ServerOptions): Server {
       clearInterval(sweep)
     },
   }
+}
+
+/** What a path that is there can be asked: found by looking, because routes for all that cannot would fill the memory. */
+function methodsAt({ prefixes, routes }: Dialect, path: string): readonly Method[] {
+  const under = prefixes
+    .filter((prefix) => path.startsWith(prefix))
+    .map((prefix) => path.slice(prefix.length))
+  const found = routes.filter((route) => under.some((rest) => matches(route.path, rest)))
+  return [...new Set(found.map((route) => route.method))]
+}
+
+function matches(pattern: string, path: string): boolean {
+  const [wanted, given] = [pattern, path].map((text) => text.replace(/\/$/, '').split('/'))
+  if (!wanted || wanted.length !== given?.length) return false
+  return wanted.every((part, index) => (part.startsWith(':') ? given[index] !== '' : part === given[index]))
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''

@@ -42,13 +42,15 @@ export function createAuthenticator(storage: Storage): Authenticator {
   storage.onCommit(({ topics }) => {
     if (topics.includes('credentials')) remembered.clear()
   })
-  // Somebody who does not exist must cost as much as somebody who does.
-  const nobody = hashPassword(randomBytes(16).toString('hex'))
+  // Somebody who does not exist must cost as much as somebody who does: made with the first login, whoever's it is.
+  let nobody: Promise<string> | undefined
 
   async function find({ kind, lookup, secret }: Presented): Promise<CredentialRecord | undefined> {
     const credential = await storage.credential(kind, lookup)
     if (kind !== 'password') return credential
-    const right = await verifyPassword(secret, credential?.hash ?? (await nobody))
+    nobody ??= hashPassword(randomBytes(16).toString('hex'))
+    const otherwise = await nobody
+    const right = await verifyPassword(secret, credential?.hash ?? otherwise)
     return right ? credential : undefined
   }
 

@@ -4,6 +4,7 @@
  * Strict: a key that is not known, or a value that is not right, is refused with its place in the file. What has no id
  * gets one that is made from its names, so that the same file means the same things at every start.
  */
+import { randomUUID } from 'node:crypto'
 import { parse as parseYaml } from 'yaml'
 import { isDeviceName } from '../compile/nftables/names.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
@@ -259,8 +260,8 @@ function defaultOf(
   now: number,
 ): NonNullable<ServerEntry['attachDefault']> {
   const place = defaultPlace(project, zone)
-  const id = madeUp('default', account, profile, place)
-  const fields = { id, account, profile, name, zone, defaultFor: place }
+  // Nobody's to know beforehand: one that was deleted, or is no default any more, is another.
+  const fields = { id: randomUUID(), account, profile, name, zone, defaultFor: place }
   return {
     for: place,
     otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, project } }),
