@@ -22,7 +22,10 @@ const allowedActions: Readonly<Record<string, readonly string[]>> = {
   stopped: ['poweron', 'backup'],
 }
 
-/** The images and disks of servers that have been created were made then. */
+export const actionsOf = (view: Pick<ServerView, 'server'>): readonly string[] =>
+  allowedActions[stateOf(view)] ?? []
+
+/** When all images were made. */
 const published = Date.UTC(2026, 0, 1)
 
 export function encodeServer(
@@ -65,7 +68,7 @@ export function encodeServer(
     security_group: group,
     location: null,
     maintenances: [],
-    allowed_actions: allowedActions[state] ?? [],
+    allowed_actions: actionsOf(view),
     placement_group: null,
     private_nics: [],
     zone: server.zone,

@@ -14,7 +14,7 @@ import {
   type ServerAction,
   type WantedServer,
 } from './decode-server.ts'
-import { encodeServer, encodeTask, serverAttributes, stateOf } from './encode-server.ts'
+import { actionsOf, encodeServer, encodeTask, serverAttributes, stateOf } from './encode-server.ts'
 import { invalid, notFound, precondition } from './errors.ts'
 import {
   chooseProject,
@@ -171,12 +171,7 @@ export const serverRoutes: readonly Route[] = [
     'What can be done to it',
     async (request, zone) => {
       const found = await findServer(request, zone)
-      if (!found.ok) return found
-      const { body } = await answer(request, 200, found.value)
-      return ok({
-        status: 200,
-        body: { actions: (body as { server: JsonObject }).server.allowed_actions ?? [] },
-      })
+      return found.ok ? ok({ status: 200, body: { actions: actionsOf(found.value) } }) : found
     },
   ),
 
