@@ -47,9 +47,9 @@ export const serverRoutes: readonly Route[] = [
     const listing = await decodeListing(request)
     if (!listing.ok) return listing
     const { page, projects, wants } = listing.value
-    const order = orders[query.get('order') || 'creation_date_desc']
+    const order = orders.get(query.get('order') || 'creation_date_desc')
     if (!order) {
-      const help = `expected one of ${Object.keys(orders).join(', ')}`
+      const help = `expected one of ${[...orders.keys()].join(', ')}`
       return invalid([{ argument: 'order', reason: 'constraint', help }])
     }
     const [name, state, type] = ['name', 'state', 'commercial_type'].map((key) => query.get(key) ?? '')
@@ -222,12 +222,12 @@ const byDate = (date: (view: ServerView) => number, direction: 1 | -1) => (a: Se
   direction * (date(a) - date(b))
 const created = ({ server }: ServerView) => server.createdAt
 const modified = (view: ServerView) => serverAttributes(view).modifiedAt ?? view.server.createdAt
-const orders: Readonly<Record<string, ReturnType<typeof byDate>>> = {
-  creation_date_desc: byDate(created, -1),
-  creation_date_asc: byDate(created, 1),
-  modification_date_desc: byDate(modified, -1),
-  modification_date_asc: byDate(modified, 1),
-}
+const orders = new Map([
+  ['creation_date_desc', byDate(created, -1)],
+  ['creation_date_asc', byDate(created, 1)],
+  ['modification_date_desc', byDate(modified, -1)],
+  ['modification_date_asc', byDate(modified, 1)],
+])
 
 const isProtected = () => precondition('protected_resource', 'the server is protected')
 

@@ -987,7 +987,9 @@ accounts:
     )
     assert.deepEqual((await call('GET', `${zone}/servers?page=9`)).body, { servers: [] })
     assert.equal((await call('GET', `${zone}/servers?state=running`)).body.servers[0].id, servers.instance)
-    assert.deepEqual(details(await call('GET', `${zone}/servers?order=x`)), ['order constraint'])
+    for (const order of ['x', '__proto__', 'constructor']) {
+      assert.deepEqual(details(await call('GET', `${zone}/servers?order=${order}`)), ['order constraint'])
+    }
   })
 
   test('servers go from state to state, and not just anywhere', async () => {
