@@ -33,6 +33,7 @@ interface Listen {
 
 interface ServeOptions {
   readonly listen: Listen
+  readonly publicUrl?: string
   readonly data: string
   readonly database?: string
   readonly inventory?: string
@@ -54,6 +55,14 @@ export function serveCommand(): Command {
         .env('PORTCULLIS_LISTEN')
         .default(parseListen('127.0.0.1:8080'), '127.0.0.1:8080')
         .argParser(parseListen),
+    )
+    .addOption(
+      new Option(
+        '--public-url <url>',
+        'where clients reach the service, behind a proxy: https://api.example.com',
+      )
+        .env('PORTCULLIS_PUBLIC_URL')
+        .argParser(parsePublicUrl),
     )
     .addOption(
       new Option('--data <directory>', 'where the embedded store is kept')
@@ -127,6 +136,15 @@ function parseListen(text: string): Listen {
   return { host: match[1] ?? match[2] ?? '', port }
 }
 
+/** Scheme, host and port only: every dialect has its own paths from the root on. */
+function parsePublicUrl(text: string): string {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || ![url.origin, `${url.origin}/`].includes(text)) {
+    throw new InvalidArgumentError('Expected a URL without a path: https://api.example.com.')
+  }
+  return url.origin
+}
+
 function parseDatabase(text: string): string {
   if (!/^postgres(ql)?:\/\//.test(text)) {
     throw new InvalidArgumentError('Expected postgres://user:password@host/database.')
@@ -186,6 +204,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     dialects: [nativeDialect, upcloudDialect, hostupDialect],
     metrics,
     logger,
+    ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     async ready() {
       await storage.check()
       if (agent && services.enforcement.host(options.host)?.appliedRevision == null) {

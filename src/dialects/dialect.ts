@@ -23,6 +23,8 @@ export interface DialectRequest extends Context {
   readonly services: Services
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Where the client reaches this service: `http://host:port`, or the configured public URL; no slash at the end. */
+  readonly origin: string
   /** Path as called, without the query. */
   readonly path: string
   readonly params: Readonly<Record<string, string>>

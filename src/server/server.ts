@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly logger: FastifyBaseLogger
   /** Rejects with what keeps the service from doing its work. */
   readonly ready: () => Promise<void>
+  /** Where clients reach the service, when not where they say: `https://api.example.com`. */
+  readonly publicUrl?: string
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -73,7 +75,7 @@ const anonymous: Principal = {
 }
 
 export function createServer(options: ServerOptions): Server {
-  const { services, authenticator, dialects, metrics, logger, ready, now = Date.now } = options
+  const { services, authenticator, dialects, metrics, logger, ready, publicUrl, now = Date.now } = options
   const requests = new WeakMap<FastifyRequest, Known>()
   const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
 
@@ -184,6 +186,7 @@ export function createServer(options: ServerOptions): Server {
           now: now(),
           services,
           headers: request.headers,
+          origin: publicUrl ?? calledOrigin(request),
           path: pathOf(request),
           params: request.params as Record<string, string>,
           query: new URLSearchParams(query < 0 ? '' : request.url.slice(query + 1)),
@@ -219,6 +222,13 @@ export function createServer(options: ServerOptions): Server {
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''
+
+/** What the client called, if it says so in words that may be repeated to it; else where it was taken in. */
+function calledOrigin({ headers: { host }, socket }: FastifyRequest): string {
+  if (host !== undefined && /^(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host)) return `http://${host}`
+  const { localAddress = '', localPort } = socket
+  return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+}
 
 function send(reply: FastifyReply, { status, body, headers }: Answer, dialect: Dialect): FastifyReply {
   reply.code(status).header('x-request-id', reply.request.id)
