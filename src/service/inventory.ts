@@ -15,7 +15,13 @@ import {
   type Profile,
   profiles,
 } from '../core/model/inventory.ts'
-import { chainSettings, type DefaultPolicy, defaultPlace, defaultPolicies } from '../core/model/profile.ts'
+import {
+  chainSettings,
+  type DefaultPolicy,
+  defaultPlace,
+  defaultPolicies,
+  interfaceSettings,
+} from '../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { parseMac } from '../core/net/mac.ts'
 import { err, ok, type Result } from '../core/result.ts'
@@ -65,11 +71,17 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     ])
     const name = text(account.name, `${at}.name`)
     const id = optional(account.id, `${at}.id`, text) ?? known.get(name) ?? madeUp('account', name)
-    const { contractNumber, datacenters } = account
-    accounts.push({ id, name, attributes: json({ contractNumber, datacenters }, at) })
+    const { contractNumber } = account
+    accounts.push({ id, name, attributes: json({ contractNumber }, at) })
+    const zones = readDatacenters(account.datacenters, `${at}.datacenters`, id)
+    documents.push(...zones)
     const projects = readProjects(account.projects, `${at}.projects`, id)
     documents.push(...projects)
-    const place = { account: id, project: projects[0]?.id ?? id }
+    const place = {
+      account: id,
+      project: projects[0]?.id ?? id,
+      datacenters: zones.map((zone) => zone.id),
+    }
     for (const [credential, where] of list(account.credentials, `${at}.credentials`)) {
       credentials.push(await readCredential(storage, credential, where, id))
     }
@@ -105,10 +117,20 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     nics.flatMap(({ host, device }) => (device === null ? [] : [`${device} on ${host}`])),
   )
   unique(
-    'the project',
+    'the project or datacenter',
     documents.map((document) => document.id),
   )
   return { accounts, credentials, documents, servers }
+}
+
+function readDatacenters(entries: unknown, at: string, account: string): NewDocument[] {
+  return list(entries, at).map(([entry, place]) => {
+    const zone = fields(entry, place, ['id', 'name', 'location'])
+    const name = text(zone.name, `${place}.name`)
+    const id = optional(zone.id, `${place}.id`, text) ?? madeUp('datacenter', account, name)
+    const location = optional(zone.location, `${place}.location`, text) ?? 'de/txl'
+    return { account, profile: 'ionos', kind: 'datacenter', id, body: { name, location } }
+  })
 }
 
 /** The first is the account's own: with no other, one of the account's id. */
@@ -187,7 +209,11 @@ const serverKeys = [
 function readServer(
   entry: unknown,
   at: string,
-  { account, project: first }: { readonly account: string; readonly project: string },
+  {
+    account,
+    project: first,
+    datacenters,
+  }: { readonly account: string; readonly project: string; readonly datacenters: readonly string[] },
   now: number,
 ): ServerEntry {
   const server = fields(entry, at, [...serverKeys, 'firewall', 'interfaces'])
@@ -209,6 +235,9 @@ function readServer(
   const unnamed = defaultPolicies[profile]
   const project = optional(server.project, `${at}.project`, text) ?? (unnamed && first)
   if (unnamed && zone === '') throw new Error(`${at}.zone: servers of ${profile} need one`)
+  if (interfaceSettings[profile] && !datacenters.includes(zone)) {
+    throw new Error(`${at}.datacenter: servers of ${profile} need one of the account’s datacenters`)
+  }
   const settings = chainSettings[profile]
   const enabled = optional(server.firewall, `${at}.firewall`, boolean)
   if (enabled !== undefined && !settings)

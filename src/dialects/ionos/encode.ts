@@ -1,0 +1,105 @@
+/** The model → IONOS Cloud's properties: all of them, in the order the service prints them, null where unset. */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
+import type { PolicyRecord } from '../../storage/storage.ts'
+import { ipVersionOf } from './decode-rule.ts'
+import type { RuleText } from './wire.ts'
+
+const or = (value: JsonValue | undefined, otherwise: JsonValue = null): JsonValue => value ?? otherwise
+
+export function datacenterProperties(body: JsonObject, version: number, group: string | null): JsonObject {
+  return {
+    name: or(body.name),
+    description: or(body.description),
+    location: or(body.location),
+    version,
+    features: ['ssd', 'flow-logs', 'nic-hot-plug'],
+    secAuthProtection: or(body.secAuthProtection, false),
+    cpuArchitecture: [{ cpuFamily: 'INTEL_SKYLAKE', maxCores: 4, maxRam: 20480, vendor: 'GenuineIntel' }],
+    ipv6CidrBlock: or(body.ipv6CidrBlock),
+    defaultSecurityGroupId: group,
+  }
+}
+
+export function serverProperties(name: string, attributes: JsonObject): JsonObject {
+  const cube = attributes.type === 'CUBE'
+  return {
+    templateUuid: or(attributes.templateUuid),
+    name: name === '' ? null : name,
+    hostname: or(attributes.hostname),
+    cores: or(attributes.cores, 1),
+    ram: or(attributes.ram, 1024),
+    availabilityZone: or(attributes.availabilityZone, 'AUTO'),
+    vmState: 'RUNNING',
+    bootCdrom: or(attributes.bootCdrom),
+    bootVolume: or(attributes.bootVolume),
+    cpuFamily: or(attributes.cpuFamily, cube ? null : 'INTEL_SKYLAKE'),
+    type: or(attributes.type, 'ENTERPRISE'),
+    placementGroupId: or(attributes.placementGroupId),
+    nicMultiQueue: or(attributes.nicMultiQueue, false),
+  }
+}
+
+export function nicProperties({ mac, addresses, attributes, index }: Interface): JsonObject {
+  const of = (family: string) =>
+    addresses.filter((text) => {
+      const parsed = parseAddress(text)
+      return parsed.ok && !isIpv4Mapped(parsed.value) && parsed.value.family === family
+    })
+  return {
+    name: or(attributes.name),
+    // As the client wrote them.
+    mac: or(attributes.mac, mac),
+    ips: or(attributes.ips, of('ipv4')),
+    dhcp: or(attributes.dhcp, true),
+    ipv6Ips: or(attributes.ipv6Ips, of('ipv6')),
+    ipv6CidrBlock: or(attributes.ipv6CidrBlock),
+    dhcpv6: or(attributes.dhcpv6),
+    lan: Number(attributes.lan ?? 1),
+    firewallActive: or(attributes.firewallActive, false),
+    firewallType: or(attributes.firewallType, 'INGRESS'),
+    deviceNumber: null,
+    pciSlot: index + 4,
+    vnet: or(attributes.vnet),
+  }
+}
+
+export function lanProperties(body: JsonObject): JsonObject {
+  return {
+    name: or(body.name),
+    ipFailover: or(body.ipFailover, []),
+    ipv4CidrBlock: or(body.ipv4CidrBlock),
+    ipv6CidrBlock: or(body.ipv6CidrBlock),
+    pcc: or(body.pcc),
+    public: or(body.public, false),
+  }
+}
+
+export function groupProperties({ name, attributes }: PolicyRecord): JsonObject {
+  return { name, description: or(attributes.description) }
+}
+
+export function ruleProperties({ meta: _, ...spec }: JsonObject): JsonObject {
+  const rule = spec as unknown as RuleText
+  return { ...inOrder(rule), ipVersion: ipVersionOf(rule), type: rule.type ?? 'INGRESS' }
+}
+
+/** As it was asked for: what has a default is null until the request is done. */
+export function freshRule({ meta: _, ...spec }: JsonObject): JsonObject {
+  return inOrder(spec as unknown as RuleText)
+}
+
+const inOrder = ({
+  name,
+  protocol,
+  sourceMac,
+  ipVersion,
+  sourceIp,
+  targetIp,
+  ...rest
+}: RuleText): JsonObject => {
+  const { icmpCode, icmpType, portRangeStart, portRangeEnd, type } = rest
+  const match = { name, protocol, sourceMac, ipVersion, sourceIp, targetIp }
+  return { ...match, icmpCode, icmpType, portRangeStart, portRangeEnd, type }
+}

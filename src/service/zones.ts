@@ -1,0 +1,76 @@
+/** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
+import { err, ok } from '../core/result.ts'
+import type { PlacedInterface, Storage } from '../storage/storage.ts'
+import { actorOf, type Context } from './context.ts'
+import { whileOvertaken } from './retry.ts'
+import type { EnforcementService, Pending, Progress, ZoneService } from './services.ts'
+
+export const zoneKind = 'datacenter'
+
+export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
+  /** Changes of one zone by this process, one after the other: only other processes can then come in between. */
+  const last = new Map<string, Promise<unknown>>()
+  function inTurn<T>(zone: string, run: () => Promise<T>): Promise<T> {
+    const turn = (last.get(zone) ?? Promise.resolve()).then(run, run)
+    last.set(zone, turn)
+    const leave = () => {
+      if (last.get(zone) === turn) last.delete(zone)
+    }
+    turn.then(leave, leave)
+    return turn
+  }
+
+  /** Null when it is in force, or nobody enforces it. */
+  function progressOf({ host, device, generation }: PlacedInterface, atMost: number): Progress | null {
+    const status = host === null || device === null ? undefined : enforcement.host(host)
+    if (!status || (status.appliedRevision ?? -1) >= Math.min(generation, atMost)) return null
+    if (status.state === 'failing') return 'failing'
+    return status.appliedRevision === null ? 'waiting' : 'applying'
+  }
+
+  const find: ZoneService['find'] = async (ctx, profile, id) => {
+    const document = await storage.document(profile, zoneKind, id)
+    if (document?.account === ctx.principal.account) return ok(document)
+    return err({ kind: 'not-found', resource: 'document', id })
+  }
+  const account = (ctx: Context) => ctx.principal.account
+
+  return {
+    find,
+    list: (ctx, profile) => storage.documents({ account: account(ctx), profile, kind: zoneKind }),
+    servers: (ctx, profile, zone) => storage.servers({ account: account(ctx), profile, zone }),
+    interfaces: (ctx, profile, zone) => storage.interfacesOf(account(ctx), profile, zone),
+    async server(ctx, profile, zone, id) {
+      const server = await storage.server(profile, id)
+      if (server?.account === account(ctx) && server.zone === zone) return ok(server)
+      return err({ kind: 'not-found', resource: 'server', id })
+    },
+    interfacesOf: (server) => storage.interfaces(server),
+    rules: (policy) => storage.rules(policy),
+    policy: (id) => storage.policy(id),
+    async pending(ctx, atMost = Number.MAX_SAFE_INTEGER) {
+      const pending: Pending[] = []
+      for (const placed of await storage.placedOf(account(ctx))) {
+        const progress = progressOf(placed, atMost)
+        const policies = placed.policies.map(({ id }) => id)
+        if (progress) pending.push({ server: placed.server, interface: placed.id, policies, progress })
+      }
+      return pending
+    },
+    change: (ctx, profile, zone, decide) =>
+      inTurn(`${account(ctx)} ${zone}`, () =>
+        whileOvertaken(async () => {
+          const there = await storage.document(profile, zoneKind, zone)
+          if (there && there.account !== account(ctx)) {
+            return err({ kind: 'not-found', resource: 'document', id: zone })
+          }
+          const decided = await decide(there)
+          if (!decided.ok) return decided
+          const { change, request } = decided.value
+          const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
+          const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
+          return done.ok ? ok(undefined) : done
+        }),
+      ),
+  }
+}
