@@ -5,7 +5,9 @@ import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
 import {
   credentials,
+  datacenters,
   dialects,
+  nics,
   type Reply,
   servers,
   startService,
@@ -26,6 +28,17 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
     id: { acme: vpsId(servers.vm), other: vpsId(servers.foreignVm) },
     pos: { acme: '0', other: '0' },
   },
+  ionos: {
+    datacenterId: { acme: datacenters.own, other: datacenters.foreign },
+    serverId: { acme: servers.cube, other: servers.foreignCube },
+    nicId: { acme: nics.cube, other: nics.foreign },
+    lanId: { acme: '1', other: '1' },
+    // Made up: nobody has a rule, a group or a request yet.
+    firewallruleId: { acme: nics.second, other: nics.second },
+    ruleId: { acme: nics.second, other: nics.second },
+    securityGroupId: { acme: nics.second, other: nics.second },
+    requestId: { acme: nics.second, other: nics.second },
+  },
   native: {
     id: { acme: servers.web, other: servers.foreign },
     // The first revision is the inventory's, which is nobody's.
@@ -35,8 +48,28 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
 
 /** Words that only one account may ever read. */
 const secrets: Record<Of, readonly string[]> = {
-  acme: [servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
-  other: [servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
+  acme: [
+    datacenters.own,
+    servers.cube,
+    nics.cube,
+    servers.web,
+    servers.db,
+    servers.vm,
+    vpsId(servers.vm),
+    '192.0.2.20',
+    '192.0.2.10',
+    '192.0.2.11',
+  ],
+  other: [
+    datacenters.foreign,
+    servers.foreignCube,
+    nics.foreign,
+    servers.foreign,
+    servers.foreignVm,
+    vpsId(servers.foreignVm),
+    '192.0.2.98',
+    '192.0.2.99',
+  ],
 }
 
 describe('every route with every credential', () => {

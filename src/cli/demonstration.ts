@@ -1,6 +1,9 @@
 /** What `serve` starts with when it is given no inventory: one account, a VM per profile, and how to call it. */
 
 const server = '00798b85-efdc-41ca-8021-f6ef457b8531'
+const datacenter = '33333333-3333-4333-8333-333333333333'
+const cube = '00c0be00-efdc-41ca-8021-f6ef457b8531'
+const nic = '00a1c000-efdc-41ca-8021-f6ef457b8531'
 
 export const demonstration = `
 accounts:
@@ -8,6 +11,7 @@ accounts:
     credentials:
       - { username: demo, password: demo-password }
       - { token: demo-token, scopes: [read, write] }
+    datacenters: [ { id: ${datacenter}, name: demo, location: de/txl } ]
     servers:
       - profile: upcloud
         id: ${server}
@@ -17,6 +21,11 @@ accounts:
         interfaces:
           - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"] }
       - { profile: hostup, vmid: 10000, name: vps1, interfaces: [ { addresses: [192.0.2.20, "2001:db8::20"] } ] }
+      - profile: ionos
+        id: ${cube}
+        datacenter: ${datacenter}
+        name: cube1
+        interfaces: [ { id: ${nic}, lan: 1, addresses: [192.0.2.30, "2001:db8::30"], firewallActive: true } ]
 `
 
 /** Ready to paste, one per dialect. */
@@ -40,6 +49,9 @@ export function howToCall(url: string): string {
     comment: 'HTTPS Secure Web',
     enable: 1,
   })
+  const ssh = JSON.stringify({
+    properties: { name: 'SSH', protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 },
+  })
   const question = JSON.stringify({
     server,
     direction: 'ingress',
@@ -58,6 +70,9 @@ UpCloud: let no SSH reach the demonstration's server
 
 HostUp: let HTTPS reach VM 10000
   curl -H 'X-API-Key: demo-token' ${json} ${url}/api/vm/10000/firewall -d '${https}'
+
+IONOS Cloud: let SSH over IPv4 reach the NIC of cube1
+  curl -u demo:demo-password ${json} ${url}/cloudapi/v6/datacenters/${datacenter}/servers/${cube}/nics/${nic}/firewallrules -d '${ssh}'
 
 Native: what happens to such a packet, and which rule decides
   curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'

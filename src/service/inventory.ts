@@ -235,13 +235,13 @@ function readServer(
   const unnamed = defaultPolicies[profile]
   const project = optional(server.project, `${at}.project`, text) ?? (unnamed && first)
   if (unnamed && zone === '') throw new Error(`${at}.zone: servers of ${profile} need one`)
-  if (interfaceSettings[profile] && !datacenters.includes(zone)) {
-    throw new Error(`${at}.datacenter: servers of ${profile} need one of the account’s datacenters`)
-  }
   const settings = chainSettings[profile]
   const enabled = optional(server.firewall, `${at}.firewall`, boolean)
   if (enabled !== undefined && !settings)
     throw new Error(`${at}.firewall: servers of ${profile} have no such switch`)
+  if (interfaceSettings[profile] && !datacenters.includes(zone)) {
+    throw new Error(`${at}.datacenter: servers of ${profile} need one of the account’s datacenters`)
+  }
   const chain = madeUp('chain', id)
   return {
     server: {

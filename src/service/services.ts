@@ -194,6 +194,8 @@ export interface Pending {
   readonly server: string
   readonly interface: string
   readonly policies: readonly string[]
+  /** Revision that its host enforces, -1 before the first: what is older is in force. */
+  readonly applied: number
   /** `waiting`: its host enforces nothing yet; `failing`: its agent cannot. */
   readonly progress: Progress
 }
@@ -221,8 +223,8 @@ export interface ZoneService {
   /** Of a policy that the caller was found to own. */
   rules(policy: string): Promise<readonly RuleRecord[]>
   policy(id: string): Promise<PolicyRecord | undefined>
-  /** All of the account; with `atMost`, those that do not enforce this revision yet, or what is older. */
-  pending(ctx: Context, atMost?: number): Promise<readonly Pending[]>
+  /** All of the account. */
+  pending(ctx: Context): Promise<readonly Pending[]>
   /**
    * Reads, decides and writes as if nobody else did: `decide` is handed the zone as it is, undefined when there is none, and
    * asked again when somebody else changed it in between.

@@ -20,12 +20,19 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
     return turn
   }
 
-  /** Null when it is in force, or nobody enforces it. */
-  function progressOf({ host, device, generation }: PlacedInterface, atMost: number): Progress | null {
+  function pendingAt({
+    id,
+    server,
+    host,
+    device,
+    generation,
+    policies,
+  }: PlacedInterface): Pending | undefined {
     const status = host === null || device === null ? undefined : enforcement.host(host)
-    if (!status || (status.appliedRevision ?? -1) >= Math.min(generation, atMost)) return null
-    if (status.state === 'failing') return 'failing'
-    return status.appliedRevision === null ? 'waiting' : 'applying'
+    const applied = status?.appliedRevision ?? -1
+    if (!status || applied >= generation) return undefined
+    const progress: Progress = status.state === 'failing' ? 'failing' : applied < 0 ? 'waiting' : 'applying'
+    return { server, interface: id, policies: policies.map((policy) => policy.id), applied, progress }
   }
 
   const find: ZoneService['find'] = async (ctx, profile, id) => {
@@ -48,14 +55,9 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
     interfacesOf: (server) => storage.interfaces(server),
     rules: (policy) => storage.rules(policy),
     policy: (id) => storage.policy(id),
-    async pending(ctx, atMost = Number.MAX_SAFE_INTEGER) {
-      const pending: Pending[] = []
-      for (const placed of await storage.placedOf(account(ctx))) {
-        const progress = progressOf(placed, atMost)
-        const policies = placed.policies.map(({ id }) => id)
-        if (progress) pending.push({ server: placed.server, interface: placed.id, policies, progress })
-      }
-      return pending
+    async pending(ctx) {
+      const placed = await storage.placedOf(account(ctx))
+      return placed.map(pendingAt).filter((each) => each !== undefined)
     },
     change: (ctx, profile, zone, decide) =>
       inTurn(`${account(ctx)} ${zone}`, () =>

@@ -49,7 +49,7 @@ export function logged(
 
 export const requestOf = ({ request }: AuditEvent): LoggedRequest => request as unknown as LoggedRequest
 
-/** What interfaces' hosts have not applied yet decides; `zoneOf` a server is looked up for what bears on a whole datacenter. */
+/** What hosts have not applied yet decides; `inZone`: servers of the datacenter, for a change that bears on all of it. */
 export function statusOf(
   event: AuditEvent,
   pending: readonly Pending[],
@@ -61,10 +61,11 @@ export function statusOf(
   const { bears } = requestOf(event)
   const concerned = pending.filter(
     (each) =>
-      each.server === bears.server ||
-      each.interface === bears.interface ||
-      (bears.policy !== undefined && each.policies.includes(bears.policy)) ||
-      (bears.zone !== undefined && inZone.has(each.server)),
+      each.applied < event.revision &&
+      (each.server === bears.server ||
+        each.interface === bears.interface ||
+        (bears.policy !== undefined && each.policies.includes(bears.policy)) ||
+        inZone.has(each.server)),
   )
   const progress = new Set(concerned.map((each) => each.progress))
   if (progress.has('failing')) return 'FAILED'

@@ -20,7 +20,7 @@ import {
 import { type Stamp, stampOf } from './stamp.ts'
 import type { Kind } from './wire.ts'
 
-export const profile = 'ionos'
+export const profile = 'ionos' as const
 
 export interface Node {
   readonly kind: Kind
