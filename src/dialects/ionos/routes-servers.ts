@@ -163,9 +163,10 @@ async function createServer(call: Call): Handled {
     attributes: { ...set({}, attributes), meta: stamped(request) },
   }
   const change = mutation(call, place, 'POST')
+  const rules = made.value.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
   const nodes = [
     call.world.serverNode(server),
-    ...made.value.map(({ nic }) => call.world.nicNode(place, nic)),
+    ...made.value.flatMap(({ nic }, i) => nicTargets(call, place, nic, rules[i])),
   ]
   const done = await request.services.zones.change(change.context, profile, place, async (there) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
@@ -178,7 +179,7 @@ async function createServer(call: Call): Handled {
       change: {
         servers: { put: [record] },
         interfaces: { put: interfaces },
-        rules: made.value.map(({ nic, rules }) => newRules(request, nic.id, rules)),
+        rules,
         documents: { put: missingLans(request, place, interfaces, await world.lansIn(place)) },
         ...(standard && { attach: [{ server: id, interface: null, policies: [standard.id] }] }),
         event: { operation: 'server.create', resource: 'server', id, before: null, after },
@@ -226,6 +227,13 @@ interface MadeNic {
   readonly rules: WantedNic['rules']
 }
 
+/** The NIC and its rules. */
+function nicTargets(call: Call, zone: string, nic: Interface, made?: ReturnType<typeof newRules>): Node[] {
+  const node = call.world.nicNode(zone, nic)
+  const records = (made?.rules ?? []).map((rule, i) => ({ ...rule, id: made?.ids[i] ?? '', position: i + 1 }))
+  return [node, ...records.map((rule) => call.world.ruleNode(`${node.path}/firewallrules`, rule, node.bears))]
+}
+
 async function makeNics(
   call: Call,
   zone: string,
@@ -259,6 +267,7 @@ async function createNic(call: Call): Handled {
   const [only] = made.value
   if (!only) throw new Error('one NIC was wanted')
   const change = mutation(call, zone.id, 'POST')
+  const rules = newRules(request, only.nic.id, only.rules)
   const node = call.world.nicNode(zone.id, only.nic)
   const done = await request.services.zones.change(change.context, profile, zone.id, async () => {
     const world = createWorld(request)
@@ -273,11 +282,11 @@ async function createNic(call: Call): Handled {
     return ok({
       change: {
         interfaces: { put: [nic] },
-        rules: [newRules(request, nic.id, only.rules)],
+        rules: [rules],
         documents: { put: missingLans(request, zone.id, [nic], await world.lansIn(zone.id)) },
         event,
       },
-      request: change.log([node]),
+      request: change.log(nicTargets(call, zone.id, nic, rules)),
     })
   })
   return done.ok ? changed(call, change, fresh(node, wanted.value.properties)) : done
