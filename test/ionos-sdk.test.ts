@@ -11,16 +11,17 @@ describe('@ionos-cloud/sdk-nodejs', () => {
     service = await startService()
     const basePath = `${service.url}/cloudapi/v6`
     configuration = new sdk.Configuration({ basePath, username: 'acme', password: 'acme:password' })
+    // It would wait a second before every first attempt.
+    configuration.setMaxWaitTime(0)
   })
   after(() => service.close())
 
   const place = { datacenterId: datacenters.own, serverId: servers.cube, nicId: nics.cube }
 
   async function done(answer: { headers: unknown }): Promise<void> {
-    const { location } = answer.headers as { location?: string }
-    const requestId = /\/requests\/([-A-Fa-f0-9]+)\//.exec(location ?? '')?.[1] ?? ''
-    const { data } = await new sdk.RequestsApi(configuration).requestsStatusGet({ requestId })
-    assert.equal(data.metadata?.status, 'DONE')
+    const { location = '' } = answer.headers as { location?: string }
+    const { data } = await sdk.waitForRequest(configuration, location)
+    assert.equal(data.metadata.status, 'DONE')
   }
 
   test('rules of a NIC', async () => {

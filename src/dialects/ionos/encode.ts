@@ -1,7 +1,8 @@
 /** The model → IONOS Cloud's properties: all of them, in the order the service prints them, null where unset. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
+import { formatAddress, parseAddress } from '../../core/net/address.ts'
+import { parseMac } from '../../core/net/mac.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { ipVersionOf } from './decode-rule.ts'
 import type { RuleText } from './wire.ts'
@@ -45,15 +46,20 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
   const of = (family: string) =>
     addresses.filter((text) => {
       const parsed = parseAddress(text)
-      return parsed.ok && !isIpv4Mapped(parsed.value) && parsed.value.family === family
+      return parsed.ok && parsed.value.family === family
     })
+  // As the client wrote them, unless the inventory has said otherwise since.
+  const written = (name: string, now: readonly string[]): JsonValue => {
+    const text = attributes[name]
+    return Array.isArray(text) && text.map(canonical).join() === now.join() ? text : now
+  }
+  const ownMac = typeof attributes.mac === 'string' ? parseMac(attributes.mac) : undefined
   return {
     name: or(attributes.name),
-    // As the client wrote them.
-    mac: or(attributes.mac, mac),
-    ips: or(attributes.ips, of('ipv4')),
+    mac: ownMac?.ok && ownMac.value === mac ? or(attributes.mac) : mac,
+    ips: written('ips', of('ipv4')),
     dhcp: or(attributes.dhcp, true),
-    ipv6Ips: or(attributes.ipv6Ips, of('ipv6')),
+    ipv6Ips: written('ipv6Ips', of('ipv6')),
     ipv6CidrBlock: or(attributes.ipv6CidrBlock),
     dhcpv6: or(attributes.dhcpv6),
     lan: Number(attributes.lan ?? 1),
@@ -63,6 +69,11 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     pciSlot: index + 4,
     vnet: or(attributes.vnet),
   }
+}
+
+function canonical(text: JsonValue): string {
+  const address = parseAddress(String(text))
+  return address.ok ? formatAddress(address.value.family, address.value.value) : ''
 }
 
 export function lanProperties(body: JsonObject): JsonObject {
