@@ -33,6 +33,7 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
     serverId: { acme: servers.cube, other: servers.foreignCube },
     nicId: { acme: nics.cube, other: nics.foreign },
     lanId: { acme: '1', other: '1' },
+    volumeId: { acme: nics.second, other: nics.second },
     // Made up: nobody has a rule, a group or a request yet.
     firewallruleId: { acme: nics.second, other: nics.second },
     ruleId: { acme: nics.second, other: nics.second },

@@ -8,9 +8,8 @@ import { decodePage, type Page } from './decode.ts'
 import { errorAnswer, violates } from './errors.ts'
 import { etagOf, list, resource, type View } from './render.ts'
 import { logged } from './requests.ts'
+import { prefix } from './wire.ts'
 import { type Bears, createWorld, type Node, type World } from './world.ts'
-
-export const prefix = '/cloudapi/v6'
 
 export interface Call {
   readonly request: DialectRequest

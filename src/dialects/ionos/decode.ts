@@ -71,6 +71,19 @@ export const nicTable: Table = {
   vnet: { ...text, emptyIsNull: true },
 }
 
+/** Passwords, keys and user data are for guests that nobody starts here: they are not kept. */
+export const volumeTable: Table = {
+  name: text,
+  type: text,
+  size: { type: 'integer', range: [1, 1 << 24] },
+  availabilityZone: { ...text, emptyIsNull: true },
+  image: { ...text, emptyIsNull: true },
+  imageAlias: { ...text, emptyIsNull: true },
+  bus: text,
+  licenceType: text,
+  backupunitId: { ...text, emptyIsNull: true },
+}
+
 export const lanTable: Table = {
   name: text,
   public: flag,
@@ -160,9 +173,14 @@ export function decodeNic(body: Given): Result<WantedNic, RequestError> {
 }
 
 /** A new server with its NICs and their rules. */
-export function decodeServer(
-  body: Given,
-): Result<{ readonly properties: JsonObject; readonly nics: readonly WantedNic[] }, RequestError> {
+export function decodeServer(body: Given): Result<
+  {
+    readonly properties: JsonObject
+    readonly volumes: readonly JsonObject[]
+    readonly nics: readonly WantedNic[]
+  },
+  RequestError
+> {
   const violations = new Violations()
   const read = readProperties(serverTable, body.properties, body.at, violations)
   const properties = { type: 'ENTERPRISE', ...read }
@@ -179,7 +197,11 @@ export function decodeServer(
       rules: nestedRules(isObject(item.entities) ? item.entities : {}, 'firewallrules', at, violations) ?? [],
     }
   })
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, nics })
+  const volumes = (itemsOf(body.entities, 'volumes', '(root)', violations) ?? []).map(({ item, at }) => {
+    const wanted = nestedProperties(item, at, violations)
+    return readProperties(volumeTable, wanted, `${at}.properties`, violations)
+  })
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
 }
 
 function nestedRules(

@@ -5,9 +5,9 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
-import { prefix } from './call.ts'
 import { errorAnswer } from './errors.ts'
 import { routes } from './routes.ts'
+import { prefix } from './wire.ts'
 
 export const ionosDialect: Dialect = {
   profile: 'ionos',

@@ -42,6 +42,29 @@ export function serverProperties(name: string, attributes: JsonObject): JsonObje
   }
 }
 
+export function volumeProperties(volume: JsonObject, server: string): JsonObject {
+  return {
+    name: or(volume.name),
+    type: or(volume.type, 'HDD'),
+    size: or(volume.size),
+    availabilityZone: or(volume.availabilityZone, 'AUTO'),
+    image: or(volume.image),
+    imagePassword: null,
+    imageAlias: or(volume.imageAlias),
+    sshKeys: null,
+    bus: or(volume.bus, 'VIRTIO'),
+    licenceType: or(volume.licenceType, 'UNKNOWN'),
+    ...{ cpuHotPlug: true, ramHotPlug: true, nicHotPlug: true, nicHotUnplug: true },
+    ...{ discVirtioHotPlug: true, discVirtioHotUnplug: true },
+    deviceNumber: 1,
+    pciSlot: 5,
+    backupunitId: or(volume.backupunitId),
+    userData: null,
+    bootServer: server,
+    bootOrder: 'AUTO',
+  }
+}
+
 export function nicProperties({ mac, addresses, attributes, index }: Interface): JsonObject {
   const of = (family: string) =>
     addresses.filter((text) => {

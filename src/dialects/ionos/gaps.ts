@@ -3,8 +3,12 @@ import type { Gap } from '../dialect.ts'
 
 export const gaps: readonly Gap[] = [
   {
-    what: 'Volumes, CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, flow logs, labels',
-    why: 'They take no part in filtering: their collections are empty, and volumes in a new server are accepted and not kept.',
+    what: 'Volumes that are made by themselves or attached later; passwords, keys and user data of their guests',
+    why: 'There are no disks: those of a new server are kept so that it can be read, changed and deleted.',
+  },
+  {
+    what: 'CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, flow logs, labels',
+    why: 'They take no part in filtering: their collections are empty.',
   },
   {
     what: 'Starting, stopping and suspending servers; templates of Cubes',

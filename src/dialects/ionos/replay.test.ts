@@ -82,9 +82,8 @@ for (const { source, interactions } of recorded) {
 
 function nestedTargets(theirs: unknown[], came: readonly unknown[]): unknown[] {
   const typeOf = (target: unknown) => (target as { target: { type: string } }).target.type
-  const kept = theirs.filter((each) => typeOf(each) !== 'volume')
-  assert.deepEqual(came.map(typeOf), kept.map(typeOf))
-  return kept.length === 1 ? kept : [kept[0], ...came.slice(1)]
+  assert.deepEqual(came.map(typeOf), theirs.map(typeOf))
+  return [theirs[0], ...came.slice(1)]
 }
 
 /** Everything recorded is there and the same, unless it is made up. Lists are compared by what is in both. */
@@ -92,7 +91,7 @@ function compare(theirs: unknown, came: unknown, at: string): void {
   if (Array.isArray(theirs)) {
     assert.ok(Array.isArray(came), at)
     const list = came as { id?: string }[]
-    // Volumes are not kept here, and what is nested has ids that were never told before.
+    // What is nested has ids that were never told before.
     const wanted: unknown[] = at.endsWith('metadata.targets') ? nestedTargets(theirs, list) : theirs
     for (const each of wanted as { id?: string; target?: unknown }[]) {
       if (each.id === undefined) compare(each, list[wanted.indexOf(each)], `${at}[]`)

@@ -7,7 +7,6 @@ import type { Pending } from '../../service/services.ts'
 import type { AuditEvent } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
-import { findZone } from './find.ts'
 import { collection, paging } from './render.ts'
 import {
   encodeRequest,
@@ -77,21 +76,6 @@ export const accountRoutes: readonly Route[] = [
       const href = `${call.base}/${name}`
       return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
     }),
-  ),
-  route(
-    'GET',
-    '/datacenters/:datacenterId/volumes',
-    'listVolumes',
-    200,
-    'No volumes are kept',
-    async (call) => {
-      const zone = await findZone(call)
-      if (!zone.ok) return zone
-      const href = `${call.base}/datacenters/${zone.value.id}/volumes`
-      return ok(
-        answer({ ...collection(`${zone.value.id}/volumes`, href), items: [], ...paging(href, 0, call.page) }),
-      )
-    },
   ),
 ]
 

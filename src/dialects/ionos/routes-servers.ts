@@ -72,7 +72,7 @@ export const serverRoutes: readonly Route[] = [
     return done.ok ? gone(change, node) : done
   }),
 
-  ...(['volumes', 'cdroms', 'labels'] as const).map((name) =>
+  ...(['cdroms', 'labels'] as const).map((name) =>
     route(
       'GET',
       `${one}/${name}`,
@@ -145,7 +145,7 @@ async function createServer(call: Call): Handled {
   const decoded = decodeServer(body.value)
   if (!decoded.ok) return decoded
   const { request } = call
-  const { properties, nics: wanted } = decoded.value
+  const { properties, volumes, nics: wanted } = decoded.value
   const { name, ...attributes } = properties
   const [id, place] = [randomUUID() as string, zone.value.id]
   const made = await makeNics(call, place, id, 1, wanted)
@@ -160,12 +160,17 @@ async function createServer(call: Call): Handled {
       zone: place,
     },
     ...{ state: 'started', nextState: null, nextStateAt: null, createdAt: request.now, revision: 0 },
-    attributes: { ...set({}, attributes), meta: stamped(request) },
+    attributes: {
+      ...set({}, attributes),
+      volumes: volumes.map((volume) => ({ id: randomUUID(), ...set({}, volume), meta: stamped(request) })),
+      meta: stamped(request),
+    },
   }
   const change = mutation(call, place, 'POST')
   const rules = made.value.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
   const nodes = [
     call.world.serverNode(server),
+    ...call.world.volumeNodes(server),
     ...made.value.flatMap(({ nic }, i) => nicTargets(call, place, nic, rules[i])),
   ]
   const done = await request.services.zones.change(change.context, profile, place, async (there) => {
@@ -189,7 +194,10 @@ async function createServer(call: Call): Handled {
   })
   if (!done.ok) return done
   const node = createWorld(request).serverNode(server)
-  return changed(call, change, { ...node, properties: { ...node.properties, vmState: null } })
+  return changed(call, change, {
+    ...node,
+    properties: { ...node.properties, vmState: null, bootVolume: null },
+  })
 }
 
 async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {

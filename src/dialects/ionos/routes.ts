@@ -5,11 +5,13 @@ import { datacenterRoutes } from './routes-datacenters.ts'
 import { groupRoutes } from './routes-groups.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
+import { volumeRoutes } from './routes-volumes.ts'
 
 export const routes: readonly Route[] = [
   ...ruleRoutes,
   ...groupRoutes,
   ...datacenterRoutes,
   ...serverRoutes,
+  ...volumeRoutes,
   ...accountRoutes,
 ]

@@ -1,6 +1,9 @@
 /** IONOS Cloud's JSON as it is spelled, version 6: what kinds of resources there are, and which collections each holds. */
 
-export type Kind = 'datacenter' | 'server' | 'nic' | 'lan' | 'security-group' | 'firewall-rule'
+/** Where all paths are below. */
+export const prefix = '/cloudapi/v6'
+
+export type Kind = 'datacenter' | 'server' | 'volume' | 'nic' | 'lan' | 'security-group' | 'firewall-rule'
 
 export interface Collection {
   /** Last part of its path and of its id. */
@@ -16,7 +19,7 @@ const holding = (names: Readonly<Record<string, Kind | undefined>>): readonly Co
 export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
   datacenter: holding({
     servers: 'server',
-    volumes: undefined,
+    volumes: 'volume',
     loadbalancers: undefined,
     lans: 'lan',
     networkloadbalancers: undefined,
@@ -24,10 +27,11 @@ export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
     applicationloadbalancers: undefined,
     securitygroups: 'security-group',
   }),
-  server: holding({ cdroms: undefined, volumes: undefined, nics: 'nic', securitygroups: 'security-group' }),
+  server: holding({ cdroms: undefined, volumes: 'volume', nics: 'nic', securitygroups: 'security-group' }),
   nic: holding({ firewallrules: 'firewall-rule', flowlogs: undefined, securitygroups: 'security-group' }),
   lan: holding({ nics: 'nic' }),
   'security-group': holding({ rules: 'firewall-rule', servers: 'server', nics: 'nic' }),
+  volume: [],
   'firewall-rule': [],
 }
 

@@ -16,9 +16,11 @@ import {
   nicProperties,
   ruleProperties,
   serverProperties,
+  volumeProperties,
 } from './encode.ts'
+import { isObject } from './properties.ts'
 import { type Stamp, stampOf } from './stamp.ts'
-import type { Kind } from './wire.ts'
+import { type Kind, prefix } from './wire.ts'
 
 export const profile = 'ionos' as const
 
@@ -53,6 +55,10 @@ type Found<T> = Promise<Result<T, RequestError>>
 const plausible = /^[\w.-]{1,64}$/
 const missing = (resource: 'document' | 'server' | 'interface' | 'policy' | 'rule', id: string) =>
   err<RequestError>({ kind: 'not-found', resource, id })
+
+/** As they are kept with a server, in order. */
+export const volumesOf = ({ volumes }: JsonObject): readonly JsonObject[] =>
+  Array.isArray(volumes) ? volumes.filter(isObject) : []
 
 export type World = ReturnType<typeof createWorld>
 
@@ -111,6 +117,7 @@ export function createWorld(request: DialectRequest) {
       bears: { zone: id },
       children: {
         servers: async () => (await serversIn(id)).map((server) => serverNode(server)),
+        volumes: async () => (await serversIn(id)).flatMap((server) => volumeNodes(server)),
         lans: async () => (await lansIn(id)).map((lan) => lanNode(id, lan)),
         securitygroups: async () => (await groupsIn(id)).map((group) => groupNode(id, group)),
       },
@@ -125,15 +132,34 @@ export function createWorld(request: DialectRequest) {
     return { ...datacenterNode(document), properties }
   }
 
-  function serverNode({ id, zone, name, createdAt, attributes }: ServerRecord): Node {
+  /** A server's disks are kept with it. */
+  function volumeNodes({ id: server, zone, createdAt, attributes }: ServerRecord): readonly Node[] {
+    return volumesOf(attributes).map(({ id, meta, ...volume }) => ({
+      kind: 'volume',
+      id: String(id),
+      path: `/datacenters/${zone}/volumes/${id}`,
+      stamp: stampOf(meta, account, createdAt),
+      properties: volumeProperties(volume, server),
+      bears: {},
+      children: {},
+    }))
+  }
+
+  function serverNode(server: ServerRecord): Node {
+    const { id, zone, name, createdAt, attributes } = server
+    const [boot] = volumeNodes(server)
+    const bootVolume = boot
+      ? { id: boot.id, type: 'volume', href: request.origin + prefix + boot.path }
+      : (attributes.bootVolume ?? null)
     return {
       kind: 'server',
       id,
       path: `/datacenters/${zone}/servers/${id}`,
       stamp: stampOf(attributes.meta, account, createdAt),
-      properties: serverProperties(name, attributes),
+      properties: serverProperties(name, { ...attributes, bootVolume }),
       bears: { server: id },
       children: {
+        volumes: async () => volumeNodes(server),
         nics: async () =>
           (await nicsIn(zone)).filter((nic) => nic.server === id).map((nic) => nicNode(zone, nic)),
         securitygroups: () =>
@@ -264,7 +290,7 @@ export function createWorld(request: DialectRequest) {
 
   return {
     ...{ datacenter, server, nic, lan, group, rule, busy },
-    ...{ datacenterNode: wholeDatacenter, serverNode, nicNode, lanNode, groupNode, ruleNode },
+    ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, lanNode, groupNode, ruleNode },
     ...{ serversIn, nicsIn, groupsIn, lansIn, members: () => allMembers('') },
     async datacenters(): Promise<readonly Node[]> {
       const created = ({ body, id }: DocumentRecord) => stampOf(body.meta, id, 0).createdAt
