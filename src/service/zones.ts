@@ -1,11 +1,9 @@
 /** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
 import { err, ok } from '../core/result.ts'
-import type { PlacedInterface, Storage } from '../storage/storage.ts'
+import { type PlacedInterface, type Storage, zoneKind } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import { whileOvertaken } from './retry.ts'
 import type { EnforcementService, Pending, Progress, ZoneService } from './services.ts'
-
-export const zoneKind = 'datacenter'
 
 export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
   /** Changes of one zone by this process, one after the other: only other processes can then come in between. */

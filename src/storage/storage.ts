@@ -309,6 +309,9 @@ export interface Programs {
   applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
 }
 
+/** Kind of the documents by which zones are known. */
+export const zoneKind = 'datacenter'
+
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
 export interface ZoneChange {
   readonly documents?: Changes<NewDocument, { readonly kind: string; readonly id: string }>

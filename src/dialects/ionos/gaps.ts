@@ -31,6 +31,10 @@ export const gaps: readonly Gap[] = [
     why: 'Bodies are read before resources are looked up, in every dialect.',
   },
   {
+    what: 'Requests beyond the newest 1,000 in a list',
+    why: 'Each is still found by its id.',
+  },
+  {
     what: 'If-Match, orderBy, maxResults, filters other than filter.name',
     why: 'No client sends the first; the others are ignored as unknown parameters are.',
   },

@@ -19,6 +19,9 @@ import {
 } from './requests.ts'
 import { limits } from './wire.ts'
 
+/** Newest requests that a list and its filters look at. */
+const mostRequests = 1000
+
 export const accountRoutes: readonly Route[] = [
   route('GET', '/', 'getApiInfo', 200, 'Name and version', async ({ base }) =>
     ok(answer({ href: base, name: 'Cloud API', version: '6.0' })),
@@ -39,7 +42,7 @@ export const accountRoutes: readonly Route[] = [
 
   route('GET', '/requests', 'listRequests', 200, 'Mutations, newest first', async (call) => {
     const { request, base, page } = call
-    const all = await request.services.history.requests(request, 10_000)
+    const all = await request.services.history.requests(request, mostRequests)
     const pending = await request.services.zones.pending(request)
     const listed: { event: AuditEvent; status: Status }[] = []
     for (const event of all) {

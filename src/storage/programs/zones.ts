@@ -2,7 +2,7 @@
 import { err, ok } from '../../core/result.ts'
 import { fromInterface, interfaceColumns, serverColumns, toDocument, toServer } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
+import { type Actor, type NewPolicyRecord, type Programs, type ServerRecord, zoneKind } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
 import { insertRules } from './rules.ts'
@@ -15,9 +15,6 @@ import {
   syncInterfacePolicies,
   updateServerRow,
 } from './servers.ts'
-
-/** Documents by which zones of a profile are known. */
-export const zoneKind = 'datacenter'
 
 export function* changeZone(
   args: Programs['changeZone']['args'],
