@@ -618,12 +618,13 @@ describe('postgresql', { skip: engines.postgresql.skip }, () => {
     try {
       await one.run('applyInventory', { inventory: inventory('a') }, actor)
       const heard = new Promise<Commit>((resolve) => {
-        two.onCommit((commit) => commit.topics.length === 1 && resolve(commit))
+        // One that begins to listen only now is told of everything at once.
+        two.onCommit((commit) => commit.revision === 2 && resolve(commit))
       })
       const insert = (storage: Storage, id: string) =>
         storage.run('insertRule', { ...chainTarget('a'), rule: rule(id), id, maxRules: 1000 }, actor)
       await insert(one, 'first')
-      assert.deepEqual(await heard, { revision: 2, topics: ['rules'] })
+      assert.ok((await heard).topics.includes('rules'))
       await Promise.all(
         Array.from({ length: 50 }, (_, i) => [insert(one, `a${i}`), insert(two, `b${i}`)]).flat(),
       )
