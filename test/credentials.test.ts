@@ -6,7 +6,9 @@ import { vpsId } from '../src/dialects/hostup/ids.ts'
 import {
   accessKey,
   credentials,
+  datacenters,
   dialects,
+  nics,
   projects,
   type Reply,
   secretKeys,
@@ -43,6 +45,18 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
     // Nobody's: volumes come with servers that are created, images are everybody's.
     id: { acme: servers.vm, other: servers.foreignVm },
   },
+  ionos: {
+    datacenterId: { acme: datacenters.own, other: datacenters.foreign },
+    serverId: { acme: servers.cube, other: servers.foreignCube },
+    nicId: { acme: nics.cube, other: nics.foreign },
+    lanId: { acme: '1', other: '1' },
+    volumeId: { acme: nics.second, other: nics.second },
+    // Made up: nobody has a rule, a group or a request yet.
+    firewallruleId: { acme: nics.second, other: nics.second },
+    ruleId: { acme: nics.second, other: nics.second },
+    securityGroupId: { acme: nics.second, other: nics.second },
+    requestId: { acme: nics.second, other: nics.second },
+  },
   native: {
     id: { acme: servers.web, other: servers.foreign },
     // The first revision is the inventory's, which is nobody's.
@@ -54,11 +68,12 @@ const values: Record<string, Record<string, Record<Of, string>>> = {
 const secrets: Record<Of, string[]> = {
   acme: [
     ...[servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
-    ...[servers.instance, '192.0.2.30', projects.first],
+    ...[servers.instance, '192.0.2.40', projects.first, datacenters.own, servers.cube, nics.cube],
   ],
   other: [
     ...[servers.foreign, servers.foreignVm, vpsId(servers.foreignVm), '192.0.2.98', '192.0.2.99'],
-    ...[servers.foreignInstance, '192.0.2.97', projects.foreign],
+    ...[servers.foreignInstance, '192.0.2.96', projects.foreign],
+    ...[datacenters.foreign, servers.foreignCube, nics.foreign, '192.0.2.97'],
   ],
 }
 

@@ -132,6 +132,7 @@ describe('portcullis serve', () => {
       [['--inventory', '/nowhere.yaml'], {}, 1, /ENOENT/],
       [['--database', 'mysql://x'], {}, 2, /Expected postgres:/],
       [['--database', 'postgres://127.0.0.1:1/x'], {}, 1, /the store cannot be opened: .*ECONNREFUSED/],
+      [['--public-url', 'https://api.example.com/cloud'], {}, 2, /Expected a URL without a path/],
       [[], { PORTCULLIS_TRANSITION_MS: 'soon' }, 2, /whole number of milliseconds/],
     ] as const) {
       const [code, said] = await fails([...args, '--data', join(folder, 'x')], env)

@@ -3,6 +3,9 @@
 const server = '00798b85-efdc-41ca-8021-f6ef457b8531'
 const project = '22222222-2222-2222-2222-222222222222'
 const secretKey = '11111111-1111-1111-1111-111111111111'
+const datacenter = '33333333-3333-4333-8333-333333333333'
+const cube = '00c0be00-efdc-41ca-8021-f6ef457b8531'
+const nic = '00a1c000-efdc-41ca-8021-f6ef457b8531'
 
 export const demonstration = `
 accounts:
@@ -12,6 +15,7 @@ accounts:
       - { token: demo-token, scopes: [read, write] }
       - { accessKey: SCWDEMO0000000000000, secretKey: ${secretKey}, project: ${project} }
     projects: [ { id: ${project}, name: default } ]
+    datacenters: [ { id: ${datacenter}, name: demo, location: de/txl } ]
     servers:
       - profile: upcloud
         id: ${server}
@@ -21,7 +25,12 @@ accounts:
         interfaces:
           - { mac: "52:54:00:00:00:01", addresses: [192.0.2.10, "2001:db8::10"] }
       - { profile: hostup, vmid: 10000, name: vps1, interfaces: [ { addresses: [192.0.2.20, "2001:db8::20"] } ] }
-      - { profile: scaleway, zone: fr-par-1, name: instance1, interfaces: [ { addresses: [192.0.2.30, "2001:db8::30"] } ] }
+      - { profile: scaleway, zone: fr-par-1, name: instance1, interfaces: [ { addresses: [192.0.2.40, "2001:db8::40"] } ] }
+      - profile: ionos
+        id: ${cube}
+        datacenter: ${datacenter}
+        name: cube1
+        interfaces: [ { id: ${nic}, lan: 1, addresses: [192.0.2.30, "2001:db8::30"], firewallActive: true } ]
 `
 
 /** Ready to paste, one per dialect. */
@@ -46,6 +55,9 @@ export function howToCall(url: string): string {
     enable: 1,
   })
   const group = JSON.stringify({ name: 'web', stateful: true, inbound_default_policy: 'drop' })
+  const ssh = JSON.stringify({
+    properties: { name: 'SSH', protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 },
+  })
   const question = JSON.stringify({
     server,
     direction: 'ingress',
@@ -67,6 +79,9 @@ HostUp: let HTTPS reach VM 10000
 
 Scaleway: a security group that lets nothing in
   curl -H 'X-Auth-Token: ${secretKey}' ${json} ${url}/instance/v1/zones/fr-par-1/security_groups -d '${group}'
+
+IONOS Cloud: let SSH over IPv4 reach the NIC of cube1
+  curl -u demo:demo-password ${json} ${url}/cloudapi/v6/datacenters/${datacenter}/servers/${cube}/nics/${nic}/firewallrules -d '${ssh}'
 
 Native: what happens to such a packet, and which rule decides
   curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'

@@ -12,6 +12,7 @@ import { startAgent } from '../agent/agent.ts'
 import { createNftables } from '../agent/nftables.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { hostupDialect } from '../dialects/hostup/dialect.ts'
+import { ionosDialect } from '../dialects/ionos/dialect.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
 import { scalewayDialect } from '../dialects/scaleway/dialect.ts'
 import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
@@ -42,6 +43,7 @@ interface ServeOptions {
   readonly host: string
   readonly guard: readonly string[]
   readonly transitionMs: number
+  readonly ionosHoldMs: number
   readonly logLevel: string
   readonly netns?: string
   readonly nft?: string
@@ -103,6 +105,15 @@ export function serveCommand(): Command {
     .addOption(
       new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
         .env('PORTCULLIS_TRANSITION_MS')
+        .default(0)
+        .argParser(parseMilliseconds),
+    )
+    .addOption(
+      new Option(
+        '--ionos-hold-ms <milliseconds>',
+        'how long IONOS requests are not done yet, for testing clients',
+      )
+        .env('PORTCULLIS_IONOS_HOLD_MS')
         .default(0)
         .argParser(parseMilliseconds),
     )
@@ -195,14 +206,18 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   const loaded = await loadInventory(storage, text, Date.now())
   if (!loaded.ok) throw new Error(`${options.inventory ?? 'the demonstration'}: ${loaded.error}`)
 
-  const services = createServices(storage, { ...defaultSettings, transitionMs: options.transitionMs })
+  const services = createServices(storage, {
+    ...defaultSettings,
+    transitionMs: options.transitionMs,
+    holdMs: options.ionosHoldMs,
+  })
   const metrics = createMetrics(() => services.enforcement.hosts())
   const agent =
     options.enforce === 'nftables' ? enforce(options, storage, services, metrics, logger) : undefined
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
-    dialects: [nativeDialect, upcloudDialect, hostupDialect, scalewayDialect],
+    dialects: [nativeDialect, upcloudDialect, hostupDialect, ionosDialect, scalewayDialect],
     metrics,
     logger,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),

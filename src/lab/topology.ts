@@ -44,6 +44,9 @@ export const credentials = {
 /** The world: a machine that is no VM and that nobody filters. */
 export const outside = { name: 'outside', ipv4: '198.51.100.10', ipv6: '2001:db8:ffff::10' } as const
 
+/** Of the VMs under IONOS Cloud's API. */
+export const datacenter = '0dc00000-0000-4000-8000-000000000001'
+
 const nic = (vm: number, index: number, type: InterfaceType, ...addresses: string[]): LabNic => {
   const [number, place] = [vm, index].map((value) => value.toString(16).padStart(2, '0'))
   return {
@@ -112,6 +115,20 @@ export const defaultVms: readonly LabVm[] = [
     nics: [nic(10, 0, 'public', '192.0.2.19', '2001:db8::19')],
     inventory: { zone: 'fr-par-1' },
   },
+  {
+    name: 'cube1',
+    profile: 'ionos',
+    server: '00c0be00-0001-4000-8000-000000000001',
+    nics: [nic(8, 0, 'public', '192.0.2.17', '2001:db8::17')],
+    inventory: { datacenter },
+  },
+  {
+    name: 'cube2',
+    profile: 'ionos',
+    server: '00c0be00-0002-4000-8000-000000000002',
+    nics: [nic(9, 0, 'public', '192.0.2.18', '2001:db8::18')],
+    inventory: { datacenter },
+  },
 ]
 
 /** The inventory file of the lab. JSON is YAML. */
@@ -125,6 +142,7 @@ export function inventoryFile(vms: readonly LabVm[]): string {
       { accessKey: credentials.accessKey, secretKey: credentials.secretKey, project: credentials.project },
     ],
     projects: [{ id: credentials.project, name: 'default' }],
+    datacenters: [{ id: datacenter, name: 'lab', location: 'de/txl' }],
     servers: vms.map((vm) => ({
       profile: vm.profile,
       id: vm.server,

@@ -1,4 +1,5 @@
 /** Who asks, and what every operation is handed: the caller's identity and the request it came in. */
+import type { JsonObject } from '../core/json.ts'
 import type { Profile } from '../core/model/inventory.ts'
 import type { Actor, CredentialRecord } from '../storage/storage.ts'
 
@@ -16,6 +17,10 @@ export interface Context {
   readonly requestId: string
   /** Milliseconds since 1970, read once per request. */
   readonly now: number
+  /** What the dialect's own log of requests keeps of this one. Never a secret. */
+  readonly request?: JsonObject
+  /** The document of the dialect that a write happens within, and renews. */
+  readonly within?: Actor['within']
 }
 
 /** As whom a write is recorded. */
@@ -26,5 +31,7 @@ export function actorOf(ctx: Context): Actor {
     dialect: ctx.dialect,
     requestId: ctx.requestId,
     at: ctx.now,
+    ...(ctx.request && { request: ctx.request }),
+    ...(ctx.within && { within: ctx.within }),
   }
 }

@@ -10,10 +10,12 @@ import { createPolicyService } from './policies.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService } from './servers.ts'
 import type { EnforcementService, HistoryService, Services, Settings } from './services.ts'
+import { createZoneService } from './zones.ts'
 
 /** Documentation and benchmark ranges (RFC 2544, RFC 3849): addresses that are nobody's. */
 export const defaultSettings: Settings = {
   transitionMs: 0,
+  holdMs: 0,
   pools: {
     'public-ipv4': '198.18.0.0/15',
     'public-ipv6': '2001:db8:5000::/36',
@@ -30,6 +32,7 @@ export function createServices(storage: Storage, settings: Settings): Services {
     servers: createServerService(storage, settings),
     documents: createDocumentService(storage),
     policies: createPolicyService(storage, createResolver(), enforcement),
+    zones: createZoneService(storage, enforcement),
     history: createHistory(storage),
     enforcement,
     settings,
@@ -43,6 +46,11 @@ function createHistory(storage: Storage): HistoryService {
       const event = await storage.auditEvent(ctx.principal.account, revision)
       return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: String(revision) })
     },
+    async request(ctx, requestId) {
+      const event = await storage.loggedRequest(ctx.principal.account, ctx.dialect, requestId)
+      return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: requestId })
+    },
+    requests: (ctx, limit) => storage.loggedRequests(ctx.principal.account, ctx.dialect, limit),
   }
 }
 

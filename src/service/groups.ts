@@ -25,8 +25,8 @@ export function createGroupService(
 ): GroupService {
   const find: GroupService['find'] = async (ctx, profile, id) => {
     const policy = await storage.policy(id)
-    const own =
-      policy?.account === ctx.principal.account && policy.profile === profile && policy.server === null
+    const single = policy?.server === null || policy?.interface !== null
+    const own = policy?.account === ctx.principal.account && policy.profile === profile && single
     return policy && own ? ok(policy) : err({ kind: 'not-found', resource: 'policy', id })
   }
   const get: GroupService['get'] = async (ctx, profile, id) => {

@@ -46,6 +46,37 @@ describe('the inventory', () => {
     assert.equal((await storage.chain(server?.id ?? ''))?.enabled, true)
   })
 
+  test('interfaces with a policy of their own get it, keep what an API switched, and take it with them', async () => {
+    const cube = (interfaces: string) =>
+      file(`{ profile: ionos, id: s, datacenter: z, name: cube, interfaces: [ ${interfaces} ] }`).replace(
+        'credentials',
+        'datacenters: [ { id: z, name: vdc } ]\n    credentials',
+      )
+    const [a, b] = [
+      '{ id: a, addresses: [192.0.2.1], firewallActive: true',
+      '{ id: b, host: h, device: tap1 }',
+    ]
+    assert.ok((await load(cube(`${a} }, ${b}`))).ok)
+    assert.deepEqual(
+      [(await storage.policy('a'))?.enabled, (await storage.policy('b'))?.enabled],
+      [true, false],
+    )
+    const same = await load(cube(`${a} }, ${b}`))
+    assert.equal(same.ok && same.value.changed, false)
+    assert.ok((await load(cube(`${a}, firewallType: BIDIRECTIONAL }`))).ok)
+    assert.deepEqual((await storage.policy('a'))?.filters, ['ingress', 'egress'])
+    // It had a device, and the file names it no more.
+    assert.equal(await storage.policy('b'), undefined)
+    const [zone] = await storage.documents({
+      account: (await storage.accounts())[0]?.id ?? '',
+      profile: 'ionos',
+      kind: 'datacenter',
+    })
+    assert.deepEqual(zone?.body, { name: 'vdc', location: 'de/txl', createdAt: 1000 })
+    const lost = await load(file('{ profile: ionos, id: s, datacenter: y, name: cube }'))
+    assert.match(lost.ok ? '' : lost.error, /servers\[0\]\.datacenter: servers of ionos need one/)
+  })
+
   test('a password that is changed, a switch that is thrown, a device that moves', async () => {
     await load(file(web))
     const [account] = await storage.accounts()

@@ -15,23 +15,24 @@ import {
   type Profile,
   profiles,
 } from '../core/model/inventory.ts'
-import { chainSettings, type DefaultPolicy, defaultPlace, defaultPolicies } from '../core/model/profile.ts'
+import {
+  chainSettings,
+  type DefaultPolicy,
+  defaultPlace,
+  defaultPolicies,
+  interfaceSettings,
+} from '../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { parseMac } from '../core/net/mac.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type {
-  AccountRecord,
-  CredentialRecord,
-  InventoryRecords,
-  NewDocument,
-  Storage,
-} from '../storage/storage.ts'
+import type { AccountRecord, CredentialRecord, InventoryRecords, Storage } from '../storage/storage.ts'
 import { scopeNames, secretHash } from './authenticate.ts'
 import { madeUp, madeUpMac } from './made-up.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { policyRecord } from './records.ts'
 
 type ServerEntry = InventoryRecords['servers'][number]
+type NamedDocument = InventoryRecords['documents'][number]
 
 /** Applies the text of a file. The error is one line for the operator, with the place in the file. */
 export async function loadInventory(
@@ -58,7 +59,7 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
   const file = fields(yaml ?? {}, 'the file', ['accounts'])
   const accounts: AccountRecord[] = []
   const credentials: CredentialRecord[] = []
-  const documents: InventoryRecords['documents'][number][] = []
+  const documents: NamedDocument[] = []
   const servers: ServerEntry[] = []
   for (const [entry, at] of list(file.accounts, 'accounts')) {
     const account = fields(entry, at, [
@@ -66,11 +67,17 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     ])
     const name = text(account.name, `${at}.name`)
     const id = optional(account.id, `${at}.id`, text) ?? known.get(name) ?? madeUp('account', name)
-    const { contractNumber, datacenters } = account
-    accounts.push({ id, name, attributes: json({ contractNumber, datacenters }, at) })
+    const { contractNumber } = account
+    accounts.push({ id, name, attributes: json({ contractNumber }, at) })
+    const zones = readDatacenters(account.datacenters, `${at}.datacenters`, id, now)
+    documents.push(...zones)
     const projects = readProjects(account.projects, `${at}.projects`, id, now)
     documents.push(...projects)
-    const place = { account: id, project: projects[0]?.id ?? id }
+    const place = {
+      account: id,
+      project: projects[0]?.id ?? id,
+      datacenters: zones.map((zone) => zone.id),
+    }
     for (const [credential, where] of list(account.credentials, `${at}.credentials`)) {
       credentials.push(await readCredential(storage, credential, where, id))
     }
@@ -106,19 +113,28 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     nics.flatMap(({ host, device }) => (device === null ? [] : [`${device} on ${host}`])),
   )
   unique(
-    'the project',
+    'the project or datacenter',
     documents.map((document) => document.id),
   )
   return { accounts, credentials, documents, servers }
 }
 
+function readDatacenters(entries: unknown, at: string, account: string, now: number): NamedDocument[] {
+  return list(entries, at).map(([entry, place], index) => {
+    const zone = fields(entry, place, ['id', 'name', 'location'])
+    const name = text(zone.name, `${place}.name`)
+    const id = optional(zone.id, `${place}.id`, text) ?? madeUp('datacenter', account, name)
+    const location = optional(zone.location, `${place}.location`, text) ?? 'de/txl'
+    const body = { name, location }
+    return {
+      ...{ account, profile: 'ionos', kind: 'datacenter', id, body },
+      initial: { createdAt: now + index },
+    }
+  })
+}
+
 /** The first is the account's own: with no other, one of the account's id. */
-function readProjects(
-  entries: unknown,
-  at: string,
-  account: string,
-  now: number,
-): (NewDocument & { readonly initial: JsonObject })[] {
+function readProjects(entries: unknown, at: string, account: string, now: number): NamedDocument[] {
   const given = list(entries, at).map(([entry, place]) => {
     const project = fields(entry, place, ['id', 'name'])
     const name = text(project.name, `${place}.name`)
@@ -194,7 +210,11 @@ const serverKeys = [
 function readServer(
   entry: unknown,
   at: string,
-  { account, project: first }: { readonly account: string; readonly project: string },
+  {
+    account,
+    project: first,
+    datacenters,
+  }: { readonly account: string; readonly project: string; readonly datacenters: readonly string[] },
   now: number,
 ): ServerEntry {
   const server = fields(entry, at, [...serverKeys, 'firewall', 'interfaces'])
@@ -220,6 +240,9 @@ function readServer(
   const enabled = optional(server.firewall, `${at}.firewall`, boolean)
   if (enabled !== undefined && !settings)
     throw new Error(`${at}.firewall: servers of ${profile} have no such switch`)
+  if (interfaceSettings[profile] && !datacenters.includes(zone)) {
+    throw new Error(`${at}.datacenter: servers of ${profile} need one of the account’s datacenters`)
+  }
   const chain = madeUp('chain', id)
   return {
     server: {

@@ -24,6 +24,7 @@ import type {
   PolicyRecord,
   RuleRecord,
   ServerRecord,
+  ZoneChange,
 } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 
@@ -128,7 +129,7 @@ export interface Condition {
 /** Not yet, or the host's agent cannot. */
 export type Unapplied = 'applying' | 'failing'
 
-/** Policies that stand by themselves: groups. Another account's are `not-found`. */
+/** Policies that stand by themselves: groups; and those of one interface. Another account's are `not-found`. */
 export interface GroupService {
   /** Oldest first. */
   list(
@@ -162,7 +163,7 @@ export interface GroupService {
     profile: Profile,
     id: string,
     rule: NewRule,
-    options: { readonly maxRules: number; readonly position?: number },
+    options: { readonly maxRules: number; readonly position?: number; readonly id?: string },
   ): Outcome<RuleRecord>
   /** It keeps its place unless `moveTo` names another; beyond the end is the last. */
   updateRule(
@@ -189,6 +190,56 @@ export interface GroupService {
     server: string,
     group: string | null,
     options: ChainWriteOptions & { rule?: NewRule },
+  ): Outcome<void>
+}
+
+export type Progress = 'waiting' | 'applying' | 'failing'
+
+/** An interface whose host has an agent and does not enforce yet what is stored. */
+export interface Pending {
+  readonly server: string
+  readonly interface: string
+  readonly policies: readonly string[]
+  /** Revision that its host enforces, -1 before the first: what is older is in force. */
+  readonly applied: number
+  /** `waiting`: its host enforces nothing yet; `failing`: its agent cannot. */
+  readonly progress: Progress
+}
+
+/** What to do in a zone, and what the dialect's log of requests keeps of it, when not what the context says. */
+export interface ZoneDecision {
+  readonly change: ZoneChange
+  readonly request?: JsonObject
+}
+
+/**
+ * Zones that are documents, and what is in them: servers, interfaces with a policy of their own, groups. Another account's
+ * are `not-found`.
+ */
+export interface ZoneService {
+  find(ctx: Context, profile: Profile, id: string): Outcome<DocumentRecord>
+  list(ctx: Context, profile: Profile): Promise<readonly DocumentRecord[]>
+  /** Oldest first. */
+  servers(ctx: Context, profile: Profile, zone: string): Promise<readonly ServerRecord[]>
+  server(ctx: Context, profile: Profile, zone: string, id: string): Outcome<ServerRecord>
+  /** In order of server and index. */
+  interfaces(ctx: Context, profile: Profile, zone: string): Promise<readonly Interface[]>
+  /** Of a server that the caller was found to own. */
+  interfacesOf(server: string): Promise<readonly Interface[]>
+  /** Of a policy that the caller was found to own. */
+  rules(policy: string): Promise<readonly RuleRecord[]>
+  policy(id: string): Promise<PolicyRecord | undefined>
+  /** All of the account. */
+  pending(ctx: Context): Promise<readonly Pending[]>
+  /**
+   * Reads, decides and writes as if nobody else did: `decide` is handed the zone as it is, undefined when there is none, and
+   * asked again when somebody else changed it in between.
+   */
+  change(
+    ctx: Context,
+    profile: Profile,
+    zone: string,
+    decide: (zone: DocumentRecord | undefined) => Outcome<ZoneDecision>,
   ): Outcome<void>
 }
 
@@ -295,6 +346,10 @@ export interface HistoryService {
   /** Newest first; `before` exclusive. */
   audit(ctx: Context, page: { before?: number; limit: number }): Promise<readonly AuditEvent[]>
   revision(ctx: Context, revision: number): Outcome<AuditEvent>
+  /** What one logged request of a dialect changed; `not-found` (revision) also when it is another account's. */
+  request(ctx: Context, requestId: string): Outcome<AuditEvent>
+  /** Logged requests, newest first. */
+  requests(ctx: Context, limit: number): Promise<readonly AuditEvent[]>
 }
 
 /** What agents say of themselves. The in-process agent reports here. */
@@ -307,6 +362,8 @@ export interface EnforcementService {
 export interface Settings {
   /** How long a server takes from one state to the next, milliseconds; 0 is at once. */
   readonly transitionMs: number
+  /** How long a dialect that tells of progress says that a change is under way, milliseconds, for testing clients. */
+  readonly holdMs: number
   /** Prefixes that new servers' addresses come from. */
   readonly pools: Readonly<Record<'public-ipv4' | 'public-ipv6' | 'utility-ipv4', string>>
 }
@@ -317,6 +374,7 @@ export interface Services {
   readonly servers: ServerService
   readonly documents: DocumentService
   readonly policies: PolicyService
+  readonly zones: ZoneService
   readonly history: HistoryService
   readonly enforcement: EnforcementService
   readonly settings: Settings

@@ -59,8 +59,8 @@ export const reads: Reads = {
   *serverById(id) {
     return optional(yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id), toServer)
   },
-  *servers({ account, profile }) {
-    const [where, params] = all({ account, profile })
+  *servers({ account, profile, zone }) {
+    const [where, params] = all({ account, profile, zone })
     const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} ORDER BY created_at, id`
     return (yield* query(sql, ...params)).map(toServer)
   },
@@ -68,8 +68,8 @@ export const reads: Reads = {
     const sql = `SELECT ${interfaceColumns} FROM interfaces WHERE server = ? ORDER BY number`
     return (yield* query(sql, server)).map(toInterface)
   },
-  *interfacesOf(account, profile) {
-    const [where, params] = all({ 's.account': account, 's.profile': profile })
+  *interfacesOf(account, profile, zone) {
+    const [where, params] = all({ 's.account': account, 's.profile': profile, 's.zone': zone })
     const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
       WHERE ${where} ORDER BY i.server, i.number`
     return (yield* query(sql, ...params)).map(toInterface)
@@ -170,6 +170,16 @@ export const reads: Reads = {
     const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision = ?`
     return optional(yield* queryOne(sql, account, revision), toAuditEvent)
   },
+  *loggedRequest(account, profile, requestId) {
+    const sql = `SELECT ${auditColumns} FROM audit
+      WHERE request_id = ? AND account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT 1`
+    return optional(yield* queryOne(sql, requestId, account, profile), toAuditEvent)
+  },
+  *loggedRequests(account, profile, limit) {
+    const sql = `SELECT ${auditColumns} FROM audit
+      WHERE account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT ?`
+    return (yield* query(sql, account, profile, limit)).map(toAuditEvent)
+  },
 }
 
 /** Those of more than one statement, which must see one state of the store. */
@@ -237,7 +247,10 @@ function* placed(where: string, servers: string, param: string): Steps<readonly 
   return interfaces.map((row) => {
     const { server, id } = row
     // The server's come first: an interface's own policy is the more particular one.
-    const policies = [...(attached.get(`${server} `) ?? []), ...(attached.get(`${server} ${id}`) ?? [])]
+    const ofServer = attached.get(`${server} `) ?? []
+    const own = attached.get(`${server} ${id}`) ?? []
+    // One that is attached to both is in force once.
+    const policies = [...ofServer, ...own.filter((each) => !ofServer.some((other) => other.id === each.id))]
     const generation = Math.max(Number(row.revision), ...policies.map((policy) => policy.revision))
     return { ...toInterface(row), account: String(row.account), policies, generation }
   })

@@ -7,7 +7,7 @@
  * It does not authenticate, validate values or know any provider.
  */
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import type { RequestError } from '../core/model/error.ts'
+import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
 import type { Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
@@ -133,11 +133,13 @@ export interface Actor {
   readonly requestId: string
   /** What a dialect keeps of the request, for its own log. Never a secret. */
   readonly request?: JsonObject
+  /** The document of the dialect that it happens within: its revision becomes the change's. */
+  readonly within?: { readonly kind: string; readonly id: string }
   /** Milliseconds since 1970. */
   readonly at: number
 }
 
-export interface AuditEvent extends Actor {
+export interface AuditEvent extends Omit<Actor, 'within'> {
   readonly revision: number
   /** `rule.create`, `rule.replace`, `server.update`, … */
   readonly operation: string
@@ -246,6 +248,15 @@ export interface Programs {
     }
     answer: { revision: number }
   }
+  /**
+   * Makes, changes and deletes whatever is in one zone, all or nothing. `ifRevision` is of the zone's document, which every
+   * change within the zone renews: when it still holds, what was read after it and decided from it holds too. Else
+   * `conflict` (document); 0: the zone is not there yet.
+   */
+  changeZone: {
+    args: ZoneChange & { account: string; profile: Profile; zone: string; ifRevision: number }
+    answer: { revision: number }
+  }
   createServer: {
     args: {
       server: Omit<ServerRecord, 'revision'>
@@ -298,6 +309,39 @@ export interface Programs {
   applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
 }
 
+/** Kind of the documents by which zones are known. */
+export const zoneKind = 'datacenter'
+
+/** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
+export interface ZoneChange {
+  readonly documents?: Changes<NewDocument, { readonly kind: string; readonly id: string }>
+  readonly servers?: Changes<Omit<ServerRecord, 'revision'>, string>
+  /** Of servers that are there, or made with them. */
+  readonly interfaces?: Changes<Interface, string>
+  /** Policies by themselves. */
+  readonly policies?: Changes<NewPolicyRecord, string>
+  /** Replaces the rules of policies that are there, or made with them. */
+  readonly rules?: readonly {
+    readonly policy: string
+    readonly rules: readonly NewRule[]
+    readonly ids: readonly string[]
+  }[]
+  /** Policies by themselves that are attached to just that from now on, in order, in place of others. */
+  readonly attach?: readonly (Omit<Attachment, 'policy'> & { readonly policies: readonly string[] })[]
+  readonly event: {
+    readonly operation: string
+    readonly resource: ResourceKind
+    readonly id: string
+    readonly before: JsonValue
+    readonly after: JsonValue
+  }
+}
+
+interface Changes<T, Id> {
+  readonly put?: readonly T[]
+  readonly remove?: readonly Id[]
+}
+
 export interface InventoryRecords {
   readonly accounts: readonly AccountRecord[]
   readonly credentials: readonly CredentialRecord[]
@@ -344,11 +388,11 @@ export interface Storage {
   /** By id in any profile. */
   serverById(id: string): Promise<ServerRecord | undefined>
   /** Oldest first. */
-  servers(filter: { account: string; profile?: Profile }): Promise<readonly ServerRecord[]>
+  servers(filter: { account: string; profile?: Profile; zone?: string }): Promise<readonly ServerRecord[]>
   /** In order of index. */
   interfaces(server: string): Promise<readonly Interface[]>
   /** Interfaces of many servers in one query, in order of server and index. */
-  interfacesOf(account: string, profile?: Profile): Promise<readonly Interface[]>
+  interfacesOf(account: string, profile?: Profile, zone?: string): Promise<readonly Interface[]>
   policy(id: string): Promise<PolicyRecord | undefined>
   /** Policies that stand by themselves, oldest first. */
   policiesBy(filter: {
@@ -387,6 +431,10 @@ export interface Storage {
   /** Newest first; `before` is an exclusive revision. */
   audit(filter: { account: string; before?: number; limit: number }): Promise<readonly AuditEvent[]>
   auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>
+  /** What a request changed that its dialect keeps a log of. */
+  loggedRequest(account: string, profile: Profile, requestId: string): Promise<AuditEvent | undefined>
+  /** Newest first. */
+  loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly AuditEvent[]>
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void

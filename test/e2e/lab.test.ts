@@ -40,7 +40,7 @@ describe('portcullis lab', { skip: noLab }, () => {
     const status = JSON.parse((await cli('lab', 'status', '--json')).stdout)
     assert.deepEqual(
       status.vms.map((vm: { name: string }) => vm.name),
-      ['web1', 'web2', 'db1', 'vps1', 'vps2', 'scw1', 'scw2', 'scw3'],
+      ['web1', 'web2', 'db1', 'vps1', 'vps2', 'scw1', 'scw2', 'scw3', 'cube1', 'cube2'],
     )
     const [web1] = status.vms
     assert.deepEqual(web1.addresses, ['192.0.2.10', '2001:db8::10'])

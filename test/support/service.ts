@@ -1,6 +1,7 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
 import { pino } from 'pino'
 import { hostupDialect } from '../../src/dialects/hostup/dialect.ts'
+import { ionosDialect } from '../../src/dialects/ionos/dialect.ts'
 import { nativeDialect } from '../../src/dialects/native/dialect.ts'
 import { scalewayDialect } from '../../src/dialects/scaleway/dialect.ts'
 import { upcloudDialect } from '../../src/dialects/upcloud/dialect.ts'
@@ -13,7 +14,7 @@ import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engines } from './stores.ts'
 
-export const dialects = [nativeDialect, upcloudDialect, hostupDialect, scalewayDialect] as const
+export const dialects = [nativeDialect, upcloudDialect, hostupDialect, ionosDialect, scalewayDialect] as const
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
@@ -22,8 +23,21 @@ export const servers = {
   foreign: '00cafe00-32db-4b09-9f5f-30d9e9afb565',
   vm: '00aaaa00-32db-4b09-9f5f-30d9e9afb565',
   foreignVm: '00bbbb00-32db-4b09-9f5f-30d9e9afb565',
-  instance: '00cccc00-32db-4b09-9f5f-30d9e9afb565',
-  foreignInstance: '00dddd00-32db-4b09-9f5f-30d9e9afb565',
+  instance: '00eeee00-32db-4b09-9f5f-30d9e9afb565',
+  foreignInstance: '00ffff00-32db-4b09-9f5f-30d9e9afb565',
+  cube: '00cccc00-32db-4b09-9f5f-30d9e9afb565',
+  foreignCube: '00dddd00-32db-4b09-9f5f-30d9e9afb565',
+} as const
+
+/** Datacenters and NICs of the IONOS servers above. */
+export const datacenters = {
+  own: '0dc00000-0000-4000-8000-000000000001',
+  foreign: '0dc00000-0000-4000-8000-000000000002',
+} as const
+export const nics = {
+  cube: '0a1c0000-0000-4000-8000-000000000001',
+  second: '0a1c0000-0000-4000-8000-000000000002',
+  foreign: '0a1c0000-0000-4000-8000-000000000003',
 } as const
 
 const basic = (username: string, password: string) => ({
@@ -78,6 +92,8 @@ accounts:
       - { username: acme, password: "acme:password" }
       - { token: acme-token, scopes: [read, write] }
       - { token: acme-read, scopes: [read] }
+    contractNumber: 31415926
+    datacenters: [ { id: ${datacenters.own}, name: vdc, location: de/txl } ]
     servers:
       - profile: upcloud
         id: ${servers.web}
@@ -98,14 +114,24 @@ accounts:
         id: ${servers.instance}
         zone: fr-par-1
         name: instance
-        interfaces: [ { addresses: [192.0.2.30, "2001:db8::30"] }, { addresses: [10.0.0.30], type: private } ]
+        interfaces: [ { addresses: [192.0.2.40, "2001:db8::40"] }, { addresses: [10.0.0.40], type: private } ]
+      - profile: ionos
+        id: ${servers.cube}
+        datacenter: ${datacenters.own}
+        name: cube
+        interfaces:
+          - { id: ${nics.cube}, lan: 1, mac: "52:54:00:00:00:21", addresses: [192.0.2.30, "2001:db8::30"], firewallActive: true }
+          - { id: ${nics.second}, lan: 2, addresses: [10.0.0.30], type: private }
   - name: other
     projects: [ { id: ${projects.foreign}, name: theirs } ]
     credentials: [ { token: other-token }, { accessKey: SCWOTHER000000000000, secretKey: ${keys.foreign} } ]
+    datacenters: [ { id: ${datacenters.foreign}, name: theirs, location: de/fra } ]
     servers:
       - { profile: upcloud, id: ${servers.foreign}, name: foreign, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.99] } ] }
       - { profile: hostup, id: ${servers.foreignVm}, vmid: 20000, name: theirs, interfaces: [ { addresses: [192.0.2.98] } ] }
-      - { profile: scaleway, id: ${servers.foreignInstance}, zone: fr-par-1, name: strange, interfaces: [ { addresses: [192.0.2.97] } ] }
+      - { profile: scaleway, id: ${servers.foreignInstance}, zone: fr-par-1, name: strange, interfaces: [ { addresses: [192.0.2.96] } ] }
+      - { profile: ionos, id: ${servers.foreignCube}, datacenter: ${datacenters.foreign}, name: theirs,
+          interfaces: [ { id: ${nics.foreign}, addresses: [192.0.2.97] } ] }
 `
 
 export interface Reply {
@@ -133,6 +159,7 @@ export interface TestService {
 
 export interface ServiceOptions {
   readonly transitionMs?: number
+  readonly holdMs?: number
   readonly inventory?: string
 }
 
@@ -141,7 +168,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const storage = await store.open()
   const loaded = await loadInventory(storage, options.inventory ?? inventory, Date.now())
   if (!loaded.ok) throw new Error(loaded.error)
-  const services = createServices(storage, { ...defaultSettings, transitionMs: options.transitionMs ?? 0 })
+  const services = createServices(storage, {
+    ...defaultSettings,
+    transitionMs: options.transitionMs ?? 0,
+    holdMs: options.holdMs ?? 0,
+  })
   const log: string[] = []
   let offset = 0
   const server = createServer({

@@ -11,6 +11,11 @@ export type ResourceKind =
   | 'revision'
   | 'route'
 
+export interface Violation {
+  readonly field: string
+  readonly reason: string
+}
+
 export type RequestError =
   /** No credential, or one that is not valid. */
   | { readonly kind: 'unauthenticated' }
@@ -23,8 +28,14 @@ export type RequestError =
   | { readonly kind: 'malformed'; readonly reason: string }
   | { readonly kind: 'unsupported-media-type'; readonly mediaType: string }
   | { readonly kind: 'too-large'; readonly limit: number }
-  /** `code` is the dialect's own when it has one for the case. */
-  | { readonly kind: 'invalid'; readonly field: string; readonly reason: string; readonly code?: string }
+  /** `code` is the dialect's own when it has one for the case; `violations` are all there are, where more than one is told. */
+  | {
+      readonly kind: 'invalid'
+      readonly field: string
+      readonly reason: string
+      readonly code?: string
+      readonly violations?: readonly Violation[]
+    }
   /** The resource is in a state that does not permit the operation. */
   | { readonly kind: 'conflict'; readonly resource: ResourceKind; readonly reason: string }
   | { readonly kind: 'limit-reached'; readonly resource: ResourceKind; readonly limit: number }

@@ -30,6 +30,37 @@ export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
   },
 }
 
+/** Rules that only allow, on connections: what none of them lets through does not pass. */
+const allowList: PolicySettings = {
+  enabled: true,
+  order: 'allow-list',
+  defaultIngress: 'deny',
+  defaultEgress: 'deny',
+  stateful: true,
+  filters: ['ingress', 'egress'],
+  appliesTo: ['public', 'utility', 'private'],
+  guards: plainGuards,
+  builtIn: null,
+}
+
+/** Profiles whose groups are all alike, and how. */
+export const groupSettings: Partial<Record<Profile, PolicySettings>> = { ionos: allowList }
+
+const firewallTypes: Readonly<Record<string, PolicySettings['filters']>> = {
+  INGRESS: ['ingress'],
+  EGRESS: ['egress'],
+  BIDIRECTIONAL: ['ingress', 'egress'],
+}
+
+/** Profiles whose interfaces each have a policy of their own, of the interface's id; its settings follow from the attributes. */
+export const interfaceSettings: Partial<Record<Profile, (attributes: JsonObject) => PolicySettings>> = {
+  ionos: ({ firewallActive, firewallType }) => ({
+    ...allowList,
+    enabled: firewallActive === true,
+    filters: firewallTypes[String(firewallType ?? 'INGRESS')] ?? ['ingress', 'egress'],
+  }),
+}
+
 /** A policy that stands by itself as its profile makes it for servers that name none. */
 export interface DefaultPolicy {
   readonly name: string

@@ -75,11 +75,11 @@ describe('Scaleway', () => {
     const { body } = await service.call('POST', '/v1/trace', { server, direction, packet, ...more })
     return `${body.action} ${body.decidedBy.kind} ${body.decidedBy.position ?? ''}`.trim()
   }
-  const packet = (destinationPort: number, source = '198.51.100.1', destination = '192.0.2.30') => ({
+  const packet = (destinationPort: number, source = '198.51.100.1', destination = '192.0.2.40') => ({
     ...{ protocol: 'tcp', source, destination, sourcePort: 40_000, destinationPort },
   })
-  const outward = (port: number) => packet(port, '192.0.2.30', '198.51.100.1')
-  const outward6 = (port: number) => packet(port, '2001:db8::30', '2001:db8:ffff::1')
+  const outward = (port: number) => packet(port, '192.0.2.40', '198.51.100.1')
+  const outward6 = (port: number) => packet(port, '2001:db8::40', '2001:db8:ffff::1')
   const move = (server: string, id: string) =>
     call('PATCH', `${zone}/servers/${server}`, { security_group: { id } })
 
@@ -863,14 +863,14 @@ accounts:
     assert.equal(await ask('ingress', packet(22)), 'deny rule 1')
     assert.equal(await ask('ingress', packet(22, '198.51.100.2')), 'allow rule 3')
     assert.equal(await ask('ingress', packet(31)), 'deny default')
-    assert.equal(await ask('ingress', packet(25, '2001:db8:ffff::1', '2001:db8::30')), 'deny default')
-    const echo = { protocol: 'icmp', icmpType: 8, source: '198.51.100.1', destination: '192.0.2.30' }
+    assert.equal(await ask('ingress', packet(25, '2001:db8:ffff::1', '2001:db8::40')), 'deny default')
+    const echo = { protocol: 'icmp', icmpType: 8, source: '198.51.100.1', destination: '192.0.2.40' }
     assert.equal(await ask('ingress', echo), 'deny default')
     const echo6 = {
       protocol: 'icmpv6',
       icmpType: 128,
       source: '2001:db8:ffff::1',
-      destination: '2001:db8::30',
+      destination: '2001:db8::40',
     }
     assert.equal(await ask('ingress', echo6), 'allow rule 4')
     assert.equal(await ask('egress', outward(25)), 'deny rule 1', 'before the rule that lets it')
@@ -889,7 +889,7 @@ accounts:
     // Private networks are not filtered.
     const { body } = await service.call('GET', `/v1/servers/${servers.instance}`)
     const inner = body.interfaces.find((nic: { type: string }) => nic.type === 'private').id
-    assert.equal(await ask('ingress', packet(22, '10.0.0.1', '10.0.0.30'), { interface: inner }), 'allow off')
+    assert.equal(await ask('ingress', packet(22, '10.0.0.1', '10.0.0.40'), { interface: inner }), 'allow off')
   })
 
   test('servers: what can be ordered, what is there, and what was made', async () => {

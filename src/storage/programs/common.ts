@@ -138,6 +138,14 @@ export function* record(
     JSON.stringify(event.before),
     JSON.stringify(event.after),
   )
+  yield* renew(actor, revision)
+}
+
+/** What happens within a document renews it. */
+function* renew({ dialect, within }: Actor, revision: number): Steps<void> {
+  if (!within) return
+  const sql = 'UPDATE documents SET revision = ? WHERE profile = ? AND kind = ? AND id = ?'
+  yield* query(sql, revision, dialect, within.kind, within.id)
 }
 
 export function notFound(resource: ResourceKind, id: string): RequestError {

@@ -8,6 +8,7 @@ import { applyInventory } from './inventory.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
+import { changeZone } from './zones.ts'
 
 export const programs: {
   readonly [P in ProgramName]: (args: Programs[P]['args'], actor: Actor) => Program<Programs[P]['answer']>
@@ -26,6 +27,7 @@ export const programs: {
   putDocument,
   deleteDocument,
   takeNumbers,
+  changeZone,
   applyInventory,
 }
 
@@ -45,6 +47,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   putDocument: [],
   deleteDocument: [],
   takeNumbers: [],
+  changeZone: ['servers', 'rules'],
   applyInventory: ['credentials', 'servers', 'rules'],
 }
 

@@ -21,10 +21,12 @@ import { documentByKey, upsertDocument } from './documents.ts'
 import {
   attachPolicies,
   defaultPolicy,
+  deleteInterfaces,
   insertAttachments,
   insertInterfaces,
   insertPolicies,
   insertServer,
+  syncInterfacePolicies,
   updatePolicySettings,
   updateServerRow,
 } from './servers.ts'
@@ -86,7 +88,7 @@ export function* applyInventory(
     changes.push(`${kind} ${id}`)
   }
   for (const entry of inventory.servers) {
-    const changed = yield* applyServer(entry, revision)
+    const changed = yield* applyServer(entry, revision, actor.at)
     if (!changed.ok) return changed
     if (changed.value) changes.push(`server ${entry.server.name}`)
   }
@@ -105,6 +107,7 @@ export function* applyInventory(
 function* applyServer(
   entry: InventoryRecords['servers'][number],
   revision: number,
+  now: number,
 ): Steps<Result<boolean, RequestError>> {
   const { server, interfaces, policies, attachments } = entry
   const row = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, server.id)
@@ -113,6 +116,7 @@ function* applyServer(
     yield* insertInterfaces(interfaces)
     yield* insertPolicies(policies.map((policy) => ({ ...policy, revision })))
     yield* insertAttachments(attachments)
+    yield* syncInterfacePolicies(server, interfaces, revision, now)
     if (entry.attachDefault) {
       const policy = yield* defaultPolicy(server, entry.attachDefault, revision)
       const attached = yield* attachPolicies(server, null, policy === undefined ? [] : [policy])
@@ -142,12 +146,15 @@ function* applyServer(
   if (placed || renamed) {
     yield* updateServerRow({ ...old, name: server.name, zone: server.zone, attributes, revision })
   }
+  const gone = oldInterfaces.filter((nic) => !wantedInterfaces.some((each) => each.id === nic.id))
+  yield* deleteInterfaces(gone.map((nic) => nic.id))
+  const synced = yield* syncInterfacePolicies(server, wantedInterfaces, revision, now)
   const chain = yield* chainOf(server.id)
   const wanted = policies.find((policy) => policy.server === server.id)
   const switched = chain !== undefined && wanted !== undefined && chain.enabled !== wanted.enabled
   if (chain && wanted && switched)
     yield* updatePolicySettings({ ...chain, enabled: wanted.enabled, revision })
-  return ok(placed || renamed || switched)
+  return ok(placed || renamed || switched || synced)
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
+import { interfaceSettings } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {
   documentColumns,
@@ -12,6 +13,7 @@ import {
   interfaceColumns,
   policyColumns,
   serverColumns,
+  toPolicy,
 } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
@@ -82,6 +84,43 @@ export function* defaultPolicy(
   if (row) return String(row.id)
   if (otherwise) yield* insertPolicies([{ ...otherwise, revision }])
   return otherwise?.id
+}
+
+/** Takes away interfaces with what belongs to them and what is attached there. */
+export function* deleteInterfaces(ids: readonly string[]): Steps<void> {
+  for (const id of ids) {
+    yield* query('DELETE FROM attachments WHERE interface = ?', id)
+    yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE interface = ?)', id)
+    yield* query('DELETE FROM policies WHERE interface = ?', id)
+    yield* query('DELETE FROM interfaces WHERE id = ?', id)
+  }
+}
+
+/** Interfaces of profiles that give each a policy of its own: made with it, and as its attributes say ever after. */
+export function* syncInterfacePolicies(
+  { id: server, account, profile }: Pick<ServerRecord, 'id' | 'account' | 'profile'>,
+  interfaces: readonly Interface[],
+  revision: number,
+  now: number,
+): Steps<boolean> {
+  const settingsOf = interfaceSettings[profile]
+  let changed = false
+  for (const { id, attributes } of settingsOf ? interfaces : []) {
+    const settings = settingsOf?.(attributes)
+    if (!settings) continue
+    const row = yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE id = ?`, id)
+    const old = row && toPolicy(row)
+    if (!old) {
+      const place = { server, interface: id, zone: '', defaultFor: null }
+      const made = { name: '', ...place, createdAt: now, modifiedAt: now, attributes: {}, revision }
+      yield* insertPolicies([{ ...settings, ...made, id, account, profile }])
+      yield* insertAttachments([{ policy: id, server, interface: id }])
+    } else if (old.enabled !== settings.enabled || old.filters.join() !== settings.filters.join()) {
+      yield* updatePolicySettings({ ...old, ...settings, revision, modifiedAt: now })
+    } else continue
+    changed = true
+  }
+  return changed
 }
 
 export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
@@ -189,6 +228,15 @@ function merge(old: JsonObject, change: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
 }
 
+/** With its interfaces, its policies and theirs. */
+export function* removeServer(id: string): Steps<void> {
+  yield* query('DELETE FROM attachments WHERE server = ?', id)
+  yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
+  yield* query('DELETE FROM policies WHERE server = ?', id)
+  yield* query('DELETE FROM interfaces WHERE server = ?', id)
+  yield* query('DELETE FROM servers WHERE id = ?', id)
+}
+
 export function* deleteServer(
   args: Programs['deleteServer']['args'],
   actor: Actor,
@@ -201,11 +249,7 @@ export function* deleteServer(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,
   )
-  yield* query('DELETE FROM attachments WHERE server = ?', id)
-  yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
-  yield* query('DELETE FROM policies WHERE server = ?', id)
-  yield* query('DELETE FROM interfaces WHERE server = ?', id)
-  yield* query('DELETE FROM servers WHERE id = ?', id)
+  yield* removeServer(id)
   for (const document of args.documents) {
     yield* query(
       'DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?',

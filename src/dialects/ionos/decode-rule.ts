@@ -1,0 +1,157 @@
+/** A rule's properties → the model, with the provider's own validation of the rule that results (contract: ionos §2.1). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { Match } from '../../core/model/rule.ts'
+import { type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
+import { parseMac } from '../../core/net/mac.ts'
+import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
+import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
+import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
+import type { NewRule } from '../../storage/storage.ts'
+import { readProperties, type Table, type Violations } from './properties.ts'
+import { type IpVersion, type Protocol, protocols, type RuleText } from './wire.ts'
+
+const address = (value: JsonValue) =>
+  addressesOf(String(value)) ? undefined : 'Attribute value must be an IP address or a CIDR block'
+
+const port = { type: 'integer', range: [1, 65535] } as const
+const icmp = { type: 'integer', range: [0, 254] } as const
+const table: Table = {
+  name: { type: 'text', range: [0, 255] },
+  protocol: { type: 'text', required: true, immutable: true, oneOf: protocols },
+  sourceMac: {
+    type: 'text',
+    objection: (value) =>
+      parseMac(String(value)).ok && String(value).includes(':')
+        ? undefined
+        : 'Attribute value must be a MAC address of the form aa:bb:cc:dd:ee:ff',
+  },
+  ipVersion: { type: 'text', oneOf: ['IPv4', 'IPv6'] },
+  sourceIp: { type: 'text', objection: address },
+  targetIp: { type: 'text', objection: address },
+  icmpCode: icmp,
+  icmpType: icmp,
+  portRangeStart: port,
+  portRangeEnd: port,
+  type: { type: 'text', oneOf: ['INGRESS', 'EGRESS'] },
+}
+export const ruleProperties = Object.keys(table)
+
+/** Null: every IP protocol of the family. */
+const numbers: Readonly<Record<Protocol, number | null>> = {
+  TCP,
+  UDP,
+  ICMP,
+  ICMPv6: ICMPV6,
+  GRE: 47,
+  VRRP: 112,
+  ESP: 50,
+  AH: 51,
+  ANY: null,
+}
+
+const families = { IPv4: 'ipv4', IPv6: 'ipv6' } as const satisfies Record<IpVersion, Family>
+const versions = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, IpVersion>
+
+/** Undefined when there is a violation. `old` is the rule that is changed; what is not given stays. */
+export function decodeRule(
+  given: JsonObject,
+  at: string,
+  violations: Violations,
+  old?: RuleText,
+): RuleText | undefined {
+  const before = violations.list.length
+  const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject))
+  if (violations.list.length > before) return undefined
+  const unset = Object.fromEntries(ruleProperties.map((name) => [name, null]))
+  const text = { ...unset, ...old, ...read } as unknown as RuleText
+  check(text, at, violations)
+  return violations.list.length > before ? undefined : text
+}
+
+/** What is wrong between the properties of a rule as it would be stored. */
+function check(rule: RuleText, at: string, violations: Violations): void {
+  const { protocol, portRangeStart: first, portRangeEnd: last, ipVersion } = rule
+  const refuse = (name: keyof RuleText, reason: string) => violations.add(`${at}.${name}`, reason)
+  const withPorts = protocol === 'TCP' || protocol === 'UDP'
+  const withIcmp = protocol === 'ICMP' || protocol === 'ICMPv6'
+  for (const name of ['portRangeStart', 'portRangeEnd'] as const) {
+    if (!withPorts && rule[name] !== null)
+      refuse(name, `Attribute is not allowed with protocol '${protocol}'`)
+  }
+  if (withPorts && (first === null) !== (last === null)) {
+    const missing = first === null ? 'portRangeStart' : 'portRangeEnd'
+    refuse(missing, `Attribute '${missing}' is required: a range of ports needs both ends`)
+  }
+  if (withPorts && first !== null && last !== null && first > last) {
+    refuse('portRangeEnd', 'Attribute value must not be less than portRangeStart')
+  }
+  for (const name of ['icmpCode', 'icmpType'] as const) {
+    // With ports they are filler of the documentation's own examples, and narrow nothing that the ports let through.
+    if (!withIcmp && !withPorts && rule[name] !== null) {
+      refuse(name, `Attribute is not allowed with protocol '${protocol}'`)
+    }
+  }
+  const [source, target] = [familyOf(rule.sourceIp), familyOf(rule.targetIp)]
+  if (source && target && source !== target) {
+    refuse('targetIp', 'Attribute value must be of the same IP version as sourceIp')
+  } else if (ipVersion !== null && (source ?? target) && families[ipVersion] !== (source ?? target)) {
+    refuse('ipVersion', 'Attribute value must match the IP version of the addresses')
+  }
+}
+
+/** As given, else that of the addresses, else the protocol's own, else 4. */
+export function ipVersionOf({ ipVersion, sourceIp, targetIp, protocol }: RuleText): IpVersion {
+  const family = familyOf(sourceIp) ?? familyOf(targetIp)
+  return ipVersion ?? (family ? versions[family] : protocol === 'ICMPv6' ? 'IPv6' : 'IPv4')
+}
+
+/** `meta` is kept beside the text. */
+export function modelRule(rule: RuleText, meta: JsonObject): NewRule {
+  return {
+    direction: rule.type === 'EGRESS' ? 'egress' : 'ingress',
+    action: 'allow',
+    enabled: true,
+    matches: matchesOf(rule),
+    spec: { ...rule, meta } as JsonObject,
+  }
+}
+
+function matchesOf(rule: RuleText): readonly Match[] {
+  const family = families[ipVersionOf(rule)]
+  const protocol = numbers[rule.protocol]
+  // ICMP of the other family is no ICMP.
+  if ((protocol === ICMP && family === 'ipv6') || (protocol === ICMPV6 && family === 'ipv4')) return []
+  const { portRangeStart: first, portRangeEnd: last, icmpType, icmpCode } = rule
+  const mac = rule.sourceMac === null ? undefined : parseMac(rule.sourceMac)
+  const [source, destination] = [rule.sourceIp, rule.targetIp].map((text) =>
+    text === null ? undefined : addressesOf(text)?.set,
+  )
+  const withIcmp = protocol === ICMP || protocol === ICMPV6
+  return [
+    {
+      family,
+      ...(protocol !== null && { protocol }),
+      ...(source && { source }),
+      ...(destination && { destination }),
+      ...(first !== null && last !== null && { destinationPorts: [{ first, last }] }),
+      ...(withIcmp && icmpType !== null && { icmpType }),
+      ...(withIcmp && icmpCode !== null && { icmpCode }),
+      ...(mac?.ok && { sourceMac: mac.value }),
+    },
+  ]
+}
+
+const familyOf = (text: string | null): Family | undefined =>
+  text === null ? undefined : addressesOf(text)?.family
+
+/** One address, or a prefix with whatever host bits; undefined when it is neither. */
+function addressesOf(text: string): { family: Family; set: AddressSet } | undefined {
+  const prefix = parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`, {
+    hostBits: 'mask',
+  })
+  if (!prefix.ok) return undefined
+  const written = parseAddress(text.split('/', 1)[0] ?? '')
+  if (!written.ok || isIpv4Mapped(written.value)) return undefined
+  const { family } = prefix.value
+  return { family, set: addressSet([{ family, ...prefixRange(prefix.value) }]) }
+}

@@ -1,0 +1,289 @@
+/** Bodies of everything but rules: what each property may be, and what is nested (contract: ionos §2.2 to §4). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { parseAddress } from '../../core/net/address.ts'
+import { parseMac } from '../../core/net/mac.ts'
+import { parsePrefix } from '../../core/net/prefix.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { decodeRule } from './decode-rule.ts'
+import { violated, violates } from './errors.ts'
+import { isObject, readProperties, type Table, Violations } from './properties.ts'
+import type { RuleText } from './wire.ts'
+
+const text = { type: 'text', range: [0, 255] } as const
+const flag = { type: 'boolean' } as const
+
+export const datacenterTable: Table = {
+  name: text,
+  description: text,
+  location: { type: 'text', required: true, immutable: true, range: [1, 63] },
+  secAuthProtection: flag,
+  createDefaultSecurityGroup: flag,
+  defaultSecurityGroupId: { type: 'text', emptyIsNull: true, range: [1, 64] },
+}
+
+export const serverTable: Table = {
+  name: text,
+  hostname: { ...text, emptyIsNull: true },
+  type: { type: 'text', oneOf: ['ENTERPRISE', 'CUBE', 'VCPU', 'GPU'] },
+  cores: { type: 'integer', range: [1, 1024] },
+  ram: {
+    type: 'integer',
+    range: [256, 1 << 24],
+    objection: (value) =>
+      Number(value) % 256 === 0 ? undefined : 'RAM of requested server is not a multiple of 256',
+  },
+  availabilityZone: { ...text, emptyIsNull: true },
+  cpuFamily: { ...text, emptyIsNull: true },
+  templateUuid: { ...text, emptyIsNull: true },
+  placementGroupId: { ...text, emptyIsNull: true },
+  nicMultiQueue: flag,
+  bootCdrom: { type: 'json' },
+  bootVolume: { type: 'json' },
+}
+
+const plainAddress = (value: string) => {
+  const parsed = parseAddress(value)
+  return parsed.ok ? parsed.value.family : undefined
+}
+const addressesOf = (family: 'ipv4' | 'ipv6') => (value: JsonValue) =>
+  (value as readonly string[]).every((each) => plainAddress(each) === family)
+    ? undefined
+    : `Attribute value must be an array of ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses`
+
+export const nicTable: Table = {
+  lan: { type: 'integer', required: true, range: [1, 2 ** 31 - 1] },
+  name: text,
+  mac: {
+    type: 'text',
+    objection: (value) =>
+      parseMac(String(value)).ok
+        ? undefined
+        : 'Attribute value must be a MAC address of the form aa:bb:cc:dd:ee:ff',
+  },
+  ips: { type: 'texts', objection: addressesOf('ipv4') },
+  dhcp: flag,
+  ipv6Ips: { type: 'texts', objection: addressesOf('ipv6') },
+  ipv6CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
+  dhcpv6: flag,
+  firewallActive: flag,
+  firewallType: { type: 'text', oneOf: ['INGRESS', 'EGRESS', 'BIDIRECTIONAL'] },
+  vnet: { ...text, emptyIsNull: true },
+}
+
+/** Passwords, keys and user data are for guests that nobody starts here: they are not kept. */
+export const volumeTable: Table = {
+  name: text,
+  type: text,
+  size: { type: 'integer', range: [1, 1 << 24] },
+  availabilityZone: { ...text, emptyIsNull: true },
+  image: { ...text, emptyIsNull: true },
+  imageAlias: { ...text, emptyIsNull: true },
+  bus: text,
+  licenceType: text,
+  backupunitId: { ...text, emptyIsNull: true },
+}
+
+export const lanTable: Table = {
+  name: text,
+  public: flag,
+  pcc: { ...text, emptyIsNull: true },
+  ipFailover: { type: 'json' },
+  ipv4CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
+  ipv6CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
+}
+
+export const groupTable: Table = {
+  name: { type: 'text', required: true, range: [1, 60] },
+  description: { type: 'text', range: [0, 300] },
+}
+
+function prefixOrAuto(value: JsonValue): string | undefined {
+  if (value === 'AUTO' || parsePrefix(String(value), { hostBits: 'mask' }).ok) return undefined
+  return 'Attribute value must be a CIDR block or AUTO'
+}
+
+/** The properties of a body, and where they are: POST and PUT wrap them, PATCH does not. */
+export interface Given {
+  readonly properties: JsonObject
+  readonly at: string
+  readonly entities: JsonObject
+}
+
+export function given(method: string, body: JsonValue | undefined): Result<Given, RequestError> {
+  const wrapped = method !== 'PATCH'
+  if (!isObject(body)) return err(violates('(root)', 'Resource-definition must be an object'))
+  if (!wrapped) {
+    return 'properties' in body
+      ? err(violates('(root).properties', 'Attribute is not allowed: PATCH takes the properties themselves'))
+      : ok({ properties: body, at: '(root)', entities: {} })
+  }
+  const { properties, entities } = body
+  if (properties === undefined || properties === null) {
+    return err(violates('(root)', "Resource-definition requires 'properties' attribute"))
+  }
+  if (!isObject(properties)) return err(violates('(root).properties', 'Attribute value must be an object'))
+  if (entities !== undefined && entities !== null && !isObject(entities)) {
+    return err(violates('(root).entities', 'Attribute value must be an object'))
+  }
+  return ok({ properties, at: '(root).properties', entities: isObject(entities) ? entities : {} })
+}
+
+/** By a table; `old` is what is changed. */
+export function decode(
+  table: Table,
+  { properties, at }: Given,
+  old?: JsonObject,
+): Result<JsonObject, RequestError> {
+  const violations = new Violations()
+  const read = readProperties(table, properties, at, violations, old)
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok(read)
+}
+
+export function decodeOneRule({ properties, at }: Given, old?: RuleText): Result<RuleText, RequestError> {
+  const violations = new Violations()
+  const rule = decodeRule(properties, at, violations, old)
+  return rule ? ok(rule) : err(violated(violations.list))
+}
+
+/** A group's properties with the rules nested in it; undefined rules: nothing is said of them. */
+export function decodeGroup(
+  body: Given,
+  old?: JsonObject,
+): Result<
+  { readonly properties: JsonObject; readonly rules: readonly RuleText[] | undefined },
+  RequestError
+> {
+  const violations = new Violations()
+  const properties = readProperties(groupTable, body.properties, body.at, violations, old)
+  const rules = nestedRules(body.entities, 'rules', '(root)', violations)
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+}
+
+export interface WantedNic {
+  readonly properties: JsonObject
+  readonly rules: readonly RuleText[]
+}
+
+export function decodeNic(body: Given): Result<WantedNic, RequestError> {
+  const violations = new Violations()
+  const properties = readProperties(nicTable, body.properties, body.at, violations)
+  const rules = nestedRules(body.entities, 'firewallrules', '(root)', violations) ?? []
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+}
+
+/** A new server with its NICs and their rules. */
+export function decodeServer(body: Given): Result<
+  {
+    readonly properties: JsonObject
+    readonly volumes: readonly JsonObject[]
+    readonly nics: readonly WantedNic[]
+  },
+  RequestError
+> {
+  const violations = new Violations()
+  const read = readProperties(serverTable, body.properties, body.at, violations)
+  const properties = { type: 'ENTERPRISE', ...read }
+  if (properties.type === 'ENTERPRISE') {
+    for (const name of ['cores', 'ram']) {
+      const missing = (body.properties[name] ?? null) === null
+      if (missing) violations.add(`${body.at}.${name}`, `Attribute '${name}' is required`)
+    }
+  }
+  const nics = (itemsOf(body.entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
+    const wanted = nestedProperties(item, at, violations)
+    return {
+      properties: readProperties(nicTable, wanted, `${at}.properties`, violations),
+      rules: nestedRules(isObject(item.entities) ? item.entities : {}, 'firewallrules', at, violations) ?? [],
+    }
+  })
+  const volumes = (itemsOf(body.entities, 'volumes', '(root)', violations) ?? []).map(({ item, at }) => {
+    const wanted = nestedProperties(item, at, violations)
+    return readProperties(volumeTable, wanted, `${at}.properties`, violations)
+  })
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
+}
+
+function nestedRules(
+  entities: JsonObject,
+  name: string,
+  at: string,
+  violations: Violations,
+): readonly RuleText[] | undefined {
+  return itemsOf(entities, name, at, violations)?.flatMap(({ item, at: place }) => {
+    const rule = decodeRule(nestedProperties(item, place, violations), `${place}.properties`, violations)
+    return rule ? [rule] : []
+  })
+}
+
+function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
+  if (isObject(item.properties)) return item.properties
+  violations.add(at, "Resource-definition requires 'properties' attribute")
+  return {}
+}
+
+/** Undefined when the body says nothing of the collection or of its items. */
+function itemsOf(
+  entities: JsonObject,
+  name: string,
+  parent: string,
+  violations: Violations,
+): { readonly item: JsonObject; readonly at: string }[] | undefined {
+  const collection = Object.hasOwn(entities, name) ? entities[name] : undefined
+  const at = `${parent}.entities.${name}`
+  if (collection === undefined || collection === null) return undefined
+  if (!isObject(collection)) {
+    violations.add(at, 'Attribute value must be an object')
+    return undefined
+  }
+  const { items } = collection
+  if (items === undefined || items === null) return undefined
+  if (!Array.isArray(items)) {
+    violations.add(`${at}.items`, 'Attribute value must be an array')
+    return undefined
+  }
+  return items.flatMap((item: JsonValue, index: number) => {
+    const place = `${at}.items.[${index}]`
+    if (isObject(item)) return [{ item, at: place }]
+    violations.add(place, 'Attribute value must be an object')
+    return []
+  })
+}
+
+/** The ids of an attach list, each once, in order. */
+export function decodeIds(body: JsonValue | undefined): Result<readonly string[], RequestError> {
+  const ids = isObject(body) ? body.ids : undefined
+  if (!Array.isArray(ids)) return err(violates('(root).ids', "Attribute 'ids' is required"))
+  const malformed = ids.flatMap((id: JsonValue, index: number) =>
+    typeof id === 'string' && uuid.test(id)
+      ? []
+      : [{ field: `(root).ids.[${index}]`, reason: 'Attribute value must be a UUID' }],
+  )
+  if (malformed.length > 0) return err(violated(malformed))
+  return ok([...new Set(ids.map((id) => String(id).toLowerCase()))])
+}
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+export interface Page {
+  readonly depth: number
+  readonly offset: number
+  readonly limit: number
+}
+
+/** Of every request `depth`, of lists the rest too; what else is in a query is ignored. */
+export function decodePage(query: URLSearchParams, list: boolean): Result<Page, RequestError> {
+  const violations = new Violations()
+  const read = (name: string, low: number, high: number, otherwise: number): number => {
+    const value = query.get(name)
+    if (value === null) return otherwise
+    if (/^\d{1,10}$/.test(value) && Number(value) >= low && Number(value) <= high) return Number(value)
+    violations.add(name, `Parameter value must be an integer between ${low} and ${high}`)
+    return otherwise
+  }
+  const depth = read('depth', 0, 10, 0)
+  const [offset, limit] = list
+    ? [read('offset', 0, 2 ** 31 - 1, 0), read('limit', 1, 10_000, 1000)]
+    : [0, 1000]
+  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ depth, offset, limit })
+}

@@ -1,0 +1,41 @@
+/** What of IONOS Cloud's API is not imitated here, and why. */
+import type { Gap } from '../dialect.ts'
+
+export const gaps: readonly Gap[] = [
+  {
+    what: 'Volumes that are made by themselves or attached later; passwords, keys and user data of their guests',
+    why: 'There are no disks: those of a new server are kept so that it can be read, changed and deleted.',
+  },
+  {
+    what: 'CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, flow logs, labels',
+    why: 'They take no part in filtering: their collections are empty.',
+  },
+  {
+    what: 'Starting, stopping and suspending servers; templates of Cubes',
+    why: 'A server here is a place for NICs; it is always RUNNING.',
+  },
+  {
+    what: 'Deny rules, order and priority',
+    why: 'The API has none: what another dialect denies cannot be shown here, and is not; its servers are not listed.',
+  },
+  {
+    what: 'The privilege createNetworkSecurityGroups',
+    why: 'A credential that may write may write groups; users and their groups are not modelled.',
+  },
+  {
+    what: 'The address ranges that DHCP hands out in a LAN, and the /56 of a datacenter',
+    why: 'Addresses come from the inventory or the configured pools; without a /56 a default group has three rules.',
+  },
+  {
+    what: 'A broken body of a path whose resource does not exist is 400, not 404',
+    why: 'Bodies are read before resources are looked up, in every dialect.',
+  },
+  {
+    what: 'Requests beyond the newest 1,000 in a list',
+    why: 'Each is still found by its id.',
+  },
+  {
+    what: 'If-Match, orderBy, maxResults, filters other than filter.name',
+    why: 'No client sends the first; the others are ignored as unknown parameters are.',
+  },
+]

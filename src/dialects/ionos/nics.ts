@@ -1,0 +1,117 @@
+/** NICs as they are made: address, MAC and LAN where the client leaves them to us. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { formatAddress, parseAddress } from '../../core/net/address.ts'
+import { parseMac } from '../../core/net/mac.ts'
+import { ok, type Result } from '../../core/result.ts'
+import type { NewDocument } from '../../storage/storage.ts'
+import type { DialectRequest } from '../dialect.ts'
+import { stamped } from './stamp.ts'
+import { type Lan, profile } from './world.ts'
+
+/** What of a NIC is decided by its properties; `old` keeps what they do not mention. */
+export function withProperties(
+  nic: Interface,
+  given: JsonObject,
+  lans: readonly Lan[],
+  meta: JsonObject,
+): Interface {
+  const { mac, ips, ipv6Ips, ...rest } = given
+  const attributes: JsonObject = {
+    ...nic.attributes,
+    ...rest,
+    ...textOf('mac', mac),
+    ...textOf('ips', ips),
+    ...textOf('ipv6Ips', ipv6Ips),
+    meta,
+  }
+  const parsed = typeof mac === 'string' ? parseMac(mac) : undefined
+  const isPublic = lans.some(({ id, body }) => id === String(attributes.lan ?? 1) && body.public === true)
+  const placed = nic.device !== null
+  return {
+    ...nic,
+    mac: parsed?.ok ? parsed.value : nic.mac,
+    addresses: addressesOf(nic.addresses, ips, ipv6Ips),
+    // The inventory says what kind of network a device is in.
+    type: placed ? nic.type : isPublic ? 'public' : 'private',
+    attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)),
+  }
+}
+
+/** A list that is given, empty ones excepted, is kept as it is written; null takes it back. */
+function textOf(name: string, value: JsonObject[string] | undefined): JsonObject {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) return {}
+  return { [name]: value }
+}
+
+function addressesOf(
+  old: readonly string[],
+  ips: JsonObject[string] | undefined,
+  ipv6Ips: JsonObject[string] | undefined,
+): readonly string[] {
+  const family = (text: string) => (text.includes(':') ? 'ipv6' : 'ipv4')
+  const pick = (given: JsonObject[string] | undefined, of: string): readonly string[] => {
+    const kept = old.filter((text) => family(text) === of)
+    if (!Array.isArray(given) || given.length === 0) return kept
+    return given.flatMap((text) => {
+      const address = parseAddress(String(text))
+      return address.ok ? [formatAddress(address.value.family, address.value.value)] : []
+    })
+  }
+  return [...pick(ips, 'ipv4'), ...pick(ipv6Ips, 'ipv6')]
+}
+
+/** With an address of the kind of its LAN when none is given. */
+export async function newNic(
+  request: DialectRequest,
+  server: string,
+  index: number,
+  properties: JsonObject,
+  lans: readonly Lan[],
+): Promise<Result<Interface, RequestError>> {
+  const bare: Interface = {
+    id: randomUUID(),
+    server,
+    index,
+    mac: `02:01:${randomBytes(4)
+      .toString('hex')
+      .replace(/(..)(?=.)/g, '$1:')}`,
+    addresses: [],
+    type: 'private',
+    host: null,
+    device: null,
+    attributes: {},
+  }
+  const nic = withProperties(bare, properties, lans, stamped(request))
+  if (nic.addresses.some((text) => !text.includes(':'))) return ok(nic)
+  const pool = nic.type === 'public' ? 'public-ipv4' : 'utility-ipv4'
+  const taken = await request.services.servers.takeAddresses(request, pool, 1)
+  return taken.ok ? ok({ ...nic, addresses: [...taken.value, ...nic.addresses] }) : taken
+}
+
+/** A NIC in a LAN that is not there makes it. */
+export function missingLans(
+  request: DialectRequest,
+  zone: string,
+  nics: readonly Interface[],
+  lans: readonly Lan[],
+): NewDocument[] {
+  const wanted = new Set(nics.map(({ attributes }) => String(attributes.lan ?? 1)))
+  // What only a NIC speaks of would go with that NIC.
+  const kept = new Set(lans.filter(({ body }) => body.meta !== undefined).map(({ id }) => id))
+  return [...wanted]
+    .filter((id) => !kept.has(id))
+    .map((id) => lanDocument(request, zone, id, { ...lans.find((lan) => lan.id === id)?.body }))
+}
+
+export function lanDocument(
+  request: DialectRequest,
+  zone: string,
+  id: string,
+  body: JsonObject,
+): NewDocument {
+  const { account } = request.principal
+  return { account, profile, kind: 'lan', id: `${zone}/${id}`, body: { ...body, meta: stamped(request) } }
+}

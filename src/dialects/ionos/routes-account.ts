@@ -1,0 +1,140 @@
+/** What concerns the whole contract: API info, contracts, the log of requests, and collections that are always empty. */
+
+import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { Pending } from '../../service/services.ts'
+import type { AuditEvent } from '../../storage/storage.ts'
+import type { Route } from '../dialect.ts'
+import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
+import { collection, paging } from './render.ts'
+import {
+  encodeRequest,
+  encodeStatus,
+  requestOf,
+  requestRef,
+  type Status,
+  statusOf,
+  statusRef,
+} from './requests.ts'
+import { limits } from './wire.ts'
+
+/** Newest requests that a list and its filters look at. */
+const mostRequests = 1000
+
+export const accountRoutes: readonly Route[] = [
+  route('GET', '/', 'getApiInfo', 200, 'Name and version', async ({ base }) =>
+    ok(answer({ href: base, name: 'Cloud API', version: '6.0' })),
+  ),
+  route(
+    'GET',
+    '/contracts',
+    'listContracts',
+    200,
+    'The contract and its limits',
+    async ({ request, base }) => {
+      const number = await contractNumber(request)
+      const properties = { contractNumber: number, owner: request.principal.credential.label, ...contract }
+      const stub = collection('contracts', `${base}/contracts`)
+      return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
+    },
+  ),
+
+  route('GET', '/requests', 'listRequests', 200, 'Mutations, newest first', async (call) => {
+    const { request, base, page } = call
+    const all = await request.services.history.requests(request, mostRequests)
+    const pending = await request.services.zones.pending(request)
+    const listed: { event: AuditEvent; status: Status }[] = []
+    for (const event of all) {
+      const status = await progress(call, event, pending)
+      if (wanted(request.query, event, status)) listed.push({ event, status })
+    }
+    const shown = listed.slice(page.offset, page.offset + page.limit)
+    const items = shown.map(({ event, status }) =>
+      page.depth === 0 ? requestRef(base, event.requestId) : requestAt(call, event, status, page.depth - 1),
+    )
+    const href = `${base}/requests`
+    return ok(answer({ ...collection('requests', href), items, ...paging(href, listed.length, page) }))
+  }),
+  route('GET', '/requests/:requestId', 'getRequest', 200, 'One mutation', async (call) => {
+    const event = await findRequest(call)
+    if (!event.ok) return event
+    return ok(answer(requestAt(call, event.value, await progress(call, event.value), call.page.depth)))
+  }),
+  route(
+    'GET',
+    '/requests/:requestId/status',
+    'getRequestStatus',
+    200,
+    'How far it has come',
+    async (call) => {
+      const event = await findRequest(call)
+      if (!event.ok) return event
+      return ok(answer(encodeStatus(call.base, event.value, await progress(call, event.value))))
+    },
+  ),
+
+  ...(['ipblocks', 'locations', 'images', 'snapshots', 'pccs'] as const).map((name) =>
+    route('GET', `/${name}`, `list${capitalised(name)}`, 200, `No ${name} are kept`, async (call) => {
+      const href = `${call.base}/${name}`
+      return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
+    }),
+  ),
+]
+
+const contract: JsonObject = {
+  status: 'BILLABLE',
+  regDomain: 'ionos.de',
+  resourceLimits: {
+    ...{ coresPerServer: 64, coresPerContract: 500, coresProvisioned: 0 },
+    ...{ ramPerServer: 262_144, ramPerContract: 1_048_576, ramProvisioned: 0 },
+    ...{ hddLimitPerVolume: 2_097_152, hddLimitPerContract: 4_194_304, hddVolumeProvisioned: 0 },
+    ...{ ssdLimitPerVolume: 2_097_152, ssdLimitPerContract: 4_194_304, ssdVolumeProvisioned: 0 },
+    ...{ dasVolumeProvisioned: 0, reservableIps: 10, reservedIpsOnContract: 0, reservedIpsInUse: 0 },
+    ...{ k8sClusterLimitTotal: 10, k8sClustersProvisioned: 0, nlbLimitTotal: 10, nlbProvisioned: 0 },
+    ...{ natGatewayLimitTotal: 10, natGatewayProvisioned: 0 },
+    securityGroupsPerVdc: limits.groupsPerVdc,
+    securityGroupsPerResource: limits.groupsPerResource,
+    rulesPerSecurityGroup: limits.rulesPerGroup,
+  },
+}
+
+async function findRequest(call: Call): Promise<Result<AuditEvent, RequestError>> {
+  const id = call.id('requestId').toLowerCase()
+  if (!/^[0-9a-f-]{36}$/.test(id)) return err({ kind: 'not-found', resource: 'revision', id })
+  return call.request.services.history.request(call.request, id)
+}
+
+/** `known`: what is pending, when many are asked about. */
+async function progress({ request, world }: Call, event: AuditEvent, known?: readonly Pending[]) {
+  const pending = known ?? (await request.services.zones.pending(request))
+  const { zone } = requestOf(event).bears
+  const servers = pending.length > 0 && zone !== undefined ? await world.serversIn(zone) : []
+  const { holdMs } = request.services.settings
+  return statusOf(event, pending, { now: request.now, holdMs }, new Set(servers.map(({ id }) => id)))
+}
+
+function requestAt({ base }: Call, event: AuditEvent, status: Status, depth: number): JsonObject {
+  const shown = depth === 0 ? statusRef(base, event.requestId) : encodeStatus(base, event, status)
+  return encodeRequest(base, event, shown)
+}
+
+/** `filter.<property>`; what is not known of a request is ignored. */
+function wanted(query: URLSearchParams, event: AuditEvent, status: Status): boolean {
+  const { method, url } = requestOf(event)
+  const contains = (name: string, value: string) =>
+    value.toLowerCase().includes((query.get(name) ?? '').toLowerCase())
+  const at = (name: string) => {
+    const value = query.get(name)
+    const time = value === null ? Number.NaN : Date.parse(`${value.trim().replace(' ', 'T')}Z`)
+    return Number.isNaN(time) ? undefined : time
+  }
+  const [after, before] = [at('filter.createdAfter'), at('filter.createdBefore')]
+  return (
+    contains('filter.status', status) &&
+    contains('filter.method', method) &&
+    contains('filter.url', url) &&
+    (after === undefined || event.at > after) &&
+    (before === undefined || event.at < before)
+  )
+}

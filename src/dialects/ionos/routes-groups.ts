@@ -1,0 +1,244 @@
+/** Groups and what they are attached to (contract: ionos G1–G6, A1, A2). */
+import { randomUUID } from 'node:crypto'
+import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { groupSettings } from '../../core/model/profile.ts'
+import { err, ok } from '../../core/result.ts'
+import { policyRecord } from '../../service/records.ts'
+import type { NewPolicyRecord, PolicyRecord } from '../../storage/storage.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
+import {
+  type Call,
+  changed,
+  gone,
+  type Handled,
+  listAnswer,
+  mutation,
+  resourceAnswer,
+  route,
+} from './call.ts'
+import { decodeGroup, decodeIds, given } from './decode.ts'
+import { modelRule } from './decode-rule.ts'
+import { impossible } from './errors.ts'
+import { findGroup, findNic, findServer, findZone } from './find.ts'
+import { list } from './render.ts'
+import { stamped, stampOf } from './stamp.ts'
+import { limits, type RuleText } from './wire.ts'
+import { createWorld, profile } from './world.ts'
+
+const groupsPath = '/datacenters/:datacenterId/securitygroups'
+const serverPath = '/datacenters/:datacenterId/servers/:serverId'
+
+export function newGroup(
+  request: DialectRequest,
+  zone: string,
+  { name, description }: { readonly name: string; readonly description: string | null },
+  defaultFor: string | null = null,
+): NewPolicyRecord {
+  const settings = groupSettings[profile]
+  if (!settings) throw new Error('groups of ionos have no settings')
+  const attributes = { ...(description !== null && { description }), meta: stamped(request) }
+  const fields = { id: randomUUID(), account: request.principal.account, profile, name, zone, defaultFor }
+  return policyRecord(settings, request.now, { ...fields, attributes } as const)
+}
+
+export function newRules(request: DialectRequest, policy: string, rules: readonly RuleText[]) {
+  const meta = stamped(request)
+  return {
+    policy,
+    rules: rules.map((rule) => modelRule(rule, meta)),
+    ids: rules.map(() => randomUUID() as string),
+  }
+}
+
+export function tooMany(rules: readonly unknown[], most: number): RequestError | undefined {
+  return rules.length > most ? { kind: 'limit-reached', resource: 'rule', limit: most } : undefined
+}
+
+export const groupRoutes: readonly Route[] = [
+  route('GET', groupsPath, 'listGroups', 200, 'Groups of a datacenter', async (call) => {
+    const zone = await findZone(call)
+    if (!zone.ok) return zone
+    const node = await call.world.datacenterNode(zone.value)
+    return listAnswer(call, node, 'securitygroups', (await node.children.securitygroups?.()) ?? [])
+  }),
+
+  route('POST', groupsPath, 'createGroup', 202, 'Make a group, with rules', async (call) => {
+    const zone = await findZone(call)
+    if (!zone.ok) return zone
+    const body = given('POST', call.request.body)
+    if (!body.ok) return body
+    const decoded = decodeGroup(body.value)
+    if (!decoded.ok) return decoded
+    const { properties, rules = [] } = decoded.value
+    const { id } = zone.value
+    const over = tooMany(rules, limits.rulesPerGroup)
+    if (over) return err(over)
+    const description = (properties.description ?? null) as string | null
+    const policy = newGroup(call.request, id, { name: String(properties.name), description })
+    const change = mutation(call, id, 'POST')
+    const node = call.world.groupNode(id, { ...policy, revision: 0 })
+    const after = { name: policy.name, description, rules: rules.map((rule) => ({ ...rule })) }
+    const done = await call.request.services.zones.change(change.context, profile, id, async (there) => {
+      if (!there) return err({ kind: 'not-found', resource: 'document', id })
+      const groups = await call.request.services.groups.list(call.request, profile, id)
+      if (groups.length >= limits.groupsPerVdc) {
+        return err({ kind: 'limit-reached', resource: 'policy', limit: limits.groupsPerVdc })
+      }
+      return ok({
+        change: {
+          policies: { put: [policy] },
+          rules: [newRules(call.request, policy.id, rules)],
+          event: { operation: 'policy.create', resource: 'policy', id: policy.id, before: null, after },
+        },
+        request: change.log([node]),
+      })
+    })
+    return done.ok ? changed(call, change, node) : done
+  }),
+
+  route('GET', `${groupsPath}/:securityGroupId`, 'getGroup', 200, 'One group', async (call) => {
+    const found = await findGroup(call)
+    if (!found.ok) return found
+    return resourceAnswer(call, call.world.groupNode(found.value.zone.id, found.value.group))
+  }),
+
+  ...(['PUT', 'PATCH'] as const).map((method) =>
+    route(
+      method,
+      `${groupsPath}/:securityGroupId`,
+      method === 'PUT' ? 'putGroup' : 'patchGroup',
+      202,
+      method === 'PUT' ? 'Change a group; rules that are given replace all' : 'Rename or describe a group',
+      (call) => changeGroup(call, method),
+    ),
+  ),
+
+  route('DELETE', `${groupsPath}/:securityGroupId`, 'deleteGroup', 202, 'Delete a group', async (call) => {
+    const found = await findGroup(call)
+    if (!found.ok) return found
+    const { zone, group } = found.value
+    const change = mutation(call, zone.id, 'DELETE')
+    const node = call.world.groupNode(zone.id, group)
+    const context = { ...change.context, request: change.log([node], { zone: zone.id }) }
+    const { groups } = call.request.services
+    const done = await groups.remove(context, profile, group.id, { detach: true })
+    return done.ok ? gone(change, node) : done
+  }),
+
+  route('PUT', `${serverPath}/securitygroups`, 'attachToServer', 200, 'Groups of a server', async (call) => {
+    const found = await findServer(call)
+    if (!found.ok) return found
+    return attach(call, found.value.zone.id, found.value.server.id, null)
+  }),
+  route(
+    'PUT',
+    `${serverPath}/nics/:nicId/securitygroups`,
+    'attachToNic',
+    200,
+    'Groups of a NIC',
+    async (call) => {
+      const found = await findNic(call)
+      if (!found.ok) return found
+      return attach(call, found.value.zone.id, found.value.server.id, found.value.nic.id)
+    },
+  ),
+]
+
+async function changeGroup(call: Call, method: 'PUT' | 'PATCH'): Handled {
+  const found = await findGroup(call)
+  if (!found.ok) return found
+  const body = given(method, call.request.body)
+  if (!body.ok) return body
+  const { zone, group } = found.value
+  const { services, principal, now } = call.request
+  const change = mutation(call, zone.id, method)
+  const request = change.log([call.world.groupNode(zone.id, group)])
+  let result: NewPolicyRecord = group
+  const done = await services.zones.change(change.context, profile, zone.id, async () => {
+    const current = await services.groups.find(call.request, profile, group.id)
+    if (!current.ok) return current
+    const { revision: _, ...old } = current.value
+    const before: JsonObject = { name: old.name, ...old.attributes }
+    const decoded = decodeGroup(body.value, before)
+    if (!decoded.ok) return decoded
+    const { properties, rules } = decoded.value
+    const over = tooMany(rules ?? [], limits.rulesPerGroup)
+    if (over) return err(over)
+    const { name = old.name, ...rest } = properties
+    const meta = stamped(call.request, stampOf(old.attributes.meta, principal.account, old.createdAt))
+    const attributes = { ...old.attributes, ...rest, meta }
+    result = { ...old, name: String(name), attributes, modifiedAt: now }
+    const after: JsonObject = {
+      name: result.name,
+      ...attributes,
+      ...(rules && { rules: rules.map((r) => ({ ...r })) }),
+    }
+    return ok({
+      change: {
+        policies: { put: [result] },
+        ...(rules && { rules: [newRules(call.request, group.id, rules)] }),
+        event: { operation: 'policy.update', resource: 'policy', id: group.id, before, after },
+      },
+      request,
+    })
+  })
+  return done.ok ? changed(call, change, call.world.groupNode(zone.id, { ...result, revision: 0 })) : done
+}
+
+/** The list replaces what was attached to just this server, or just this NIC. */
+async function attach(call: Call, zone: string, server: string, nic: string | null): Handled {
+  const ids = decodeIds(call.request.body)
+  if (!ids.ok) return ids
+  const { services, principal } = call.request
+  const { groupsPerResource } = limits
+  if (ids.value.length > groupsPerResource) {
+    return err(impossible(`more than ${groupsPerResource} security groups cannot be attached`))
+  }
+  const change = mutation(call, zone, 'PUT')
+  const done = await services.zones.change(change.context, profile, zone, async () => {
+    const world = createWorld(call.request)
+    const owner = await world.server(zone, server)
+    if (!owner.ok) return owner
+    const interfaces = await services.zones.interfacesOf(server)
+    const own = interfaces.find((each) => each.id === nic)
+    if (nic !== null && !own) return err({ kind: 'not-found', resource: 'interface', id: nic })
+    const known = new Set((await world.groupsIn(zone)).map((group) => group.id))
+    const unknown = ids.value.find((id) => !known.has(id))
+    if (unknown !== undefined)
+      return err(impossible(`security group ${unknown} does not exist in the datacenter`))
+    const { revision: _, ...record } = owner.value
+    const target = own ? world.nicNode(zone, own) : world.serverNode(owner.value)
+    const stamp = stamped(
+      call.request,
+      stampOf((own ?? record).attributes.meta, principal.account, record.createdAt),
+    )
+    const members = (await world.members()).filter((each) => each.server === server && each.interface === nic)
+    return ok({
+      change: {
+        ...(own
+          ? { interfaces: { put: [{ ...own, attributes: { ...own.attributes, meta: stamp } }] } }
+          : { servers: { put: [{ ...record, attributes: { ...record.attributes, meta: stamp } }] } }),
+        attach: [{ server, interface: nic, policies: ids.value }],
+        event: {
+          operation: 'policy.attach',
+          resource: nic === null ? 'server' : 'interface',
+          id: nic ?? server,
+          before: members.map(({ policy }) => policy),
+          after: ids.value,
+        },
+      },
+      request: change.log([target]),
+    })
+  })
+  if (!done.ok) return done
+  const world = createWorld(call.request)
+  const groups = await world.groupsIn(zone)
+  const nodes = ids.value.flatMap((id) =>
+    groups.filter((group: PolicyRecord) => group.id === id).map((group) => world.groupNode(zone, group)),
+  )
+  const of = `/datacenters/${zone}/servers/${server}${nic === null ? '' : `/nics/${nic}`}/securitygroups`
+  const view = { base: call.base, world }
+  const body = await list(view, { id: `${nic ?? server}/securitygroups`, path: of }, nodes, call.page)
+  return ok({ status: 200, body, headers: change.location })
+}

@@ -1,0 +1,345 @@
+/** Servers and their NICs (contract: ionos §4). */
+import { randomUUID } from 'node:crypto'
+import type { JsonObject } from '../../core/json.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { err, ok } from '../../core/result.ts'
+import type { ServerRecord } from '../../storage/storage.ts'
+import type { Route } from '../dialect.ts'
+import {
+  answer,
+  type Call,
+  capitalised,
+  changed,
+  gone,
+  type Handled,
+  listAnswer,
+  mutation,
+  resourceAnswer,
+  route,
+} from './call.ts'
+import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
+import { nicProperties } from './encode.ts'
+import { findNic, findServer, findZone } from './find.ts'
+import { missingLans, newNic, withProperties } from './nics.ts'
+import { collection, paging } from './render.ts'
+import { set } from './routes-datacenters.ts'
+import { newRules, tooMany } from './routes-groups.ts'
+import { stamped, stampOf } from './stamp.ts'
+import { limits } from './wire.ts'
+import { createWorld, type Node, profile, type World } from './world.ts'
+
+const servers = '/datacenters/:datacenterId/servers'
+const one = `${servers}/:serverId`
+const nics = `${one}/nics`
+
+export const serverRoutes: readonly Route[] = [
+  route('GET', servers, 'listServers', 200, 'Servers of a datacenter', async (call) => {
+    const zone = await findZone(call)
+    if (!zone.ok) return zone
+    const { id } = zone.value
+    const nodes = (await call.world.serversIn(id)).map(call.world.serverNode)
+    return listAnswer(call, { id, path: `/datacenters/${id}` }, 'servers', nodes)
+  }),
+  route('POST', servers, 'createServer', 202, 'Make a server, with NICs and their rules', createServer),
+  route('GET', one, 'getServer', 200, 'One server', async (call) => {
+    const found = await findServer(call)
+    return found.ok ? resourceAnswer(call, call.world.serverNode(found.value.server)) : found
+  }),
+  ...(['PUT', 'PATCH'] as const).map((method) =>
+    route(method, one, method === 'PUT' ? 'putServer' : 'patchServer', 202, 'Change a server', (call) =>
+      changeServer(call, method),
+    ),
+  ),
+  route('DELETE', one, 'deleteServer', 202, 'Delete a server with its NICs', async (call) => {
+    const found = await findServer(call)
+    if (!found.ok) return found
+    const { zone, server } = found.value
+    const { id, name } = server
+    const change = mutation(call, zone.id, 'DELETE')
+    const node = call.world.serverNode(server)
+    const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
+      const there = await createWorld(call.request).server(zone.id, id)
+      if (!there.ok) return there
+      const event = {
+        operation: 'server.delete',
+        resource: 'server',
+        id,
+        before: { name },
+        after: null,
+      } as const
+      return ok({ change: { servers: { remove: [id] }, event }, request: change.log([node]) })
+    })
+    return done.ok ? gone(change, node) : done
+  }),
+
+  ...(['cdroms', 'labels'] as const).map((name) =>
+    route(
+      'GET',
+      `${one}/${name}`,
+      `listServer${capitalised(name)}`,
+      200,
+      `No ${name} are kept`,
+      async (call) => {
+        const found = await findServer(call)
+        if (!found.ok) return found
+        const { id, path } = call.world.serverNode(found.value.server)
+        const stub = collection(`${id}/${name}`, `${call.base}${path}/${name}`)
+        return ok(answer({ ...stub, items: [], ...paging(String(stub.href), 0, call.page) }))
+      },
+    ),
+  ),
+
+  route('GET', nics, 'listNics', 200, 'NICs of a server', async (call) => {
+    const found = await findServer(call)
+    if (!found.ok) return found
+    const node = call.world.serverNode(found.value.server)
+    return listAnswer(call, node, 'nics', (await node.children.nics?.()) ?? [])
+  }),
+  route('POST', nics, 'createNic', 202, 'Add a NIC, with rules', createNic),
+  route('GET', `${nics}/:nicId`, 'getNic', 200, 'One NIC', async (call) => {
+    const found = await findNic(call)
+    return found.ok ? resourceAnswer(call, call.world.nicNode(found.value.zone.id, found.value.nic)) : found
+  }),
+  ...(['PUT', 'PATCH'] as const).map((method) =>
+    route(
+      method,
+      `${nics}/:nicId`,
+      method === 'PUT' ? 'putNic' : 'patchNic',
+      202,
+      'Change a NIC, its firewall switches too',
+      (call) => changeNic(call, method),
+    ),
+  ),
+  route('DELETE', `${nics}/:nicId`, 'deleteNic', 202, 'Delete a NIC with its rules', async (call) => {
+    const found = await findNic(call)
+    if (!found.ok) return found
+    const { zone, server, nic } = found.value
+    const change = mutation(call, zone.id, 'DELETE')
+    const node = call.world.nicNode(zone.id, nic)
+    const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
+      const world = createWorld(call.request)
+      const owner = await world.server(zone.id, server.id)
+      if (!owner.ok) return owner
+      const there = await world.nic(owner.value, nic.id)
+      if (!there.ok) return there
+      const { revision: _, ...record } = owner.value
+      const event = {
+        ...({ operation: 'interface.delete', resource: 'interface', id: nic.id } as const),
+        before: nicProperties(there.value),
+        after: null,
+      }
+      return ok({
+        change: { interfaces: { remove: [nic.id] }, servers: { put: [record] }, event },
+        request: change.log([node], { server: server.id }),
+      })
+    })
+    return done.ok ? gone(change, node) : done
+  }),
+]
+
+async function createServer(call: Call): Handled {
+  const zone = await findZone(call)
+  if (!zone.ok) return zone
+  const body = given('POST', call.request.body)
+  if (!body.ok) return body
+  const decoded = decodeServer(body.value)
+  if (!decoded.ok) return decoded
+  const { request } = call
+  const { properties, volumes, nics: wanted } = decoded.value
+  const { name, ...attributes } = properties
+  const [id, place] = [randomUUID() as string, zone.value.id]
+  const made = await makeNics(call, place, id, 1, wanted)
+  if (!made.ok) return made
+  const server: ServerRecord = {
+    ...{
+      id,
+      account: request.principal.account,
+      profile,
+      name: String(name ?? ''),
+      number: null,
+      zone: place,
+    },
+    ...{ state: 'started', nextState: null, nextStateAt: null, createdAt: request.now, revision: 0 },
+    attributes: {
+      ...set({}, attributes),
+      volumes: volumes.map((volume) => ({ id: randomUUID(), ...set({}, volume), meta: stamped(request) })),
+      meta: stamped(request),
+    },
+  }
+  const change = mutation(call, place, 'POST')
+  const rules = made.value.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
+  const nodes = [
+    call.world.serverNode(server),
+    ...call.world.volumeNodes(server),
+    ...made.value.flatMap(({ nic }, i) => nicTargets(call, place, nic, rules[i])),
+  ]
+  const done = await request.services.zones.change(change.context, profile, place, async (there) => {
+    if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
+    const world = createWorld(request)
+    const standard = (await world.groupsIn(place)).find((group) => group.defaultFor === place)
+    const interfaces = made.value.map(({ nic }) => nic)
+    const { revision: _, ...record } = server
+    const after = { ...properties, nics: interfaces.map(nicProperties), defaultGroup: standard?.id ?? null }
+    return ok({
+      change: {
+        servers: { put: [record] },
+        interfaces: { put: interfaces },
+        rules,
+        documents: { put: missingLans(request, place, interfaces, await world.lansIn(place)) },
+        ...(standard && { attach: [{ server: id, interface: null, policies: [standard.id] }] }),
+        event: { operation: 'server.create', resource: 'server', id, before: null, after },
+      },
+      request: change.log(nodes),
+    })
+  })
+  if (!done.ok) return done
+  const node = createWorld(request).serverNode(server)
+  return changed(call, change, {
+    ...node,
+    properties: { ...node.properties, vmState: null, bootVolume: null },
+  })
+}
+
+async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
+  const found = await findServer(call)
+  if (!found.ok) return found
+  const body = given(method, call.request.body)
+  if (!body.ok) return body
+  const { zone, server } = found.value
+  const change = mutation(call, zone.id, method)
+  let result = server
+  const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
+    const current = await createWorld(call.request).server(zone.id, server.id)
+    if (!current.ok) return current
+    const { revision: _, ...old } = current.value
+    const read = decode(serverTable, body.value, old.attributes)
+    if (!read.ok) return read
+    const { name = old.name, ...properties } = read.value
+    const stamp = stampOf(old.attributes.meta, old.account, old.createdAt)
+    const attributes = { ...set(old.attributes, properties), meta: stamped(call.request, stamp) }
+    const put = { ...old, name: String(name ?? ''), attributes }
+    result = { ...put, revision: 0 }
+    const before = { name: old.name, ...old.attributes }
+    const after = { name: put.name, ...attributes }
+    const event = { operation: 'server.update', resource: 'server', id: old.id, before, after } as const
+    return ok({
+      change: { servers: { put: [put] }, event },
+      request: change.log([call.world.serverNode(result)]),
+    })
+  })
+  return done.ok ? changed(call, change, createWorld(call.request).serverNode(result)) : done
+}
+
+interface MadeNic {
+  readonly nic: Interface
+  readonly rules: WantedNic['rules']
+}
+
+/** The NIC and its rules. */
+function nicTargets(call: Call, zone: string, nic: Interface, made?: ReturnType<typeof newRules>): Node[] {
+  const node = call.world.nicNode(zone, nic)
+  const records = (made?.rules ?? []).map((rule, i) => ({ ...rule, id: made?.ids[i] ?? '', position: i + 1 }))
+  return [node, ...records.map((rule) => call.world.ruleNode(`${node.path}/firewallrules`, rule, node.bears))]
+}
+
+async function makeNics(
+  call: Call,
+  zone: string,
+  server: string,
+  first: number,
+  wanted: readonly WantedNic[],
+) {
+  const lans = await call.world.lansIn(zone)
+  const made: MadeNic[] = []
+  for (const [index, { properties, rules }] of wanted.entries()) {
+    const over = tooMany(rules, limits.rulesPerNic)
+    if (over) return err(over)
+    const nic = await newNic(call.request, server, first + index, properties, lans)
+    if (!nic.ok) return nic
+    made.push({ nic: nic.value, rules })
+  }
+  return ok(made)
+}
+
+async function createNic(call: Call): Handled {
+  const found = await findServer(call)
+  if (!found.ok) return found
+  const body = given('POST', call.request.body)
+  if (!body.ok) return body
+  const wanted = decodeNic(body.value)
+  if (!wanted.ok) return wanted
+  const { request } = call
+  const { zone, server } = found.value
+  const made = await makeNics(call, zone.id, server.id, 1, [wanted.value])
+  if (!made.ok) return made
+  const [only] = made.value
+  if (!only) throw new Error('one NIC was wanted')
+  const change = mutation(call, zone.id, 'POST')
+  const rules = newRules(request, only.nic.id, only.rules)
+  const node = call.world.nicNode(zone.id, only.nic)
+  const done = await request.services.zones.change(change.context, profile, zone.id, async () => {
+    const world = createWorld(request)
+    const owner = await world.server(zone.id, server.id)
+    if (!owner.ok) return owner
+    const others = await request.services.zones.interfacesOf(server.id)
+    const nic = { ...only.nic, index: Math.max(0, ...others.map((each) => each.index)) + 1 }
+    const event = {
+      ...({ operation: 'interface.create', resource: 'interface', id: nic.id, before: null } as const),
+      after: nicProperties(nic),
+    }
+    return ok({
+      change: {
+        interfaces: { put: [nic] },
+        rules: [rules],
+        documents: { put: missingLans(request, zone.id, [nic], await world.lansIn(zone.id)) },
+        event,
+      },
+      request: change.log(nicTargets(call, zone.id, nic, rules)),
+    })
+  })
+  return done.ok ? changed(call, change, fresh(node, wanted.value.properties)) : done
+}
+
+/** As it was asked for: what is given to it is not known until the request is done. */
+function fresh(node: Node, given: JsonObject): Node {
+  const { mac = null, ips = [], firewallType = null } = given
+  return { ...node, properties: { ...node.properties, mac, ips: ips ?? [], firewallType } }
+}
+
+async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
+  const found = await findNic(call)
+  if (!found.ok) return found
+  const body = given(method, call.request.body)
+  if (!body.ok) return body
+  const { request } = call
+  const { zone, server, nic } = found.value
+  const change = mutation(call, zone.id, method)
+  let result = nic
+  const done = await request.services.zones.change(change.context, profile, zone.id, async () => {
+    const world: World = createWorld(request)
+    const owner = await world.server(zone.id, server.id)
+    if (!owner.ok) return owner
+    const current = await world.nic(owner.value, nic.id)
+    if (!current.ok) return current
+    const old = current.value
+    const read = decode(nicTable, body.value, old.attributes)
+    if (!read.ok) return read
+    const lans = await world.lansIn(zone.id)
+    const stamp = stampOf(old.attributes.meta, request.principal.account, owner.value.createdAt)
+    result = withProperties(old, read.value, lans, stamped(request, stamp))
+    const event = {
+      ...({ operation: 'interface.update', resource: 'interface', id: nic.id } as const),
+      before: nicProperties(old),
+      after: nicProperties(result),
+    }
+    return ok({
+      change: {
+        interfaces: { put: [result] },
+        documents: { put: missingLans(request, zone.id, [result], lans) },
+        event,
+      },
+      request: change.log([world.nicNode(zone.id, result)]),
+    })
+  })
+  return done.ok ? changed(call, change, createWorld(request).nicNode(zone.id, result)) : done
+}

@@ -1,0 +1,17 @@
+/** IONOS Cloud's endpoints, by what they are about. */
+import type { Route } from '../dialect.ts'
+import { accountRoutes } from './routes-account.ts'
+import { datacenterRoutes } from './routes-datacenters.ts'
+import { groupRoutes } from './routes-groups.ts'
+import { ruleRoutes } from './routes-rules.ts'
+import { serverRoutes } from './routes-servers.ts'
+import { volumeRoutes } from './routes-volumes.ts'
+
+export const routes: readonly Route[] = [
+  ...ruleRoutes,
+  ...groupRoutes,
+  ...datacenterRoutes,
+  ...serverRoutes,
+  ...volumeRoutes,
+  ...accountRoutes,
+]

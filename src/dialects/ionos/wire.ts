@@ -1,0 +1,63 @@
+/** IONOS Cloud's JSON as it is spelled, version 6: what kinds of resources there are, and which collections each holds. */
+
+/** Where all paths are below. */
+export const prefix = '/cloudapi/v6'
+
+export type Kind = 'datacenter' | 'server' | 'volume' | 'nic' | 'lan' | 'security-group' | 'firewall-rule'
+
+export interface Collection {
+  /** Last part of its path and of its id. */
+  readonly name: string
+  /** What it holds; absent: nothing that is kept here. */
+  readonly of?: Kind
+}
+
+const holding = (names: Readonly<Record<string, Kind | undefined>>): readonly Collection[] =>
+  Object.entries(names).map(([name, of]) => ({ name, ...(of && { of }) }))
+
+/** In the order the service prints them. A kind without any has no `entities`. */
+export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
+  datacenter: holding({
+    servers: 'server',
+    volumes: 'volume',
+    loadbalancers: undefined,
+    lans: 'lan',
+    networkloadbalancers: undefined,
+    natgateways: undefined,
+    applicationloadbalancers: undefined,
+    securitygroups: 'security-group',
+  }),
+  server: holding({ cdroms: undefined, volumes: 'volume', nics: 'nic', securitygroups: 'security-group' }),
+  nic: holding({ firewallrules: 'firewall-rule', flowlogs: undefined, securitygroups: 'security-group' }),
+  lan: holding({ nics: 'nic' }),
+  'security-group': holding({ rules: 'firewall-rule', servers: 'server', nics: 'nic' }),
+  volume: [],
+  'firewall-rule': [],
+}
+
+/** What is stored of a rule: its text as the client gave it, null where it gave none. */
+export interface RuleText {
+  readonly name: string | null
+  readonly protocol: Protocol
+  readonly sourceMac: string | null
+  readonly ipVersion: IpVersion | null
+  readonly sourceIp: string | null
+  readonly targetIp: string | null
+  readonly icmpCode: number | null
+  readonly icmpType: number | null
+  readonly portRangeStart: number | null
+  readonly portRangeEnd: number | null
+  readonly type: 'INGRESS' | 'EGRESS' | null
+}
+
+export const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'GRE', 'VRRP', 'ESP', 'AH', 'ANY'] as const
+export type Protocol = (typeof protocols)[number]
+export type IpVersion = 'IPv4' | 'IPv6'
+
+/** Of the vendor's documentation of security groups; a NIC's own rules have none published. */
+export const limits = {
+  groupsPerVdc: 200,
+  rulesPerGroup: 100,
+  groupsPerResource: 10,
+  rulesPerNic: 100,
+} as const

@@ -1,0 +1,302 @@
+/**
+ * What an account has, as a graph of nodes that knows how to find one and what is below it.
+ *
+ * Reads are made when something is asked for, and once in a request: a tree costs what is in it, not what could be.
+ */
+import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import type { Interface } from '../../core/model/inventory.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { DocumentRecord, Member, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'
+import type { DialectRequest } from '../dialect.ts'
+import {
+  datacenterProperties,
+  groupProperties,
+  lanProperties,
+  nicProperties,
+  ruleProperties,
+  serverProperties,
+  volumeProperties,
+} from './encode.ts'
+import { isObject } from './properties.ts'
+import { type Stamp, stampOf } from './stamp.ts'
+import { type Kind, prefix } from './wire.ts'
+
+export const profile = 'ionos' as const
+
+export interface Node {
+  readonly kind: Kind
+  readonly id: string
+  /** Below the base: `/datacenters/…`. */
+  readonly path: string
+  readonly stamp: Stamp
+  readonly properties: JsonObject
+  /** What it is under way with when changes are not enforced yet. */
+  readonly bears: Bears
+  /** By name of collection; one that is missing is empty. */
+  readonly children: Readonly<Record<string, () => Promise<readonly Node[]>>>
+}
+
+/** Interfaces, by what they have in common; nothing given: none. */
+export interface Bears {
+  readonly zone?: string
+  readonly server?: string
+  readonly interface?: string
+  readonly policy?: string
+}
+
+export interface Lan {
+  readonly id: string
+  readonly body: JsonObject
+}
+
+type Found<T> = Promise<Result<T, RequestError>>
+/** Ids that can be looked up: what is malformed does not exist. */
+const plausible = /^[\w.-]{1,64}$/
+const missing = (resource: 'document' | 'server' | 'interface' | 'policy' | 'rule', id: string) =>
+  err<RequestError>({ kind: 'not-found', resource, id })
+
+/** As they are kept with a server, in order. */
+export const volumesOf = ({ volumes }: JsonObject): readonly JsonObject[] =>
+  Array.isArray(volumes) ? volumes.filter(isObject) : []
+
+export type World = ReturnType<typeof createWorld>
+
+export function createWorld(request: DialectRequest) {
+  const { services, principal, now } = request
+  const { zones, groups, documents } = services
+  const { account } = principal
+
+  /** Remembers what was read of each zone, or of another key. */
+  function once<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
+    const known = new Map<string, Promise<T>>()
+    return (key) => {
+      const found = known.get(key) ?? read(key)
+      known.set(key, found)
+      return found
+    }
+  }
+  const serversIn = once((zone) => zones.servers(request, profile, zone))
+  const nicsIn = once((zone) => zones.interfaces(request, profile, zone))
+  const groupsIn = once((zone) => groups.list(request, profile, zone))
+  const allMembers = once(() => groups.members(request, profile))
+  const allPending = once(() => zones.pending(request))
+  const lanDocuments = once(() => documents.list(request, profile, 'lan'))
+
+  /** LANs in order of number: those that were made, and those that an interface is in. */
+  async function lansIn(zone: string): Promise<readonly Lan[]> {
+    const lans = new Map<number, JsonObject>()
+    for (const { attributes, type } of await nicsIn(zone)) {
+      const number = Number(attributes.lan ?? 1)
+      lans.set(number, { public: type === 'public' || lans.get(number)?.public === true })
+    }
+    for (const { id, body } of await lanDocuments('')) {
+      const [of, number] = id.split('/')
+      if (of === zone) lans.set(Number(number), body)
+    }
+    return [...lans].sort(([a], [b]) => a - b).map(([number, body]) => ({ id: String(number), body }))
+  }
+
+  async function memberNodes(zone: string, pick: (member: Member) => boolean): Promise<readonly Node[]> {
+    const members = (await allMembers('')).filter(pick)
+    const known = await groupsIn(zone)
+    return members.flatMap(({ policy }) =>
+      known.filter((group) => group.id === policy).map((group) => groupNode(zone, group)),
+    )
+  }
+
+  function datacenterNode(document: DocumentRecord): Node {
+    const { id, body, revision } = document
+    const path = `/datacenters/${id}`
+    return {
+      kind: 'datacenter',
+      id,
+      path,
+      stamp: stampOf(body.meta, account, Number(body.createdAt ?? 0)),
+      properties: datacenterProperties(body, revision, null),
+      bears: { zone: id },
+      children: {
+        servers: async () => (await serversIn(id)).map((server) => serverNode(server)),
+        volumes: async () => (await serversIn(id)).flatMap((server) => volumeNodes(server)),
+        lans: async () => (await lansIn(id)).map((lan) => lanNode(id, lan)),
+        securitygroups: async () => (await groupsIn(id)).map((group) => groupNode(id, group)),
+      },
+    }
+  }
+
+  /** With the group that is its default, which is kept with the groups. */
+  async function wholeDatacenter(document: DocumentRecord): Promise<Node> {
+    const isDefault = (group: PolicyRecord) => group.defaultFor === document.id
+    const group = (await groupsIn(document.id)).find(isDefault)
+    const properties = datacenterProperties(document.body, document.revision, group?.id ?? null)
+    return { ...datacenterNode(document), properties }
+  }
+
+  /** A server's disks are kept with it. */
+  function volumeNodes({ id: server, zone, createdAt, attributes }: ServerRecord): readonly Node[] {
+    return volumesOf(attributes).map(({ id, meta, ...volume }) => ({
+      kind: 'volume',
+      id: String(id),
+      path: `/datacenters/${zone}/volumes/${id}`,
+      stamp: stampOf(meta, account, createdAt),
+      properties: volumeProperties(volume, server),
+      bears: {},
+      children: {},
+    }))
+  }
+
+  function serverNode(server: ServerRecord): Node {
+    const { id, zone, name, createdAt, attributes } = server
+    const [boot] = volumeNodes(server)
+    const bootVolume = boot
+      ? { id: boot.id, type: 'volume', href: request.origin + prefix + boot.path }
+      : (attributes.bootVolume ?? null)
+    return {
+      kind: 'server',
+      id,
+      path: `/datacenters/${zone}/servers/${id}`,
+      stamp: stampOf(attributes.meta, account, createdAt),
+      properties: serverProperties(name, { ...attributes, bootVolume }),
+      bears: { server: id },
+      children: {
+        volumes: async () => volumeNodes(server),
+        nics: async () =>
+          (await nicsIn(zone)).filter((nic) => nic.server === id).map((nic) => nicNode(zone, nic)),
+        securitygroups: () =>
+          memberNodes(zone, (member) => member.server === id && member.interface === null),
+      },
+    }
+  }
+
+  function nicNode(zone: string, nic: Interface): Node {
+    const { id, server, attributes } = nic
+    const path = `/datacenters/${zone}/servers/${server}/nics/${id}`
+    return {
+      kind: 'nic',
+      id,
+      path,
+      stamp: stampOf(attributes.meta, account, 0),
+      properties: nicProperties(nic),
+      bears: { interface: id },
+      children: {
+        firewallrules: async () => {
+          const rules = await zones.rules(id)
+          return rules.map((rule) => ruleNode(`${path}/firewallrules`, rule, { interface: id }))
+        },
+        securitygroups: () => memberNodes(zone, (member) => member.interface === id),
+      },
+    }
+  }
+
+  function lanNode(zone: string, { id, body }: Lan): Node {
+    return {
+      kind: 'lan',
+      id,
+      path: `/datacenters/${zone}/lans/${id}`,
+      stamp: stampOf(body.meta, account, 0),
+      properties: lanProperties(body),
+      bears: {},
+      children: {
+        nics: async () =>
+          (await nicsIn(zone))
+            .filter(({ attributes }) => String(attributes.lan ?? 1) === id)
+            .map((nic) => nicNode(zone, nic)),
+      },
+    }
+  }
+
+  function groupNode(zone: string, group: PolicyRecord): Node {
+    const { id, attributes, createdAt, modifiedAt } = group
+    const path = `/datacenters/${zone}/securitygroups/${id}`
+    return {
+      kind: 'security-group',
+      id,
+      path,
+      // Rules are written without the group's stamp, and change it too.
+      stamp: { ...stampOf(attributes.meta, account, createdAt), modifiedAt },
+      properties: groupProperties(group),
+      bears: { policy: id },
+      children: {
+        rules: async () => {
+          const rules = await zones.rules(id)
+          return rules.map((rule) => ruleNode(`${path}/rules`, rule, { policy: id }))
+        },
+        servers: async () => {
+          const members = (await allMembers('')).filter(
+            (each) => each.policy === id && each.interface === null,
+          )
+          const ids = new Set(members.map(({ server }) => server))
+          return (await serversIn(zone)).filter((server) => ids.has(server.id)).map(serverNode)
+        },
+        nics: async () => {
+          const members = (await allMembers('')).filter((each) => each.policy === id)
+          const ids = new Set(members.map((member) => member.interface))
+          return (await nicsIn(zone)).filter((nic) => ids.has(nic.id)).map((nic) => nicNode(zone, nic))
+        },
+      },
+    }
+  }
+
+  const ruleNode = (path: string, rule: RuleRecord, bears: Bears): Node => ({
+    kind: 'firewall-rule',
+    id: rule.id,
+    path: `${path}/${rule.id}`,
+    stamp: stampOf(rule.spec.meta, account, 0),
+    properties: ruleProperties(rule.spec),
+    bears,
+    children: {},
+  })
+
+  async function datacenter(id: string): Found<DocumentRecord> {
+    return plausible.test(id) ? zones.find(request, profile, id.toLowerCase()) : missing('document', id)
+  }
+  async function server(zone: string, id: string): Found<ServerRecord> {
+    return plausible.test(id) ? zones.server(request, profile, zone, id.toLowerCase()) : missing('server', id)
+  }
+  async function nic(server: ServerRecord, id: string): Found<Interface> {
+    const found = (await zones.interfacesOf(server.id)).find((each) => each.id === id.toLowerCase())
+    return found ? ok(found) : missing('interface', id)
+  }
+  async function lan(zone: string, id: string): Found<Lan> {
+    const found = (await lansIn(zone)).find((each) => each.id === id)
+    return found ? ok(found) : missing('document', id)
+  }
+  async function group(zone: string, id: string): Found<PolicyRecord> {
+    if (!plausible.test(id)) return missing('policy', id)
+    const found = await groups.find(request, profile, id.toLowerCase())
+    const here = found.ok && found.value.zone === zone && found.value.interface === null
+    return here ? found : missing('policy', id)
+  }
+  async function rule(policy: string, id: string): Found<RuleRecord> {
+    const found = (await zones.rules(policy)).find((each) => each.id === id.toLowerCase())
+    return found ? ok(found) : missing('rule', id)
+  }
+
+  /** Changes are told to be under way as long as the operator wants it, or a host has not applied them. */
+  async function busy({ bears, stamp }: Node): Promise<boolean> {
+    if (now - stamp.modifiedAt < services.settings.holdMs) return true
+    const pending = await allPending('')
+    if (pending.length === 0) return false
+    const { zone } = bears
+    const inZone = zone === undefined ? undefined : new Set((await serversIn(zone)).map((each) => each.id))
+    return pending.some(
+      (each) =>
+        inZone?.has(each.server) ||
+        each.server === bears.server ||
+        each.interface === bears.interface ||
+        (bears.policy !== undefined && each.policies.includes(bears.policy)),
+    )
+  }
+
+  return {
+    ...{ datacenter, server, nic, lan, group, rule, busy },
+    ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, lanNode, groupNode, ruleNode },
+    ...{ serversIn, nicsIn, groupsIn, lansIn, members: () => allMembers('') },
+    async datacenters(): Promise<readonly Node[]> {
+      const created = ({ body, id }: DocumentRecord) =>
+        stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt
+      const all = await zones.list(request, profile)
+      return Promise.all(all.toSorted((a, b) => created(a) - created(b)).map(wholeDatacenter))
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
+import { err, ok } from '../core/result.ts'
+import { type PlacedInterface, type Storage, zoneKind } from '../storage/storage.ts'
+import { actorOf, type Context } from './context.ts'
+import { whileOvertaken } from './retry.ts'
+import type { EnforcementService, Pending, Progress, ZoneService } from './services.ts'
+
+export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
+  /** Changes of one zone by this process, one after the other: only other processes can then come in between. */
+  const last = new Map<string, Promise<unknown>>()
+  function inTurn<T>(zone: string, run: () => Promise<T>): Promise<T> {
+    const turn = (last.get(zone) ?? Promise.resolve()).then(run, run)
+    last.set(zone, turn)
+    const leave = () => {
+      if (last.get(zone) === turn) last.delete(zone)
+    }
+    turn.then(leave, leave)
+    return turn
+  }
+
+  function pendingAt({
+    id,
+    server,
+    host,
+    device,
+    generation,
+    policies,
+  }: PlacedInterface): Pending | undefined {
+    const status = host === null || device === null ? undefined : enforcement.host(host)
+    const applied = status?.appliedRevision ?? -1
+    if (!status || applied >= generation) return undefined
+    const progress: Progress = status.state === 'failing' ? 'failing' : applied < 0 ? 'waiting' : 'applying'
+    return { server, interface: id, policies: policies.map((policy) => policy.id), applied, progress }
+  }
+
+  const find: ZoneService['find'] = async (ctx, profile, id) => {
+    const document = await storage.document(profile, zoneKind, id)
+    if (document?.account === ctx.principal.account) return ok(document)
+    return err({ kind: 'not-found', resource: 'document', id })
+  }
+  const account = (ctx: Context) => ctx.principal.account
+
+  return {
+    find,
+    list: (ctx, profile) => storage.documents({ account: account(ctx), profile, kind: zoneKind }),
+    servers: (ctx, profile, zone) => storage.servers({ account: account(ctx), profile, zone }),
+    interfaces: (ctx, profile, zone) => storage.interfacesOf(account(ctx), profile, zone),
+    async server(ctx, profile, zone, id) {
+      const server = await storage.server(profile, id)
+      if (server?.account === account(ctx) && server.zone === zone) return ok(server)
+      return err({ kind: 'not-found', resource: 'server', id })
+    },
+    interfacesOf: (server) => storage.interfaces(server),
+    rules: (policy) => storage.rules(policy),
+    policy: (id) => storage.policy(id),
+    async pending(ctx) {
+      const placed = await storage.placedOf(account(ctx))
+      return placed.map(pendingAt).filter((each) => each !== undefined)
+    },
+    change: (ctx, profile, zone, decide) =>
+      inTurn(`${account(ctx)} ${zone}`, () =>
+        whileOvertaken(async () => {
+          const there = await storage.document(profile, zoneKind, zone)
+          if (there && there.account !== account(ctx)) {
+            return err({ kind: 'not-found', resource: 'document', id: zone })
+          }
+          const decided = await decide(there)
+          if (!decided.ok) return decided
+          const { change, request } = decided.value
+          const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
+          const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
+          return done.ok ? ok(undefined) : done
+        }),
+      ),
+  }
+}

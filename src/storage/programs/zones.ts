@@ -1,0 +1,99 @@
+/** Changes within one zone, decided from what was read and written on condition that nothing in it has changed since. */
+import { err, ok } from '../../core/result.ts'
+import { fromInterface, interfaceColumns, serverColumns, toDocument, toServer } from '../rows.ts'
+import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { type Actor, type NewPolicyRecord, type Programs, type ServerRecord, zoneKind } from '../storage.ts'
+import { nextRevision, record } from './common.ts'
+import { documentByKey, upsertDocument } from './documents.ts'
+import { insertRules } from './rules.ts'
+import {
+  attachPolicies,
+  deleteInterfaces,
+  insertPolicies,
+  insertServer,
+  removeServer,
+  syncInterfacePolicies,
+  updateServerRow,
+} from './servers.ts'
+
+export function* changeZone(
+  args: Programs['changeZone']['args'],
+  actor: Actor,
+): Program<Programs['changeZone']['answer']> {
+  const revision = yield* nextRevision()
+  const { account, profile, zone, ifRevision } = args
+  const row = yield* queryOne(documentByKey, profile, zoneKind, zone)
+  const old = row && toDocument(row)
+  const mine = old === undefined || old.account === account
+  if (!mine || (old?.revision ?? 0) !== ifRevision) {
+    return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+  }
+  for (const { kind, id } of args.documents?.remove ?? []) {
+    yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
+  }
+  for (const document of args.documents?.put ?? []) yield* upsertDocument({ ...document, revision })
+  for (const id of args.policies?.remove ?? []) yield* deletePolicyBy(id, revision)
+  yield* deleteInterfaces(args.interfaces?.remove ?? [])
+  for (const id of args.servers?.remove ?? []) yield* removeServer(id)
+
+  const touched = new Set<string>()
+  for (const server of args.servers?.put ?? []) {
+    const there = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)
+    yield* there ? updateServerRow({ ...server, revision }) : insertServer({ ...server, revision })
+    touched.add(server.id)
+  }
+  const nics = args.interfaces?.put ?? []
+  for (const nic of nics) {
+    yield* query('DELETE FROM interfaces WHERE id = ?', nic.id)
+    touched.add(nic.server)
+  }
+  yield* insertRows(`interfaces (${interfaceColumns})`, 9, nics.map(fromInterface))
+  const servers = new Map<string, ServerRecord>()
+  for (const id of new Set([...touched, ...(args.attach ?? []).map(({ server }) => server)])) {
+    const found = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id)
+    if (!found) continue
+    servers.set(id, toServer(found))
+    yield* query('UPDATE servers SET revision = ? WHERE id = ?', revision, id)
+  }
+  for (const server of servers.values()) {
+    const own = nics.filter((nic) => nic.server === server.id)
+    yield* syncInterfacePolicies(server, own, revision, actor.at)
+  }
+  for (const policy of args.policies?.put ?? []) yield* upsertPolicy(policy, revision)
+  for (const { policy, rules, ids } of args.rules ?? []) {
+    yield* query('DELETE FROM rules WHERE policy = ?', policy)
+    yield* insertRules(policy, rules, ids)
+    yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
+  }
+  for (const { server, interface: nic, policies } of args.attach ?? []) {
+    const place = servers.get(server)
+    if (!place) continue
+    const attached = yield* attachPolicies(place, nic, policies)
+    if (!attached.ok) return attached
+  }
+  yield* record({ ...actor, within: { kind: zoneKind, id: zone } }, revision, args.event)
+  return ok({ revision })
+}
+
+function* upsertPolicy(policy: NewPolicyRecord, revision: number): Steps<void> {
+  const there = yield* queryOne('SELECT id FROM policies WHERE id = ?', policy.id)
+  if (!there) return yield* insertPolicies([{ ...policy, revision }])
+  yield* query(
+    'UPDATE policies SET name = ?, default_for = ?, attributes = ?, modified_at = ?, revision = ? WHERE id = ?',
+    policy.name,
+    policy.defaultFor,
+    JSON.stringify(policy.attributes),
+    policy.modifiedAt,
+    revision,
+    policy.id,
+  )
+}
+
+/** With its rules; what it was attached to is read again. */
+function* deletePolicyBy(id: string, revision: number): Steps<void> {
+  const attached = 'SELECT server FROM attachments WHERE policy = ?'
+  yield* query(`UPDATE servers SET revision = ? WHERE id IN (${attached})`, revision, id)
+  yield* query('DELETE FROM attachments WHERE policy = ?', id)
+  yield* query('DELETE FROM rules WHERE policy = ?', id)
+  yield* query('DELETE FROM policies WHERE id = ?', id)
+}

@@ -1,0 +1,77 @@
+/** Where a dialect is told that its client reaches the service: what links in its answers begin with. */
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { test } from 'node:test'
+import { pino } from 'pino'
+import type { Dialect } from '../src/dialects/dialect.ts'
+import { createMetrics } from '../src/server/metrics.ts'
+import { createServer } from '../src/server/server.ts'
+import type { Authenticator } from '../src/service/authenticate.ts'
+import type { Services } from '../src/service/services.ts'
+
+const dialect: Dialect = {
+  profile: 'native',
+  prefixes: ['/x'],
+  schemes: ['bearer'],
+  contentType: 'application/json',
+  routes: [
+    {
+      method: 'GET',
+      path: '/origin',
+      operation: 'origin',
+      scope: 'none',
+      success: [200],
+      summary: 'Tells the origin',
+      handler: async ({ origin }) => ({ status: 200, body: { origin } }),
+    },
+  ],
+  error: () => ({ status: 500 }),
+}
+
+async function originAt(host: string, publicUrl?: string): Promise<{ origin: string; url: string }> {
+  const server = createServer({
+    services: {} as Services,
+    authenticator: {} as Authenticator,
+    dialects: [dialect],
+    metrics: createMetrics(() => []),
+    logger: pino({ level: 'silent' }),
+    ready: async () => undefined,
+    ...(publicUrl !== undefined && { publicUrl }),
+  })
+  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  try {
+    const text = await new Promise<string>((resolve, reject) => {
+      request(`${url}/x/origin`, { headers: { host }, agent: false }, (answer) => {
+        let came = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (chunk) => {
+          came += chunk
+        })
+        answer.on('end', () => resolve(came))
+      })
+        .on('error', reject)
+        .end()
+    })
+    return { origin: (JSON.parse(text) as { origin: string }).origin, url }
+  } finally {
+    await server.close()
+  }
+}
+
+test('what the client called', async () => {
+  for (const host of ['api.example.com', 'api.example.com:8080', '192.0.2.1:80', '[2001:db8::1]:8080']) {
+    assert.equal((await originAt(host)).origin, `http://${host}`)
+  }
+})
+
+test('the configured public URL wins', async () => {
+  const { origin } = await originAt('inside:8080', 'https://api.example.com')
+  assert.equal(origin, 'https://api.example.com')
+})
+
+test('nothing that is no host is repeated', async () => {
+  for (const host of ['x/../y', 'a b', 'x"y', 'user@host', 'host:port', '<script>', '']) {
+    const { origin, url } = await originAt(host)
+    assert.equal(origin, url, host)
+  }
+})
