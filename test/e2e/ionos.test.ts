@@ -160,9 +160,21 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
     await call('DELETE', `${dc}/securitygroups/${id}`)
   })
 
-  test('the source’s MAC address: the router’s passes, another does not', async () => {
-    const { stdout } = await lab.inRouter(['ip', '-j', 'link', 'show', 'tap9i0'])
-    assert.ok(JSON.parse(stdout)[0].address)
+  test('the source’s MAC address: the sender’s own, in both directions, and no other', async () => {
+    const mac = lab.vm('cube2').nics[0]?.mac ?? ''
+    const send = async (from: string) => (await lab.send(from, 'cube1', 'tcp/22')).outcome
+    const judged = async (sourceMac: string) => {
+      const ends = { source: '192.0.2.18', destination: '192.0.2.17' }
+      const packet = { protocol: 'tcp', ...ends, sourcePort: 40_000, destinationPort: 22, sourceMac }
+      const question = { server: lab.vm('cube1').server, direction: 'ingress', packet }
+      return (await lab.api('POST', '/v1/trace', question)).body.action
+    }
+    await firewall(on('INGRESS'), [{ protocol: 'ANY', sourceMac: mac.toUpperCase() }])
+    assert.deepEqual([await send('cube2'), await judged(mac)], ['answered', 'allow'])
+    assert.equal(await send('outside'), 'timed-out')
+    await firewall(on('INGRESS'), [{ protocol: 'ANY', sourceMac: '02:00:00:00:00:01' }])
+    assert.deepEqual([await send('cube2'), await judged(mac)], ['timed-out', 'deny'])
+    await firewall({ firewallActive: false })
     // What leaves cube2 comes from its own address.
     const other = lab.vm('cube2')
     const path = `${dc}/servers/${other.server}/nics/${other.nics[0]?.id}`
@@ -184,5 +196,50 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
     assert.equal(await ping(), true)
     await call('DELETE', `${path}/firewallrules/${id}`)
     await call('PATCH', path, { firewallActive: false })
+  })
+
+  test('protocols without ports: what the rule names passes, in its family', async () => {
+    await firewall(
+      on('INGRESS'),
+      ['GRE', 'VRRP', 'ESP', 'AH'].flatMap((protocol) => [{ protocol }, { protocol, ipVersion: 'IPv6' }]),
+    )
+    const { stdout } = await lab.inRouter([
+      'nft',
+      'list',
+      'chain',
+      'inet',
+      'portcullis',
+      `policy.${nic.split('/').at(-1)}.in`,
+    ])
+    const rules = stdout.split('\n').filter((line) => line.includes('accept'))
+    assert.equal(rules.length, 8, stdout)
+    const judged = async (protocol: string, six: boolean) => {
+      const ends = six
+        ? { source: '2001:db8:ffff::10', destination: '2001:db8::17' }
+        : { source: '198.51.100.10', destination: '192.0.2.17' }
+      const question = { server: lab.vm('cube1').server, direction: 'ingress', packet: { protocol, ...ends } }
+      return (await lab.api('POST', '/v1/trace', question)).body.action
+    }
+    for (const [protocol, want] of [
+      ['gre', 'allow'],
+      ['112', 'allow'],
+      ['esp', 'allow'],
+      ['ah', 'allow'],
+      ['sctp', 'deny'],
+    ] as const) {
+      assert.deepEqual([await judged(protocol, false), await judged(protocol, true)], [want, want], protocol)
+    }
+    await firewall({ firewallActive: false })
+  })
+
+  test('a group on many NICs is in the kernel once', async () => {
+    const id = await group(port(22))
+    const others = ['cube1', 'cube2'].map((name) => `${dc}/servers/${lab.vm(name).server}`)
+    for (const each of others) await attach(each, id)
+    const { stdout } = await lab.inRouter(['nft', 'list', 'table', 'inet', 'portcullis'])
+    const lines = (text: string) => stdout.split('\n').filter((line) => line.includes(text)).length
+    assert.deepEqual([lines(`chain policy.${id}.in`), lines(`jump policy.${id}.in`)], [1, 2])
+    for (const each of others) await attach(each)
+    await call('DELETE', `${dc}/securitygroups/${id}`)
   })
 })
