@@ -186,7 +186,7 @@ export function createServer(options: ServerOptions): Server {
           headers: request.headers,
           origin: publicUrl ?? calledOrigin(request),
           path: pathOf(request),
-          params: request.params as Record<string, string>,
+          params: withoutNul(request.params as Record<string, string>),
           query: new URLSearchParams(query < 0 ? '' : request.url.slice(query + 1)),
           body: request.body as JsonValue | undefined,
         })
@@ -239,6 +239,10 @@ function matches(pattern: string, path: string): boolean {
   if (!wanted || wanted.length !== given?.length) return false
   return wanted.every((part, index) => (part.startsWith(':') ? given[index] !== '' : part === given[index]))
 }
+
+/** No id holds it, and not every store can look for it: it becomes what stands for characters that are none. */
+const withoutNul = (params: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, value.replaceAll('\0', '\ufffd')]))
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''
 

@@ -18,9 +18,13 @@ export function createDocumentService(storage: Storage): DocumentService {
       const done = await storage.run('putDocument', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
-    async remove(ctx, profile, kind, id) {
+    async remove(ctx, profile, kind, id, condition = {}) {
       const { account } = ctx.principal
-      const done = await storage.run('deleteDocument', { account, profile, kind, id }, actorOf(ctx))
+      const done = await storage.run(
+        'deleteDocument',
+        { account, profile, kind, id, ...condition },
+        actorOf(ctx),
+      )
       return done.ok ? ok(undefined) : done
     },
   }

@@ -77,6 +77,34 @@ describe('the inventory', () => {
     assert.match(lost.ok ? '' : lost.error, /servers\[0\]\.datacenter: servers of ionos need one/)
   })
 
+  test('servers that are never without a policy stay where theirs is, and where they were made', async () => {
+    const vm = (more: string, projects = '{ id: p, name: p }') =>
+      file(`{ profile: scaleway, id: s, name: vm, zone: fr-par-1${more} }`).replace(
+        'credentials',
+        `projects: [ ${projects} ]\n    credentials`,
+      )
+    assert.ok((await load(vm(''))).ok)
+    const project = async () => (await storage.serverById('s'))?.attributes.project
+    assert.equal(await project(), 'p')
+    const [made] = await storage.members({
+      account: (await storage.accounts())[0]?.id ?? '',
+      profile: 'scaleway',
+      server: 's',
+    })
+    assert.equal((await storage.policy(made?.policy ?? ''))?.defaultFor, 'p fr-par-1')
+    // Another first project is where new ones are made.
+    assert.ok((await load(vm('', '{ id: q, name: q }, { id: p, name: p }'))).ok)
+    assert.equal(await project(), 'p')
+    for (const [text, complaint] of [
+      [vm(', project: typo'), /servers\[0\]\.project: typo is none of the account’s projects/],
+      [vm(', project: q', '{ id: q, name: q }, { id: p, name: p }'), /cannot be moved/],
+      [vm('').replace('fr-par-1', 'nl-ams-1'), /cannot be moved/],
+    ] as const) {
+      const refused = await load(text)
+      assert.match(refused.ok ? '' : refused.error, complaint)
+    }
+  })
+
   test('a password that is changed, a switch that is thrown, a device that moves', async () => {
     await load(file(web))
     const [account] = await storage.accounts()

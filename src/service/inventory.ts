@@ -73,9 +73,11 @@ async function read(storage: Storage, yaml: unknown, now: number): Promise<Inven
     documents.push(...zones)
     const projects = readProjects(account.projects, `${at}.projects`, id, now)
     documents.push(...projects)
+    const stored = await storage.documents({ account: id, profile: 'scaleway', kind: 'project' })
     const place = {
       account: id,
-      project: projects[0]?.id ?? id,
+      // The file's first; then those that were made through the API.
+      projects: [...projects, ...stored].map((project) => project.id),
       datacenters: zones.map((zone) => zone.id),
     }
     for (const [credential, where] of list(account.credentials, `${at}.credentials`)) {
@@ -212,9 +214,13 @@ function readServer(
   at: string,
   {
     account,
-    project: first,
+    projects,
     datacenters,
-  }: { readonly account: string; readonly project: string; readonly datacenters: readonly string[] },
+  }: {
+    readonly account: string
+    readonly projects: readonly string[]
+    readonly datacenters: readonly string[]
+  },
   now: number,
 ): ServerEntry {
   const server = fields(entry, at, [...serverKeys, 'firewall', 'interfaces'])
@@ -234,7 +240,11 @@ function readServer(
     readInterface(nic, place, id, index + 1),
   )
   const unnamed = defaultPolicies[profile]
-  const project = optional(server.project, `${at}.project`, text) ?? (unnamed && first)
+  const named = optional(server.project, `${at}.project`, text)
+  if (named !== undefined && !projects.includes(named)) {
+    throw new Error(`${at}.project: ${named} is none of the account’s projects`)
+  }
+  const project = named ?? (unnamed && projects[0])
   if (unnamed && zone === '') throw new Error(`${at}.zone: servers of ${profile} need one`)
   const settings = chainSettings[profile]
   const enabled = optional(server.firewall, `${at}.firewall`, boolean)
@@ -258,8 +268,9 @@ function readServer(
         nextStateAt: null,
         createdAt: now,
       },
-      attributes: json({ datacenter, project, plan, labels }, at),
+      attributes: json({ datacenter, project: named, plan, labels }, at),
     },
+    ...(project !== undefined && { initial: { project } }),
     interfaces,
     policies: settings
       ? [

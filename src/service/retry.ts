@@ -1,11 +1,33 @@
 /** Reading, deciding and writing on condition that nothing has changed in between. */
 import type { Result } from '../core/result.ts'
 
-/** More than there are writers at once on one policy in any reasonable use. */
+/** In this process they come one after the other, so only other processes are met: as many as there are reasonably. */
 const attempts = 100
 
-/** Tries again while another writer came in between: a write on a condition (`ifRevision`) that no longer held. */
-export async function whileOvertaken<T, E extends { readonly kind: string; readonly resource?: string }>(
+/** The last of those that wait for their turn, by what they change. */
+const last = new Map<string, Promise<unknown>>()
+
+/**
+ * Tries again while another writer came in between: a write on a condition (`ifRevision`) that no longer held. Attempts on
+ * the same subject, whatever text names it, wait for each other: trying them all at once is work that is thrown away.
+ */
+export function whileOvertaken<T, E extends { readonly kind: string; readonly resource?: string }>(
+  subject: string,
+  attempt: () => Promise<Result<T, E>>,
+): Promise<Result<T, E>> {
+  const turn = (last.get(subject) ?? Promise.resolve()).then(
+    () => untilKept(attempt),
+    () => untilKept(attempt),
+  )
+  last.set(subject, turn)
+  const leave = () => {
+    if (last.get(subject) === turn) last.delete(subject)
+  }
+  turn.then(leave, leave)
+  return turn
+}
+
+async function untilKept<T, E extends { readonly kind: string; readonly resource?: string }>(
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {
   for (let count = 1; ; count++) {

@@ -311,7 +311,7 @@ export interface DocumentService {
   list(ctx: Context, profile: Profile, kind: string): Promise<readonly DocumentRecord[]>
   /** Made, or replaced; on condition, when one is given (0: that there is none), else `conflict` (document). */
   put(ctx: Context, document: Omit<NewDocument, 'account'>, condition?: Condition): Outcome<void>
-  remove(ctx: Context, profile: Profile, kind: string, id: string): Outcome<void>
+  remove(ctx: Context, profile: Profile, kind: string, id: string, condition?: Condition): Outcome<void>
 }
 
 export interface Placement {

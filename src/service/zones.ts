@@ -6,18 +6,6 @@ import { whileOvertaken } from './retry.ts'
 import type { EnforcementService, Pending, Progress, ZoneService } from './services.ts'
 
 export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
-  /** Changes of one zone by this process, one after the other: only other processes can then come in between. */
-  const last = new Map<string, Promise<unknown>>()
-  function inTurn<T>(zone: string, run: () => Promise<T>): Promise<T> {
-    const turn = (last.get(zone) ?? Promise.resolve()).then(run, run)
-    last.set(zone, turn)
-    const leave = () => {
-      if (last.get(zone) === turn) last.delete(zone)
-    }
-    turn.then(leave, leave)
-    return turn
-  }
-
   function pendingAt({
     id,
     server,
@@ -58,19 +46,17 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
       return placed.map(pendingAt).filter((each) => each !== undefined)
     },
     change: (ctx, profile, zone, decide) =>
-      inTurn(`${account(ctx)} ${zone}`, () =>
-        whileOvertaken(async () => {
-          const there = await storage.document(profile, zoneKind, zone)
-          if (there && there.account !== account(ctx)) {
-            return err({ kind: 'not-found', resource: 'document', id: zone })
-          }
-          const decided = await decide(there)
-          if (!decided.ok) return decided
-          const { change, request } = decided.value
-          const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
-          const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
-          return done.ok ? ok(undefined) : done
-        }),
-      ),
+      whileOvertaken(`${account(ctx)} ${zone}`, async () => {
+        const there = await storage.document(profile, zoneKind, zone)
+        if (there && there.account !== account(ctx)) {
+          return err({ kind: 'not-found', resource: 'document', id: zone })
+        }
+        const decided = await decide(there)
+        if (!decided.ok) return decided
+        const { change, request } = decided.value
+        const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
+        const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
+        return done.ok ? ok(undefined) : done
+      }),
   }
 }

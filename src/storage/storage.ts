@@ -296,8 +296,9 @@ export interface Programs {
   }
   /** Made, or replaced. With `ifRevision` only when it is still of that one (0: not there), else `conflict` (document). */
   putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: { revision: number } }
+  /** As of `putDocument`. */
   deleteDocument: {
-    args: { account: string; profile: Profile; kind: string; id: string }
+    args: { account: string; profile: Profile; kind: string; id: string; ifRevision?: number }
     answer: { revision: number }
   }
   /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
@@ -349,6 +350,8 @@ export interface InventoryRecords {
   readonly documents: readonly (NewDocument & { readonly initial?: JsonObject })[]
   readonly servers: readonly {
     readonly server: Omit<ServerRecord, 'revision'>
+    /** Attributes of a new server, beside its own. */
+    readonly initial?: JsonObject
     readonly interfaces: readonly Interface[]
     /** The chain made with a new server; an existing one keeps its rules, and takes the settings that are given. */
     readonly policies: readonly NewPolicyRecord[]

@@ -55,7 +55,8 @@ export async function onChain<T>(
   digest: string | null | undefined,
   write: (view: ChainView, server: string) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
-  return whileOvertaken(async () => {
+  const { vmid, id } = request.params
+  return whileOvertaken(`${request.principal.account} ${vmid ?? id}`, async () => {
     const server = await find(request)
     if (!server.ok) return server
     const view = await chainOf(request, server)

@@ -82,7 +82,7 @@ function routesOf({ collection, param, name, of, holder, maxRules, created }: Pl
     const { policy, zone } = found.value.holder
     const change = mutation(call, zone, method)
     const context = writing(change, [found.value.node])
-    const done = await whileOvertaken<RuleRecord, RequestError>(async () => {
+    const done = await whileOvertaken<RuleRecord, RequestError>(policy, async () => {
       const current = await services.groups.get(call.request, profile, policy)
       if (!current.ok) return current
       const old = current.value.rules.find((rule) => rule.id === found.value.rule.id)

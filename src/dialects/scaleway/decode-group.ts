@@ -58,7 +58,7 @@ export function decodeGroupChange(
   { whole, organization }: { readonly whole: boolean; readonly organization: string },
 ): Result<GroupState, Failure> {
   const fields = Fields.of(body)
-  const given = read(fields)
+  const given = read(fields, whole)
   const attributes = attributesOf(old)
   if (given.name === '') fields.refuse('name', 'required', 'a value is required')
   if (whole) {
@@ -80,7 +80,8 @@ export function decodeGroupChange(
   }))
 }
 
-function read(fields: Fields): GroupFields {
+/** Where it is, is said when it is made or set as a whole. */
+function read(fields: Fields, placed = true): GroupFields {
   const byProject = fields.boolean('project_default')
   return {
     name: fields.text('name', mostCharacters.name),
@@ -93,8 +94,8 @@ function read(fields: Fields): GroupFields {
     outbound: fields.oneOf('outbound_default_policy', wireActions),
     defaultSecurity: fields.boolean('enable_default_security'),
     isDefault: byProject ?? fields.boolean('organization_default'),
-    project: fields.uuid('project'),
-    organization: fields.uuid('organization'),
+    project: placed ? fields.uuid('project') : undefined,
+    organization: placed ? fields.uuid('organization') : undefined,
   }
 }
 

@@ -120,7 +120,7 @@ function decodeDisks(fields: Fields, image: string | undefined): readonly Wanted
     return []
   }
   const disks = slots.flatMap(([slot, entry]): WantedDisk[] => {
-    if (!/^\d{1,2}$/.test(slot)) fields.refuse('volumes', 'format', 'slots are numbers from 0')
+    if (!/^(0|[1-9]\d?)$/.test(slot)) fields.refuse('volumes', 'format', 'slots are numbers from 0')
     const each = fields.inside(entry, `volumes.${slot}`)
     if (!each) return []
     const size = each.integer('size')

@@ -34,7 +34,8 @@ export function encodeServer(
 ): JsonObject {
   const { server, interfaces } = view
   const attributes = serverAttributes(view)
-  const type = attributes.commercial_type ?? 'DEV1-S'
+  // An inventory calls it a plan.
+  const type = attributes.commercial_type ?? attributes.plan ?? 'DEV1-S'
   const image = attributes.image ? imageById(attributes.image) : undefined
   const state = stateOf(view)
   const ips = interfaces.filter((nic) => nic.type === 'public').flatMap(publicIps)
@@ -78,7 +79,7 @@ export function encodeServer(
   }
 }
 
-/** Addresses come and go with the server, as the real service's dynamic ones. */
+/** They are the server's while it is there. What the service handed out is not handed out again. */
 function publicIps(nic: Interface): JsonObject[] {
   return nic.addresses.map((address) => {
     const parsed = parseAddress(address)

@@ -3,6 +3,9 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { ok, type Result } from '../../core/result.ts'
 import { invalid, type Refusal, uuidPattern, type Violation } from './errors.ts'
 
+/** That are told at once: nobody reads more, and a body can hold very many. */
+const mostViolations = 100
+
 export class Fields {
   readonly given: JsonObject
   readonly #prefix: string
@@ -30,7 +33,8 @@ export class Fields {
   }
 
   refuse(argument: string, reason: Violation['reason'], help: string): undefined {
-    this.#violations.push({ argument: this.#prefix + argument, reason, help })
+    if (this.#violations.length < mostViolations)
+      this.#violations.push({ argument: this.#prefix + argument, reason, help })
     return undefined
   }
 

@@ -1,5 +1,7 @@
 /** From what a path, a query or a body names to what it means, with this dialect's refusals. */
+import type { RequestError } from '../../core/model/error.ts'
 import { ok, type Result } from '../../core/result.ts'
+import type { Context } from '../../service/context.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
@@ -33,6 +35,25 @@ export function zoned(
     return zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
   })
 }
+
+/** What is written below a group's path: writers of one wait for each other. */
+export const subject = ({ params }: DialectRequest): string => (params.id ?? '').toLowerCase()
+
+/** Where the client finds what it has made; paths are taken with a slash at the end, too. */
+export const locationOf = ({ origin, path }: DialectRequest, id: string): string =>
+  `${origin}${path.replace(/\/$/, '')}/${id}`
+
+/** A write that needs the project to be there still, and that keeps it from being deleted as empty. */
+export const inProject = (request: DialectRequest, id: string): Context => ({
+  ...request,
+  within: { kind: 'project', id },
+})
+
+/** What a write in a project came to that was deleted in the meantime. */
+export const projectGone = (failed: Result<never, RequestError>): Result<never, Failure> =>
+  !failed.ok && failed.error.kind === 'not-found' && failed.error.resource === 'document'
+    ? forbidden('project', 'read')
+    : failed
 
 /** The real service keeps the media type on answers without a body. */
 export const noContent: Answer = { status: 204, headers: { 'content-type': 'application/json' } }
@@ -79,7 +100,9 @@ export async function decodeListing(request: DialectRequest): Found<Listing> {
   const page = decodePage(query)
   if (!page.ok) return page
   const projects = await projectsOf(request)
-  const [project, organization] = ['project', 'organization'].map((key) => query.get(key) || undefined)
+  const [project, organization] = ['project', 'organization'].map(
+    (key) => query.get(key)?.toLowerCase() || undefined,
+  )
   for (const [argument, value] of Object.entries({ project, organization })) {
     if (value !== undefined && !uuidPattern.test(value)) {
       return invalid([{ argument, reason: 'format', help: 'expected a UUID' }])

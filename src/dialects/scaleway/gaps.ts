@@ -19,6 +19,10 @@ export const gaps: readonly Gap[] = [
     why: 'None exist behind the API; they are kept so that servers can be created, refreshed and destroyed.',
   },
   {
+    what: 'Handing an address out again',
+    why: 'Addresses of servers that are gone stay used, so that no trace of old names the wrong server; a pool can come to its end.',
+  },
+  {
     what: 'Quotas of the real service',
     why: 'They depend on the account; here a group has at most 1,000 rules of its own.',
   },

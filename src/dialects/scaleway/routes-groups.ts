@@ -14,9 +14,13 @@ import {
   findGroup,
   groupContext,
   type Handled,
+  inProject,
+  locationOf,
   noContent,
   profile,
+  projectGone,
   projectsOf,
+  subject,
   zoned,
 } from './find.ts'
 import { pageHeaders, slice } from './pages.ts'
@@ -32,13 +36,14 @@ export const groupRoutes: readonly Route[] = [
     const listing = await decodeListing(request)
     if (!listing.ok) return listing
     const { page, projects, wants } = listing.value
-    const [name, isDefault] = [query.get('name') ?? '', query.get('project_default')]
-    if (isDefault !== null && isDefault !== 'true' && isDefault !== 'false') {
+    // In any case of letters: the Python SDK writes True.
+    const [name, isDefault] = [query.get('name') ?? '', (query.get('project_default') ?? '').toLowerCase()]
+    if (isDefault !== '' && isDefault !== 'true' && isDefault !== 'false') {
       return invalid([{ argument: 'project_default', reason: 'format', help: 'expected true or false' }])
     }
     const found = (await services.groups.list(request, profile, zone)).filter((each) => {
       const { project, tags } = attributesOf(each)
-      const asDefault = isDefault === null || (each.defaultFor !== null) === (isDefault === 'true')
+      const asDefault = isDefault === '' || (each.defaultFor !== null) === (isDefault === 'true')
       return each.name.includes(name) && wants(project, tags) && asDefault
     })
     const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
@@ -61,17 +66,17 @@ export const groupRoutes: readonly Route[] = [
     const projects = await projectsOf(request)
     const project = chooseProject(projects, wanted.value)
     if (!project.ok) return project
-    const created = await request.services.groups.create(request, profile, {
+    const created = await request.services.groups.create(inProject(request, project.value), profile, {
       ...{ name, settings, zone, rules: [] },
       attributes: asAttributes({ project: project.value, ...attributes }),
       defaultFor: isDefault ? defaultPlace(project.value, zone) : null,
     })
-    if (!created.ok) return created
+    if (!created.ok) return projectGone(created)
     const { policy } = created.value
     const { organization } = projects
     return ok({
       ...answer(201, policy, { organization, members: [], unapplied: undefined }),
-      headers: { location: `${request.origin}${request.path}/${policy.id}` },
+      headers: { location: locationOf(request, policy.id) },
     })
   }),
 
@@ -108,28 +113,31 @@ export const groupRoutes: readonly Route[] = [
 
 /** Says `syncing` of what it changed, whether or not a host has to follow: the next read tells how far it is. */
 async function change(request: DialectRequest, zone: string, whole: boolean): Handled {
-  const done = await whileOvertaken(async (): Found<{ policy: PolicyRecord; changed: boolean }> => {
-    const group = await findGroup(request, zone)
-    if (!group.ok) return group
-    const old = group.value
-    const { organization } = await projectsOf(request)
-    const next = decodeGroupChange(request.body, old, { whole, organization })
-    if (!next.ok) return next
-    if (!differs(old, next.value)) return ok({ policy: old, changed: false })
-    const { name, settings, attributes, isDefault } = next.value
-    const changed = await request.services.groups.update(
-      request,
-      profile,
-      old.id,
-      {
-        ...{ name, settings },
-        attributes: asAttributes(attributes),
-        defaultFor: isDefault ? defaultPlace(attributes.project, zone) : null,
-      },
-      { ifRevision: old.revision },
-    )
-    return changed.ok ? ok({ policy: changed.value.policy, changed: true }) : changed
-  })
+  const done = await whileOvertaken(
+    subject(request),
+    async (): Found<{ policy: PolicyRecord; changed: boolean }> => {
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      const old = group.value
+      const { organization } = await projectsOf(request)
+      const next = decodeGroupChange(request.body, old, { whole, organization })
+      if (!next.ok) return next
+      if (!differs(old, next.value)) return ok({ policy: old, changed: false })
+      const { name, settings, attributes, isDefault } = next.value
+      const changed = await request.services.groups.update(
+        request,
+        profile,
+        old.id,
+        {
+          ...{ name, settings },
+          attributes: asAttributes(attributes),
+          defaultFor: isDefault ? defaultPlace(attributes.project, zone) : null,
+        },
+        { ifRevision: old.revision },
+      )
+      return changed.ok ? ok({ policy: changed.value.policy, changed: true }) : changed
+    },
+  )
   if (!done.ok) return done
   const { policy, changed } = done.value
   const context = await groupContext(request, policy.id)

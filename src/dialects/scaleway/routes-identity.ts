@@ -5,12 +5,12 @@ import { ok } from '../../core/result.ts'
 import { madeUp } from '../../service/made-up.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { attributesOf, instantZ } from './encode.ts'
 import { serverAttributes } from './encode-server.ts'
 import { forbidden, notFound, precondition } from './errors.ts'
 import { Fields, mostCharacters } from './fields.ts'
-import { type Found, noContent, profile, projectsOf, route } from './find.ts'
+import { type Found, noContent, profile, projectsOf, route, subject } from './find.ts'
 import { decodePage, slice } from './pages.ts'
 
 const encodeProject = ({ id, body }: DocumentRecord, organization: string): JsonObject => ({
@@ -95,7 +95,7 @@ export const identityRoutes: readonly Route[] = [
   }),
 
   route('PATCH', '/account/v3/projects/:id', 'updateProject', 200, 'Change a project', (request) =>
-    whileOvertaken(async () => {
+    whileOvertaken(subject(request), async () => {
       const found = await findProject(request)
       if (!found.ok) return found
       const fields = Fields.of(request.body)
@@ -115,16 +115,11 @@ export const identityRoutes: readonly Route[] = [
     }),
   ),
 
-  route(
-    'DELETE',
-    '/account/v3/projects/:id',
-    'deleteProject',
-    204,
-    'Delete an empty project',
-    async (request) => {
+  route('DELETE', '/account/v3/projects/:id', 'deleteProject', 204, 'Delete an empty project', (request) =>
+    whileOvertaken(subject(request), async (): Found<Answer> => {
       const found = await findProject(request)
       if (!found.ok) return found
-      const { id } = found.value
+      const { id, revision } = found.value
       const { services } = request
       const { organization } = await projectsOf(request)
       if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
@@ -134,9 +129,11 @@ export const identityRoutes: readonly Route[] = [
         groups.some((each) => attributesOf(each).project === id) ||
         servers.some((each) => serverAttributes(each).project === id)
       if (used) return precondition('resource_still_in_use', 'the project is not empty')
-      const done = await services.documents.remove(request, profile, 'project', id)
+      // Whatever is made in it meanwhile renews it.
+      const condition = { ifRevision: revision }
+      const done = await services.documents.remove(request, profile, 'project', id, condition)
       return done.ok ? ok(noContent) : done
-    },
+    }),
   ),
 ]
 

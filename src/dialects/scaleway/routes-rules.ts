@@ -12,7 +12,16 @@ import { decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
 import { encodeBuiltIn, encodeRule, encodeRules, json } from './encode.ts'
 import { type Failure, invalid, notFound } from './errors.ts'
 import { Fields } from './fields.ts'
-import { type Found, findGroup, type Handled, noContent, profile, zoned } from './find.ts'
+import {
+  type Found,
+  findGroup,
+  type Handled,
+  locationOf,
+  noContent,
+  profile,
+  subject,
+  zoned,
+} from './find.ts'
 import { decodePage, slice } from './pages.ts'
 import type { RuleText } from './wire.ts'
 
@@ -72,8 +81,8 @@ export const ruleRoutes: readonly Route[] = [
     const rule = toRule(decoded.value)
     const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
     if (!done.ok) return done
-    const location = `${request.origin}${request.path}/${done.value.id}`
-    return ok({ ...answer(201, done.value, zone), headers: { location } })
+    const headers = { location: locationOf(request, done.value.id) }
+    return ok({ ...answer(201, done.value, zone), headers })
   }),
 
   zoned('PUT', '/security_groups/:id/rules', 'replaceRules', 200, 'Set all rules', (request, zone) =>
@@ -96,15 +105,14 @@ export const ruleRoutes: readonly Route[] = [
     }),
   ),
 
-  zoned('GET', '/security_groups/:id/rules/:rule', 'getRule', 200, 'One rule', (request, zone) =>
-    onGroup(request, zone, async ({ policy, rules }) => {
-      const { rule: id = '' } = request.params
-      const builtIn = encodeRules(policy, []).find((each) => each.id === id.toLowerCase())
-      if (builtIn) return ok({ status: 200, body: json({ rule: builtIn }) })
-      const found = rules.find((each) => each.id === id.toLowerCase())
-      return found ? ok(answer(200, found, zone)) : missing(id)
-    }),
-  ),
+  zoned('GET', '/security_groups/:id/rules/:rule', 'getRule', 200, 'One rule', async (request, zone) => {
+    const view = await viewOf(request, zone)
+    if (!view.ok) return view
+    const { policy, rules } = view.value
+    const { rule: id = '' } = request.params
+    const found = encodeRules(policy, rules).find((each) => each.id === id.toLowerCase())
+    return found ? ok({ status: 200, body: json({ rule: found }) }) : missing(id)
+  }),
 
   zoned('PUT', '/security_groups/:id/rules/:rule', 'replaceRule', 200, 'Set all of a rule', (request, zone) =>
     changeRule(request, zone, true),
@@ -145,12 +153,15 @@ const listAnswer = ({ policy, rules }: ChainView): Answer => ({
 
 /** Reads the group with its rules and goes on; again where that wrote on a condition that no longer held. */
 function onGroup(request: DialectRequest, zone: string, handle: (view: ChainView) => Handled): Handled {
-  return whileOvertaken(async (): Found<Answer> => {
-    const group = await findGroup(request, zone)
-    if (!group.ok) return group
-    const view = await request.services.groups.get(request, profile, group.value.id)
+  return whileOvertaken(subject(request), async (): Found<Answer> => {
+    const view = await viewOf(request, zone)
     return view.ok ? handle(view.value) : view
   })
+}
+
+async function viewOf(request: DialectRequest, zone: string): Found<ChainView> {
+  const group = await findGroup(request, zone)
+  return group.ok ? request.services.groups.get(request, profile, group.value.id) : group
 }
 
 function changeRule(request: DialectRequest, zone: string, whole: boolean): Handled {
@@ -194,10 +205,15 @@ function decodeRules(
 ): Result<readonly WantedRule[], Failure> {
   const fields = Fields.of(body)
   const { rules } = fields.given
+  const entries: readonly JsonValue[] = Array.isArray(rules) ? rules : []
   if (!Array.isArray(rules)) fields.refuse('rules', 'required', 'expected a list')
+  // Before anything is looked at: what is listed may hold those that nobody can edit.
+  if (entries.length > mostRules + builtInRules['no-smtp'].length) {
+    return invalid([{ argument: 'rules', reason: 'constraint', help: `at most ${mostRules}` }])
+  }
   const wanted: (WantedRule & { readonly place: number })[] = []
   const seen = new Set<string>()
-  for (const [index, entry] of ((Array.isArray(rules) ? rules : []) as readonly JsonValue[]).entries()) {
+  for (const [index, entry] of entries.entries()) {
     const each = fields.inside(entry, `rules.${index}`)
     if (!each || each.given.editable === false) continue
     const id = each.uuid('id')

@@ -22,8 +22,11 @@ import {
   type Found,
   findServer,
   groupFor,
+  inProject,
+  locationOf,
   noContent,
   profile,
+  projectGone,
   projectsOf,
   zoned,
 } from './find.ts'
@@ -55,7 +58,7 @@ export const serverRoutes: readonly Route[] = [
     const [name, state, type] = ['name', 'state', 'commercial_type'].map((key) => query.get(key) ?? '')
     const found = (await services.servers.list(request, profile))
       .filter((view) => {
-        const { project, tags = [], commercial_type: own = 'DEV1-S' } = serverAttributes(view)
+        const { project, tags = [], plan = 'DEV1-S', commercial_type: own = plan } = serverAttributes(view)
         const { server } = view
         return (
           server.zone === zone &&
@@ -100,7 +103,7 @@ export const serverRoutes: readonly Route[] = [
     const nic = await makeInterface(request, wanted)
     if (!nic.ok) return nic
     const { volumes, documents } = makeDisks(wanted, { id, zone, project: project.value, now: request.now })
-    const created = await request.services.servers.create(request, profile, {
+    const created = await request.services.servers.create(inProject(request, project.value), profile, {
       ...{ id, name: wanted.name, zone, state: 'stopped' },
       attributes: {
         ...{ project: project.value, commercial_type: wanted.commercialType },
@@ -113,10 +116,10 @@ export const serverRoutes: readonly Route[] = [
     })
     if (!created.ok) {
       // It was there, and has been deleted since.
-      const gone = created.error.kind === 'not-found' && wanted.group !== undefined
-      return gone ? notFound('instance_security_group', wanted.group ?? '') : created
+      const gone = created.error.kind === 'not-found' && created.error.resource === 'policy'
+      return gone ? notFound('instance_security_group', wanted.group ?? '') : projectGone(created)
     }
-    const headers = { location: `${request.origin}${request.path}/${id}` }
+    const headers = { location: locationOf(request, id) }
     return ok({ ...(await answer(request, 201, created.value)), headers })
   }),
 

@@ -400,6 +400,11 @@ describe('Scaleway', () => {
       ['0', '</security_groups?page=0&per_page=50&>; rel="last"'],
     )
     for (let n = 0; n < 5; n++) await group({ name: `page ${n}` })
+    assert.equal(
+      (await call('POST', `${groups}/`, { name: 'slash' })).headers.get('location')?.includes('//', 8),
+      false,
+    )
+    assert.equal((await listed(`?project=${projects.first.toUpperCase()}&name=page`)).length, 5)
     const links = async (query: string) => (await call('GET', `${groups}?${query}`)).headers.get('link')
     const link = (page: number, rel: string, rest = 'name=page') =>
       `</security_groups?page=${page}&per_page=2&${rest}>; rel="${rel}"`
@@ -429,7 +434,8 @@ describe('Scaleway', () => {
     assert.deepEqual(await names('?tags=a'), ['web', 'web-2'])
     assert.deepEqual(await names('?tags=b,a'), ['web'])
     assert.deepEqual(await names('?tags=a,c'), [])
-    assert.deepEqual(await names('?project_default=true'), ['Default security group'])
+    assert.deepEqual(await names('?project_default=True'), ['Default security group'])
+    assert.deepEqual(await names('?project_default=&name=web'), ['web', 'web-2'])
     assert.deepEqual(await names('?project_default=false'), ['web', 'web-2'])
   })
 
@@ -1044,6 +1050,63 @@ accounts:
       (await call('POST', '/account/v3/projects', { organization_id: projects.foreign })).status,
       403,
     )
+  })
+
+  test('a project that is deleted while something is made in it: one of the two is refused', async () => {
+    for (let round = 0; round < 8; round++) {
+      const { id } = (await call('POST', '/account/v3/projects', { name: 'p' })).body
+      const [made, gone] = await Promise.all([
+        call('POST', groups, { name: 'x', project: id }),
+        call('DELETE', `/account/v3/projects/${id}`),
+      ])
+      assert.deepEqual(
+        [made.status, gone.status].sort(),
+        made.status === 201 ? [201, 400] : [204, 403],
+        `${made.text} ${gone.text}`,
+      )
+    }
+  })
+
+  test('what a client sends too much of is refused before it costs', async () => {
+    const { id } = await group()
+    const many = await put(
+      id,
+      Array.from({ length: 100_000 }, () => ({})),
+    )
+    assert.deepEqual(details(many), ['rules constraint'])
+    const wrong = await put(
+      id,
+      Array.from({ length: 900 }, () => ({})),
+    )
+    assert.equal(details(wrong).length, 100)
+    for (const path of [
+      `${groups}/%00`,
+      `${groups}/${id}/rules/%00`,
+      `${zone}/servers/a%00`,
+      '/account/v3/projects/%00',
+    ]) {
+      assert.equal((await call('GET', path)).status, 404, path)
+    }
+  })
+
+  test('another default takes nothing from those that have the old one, and nobody waits for it', async () => {
+    const placed = await startService({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { accessKey: ${accessKey}, secretKey: ${secretKeys.right['x-auth-token']} } ]
+    servers: [ { profile: scaleway, id: ${servers.instance}, zone: fr-par-1, name: a, interfaces: [ { host: one, device: tap1 } ] } ]
+`,
+    })
+    try {
+      const heard: number[] = []
+      placed.storage.onCommit(({ topics, revision }) => topics.includes('rules') && heard.push(revision))
+      const body = { name: 'new', project_default: true }
+      assert.equal((await placed.call('POST', groups, body, secretKeys.right)).status, 201)
+      assert.deepEqual(heard, [await placed.storage.revision()])
+    } finally {
+      await placed.close()
+    }
   })
 
   test('many writers on one group: every acknowledged rule is there, once, at a place of its own', async () => {

@@ -70,6 +70,7 @@ export interface WireDisk {
 export interface ServerAttributes {
   readonly project: string
   readonly commercial_type?: string
+  readonly plan?: string
   readonly image?: string | null
   readonly tags?: readonly string[]
   readonly boot_type?: string

@@ -141,6 +141,14 @@ export function* record(
   yield* renew(actor, revision)
 }
 
+/** Whether what a write happens within is there: nothing is made in what has been deleted. */
+export function* placeThere({ dialect, account, within }: Actor): Steps<Result<void, RequestError>> {
+  if (!within) return ok(undefined)
+  const sql = 'SELECT id FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?'
+  const row = yield* queryOne(sql, dialect, within.kind, within.id, account)
+  return row ? ok(undefined) : err(notFound('document', within.id))
+}
+
 /** What happens within a document renews it. */
 function* renew({ dialect, within }: Actor, revision: number): Steps<void> {
   if (!within) return

@@ -34,7 +34,7 @@ export function* upsertDocument(document: DocumentRecord): Steps<void> {
 }
 
 export function* deleteDocument(
-  { account, profile, kind, id }: Programs['deleteDocument']['args'],
+  { account, profile, kind, id, ifRevision }: Programs['deleteDocument']['args'],
   actor: Actor,
 ): Program<Programs['deleteDocument']['answer']> {
   const revision = yield* nextRevision()
@@ -42,6 +42,9 @@ export function* deleteDocument(
   const old = row && toDocument(row)
   if (!old) return err(notFound('document', id))
   if (old.account !== account) return err({ kind: 'forbidden', resource: 'document', id })
+  if (ifRevision !== undefined && ifRevision !== old.revision) {
+    return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+  }
   yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   const change = { before: old.body, after: null }
   yield* record(actor, revision, { operation: `${kind}.delete`, resource: 'document', id, ...change })

@@ -36,7 +36,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   replaceRules: ['rules'],
   updateRule: ['rules'],
   deleteRule: ['rules'],
-  createPolicy: [],
+  // It may take the place of a default that is attached.
+  createPolicy: ['rules'],
   updatePolicy: ['rules'],
   // They may have been attached.
   deletePolicy: ['servers'],

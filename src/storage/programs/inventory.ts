@@ -112,7 +112,8 @@ function* applyServer(
   const { server, interfaces, policies, attachments } = entry
   const row = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, server.id)
   if (!row) {
-    yield* insertServer({ ...server, revision })
+    const attributes = { ...entry.initial, ...server.attributes }
+    yield* insertServer({ ...server, attributes, revision })
     yield* insertInterfaces(interfaces)
     yield* insertPolicies(policies.map((policy) => ({ ...policy, revision })))
     yield* insertAttachments(attachments)
@@ -127,6 +128,15 @@ function* applyServer(
   const old = toServer(row)
   if (old.account !== server.account || old.profile !== server.profile) {
     return err(invalid('servers', `${server.id} belongs to another account or profile`))
+  }
+  const { project = old.attributes.project } = server.attributes
+  if (entry.attachDefault && (old.zone !== server.zone || project !== old.attributes.project)) {
+    return err(
+      invalid(
+        'servers',
+        `${server.name} cannot be moved to another zone or project: its group would not be there`,
+      ),
+    )
   }
   const oldInterfaces = (yield* query(
     `SELECT ${interfaceColumns} FROM interfaces WHERE server = ? ORDER BY number`,

@@ -8,6 +8,7 @@ import {
   countRules,
   nextRevision,
   ownPolicy,
+  placeThere,
   record,
   shiftRules,
   touchPolicy,
@@ -21,6 +22,8 @@ export function* createPolicy(
   actor: Actor,
 ): Program<Programs['createPolicy']['answer']> {
   const revision = yield* nextRevision()
+  const place = yield* placeThere(actor)
+  if (!place.ok) return place
   yield* clearDefault(policy, revision, actor)
   yield* insertPolicies([{ ...policy, revision }])
   yield* insertRules(policy.id, rules, ids)

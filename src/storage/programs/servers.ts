@@ -17,7 +17,7 @@ import {
 } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
-import { chainOf, nextRevision, ownPolicy, record, writableServer } from './common.ts'
+import { chainOf, nextRevision, ownPolicy, placeThere, record, writableServer } from './common.ts'
 
 const columns = (list: string) => list.split(',').length
 
@@ -163,6 +163,8 @@ export function* createServer(
 ): Program<Programs['createServer']['answer']> {
   const revision = yield* nextRevision()
   const { server } = args
+  const place = yield* placeThere(actor)
+  if (!place.ok) return place
   const taken = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)
   if (taken) return err({ kind: 'conflict', resource: 'server', reason: 'a server with this id exists' })
   yield* insertServer({ ...server, revision })
