@@ -410,6 +410,38 @@ describe('IONOS Cloud', () => {
     for (const each of [id, other]) await ok('DELETE', `${groups}/${each}`)
   })
 
+  test('what clients send without meaning it, twins, and the types and dates that they can read', async () => {
+    // Python and Node send the media type without a body; every client has query parameters of its own.
+    const json = { ...credentials.right, 'content-type': 'application/json' }
+    assert.equal(
+      (await call('GET', `${nic}?depth=1&limit=50&offset=0&colour=red`, undefined, json)).status,
+      200,
+    )
+    const twins = [await rule({ name: 'twin' }), await rule({ name: 'twin' })]
+    assert.equal(new Set(twins).size, 2)
+    for (const id of twins) {
+      const path = `${rulesOfNic}/${id}`
+      const gone = await call('DELETE', `${path}?depth=1&limit=50`, undefined, json)
+      assert.equal(gone.status, 202)
+      await done(gone)
+      await refused(call('DELETE', path, undefined, json), 404, '309')
+    }
+    const groupTwins = [await group({ name: 'twin' }), await group({ name: 'twin' })]
+    for (const id of groupTwins) await ok('DELETE', `${groups}/${id}`)
+
+    const { properties, metadata } = (await ok('GET', nic)).body
+    assert.deepEqual([typeof properties.lan, typeof properties.firewallActive], ['number', 'boolean'])
+    for (const date of [metadata.createdDate, metadata.lastModifiedDate]) {
+      assert.match(date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
+    }
+    assert.match(metadata.etag, /^[0-9a-f]{32}$/)
+    const [lan] = (await ok('GET', `${dc}/lans?depth=1`)).body.items
+    assert.equal(typeof lan.id, 'string')
+
+    const large = JSON.stringify({ properties: { name: 'x'.repeat(2_200_000), protocol: 'TCP' } })
+    await refused(service.raw('POST', rulesOfNic, large, json), 413, '413')
+  })
+
   test('limits: the 101st rule, the 11th group, the 201st group', async () => {
     const many = (count: number) => ({
       rules: { items: Array.from({ length: count }, () => ({ properties: { protocol: 'ANY' } })) },
