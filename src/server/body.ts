@@ -5,6 +5,8 @@ import { err, ok, type Result } from '../core/result.ts'
 
 /** 1,000 rules with every field and the longest comment are about 700 KiB. */
 export const mostBodyBytes = 2 * 1024 * 1024
+/** Keys and values altogether; 1,000 rules with every field are some 30,000. */
+const mostValues = 100_000
 /** Nested deeper than any provider's requests are. */
 const mostDepth = 32
 
@@ -24,7 +26,7 @@ export function readBody(
     const reason = error instanceof SyntaxError ? error.message : 'the body is not valid UTF-8'
     return err({ kind: 'malformed', reason })
   }
-  const reason = objection(value, mostDepth)
+  const reason = objection(value, mostDepth, { left: mostValues })
   if (reason !== undefined) return err({ kind: 'malformed', reason })
   return ok(value)
 }
@@ -34,13 +36,14 @@ const isJson = (mediaType: string): boolean =>
   /^(application|text)\/([\w.-]+\+)?json\s*(;|$)/i.test(mediaType.trim())
 
 /** What is wrong with JSON that is valid as such; undefined when nothing is. */
-function objection(value: JsonValue, depth: number): string | undefined {
+function objection(value: JsonValue, depth: number, values: { left: number }): string | undefined {
+  if (--values.left < 0) return `the body holds more than ${mostValues} values`
   // PostgreSQL cannot keep it, and no field of any provider's means it.
   if (typeof value === 'string') return value.includes('\0') ? 'the body holds a NUL character' : undefined
   if (value === null || typeof value !== 'object') return undefined
   if (depth === 0) return `the body is nested more than ${mostDepth} deep`
   for (const [key, each] of Object.entries(value)) {
-    const found = objection(key, depth) ?? objection(each, depth - 1)
+    const found = objection(key, depth, values) ?? objection(each, depth - 1, values)
     if (found !== undefined) return found
   }
   return undefined

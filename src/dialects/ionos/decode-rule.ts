@@ -59,13 +59,13 @@ export function decodeRule(
   violations: Violations,
   old?: RuleText,
 ): RuleText | undefined {
-  const before = violations.list.length
+  const before = violations.count
   const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject))
-  if (violations.list.length > before) return undefined
+  if (violations.count > before) return undefined
   const unset = Object.fromEntries(ruleProperties.map((name) => [name, null]))
   const text = { ...unset, ...old, ...read } as unknown as RuleText
   check(text, at, violations)
-  return violations.list.length > before ? undefined : text
+  return violations.count > before ? undefined : text
 }
 
 /** What is wrong between the properties of a rule as it would be stored. */

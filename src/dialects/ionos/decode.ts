@@ -137,7 +137,7 @@ export function decode(
 ): Result<JsonObject, RequestError> {
   const violations = new Violations()
   const read = readProperties(table, properties, at, violations, old)
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok(read)
+  return violations.count > 0 ? err(violated(violations.list)) : ok(read)
 }
 
 export function decodeOneRule({ properties, at }: Given, old?: RuleText): Result<RuleText, RequestError> {
@@ -157,7 +157,7 @@ export function decodeGroup(
   const violations = new Violations()
   const properties = readProperties(groupTable, body.properties, body.at, violations, old)
   const rules = nestedRules(body.entities, 'rules', '(root)', violations)
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
 }
 
 export interface WantedNic {
@@ -169,7 +169,7 @@ export function decodeNic(body: Given): Result<WantedNic, RequestError> {
   const violations = new Violations()
   const properties = readProperties(nicTable, body.properties, body.at, violations)
   const rules = nestedRules(body.entities, 'firewallrules', '(root)', violations) ?? []
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
 }
 
 /** A new server with its NICs and their rules. */
@@ -201,7 +201,7 @@ export function decodeServer(body: Given): Result<
     const wanted = nestedProperties(item, at, violations)
     return readProperties(volumeTable, wanted, `${at}.properties`, violations)
   })
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
+  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
 }
 
 function nestedRules(
@@ -250,10 +250,14 @@ function itemsOf(
   })
 }
 
+/** Of one list, groups that are named twice included: more can be attached nowhere. */
+const mostIds = 100
+
 /** The ids of an attach list, each once, in order. */
 export function decodeIds(body: JsonValue | undefined): Result<readonly string[], RequestError> {
   const ids = isObject(body) ? body.ids : undefined
   if (!Array.isArray(ids)) return err(violates('(root).ids', "Attribute 'ids' is required"))
+  if (ids.length > mostIds) return err(violates('(root).ids', `At most ${mostIds} ids`))
   const malformed = ids.flatMap((id: JsonValue, index: number) =>
     typeof id === 'string' && uuid.test(id)
       ? []
@@ -285,5 +289,5 @@ export function decodePage(query: URLSearchParams, list: boolean): Result<Page, 
   const [offset, limit] = list
     ? [read('offset', 0, 2 ** 31 - 1, 0), read('limit', 1, 10_000, 1000)]
     : [0, 1000]
-  return violations.list.length > 0 ? err(violated(violations.list)) : ok({ depth, offset, limit })
+  return violations.count > 0 ? err(violated(violations.list)) : ok({ depth, offset, limit })
 }

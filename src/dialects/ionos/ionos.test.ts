@@ -438,6 +438,9 @@ describe('IONOS Cloud', () => {
     const [lan] = (await ok('GET', `${dc}/lans?depth=1`)).body.items
     assert.equal(typeof lan.id, 'string')
 
+    const many = { items: Array.from({ length: 40_000 }, () => ({})) }
+    const told = await call('POST', groups, { properties: { name: 'x' }, entities: { rules: many } })
+    assert.deepEqual([told.status, told.body.messages.length], [422, 100])
     const large = JSON.stringify({ properties: { name: 'x'.repeat(2_200_000), protocol: 'TCP' } })
     await refused(service.raw('POST', rulesOfNic, large, json), 413, '413')
   })

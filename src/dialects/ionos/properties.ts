@@ -20,11 +20,17 @@ export interface Property {
 }
 export type Table = Readonly<Record<string, Property>>
 
+const mostViolations = 100
+
 /** Everything wrong with one body. */
 export class Violations {
+  /** All there are. */
+  count = 0
+  /** Those that are told: nobody reads more, and a body can hold very many. */
   readonly list: Violation[] = []
   add(field: string, reason: string): void {
-    this.list.push({ field, reason })
+    this.count++
+    if (this.list.length < mostViolations) this.list.push({ field, reason })
   }
 }
 

@@ -1071,9 +1071,14 @@ accounts:
     const { id } = await group()
     const many = await put(
       id,
-      Array.from({ length: 100_000 }, () => ({})),
+      Array.from({ length: 40_000 }, () => ({})),
     )
     assert.deepEqual(details(many), ['rules constraint'])
+    const huge = await put(
+      id,
+      Array.from({ length: 200_000 }, () => 0),
+    )
+    assert.deepEqual(details(huge), ['body format'])
     const wrong = await put(
       id,
       Array.from({ length: 900 }, () => ({})),
