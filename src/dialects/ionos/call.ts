@@ -4,6 +4,7 @@ import type { JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { routesSpelledBy } from '../route.ts'
 import { decodePage, type Page } from './decode.ts'
 import { errorAnswer, violates } from './errors.ts'
 import { etagOf, list, resource, type View } from './render.ts'
@@ -22,6 +23,8 @@ export interface Call {
 
 export type Handled = Promise<Result<Answer, RequestError>>
 
+const spelled = routesSpelledBy((error: RequestError, request) => pretty(request, errorAnswer(error)))
+
 export function route(
   method: Route['method'],
   path: string,
@@ -31,18 +34,10 @@ export function route(
   handle: (call: Call) => Handled,
 ): Route {
   const lists = operation.startsWith('list')
-  return {
-    method,
-    path,
-    operation,
-    scope: method === 'GET' ? 'read' : 'write',
-    success: [success],
-    summary,
-    handler: async (request) => {
-      const answer = await handleCall(request, lists, handle)
-      return pretty(request, answer.ok ? answer.value : errorAnswer(answer.error))
-    },
-  }
+  return spelled(method, path, operation, success, summary, async (request) => {
+    const answer = await handleCall(request, lists, handle)
+    return answer.ok ? ok(pretty(request, answer.value)) : answer
+  })
 }
 
 async function handleCall(request: DialectRequest, lists: boolean, handle: (call: Call) => Handled): Handled {

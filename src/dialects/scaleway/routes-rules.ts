@@ -160,8 +160,9 @@ function onGroup(request: DialectRequest, zone: string, handle: (view: ChainView
 }
 
 async function viewOf(request: DialectRequest, zone: string): Found<ChainView> {
-  const group = await findGroup(request, zone)
-  return group.ok ? request.services.groups.get(request, profile, group.value.id) : group
+  const { id = '' } = request.params
+  const view = await request.services.groups.get(request, profile, id.toLowerCase())
+  return view.ok && view.value.policy.zone === zone ? view : notFound('instance_security_group', id)
 }
 
 function changeRule(request: DialectRequest, zone: string, whole: boolean): Handled {

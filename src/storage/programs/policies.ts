@@ -15,7 +15,13 @@ import {
   writableChain,
 } from './common.ts'
 import { insertRules } from './rules.ts'
-import { insertAttachments, insertPolicies, updatePolicySettings } from './servers.ts'
+import {
+  detachPolicy,
+  insertAttachments,
+  insertPolicies,
+  removePolicy,
+  updatePolicySettings,
+} from './servers.ts'
 
 export function* createPolicy(
   { policy, rules, ids }: Programs['createPolicy']['args'],
@@ -77,15 +83,12 @@ export function* deletePolicy(
   if (!found.ok) return found
   const { id, name, attributes } = found.value
   if (args.detach) {
-    const attached = 'SELECT server FROM attachments WHERE policy = ?'
-    yield* query(`UPDATE servers SET revision = ? WHERE id IN (${attached})`, revision, id)
-    yield* query('DELETE FROM attachments WHERE policy = ?', id)
+    yield* detachPolicy(id, revision)
   } else if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
     return err({ kind: 'conflict', resource: 'policy', reason: 'the policy is still attached' })
   }
   const before = { name, attributes, rules: yield* specs(id) }
-  yield* query('DELETE FROM rules WHERE policy = ?', id)
-  yield* query('DELETE FROM policies WHERE id = ?', id)
+  yield* removePolicy(id)
   yield* record(actor, revision, { operation: 'policy.delete', resource: 'policy', id, before, after: null })
   return ok({ revision })
 }

@@ -67,6 +67,19 @@ export function* attachPolicies(
   return ok(undefined)
 }
 
+/** Takes a policy off everything it is attached to, which is then read again. */
+export function* detachPolicy(policy: string, revision: number): Steps<void> {
+  const attached = 'SELECT server FROM attachments WHERE policy = ?'
+  yield* query(`UPDATE servers SET revision = ? WHERE id IN (${attached})`, revision, policy)
+  yield* query('DELETE FROM attachments WHERE policy = ?', policy)
+}
+
+/** With its rules; it must be attached nowhere. */
+export function* removePolicy(policy: string): Steps<void> {
+  yield* query('DELETE FROM rules WHERE policy = ?', policy)
+  yield* query('DELETE FROM policies WHERE id = ?', policy)
+}
+
 function* attachedTo(server: string): Steps<string[]> {
   const sql = `SELECT policy FROM attachments WHERE server = ? AND interface = ''
     AND policy IN (SELECT id FROM policies WHERE server IS NULL) ORDER BY rank`

@@ -1,7 +1,7 @@
 /** Changes within one zone, decided from what was read and written on condition that nothing in it has changed since. */
 import { err, ok } from '../../core/result.ts'
-import { fromInterface, interfaceColumns, serverColumns, toDocument, toServer } from '../rows.ts'
-import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { serverColumns, toDocument, toServer } from '../rows.ts'
+import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import { type Actor, type NewPolicyRecord, type Programs, type ServerRecord, zoneKind } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
@@ -9,8 +9,11 @@ import { insertRules } from './rules.ts'
 import {
   attachPolicies,
   deleteInterfaces,
+  detachPolicy,
+  insertInterfaces,
   insertPolicies,
   insertServer,
+  removePolicy,
   removeServer,
   syncInterfacePolicies,
   updateServerRow,
@@ -32,7 +35,10 @@ export function* changeZone(
     yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   }
   for (const document of args.documents?.put ?? []) yield* upsertDocument({ ...document, revision })
-  for (const id of args.policies?.remove ?? []) yield* deletePolicyBy(id, revision)
+  for (const id of args.policies?.remove ?? []) {
+    yield* detachPolicy(id, revision)
+    yield* removePolicy(id)
+  }
   yield* deleteInterfaces(args.interfaces?.remove ?? [])
   for (const id of args.servers?.remove ?? []) yield* removeServer(id)
 
@@ -47,7 +53,7 @@ export function* changeZone(
     yield* query('DELETE FROM interfaces WHERE id = ?', nic.id)
     touched.add(nic.server)
   }
-  yield* insertRows(`interfaces (${interfaceColumns})`, 9, nics.map(fromInterface))
+  yield* insertInterfaces(nics)
   const servers = new Map<string, ServerRecord>()
   for (const id of new Set([...touched, ...(args.attach ?? []).map(({ server }) => server)])) {
     const found = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id)
@@ -87,13 +93,4 @@ function* upsertPolicy(policy: NewPolicyRecord, revision: number): Steps<void> {
     revision,
     policy.id,
   )
-}
-
-/** With its rules; what it was attached to is read again. */
-function* deletePolicyBy(id: string, revision: number): Steps<void> {
-  const attached = 'SELECT server FROM attachments WHERE policy = ?'
-  yield* query(`UPDATE servers SET revision = ? WHERE id IN (${attached})`, revision, id)
-  yield* query('DELETE FROM attachments WHERE policy = ?', id)
-  yield* query('DELETE FROM rules WHERE policy = ?', id)
-  yield* query('DELETE FROM policies WHERE id = ?', id)
 }
