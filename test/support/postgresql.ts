@@ -19,6 +19,8 @@ export const noPostgresql: string | false =
 
 export interface TestDatabase {
   readonly url: string
+  /** Statements, separated by semicolons. */
+  run(sql: string): Promise<void>
   drop(): Promise<void>
 }
 
@@ -33,6 +35,7 @@ export async function createDatabase(): Promise<TestDatabase> {
   url.pathname = `/${name}`
   return {
     url: String(url),
+    run: (sql) => admin(String(url), sql),
     drop: () => admin(server ?? '', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   }
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { PolicySettings } from '../../src/core/model/inventory.ts'
 import { chainSettings } from '../../src/core/model/profile.ts'
 import { policyRecord } from '../../src/service/records.ts'
@@ -20,12 +21,21 @@ export interface TestStore {
 
 export const engines: Record<
   Storage['engine'],
-  { readonly skip: string | false; readonly create: () => Promise<TestStore> }
+  {
+    readonly skip: string | false
+    /** Empty, or filled by these statements before it is opened for the first time. */
+    readonly create: (sql?: string) => Promise<TestStore>
+  }
 > = {
   sqlite: {
     skip: false,
-    async create() {
+    async create(sql) {
       const directory = mkdtempSync(join(tmpdir(), 'portcullis-store-'))
+      if (sql !== undefined) {
+        const database = new DatabaseSync(join(directory, 'portcullis.db'))
+        database.exec(sql)
+        database.close()
+      }
       return {
         open: () => openSqlite({ directory }),
         flags: ['--data', directory],
@@ -35,8 +45,9 @@ export const engines: Record<
   },
   postgresql: {
     skip: noPostgresql,
-    async create() {
+    async create(sql) {
       const database = await createDatabase()
+      if (sql !== undefined) await database.run(sql)
       return {
         open: () => openPostgresql({ url: database.url }),
         flags: ['--database', database.url],

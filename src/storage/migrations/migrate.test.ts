@@ -1,0 +1,99 @@
+/** Stores that earlier versions wrote: what was in them is there after the migrations, the same on both engines. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { actor, engines, rule } from '../../../test/support/stores.ts'
+import type { Storage } from '../storage.ts'
+
+/** Ids in the fixture. */
+const web = '00798b85-efdc-41ca-8021-f6ef457b8531'
+const vm = '00aaaa00-32db-4b09-9f5f-30d9e9afb565'
+const cube = '00cccc00-32db-4b09-9f5f-30d9e9afb565'
+const nic = '0a1c0000-0000-4000-8000-000000000001'
+const instance = '00eeee00-32db-4b09-9f5f-30d9e9afb565'
+
+const accountOf = async (storage: Storage) => {
+  const account = (await storage.accounts()).find(({ name }) => name === 'acme')
+  assert.ok(account)
+  return account.id
+}
+
+/** Everything of the account `acme`, as the services read it. */
+async function everything(storage: Storage) {
+  const account = await accountOf(storage)
+  const servers = await storage.servers({ account })
+  const policies = new Set(
+    (await storage.placedOf(account)).flatMap((each) => each.policies.map(({ id }) => id)),
+  )
+  return {
+    revision: await storage.revision(),
+    accounts: await storage.accounts(),
+    credentials: await storage.credentials(account),
+    servers,
+    interfaces: await storage.interfacesOf(account),
+    placed: await storage.placedOf(account),
+    rules: await Promise.all([...policies].map((id) => storage.rules(id))),
+    documents: await storage.documents({ account, profile: 'ionos', kind: 'datacenter' }),
+    audit: await storage.audit({ account, limit: 1000 }),
+    requests: await storage.loggedRequests(account, 'ionos', 1000),
+  }
+}
+
+const seen: Partial<Record<Storage['engine'], unknown>> = {}
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  describe(`a store of schema version 1 on ${engine}`, { skip }, () => {
+    const sql = readFileSync(new URL(`../testdata/schema-1-${engine}.sql`, import.meta.url), 'utf8')
+
+    test('is read as it was written, and can be written', async () => {
+      const store = await create(sql)
+      let storage = await store.open()
+      try {
+        const all = await everything(storage)
+        assert.equal(all.revision, 24)
+        assert.equal(all.audit.length, 23)
+        assert.equal(all.credentials.length, 5)
+        const comments = async (server: string) => {
+          const chain = await storage.chain(server)
+          return (await storage.rules(chain?.id ?? '')).map(({ spec }) => spec.comment ?? '')
+        }
+        assert.deepEqual(await comments(web), ['port 22', ''])
+        assert.deepEqual(await comments(vm), ['', '', 'ssh'])
+        const [placed] = await storage.placedInterfaces(cube)
+        const names = await Promise.all(
+          (placed?.policies ?? []).map(async ({ id }) => (await storage.policy(id))?.name),
+        )
+        // What the server has comes first, then the interface's own rules, then groups in order of attachment.
+        assert.deepEqual(names, ['a', '', 'c', 'b'])
+        assert.equal(placed?.policies[1]?.id, nic)
+        const [group] = await storage.members({
+          account: await accountOf(storage),
+          profile: 'scaleway',
+          server: instance,
+        })
+        assert.equal((await storage.policy(group?.policy ?? ''))?.name, 'closed')
+        seen[engine as Storage['engine']] = all
+
+        const done = await storage.run(
+          'insertRule',
+          {
+            ...{ account: await accountOf(storage), profile: 'upcloud', server: web, refuseStates: [] },
+            ...{ rule: rule('new'), id: 'new', position: 1, maxRules: 1000 },
+          },
+          { ...actor, account: await accountOf(storage) },
+        )
+        assert.ok(done.ok)
+        await storage.close()
+        storage = await store.open()
+        assert.deepEqual(await comments(web), ['new', 'port 22', ''])
+      } finally {
+        await storage.close()
+        await store.remove()
+      }
+    })
+  })
+}
+
+test('the same on both engines', { skip: engines.postgresql.skip }, () => {
+  assert.deepEqual(seen.postgresql, seen.sqlite)
+})
