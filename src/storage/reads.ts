@@ -235,10 +235,12 @@ function* placed(where: string, servers: string, param: string): Steps<readonly 
   const attached = new Map<string, { id: string; revision: number }[]>()
   const rows = yield* query(
     `SELECT a.server, a.interface, p.id, p.revision FROM attachments a JOIN policies p ON p.id = a.policy
-     WHERE a.server IN (${servers}) ORDER BY a.server, a.interface, p.id`,
+     WHERE a.server IN (${servers})
+     ORDER BY a.server, a.interface, CASE WHEN p.server IS NULL THEN 1 ELSE 0 END, a.rank, p.id`,
     param,
   )
   for (const row of rows) {
+    // A place's own policy comes first, then others in the order they were attached.
     const key = `${row.server} ${row.interface}`
     const list = attached.get(key) ?? []
     list.push({ id: String(row.id), revision: Number(row.revision) })

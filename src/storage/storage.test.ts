@@ -528,6 +528,23 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await attachedTo('u'), [])
     })
 
+    test('what is attached is judged in the order of attachment, after what the place has of its own', async () => {
+      for (const id of ['p', 'q']) {
+        assert.ok((await storage.run('createPolicy', { policy: group(id), rules: [], ids: [] }, actor)).ok)
+      }
+      for (const attach of [
+        ['p', 'q'],
+        ['q', 'p'],
+      ]) {
+        assert.ok((await storage.run('updateServer', { ...chainTarget('a'), attach }, actor)).ok)
+        const [placed] = await storage.placedInterfaces('a')
+        assert.deepEqual(
+          placed?.policies.map(({ id }) => id),
+          ['chain-a', ...attach],
+        )
+      }
+    })
+
     test('which hosts a policy has to reach, and the revision they must have', async () => {
       const filter = { account: 'acme', profile: 'upcloud' } as const
       assert.ok((await storage.run('createPolicy', { policy: group('p'), rules: [], ids: [] }, actor)).ok)
