@@ -46,6 +46,18 @@ describe('the inventory', () => {
     assert.equal((await storage.chain(server?.id ?? ''))?.enabled, true)
   })
 
+  test('what an interface may send from: checked unless the file says otherwise, by canonical prefixes', async () => {
+    const nics = async (interfaces: string) => {
+      const done = await load(file(`{ profile: upcloud, id: s, name: web, interfaces: [ ${interfaces} ] }`))
+      assert.ok(done.ok, done.ok ? '' : done.error)
+      return (await storage.interfaces('s')).map((nic) => [nic.senderCheck, nic.allowedAddresses])
+    }
+    assert.deepEqual(await nics('{ id: a }'), [[true, []]])
+    const router = '{ id: a, senderCheck: false, allowedAddresses: [10.8.0.0/16, "2001:DB8::/32"] }'
+    assert.deepEqual(await nics(router), [[false, ['10.8.0.0/16', '2001:db8::/32']]])
+    assert.deepEqual(await nics('{ id: a }'), [[true, []]])
+  })
+
   test('interfaces with a policy of their own get it, keep what an API switched, and take it with them', async () => {
     const cube = (interfaces: string) =>
       file(`{ profile: ionos, id: s, datacenter: z, name: cube, interfaces: [ ${interfaces} ] }`).replace(
@@ -137,6 +149,18 @@ describe('the inventory', () => {
         /addresses\[0\]: expected/,
       ],
       [file('{ profile: upcloud, name: x, interfaces: [ { mac: xyz } ] }'), /mac: expected a MAC/],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { senderCheck: "off" } ] }'),
+        /senderCheck: expected true or false/,
+      ],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { allowedAddresses: [10.0.0.1/8] } ] }'),
+        /allowedAddresses\[0\]: address has bits beyond/,
+      ],
+      [
+        file('{ profile: upcloud, name: x, interfaces: [ { allowedAddresses: [10.0.0.1] } ] }'),
+        /allowedAddresses\[0\]: expected address\/length/,
+      ],
       [file('{ profile: upcloud, name: x, interfaces: [ { device: tap1 } ] }'), /a device needs the host/],
       [
         file('{ profile: upcloud, name: x, interfaces: [ { host: h, device: "a b" } ] }'),

@@ -24,6 +24,7 @@ import {
 } from '../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { parseMac } from '../core/net/mac.ts'
+import { formatPrefix, parsePrefix } from '../core/net/prefix.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { AccountRecord, CredentialRecord, InventoryRecords, Storage } from '../storage/storage.ts'
 import { scopeNames, secretHash } from './authenticate.ts'
@@ -304,7 +305,8 @@ function defaultOf(
 
 function readInterface(entry: unknown, at: string, server: string, index: number): Interface {
   const nic = fields(entry, at, [
-    ...['id', 'mac', 'addresses', 'type', 'host', 'device', 'lan', 'firewallActive', 'firewallType'],
+    ...['id', 'mac', 'addresses', 'allowedAddresses', 'senderCheck', 'type', 'host', 'device'],
+    ...['lan', 'firewallActive', 'firewallType'],
   ])
   const id = optional(nic.id, `${at}.id`, text) ?? madeUp('interface', server, String(index))
   const addresses = list(nic.addresses, `${at}.addresses`).map(([value, place]) => {
@@ -312,6 +314,12 @@ function readInterface(entry: unknown, at: string, server: string, index: number
     if (!address.ok) throw new Error(`${place}: ${address.error}`)
     return formatAddress(address.value.family, address.value.value)
   })
+  const allowedAddresses = list(nic.allowedAddresses, `${at}.allowedAddresses`).map(([value, place]) => {
+    const prefix = parsePrefix(text(value, place), { hostBits: 'refuse' })
+    if (!prefix.ok) throw new Error(`${place}: ${prefix.error}`)
+    return formatPrefix(prefix.value)
+  })
+  const senderCheck = optional(nic.senderCheck, `${at}.senderCheck`, boolean) ?? true
   const mac = optional(nic.mac, `${at}.mac`, text)
   const parsed = mac === undefined ? ok(madeUpMac(id)) : parseMac(mac)
   if (!parsed.ok) throw new Error(`${at}.mac: ${parsed.error}`)
@@ -325,7 +333,8 @@ function readInterface(entry: unknown, at: string, server: string, index: number
   }
   const { lan, firewallActive, firewallType } = nic
   const attributes = json({ lan, firewallActive, firewallType }, at)
-  return { id, server, index, mac: parsed.value, addresses, type, host, device, attributes }
+  const sender = { mac: parsed.value, addresses, allowedAddresses, senderCheck }
+  return { id, server, index, ...sender, type, host, device, attributes }
 }
 
 function fields(value: unknown, at: string, known: readonly string[]): Readonly<Record<string, unknown>> {

@@ -88,7 +88,8 @@ export function fromServer(s: ServerRecord): SqlValue[] {
   ]
 }
 
-export const interfaceColumns = 'id, server, number, mac, addresses, type, host, device, attributes'
+export const interfaceColumns =
+  'id, server, number, mac, addresses, allowed_addresses, sender_check, type, host, device, attributes'
 export function toInterface(row: Row): Interface {
   return {
     id: text(row.id),
@@ -96,6 +97,8 @@ export function toInterface(row: Row): Interface {
     index: number(row.number),
     mac: text(row.mac),
     addresses: json(row.addresses) as unknown as string[],
+    allowedAddresses: json(row.allowed_addresses) as unknown as string[],
+    senderCheck: row.sender_check === 1,
     type: text(row.type) as Interface['type'],
     host: nullable(row.host, text),
     device: nullable(row.device, text),
@@ -103,8 +106,9 @@ export function toInterface(row: Row): Interface {
   }
 }
 export function fromInterface(i: Interface): SqlValue[] {
-  const [addresses, attributes] = [i.addresses, i.attributes].map((value) => JSON.stringify(value))
-  return [i.id, i.server, i.index, i.mac, addresses ?? '', i.type, i.host, i.device, attributes ?? '']
+  const sender = [JSON.stringify(i.addresses), JSON.stringify(i.allowedAddresses), Number(i.senderCheck)]
+  const place = [i.type, i.host, i.device]
+  return [i.id, i.server, i.index, i.mac, ...sender, ...place, JSON.stringify(i.attributes)]
 }
 
 const settingsColumns =

@@ -10,6 +10,7 @@ import {
   rule,
   type TestStore,
 } from '../../test/support/stores.ts'
+import { unplaced } from '../core/model/inventory.ts'
 import { type Commit, effectiveState, type Storage } from './storage.ts'
 
 const comments = async (storage: Storage, policy = 'chain-a') =>
@@ -90,7 +91,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           addresses: [],
           type: 'public',
         } as const),
-        ...{ host: null, device: null, attributes: { firewallActive: true, firewallType: 'EGRESS' } },
+        ...{ ...unplaced, attributes: { firewallActive: true, firewallType: 'EGRESS' } },
       }
       const { interface: _, ...own } = { ...group('g'), interface: null }
       const policy = { ...own, interface: null, account, profile: 'ionos', zone: 'z' } as const

@@ -106,6 +106,8 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
           index: 1,
           mac: '52:54:00:00:00:01',
           addresses: ['192.0.2.1'],
+          allowedAddresses: ['198.51.100.0/24'],
+          senderCheck: true,
           type: 'public',
           host: 'local',
           device: `tap-${id}`,

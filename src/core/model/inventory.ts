@@ -18,6 +18,10 @@ export interface Interface {
   readonly mac: string
   /** Canonical text, IPv4 and IPv6 mixed, without prefix length. */
   readonly addresses: readonly string[]
+  /** Canonical prefixes of either family that it may also send from: of routers, VPN gateways, VRRP. */
+  readonly allowedAddresses: readonly string[]
+  /** Whether what it sends must come from its MAC and addresses (docs/semantics.md §6); the operator's switch. */
+  readonly senderCheck: boolean
   readonly type: InterfaceType
   /** Hypervisor that carries the VM; null while it is placed nowhere, and then nobody enforces it. */
   readonly host: string | null
@@ -26,6 +30,9 @@ export interface Interface {
   /** The dialect's own: name, LAN, switches. */
   readonly attributes: JsonObject
 }
+
+/** Of an interface that an API makes: on no host yet, and the operator has said nothing of what it may send from. */
+export const unplaced = { allowedAddresses: [], senderCheck: true, host: null, device: null } as const
 
 /** How the rules of a policy decide together. */
 export type RuleOrder =

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { ok, type Result } from '../../core/result.ts'
@@ -80,8 +80,7 @@ export async function newNic(
       .replace(/(..)(?=.)/g, '$1:')}`,
     addresses: [],
     type: 'private',
-    host: null,
-    device: null,
+    ...unplaced,
     attributes: {},
   }
   const nic = withProperties(bare, properties, lans, stamped(request))

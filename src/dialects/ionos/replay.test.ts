@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { startService } from '../../../test/support/service.ts'
 import type { JsonObject } from '../../core/json.ts'
+import { unplaced } from '../../core/model/inventory.ts'
 import type { Programs } from '../../storage/storage.ts'
 import { modelRule } from './decode-rule.ts'
 import type { RuleText } from './wire.ts'
@@ -196,7 +197,7 @@ function seeds(interactions: readonly Interaction[]): Programs['changeZone']['ar
       interfaces: {
         put: under(zone, 'nics').map(({ parts, own: attributes }, index) => ({
           ...{ id: parts[5] ?? '', server: parts[3] ?? '', index: index + 1, mac: '02:01:00:00:00:01' },
-          ...({ addresses: [], type: 'private', host: null, device: null } as const),
+          ...({ ...unplaced, addresses: [], type: 'private' } as const),
           attributes: { ...attributes, meta },
         })),
       },

@@ -1,7 +1,7 @@
 /** Servers: made in a group, moved between groups, started, stopped and deleted (contract: scaleway §3 B). */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import type { ServerChange, ServerView } from '../../service/services.ts'
@@ -264,7 +264,7 @@ async function makeInterface(
   const mac = `de:00:00:${randomBytes(3)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')}`
-  const place = { host: null, device: null, attributes: {} }
+  const place = { ...unplaced, attributes: {} }
   return ok({ id: randomUUID(), index: 1, mac, addresses, type: 'public', ...place })
 }
 

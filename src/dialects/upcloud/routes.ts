@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { chainSettings } from '../../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -366,7 +366,7 @@ async function makeInterfaces(
     const bytes = randomBytes(6)
     bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0)
     const mac = bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
-    const place = { host: null, device: null, attributes: {} }
+    const place = { ...unplaced, attributes: {} }
     nics.push({ id: randomUUID(), index: index + 1, mac, addresses, type, ...place })
   }
   return ok(nics)

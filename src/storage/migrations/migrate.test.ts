@@ -66,6 +66,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         // What the server has comes first, then the interface's own rules, then groups in order of attachment.
         assert.deepEqual(names, ['a', '', 'c', 'b'])
         assert.equal(placed?.policies[1]?.id, nic)
+        assert.deepEqual([placed?.senderCheck, placed?.allowedAddresses], [true, []])
         const [group] = await storage.members({
           account: await accountOf(storage),
           profile: 'scaleway',
