@@ -1,7 +1,7 @@
 /** The loop: it catches up, coalesces, retries, repairs, and says the truth about itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Desired, HostStatus } from '../core/model/desired.ts'
+import type { Desired, DesiredInterface, HostStatus } from '../core/model/desired.ts'
 import { type Agent, type Round, startAgent } from './agent.ts'
 import { createFake, type FakeDataplane } from './fake.ts'
 
@@ -14,6 +14,8 @@ interface World {
   readonly pauses: number[]
   tick(): void
   change(revision: number): void
+  /** From now on these are desired beside `nic`, as they are. */
+  place(...interfaces: DesiredInterface[]): void
   breakSource(error: Error | undefined): void
   /** Resolves when a status is as wanted. */
   until(wanted: (status: HostStatus) => boolean): Promise<HostStatus>
@@ -24,6 +26,7 @@ function world(before: (dataplane: FakeDataplane) => void = () => {}): World {
   before(dataplane)
   let revision = 1
   let broken: Error | undefined
+  let placed: readonly DesiredInterface[] = [{ id: 'nic', device: 'tap0', policy: null }]
   let changed = () => {}
   let tick = () => {}
   const statuses: HostStatus[] = []
@@ -37,7 +40,7 @@ function world(before: (dataplane: FakeDataplane) => void = () => {}): World {
     source: {
       async read(): Promise<Desired> {
         if (broken) throw broken
-        return { revision, interfaces: [{ id: 'nic', device: 'tap0', policy: null }] }
+        return { revision, interfaces: placed }
       },
       onChange(listener) {
         changed = listener
@@ -69,6 +72,9 @@ function world(before: (dataplane: FakeDataplane) => void = () => {}): World {
       revision = next
       changed()
     },
+    place(...interfaces) {
+      placed = [...placed, ...interfaces]
+    },
     breakSource(error) {
       broken = error
     },
@@ -96,7 +102,7 @@ test('it applies what is desired, and again when that changes', async () => {
   change(2)
   const status = await until(applied(2))
   assert.deepEqual(
-    [status.desiredRevision, status.appliedRevision, status.interfaces, status.error, status.repairs],
+    [status.desiredRevision, status.appliedRevision, status.interfaces.length, status.error, status.repairs],
     [2, 2, 1, null, 0],
   )
   await agent.stop()
@@ -178,6 +184,66 @@ test('a foreign change is repaired and counted', async () => {
     rounds.map((round) => round.kind === 'applied' && round.repaired),
     [false, true],
   )
+  await agent.stop()
+})
+
+test('one interface fails: the others are applied, it is tried again, and it recovers', async () => {
+  const { agent, dataplane, place, change, until, tick, pauses } = world()
+  await agent.ready
+  dataplane.outcome('bad', { state: 'failing', error: 'cannot be' }, 5000)
+  place({ id: 'bad', device: 'tap1', policy: null, notes: ['a note'] })
+  change(2)
+  const failing = await until(({ interfaces }) => interfaces.some(({ state }) => state === 'failing'))
+  assert.deepEqual(failing.interfaces, [
+    { id: 'nic', device: 'tap0', appliedRevision: 2, state: 'applied', error: null, notes: [] },
+    {
+      ...{ id: 'bad', device: 'tap1', appliedRevision: null, state: 'failing' },
+      ...{ error: 'cannot be', notes: ['a note'] },
+    },
+  ])
+  assert.deepEqual([failing.state, failing.appliedRevision], ['applied', 2])
+  while (pauses.length < 1) await new Promise(setImmediate)
+  assert.ok((pauses[0] ?? 0) > 4000 && (pauses[0] ?? 0) <= 5000, `${pauses}`)
+  dataplane.outcome('bad', undefined)
+  change(3)
+  await until(({ interfaces }) => interfaces.every((each) => each.appliedRevision === 3))
+  tick()
+  await agent.stop()
+})
+
+test('while the host fails, only interfaces that a change concerns are behind', async () => {
+  const { agent, dataplane, place, change, until } = world()
+  await agent.ready
+  dataplane.fail(new Error('secret of the host'))
+  place({ id: 'new', device: 'tap1', policy: null })
+  change(2)
+  const { interfaces } = await until(({ state }) => state === 'failing')
+  assert.deepEqual(
+    interfaces.map(({ id, state, appliedRevision }) => [id, state, appliedRevision]),
+    [
+      ['nic', 'applied', 1],
+      ['new', 'failing', null],
+    ],
+  )
+  assert.doesNotMatch(interfaces[1]?.error ?? '', /secret/)
+  await agent.stop()
+})
+
+test('an observed interface reports what would have been dropped', async () => {
+  const { agent, dataplane, place, change, until, tick, pauses } = world()
+  await agent.ready
+  place({ id: 'seen', device: 'tap1', policy: null, observe: true })
+  change(2)
+  const observing = await until(({ interfaces }) => interfaces[1]?.state === 'observing')
+  assert.deepEqual(observing.interfaces[1]?.denials, { ingress: 0, egress: 0 })
+  dataplane.count(new Map([['seen', { ingress: 3, egress: 4 }]]))
+  while (pauses.length < 1) await new Promise(setImmediate)
+  tick()
+  const counted = await until(({ interfaces }) => interfaces[1]?.denials?.ingress === 3)
+  assert.deepEqual(counted.interfaces[1]?.denials, { ingress: 3, egress: 4 })
+  change(3)
+  const kept = await until((status) => status.appliedRevision === 3)
+  assert.deepEqual(kept.interfaces[1]?.denials, { ingress: 3, egress: 4 })
   await agent.stop()
 })
 

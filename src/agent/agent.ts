@@ -4,12 +4,20 @@
  * It remembers nothing between rounds but what it reports. Changes that arrive while a round runs share the next one.
  * It does not compile, store or serve anything.
  */
-import type { DesiredSource, HostStatus } from '../core/model/desired.ts'
-import type { Dataplane } from './dataplane.ts'
+import type {
+  Desired,
+  DesiredInterface,
+  DesiredSource,
+  HostStatus,
+  InterfaceStatus,
+} from '../core/model/desired.ts'
+import type { ApplyReport, Dataplane } from './dataplane.ts'
 
 export interface AgentOptions {
   readonly host: string
   readonly target: string
+  /** Whether the dataplane drops nothing on the whole host. */
+  readonly observeHost?: boolean
   readonly source: DesiredSource
   readonly dataplane: Dataplane
   /** Told after every change of status. */
@@ -26,6 +34,7 @@ export type Round =
       readonly seconds: number
       readonly changed: boolean
       readonly repaired: boolean
+      readonly report: ApplyReport
     }
   | { readonly kind: 'failed'; readonly error: unknown }
 
@@ -38,19 +47,26 @@ export interface Agent {
 
 /** Between attempts, milliseconds: doubled from the first to the last. */
 const backoff = { first: 100, last: 10_000 } as const
+/** How often the denials of observed interfaces are read, milliseconds. */
+const denialsMs = 5000
 
 export function startAgent(options: AgentOptions): Agent {
-  const { host, target, source, dataplane, report, observe, sleep = realSleep } = options
+  const { host, target, observeHost = false, source, dataplane, report, observe } = options
+  const { sleep = realSleep } = options
   let status: HostStatus = {
     host,
     target,
+    observe: observeHost,
     desiredRevision: null,
     appliedRevision: null,
-    interfaces: 0,
     state: 'starting',
     error: null,
     repairs: 0,
+    interfaces: [],
+    warnings: [],
   }
+  /** What was desired in the last round that succeeded, by id. */
+  let enforced: ReadonlyMap<string, DesiredInterface> = new Map()
   let stopped = false
   let dirty = true
   let wake = new AbortController()
@@ -66,16 +82,75 @@ export function startAgent(options: AgentOptions): Agent {
   }
   const unsubscribe = [source.onChange(changed), dataplane.onForeignChange(changed)]
 
-  async function round(): Promise<void> {
+  /** The interfaces that `desired` changes get `state`; the others keep their status. */
+  function pending(desired: Desired, state: 'applying' | 'failing', error: string | null): InterfaceStatus[] {
+    const known = new Map(status.interfaces.map((each) => [each.id, each]))
+    return desired.interfaces.map((each) => {
+      const before = known.get(each.id)
+      if (before && same(enforced.get(each.id), each)) return before
+      const { id, device, notes = [] } = each
+      return { id, device, appliedRevision: before?.appliedRevision ?? null, state, error, notes }
+    })
+  }
+
+  async function round(): Promise<ApplyReport> {
     const desired = await source.read()
-    say({ desiredRevision: desired.revision, interfaces: desired.interfaces.length, state: 'applying' })
+    say({
+      desiredRevision: desired.revision,
+      interfaces: pending(desired, 'applying', null),
+      state: 'applying',
+    })
     const started = performance.now()
-    const { changed, repaired } = await dataplane.apply(desired)
+    let applied: ApplyReport
+    try {
+      applied = await dataplane.apply(desired)
+    } catch (error) {
+      const reason = 'the rules of its host could not be changed; those before stay in force'
+      status = { ...status, interfaces: pending(desired, 'failing', reason) }
+      throw error
+    }
+    const { changed, repaired, warnings } = applied
     const seconds = (performance.now() - started) / 1000
-    const repairs = status.repairs + (repaired ? 1 : 0)
-    say({ appliedRevision: desired.revision, state: 'applied', error: null, repairs })
-    observe?.({ kind: 'applied', seconds, changed, repaired })
+    say({
+      appliedRevision: desired.revision,
+      state: 'applied',
+      error: null,
+      repairs: status.repairs + (repaired ? 1 : 0),
+      interfaces: statuses(desired, applied, status.interfaces),
+      warnings,
+    })
+    enforced = new Map(desired.interfaces.map((each) => [each.id, each]))
+    observe?.({ kind: 'applied', seconds, changed, repaired, report: applied })
     isReady()
+    return applied
+  }
+
+  /** Waits for a change; returns earlier when an attempt is due. */
+  async function rest(retryMs: number | null): Promise<void> {
+    const due = retryMs === null ? Number.POSITIVE_INFINITY : performance.now() + retryMs
+    const observed = status.interfaces.some((each) => each.state === 'observing')
+    while (!wake.signal.aborted) {
+      const left = due - performance.now()
+      if (left <= 0) return
+      if (!observed && retryMs === null) {
+        await new Promise<void>((resolve) => wake.signal.addEventListener('abort', () => resolve()))
+      } else await sleep(observed ? Math.min(left, denialsMs) : left, wake.signal)
+      if (observed && !wake.signal.aborted) await readDenials()
+    }
+  }
+
+  async function readDenials(): Promise<void> {
+    try {
+      const counted = await dataplane.denials()
+      say({
+        interfaces: status.interfaces.map((each) => {
+          const denials = counted.get(each.id)
+          return denials && each.state === 'observing' ? { ...each, denials } : each
+        }),
+      })
+    } catch (error) {
+      observe?.({ kind: 'failed', error })
+    }
   }
 
   async function loop(): Promise<void> {
@@ -83,20 +158,20 @@ export function startAgent(options: AgentOptions): Agent {
     while (!stopped) {
       dirty = false
       wake = new AbortController()
-      let failed = false
+      let applied: ApplyReport | undefined
       try {
-        await round()
+        applied = await round()
         pause = backoff.first
       } catch (error) {
-        failed = true
         say({ state: 'failing', error: error instanceof Error ? error.message : String(error) })
         observe?.({ kind: 'failed', error })
       }
       if (stopped || dirty) continue
-      if (failed) {
+      if (applied) await rest(applied.retryMs)
+      else {
         await sleep(pause, wake.signal)
         pause = Math.min(pause * 2, backoff.last)
-      } else await new Promise<void>((resolve) => wake.signal.addEventListener('abort', () => resolve()))
+      }
     }
   }
 
@@ -110,6 +185,33 @@ export function startAgent(options: AgentOptions): Agent {
       await running
     },
   }
+}
+
+/** Whether the same is wanted of an interface: a policy that did not change is the same object. */
+const same = (a: DesiredInterface | undefined, b: DesiredInterface): boolean =>
+  a !== undefined && a.policy === b.policy && a.device === b.device && a.observe === b.observe
+
+/** What failed keeps the revision that it had before. */
+function statuses(
+  { revision, interfaces }: Desired,
+  report: ApplyReport,
+  before: readonly InterfaceStatus[],
+): InterfaceStatus[] {
+  const known = new Map(before.map((each) => [each.id, each]))
+  const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
+  return interfaces.map(({ id, device, notes = [] }) => {
+    const { state, error } = outcomes.get(id) ?? { state: 'failing', error: 'the target did not report it' }
+    const { appliedRevision = null, denials } = known.get(id) ?? {}
+    return {
+      id,
+      device,
+      appliedRevision: state === 'failing' ? appliedRevision : revision,
+      state,
+      error,
+      notes,
+      ...(state === 'observing' && { denials: denials ?? { ingress: 0, egress: 0 } }),
+    }
+  })
 }
 
 function realSleep(milliseconds: number, signal: AbortSignal): Promise<void> {

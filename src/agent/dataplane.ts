@@ -1,20 +1,38 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
-import type { Desired } from '../core/model/desired.ts'
+import type { Denials, Desired, InterfaceState } from '../core/model/desired.ts'
 
 export interface Dataplane {
   /**
-   * Makes what is enforced equal to `desired`, in one transaction; on failure it rejects and what was enforced stays.
+   * Makes what is enforced equal to `desired`, in one transaction. An interface that cannot be enforced is closed by
+   * itself and reported; the others are enforced. Rejects when nothing could be changed; what was enforced then stays.
    * Reads back what is there when it does not know it (first call, after a failure or a foreign change).
    */
   apply(desired: Desired): Promise<ApplyReport>
-  /** Calls back when somebody else may have changed what we enforce. Answers how to stop. */
+  /** Packets that would have been dropped since the dataplane was created, by id of every observed interface. */
+  denials(): Promise<ReadonlyMap<string, Denials>>
+  /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
   onForeignChange(listener: () => void): () => void
   close(): Promise<void>
+}
+
+export interface InterfaceReport {
+  readonly id: string
+  readonly state: Exclude<InterfaceState, 'applying'>
+  /** Why it fails or is closed, in words for its owner too; null otherwise. */
+  readonly error: string | null
+  /** More about the error, for the operator's log alone. */
+  readonly detail?: string
 }
 
 export interface ApplyReport {
   /** Whether anything had to change. */
   readonly changed: boolean
-  /** Whether what was read back differed from what had been applied: somebody else wrote to our table. */
+  /** Whether what was read back differed from what had been applied: somebody else wrote to our tables. */
   readonly repaired: boolean
+  /** One for each interface that is desired. */
+  readonly interfaces: readonly InterfaceReport[]
+  /** What the operator should know although it works. */
+  readonly warnings: readonly string[]
+  /** After how many milliseconds what failed is worth another attempt; null when only a change can help. */
+  readonly retryMs: number | null
 }

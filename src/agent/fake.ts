@@ -1,6 +1,6 @@
 /** A dataplane for tests: enforces in memory, fails when told to, and can be interfered with. */
-import type { Desired } from '../core/model/desired.ts'
-import type { Dataplane } from './dataplane.ts'
+import type { Denials, Desired } from '../core/model/desired.ts'
+import type { Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface FakeDataplane extends Dataplane {
   /** What is enforced. */
@@ -9,6 +9,10 @@ export interface FakeDataplane extends Dataplane {
   readonly attempts: () => number
   /** From now on applying rejects with this; undefined ends it. */
   fail(error: Error | undefined): void
+  /** From now on this is reported of the interface, whatever is applied; undefined ends it. */
+  outcome(id: string, report: Omit<InterfaceReport, 'id'> | undefined, retryMs?: number): void
+  /** From now on these are the denials. */
+  count(denials: ReadonlyMap<string, Denials>): void
   /** Applications wait until the promise resolves. */
   hold(until: Promise<void>): void
   /** Somebody else deletes everything. */
@@ -22,6 +26,9 @@ export function createFake(): FakeDataplane {
   let attempts = 0
   let failure: Error | undefined
   let held: Promise<void> = Promise.resolve()
+  const outcomes = new Map<string, Omit<InterfaceReport, 'id'>>()
+  let retry: number | null = null
+  let counted: ReadonlyMap<string, Denials> = new Map()
   return {
     async apply(desired) {
       attempts++
@@ -31,8 +38,18 @@ export function createFake(): FakeDataplane {
       const changed = enforced?.revision !== desired.revision
       enforced = desired
       known = true
-      return { changed, repaired }
+      return {
+        changed,
+        repaired,
+        interfaces: desired.interfaces.map(({ id, observe }) => ({
+          id,
+          ...(outcomes.get(id) ?? { state: observe ? 'observing' : 'applied', error: null }),
+        })),
+        warnings: [],
+        retryMs: retry,
+      }
     },
+    denials: async () => counted,
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -42,6 +59,14 @@ export function createFake(): FakeDataplane {
     attempts: () => attempts,
     fail(error) {
       failure = error
+    },
+    outcome(id, report, retryMs) {
+      if (report) outcomes.set(id, report)
+      else outcomes.delete(id)
+      retry = retryMs ?? null
+    },
+    count(denials) {
+      counted = denials
     },
     hold(until) {
       held = until

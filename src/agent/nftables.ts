@@ -16,7 +16,7 @@ import {
   replaceScript,
   sameTable,
 } from '../compile/nftables/render.ts'
-import type { Dataplane } from './dataplane.ts'
+import type { ApplyReport, Dataplane } from './dataplane.ts'
 
 export interface NftablesOptions {
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
@@ -118,13 +118,20 @@ export function createNftables(options: NftablesOptions): Dataplane {
     async apply(desired) {
       const wanted = render(lowering.lower(desired, guard))
       const before = applied
+      const done = (changed: boolean, repaired: boolean): ApplyReport => ({
+        changed,
+        repaired,
+        interfaces: desired.interfaces.map(({ id }) => ({ id, state: 'applied', error: null })),
+        warnings: [],
+        retryMs: null,
+      })
       if (before && !suspect) {
         const script = deltaScript(before, wanted)
-        if (script === undefined) return { changed: false, repaired: false }
+        if (script === undefined) return done(false, false)
         try {
           await run(['-f', '-'], script)
           applied = wanted
-          return { changed: true, repaired: false }
+          return done(true, false)
         } catch {
           // Either the table is no longer what we think, or nft fails: the way below tells, and says so.
         }
@@ -137,13 +144,14 @@ export function createNftables(options: NftablesOptions): Dataplane {
         const changed = !sameTable(wanted, found, printedAs)
         if (changed) await replace(wanted)
         applied = wanted
-        return { changed, repaired }
+        return done(changed, repaired)
       } catch (error) {
         applied = before
         suspect = true
         throw error
       }
     },
+    denials: async () => new Map(),
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -49,7 +49,7 @@ export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
     })
   gauge('portcullis_desired_revision', 'Newest revision the agent knows', (host) => host.desiredRevision)
   gauge('portcullis_applied_revision', 'Revision that is enforced', (host) => host.appliedRevision)
-  gauge('portcullis_interfaces', 'Interfaces on the host', (host) => host.interfaces)
+  gauge('portcullis_interfaces', 'Interfaces on the host', (host) => host.interfaces.length)
   gauge('portcullis_failing', '1 while what is desired cannot be applied', (host) =>
     Number(host.state === 'failing'),
   )

@@ -1,12 +1,16 @@
-/** What one host should enforce: made by the service, consumed by the agent. */
+/** What one host should enforce, and what its agent says of it: desired state from the service, status from the agent. */
 import type { EffectivePolicy } from './effective-policy.ts'
 
 export interface DesiredInterface {
   readonly id: string
   /** Device name on this host. */
   readonly device: string
-  /** Null: known, but its policy is not; nothing passes. */
+  /** Null: the interface is known, but its policy is not; nothing passes. */
   readonly policy: EffectivePolicy | null
+  /** Packets are judged and counted, and none is dropped. Absent means false. */
+  readonly observe?: boolean
+  /** What its owner should know although it works; copied to the status. Absent means nothing. */
+  readonly notes?: readonly string[]
 }
 
 /** Everything one host should enforce, as of one revision. Order does not matter. */
@@ -23,18 +27,53 @@ export interface DesiredSource {
   onChange(listener: () => void): () => void
 }
 
+/**
+ * - `applied`: its policy is in force.
+ * - `applying`: its policy is newer than what is in force.
+ * - `failing`: its policy cannot be put in force. The interface is closed in both directions, unless its error says
+ *   otherwise.
+ * - `closed`: nothing passes and nothing more is awaited, for example because the device does not exist.
+ * - `observing`: packets are judged and counted, and none is dropped.
+ */
+export type InterfaceState = 'applied' | 'applying' | 'failing' | 'closed' | 'observing'
+
+/** Packets that would have been dropped, since the agent started. */
+export interface Denials {
+  readonly ingress: number
+  readonly egress: number
+}
+
+export interface InterfaceStatus {
+  readonly id: string
+  readonly device: string
+  /** Revision whose policy is in force on it; null before the first. */
+  readonly appliedRevision: number | null
+  readonly state: InterfaceState
+  /** Why it fails or is closed, in words for its owner too; null otherwise. */
+  readonly error: string | null
+  /** What its owner should know although it works; empty means nothing. */
+  readonly notes: readonly string[]
+  /** Only while it is observed. */
+  readonly denials?: Denials
+}
+
 /** What the agent of a host says of itself. */
 export interface HostStatus {
   readonly host: string
   readonly target: string
+  /** Whether the whole host is observed: nothing is dropped on any interface. */
+  readonly observe: boolean
   /** Newest revision the agent has seen, and the one it enforces; null before the first. */
   readonly desiredRevision: number | null
   readonly appliedRevision: number | null
-  readonly interfaces: number
-  /** `failing`: what was enforced stays in force, and is older than desired. */
+  /** `failing`: the last change could not be applied; what was enforced before it stays in force. */
   readonly state: 'starting' | 'applied' | 'applying' | 'failing'
-  /** Why it fails; null when it does not. */
+  /** Why the host fails, for its operator; null when it does not. */
   readonly error: string | null
-  /** Foreign changes to our table found and repaired since start. */
+  /** Foreign changes to our tables found and repaired since start. */
   readonly repairs: number
+  /** All interfaces that the inventory places on the host. */
+  readonly interfaces: readonly InterfaceStatus[]
+  /** What the operator should know although it works; empty means nothing. */
+  readonly warnings: readonly string[]
 }

@@ -935,7 +935,8 @@ accounts:
         state: 'starting' | 'applying' | 'applied' | 'failing',
       ) =>
         service.services.enforcement.report({
-          ...{ host: 'kvm1', target: 'nftables', desiredRevision: 1, interfaces: 1, error: null, repairs: 0 },
+          ...{ host: 'kvm1', target: 'nftables', desiredRevision: 1, error: null, repairs: 0 },
+          ...{ observe: false, interfaces: [], warnings: [] },
           ...{ appliedRevision, state },
         })
       const made = await service.call('POST', rulesOfNic, { properties: { protocol: 'ANY' } })

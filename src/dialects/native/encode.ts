@@ -1,6 +1,7 @@
 /** The model → the native API's JSON. */
 import type { JsonObject } from '../../core/json.ts'
 import { encodeMatch } from '../../core/model/codec.ts'
+import type { HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Placement, ServerView } from '../../service/services.ts'
 import type { AuditEvent } from '../../storage/storage.ts'
@@ -17,6 +18,25 @@ export function encodePlacement({
 }: Placement): JsonObject {
   const { id, index, mac, addresses, type, host, device } = nic
   return { id, index, mac, addresses, type, host, device, desiredGeneration, appliedGeneration }
+}
+
+/** A host as the owner of some of its interfaces may see it: nothing of others, and nothing of the installation. */
+export function encodeHost(
+  { host, target, observe, state, interfaces }: HostStatus,
+  own: ReadonlySet<string>,
+): JsonObject {
+  return {
+    host,
+    target,
+    observe,
+    state,
+    interfaces: interfaces
+      .filter(({ id }) => own.has(id))
+      .map(({ id, device, state, error, notes, denials }) => ({
+        ...{ id, device, state, error, notes },
+        ...(denials && { denials: { ...denials } }),
+      })),
+  }
 }
 
 export function encodePolicy(policy: EffectivePolicy): JsonObject {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { credentials, servers, startService, type TestService } from '../../../test/support/service.ts'
+import type { InterfaceStatus } from '../../core/model/desired.ts'
 import { routes } from './routes.ts'
 
 const inventory = `
@@ -121,20 +122,33 @@ describe('the native API', () => {
     )
     const nic = async () => (await list('?profile=upcloud'))[0].interfaces[1]
     assert.deepEqual([(await nic()).desiredGeneration, (await nic()).appliedGeneration], [2, null])
+    const [web, other] = [(await nic()).id, 'somebody-elses']
     const status = {
       host: 'kvm1',
       target: 'fake',
-      interfaces: 1,
+      observe: false,
+      interfaces: [web, other].map(
+        (id): InterfaceStatus => ({
+          ...{ id, device: 'tap0', appliedRevision: 9, state: 'failing', error: 'why', notes: ['note'] },
+        }),
+      ),
       state: 'applied',
-      error: null,
+      error: "the operator's",
       repairs: 0,
       desiredRevision: 9,
+      warnings: [],
     } as const
     service.services.enforcement.report({ ...status, appliedRevision: 1 })
     assert.equal((await nic()).appliedGeneration, 1)
     service.services.enforcement.report({ ...status, appliedRevision: 9 })
     assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
-    assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [{ ...status, appliedRevision: 9 }])
+    // Its own interfaces, and nothing of others or of the installation.
+    assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [
+      {
+        ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied' },
+        interfaces: [{ id: web, device: 'tap0', state: 'failing', error: 'why', notes: ['note'] }],
+      },
+    ])
     const foreign = await service.call('GET', '/v1/hosts', undefined, credentials.foreign)
     assert.deepEqual(foreign.body.hosts, [])
     const { body } = await service.call('GET', `/v1/servers/${servers.web}`)

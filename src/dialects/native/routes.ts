@@ -5,7 +5,14 @@ import { profiles } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { decodePacket, decodePage } from './decode.ts'
-import { encodeEvent, encodePlacement, encodePolicy, encodeRevision, encodeServer } from './encode.ts'
+import {
+  encodeEvent,
+  encodeHost,
+  encodePlacement,
+  encodePolicy,
+  encodeRevision,
+  encodeServer,
+} from './encode.ts'
 import { problem } from './errors.ts'
 import { openapi } from './openapi.ts'
 import {
@@ -154,9 +161,10 @@ export const routes: readonly Route[] = [
     { answer: HostList },
     async (request) => {
       const servers = await request.services.policies.servers(request, {})
+      const own = new Set(servers.flatMap((each) => each.interfaces.map((nic) => nic.id)))
       const carrying = new Set(servers.flatMap((each) => each.interfaces.map((nic) => nic.host)))
       const hosts = request.services.enforcement.hosts().filter(({ host }) => carrying.has(host))
-      return ok({ hosts: hosts as unknown as JsonValue })
+      return ok({ hosts: hosts.map((host) => encodeHost(host, own)) })
     },
   ),
   route(

@@ -153,12 +153,18 @@ export const HostList = Type.Object({
     Type.Object({
       host: Type.String(),
       target: Type.String(),
+      observe: Type.Boolean(),
       state: oneOf('starting', 'applying', 'applied', 'failing'),
-      desiredRevision: nullable(Type.Integer()),
-      appliedRevision: nullable(Type.Integer()),
-      interfaces: Type.Integer(),
-      error: nullable(Type.String()),
-      repairs: Type.Integer(),
+      interfaces: Type.Array(
+        Type.Object({
+          id: Type.String(),
+          device: Type.String(),
+          state: oneOf('applied', 'applying', 'failing', 'closed', 'observing'),
+          error: nullable(Type.String()),
+          notes: Type.Array(Type.String()),
+          denials: Type.Optional(Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })),
+        }),
+      ),
     }),
   ),
 })

@@ -832,7 +832,7 @@ accounts:
       const report = (host: string, applied: number, state: 'applied' | 'failing') =>
         placed.services.enforcement.report({
           ...{ host, target: 'fake', desiredRevision: revision, appliedRevision: applied },
-          ...{ interfaces: 1, state, error: null, repairs: 0 },
+          ...{ observe: false, interfaces: [], warnings: [], state, error: null, repairs: 0 },
         })
       assert.equal((await there()).state, 'available', 'no agent')
       report('one', revision, 'applied')
