@@ -62,9 +62,8 @@ export function createGroupService(
       const done = await storage.run('updatePolicy', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
     },
-    async remove(ctx, profile, id, options = { detach: false }) {
-      const args = { ...target(ctx, profile, id), ...options }
-      const done = await storage.run('deletePolicy', args, actorOf(ctx))
+    async remove(ctx, profile, id) {
+      const done = await storage.run('deletePolicy', target(ctx, profile, id), actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
     async insertRule(ctx, profile, policy, rule, options) {

@@ -155,8 +155,8 @@ export interface GroupService {
     change: Partial<Omit<NewPolicy, 'zone'>>,
     condition?: Condition,
   ): Outcome<ChainView>
-  /** `conflict` while it is attached, unless it is to be detached. */
-  remove(ctx: Context, profile: Profile, id: string, options?: { detach: boolean }): Outcome<void>
+  /** `conflict` while it is attached anywhere: deleting what protects a server would open it. */
+  remove(ctx: Context, profile: Profile, id: string): Outcome<void>
   /** Absent `position`: appended. */
   insertRule(
     ctx: Context,
@@ -208,7 +208,8 @@ export interface Pending {
 
 /** What to do in a zone, and what the dialect's log of requests keeps of it, when not what the context says. */
 export interface ZoneDecision {
-  readonly change: ZoneChange
+  /** Null: everything is as the request wants it. It is logged, and nothing gets a new revision. */
+  readonly change: ZoneChange | null
   readonly request?: JsonObject
 }
 
@@ -241,6 +242,8 @@ export interface ZoneService {
     zone: string,
     decide: (zone: DocumentRecord | undefined) => Outcome<ZoneDecision>,
   ): Outcome<void>
+  /** Logs a request that found everything in the zone as it wanted it; nothing gets a new revision. */
+  unchanged(ctx: Context, zone: string): Outcome<void>
 }
 
 export interface NewServer {

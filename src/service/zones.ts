@@ -27,6 +27,10 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
     return err({ kind: 'not-found', resource: 'document', id })
   }
   const account = (ctx: Context) => ctx.principal.account
+  const logUnchanged: ZoneService['unchanged'] = async (ctx, zone) => {
+    const done = await storage.run('logRequest', { resource: 'document', id: zone }, actorOf(ctx))
+    return done.ok ? ok(undefined) : done
+  }
 
   return {
     find,
@@ -45,6 +49,7 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
       const placed = await storage.placedOf(account(ctx))
       return placed.map(pendingAt).filter((each) => each !== undefined)
     },
+    unchanged: logUnchanged,
     change: (ctx, profile, zone, decide) =>
       whileOvertaken(`${account(ctx)} ${zone}`, async () => {
         const there = await storage.document(profile, zoneKind, zone)
@@ -54,6 +59,7 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
         const decided = await decide(there)
         if (!decided.ok) return decided
         const { change, request } = decided.value
+        if (!change) return logUnchanged({ ...ctx, ...(request && { request }) }, zone)
         const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
         const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
         return done.ok ? ok(undefined) : done

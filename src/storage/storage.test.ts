@@ -523,10 +523,15 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await move(['nothing'])).ok, false)
       assert.ok((await move([first])).ok)
       assert.deepEqual(await attachedTo('u'), [first])
-      // Deleted only when nothing has it, or when it is to be taken from all.
-      assert.equal((await storage.run('deletePolicy', { ...target, policy: first }, actor)).ok, false)
-      assert.ok((await storage.run('deletePolicy', { ...target, policy: first, detach: true }, actor)).ok)
-      assert.deepEqual(await attachedTo('u'), [])
+      // Deleted only when nothing has it.
+      const remove = (policy: string) => storage.run('deletePolicy', { ...target, policy }, actor)
+      assert.equal((await remove(first)).ok, false)
+      assert.deepEqual(await attachedTo('u'), [first])
+      for (const server of await storage.members({ ...target, policy: first })) {
+        const taken = { ...chainTarget(server.server), attach: [] }
+        assert.ok((await storage.run('updateServer', taken, actor)).ok)
+      }
+      assert.ok((await remove(first)).ok)
     })
 
     test('what is attached is judged in the order of attachment, after what the place has of its own', async () => {

@@ -232,8 +232,8 @@ export interface Programs {
     }
     answer: { revision: number }
   }
-  /** `conflict` (policy) while it is attached anywhere, unless it is to be detached. */
-  deletePolicy: { args: PolicyTarget & { detach?: boolean }; answer: { revision: number } }
+  /** `conflict` (policy) while it is attached anywhere. */
+  deletePolicy: { args: PolicyTarget; answer: { revision: number } }
   /**
    * Makes `policy` the one policy by itself that is included in the server's chain, by a rule at its head, in place of
    * any other; null: none. Rules that include others are taken out of the chain.
@@ -257,6 +257,8 @@ export interface Programs {
     args: ZoneChange & { account: string; profile: Profile; zone: string; ifRevision: number }
     answer: { revision: number }
   }
+  /** Logs a request that found everything as it wanted it: nothing that it names is given a new revision. */
+  logRequest: { args: { resource: ResourceKind; id: string }; answer: { revision: number } }
   createServer: {
     args: {
       server: Omit<ServerRecord, 'revision'>

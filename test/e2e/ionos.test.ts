@@ -134,6 +134,7 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
     await expect('outside', 'cube1', 'tcp/443', 'timed-out')
     await expect('outside', 'cube1', 'tcp/80', 'answered')
 
+    for (const target of [server, nic]) await attach(target)
     for (const id of [ssh, web, empty]) await call('DELETE', `${dc}/securitygroups/${id}`)
     await expect('outside', 'cube1', 'tcp/444', 'answered')
   })

@@ -66,6 +66,9 @@ describe('@ionos-cloud/sdk-nodejs', () => {
       [1, 1, 1],
     )
     assert.equal(rules?.items?.[0]?.properties.ipVersion, 'IPv4')
+    const none = { ids: [] }
+    await done(await api.datacentersServersSecuritygroupsPut({ ...place, securitygroups: none }))
+    await done(await api.datacentersServersNicsSecuritygroupsPut({ ...place, securitygroups: none }))
     await done(await api.datacentersSecuritygroupsDelete(group))
   })
 })

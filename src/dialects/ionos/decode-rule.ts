@@ -7,7 +7,7 @@ import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { NewRule } from '../../storage/storage.ts'
-import { readProperties, type Table, type Violations } from './properties.ts'
+import { narrowing, readProperties, type Table, type Violations } from './properties.ts'
 import { type IpVersion, type Protocol, protocols, type RuleText } from './wire.ts'
 
 const address = (value: JsonValue) =>
@@ -60,12 +60,19 @@ export function decodeRule(
   old?: RuleText,
 ): RuleText | undefined {
   const before = violations.count
-  const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject))
+  const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject), narrowing)
   if (violations.count > before) return undefined
   const unset = Object.fromEntries(ruleProperties.map((name) => [name, null]))
-  const text = { ...unset, ...old, ...read } as unknown as RuleText
+  const text = unpinned({ ...unset, ...old, ...read } as unknown as RuleText, old)
   check(text, at, violations)
   return violations.count > before ? undefined : text
+}
+
+/** A version that was deduced and comes back as it was read stays deduced: it follows the addresses. */
+function unpinned(rule: RuleText, old: RuleText | undefined): RuleText {
+  const deduced = { ...rule, ipVersion: null }
+  const repeated = old?.ipVersion === null && rule.ipVersion === ipVersionOf(old)
+  return repeated && ipVersionOf(deduced) === rule.ipVersion ? deduced : rule
 }
 
 /** What is wrong between the properties of a rule as it would be stored. */

@@ -51,6 +51,9 @@ const addressesOf = (family: 'ipv4' | 'ipv6') => (value: JsonValue) =>
     ? undefined
     : `Attribute value must be an array of ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses`
 
+/** Of each family on one NIC. */
+const mostAddresses = 50
+
 export const nicTable: Table = {
   lan: { type: 'integer', required: true, range: [1, 2 ** 31 - 1] },
   name: text,
@@ -61,9 +64,9 @@ export const nicTable: Table = {
         ? undefined
         : 'Attribute value must be a MAC address of the form aa:bb:cc:dd:ee:ff',
   },
-  ips: { type: 'texts', objection: addressesOf('ipv4') },
+  ips: { type: 'texts', range: [0, mostAddresses], objection: addressesOf('ipv4') },
   dhcp: flag,
-  ipv6Ips: { type: 'texts', objection: addressesOf('ipv6') },
+  ipv6Ips: { type: 'texts', range: [0, mostAddresses], objection: addressesOf('ipv6') },
   ipv6CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
   dhcpv6: flag,
   firewallActive: flag,
@@ -114,8 +117,9 @@ export function given(method: string, body: JsonValue | undefined): Result<Given
   const wrapped = method !== 'PATCH'
   if (!isObject(body)) return err(violates('(root)', 'Resource-definition must be an object'))
   if (!wrapped) {
-    return 'properties' in body
-      ? err(violates('(root).properties', 'Attribute is not allowed: PATCH takes the properties themselves'))
+    const wrapping = ['properties', 'entities'].find((name) => Object.hasOwn(body, name))
+    return wrapping
+      ? err(violates(`(root).${wrapping}`, 'Attribute is not allowed: PATCH takes the properties themselves'))
       : ok({ properties: body, at: '(root)', entities: {} })
   }
   const { properties, entities } = body
@@ -146,17 +150,24 @@ export function decodeOneRule({ properties, at }: Given, old?: RuleText): Result
   return rule ? ok(rule) : err(violated(violations.list))
 }
 
-/** A group's properties with the rules nested in it; undefined rules: nothing is said of them. */
+/** `id` is of a rule that is there and is kept; undefined: a new one. */
+export interface WantedRule {
+  readonly id: string | undefined
+  readonly text: RuleText
+}
+
+/** A group's properties with the rules nested in it; undefined rules: nothing is said of them. `known`: those it has, by id. */
 export function decodeGroup(
   body: Given,
   old?: JsonObject,
+  known?: ReadonlyMap<string, RuleText>,
 ): Result<
-  { readonly properties: JsonObject; readonly rules: readonly RuleText[] | undefined },
+  { readonly properties: JsonObject; readonly rules: readonly WantedRule[] | undefined },
   RequestError
 > {
   const violations = new Violations()
   const properties = readProperties(groupTable, body.properties, body.at, violations, old)
-  const rules = nestedRules(body.entities, 'rules', '(root)', violations)
+  const rules = nestedRules(body.entities, 'rules', '(root)', violations, known)
   return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
 }
 
@@ -168,7 +179,7 @@ export interface WantedNic {
 export function decodeNic(body: Given): Result<WantedNic, RequestError> {
   const violations = new Violations()
   const properties = readProperties(nicTable, body.properties, body.at, violations)
-  const rules = nestedRules(body.entities, 'firewallrules', '(root)', violations) ?? []
+  const rules = newRules(body.entities, 'firewallrules', '(root)', violations)
   return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
 }
 
@@ -194,7 +205,7 @@ export function decodeServer(body: Given): Result<
     const wanted = nestedProperties(item, at, violations)
     return {
       properties: readProperties(nicTable, wanted, `${at}.properties`, violations),
-      rules: nestedRules(isObject(item.entities) ? item.entities : {}, 'firewallrules', at, violations) ?? [],
+      rules: newRules(isObject(item.entities) ? item.entities : {}, 'firewallrules', at, violations),
     }
   })
   const volumes = (itemsOf(body.entities, 'volumes', '(root)', violations) ?? []).map(({ item, at }) => {
@@ -209,12 +220,24 @@ function nestedRules(
   name: string,
   at: string,
   violations: Violations,
-): readonly RuleText[] | undefined {
-  return itemsOf(entities, name, at, violations)?.flatMap(({ item, at: place }) => {
-    const rule = decodeRule(nestedProperties(item, place, violations), `${place}.properties`, violations)
-    return rule ? [rule] : []
+  known: ReadonlyMap<string, RuleText> = new Map(),
+): readonly WantedRule[] | undefined {
+  const seen = new Set<string>()
+  return itemsOf(entities, name, at, violations)?.flatMap(({ item, at: place }): WantedRule[] => {
+    const given = typeof item.id === 'string' && item.id.length <= 64 ? item.id.toLowerCase() : ''
+    const old = known.get(given)
+    const id = old && given
+    if (id !== undefined && seen.has(id)) violations.add(`${place}.id`, 'Attribute value is there twice')
+    if (id !== undefined) seen.add(id)
+    // As it is listed at a depth that does not show properties.
+    if (old && (item.properties ?? null) === null) return [{ id, text: old }]
+    const text = decodeRule(nestedProperties(item, place, violations), `${place}.properties`, violations, old)
+    return text ? [{ id, text }] : []
   })
 }
+
+const newRules = (...args: Parameters<typeof nestedRules>): readonly RuleText[] =>
+  (nestedRules(...args) ?? []).map(({ text }) => text)
 
 function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
   if (isObject(item.properties)) return item.properties

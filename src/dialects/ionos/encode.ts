@@ -1,4 +1,5 @@
 /** The model → IONOS Cloud's properties: all of them, in the order the service prints them, null where unset. */
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
@@ -110,7 +111,7 @@ export function lanProperties(body: JsonObject): JsonObject {
   }
 }
 
-export function groupProperties({ name, attributes }: PolicyRecord): JsonObject {
+export function groupProperties({ name, attributes }: Pick<PolicyRecord, 'name' | 'attributes'>): JsonObject {
   return { name, description: or(attributes.description) }
 }
 
@@ -118,6 +119,12 @@ export function ruleProperties({ meta: _, ...spec }: JsonObject): JsonObject {
   const rule = spec as unknown as RuleText
   return { ...inOrder(rule), ipVersion: ipVersionOf(rule), type: rule.type ?? 'INGRESS' }
 }
+
+export const textOf = ({ meta: _, ...text }: JsonObject): RuleText => text as unknown as RuleText
+
+/** Whether a rule that is stored so reads as this one does. */
+export const sameRule = (stored: JsonObject, rule: RuleText): boolean =>
+  isDeepStrictEqual(ruleProperties(stored), ruleProperties({ ...rule }))
 
 /** As it was asked for: what has a default is null until the request is done. */
 export function freshRule({ meta: _, ...spec }: JsonObject): JsonObject {

@@ -84,6 +84,11 @@ describe('IONOS Cloud', () => {
   }
   const group = async (properties: object = { name: 'g' }, entities?: object): Promise<string> =>
     (await ok('POST', groups, { properties, ...(entities && { entities }) })).body.id
+  /** Takes the groups off the server and its NICs. */
+  const free = async () => {
+    for (const target of [`${dc}/servers/${servers.cube}`, nic, second])
+      await ok('PUT', `${target}/securitygroups`, { ids: [] }, 200)
+  }
   const rule = async (properties: object, path = rulesOfNic): Promise<string> =>
     (
       await ok(
@@ -133,6 +138,9 @@ describe('IONOS Cloud', () => {
         { id: body.id, type: 'security-group', href: service.url + one },
       ])
     }
+    const inUse = /the security group is attached to 1 server and 1 NIC$/
+    await refused(call('DELETE', one), 422, '200', inUse)
+    await free()
     await ok('DELETE', one)
     await refused(call('GET', one), 404, '309')
   })
@@ -468,6 +476,7 @@ describe('IONOS Cloud', () => {
     )
     assert.equal((await listed()).length, 200)
     await refused(call('POST', groups, { properties: { name: 'x' } }), 422, '200', /limit of 200/)
+    await free()
     for (const id of await listed()) assert.equal((await call('DELETE', `${groups}/${id}`)).status, 202)
     assert.deepEqual((await ok('GET', `${nic}?depth=1`)).body.entities.securitygroups.items, [])
   })
@@ -509,8 +518,11 @@ describe('IONOS Cloud', () => {
     assert.deepEqual(await at(nic), [b, a])
     await ok('PUT', `${nic}/securitygroups`, { ids: [] }, 200)
     await refused(call('GET', `${nic}/securitygroups`), 405, '405')
+    // What protects the server is not deleted with the group: it says 1 server, 0 NICs, and stays.
+    await refused(call('DELETE', `${groups}/${a}`), 422, '200', /attached to 1 server and 0 NICs$/)
+    assert.deepEqual([await at(nic), await at(server)], [[], [a]])
+    await free()
     await ok('DELETE', `${groups}/${a}`)
-    assert.deepEqual([await at(nic), await at(server)], [[], []])
     await ok('DELETE', `${groups}/${b}`)
   })
 
@@ -590,6 +602,11 @@ describe('IONOS Cloud', () => {
     )
     assert.deepEqual((await server()).entities.securitygroups.items, [])
     await ok('PATCH', own, { defaultSecurityGroupId: next })
+    // The default of a datacenter is deleted as any other: not while a server has it.
+    await refused(call('DELETE', `${own}/securitygroups/${next}`), 422, '200', /attached to 1 server/)
+    assert.equal((await ok('GET', own)).body.properties.defaultSecurityGroupId, next)
+    const has = (await ok('GET', `${own}/securitygroups/${next}?depth=1`)).body.entities.servers.items
+    for (const { id } of has) await ok('PUT', `${own}/servers/${id}/securitygroups`, { ids: [] }, 200)
     await ok('DELETE', `${own}/securitygroups/${next}`)
     assert.equal((await ok('GET', own)).body.properties.defaultSecurityGroupId, null)
     await ok('DELETE', own)
@@ -827,6 +844,7 @@ describe('IONOS Cloud', () => {
     await ok('PUT', `${nic}/securitygroups`, { ids: [empty] }, 200)
     await says('allow', 'ingress', { ...tcp(81), sourceMac: '00:0a:95:9d:68:16' })
     await ok('DELETE', `${groups}/${empty}/rules/${web}`)
+    await free()
     await ok('DELETE', `${groups}/${empty}`)
     await says('allow', 'egress', out)
     await ok('PATCH', nic, { firewallActive: true, firewallType: 'INGRESS' })

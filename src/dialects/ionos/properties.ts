@@ -13,7 +13,7 @@ export interface Property {
   /** `""` is taken for null. */
   readonly emptyIsNull?: true
   readonly oneOf?: readonly string[]
-  /** Both ends inclusive; of text, its number of characters. */
+  /** Both ends inclusive; of text, its number of characters; of texts, how many. Text without one has at most `mostText`. */
   readonly range?: readonly [number, number]
   /** What is wrong with the value; undefined when nothing is. */
   readonly objection?: (value: JsonValue) => string | undefined
@@ -21,6 +21,16 @@ export interface Property {
 export type Table = Readonly<Record<string, Property>>
 
 const mostViolations = 100
+/** Characters of a text of which nothing else is said: addresses, enumerations, ids. */
+const mostText = 64
+/** Characters of a value that is kept as JSON. */
+const mostJson = 10_000
+
+/** Words in the names of properties that are about what passes: one that is unknown here is refused, because ignoring it opens more than was meant. */
+const filtering = /^firewall|filter|security_?group|polic(y|ies)|^acl|deny|drop/i
+/** Those of a rule, every property of which narrows it. */
+export const narrowing =
+  /action|priority|deny|drop|allow|reject|source|target|dest|port|proto|icmp|address|cidr|mac|ip_?version|direction|range|state|peer|group|interface|^(src|dst|ip|from|to|family|flags|log|order)/i
 
 /** Everything wrong with one body. */
 export class Violations {
@@ -39,7 +49,7 @@ export const isObject = (value: JsonValue | undefined): value is JsonObject =>
 
 /**
  * The properties that are given, coerced; null where they are cleared. `old` is what an update changes; undefined for what is
- * made. Properties that the table does not name are left out.
+ * made. Properties that the table does not name are left out, unless their names say that they are about filtering (`refused`).
  */
 export function readProperties(
   table: Table,
@@ -47,8 +57,14 @@ export function readProperties(
   at: string,
   violations: Violations,
   old?: JsonObject,
+  refused = filtering,
 ): JsonObject {
   const read: Record<string, JsonValue> = {}
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(table, name) && name.length <= mostText && refused.test(name)) {
+      violations.add(`${at}.${name}`, 'Attribute is not supported')
+    }
+  }
   for (const [name, property] of Object.entries(table)) {
     const field = `${at}.${name}`
     let value = Object.hasOwn(given, name) ? (given[name] ?? null) : undefined
@@ -102,18 +118,31 @@ function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
   }
 }
 
-function objection(value: JsonValue, { oneOf, range, objection: own }: Property): string | undefined {
+/** Lengths come first: nothing long is looked into, and nothing long is repeated in a message. */
+function objection(value: JsonValue, { type, oneOf, range, objection: own }: Property): string | undefined {
+  const [least, most] = range ?? [0, mostText]
+  if (typeof value === 'string' && type === 'text') {
+    const length = characters(value, most)
+    if (length < least || length > most)
+      return `Attribute value must have between ${least} and ${most} characters`
+  }
+  if (Array.isArray(value) && type === 'texts') {
+    if (value.length > most) return `Attribute value must have at most ${most} items`
+    if (value.some((text) => typeof text === 'string' && text.length > mostText)) {
+      return `Attribute value must be an array of strings of at most ${mostText} characters`
+    }
+  }
+  if (type === 'json' && JSON.stringify(value).length > mostJson)
+    return `Attribute value must have at most ${mostJson} characters`
   if (oneOf && !oneOf.includes(String(value))) {
     return `Attribute value '${value}' not allowed. Expected one of [${oneOf.join(', ')}]`
   }
   if (range && typeof value === 'number' && (value < range[0] || value > range[1])) {
     return `Attribute value must be between ${range[0]} and ${range[1]}`
   }
-  if (range && typeof value === 'string') {
-    const { length } = [...value]
-    if (length < range[0] || length > range[1]) {
-      return `Attribute value must have between ${range[0]} and ${range[1]} characters`
-    }
-  }
   return own?.(value)
 }
+
+/** How many there are; of a text with far more than `most`, some number above it. */
+const characters = (text: string, most: number): number =>
+  text.length > 2 * most ? text.length : [...text].length

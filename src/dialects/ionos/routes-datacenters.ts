@@ -1,5 +1,6 @@
 /** Datacenters and their LANs (contract: ionos §2.4, §4). */
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -16,11 +17,13 @@ import {
   route,
 } from './call.ts'
 import { datacenterTable, decode, given, lanTable } from './decode.ts'
+import { datacenterProperties, lanProperties } from './encode.ts'
 import { impossible, violates } from './errors.ts'
 import { findZone } from './find.ts'
 import { lanDocument } from './nics.ts'
 import { newGroup, newRules } from './routes-groups.ts'
 import { stamped, stampOf } from './stamp.ts'
+import { checkUnwritten } from './unwritten.ts'
 import { limits, type RuleText } from './wire.ts'
 import { createWorld, type Lan, profile, type World } from './world.ts'
 
@@ -37,6 +40,8 @@ export const datacenterRoutes: readonly Route[] = [
     if (!body.ok) return body
     const decoded = decode(datacenterTable, body.value)
     if (!decoded.ok) return decoded
+    const nested = await checkUnwritten({ kind: 'datacenter' }, body.value.entities)
+    if (!nested.ok) return nested
     return putDatacenter(call, randomUUID(), 'POST', body.value.at, () => decoded)
   }),
   route('GET', one, 'getDatacenter', 200, 'One datacenter', async (call) => {
@@ -55,6 +60,9 @@ export const datacenterRoutes: readonly Route[] = [
         if (!zone.ok) return zone
         const body = given(method, call.request.body)
         if (!body.ok) return body
+        const node = await call.world.datacenterNode(zone.value)
+        const nested = await checkUnwritten(node, body.value.entities)
+        if (!nested.ok) return nested
         return putDatacenter(call, zone.value.id, method, body.value.at, (old) =>
           decode(datacenterTable, body.value, old?.body ?? {}),
         )
@@ -110,6 +118,8 @@ export const datacenterRoutes: readonly Route[] = [
     if (!body.ok) return body
     const properties = decode(lanTable, body.value)
     if (!properties.ok) return properties
+    const nested = await checkUnwritten({ kind: 'lan' }, body.value.entities)
+    if (!nested.ok) return nested
     return writeLan(call, zone.value.id, 'POST', (lans) => {
       const taken = new Set(lans.map((lan) => lan.id))
       let number = 1
@@ -136,6 +146,8 @@ export const datacenterRoutes: readonly Route[] = [
         const { zone, lan } = found.value
         const properties = decode(lanTable, body.value, lan.body)
         if (!properties.ok) return properties
+        const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
+        if (!nested.ok) return nested
         return writeLan(call, zone, method, (lans) => {
           const old = lans.find((each) => each.id === lan.id)
           return old ? ok({ id: old.id, body: set(old.body, properties.value) }) : gone404(lan.id)
@@ -202,6 +214,10 @@ async function writeLan(
     if (!decided.ok) return decided
     const { id, body } = decided.value
     const before = lans.find((lan) => lan.id === id)?.body ?? null
+    if (before && isDeepStrictEqual(lanProperties(before), lanProperties(body))) {
+      result = { id, body: before }
+      return ok({ change: null, request: change.log([call.world.lanNode(zone, result)]) })
+    }
     const old = before?.meta === undefined ? undefined : stampOf(before.meta, '', 0)
     const document = lanDocument(call.request, zone, id, body)
     result = { id, body: { ...document.body, meta: stamped(call.request, old) } }
@@ -241,6 +257,11 @@ async function putDatacenter(
       choose: defaultSecurityGroupId as string | null | undefined,
     })
     if (!group.ok) return group
+    const shown = (of: JsonObject) => datacenterProperties(of, 0, null)
+    if (there && !group.value.policies && isDeepStrictEqual(shown(there.body), shown(body))) {
+      result = there
+      return ok({ change: null, request: change.log([await world.datacenterNode(there)], {}) })
+    }
     const document = { account, profile, kind: 'datacenter', id, body }
     result = { ...document, revision: (there?.revision ?? 0) + 1 }
     return ok({

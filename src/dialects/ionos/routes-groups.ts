@@ -1,11 +1,12 @@
 /** Groups and what they are attached to (contract: ionos G1–G6, A1, A2). */
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { groupSettings } from '../../core/model/profile.ts'
-import { err, ok } from '../../core/result.ts'
+import { err, ok, type Result } from '../../core/result.ts'
 import { policyRecord } from '../../service/records.ts'
-import type { NewPolicyRecord, PolicyRecord } from '../../storage/storage.ts'
+import type { NewPolicyRecord, PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import {
   type Call,
@@ -16,13 +17,16 @@ import {
   mutation,
   resourceAnswer,
   route,
+  writing,
 } from './call.ts'
-import { decodeGroup, decodeIds, given } from './decode.ts'
+import { decodeGroup, decodeIds, given, type WantedRule } from './decode.ts'
 import { modelRule } from './decode-rule.ts'
+import { groupProperties, sameRule, textOf } from './encode.ts'
 import { impossible } from './errors.ts'
 import { findGroup, findNic, findServer, findZone } from './find.ts'
 import { list } from './render.ts'
 import { stamped, stampOf } from './stamp.ts'
+import { checkUnwritten } from './unwritten.ts'
 import { limits, type RuleText } from './wire.ts'
 import { createWorld, profile } from './world.ts'
 
@@ -51,6 +55,29 @@ export function newRules(request: DialectRequest, policy: string, rules: readonl
   }
 }
 
+/** All rules of a group as they are to be; undefined when they are so already. Those that stay keep their id and their stamp. */
+function rulesInstead(
+  request: DialectRequest,
+  policy: string,
+  wanted: readonly WantedRule[],
+  old: readonly RuleRecord[],
+): ReturnType<typeof newRules> | undefined {
+  const there = new Map(old.map((rule) => [rule.id, rule]))
+  const next = wanted.map(({ id, text }) => {
+    const before = id === undefined ? undefined : there.get(id)
+    if (!before) return { id: randomUUID() as string, rule: modelRule(text, stamped(request)), same: false }
+    const { id: own, position: _, ...kept } = before
+    const same = sameRule(before.spec, text)
+    const stamp = stampOf(before.spec.meta, request.principal.account, 0)
+    return { id: own, rule: same ? kept : modelRule(text, stamped(request, stamp)), same }
+  })
+  const unchanged =
+    next.length === old.length && next.every(({ id, same }, index) => same && id === old[index]?.id)
+  return unchanged
+    ? undefined
+    : { policy, rules: next.map(({ rule }) => rule), ids: next.map(({ id }) => id) }
+}
+
 export function tooMany(rules: readonly unknown[], most: number): RequestError | undefined {
   return rules.length > most ? { kind: 'limit-reached', resource: 'rule', limit: most } : undefined
 }
@@ -70,7 +97,10 @@ export const groupRoutes: readonly Route[] = [
     if (!body.ok) return body
     const decoded = decodeGroup(body.value)
     if (!decoded.ok) return decoded
-    const { properties, rules = [] } = decoded.value
+    const nested = await checkUnwritten({ kind: 'security-group' }, body.value.entities, { rules: [] })
+    if (!nested.ok) return nested
+    const { properties } = decoded.value
+    const rules = (decoded.value.rules ?? []).map(({ text }) => text)
     const { id } = zone.value
     const over = tooMany(rules, limits.rulesPerGroup)
     if (over) return err(over)
@@ -120,10 +150,10 @@ export const groupRoutes: readonly Route[] = [
     const { zone, group } = found.value
     const change = mutation(call, zone.id, 'DELETE')
     const node = call.world.groupNode(zone.id, group)
-    const context = { ...change.context, request: change.log([node], { zone: zone.id }) }
     const { groups } = call.request.services
-    const done = await groups.remove(context, profile, group.id, { detach: true })
-    return done.ok ? gone(change, node) : done
+    const done = await groups.remove(writing(change, [node], {}), profile, group.id)
+    if (done.ok) return gone(change, node)
+    return done.error.kind === 'conflict' ? inUse(call, group.id) : done
   }),
 
   route('PUT', `${serverPath}/securitygroups`, 'attachToServer', 200, 'Groups of a server', async (call) => {
@@ -145,6 +175,17 @@ export const groupRoutes: readonly Route[] = [
   ),
 ]
 
+/** Taking it off what it protects would open that: whoever wants this detaches it first. */
+async function inUse(call: Call, group: string): Promise<Result<never, RequestError>> {
+  const members = await call.request.services.groups.members(call.request, profile, { policy: group })
+  const nics = members.filter((member) => member.interface !== null).length
+  const servers = members.length - nics
+  const counted = (count: number, word: string) => `${count} ${word}${count === 1 ? '' : 's'}`
+  return err(
+    impossible(`the security group is attached to ${counted(servers, 'server')} and ${counted(nics, 'NIC')}`),
+  )
+}
+
 async function changeGroup(call: Call, method: 'PUT' | 'PATCH'): Handled {
   const found = await findGroup(call)
   if (!found.ok) return found
@@ -160,24 +201,39 @@ async function changeGroup(call: Call, method: 'PUT' | 'PATCH'): Handled {
     if (!current.ok) return current
     const { revision: _, ...old } = current.value
     const before: JsonObject = { name: old.name, ...old.attributes }
-    const decoded = decodeGroup(body.value, before)
+    const oldRules = await services.zones.rules(group.id)
+    const decoded = decodeGroup(
+      body.value,
+      before,
+      new Map(oldRules.map(({ id, spec }) => [id, textOf(spec)])),
+    )
     if (!decoded.ok) return decoded
-    const { properties, rules } = decoded.value
-    const over = tooMany(rules ?? [], limits.rulesPerGroup)
+    const world = createWorld(call.request)
+    const node = world.groupNode(zone.id, current.value)
+    const nested = await checkUnwritten(node, body.value.entities, { rules: [] })
+    if (!nested.ok) return nested
+    const { properties, rules: wanted } = decoded.value
+    const over = tooMany(wanted ?? [], limits.rulesPerGroup)
     if (over) return err(over)
+    const rules = wanted && rulesInstead(call.request, group.id, wanted, oldRules)
     const { name = old.name, ...rest } = properties
     const meta = stamped(call.request, stampOf(old.attributes.meta, principal.account, old.createdAt))
     const attributes = { ...old.attributes, ...rest, meta }
-    result = { ...old, name: String(name), attributes, modifiedAt: now }
+    const changed = { ...old, name: String(name), attributes, modifiedAt: now }
+    if (!rules && isDeepStrictEqual(groupProperties(old), groupProperties(changed))) {
+      result = old
+      return ok({ change: null, request })
+    }
+    result = changed
     const after: JsonObject = {
       name: result.name,
       ...attributes,
-      ...(rules && { rules: rules.map((r) => ({ ...r })) }),
+      ...(rules && { rules: rules.rules.map(({ spec }) => spec) }),
     }
     return ok({
       change: {
         policies: { put: [result] },
-        ...(rules && { rules: [newRules(call.request, group.id, rules)] }),
+        ...(rules && { rules: [rules] }),
         event: { operation: 'policy.update', resource: 'policy', id: group.id, before, after },
       },
       request,
@@ -213,7 +269,10 @@ async function attach(call: Call, zone: string, server: string, nic: string | nu
       call.request,
       stampOf((own ?? record).attributes.meta, principal.account, record.createdAt),
     )
-    const members = (await world.members()).filter((each) => each.server === server && each.interface === nic)
+    const members = (await services.groups.members(call.request, profile, { server }))
+      .filter((each) => each.interface === nic)
+      .map(({ policy }) => policy)
+    if (isDeepStrictEqual(members, [...ids.value])) return ok({ change: null, request: change.log([target]) })
     return ok({
       change: {
         ...(own
@@ -224,7 +283,7 @@ async function attach(call: Call, zone: string, server: string, nic: string | nu
           operation: 'policy.attach',
           resource: nic === null ? 'server' : 'interface',
           id: nic ?? server,
-          before: members.map(({ policy }) => policy),
+          before: members,
           after: ids.value,
         },
       },

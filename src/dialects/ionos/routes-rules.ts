@@ -18,10 +18,10 @@ import {
 } from './call.ts'
 import { decodeOneRule, given } from './decode.ts'
 import { modelRule } from './decode-rule.ts'
-import { freshRule } from './encode.ts'
+import { freshRule, sameRule, textOf } from './encode.ts'
 import { groupRules, nicRules, type RuleHolder } from './find.ts'
 import { stamped, stampOf } from './stamp.ts'
-import { limits, type RuleText } from './wire.ts'
+import { limits } from './wire.ts'
 import { type Node, profile } from './world.ts'
 
 type Finder = (call: Call) => Promise<Result<RuleHolder, RequestError>>
@@ -87,10 +87,13 @@ function routesOf({ collection, param, name, of, holder, maxRules, created }: Pl
       if (!current.ok) return current
       const old = current.value.rules.find((rule) => rule.id === found.value.rule.id)
       if (!old) return err({ kind: 'not-found', resource: 'rule', id: found.value.rule.id })
-      const { meta, ...text } = old.spec
-      const rule = decodeOneRule(body.value, text as unknown as RuleText)
+      const rule = decodeOneRule(body.value, textOf(old.spec))
       if (!rule.ok) return rule
-      const stamp = stamped(call.request, stampOf(meta, principal.account, 0))
+      if (sameRule(old.spec, rule.value)) {
+        const logged = await services.zones.unchanged(context, zone)
+        return logged.ok ? ok(old) : logged
+      }
+      const stamp = stamped(call.request, stampOf(old.spec.meta, principal.account, 0))
       const condition = { ifRevision: current.value.policy.revision }
       return services.groups.updateRule(
         context,

@@ -1,5 +1,6 @@
 /** Servers and their NICs (contract: ionos §4). */
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok } from '../../core/result.ts'
@@ -18,13 +19,14 @@ import {
   route,
 } from './call.ts'
 import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
-import { nicProperties } from './encode.ts'
+import { nicProperties, serverProperties } from './encode.ts'
 import { findNic, findServer, findZone } from './find.ts'
 import { missingLans, newNic, withProperties } from './nics.ts'
 import { collection, paging } from './render.ts'
 import { set } from './routes-datacenters.ts'
 import { newRules, tooMany } from './routes-groups.ts'
 import { stamped, stampOf } from './stamp.ts'
+import { checkUnwritten } from './unwritten.ts'
 import { limits } from './wire.ts'
 import { createWorld, type Node, profile, type World } from './world.ts'
 
@@ -144,6 +146,9 @@ async function createServer(call: Call): Handled {
   if (!body.ok) return body
   const decoded = decodeServer(body.value)
   if (!decoded.ok) return decoded
+  const written = { nics: ['firewallrules'], volumes: [] }
+  const nested = await checkUnwritten({ kind: 'server' }, body.value.entities, written)
+  if (!nested.ok) return nested
   const { request } = call
   const { properties, volumes, nics: wanted } = decoded.value
   const { name, ...attributes } = properties
@@ -218,6 +223,15 @@ async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
     const stamp = stampOf(old.attributes.meta, old.account, old.createdAt)
     const attributes = { ...set(old.attributes, properties), meta: stamped(call.request, stamp) }
     const put = { ...old, name: String(name ?? ''), attributes }
+    const node = createWorld(call.request).serverNode(current.value)
+    const nested = await checkUnwritten(node, body.value.entities)
+    if (!nested.ok) return nested
+    const shown = ({ name, attributes }: Pick<ServerRecord, 'name' | 'attributes'>) =>
+      serverProperties(name, { ...attributes, bootVolume: null })
+    if (isDeepStrictEqual(shown(old), shown(put)) && keepsBoot(node, body.value.properties)) {
+      result = current.value
+      return ok({ change: null, request: change.log([node]) })
+    }
     result = { ...put, revision: 0 }
     const before = { name: old.name, ...old.attributes }
     const after = { name: put.name, ...attributes }
@@ -229,6 +243,10 @@ async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
   })
   return done.ok ? changed(call, change, createWorld(call.request).serverNode(result)) : done
 }
+
+/** Whether the disk that it starts from stays: not named, or named as it is shown. */
+const keepsBoot = ({ properties }: Node, given: JsonObject): boolean =>
+  !Object.hasOwn(given, 'bootVolume') || isDeepStrictEqual(given.bootVolume, properties.bootVolume)
 
 interface MadeNic {
   readonly nic: Interface
@@ -268,6 +286,8 @@ async function createNic(call: Call): Handled {
   if (!body.ok) return body
   const wanted = decodeNic(body.value)
   if (!wanted.ok) return wanted
+  const nested = await checkUnwritten({ kind: 'nic' }, body.value.entities, { firewallrules: [] })
+  if (!nested.ok) return nested
   const { request } = call
   const { zone, server } = found.value
   const made = await makeNics(call, zone.id, server.id, 1, [wanted.value])
@@ -325,8 +345,15 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     const read = decode(nicTable, body.value, old.attributes)
     if (!read.ok) return read
     const lans = await world.lansIn(zone.id)
+    const node = world.nicNode(zone.id, old)
+    const nested = await checkUnwritten(node, body.value.entities)
+    if (!nested.ok) return nested
     const stamp = stampOf(old.attributes.meta, request.principal.account, owner.value.createdAt)
     result = withProperties(old, read.value, lans, stamped(request, stamp))
+    if (isDeepStrictEqual(nicProperties(old), nicProperties(result))) {
+      result = old
+      return ok({ change: null, request: change.log([node]) })
+    }
     const event = {
       ...({ operation: 'interface.update', resource: 'interface', id: nic.id } as const),
       before: nicProperties(old),

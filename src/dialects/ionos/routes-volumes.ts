@@ -1,4 +1,5 @@
 /** Disks of servers: made with their server, and kept so that clients find what they asked for (contract: ionos §4). */
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -15,6 +16,7 @@ import {
   route,
 } from './call.ts'
 import { decode, given, volumeTable } from './decode.ts'
+import { volumeProperties } from './encode.ts'
 import { findServer, findZone } from './find.ts'
 import { set } from './routes-datacenters.ts'
 import { stamped, stampOf } from './stamp.ts'
@@ -98,6 +100,9 @@ async function findVolume(call: Call): Promise<Result<Found, RequestError>> {
   return missing(call)
 }
 
+const shown = (volumes: readonly JsonObject[]) =>
+  volumes.map(({ id, ...volume }) => ({ id: String(id), ...volumeProperties(volume, '') }))
+
 /** Undefined: it goes. */
 async function write(
   call: Call,
@@ -113,7 +118,13 @@ async function write(
     const { revision: _, ...old } = current.value
     const before = volumesOf(old.attributes)
     if (!before.some(({ id }) => id === node.id)) return missing(call)
-    const volumes = before.flatMap((volume) => (volume.id === node.id ? (edit(volume) ?? []) : [volume]))
+    const volumes = before
+      .map((volume) => (volume.id === node.id ? edit(volume) : volume))
+      .filter((volume) => volume !== undefined)
+    if (isDeepStrictEqual(shown(before), shown(volumes))) {
+      result = current.value
+      return ok({ change: null, request: change.log([node]) })
+    }
     const put = { ...old, attributes: { ...old.attributes, volumes } }
     result = { ...put, revision: 0 }
     const event = { operation: 'server.update', resource: 'server', id: server.id } as const

@@ -8,7 +8,7 @@ import { applyInventory } from './inventory.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
-import { changeZone } from './zones.ts'
+import { changeZone, logRequest } from './zones.ts'
 
 export const programs: {
   readonly [P in ProgramName]: (args: Programs[P]['args'], actor: Actor) => Program<Programs[P]['answer']>
@@ -28,6 +28,7 @@ export const programs: {
   deleteDocument,
   takeNumbers,
   changeZone,
+  logRequest,
   applyInventory,
 }
 
@@ -49,6 +50,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteDocument: [],
   takeNumbers: [],
   changeZone: ['servers', 'rules'],
+  logRequest: [],
   applyInventory: ['credentials', 'servers', 'rules'],
 }
 

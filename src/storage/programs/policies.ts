@@ -15,13 +15,7 @@ import {
   writableChain,
 } from './common.ts'
 import { insertRules } from './rules.ts'
-import {
-  detachPolicy,
-  insertAttachments,
-  insertPolicies,
-  removePolicy,
-  updatePolicySettings,
-} from './servers.ts'
+import { insertAttachments, insertPolicies, removePolicy, updatePolicySettings } from './servers.ts'
 
 export function* createPolicy(
   { policy, rules, ids }: Programs['createPolicy']['args'],
@@ -82,9 +76,7 @@ export function* deletePolicy(
   const found = yield* ownPolicy(args)
   if (!found.ok) return found
   const { id, name, attributes } = found.value
-  if (args.detach) {
-    yield* detachPolicy(id, revision)
-  } else if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
+  if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
     return err({ kind: 'conflict', resource: 'policy', reason: 'the policy is still attached' })
   }
   const before = { name, attributes, rules: yield* specs(id) }
