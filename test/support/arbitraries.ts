@@ -4,15 +4,19 @@ import type { DirectionPolicy, EffectivePolicy, RuleList } from '../../src/core/
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress } from '../../src/core/net/address.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
-import { hasPorts, isIcmp } from '../../src/core/net/protocol.ts'
+import { hasPorts, icmpFamily } from '../../src/core/net/protocol.ts'
 import { essentials } from '../../src/core/semantics/essentials.ts'
 import { type AddressRange, type AddressSet, addressSet } from '../../src/core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
 
 const family = fc.constantFrom<Family>('ipv4', 'ipv6')
 const action = fc.constantFrom<Action>('allow', 'deny', 'reject')
-/** Each is of one family: ICMP is 1 in IPv4 and 58 in IPv6. */
-const protocol = fc.constantFrom(1, 58, 6, 17, 33, 47, 132, 136, 255)
+/** Every number, often those that mean something: ICMP of either family, with ports, IPv6's extension headers. */
+const protocol = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom(1, 58, 6, 17, 33, 47, 132, 136) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 2, 43, 44, 51, 59, 60, 255) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) },
+)
 const mac = fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02')
 const icmpNumber = fc.constantFrom(0, 3, 8, 128, 133, 134, 135, 136, 255)
 
@@ -103,11 +107,11 @@ export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
   origin: fc.record({ mac, addresses: arbitraryAddressSet }, { requiredKeys: [] }),
 })
 
-/** Only packets that exist: ICMP of its own family, ports where there are ports. */
+/** Any protocol number in either family; types only in ICMP of its own family, ports where there are ports. */
 export const arbitraryPacket: fc.Arbitrary<Packet> = family.chain((of) =>
   fc
     .record({
-      protocol: fc.constantFrom(of === 'ipv4' ? 1 : 58, 6, 17, 33, 47, 132, 136, 255),
+      protocol,
       source: value(of),
       destination: value(of),
       ports: fc.tuple(port, port),
@@ -120,7 +124,7 @@ export const arbitraryPacket: fc.Arbitrary<Packet> = family.chain((of) =>
       protocol,
       ...rest,
       ...(hasPorts(protocol) && { sourcePort: ports[0], destinationPort: ports[1] }),
-      ...(isIcmp(protocol) && { icmpType: icmp[0], icmpCode: icmp[1] }),
+      ...(icmpFamily(protocol) === of && { icmpType: icmp[0], icmpCode: icmp[1] }),
       ...(sourceMac !== undefined && { sourceMac }),
     })),
 )

@@ -1,7 +1,7 @@
 /** Runs packets through a lowered ruleset as the kernel would: the second witness of the tests. */
 import type { Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
-import { hasPorts, ICMP, ICMPV6 } from '../../core/net/protocol.ts'
+import { hasPorts, ICMP, ICMPV6, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { hookOf } from './names.ts'
@@ -28,7 +28,7 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
   if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
   for (const rule of chain.rules) {
     if ('state' in rule) {
-      if (packet.state === 'invalid') return 'drop'
+      if (packet.state === 'invalid' || isCutShort(packet)) return 'drop'
       if (packet.state !== 'new') return 'accept'
     } else if (rule.matches.every((match) => holds(match, packet))) {
       const came = follow(ruleset, rule.verdict, packet)
@@ -43,7 +43,7 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'family':
       return packet.family === match.family
     case 'protocol':
-      return match.protocols.includes(packet.protocol)
+      return match.protocols.includes(packet.protocol) && !isCutShort(packet)
     case 'address':
       return (
         packet.family === match.family && within(match.ranges, packet[match.side]) !== (match.not ?? false)
@@ -64,6 +64,9 @@ function holds(match: NftMatch, packet: Packet): boolean {
       return packet.sourceMac !== undefined && (packet.sourceMac === match.mac) !== (match.not ?? false)
   }
 }
+
+/** The kernel finds no protocol in it: no match of one holds, and tracking calls it invalid. */
+const isCutShort = ({ family, protocol }: Packet): boolean => isExtensionHeader(family, protocol)
 
 function within<T extends number | bigint>(ranges: readonly Range<T>[], value: T): boolean {
   return ranges.some((range) => range.first <= value && value <= range.last)

@@ -1,7 +1,7 @@
 /** One match of the model → the nft matches that say the same: none, one, or one per family. */
 import type { Match } from '../../core/model/rule.ts'
 import { type Family, families, maxAddress } from '../../core/net/address.ts'
-import { hasPorts, ICMP, ICMPV6 } from '../../core/net/protocol.ts'
+import { hasPorts, ICMP, ICMPV6, icmpFamily, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { AddressSet } from '../../core/sets/address-set.ts'
 import { containsPort, type PortSet } from '../../core/sets/port-set.ts'
 import type { NftMatch } from './ruleset.ts'
@@ -11,7 +11,9 @@ const portProtocols = [6, 17, 33, 132, 136]
 
 /** Alternatives, each a conjunction. Empty when nothing can match. */
 export function lowerMatch(match: Match): NftMatch[][] {
-  const { protocol, icmpType, icmpCode } = match
+  const { family, protocol, icmpType, icmpCode } = match
+  const meant = protocol === undefined ? undefined : icmpFamily(protocol)
+  if (meant && family === undefined) return lowerMatch({ ...match, family: meant })
   if (protocol === undefined && (icmpType !== undefined || icmpCode !== undefined)) {
     // ICMP of either family, which nft knows as two protocols.
     return [ICMP, ICMPV6].flatMap((each) => lowerMatch({ ...match, protocol: each }))
@@ -20,9 +22,11 @@ export function lowerMatch(match: Match): NftMatch[][] {
   return networkLayer(match).flatMap(({ family, matches }) => {
     const transport = transportLayer(match, family)
     if (!transport) return []
-    // The transport match implies the family when it is ICMP's, as an address does.
+    // A match of ICMP's fields implies the family, as an address does.
     const implied = matches.length > 0 || transport.implies === family
     const families: NftMatch[] = family === undefined || implied ? [] : [{ kind: 'family', family }]
+    // nft prints no family that stands before ICMP's number: the same text as of a rule about both families.
+    if (meant) return [[...mac, ...matches, ...transport.matches, ...families]]
     return [[...mac, ...families, ...matches, ...transport.matches]]
   })
 }
@@ -53,26 +57,23 @@ function address(family: Family, side: 'source' | 'destination', set: AddressSet
 interface TransportPart {
   readonly matches: readonly NftMatch[]
   /** The family that these matches exist in. */
-  readonly implies?: Family | undefined
+  readonly implies?: Family
 }
 
 /** Undefined when nothing can match. */
 function transportLayer(match: Match, family: Family | undefined): TransportPart | undefined {
   const { protocol, icmpType, icmpCode, sourcePorts, destinationPorts } = match
-  const icmpFamily: Family | undefined = protocol === ICMP ? 'ipv4' : protocol === ICMPV6 ? 'ipv6' : undefined
-  // ICMP exists in one family each.
-  if (icmpFamily && family && family !== icmpFamily) return undefined
+  if (family && protocol !== undefined && isExtensionHeader(family, protocol)) return undefined
   if (icmpType !== undefined || icmpCode !== undefined) {
-    if (!icmpFamily || sourcePorts || destinationPorts) return undefined
+    // Types are ICMP's, which exists in one family each.
+    const own = protocol === undefined ? undefined : icmpFamily(protocol)
+    if (!own || own !== family || sourcePorts || destinationPorts) return undefined
     const field = (name: 'type' | 'code', value: number | undefined): NftMatch[] =>
-      value === undefined ? [] : [{ kind: 'icmp', family: icmpFamily, field: name, value }]
-    return { matches: [...field('type', icmpType), ...field('code', icmpCode)], implies: icmpFamily }
+      value === undefined ? [] : [{ kind: 'icmp', family: own, field: name, value }]
+    return { matches: [...field('type', icmpType), ...field('code', icmpCode)], implies: own }
   }
   if (!sourcePorts && !destinationPorts) {
-    return {
-      matches: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] }],
-      implies: icmpFamily,
-    }
+    return { matches: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] }] }
   }
   if (protocol !== undefined && !hasPorts(protocol)) return undefined
   const ports = (side: 'source' | 'destination', set: PortSet | undefined): NftMatch[] =>

@@ -13,7 +13,7 @@ import type {
 } from '../../core/model/effective-policy.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
 import { families } from '../../core/net/address.ts'
-import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
+import { ICMP, ICMPV6, TCP, UDP, untrackable } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
@@ -23,6 +23,7 @@ import {
   policyChain,
   rejectionChain,
   trackingChain,
+  untrackedChain,
 } from './names.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 
@@ -44,6 +45,19 @@ const rejection: NftChain = {
   ],
 }
 const tracking: NftChain = { name: trackingChain, rules: [{ state: true }] }
+/** What tracking should call invalid, whatever this kernel's does. */
+const untracked: NftChain = {
+  name: untrackedChain,
+  rules: untrackable.flatMap((each) => rulesFor(each, verdicts.deny)),
+}
+/** Established and related packets pass, invalid ones do not; one look keeps most packets out of the second chain. */
+const stateful: readonly NftRule[] = [
+  {
+    matches: [{ kind: 'protocol', protocols: untrackable.map(({ protocol }) => protocol) }],
+    verdict: { kind: 'jump', chain: untrackedChain },
+  },
+  { state: true },
+]
 
 const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
 
@@ -91,7 +105,7 @@ export function createLowering(): Lowering {
         rules: [
           ...(direction === 'egress' && policy.origin ? forged(policy.origin) : []),
           jump(essentialsOf(policy.essentials)[direction]),
-          ...(policy.stateful ? [{ state: true } as const] : []),
+          ...(policy.stateful ? stateful : []),
           ...part.lists.map((list) => jump(policyChainOf(list))),
           { matches: [], verdict: verdicts[part.default] },
         ],
@@ -103,7 +117,7 @@ export function createLowering(): Lowering {
 
   return {
     lower({ interfaces }, guard) {
-      const chains = new Map([tracking, rejection].map((chain) => [chain.name, chain]))
+      const chains = new Map([tracking, untracked, rejection].map((chain) => [chain.name, chain]))
       const devices = { 'from-vm': new Map<string, NftVerdict>(), 'to-vm': new Map<string, NftVerdict>() }
       const add = (chain: NftChain) => chains.set(chain.name, chain)
       for (const { device, policy } of interfaces) {

@@ -36,3 +36,6 @@ export const rejectionChain = 'rejection'
 
 /** A chain that nothing enters: its state rule makes the kernel track connections and put fragments together. */
 export const trackingChain = 'tracking'
+
+/** What connection tracking cannot follow, dropped where a policy is stateful. */
+export const untrackedChain = 'untracked'

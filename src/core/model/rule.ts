@@ -12,14 +12,14 @@ export type Action = 'allow' | 'deny' | 'reject'
 /** All given fields must match; a field that is absent matches anything. */
 export interface Match {
   readonly family?: Family
-  /** IP protocol number, 0 to 255. */
+  /** IP protocol number, 0 to 255; without a family 1 means ICMP, IPv4's, and 58 ICMPv6, IPv6's. */
   readonly protocol?: number
   readonly source?: AddressSet
   readonly destination?: AddressSet
   /** Ports need a protocol that has them (TCP, UDP, SCTP, DCCP, UDP-Lite). */
   readonly sourcePorts?: PortSet
   readonly destinationPorts?: PortSet
-  /** ICMP type and code, 0 to 255; only with protocol 1 or 58. */
+  /** ICMP type and code, 0 to 255; only with ICMP of its own family. */
   readonly icmpType?: number
   readonly icmpCode?: number
   readonly sourceMac?: Mac

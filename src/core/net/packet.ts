@@ -7,7 +7,7 @@ export type ConnectionState = 'new' | 'established' | 'related' | 'invalid'
 
 export interface Packet {
   readonly family: Family
-  /** IP protocol number, 0 to 255. */
+  /** IP protocol number, 0 to 255; in IPv6 that of the header after all extension headers. */
   readonly protocol: number
   /** Addresses as numbers of `family`: 32 or 128 bits. */
   readonly source: bigint
@@ -15,7 +15,7 @@ export interface Packet {
   /** Absent for protocols without ports. */
   readonly sourcePort?: number
   readonly destinationPort?: number
-  /** Absent for protocols other than ICMP (1) and ICMPv6 (58). */
+  /** Absent for protocols other than ICMP (1) over IPv4 and ICMPv6 (58) over IPv6. */
   readonly icmpType?: number
   readonly icmpCode?: number
   /** Absent when unknown; a rule that names a MAC then does not match. */

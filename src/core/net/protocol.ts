@@ -1,10 +1,12 @@
 /** IP protocol numbers and names (IANA protocol-numbers registry, as of 2026). */
 import { err, ok, type Result } from '../result.ts'
+import type { Family } from './address.ts'
 
 export const ICMP = 1
 export const TCP = 6
 export const UDP = 17
 export const ICMPV6 = 58
+export const UDPLITE = 136
 
 /** The registry's keywords in lower case, for the protocols that firewalls are asked about. */
 export const protocolNumbers: ReadonlyMap<string, number> = new Map([
@@ -26,7 +28,7 @@ export const protocolNumbers: ReadonlyMap<string, number> = new Map([
   ['vrrp', 112],
   ['l2tp', 115],
   ['sctp', 132],
-  ['udplite', 136],
+  ['udplite', UDPLITE],
 ])
 
 const names = new Map([...protocolNumbers].map(([name, number]) => [number, name]))
@@ -46,14 +48,51 @@ export function parseProtocol(text: string): Result<number> {
   return ok(Number(text))
 }
 
-const withPorts: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, 136])
+const withPorts: ReadonlySet<number> = new Set([TCP, UDP, 33, 132, UDPLITE])
 
 /** Whether the protocol's header begins with source and destination port: TCP, UDP, DCCP, SCTP, UDP-Lite. */
 export function hasPorts(protocol: number): boolean {
   return withPorts.has(protocol)
 }
 
-/** Whether it is ICMP of either family. */
+/** The family that the protocol is part of, for ICMP and ICMPv6: in the other one their numbers are nobody's. */
+export function icmpFamily(protocol: number): Family | undefined {
+  return protocol === ICMP ? 'ipv4' : protocol === ICMPV6 ? 'ipv6' : undefined
+}
+
+/** Whether it is the number of ICMP of either family. */
 export function isIcmp(protocol: number): boolean {
-  return protocol === ICMP || protocol === ICMPV6
+  return icmpFamily(protocol) !== undefined
+}
+
+/** Hop-by-hop options, routing, fragment, destination options (RFC 8200 §4.1). */
+const extensionHeaders: ReadonlySet<number> = new Set([0, 43, 44, 60])
+
+/** Whether the number is an IPv6 extension header's: a packet's protocol is what follows, unless the packet is cut short. */
+export function isExtensionHeader(family: Family, protocol: number): boolean {
+  return family === 'ipv6' && extensionHeaders.has(protocol)
+}
+
+/** A protocol number, of one family where one is given. */
+export interface FamilyProtocol {
+  readonly family?: Family
+  readonly protocol: number
+}
+
+/**
+ * What connection tracking calls invalid whatever else is in the packet: UDP-Lite, whose checksum Linux compares with
+ * UDP's; ICMP's and ICMPv6's numbers in the other family; and in IPv6 packets in which no protocol follows. By number.
+ */
+export const untrackable: readonly FamilyProtocol[] = [
+  { family: 'ipv6', protocol: ICMP },
+  { family: 'ipv4', protocol: ICMPV6 },
+  { family: 'ipv6', protocol: 59 },
+  { protocol: UDPLITE },
+]
+
+export function isTrackable(family: Family, protocol: number): boolean {
+  return (
+    !isExtensionHeader(family, protocol) &&
+    !untrackable.some((each) => each.protocol === protocol && (each.family ?? family) === family)
+  )
 }

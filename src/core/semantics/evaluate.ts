@@ -2,6 +2,7 @@
 import type { DirectionPolicy, EffectivePolicy, EssentialName, Origin } from '../model/effective-policy.ts'
 import type { Action, Direction, Rule } from '../model/rule.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
+import { isTrackable } from '../net/protocol.ts'
 import { contains } from '../sets/address-set.ts'
 import { type MatchField, mismatch } from './match.ts'
 
@@ -40,9 +41,9 @@ export function evaluate(
       return { action: 'allow', decidedBy: { kind: 'essential', name: essential.name } }
     }
   }
-  if (policy.stateful && packet.state !== 'new') {
-    const action = packet.state === 'invalid' ? 'deny' : 'allow'
-    return { action, decidedBy: { kind: 'state', state: packet.state } }
+  const state = isTrackable(packet.family, packet.protocol) ? packet.state : 'invalid'
+  if (policy.stateful && state !== 'new') {
+    return { action: state === 'invalid' ? 'deny' : 'allow', decidedBy: { kind: 'state', state } }
   }
   return firstMatch(part, packet, observe)
 }

@@ -1,6 +1,8 @@
 /** Whether a match holds for a packet, and if not, the first field that does not. */
 import type { Match } from '../model/rule.ts'
+import type { Family } from '../net/address.ts'
 import type { Packet } from '../net/packet.ts'
+import { icmpFamily, isExtensionHeader } from '../net/protocol.ts'
 import { contains } from '../sets/address-set.ts'
 import { containsPort } from '../sets/port-set.ts'
 
@@ -9,7 +11,7 @@ export type MatchField = keyof Match
 /** Null when every given field matches. A field the packet lacks does not match. Cheap fields are looked at first. */
 export function mismatch(match: Match, packet: Packet): MatchField | null {
   if (match.family !== undefined && match.family !== packet.family) return 'family'
-  if (match.protocol !== undefined && match.protocol !== packet.protocol) return 'protocol'
+  if (match.protocol !== undefined && !isOf(match.protocol, match.family, packet)) return 'protocol'
   if (match.icmpType !== undefined && match.icmpType !== packet.icmpType) return 'icmpType'
   if (match.icmpCode !== undefined && match.icmpCode !== packet.icmpCode) return 'icmpCode'
   if (match.destinationPorts && !hasPort(match.destinationPorts, packet.destinationPort))
@@ -20,6 +22,12 @@ export function mismatch(match: Match, packet: Packet): MatchField | null {
   if (match.destination && !contains(match.destination, packet.family, packet.destination))
     return 'destination'
   return null
+}
+
+/** Without a family, ICMP's and ICMPv6's numbers mean these protocols, which are of one family each. */
+function isOf(protocol: number, family: Family | undefined, packet: Packet): boolean {
+  if (protocol !== packet.protocol || isExtensionHeader(packet.family, protocol)) return false
+  return (family ?? icmpFamily(protocol) ?? packet.family) === packet.family
 }
 
 function hasPort(set: NonNullable<Match['sourcePorts']>, port: number | undefined): boolean {

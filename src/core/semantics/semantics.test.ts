@@ -266,6 +266,28 @@ describe('match fields (§2)', () => {
     [packet('icmpv6/8/0 2001:db8::1 > 2001:db8::10'), 'allow 1'],
     [ssh, 'deny default'],
   ])
+  // Numbers that are nobody's: ICMP's between IPv6 addresses and ICMPv6's between IPv4 addresses.
+  const [one6, fiftyEight4] = [packet('1 2001:db8::1 > 2001:db8::10'), packet('58 198.51.100.1 > 192.0.2.10')]
+  check('ICMP of one family is not the other family’s number', allow({ protocol: 1 }), [
+    [ping, 'allow 1'],
+    [one6, 'deny default'],
+  ])
+  check('ICMPv6 is not IPv4’s 58', allow({ protocol: 58 }), [
+    [packet('icmpv6/128/0 2001:db8::1 > 2001:db8::10'), 'allow 1'],
+    [fiftyEight4, 'deny default'],
+  ])
+  check('with its family, any number can be meant', allow({ family: 'ipv6', protocol: 1 }), [
+    [one6, 'allow 1'],
+    [ping, 'deny default'],
+  ])
+  check('what is no ICMP has no type', allow({ icmpType: 8 }), [
+    [one6, 'deny default'],
+    [fiftyEight4, 'deny default'],
+  ])
+  check('an IPv6 extension header is no protocol', allow({ protocol: 60 }), [
+    [packet('60 198.51.100.1 > 192.0.2.10'), 'allow 1'],
+    [packet('60 2001:db8::1 > 2001:db8::10'), 'deny default'],
+  ])
   check('every address of both families is still an address', allow({ source: allAddresses }), [
     [ssh, 'allow 1'],
     [ssh6, 'allow 1'],
@@ -284,6 +306,26 @@ describe('match fields (§2)', () => {
 
 describe('connection state (§7)', () => {
   const states = ['new', 'established', 'related', 'invalid'] as const
+  const untracked = [
+    'udplite 198.51.100.1:1 > 192.0.2.10:22',
+    'udplite [2001:db8::1]:1 > [2001:db8::10]:22',
+    '58 198.51.100.1 > 192.0.2.10',
+    '1 2001:db8::1 > 2001:db8::10',
+    '59 2001:db8::1 > 2001:db8::10',
+    '0 2001:db8::1 > 2001:db8::10',
+  ]
+  for (const stateful of [true, false]) {
+    check(
+      `what tracking cannot follow is invalid, whatever is said of it: ${stateful ? 'stateful' : 'stateless'}`,
+      policy([rule('allow', {})], { stateful }),
+      untracked.flatMap((text) =>
+        states.map((state): [Packet, string] => [
+          packet(text, { state }),
+          stateful ? 'deny state' : 'allow 1',
+        ]),
+      ),
+    )
+  }
   const table: Record<'stateful' | 'stateless', Record<ConnectionState, [string, string]>> = {
     // Under a rule that allows, under one that denies.
     stateful: {

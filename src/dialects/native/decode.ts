@@ -3,7 +3,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
-import { hasPorts, ICMP, ICMPV6, isIcmp, parseProtocol } from '../../core/net/protocol.ts'
+import { hasPorts, ICMP, ICMPV6, icmpFamily, parseProtocol } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { TraceRequest } from './schemas.ts'
 
@@ -18,13 +18,16 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
     return invalid('destination', 'is of another family than the source')
   const named = parseProtocol(given.protocol)
   if (!named.ok) return invalid('protocol', named.error)
-  const protocol = named.value === ICMP && family === 'ipv6' ? ICMPV6 : named.value
-  if (protocol === ICMPV6 && family === 'ipv4') return invalid('protocol', 'ICMPv6 needs IPv6 addresses')
+  // A name means the protocol, which for ICMP depends on the family; a number means that number.
+  const called = /^\D/.test(given.protocol)
+  const protocol = called && named.value === ICMP && family === 'ipv6' ? ICMPV6 : named.value
+  if (called && protocol === ICMPV6 && family === 'ipv4')
+    return invalid('protocol', 'ICMPv6 needs IPv6 addresses')
   const { sourcePort, destinationPort, icmpType, icmpCode, sourceMac, state = 'new' } = given
   if (!hasPorts(protocol) && (sourcePort !== undefined || destinationPort !== undefined)) {
     return invalid('destinationPort', `${given.protocol} has no ports`)
   }
-  if (!isIcmp(protocol) && (icmpType !== undefined || icmpCode !== undefined)) {
+  if (icmpFamily(protocol) !== family && (icmpType !== undefined || icmpCode !== undefined)) {
     return invalid('icmpType', `${given.protocol} is not ICMP`)
   }
   const mac = sourceMac === undefined ? undefined : parseMac(sourceMac)

@@ -80,6 +80,16 @@ describe('the native API', () => {
     assert.equal(await verdict({ ...ping, protocol: 'icmp', icmpType: 135 }), 'allow neighbour-discovery')
   })
 
+  test('a number means that number, in either family', async () => {
+    const six = { source: '2001:db8::1', destination: '2001:db8::10' }
+    const four = { source: '198.51.100.1', destination: '192.0.2.10' }
+    assert.equal(await verdict({ ...six, protocol: '1' }), 'deny 3')
+    assert.equal(await verdict({ ...four, protocol: '58' }), 'deny 3')
+    for (const protocol of ['0', '58', '255']) assert.equal((await ask({ ...four, protocol })).status, 200)
+    const refused = await ask({ ...six, protocol: '1', icmpType: 128 })
+    assert.deepEqual([refused.status, refused.body.field], [400, 'packet.icmpType'])
+  })
+
   test('the first public interface, unless one is named', async () => {
     assert.equal(await verdict({ ...tcp, destinationPort: 23 }, { interface: 'private-nic' }), 'allow off')
     assert.equal((await ask({ ...tcp, destinationPort: 23 }, { interface: 'hostup-nic' })).status, 404)

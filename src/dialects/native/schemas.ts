@@ -15,14 +15,15 @@ export const PacketSchema = Type.Object(
   {
     protocol: Type.String({
       maxLength: 16,
-      description: 'Name or number, 0 to 255. `icmp` between IPv6 addresses means ICMPv6, as does `icmpv6`.',
+      description:
+        'Name or number, 0 to 255. `icmp` between IPv6 addresses means ICMPv6, as does `icmpv6`; a number means that number.',
     }),
     source: Type.String({ maxLength: 64, description: 'IPv4 or IPv6 address' }),
     destination: Type.String({ maxLength: 64, description: 'Of the same family as the source' }),
     sourcePort: Type.Optional(port('Only with a protocol that has ports')),
     destinationPort: Type.Optional(port('Only with a protocol that has ports')),
-    icmpType: Type.Optional(byte('Only with ICMP')),
-    icmpCode: Type.Optional(byte('Only with ICMP')),
+    icmpType: Type.Optional(byte('Only with ICMP of that family')),
+    icmpCode: Type.Optional(byte('Only with ICMP of that family')),
     sourceMac: Type.Optional(Type.String({ maxLength: 17, description: 'Absent: unknown' })),
     state: Type.Optional(
       Type.Union(
