@@ -70,6 +70,18 @@ describe('authentication', () => {
     assert.equal(await who(basic('jane:another')), 'password read,write')
   })
 
+  test('what is remembered ends after a minute, where no notice of a change arrives', async () => {
+    let now = 0
+    const deaf = createAuthenticator({ ...storage, onCommit: () => () => {} }, () => now)
+    const known = async () => (await deaf.authenticate(basic('jane:another'), all)) !== undefined
+    assert.equal(await known(), true)
+    await loadInventory(storage, file('third'), 1000)
+    now = 59_999
+    assert.equal(await known(), true)
+    now = 60_000
+    assert.equal(await known(), false)
+  })
+
   test('hashes are salted, and read back', async () => {
     const [a, b] = await Promise.all([hashPassword('x'), hashPassword('x')])
     assert.notEqual(a, b)

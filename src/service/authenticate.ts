@@ -34,13 +34,23 @@ export const secretHash = (secret: string): string => createHash('sha256').updat
 
 /** Logins that are remembered, so that a password hash is not paid for with every request. */
 const mostRemembered = 10_000
+/** Milliseconds. A credential that is withdrawn is refused at once where the notice of it arrives, and after this where not. */
+const rememberedFor = 60_000
 
-export function createAuthenticator(storage: Storage): Authenticator {
+/** `now`: milliseconds since any fixed moment. */
+export function createAuthenticator(
+  storage: Storage,
+  now: () => number = () => performance.now(),
+): Authenticator {
   // The key makes what is remembered useless outside this process.
   const key = randomBytes(32)
-  const remembered = new Map<string, Principal>()
+  const remembered = new Map<string, { readonly principal: Principal; readonly until: number }>()
+  /** Counts changes of credentials: what was looked up before one must not be remembered after it. */
+  let changes = 0
   storage.onCommit(({ topics }) => {
-    if (topics.includes('credentials')) remembered.clear()
+    if (!topics.includes('credentials')) return
+    changes++
+    remembered.clear()
   })
   // Somebody who does not exist must cost as much as somebody who does: made with the first login, whoever's it is.
   let nobody: Promise<string> | undefined
@@ -62,12 +72,15 @@ export function createAuthenticator(storage: Storage): Authenticator {
         .update(JSON.stringify([presented.kind, presented.lookup, presented.secret]))
         .digest('base64')
       const known = remembered.get(memory)
-      if (known) return known
+      if (known && known.until > now()) return known.principal
+      remembered.delete(memory)
+      const before = changes
       const credential = await find(presented)
       if (!credential) return undefined
       const principal = principalOf(credential)
+      if (changes !== before) return principal
       if (remembered.size >= mostRemembered) remembered.clear()
-      remembered.set(memory, principal)
+      remembered.set(memory, { principal, until: now() + rememberedFor })
       return principal
     },
   }
