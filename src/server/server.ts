@@ -19,6 +19,7 @@ import type { Answer, Dialect, Method, Route } from '../dialects/dialect.ts'
 import type { Authenticator } from '../service/authenticate.ts'
 import type { Principal } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
+import { Unavailable } from '../storage/unavailable.ts'
 import { mostBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -273,6 +274,7 @@ class Refused extends Error {
 /** What the framework, or a service that could not do its work, threw. */
 function explain(error: unknown): RequestError {
   if (error instanceof Refused) return error.error
+  if (error instanceof Unavailable) return { kind: 'unavailable', cause: error }
   const [violation] = (error as Partial<FastifyError>).validation ?? []
   if (violation) {
     const field = violation.instancePath.slice(1).replaceAll('/', '.') || 'body'

@@ -11,10 +11,12 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
 import { migrate } from './migrations/migrate.ts'
+import { type Connections, createConnections, destroy, type Session } from './postgresql-connections.ts'
 import { commitOf, programs } from './programs/index.ts'
 import { reads } from './reads.ts'
 import { keeps, type Program, type Row, type Steps } from './statement.ts'
 import type { Commit, Storage } from './storage.ts'
+import { Unavailable } from './unavailable.ts'
 
 const channel = 'portcullis'
 /** Bounds what one request waits for. */
@@ -37,23 +39,16 @@ const types: pg.CustomTypesConfig = {
 
 /** Creates the schema in an empty database. Rejects when it cannot be reached, or a newer version has written it. */
 export async function openPostgresql({ url }: { url: string }): Promise<Storage> {
-  const settings = {
-    connectionString: url,
-    types,
-    connectionTimeoutMillis: 5000,
-    application_name: 'portcullis',
-  }
-  const pool = new pg.Pool({ ...settings, max: 10, statement_timeout: 30_000 })
-  // A connection that breaks while nobody uses it is replaced by the next query.
-  pool.on('error', () => {})
+  const connections = createConnections(url, types)
   try {
-    await transaction(pool, 'BEGIN', async (client) => {
+    await transaction(connections, 'BEGIN', async (session) => {
+      await session.query({ text: 'SET LOCAL statement_timeout = 0' })
       // Two processes that start at once on an empty database must not both create it.
-      await client.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
-      await drive(client, migrate('postgresql'))
+      await session.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [migrationLock] })
+      await drive(session, migrate('postgresql'))
     })
   } catch (error) {
-    await pool.end()
+    await connections.close()
     throw error
   }
 
@@ -67,12 +62,12 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
     while (queue.length > 0) {
       const batch = queue.splice(0, mostPerTransaction)
       try {
-        const { outcomes, commit } = await writeBatch(pool, batch, self)
+        const { outcomes, commit } = await writeBatch(connections, batch, self)
         for (const [index, outcome] of outcomes.entries()) {
           if ('result' in outcome) batch[index]?.resolve(outcome.result)
           else batch[index]?.reject(outcome.error)
         }
-        if (commit) listeners.tell(commit)
+        if (commit) tell(commit)
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
@@ -80,20 +75,27 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
     writing = undefined
   }
 
-  const stopListening = listen({ ...settings, statement_timeout: 0 }, async (payload) => {
-    if (payload === undefined) {
-      // Connected, or connected anew: whatever was said before was missed.
-      const revision = await read(pool, reads.revision(), 'one')
-      listeners.tell({ revision, topics: ['credentials', 'servers', 'rules'] })
-    } else {
+  /** Newest revision that listeners know of. */
+  let told = 0
+  function tell(commit: Commit): void {
+    told = Math.max(told, commit.revision)
+    listeners.tell(commit)
+  }
+
+  const stopListening = listen(connections, {
+    notice(payload) {
       const { from, ...commit } = JSON.parse(payload) as Commit & { from: string }
-      if (from !== self) listeners.tell(commit)
-    }
+      if (from !== self) tell(commit)
+    },
+    missed(revision) {
+      tell({ revision, topics: ['credentials', 'servers', 'rules'] })
+    },
+    known: () => told,
   })
 
   return storageOf({
     engine: 'postgresql',
-    read: (steps, statements) => read(pool, steps, statements),
+    read: (steps, statements) => read(connections, steps, statements),
     write: (job) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error('the store is closed'))
@@ -102,95 +104,90 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
       }),
     onCommit: listeners.add,
     async check() {
-      await pool.query('SELECT value FROM revision FOR SHARE')
+      await connections.use((session) => session.query({ text: 'SELECT value FROM revision FOR SHARE' }))
     },
     async close() {
       closed = true
       await writing
       await stopListening()
-      await pool.end()
+      await connections.close()
     },
   })
 }
 
 async function writeBatch(
-  pool: pg.Pool,
+  connections: Connections,
   batch: readonly Queued[],
   self: string,
 ): Promise<{ outcomes: Outcome[]; commit?: Commit }> {
   const outcomes: Outcome[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   let commit: Commit | undefined
-  await transaction(pool, 'BEGIN', async (client) => {
+  await transaction(connections, 'BEGIN', async (session) => {
     // Every writer takes this row before any other, so that no two ever wait for each other.
-    await client.query('SELECT value FROM revision FOR UPDATE')
+    await session.query({ text: 'SELECT value FROM revision FOR UPDATE' })
     for (const { job } of batch) {
-      const outcome = await attempt(client, job)
+      const outcome = await attempt(session, job)
       outcomes.push(outcome)
       if ('result' in outcome) done.push({ program: job.program, result: outcome.result })
     }
     commit = commitOf(done)
     if (commit) {
       const notice = JSON.stringify({ from: self, ...commit })
-      await client.query('SELECT pg_notify($1, $2)', [channel, notice])
+      await session.query({ text: 'SELECT pg_notify($1, $2)', values: [channel, notice] })
     }
   })
   return commit ? { outcomes, commit } : { outcomes }
 }
 
 /** One program in a savepoint. Rejects when the connection, and with it the transaction, is lost. */
-async function attempt(client: pg.PoolClient, job: Job): Promise<Outcome> {
+async function attempt(session: Session, job: Job): Promise<Outcome> {
   const program = programs[job.program] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
-  await client.query('SAVEPOINT program')
+  await session.query({ text: 'SAVEPOINT program' })
   let outcome: Outcome
   try {
-    outcome = { result: await drive(client, program(job.args, job.actor)) }
+    outcome = { result: await drive(session, program(job.args, job.actor)) }
   } catch (error) {
     outcome = { error }
   }
-  if (!('result' in outcome) || !keeps(outcome.result)) await client.query('ROLLBACK TO SAVEPOINT program')
-  await client.query('RELEASE SAVEPOINT program')
+  if (!('result' in outcome) || !keeps(outcome.result)) {
+    await session.query({ text: 'ROLLBACK TO SAVEPOINT program' })
+  }
+  await session.query({ text: 'RELEASE SAVEPOINT program' })
   return outcome
 }
 
 /** A read of one statement is a snapshot by itself, and saved two round trips. */
-function read<T>(pool: pg.Pool, steps: Steps<T>, statements: 'one' | 'many'): Promise<T> {
-  if (statements === 'one') return drive(pool, steps)
-  return transaction(pool, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', (client) =>
-    drive(client, steps),
+function read<T>(connections: Connections, steps: Steps<T>, statements: 'one' | 'many'): Promise<T> {
+  if (statements === 'one') return connections.use((session) => drive(session, steps))
+  return transaction(connections, 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', (session) =>
+    drive(session, steps),
   )
 }
 
-async function transaction<T>(
-  pool: pg.Pool,
+function transaction<T>(
+  connections: Connections,
   begin: string,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const client = await pool.connect()
-  let broken: Error | undefined
-  const lost = (error: Error) => {
-    broken = error
-  }
-  client.on('error', lost)
-  try {
-    await client.query(begin)
-    const value = await work(client)
-    await client.query('COMMIT')
-    return value
-  } catch (error) {
-    // A connection that cannot even roll back is not given to the next one.
-    await client.query('ROLLBACK').catch(lost)
-    throw error
-  } finally {
-    client.off('error', lost)
-    client.release(broken)
-  }
+  return connections.use(async (session) => {
+    await session.query({ text: begin })
+    try {
+      const value = await work(session)
+      await session.query({ text: 'COMMIT' })
+      return value
+    } catch (error) {
+      // A connection that cannot even roll back is not given to the next one.
+      if (!(error instanceof Unavailable)) await session.query({ text: 'ROLLBACK' })
+      throw error
+    }
+  })
 }
 
-async function drive<T>(client: pg.PoolClient | pg.Pool, steps: Steps<T>): Promise<T> {
+async function drive<T>(session: Session, steps: Steps<T>): Promise<T> {
   let step = steps.next()
   while (!step.done) {
-    const { rows } = await client.query(prepare(step.value.sql, step.value.params))
+    const { rows } = await session.query(prepare(step.value.sql, step.value.params))
     step = steps.next(rows as Row[])
   }
   return step.value
@@ -210,34 +207,59 @@ function prepare(sql: string, values: readonly unknown[]): pg.QueryConfig {
   return { ...statement, values: [...values] }
 }
 
-/** Hears what other processes commit; connects again for as long as it is wanted. Answers how to stop. */
+/** Milliseconds between questions on the connection that listens: whether it lives, and whether notices were missed. */
+const heartbeat = 1500
+
+/**
+ * Hears what other processes commit; connects again for as long as it is wanted. Notices arrive before the answer to a
+ * later question, so that a revision that was there one question ago and has not been heard of by now was missed.
+ * Answers how to stop.
+ */
 function listen(
-  settings: pg.ClientConfig,
-  hear: (payload: string | undefined) => Promise<void>,
+  connections: Connections,
+  hear: {
+    readonly notice: (payload: string) => void
+    /** Anything may have been committed up to this revision. */
+    readonly missed: (revision: number) => void
+    readonly known: () => number
+  },
 ): () => Promise<void> {
   const stopping = new AbortController()
-  const running = (async () => {
-    while (!stopping.signal.aborted) {
-      const client = new pg.Client(settings)
-      const stop = () => void client.end().catch(() => {})
-      try {
-        const ended = new Promise<void>((resolve) => {
-          client.on('error', () => resolve())
-          client.on('end', resolve)
-        })
-        client.on('notification', ({ payload }) => void hear(payload ?? '').catch(() => {}))
-        await client.connect()
-        await client.query(`LISTEN ${channel}`)
-        stopping.signal.addEventListener('abort', stop)
-        if (stopping.signal.aborted) stop()
-        else await hear(undefined)
-        await ended
-      } catch {
-        // Tried again below.
+  const { signal } = stopping
+  const pause = (milliseconds: number) => delay(milliseconds, undefined, { signal }).catch(() => {})
+
+  async function once(): Promise<void> {
+    const { client, session } = await connections.open()
+    const stop = () => destroy(client)
+    signal.addEventListener('abort', stop)
+    try {
+      client.on('notification', ({ payload = '' }) => {
+        try {
+          hear.notice(payload)
+        } catch {
+          // Not ours: anybody who may connect may notify.
+        }
+      })
+      await session.query({ text: `LISTEN ${channel}` })
+      // Whatever was said before was missed; and who failed while the database was away can go on.
+      let seen = await drive(session, reads.revision())
+      hear.missed(seen)
+      while (!signal.aborted) {
+        await pause(heartbeat)
+        const revision = await drive(session, reads.revision())
+        if (seen > hear.known()) hear.missed(seen)
+        seen = revision
       }
-      stopping.signal.removeEventListener('abort', stop)
-      await client.end().catch(() => {})
-      await delay(500, undefined, { signal: stopping.signal }).catch(() => {})
+    } finally {
+      signal.removeEventListener('abort', stop)
+      destroy(client)
+    }
+  }
+
+  const running = (async () => {
+    while (!signal.aborted) {
+      await once().catch(() => {})
+      await pause(500)
     }
   })()
   return async () => {

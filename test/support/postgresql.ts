@@ -12,10 +12,12 @@ const programs = join(installed, versions.at(-1) ?? '', 'bin')
 const given = process.env.PORTCULLIS_TEST_DATABASE
 
 /** For `test({ skip })`: why there is no PostgreSQL here, or false. */
-export const noPostgresql: string | false =
-  given === undefined && !existsSync(join(programs, 'initdb'))
-    ? 'PostgreSQL is not installed (Debian package postgresql)'
-    : false
+export const noCluster: string | false = existsSync(join(programs, 'initdb'))
+  ? false
+  : 'PostgreSQL is not installed (Debian package postgresql)'
+
+/** As `noCluster`, where a server that is given will do. */
+export const noPostgresql: string | false = given === undefined ? noCluster : false
 
 export interface TestDatabase {
   readonly url: string
@@ -28,7 +30,7 @@ let server: string | undefined
 
 /** A new, empty database. */
 export async function createDatabase(): Promise<TestDatabase> {
-  server ??= given ?? startCluster()
+  server ??= given ?? startCluster().url
   const name = `portcullis_${randomBytes(6).toString('hex')}`
   await admin(server, `CREATE DATABASE ${name}`)
   const url = new URL(server)
@@ -47,8 +49,18 @@ async function admin(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
+export interface Cluster {
+  /** Of its database `postgres`. */
+  readonly url: string
+  /** At once, as in a crash. */
+  stop(): void
+  start(): void
+  /** Stopped for good, with all it held. */
+  remove(): void
+}
+
 /** Ends with this process. PostgreSQL refuses to run as root, so that root becomes its own user for it. */
-function startCluster(): string {
+export function startCluster(): Cluster {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-postgresql-'))
   const root = process.getuid?.() === 0
   const owner = root ? Number(run('id', ['-u', 'postgres'], folder)) : 0
@@ -60,12 +72,23 @@ function startCluster(): string {
   const data = join(folder, 'data')
   asOwner('initdb', ['-D', data, '-U', 'portcullis', '-A', 'trust', '--no-instructions'])
   const options = `-c listen_addresses='' -c unix_socket_directories='${folder}'`
-  asOwner('pg_ctl', ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start'])
-  process.on('exit', () => {
-    asOwner('pg_ctl', ['-D', data, '-m', 'immediate', 'stop'])
+  const start = () => asOwner('pg_ctl', ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start'])
+  const stop = () => asOwner('pg_ctl', ['-D', data, '-m', 'immediate', 'stop'])
+  start()
+  let there = true
+  const remove = () => {
+    if (!there) return
+    there = false
+    if (existsSync(join(data, 'postmaster.pid'))) stop()
     rmSync(folder, { recursive: true, force: true })
-  })
-  return `postgres:///postgres?user=portcullis&host=${encodeURIComponent(folder)}`
+  }
+  process.on('exit', remove)
+  return {
+    url: `postgres:///postgres?user=portcullis&host=${encodeURIComponent(folder)}`,
+    start,
+    stop,
+    remove,
+  }
 }
 
 function run(program: string, args: readonly string[], cwd: string): string {

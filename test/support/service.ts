@@ -12,7 +12,7 @@ import { createServices, defaultSettings } from '../../src/service/create.ts'
 import { loadInventory } from '../../src/service/inventory.ts'
 import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
-import { engines } from './stores.ts'
+import { engines, type TestStore } from './stores.ts'
 
 export const dialects = [nativeDialect, upcloudDialect, hostupDialect, ionosDialect, scalewayDialect] as const
 
@@ -161,10 +161,12 @@ export interface ServiceOptions {
   readonly transitionMs?: number
   readonly holdMs?: number
   readonly inventory?: string
+  /** Where it keeps what it is told, opened and removed with it; absent: SQLite. */
+  readonly store?: TestStore
 }
 
 export async function startService(options: ServiceOptions = {}): Promise<TestService> {
-  const store = await engines.sqlite.create()
+  const store = options.store ?? (await engines.sqlite.create())
   const storage = await store.open()
   const loaded = await loadInventory(storage, options.inventory ?? inventory, Date.now())
   if (!loaded.ok) throw new Error(loaded.error)

@@ -1,0 +1,202 @@
+/** PostgreSQL away, silent or slow: nobody waits long, nobody is told a lie, and all goes on when it is back. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { createDatabase, noCluster, noPostgresql, startCluster } from '../../test/support/postgresql.ts'
+import { type DatabaseProxy, startProxy } from '../../test/support/proxy.ts'
+import {
+  credentials,
+  projects,
+  type Reply,
+  secretKeys,
+  servers,
+  startService,
+  type TestService,
+} from '../../test/support/service.ts'
+import { actor, chainTarget, inventory, rule, type TestStore } from '../../test/support/stores.ts'
+import { openPostgresql } from './postgresql.ts'
+import { createConnections } from './postgresql-connections.ts'
+import type { Commit, Storage } from './storage.ts'
+import { Unavailable } from './unavailable.ts'
+
+/** A database that is reached through a proxy. */
+async function behindProxy(): Promise<{
+  readonly store: TestStore
+  readonly proxy: DatabaseProxy
+  readonly url: string
+}> {
+  const { url, drop } = await createDatabase()
+  const proxy = await startProxy(url)
+  const remove = async () => {
+    await proxy.close()
+    await drop()
+  }
+  return {
+    url,
+    proxy,
+    store: { open: () => openPostgresql({ url: proxy.url }), flags: ['--database', proxy.url], remove },
+  }
+}
+
+const list = `/1.3/server/${servers.web}/firewall_rule`
+const insert = (storage: Storage, id: string) =>
+  storage.run('insertRule', { ...chainTarget('a'), rule: rule(id), id, maxRules: 1000 }, actor)
+
+/** Milliseconds until `path` is answered 200. */
+async function served(service: TestService, path: string): Promise<number> {
+  const started = performance.now()
+  for (;;) {
+    const { status, text } = await service.call('GET', path)
+    const elapsed = performance.now() - started
+    if (status === 200) return elapsed
+    assert.equal(status, 503, text)
+    assert.ok(elapsed < 20_000, 'not served for 20 s')
+    await delay(100)
+  }
+}
+
+describe('a database that says nothing', { skip: noPostgresql }, () => {
+  test('the connection that listens dies silently: what others commit is heard of all the same', async () => {
+    const { store, proxy, url } = await behindProxy()
+    const [one, two] = await Promise.all([openPostgresql({ url }), store.open()])
+    try {
+      await one.run('applyInventory', { inventory: inventory('a') }, actor)
+      // Until it listens, anything may come.
+      await new Promise<void>((resolve) => {
+        const stop = two.onCommit(({ topics }) => {
+          if (topics.includes('credentials')) {
+            stop()
+            resolve()
+          }
+        })
+        void one.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
+      })
+      proxy.freeze('LISTEN')
+      const heard = new Promise<Commit>((resolve) => {
+        two.onCommit((commit) => commit.revision === 3 && resolve(commit))
+      })
+      assert.ok((await insert(one, 'unheard')).ok)
+      const commit = await Promise.race([heard, delay(10_000)])
+      assert.ok(commit?.topics.includes('rules'), 'not heard of within 10 s')
+    } finally {
+      await Promise.all([one.close(), two.close()])
+      await store.remove()
+    }
+  })
+
+  test('all connections die silently: refused soon, and served again soon', async () => {
+    const { store, proxy } = await behindProxy()
+    const service = await startService({ store })
+    try {
+      assert.equal((await service.call('GET', list)).status, 200)
+      proxy.freeze()
+      const started = performance.now()
+      const [read, write] = await Promise.all([
+        service.call('GET', list),
+        service.call('POST', list, { firewall_rule: { direction: 'in', action: 'drop' } }),
+      ])
+      // Half of it in quiet times; the machine may have other work.
+      assert.ok(performance.now() - started < 4000, `${performance.now() - started} ms`)
+      for (const { status, body } of [read, write]) {
+        if (status === 200 || status === 201) continue
+        assert.equal(status, 503)
+        assert.equal(body.error.error_code, 'SERVICE_UNAVAILABLE')
+      }
+      assert.ok([read.status, write.status].includes(503))
+      assert.ok((await served(service, list)) < 10_000)
+      await service.call('POST', list, { firewall_rule: { direction: 'in', action: 'drop' } })
+      assert.equal((await service.call('GET', '/readyz')).status, 200)
+    } finally {
+      await service.close()
+    }
+  })
+
+  test('new connections are taken and never answered: refused soon, everybody, until it is back', async () => {
+    const { store, proxy } = await behindProxy()
+    const service = await startService({ store })
+    try {
+      proxy.forward(false)
+      proxy.freeze()
+      const started = performance.now()
+      const first = await Promise.all(Array.from({ length: 40 }, () => service.call('GET', list)))
+      assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`)
+      assert.deepEqual([...new Set(first.map(({ status }) => status))], [503])
+      assert.equal((await service.call('GET', '/readyz')).status, 503)
+      proxy.forward(true)
+      assert.ok((await served(service, list)) < 5000)
+    } finally {
+      await service.close()
+    }
+  })
+
+  test('a statement that takes long is left to finish', async () => {
+    const { url, drop } = await createDatabase()
+    const connections = createConnections(url, {
+      getTypeParser: pg.types.getTypeParser,
+    } as pg.CustomTypesConfig)
+    try {
+      const { rows } = await connections.use((session) =>
+        session.query({ text: 'SELECT pg_sleep(3), 7 AS seven' }),
+      )
+      assert.equal(rows[0].seven, 7)
+      await assert.rejects(
+        connections.use((session) => session.query({ text: 'SELECT * FROM nowhere' })),
+        (error) => !(error instanceof Unavailable),
+      )
+    } finally {
+      await connections.close()
+      await drop()
+    }
+  })
+})
+
+describe('a database that is stopped', { skip: noCluster }, () => {
+  test('every dialect says in its own words that it is unavailable, and all is served when it is back', async () => {
+    const cluster = startCluster()
+    const store: TestStore = {
+      open: () => openPostgresql({ url: cluster.url }),
+      flags: ['--database', cluster.url],
+      remove: async () => cluster.remove(),
+    }
+    const service = await startService({ store })
+    try {
+      assert.equal((await service.call('GET', list)).status, 200)
+      cluster.stop()
+      const asked = performance.now()
+      for (const [path, headers, want] of [
+        [list, credentials.right, (body) => body.error.error_code === 'SERVICE_UNAVAILABLE'],
+        ['/api/vm/10000/firewall', credentials.right, (body) => body.code === 'SERVICE_UNAVAILABLE'],
+        ['/api/v2/vps', credentials.right, (body) => body.code === 'unavailable'],
+        ['/cloudapi/v6/datacenters', credentials.right, (body) => body.httpStatus === 503],
+        [
+          '/instance/v1/zones/fr-par-1/servers',
+          secretKeys.right,
+          (body) => body.type === 'service_unavailable',
+        ],
+        ['/v1/servers', credentials.right, (body) => body.type === 'urn:portcullis:problem:unavailable'],
+      ] as const satisfies readonly (readonly [string, object, (body: Reply['body']) => boolean])[]) {
+        const { status, body, text } = await service.call('GET', path, undefined, headers)
+        assert.equal(status, 503, `${path}: ${text}`)
+        assert.ok(want(body), `${path}: ${text}`)
+      }
+      assert.ok(performance.now() - asked < 4000)
+      assert.equal((await service.call('GET', '/readyz')).status, 503)
+      assert.equal((await service.call('GET', '/healthz')).status, 200)
+      const written = await service.call(
+        'POST',
+        '/instance/v1/zones/fr-par-1/security_groups',
+        {
+          ...{ name: 'x', project: projects.first },
+        },
+        secretKeys.right,
+      )
+      assert.equal(written.status, 503)
+      cluster.start()
+      assert.ok((await served(service, list)) < 5000)
+      assert.equal((await service.call('GET', '/readyz')).status, 200)
+    } finally {
+      await service.close()
+    }
+  })
+})
