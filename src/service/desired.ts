@@ -42,7 +42,8 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
   function desire(each: (typeof placed)[number]): DesiredInterface {
     const attached = each.policies.map(({ id }) => policies.get(id))
     const complete = attached.every((policy) => policy !== undefined)
-    return { id: each.id, device: each.device, policy: complete ? resolve(each, attached) : null }
+    const { id, device, observe } = each
+    return { id, device, policy: complete ? resolve(each, attached) : null, ...(observe && { observe }) }
   }
 
   return {

@@ -281,6 +281,7 @@ function readServer(
         ]
       : [],
     attachments: settings ? [{ policy: chain, server: id, interface: null }] : [],
+    ...(enabled !== undefined && { enabled }),
     ...(unnamed &&
       project !== undefined && {
         attachDefault: defaultOf(unnamed, { account, profile, project, zone }, now),
@@ -333,7 +334,7 @@ function readInterface(entry: unknown, at: string, server: string, index: number
   }
   const { lan, firewallActive, firewallType } = nic
   const attributes = json({ lan, firewallActive, firewallType }, at)
-  const sender = { mac: parsed.value, addresses, allowedAddresses, senderCheck }
+  const sender = { mac: parsed.value, addresses, allowedAddresses, senderCheck, observe: false }
   return { id, server, index, ...sender, type, host, device, attributes }
 }
 

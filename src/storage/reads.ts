@@ -49,19 +49,20 @@ export const reads: Reads = {
     return (yield* query(sql, account)).map(toCredential)
   },
   *server(profile, id) {
-    const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND profile = ?`
+    const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND profile = ? AND ${present}`
     return optional(yield* queryOne(sql, id, profile), toServer)
   },
   *serverByNumber(profile, number) {
-    const sql = `SELECT ${serverColumns} FROM servers WHERE profile = ? AND number = ?`
+    const sql = `SELECT ${serverColumns} FROM servers WHERE profile = ? AND number = ? AND ${present}`
     return optional(yield* queryOne(sql, profile, number), toServer)
   },
   *serverById(id) {
-    return optional(yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id), toServer)
+    const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND ${present}`
+    return optional(yield* queryOne(sql, id), toServer)
   },
   *servers({ account, profile, zone }) {
     const [where, params] = all({ account, profile, zone })
-    const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} ORDER BY created_at, id`
+    const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} AND ${present} ORDER BY created_at, id`
     return (yield* query(sql, ...params)).map(toServer)
   },
   *interfaces(server) {
@@ -71,7 +72,7 @@ export const reads: Reads = {
   *interfacesOf(account, profile, zone) {
     const [where, params] = all({ 's.account': account, 's.profile': profile, 's.zone': zone })
     const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
-      WHERE ${where} ORDER BY i.server, i.number`
+      WHERE ${where} AND s.${present} ORDER BY i.server, i.number`
     return (yield* query(sql, ...params)).map(toInterface)
   },
   *policiesBy({ account, profile, zone }) {
@@ -155,11 +156,12 @@ export const reads: Reads = {
     return yield* placed('s.account = ?', 'SELECT id FROM servers WHERE account = ?', account)
   },
   *document(profile, kind, id) {
-    const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
+    const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ? AND ${present}`
     return optional(yield* queryOne(sql, profile, kind, id), toDocument)
   },
   *documents({ account, profile, kind }) {
-    const sql = `SELECT ${documentColumns} FROM documents WHERE account = ? AND profile = ? AND kind = ? ORDER BY id`
+    const sql = `SELECT ${documentColumns} FROM documents
+      WHERE account = ? AND profile = ? AND kind = ? AND ${present} ORDER BY id`
     return (yield* query(sql, account, profile, kind)).map(toDocument)
   },
   *audit({ account, before, limit }) {
@@ -181,6 +183,9 @@ export const reads: Reads = {
     return (yield* query(sql, account, profile, limit)).map(toAuditEvent)
   },
 }
+
+/** Leaves out what the inventory made and no longer names. */
+const present = "origin <> 'left'"
 
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
@@ -229,7 +234,8 @@ function* withRules(rows: readonly Row[]) {
 function* placed(where: string, servers: string, param: string): Steps<readonly PlacedInterface[]> {
   const interfaces = yield* query(
     `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
-     WHERE ${where} ORDER BY i.server, i.number`,
+     WHERE ${where} AND s.${present} AND s.account NOT IN (SELECT id FROM accounts WHERE origin = 'left')
+     ORDER BY i.server, i.number`,
     param,
   )
   const attached = new Map<string, { id: string; revision: number }[]>()

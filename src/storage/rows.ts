@@ -89,7 +89,7 @@ export function fromServer(s: ServerRecord): SqlValue[] {
 }
 
 export const interfaceColumns =
-  'id, server, number, mac, addresses, allowed_addresses, sender_check, type, host, device, attributes'
+  'id, server, number, mac, addresses, allowed_addresses, sender_check, observe, type, host, device, attributes'
 export function toInterface(row: Row): Interface {
   return {
     id: text(row.id),
@@ -99,6 +99,7 @@ export function toInterface(row: Row): Interface {
     addresses: json(row.addresses) as unknown as string[],
     allowedAddresses: json(row.allowed_addresses) as unknown as string[],
     senderCheck: row.sender_check === 1,
+    observe: row.observe === 1,
     type: text(row.type) as Interface['type'],
     host: nullable(row.host, text),
     device: nullable(row.device, text),
@@ -107,7 +108,7 @@ export function toInterface(row: Row): Interface {
 }
 export function fromInterface(i: Interface): SqlValue[] {
   const sender = [JSON.stringify(i.addresses), JSON.stringify(i.allowedAddresses), Number(i.senderCheck)]
-  const place = [i.type, i.host, i.device]
+  const place = [Number(i.observe), i.type, i.host, i.device]
   return [i.id, i.server, i.index, i.mac, ...sender, ...place, JSON.stringify(i.attributes)]
 }
 

@@ -306,8 +306,11 @@ export interface Programs {
   /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
   takeNumbers: { args: { name: string; first: number; count: number }; answer: { first: number } }
   /**
-   * Makes what is named so (accounts, credentials, servers with interfaces and attachments); leaves alone what
-   * is not named, and the rules of what exists. One revision and audit event when anything changed, none otherwise.
+   * Makes what is named so: accounts, credentials, documents, servers with interfaces and attachments. Rules of what
+   * exists are left alone. What an earlier inventory made and this one does not name ends: credentials are deleted;
+   * accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named again;
+   * servers give up their devices and numbers. What an API made stays, without a device. One revision and audit event
+   * when anything changed, none otherwise. `invalid`: the field is the id of the server, interface or document at fault.
    */
   applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
 }
@@ -355,9 +358,11 @@ export interface InventoryRecords {
     /** Attributes of a new server, beside its own. */
     readonly initial?: JsonObject
     readonly interfaces: readonly Interface[]
-    /** The chain made with a new server; an existing one keeps its rules, and takes the settings that are given. */
+    /** The chain made with a new server; an existing one keeps its own. */
     readonly policies: readonly NewPolicyRecord[]
     readonly attachments: readonly Attachment[]
+    /** Switches the chain of an existing server; absent: it stays as an API has switched it. */
+    readonly enabled?: boolean
     /** As of `createServer`, for a new server. */
     readonly attachDefault?: Programs['createServer']['args']['attachDefault']
   }[]
@@ -384,10 +389,14 @@ export interface Storage {
   /** Newest committed revision, 0 in an empty store. */
   revision(): Promise<number>
   account(id: string): Promise<AccountRecord | undefined>
+  /** By name, also those that the inventory no longer names. */
   accounts(): Promise<readonly AccountRecord[]>
   credential(kind: CredentialKind, lookup: string): Promise<CredentialRecord | undefined>
   credentials(account: string): Promise<readonly CredentialRecord[]>
-  /** By id, whatever the account: the service decides who may see it. */
+  /**
+   * By id, whatever the account: the service decides who may see it. Servers and documents that the inventory made and no
+   * longer names are found by no read.
+   */
   server(profile: Profile, id: string): Promise<ServerRecord | undefined>
   serverByNumber(profile: Profile, number: number): Promise<ServerRecord | undefined>
   /** By id in any profile. */

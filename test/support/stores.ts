@@ -108,6 +108,7 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
           addresses: ['192.0.2.1'],
           allowedAddresses: ['198.51.100.0/24'],
           senderCheck: true,
+          observe: false,
           type: 'public',
           host: 'local',
           device: `tap-${id}`,

@@ -22,6 +22,8 @@ export interface Interface {
   readonly allowedAddresses: readonly string[]
   /** Whether what it sends must come from its MAC and addresses (docs/semantics.md §6); the operator's switch. */
   readonly senderCheck: boolean
+  /** Packets are judged and counted, and none is dropped; the operator's switch. */
+  readonly observe: boolean
   readonly type: InterfaceType
   /** Hypervisor that carries the VM; null while it is placed nowhere, and then nobody enforces it. */
   readonly host: string | null
@@ -32,7 +34,10 @@ export interface Interface {
 }
 
 /** Of an interface that an API makes: on no host yet, and the operator has said nothing of what it may send from. */
-export const unplaced = { allowedAddresses: [], senderCheck: true, host: null, device: null } as const
+export const unplaced = {
+  ...{ allowedAddresses: [], senderCheck: true, observe: false },
+  ...{ host: null, device: null },
+} as const
 
 /** How the rules of a policy decide together. */
 export type RuleOrder =

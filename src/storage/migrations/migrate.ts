@@ -3,11 +3,17 @@ import { query, type Steps } from '../statement.ts'
 import { initial } from './0001-initial.ts'
 import { senders } from './0002-senders.ts'
 import { statusesAndHistory } from './0003-statuses-and-history.ts'
+import { origins } from './0004-origins.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
 /** In order; a released one is never edited. */
-const migrations: readonly ((engine: Engine) => readonly string[])[] = [initial, senders, statusesAndHistory]
+const migrations: readonly ((engine: Engine) => readonly string[])[] = [
+  initial,
+  senders,
+  statusesAndHistory,
+  origins,
+]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */
 export function* migrate(engine: Engine): Steps<void> {

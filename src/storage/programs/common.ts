@@ -28,7 +28,10 @@ export function* writableServer(
   target: ChainTarget & { readonly requireStates?: readonly string[] },
   actor: Actor,
 ): Steps<Result<ServerRecord, RequestError>> {
-  const row = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, target.server)
+  const row = yield* queryOne(
+    `SELECT ${serverColumns} FROM servers WHERE id = ? AND origin <> 'left'`,
+    target.server,
+  )
   const server = row && toServer(row)
   if (server?.profile !== target.profile) return err(notFound('server', target.server))
   if (server.account !== target.account) return err({ kind: 'forbidden', resource: 'server', id: server.id })
@@ -144,7 +147,8 @@ export function* record(
 /** Whether what a write happens within is there: nothing is made in what has been deleted. */
 export function* placeThere({ dialect, account, within }: Actor): Steps<Result<void, RequestError>> {
   if (!within) return ok(undefined)
-  const sql = 'SELECT id FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?'
+  const sql = `SELECT id FROM documents
+    WHERE profile = ? AND kind = ? AND id = ? AND account = ? AND origin <> 'left'`
   const row = yield* queryOne(sql, dialect, within.kind, within.id, account)
   return row ? ok(undefined) : err(notFound('document', within.id))
 }
@@ -159,3 +163,17 @@ function* renew({ dialect, within }: Actor, revision: number): Steps<void> {
 export function notFound(resource: ResourceKind, id: string): RequestError {
   return { kind: 'not-found', resource, id }
 }
+
+/** `field` is the id of what is at fault: whoever read the inventory knows its place. */
+export function invalid(field: string, reason: string): RequestError {
+  return { kind: 'invalid', field, reason }
+}
+
+/** Whether two values say the same; the order of keys makes no difference. */
+export const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)
+const canonical = (value: unknown) =>
+  JSON.stringify(value, (_, v) =>
+    v && typeof v === 'object' && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  )

@@ -5,7 +5,9 @@ import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, Programs } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
 
-export const documentByKey = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ?`
+/** Of an inventory that names it, or of an API. */
+export const documentByKey = `SELECT ${documentColumns} FROM documents
+  WHERE profile = ? AND kind = ? AND id = ? AND origin <> 'left'`
 
 export function* putDocument(
   { document, ifRevision }: Programs['putDocument']['args'],

@@ -49,11 +49,15 @@ export function* changeZone(
     touched.add(server.id)
   }
   const nics = args.interfaces?.put ?? []
+  const listed: string[] = []
   for (const nic of nics) {
-    yield* query('DELETE FROM interfaces WHERE id = ?', nic.id)
+    const row = yield* queryOne('DELETE FROM interfaces WHERE id = ? RETURNING origin', nic.id)
+    if (row?.origin === 'inventory') listed.push(nic.id)
     touched.add(nic.server)
   }
   yield* insertInterfaces(nics)
+  // Written anew, it is still the inventory's.
+  for (const id of listed) yield* query("UPDATE interfaces SET origin = 'inventory' WHERE id = ?", id)
   const servers = new Map<string, ServerRecord>()
   for (const id of new Set([...touched, ...(args.attach ?? []).map(({ server }) => server)])) {
     const found = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id)
