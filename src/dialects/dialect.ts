@@ -46,6 +46,8 @@ export interface Route {
   /** Statuses of success: what the golden file of routes lists. */
   readonly success: readonly number[]
   readonly summary: string
+  /** Of the longest body it takes; absent: the server's own limit, which is for bodies of everything else. */
+  readonly mostBodyBytes?: number
   /** Checked before the handler runs, and the source of the OpenAPI document; dialects with their own order of checks leave it out. */
   readonly schema?: { readonly query?: TSchema; readonly body?: TSchema; readonly answer?: TSchema }
   readonly handler: (request: DialectRequest) => Promise<Answer>

@@ -135,7 +135,9 @@ export function createServer(options: ServerOptions): Server {
       dialect?.claims?.(path) ?? { kind: 'not-found', resource: 'route', id: path },
     )
   })
-  app.setErrorHandler((error, request, reply) => refuse(request, reply, explain(error)))
+  app.setErrorHandler((error, request, reply) =>
+    refuse(request, reply, explain(error, request.routeOptions.bodyLimit)),
+  )
 
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (request, reply) => {
@@ -175,6 +177,7 @@ export function createServer(options: ServerOptions): Server {
       method: route.method,
       url,
       config: { dialect, route } satisfies Mounted,
+      ...(route.mostBodyBytes !== undefined && { bodyLimit: route.mostBodyBytes }),
       ...(route.schema?.body && { schema: { body: route.schema.body } }),
       handler: async (request, reply) => {
         const query = request.url.indexOf('?')
@@ -272,7 +275,7 @@ class Refused extends Error {
 }
 
 /** What the framework, or a service that could not do its work, threw. */
-function explain(error: unknown): RequestError {
+function explain(error: unknown, limit = mostBodyBytes): RequestError {
   if (error instanceof Refused) return error.error
   if (error instanceof Unavailable) return { kind: 'unavailable', cause: error }
   const [violation] = (error as Partial<FastifyError>).validation ?? []
@@ -281,7 +284,7 @@ function explain(error: unknown): RequestError {
     return { kind: 'invalid', field, reason: violation.message ?? 'is not valid' }
   }
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { kind: 'too-large', limit: mostBodyBytes }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { kind: 'too-large', limit }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return { kind: 'unsupported-media-type', mediaType: '' }
   if (typeof statusCode === 'number' && statusCode < 500) {
     return { kind: 'malformed', reason: error instanceof Error ? error.message : String(error) }

@@ -1,12 +1,13 @@
 /** Bodies of server requests → what the services take (contract: upcloud §3.3). */
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerChange } from '../../service/services.ts'
 import { plans, templates, zones } from './catalogue.ts'
-import { isAbsent, objectOf, unwrap } from './decode.ts'
+import { isAbsent, isShort, objectOf, unwrap } from './decode.ts'
 import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
 import type { WireLabel } from './wire.ts'
 
@@ -63,6 +64,8 @@ export function decodeNewServer(body: JsonValue | undefined): Result<WantedServe
   const given = wrapped.value
   const unknown = Object.keys(given).find((key) => !known.has(key))
   if (unknown !== undefined) return err(unknownAttribute(unknown))
+  const refused = refusedInterfaces(given)
+  if (refused) return err(refused)
   for (const key of ['zone', 'hostname', 'title']) if (isAbsent(given[key])) return err(missing(key))
   const { zone } = given
   if (!zones.some(({ id }) => id === zone)) return err(invalid('zone'))
@@ -86,13 +89,79 @@ export function decodeNewServer(body: JsonValue | undefined): Result<WantedServe
   })
 }
 
-/** The body of PUT: clients send back nearly all they were given, so what has no meaning here is let pass. */
-export function decodeServerChange(body: JsonValue | undefined): Result<ServerChange, RequestError> {
+/** The actions of a private firewall, and of the public one's default: not here yet, and nothing that could be left out in silence. */
+const privateFirewall: Readonly<Record<string, readonly string[]>> = {
+  firewall_private: ['on', 'off'],
+  firewall_private_default_incoming_action: ['accept', 'drop'],
+  firewall_private_default_outgoing_action: ['accept', 'drop'],
+  firewall_public_default_incoming_action: ['accept', 'drop'],
+  firewall_public_default_outgoing_action: ['accept', 'drop'],
+}
+
+/** What of filtering cannot be had; undefined when nothing such is asked for. */
+function refusedFiltering(given: JsonObject): RequestError | undefined {
+  for (const [key, value] of Object.entries(given)) {
+    if (!key.startsWith('firewall') || key === 'firewall') continue
+    const values = Object.hasOwn(privateFirewall, key) ? privateFirewall[key] : undefined
+    if (!values) return unknownAttribute(key)
+    const possible = values.some((each) => each === value)
+    return invalid(
+      key,
+      undefined,
+      possible
+        ? `${key} is not supported: private interfaces are not filtered, and what no rule matches is accepted.`
+        : `${key} must be ${values.join(' or ')}, and is not supported.`,
+    )
+  }
+  return undefined
+}
+
+/**
+ * Interfaces check the sender of what leaves them, or do not, as the operator says: a body that says otherwise is refused.
+ * `answered` is the server that it is of; a new one's interfaces check.
+ */
+function refusedInterfaces(given: JsonObject, answered: JsonObject = {}): RequestError | undefined {
+  const there = interfacesOf(answered)
+  for (const { index, source_ip_filtering: wanted } of interfacesOf(given)) {
+    const done = there.find((nic) => nic.index === index)?.source_ip_filtering ?? 'yes'
+    if (isAbsent(wanted) || wanted === done) continue
+    const reason = `source_ip_filtering is ${done} here: the operator of the host decides it.`
+    return invalid('source_ip_filtering', undefined, reason)
+  }
+  return undefined
+}
+
+function interfacesOf({ networking }: JsonObject): readonly JsonObject[] {
+  const list = objectOf(objectOf(networking)?.interfaces)?.interface
+  return Array.isArray(list) ? list.map(objectOf).filter((each) => each !== undefined) : []
+}
+
+/** Size and plan are one choice of three attributes. */
+const sizeKeys = ['plan', 'core_number', 'memory_amount']
+
+/** What of a body differs from what the server answers: what is sent back as it was read changes nothing. */
+function differing(given: JsonObject, answered: JsonObject): JsonObject {
+  const differs = (key: string) => !isDeepStrictEqual(given[key], answered[key])
+  const size = sizeKeys.some((key) => !isAbsent(given[key]) && differs(key))
+  const kept = Object.keys(given).filter((key) => (sizeKeys.includes(key) ? size : differs(key)))
+  return Object.fromEntries(kept.map((key) => [key, given[key] as JsonValue]))
+}
+
+/**
+ * The body of PUT: clients send back nearly all they were given, so what has no meaning here is let pass, but for what
+ * concerns filtering. `answered` is the server as GET answers it.
+ */
+export function decodeServerChange(
+  body: JsonValue | undefined,
+  answered: JsonObject,
+): Result<ServerChange, RequestError> {
   const wrapped = unwrapObject(body, 'server')
   if (!wrapped.ok) return wrapped
+  const refused = refusedFiltering(wrapped.value) ?? refusedInterfaces(wrapped.value, answered)
+  if (refused) return err(refused)
   const { zone } = wrapped.value
   if (!isAbsent(zone) && typeof zone !== 'string') return err(invalid('zone'))
-  const common = decodeCommon(wrapped.value)
+  const common = decodeCommon(differing(wrapped.value, answered))
   if (!common.ok) return common
   const { title, firewall, attributes } = common.value
   return ok({
@@ -120,8 +189,8 @@ interface Common {
 
 function decodeCommon(given: JsonObject): Result<Common, RequestError> {
   const attributes: Record<string, JsonValue> = {}
-  const { firewall, title, hostname, labels, plan } = given
-  if (!isAbsent(firewall) && firewall !== 'on' && firewall !== 'off') return err(invalid('firewall'))
+  const { firewall = null, title, hostname, labels, plan } = given
+  if (firewall !== null && firewall !== 'on' && firewall !== 'off') return err(invalid('firewall'))
   if (!isAbsent(title) && !isLine(title, 255)) return err(invalid('title', 'SERVER_TITLE_INVALID'))
   if (!isAbsent(hostname)) {
     if (!isLine(hostname, 128) || !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(hostname)) {
@@ -167,7 +236,7 @@ function decodeCommon(given: JsonObject): Result<Common, RequestError> {
   }
   return ok({
     ...(isAbsent(title) ? {} : { title: String(title) }),
-    ...(isAbsent(firewall) ? {} : { firewall: firewall === 'on' }),
+    ...(firewall !== null && { firewall: firewall === 'on' }),
     attributes,
   })
 }
@@ -179,7 +248,7 @@ function decodeLabels(value: JsonValue): readonly WireLabel[] | undefined {
   const labels: WireLabel[] = []
   for (const element of list as readonly JsonValue[]) {
     const { key, value: text = '' } = objectOf(element) ?? {}
-    if (!isLine(key, 32) || typeof text !== 'string' || [...text].length > 255) return undefined
+    if (!isLine(key, 32) || typeof text !== 'string' || !isShort(text, 255)) return undefined
     labels.push({ key, value: text })
   }
   return labels
@@ -216,13 +285,16 @@ function decodeDisks(devices: JsonValue | undefined): Result<readonly WantedDisk
   if (!list) return err(invalid('storage_devices'))
   const disks: WantedDisk[] = []
   for (const [index, element] of list.entries()) {
-    const { action, storage, title, size, tier } = element
+    const { action, storage, title, size, tier, encrypted } = element
     if (action !== 'clone' && action !== 'create' && action !== 'attach') return err(invalid('action'))
     if (action !== 'create' && typeof storage !== 'string') return err(missing('storage'))
     const given = isAbsent(size) ? undefined : Number(size)
     if (given !== undefined && !(Number.isInteger(given) && given >= 1 && given <= 4096))
       return err(invalid('size'))
     if (action === 'create' && given === undefined) return err(missing('size'))
+    if (!isAbsent(encrypted) && encrypted !== 'no') {
+      return err(invalid('encrypted', undefined, 'Storages are not encrypted here: encrypted must be no.'))
+    }
     if (!isAbsent(tier) && !tiers.has(tier)) return err(invalid('tier'))
     if (!isAbsent(title) && !isLine(title, 255)) return err(invalid('title', 'STORAGE_TITLE_INVALID'))
     // A clone is as large as what it is of, unless it is to be larger.
@@ -253,4 +325,4 @@ function listOf(value: JsonValue | undefined, most: number): readonly JsonObject
 
 /** One line of text, at most so many characters. */
 const isLine = (value: JsonValue | undefined, most: number): value is string =>
-  typeof value === 'string' && value !== '' && [...value].length <= most && !/\p{Cc}/u.test(value)
+  typeof value === 'string' && value !== '' && isShort(value, most) && !/\p{Cc}/u.test(value)

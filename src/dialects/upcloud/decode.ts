@@ -35,7 +35,9 @@ export function decodeRuleBody(body: JsonValue | undefined): Result<DecodedRule,
   const wrapped = unwrap(body, 'firewall_rule')
   if (!wrapped.ok) return wrapped
   const rule = objectOf(wrapped.value)
-  return rule ? decodeRule(rule) : err(requestInvalid('firewall_rule must be an object.'))
+  if (!rule) return err(requestInvalid('firewall_rule must be an object.'))
+  const decoded = decodeRule(rule)
+  return decoded.ok ? decoded : err(ofRule(1, decoded.error))
 }
 
 /** The body of PUT. Nothing, said in any of the ways that clients say it, empties the chain. */
@@ -48,15 +50,22 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
   if (inner.value === null || inner.value === '') return ok([])
   if (!Array.isArray(inner.value)) return err(requestInvalid('firewall_rule must be a list.'))
   const rules: NewRule[] = []
-  for (const element of inner.value as readonly JsonValue[]) {
+  if (inner.value.length > mostRules) {
+    return err({ kind: 'limit-reached', resource: 'rule', limit: mostRules })
+  }
+  for (const [index, element] of (inner.value as readonly JsonValue[]).entries()) {
     const object = objectOf(element)
-    if (!object) return err(requestInvalid('Every firewall_rule must be an object.'))
+    if (!object) return err(requestInvalid(`rule ${index + 1} must be an object.`))
     const decoded = decodeRule(object)
-    if (!decoded.ok) return decoded
+    if (!decoded.ok) return err(ofRule(index + 1, decoded.error))
     rules.push(decoded.value.rule)
   }
   return ok(rules)
 }
+
+/** Whether a text has at most so many characters; one that is far too long is not counted. */
+export const isShort = (text: string, most: number): boolean =>
+  text.length <= 2 * most && [...text].length <= most
 
 /** The index in a path: canonical decimal, 1 to 1000. */
 export function decodeIndex(text: string): Result<number, RequestError> {
@@ -80,6 +89,10 @@ export function objectOf(value: JsonValue | undefined): JsonObject | undefined {
     : undefined
 }
 
+/** Says which of the rules in the body is meant, from 1. */
+const ofRule = (number: number, error: RequestError): RequestError =>
+  error.kind === 'invalid' ? { ...error, reason: `rule ${number}: ${error.reason}` } : error
+
 const keys: ReadonlySet<string> = new Set([...Object.keys(emptyRule), 'position'])
 const sides = ['source', 'destination'] as const
 
@@ -94,7 +107,9 @@ function decodeRule(given: JsonObject): Result<DecodedRule, RequestError> {
   if (!action.ok) return action
   const family = chosen(given, 'family', families)
   if (!family.ok) return family
-  if (family.value === undefined && !isAbsent(given.protocol)) return err(invalid('family'))
+  if (family.value === undefined && !isAbsent(given.protocol)) {
+    return err(invalid('family', undefined, 'family must be given with protocol, IPv4 or IPv6'))
+  }
   const protocol = chosen(given, 'protocol', protocols)
   if (!protocol.ok) return protocol
   const position = number(given, 'position', 1, mostRules)
@@ -112,7 +127,8 @@ function decodeRule(given: JsonObject): Result<DecodedRule, RequestError> {
     const ports = portRange(given, side)
     if (!ports.ok) return ports
     if (ports.value && match.protocol !== TCP && match.protocol !== UDP) {
-      return err(invalid(`${side}_port_start`, 'PORT_PROTOCOL_MISMATCH'))
+      const reason = `${side}_port_start needs protocol tcp or udp`
+      return err(invalid(`${side}_port_start`, 'PORT_PROTOCOL_MISMATCH', reason))
     }
     if (ports.value) match[`${side}Ports`] = ports.value
   }
@@ -120,13 +136,14 @@ function decodeRule(given: JsonObject): Result<DecodedRule, RequestError> {
   if (!icmpType.ok) return icmpType
   if (icmpType.value !== undefined) {
     if (match.protocol !== ICMP && match.protocol !== ICMPV6) {
-      return err(invalid('icmp_type', 'ICMP_TYPE_PROTOCOL_MISMATCH'))
+      return err(invalid('icmp_type', 'ICMP_TYPE_PROTOCOL_MISMATCH', 'icmp_type needs protocol icmp'))
     }
     match.icmpType = icmpType.value
   }
   const { comment } = given
-  if (!isAbsent(comment) && (typeof comment !== 'string' || [...comment].length > mostCommentCharacters)) {
-    return err(invalid('comment'))
+  if (!isAbsent(comment) && (typeof comment !== 'string' || !isShort(comment, mostCommentCharacters))) {
+    const reason = `comment must be text of at most ${mostCommentCharacters} characters`
+    return err(invalid('comment', undefined, reason))
   }
 
   return ok({
@@ -161,7 +178,7 @@ function required<T>(
   if (value === undefined || value === null) return err(missing(key))
   return typeof value === 'string' && Object.hasOwn(values, value)
     ? ok(values[value] as T)
-    : err(invalid(key))
+    : err(invalid(key, undefined, `${key} must be ${Object.keys(values).join(' or ')}`))
 }
 
 function chosen<T>(
@@ -188,7 +205,8 @@ function number(
 ): Result<number | undefined, RequestError> {
   if (isAbsent(given[key])) return ok(undefined)
   const value = integer(given[key], first, last)
-  return value === undefined ? err(invalid(key)) : ok(value)
+  if (value !== undefined) return ok(value)
+  return err(invalid(key, undefined, `${key} must be a whole number from ${first} to ${last}`))
 }
 
 /** Both ends or none, of the rule's family when it has one and of each other's in any case. */
@@ -199,11 +217,18 @@ function addressRange(
 ): Result<AddressSet | undefined, RequestError> {
   const [startKey, endKey] = [`${side}_address_start`, `${side}_address_end`]
   if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
+  const no = (key: string, reason: string, code?: string) => err(invalid(key, code, `${key} ${reason}`))
+  if (isAbsent(given[startKey])) return no(startKey, `must be given with ${endKey}`)
   const start = address(given[startKey])
-  if (!start || (family && start.family !== family)) return err(invalid(startKey))
+  if (!start) return no(startKey, 'must be one IPv4 or IPv6 address')
+  if (family && start.family !== family) return no(startKey, 'must be of the rule’s family')
+  if (isAbsent(given[endKey])) return no(endKey, `must be given with ${startKey}`)
   const end = address(given[endKey])
-  if (!end || end.family !== start.family) return err(invalid(endKey))
-  if (start.value > end.value) return err(invalid(startKey, `${side.toUpperCase()}_ADDRESS_ORDER_ILLEGAL`))
+  if (!end) return no(endKey, 'must be one IPv4 or IPv6 address')
+  if (end.family !== start.family) return no(endKey, `must be of the family of ${startKey}`)
+  if (start.value > end.value) {
+    return no(endKey, `must not be below ${startKey}`, `${side.toUpperCase()}_ADDRESS_ORDER_ILLEGAL`)
+  }
   return ok(addressSet([{ family: start.family, first: start.value, last: end.value }]))
 }
 
@@ -220,10 +245,15 @@ function portRange(
 ): Result<PortSet | undefined, RequestError> {
   const [startKey, endKey] = [`${side}_port_start`, `${side}_port_end`]
   if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
+  const no = (key: string, reason: string, code?: string) => err(invalid(key, code, `${key} ${reason}`))
+  if (isAbsent(given[startKey])) return no(startKey, `must be given with ${endKey}`)
   const first = integer(given[startKey], 1, 65_535)
-  if (first === undefined) return err(invalid(startKey))
+  if (first === undefined) return no(startKey, 'must be a whole number from 1 to 65535')
+  if (isAbsent(given[endKey])) return no(endKey, `must be given with ${startKey}`)
   const last = integer(given[endKey], 1, 65_535)
-  if (last === undefined) return err(invalid(endKey))
-  if (first > last) return err(invalid(startKey, `${side.toUpperCase()}_PORT_ORDER_ILLEGAL`))
+  if (last === undefined) return no(endKey, 'must be a whole number from 1 to 65535')
+  if (first > last) {
+    return no(endKey, `must not be below ${startKey}`, `${side.toUpperCase()}_PORT_ORDER_ILLEGAL`)
+  }
   return ok([{ first, last }])
 }

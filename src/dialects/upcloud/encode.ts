@@ -100,7 +100,8 @@ function encodeInterface(nic: Interface): JsonObject {
     },
     mac: nic.mac,
     network: networkOf(nic),
-    source_ip_filtering: 'yes',
+    // Without addresses only the MAC is looked at.
+    source_ip_filtering: nic.senderCheck && nic.addresses.length > 0 ? 'yes' : 'no',
     type: nic.type,
   }
 }

@@ -1,24 +1,24 @@
 /** Every kind of error in UpCloud's words (contract: upcloud §1.3, §1.4). */
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
+import { clip } from '../clip.ts'
 import type { Answer } from '../dialect.ts'
 
 export function errorAnswer(error: RequestError): Answer {
   const { status, code, message, headers } = explain(error)
   return {
     status,
-    body: { error: { error_code: code, error_message: message } },
+    body: { error: { error_code: clip(code, 100), error_message: clip(message) } },
     ...(headers && { headers }),
   }
 }
 
 /** An attribute's value is wrong. `code` when it is not the attribute's own name with `_INVALID`. */
-export function invalid(attribute: string, code = `${attribute.toUpperCase()}_INVALID`): RequestError {
-  return {
-    kind: 'invalid',
-    field: attribute,
-    reason: `The attribute ${attribute} has an invalid value.`,
-    code,
-  }
+export function invalid(
+  attribute: string,
+  code = `${attribute.toUpperCase()}_INVALID`,
+  reason = `The attribute ${attribute} has an invalid value.`,
+): RequestError {
+  return { kind: 'invalid', field: attribute, reason, code }
 }
 
 export function missing(attribute: string): RequestError {

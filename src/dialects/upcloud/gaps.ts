@@ -20,6 +20,14 @@ export const gaps: readonly Gap[] = [
     why: 'No disks exist behind the API; storages are kept so that servers can be created and destroyed.',
   },
   {
+    what: 'Filtering of private interfaces, and other defaults than accept (firewall_private, firewall_private_default_…, firewall_public_default_…)',
+    why: 'Not enforced yet: setting them is refused with 400, and answers do not have them.',
+  },
+  {
+    what: 'Encrypted storages, backups (simple_backup), private networks',
+    why: 'No disks or networks exist behind the API: encrypted is refused, simple_backup and a network are kept or ignored.',
+  },
+  {
     what: 'Credits and quotas (402)',
     why: 'An account here is not billed; the account endpoint answers a fixed balance.',
   },

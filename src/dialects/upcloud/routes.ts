@@ -44,6 +44,13 @@ const route = routesSpelledBy(errorAnswer)
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const noContent: Answer = { status: 204 }
 
+/** 1,000 rules with every attribute, and comments of 250 characters that take twelve bytes each when escaped, are 3.6 MB. */
+const mostListBytes = 4 * 1024 * 1024
+const bounded = (mostBodyBytes: number, ...args: Parameters<typeof route>): Route => ({
+  ...route(...args),
+  mostBodyBytes,
+})
+
 export const routes: readonly Route[] = [
   route('GET', '/server/:uuid/firewall_rule', 'listRules', 200, 'All rules, in order', async (request) => {
     const uuid = serverId(request)
@@ -86,14 +93,28 @@ export const routes: readonly Route[] = [
     },
   ),
 
-  route('PUT', '/server/:uuid/firewall_rule', 'replaceRules', 204, 'Replace all rules', async (request) => {
-    const uuid = await writableChain(request)
-    if (!uuid.ok) return uuid
-    const rules = decodeRulesBody(request.body)
-    if (!rules.ok) return rules
-    const done = await request.services.chains.replace(request, profile, uuid.value, rules.value, chainLimits)
-    return done.ok ? ok(noContent) : done
-  }),
+  bounded(
+    mostListBytes,
+    'PUT',
+    '/server/:uuid/firewall_rule',
+    'replaceRules',
+    204,
+    'Replace all rules',
+    async (request) => {
+      const uuid = await writableChain(request)
+      if (!uuid.ok) return uuid
+      const rules = decodeRulesBody(request.body)
+      if (!rules.ok) return rules
+      const done = await request.services.chains.replace(
+        request,
+        profile,
+        uuid.value,
+        rules.value,
+        chainLimits,
+      )
+      return done.ok ? ok(noContent) : done
+    },
+  ),
 
   route(
     'DELETE',
@@ -187,7 +208,7 @@ export const routes: readonly Route[] = [
     async (request) => {
       const found = await findServer(request)
       if (!found.ok) return found
-      const change = decodeServerChange(request.body)
+      const change = decodeServerChange(request.body, encodeServer(found.value))
       if (!change.ok) return change
       const { id } = found.value.server
       const done = await request.services.servers.update(request, profile, id, {

@@ -268,6 +268,117 @@ describe('UpCloud', () => {
     }
   })
 
+  test('a refusal names the rule in the list and the reason; the code stays', async () => {
+    const good = { direction: 'in', action: 'accept', family: 'IPv4', protocol: 'tcp' }
+    const cases: [object, string, string][] = [
+      [
+        { ...good, destination_port_start: '80', destination_port_end: '22' },
+        'DESTINATION_PORT_ORDER_ILLEGAL',
+        'destination_port_end must not be below destination_port_start',
+      ],
+      [
+        { ...good, destination_port_start: '80' },
+        'DESTINATION_PORT_END_INVALID',
+        'destination_port_end must be given with destination_port_start',
+      ],
+      [
+        { ...good, source_address_end: '10.0.0.1' },
+        'SOURCE_ADDRESS_START_INVALID',
+        'source_address_start must be given with source_address_end',
+      ],
+      [
+        { ...good, source_address_start: '10.0.0.9', source_address_end: '9.0.0.1' },
+        'SOURCE_ADDRESS_ORDER_ILLEGAL',
+        'source_address_end must not be below source_address_start',
+      ],
+      [{ ...good, family: '' }, 'FAMILY_INVALID', 'family must be given with protocol, IPv4 or IPv6'],
+      [{ ...good, action: 'reject' }, 'ACTION_INVALID', 'action must be accept or drop'],
+      [
+        { ...good, comment: 'x'.repeat(251) },
+        'COMMENT_INVALID',
+        'comment must be text of at most 250 characters',
+      ],
+      [{ ...good, icmp_type: '8' }, 'ICMP_TYPE_PROTOCOL_MISMATCH', 'icmp_type needs protocol icmp'],
+      [
+        { ...good, direction: undefined },
+        'DIRECTION_MISSING',
+        'The required attribute direction is missing.',
+      ],
+      [{ ...good, src: '1' }, 'UNKNOWN_ATTRIBUTE', 'The attribute src is not known.'],
+    ]
+    for (const [bad, code, reason] of cases) {
+      const list = [...new Array(321).fill(good), bad, ...new Array(178).fill(good)]
+      for (const [number, { status, body }] of [
+        [322, await put(list)],
+        [1, await put([bad])],
+        [1, await post(bad)],
+      ] as const) {
+        assert.deepEqual(
+          [status, body.error],
+          [400, { error_code: code, error_message: `rule ${number}: ${reason}` }],
+        )
+      }
+    }
+  })
+
+  test('a list as long as it may be is taken: 1,000 rules with 250 emoji each, escaped', async () => {
+    const comment = '\\ud83d\\ude00'.repeat(250)
+    const one = `{"direction":"in","action":"drop","comment":"${comment}"}`
+    const body = `{"firewall_rules":{"firewall_rule":[${new Array(1000).fill(one).join(',')}]}}`
+    assert.ok(body.length > 3_000_000)
+    const json = { ...credentials.right, 'content-type': 'application/json' }
+    assert.equal((await service.raw('PUT', chain, body, json)).status, 204)
+    const listed = await rules()
+    assert.deepEqual([listed.length, listed[999]?.comment], [1000, '😀'.repeat(250)])
+  })
+
+  test('what concerns filtering is done or refused by name', async () => {
+    const path = `/1.3/server/${servers.web}`
+    const read = async () => (await service.call('GET', path)).text
+    const before = await read()
+    const actions = ['firewall_private_default_incoming_action', 'firewall_private_default_outgoing_action']
+    const values: [string, unknown[], string][] = [
+      ['firewall_private', ['on', 'off', 'nonsense', 1, ''], 'FIREWALL_PRIVATE_INVALID'],
+      ...[...actions, ...actions.map((key) => key.replace('private', 'public'))].map(
+        (key): [string, unknown[], string] => [
+          key,
+          ['accept', 'drop', 'reject', true, null],
+          `${key.toUpperCase()}_INVALID`,
+        ],
+      ),
+      ['firewall_made_up', ['on'], 'UNKNOWN_ATTRIBUTE'],
+      ['firewall', ['ON', '', true, 1, 'nonsense'], 'FIREWALL_INVALID'],
+    ]
+    for (const [key, given, code] of values) {
+      for (const value of given) {
+        const answer = await service.call('PUT', path, { server: { title: 'x', [key]: value } })
+        assert.equal(answer.status, 400, `${key} ${value}: ${answer.text}`)
+        assert.equal(answer.body.error.error_code, code)
+        assert.match(answer.body.error.error_message, new RegExp(key))
+        const server = { hostname: 'x', title: 'x', zone: 'fi-hel1', [key]: value }
+        const made = await service.call('POST', '/1.3/server', { server })
+        assert.equal(made.status, 400, `POST ${key} ${value}`)
+      }
+    }
+    const { server } = JSON.parse(before)
+    const nic = server.networking.interfaces.interface[0]
+    assert.equal(nic.source_ip_filtering, 'yes')
+    const networking = { interfaces: { interface: [{ ...nic, source_ip_filtering: 'no' }] } }
+    const off = await service.call('PUT', path, { server: { networking } })
+    assert.equal(off.body.error.error_code, 'SOURCE_IP_FILTERING_INVALID')
+    const made = await service.call('POST', '/1.3/server', {
+      server: { hostname: 'x', title: 'x', zone: 'fi-hel1', networking },
+    })
+    assert.equal(made.body.error.error_code, 'SOURCE_IP_FILTERING_INVALID')
+    const disk = { action: 'create', size: 10, title: 'd', encrypted: 'yes' }
+    const disks = { storage_devices: { storage_device: [disk] } }
+    const encrypted = await service.call('POST', '/1.3/server', {
+      server: { hostname: 'x', title: 'x', zone: 'fi-hel1', ...disks },
+    })
+    assert.equal(encrypted.body.error.error_code, 'ENCRYPTED_INVALID')
+    assert.equal(await read(), before)
+  })
+
   test('12. text is echoed as it was given, and matched by its value', async () => {
     const start = '2001:DB8:0:0::1'
     const rule = {
