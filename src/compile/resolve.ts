@@ -45,8 +45,12 @@ export function createResolver(): Resolver {
   }
 
   function listsOf(policy: Policy, direction: Direction, all: readonly Policy[], index: number): RuleList[] {
+    const before = new Set<string>()
     return piecesOf(policy, direction, index).flatMap((piece) => {
       if (!('include' in piece)) return [piece]
+      // Included again it decides nothing: what it matches is decided already.
+      if (before.has(piece.include)) return []
+      before.add(piece.include)
       const included = all.find((each) => each.id === piece.include)
       // Policies that are included do not include others.
       return included

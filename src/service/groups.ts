@@ -62,8 +62,8 @@ export function createGroupService(
       const done = await storage.run('updatePolicy', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
     },
-    async remove(ctx, profile, id) {
-      const done = await storage.run('deletePolicy', target(ctx, profile, id), actorOf(ctx))
+    async remove(ctx, profile, id, condition) {
+      const done = await storage.run('deletePolicy', target(ctx, profile, id, condition), actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
     async insertRule(ctx, profile, policy, rule, options) {
@@ -99,17 +99,10 @@ export function createGroupService(
       }
       return found
     },
-    async include(ctx, profile, server, group, { rule, ...options }) {
+    named: (ctx, profile, of) => storage.policiesNamed({ account: ctx.principal.account, profile, ...of }),
+    async include(ctx, profile, server, policy, options) {
       const { account } = ctx.principal
-      const args = {
-        account,
-        profile,
-        server,
-        policy: group,
-        id: randomUUID(),
-        ...options,
-        ...(rule && { rule }),
-      }
+      const args = { account, profile, server, policy, id: randomUUID(), ...options }
       const done = await storage.run('includePolicy', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },

@@ -96,13 +96,24 @@ export function createServerService(storage: Storage, settings: Settings): Serve
       return done.ok ? get(ctx, profile, id) : done
     },
     async update(ctx, profile, id, change) {
-      const { requireStates, refuseStates = [], name, zone, state, attributes, chain, attach } = change
+      const {
+        requireStates,
+        refuseStates = [],
+        name,
+        zone,
+        state,
+        attributes,
+        chain,
+        attach,
+        ifRevision,
+      } = change
       const args: Programs['updateServer']['args'] = {
         account: ctx.principal.account,
         profile,
         server: id,
         refuseStates,
         ...(requireStates && { requireStates }),
+        ...(ifRevision !== undefined && { ifRevision }),
         change: {
           ...(name !== undefined && { name }),
           ...(zone !== undefined && { zone }),

@@ -24,6 +24,7 @@ import type {
   PolicyRecord,
   RuleRecord,
   ServerRecord,
+  SettingsChange,
   ZoneChange,
 } from '../storage/storage.ts'
 import type { Context } from './context.ts'
@@ -156,7 +157,7 @@ export interface GroupService {
     condition?: Condition,
   ): Outcome<ChainView>
   /** `conflict` while it is attached anywhere: deleting what protects a server would open it. */
-  remove(ctx: Context, profile: Profile, id: string): Outcome<void>
+  remove(ctx: Context, profile: Profile, id: string, condition?: Condition): Outcome<void>
   /** Absent `position`: appended. */
   insertRule(
     ctx: Context,
@@ -183,13 +184,19 @@ export interface GroupService {
   ): Promise<readonly Member[]>
   /** Which of them, by id, are not in force yet as they are stored, on a host that has an agent. */
   unapplied(ctx: Context, profile: Profile, policy?: string): Promise<ReadonlyMap<string, Unapplied>>
-  /** Includes it at the head of the server's chain, in place of any other; null: none. */
+  /** Groups of that exact name, or whose id begins so: few, oldest first. */
+  named(
+    ctx: Context,
+    profile: Profile,
+    of: { readonly name: string; readonly idPrefix?: string },
+  ): Promise<readonly PolicyRecord[]>
+  /** Includes it at the head of the server's chain, by `rule`, in place of the rule with the id `instead`; null: of none. */
   include(
     ctx: Context,
     profile: Profile,
     server: string,
-    group: string | null,
-    options: ChainWriteOptions & { rule?: NewRule },
+    group: string,
+    options: ChainWriteOptions & { readonly rule: NewRule; readonly instead: string | null },
   ): Outcome<void>
 }
 
@@ -263,7 +270,7 @@ export interface NewServer {
   readonly documents: readonly Omit<NewDocument, 'account' | 'profile'>[]
 }
 
-export interface ServerChange {
+export interface ServerChange extends Condition {
   /** The server must be in one of these states, else `conflict`. */
   readonly requireStates?: readonly string[]
   /** The server must not be in one of these, else `conflict`. */
@@ -277,7 +284,8 @@ export interface ServerChange {
   }
   /** Merged over the stored attributes, key by key; null removes a key. */
   readonly attributes?: JsonObject
-  readonly chain?: Partial<PolicySettings>
+  /** Merged over the chain's settings inside the transaction, the guards too. `ifRevision` is the chain's. */
+  readonly chain?: SettingsChange
   /** Policies by themselves that are attached to it from now on, in order, in place of others. */
   readonly attach?: readonly string[]
 }

@@ -82,6 +82,12 @@ export const reads: Reads = {
     const rows = yield* query(sql, ...params)
     return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
   },
+  *policiesNamed({ account, profile, name, idPrefix }) {
+    const sql = `SELECT ${policyColumns} FROM policies WHERE account = ? AND profile = ? AND server IS NULL
+      AND (name = ? OR id LIKE ?) ORDER BY created_at, id LIMIT 20`
+    const like = idPrefix === undefined ? '' : `${idPrefix}%`
+    return (yield* query(sql, account, profile, name, like)).map(toPolicy)
+  },
   *members({ account, profile, policy, server }) {
     const filter = { 'p.account': account, 'p.profile': profile, 'a.policy': policy, 'a.server': server }
     const [where, params] = all(filter)

@@ -8,7 +8,7 @@
  */
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
-import type { Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Guards, Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
 import type { Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
 
@@ -186,25 +186,40 @@ export type RuleTarget = ChainTarget | PolicyTarget
 /** Which of them. */
 export type RulePlace = { readonly position: number } | { readonly ruleId: string }
 
+/** What a write answers. `changed` is false when everything already was as wanted: then nothing was written. */
+export interface Written {
+  /** Of what was written; of the last change to it when nothing was. */
+  readonly revision: number
+  readonly changed?: boolean
+}
+/** Of a write to rules. */
+export interface RulesWritten extends Written {
+  readonly policy: string
+  /** Whether policies were attached to the server, or taken off it, because its chain includes them or no longer does. */
+  readonly attached?: boolean
+}
+
 /** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
 export interface Programs {
   /**
    * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that place and all
-   * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`).
+   * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`). This and the other writes to
+   * rules fail with `not-found` (policy) when a rule includes a policy that the account does not have; a chain's server has
+   * attached exactly what its rules include.
    */
   insertRule: {
     args: RuleTarget & { rule: NewRule; id: string; position?: number; maxRules: number }
-    answer: { rule: RuleRecord; policy: string; revision: number }
+    answer: RulesWritten & { rule: RuleRecord }
   }
   /** Replaces all rules, in order, or none. `ids` has one id per rule, new or kept. */
   replaceRules: {
     args: RuleTarget & { rules: readonly NewRule[]; ids: readonly string[]; maxRules: number }
-    answer: { policy: string; revision: number }
+    answer: RulesWritten
   }
   /** Deletes a rule; later ones move up. `not-found` (rule) when there is none. */
   deleteRule: {
     args: RuleTarget & RulePlace
-    answer: { policy: string; revision: number }
+    answer: RulesWritten
   }
   /**
    * Replaces a rule; it keeps its id, and its place unless `moveTo` names another (beyond the end: the last), and the
@@ -212,7 +227,7 @@ export interface Programs {
    */
   updateRule: {
     args: RuleTarget & RulePlace & { rule: NewRule; moveTo?: number }
-    answer: { rule: RuleRecord; policy: string; revision: number }
+    answer: RulesWritten & { rule: RuleRecord }
   }
   /** A policy that becomes the default of something takes the place of what was. */
   createPolicy: {
@@ -230,23 +245,22 @@ export interface Programs {
       attributes?: JsonObject
       rules?: { readonly rules: readonly NewRule[]; readonly ids: readonly string[] }
     }
-    answer: { revision: number }
+    answer: Written
   }
   /** `conflict` (policy) while it is attached anywhere. */
   deletePolicy: { args: PolicyTarget; answer: { revision: number } }
-  /**
-   * Makes `policy` the one policy by itself that is included in the server's chain, by a rule at its head, in place of
-   * any other; null: none. Rules that include others are taken out of the chain.
-   */
+  /** Includes a policy in the server's chain, by a rule at its head; null: none. Other rules stay, but for those it replaces. */
   includePolicy: {
     args: ChainTarget & {
       policy: string | null
       /** The rule that includes it; absent when `policy` is null. */
       rule?: NewRule
       id: string
+      /** Id of the including rule that it replaces, null: none. Absent: all that include a policy. */
+      instead?: string | null
       maxRules: number
     }
-    answer: { revision: number }
+    answer: { revision: number; attached: boolean }
   }
   /**
    * Makes, changes and deletes whatever is in one zone, all or nothing. `ifRevision` is of the zone's document, which every
@@ -282,11 +296,11 @@ export interface Programs {
       change?: Partial<Pick<ServerRecord, 'name' | 'zone' | 'state' | 'nextState' | 'nextStateAt'>>
       /** Merged over the stored attributes, key by key; null removes a key. */
       attributes?: JsonObject
-      policy?: Partial<PolicySettings>
+      policy?: SettingsChange
       /** Policies by themselves that are attached to it from now on, in order, in place of others. As of `createServer`. */
       attach?: readonly string[]
     }
-    answer: { revision: number }
+    answer: Written
   }
   /** Deletes the server, its interfaces, its chain and its documents named in `documents` (kind and id). */
   deleteServer: {
@@ -297,7 +311,7 @@ export interface Programs {
     answer: { revision: number }
   }
   /** Made, or replaced. With `ifRevision` only when it is still of that one (0: not there), else `conflict` (document). */
-  putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: { revision: number } }
+  putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: Written }
   /** As of `putDocument`. */
   deleteDocument: {
     args: { account: string; profile: Profile; kind: string; id: string; ifRevision?: number }
@@ -342,6 +356,9 @@ export interface ZoneChange {
     readonly after: JsonValue
   }
 }
+
+/** What is given; of the guards too. The rest stays. */
+export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & { readonly guards?: Partial<Guards> }
 
 interface Changes<T, Id> {
   readonly put?: readonly T[]
@@ -414,6 +431,14 @@ export interface Storage {
     profile: Profile
     zone?: string
   }): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
+  /** Policies that stand by themselves and have that exact name, or an id that begins so; at most 20, oldest first. */
+  policiesNamed(filter: {
+    account: string
+    profile: Profile
+    name: string
+    /** Letters, digits and hyphens. */
+    idPrefix?: string
+  }): Promise<readonly PolicyRecord[]>
   /** What policies by themselves are attached to: in order of attachment for one server or interface, servers oldest first. */
   members(filter: {
     account: string

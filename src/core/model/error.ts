@@ -36,8 +36,13 @@ export type RequestError =
       readonly code?: string
       readonly violations?: readonly Violation[]
     }
-  /** The resource is in a state that does not permit the operation. */
-  | { readonly kind: 'conflict'; readonly resource: ResourceKind; readonly reason: string }
+  /** The resource is in a state that does not permit the operation; `inUse`: something else needs it. */
+  | {
+      readonly kind: 'conflict'
+      readonly resource: ResourceKind
+      readonly reason: string
+      readonly inUse?: true
+    }
   | { readonly kind: 'limit-reached'; readonly resource: ResourceKind; readonly limit: number }
   /** `cause` is for the log, never for the caller. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }

@@ -29,6 +29,8 @@ export interface RuleText {
   readonly macro?: string
   readonly log?: string
   readonly 'icmp-type'?: string
+  /** The row that stands for the assigned group. Ours: no caller sees it. */
+  readonly assigned?: true
 }
 
 export interface Refusal {
@@ -44,10 +46,21 @@ export const groupName = /^[A-Za-z][A-Za-z0-9_-]{1,17}$/
 
 const no = (field: string, reason: string) => err<Refusal>({ field, reason })
 
+/** The longest that fields of one value can be, in UTF-16 units: looked at before anything is parsed. */
+const longest = { action: 64, proto: 32, comment: 2048, iface: 16, macro: 64, log: 16 } as const
+/** Of lists of addresses, ports and ICMP types. */
+const longestList = 512
+
 /** `include` is what a `group` row stands for, when there is such a group. */
-export function decodeRule(text: RuleText, include?: string): Result<NewRule, Refusal> {
-  const comment = decodeComment(text.comment)
+export function decodeRule(given: RuleText, include?: string): Result<NewRule, Refusal> {
+  for (const [field, most] of Object.entries(longest) as [keyof typeof longest, number][]) {
+    if ((given[field]?.length ?? 0) > most)
+      return no(field, `at most ${field === 'comment' ? 1024 : most} characters`)
+  }
+  const comment = decodeComment(given.comment)
   if (!comment.ok) return comment
+  const { comment: _, ...rest } = given
+  const text: RuleText = comment.value === undefined ? rest : { ...rest, comment: comment.value }
   const enabled = text.enable === 1
   const iface = text.iface === undefined ? undefined : /^net(\d{1,2})$/.exec(text.iface)?.[1]
   if (text.iface !== undefined && iface === undefined)
@@ -81,10 +94,12 @@ export function decodeRule(text: RuleText, include?: string): Result<NewRule, Re
   })
 }
 
-function decodeComment(comment: string | undefined): Result<undefined, Refusal> {
+/** Without the blanks around it; blank is none. */
+function decodeComment(comment: string | undefined): Result<string | undefined, Refusal> {
   if (comment === undefined) return ok(undefined)
   if ([...comment].length > 1024) return no('comment', 'at most 1024 characters')
-  return /\p{Cc}/u.test(comment) ? no('comment', 'control characters are not allowed') : ok(undefined)
+  if (/\p{Cc}/u.test(comment)) return no('comment', 'control characters are not allowed')
+  return ok(comment.trim() || undefined)
 }
 
 function decodeMatches(text: RuleText): Result<readonly Match[], Refusal> {
@@ -200,6 +215,7 @@ const portsOf = (ports: NonNullable<MacroEntry['ports']>): PortSet =>
 const mostNumbers = 15
 
 export function decodePorts(field: string, text: string): Result<PortSet, Refusal> {
+  if (text.length > longestList) return no(field, `at most ${longestList} characters`)
   const ranges: { first: number; last: number }[] = []
   let numbers = 0
   for (const part of text.split(',')) {
@@ -234,12 +250,15 @@ function decodeIcmp(
   protocol: number,
 ): Result<readonly IcmpPart[], Refusal> {
   if (text === undefined || text === 'any') return ok([{}])
+  if (text.length > longestList) return no(field, `at most ${longestList} characters`)
   const names = protocol === ICMPV6 ? icmpv6Types : icmpTypes
   if (/^\d{1,3}$/.test(text)) {
     return Number(text) <= 255 ? ok([{ icmpType: Number(text) }]) : no(field, 'ICMP types end at 255')
   }
   const parts: IcmpPart[] = []
-  for (const name of text.split(',')) {
+  const given = text.split(',')
+  if (given.length > mostNumbers) return no(field, `at most ${mostNumbers} types`)
+  for (const name of given) {
     const known = Object.hasOwn(names, name) ? names[name] : undefined
     if (!known)
       return no(
@@ -262,7 +281,7 @@ export function decodeAddresses(
   text: string | undefined,
 ): Result<Addresses | undefined, Refusal> {
   if (text === undefined) return ok(undefined)
-  if (text.length > 512) return no(field, 'at most 512 characters')
+  if (text.length > longestList) return no(field, `at most ${longestList} characters`)
   if (/\s/.test(text)) return no(field, 'no spaces: 10.0.0.1,10.1.0.0/16')
   const dash = text.indexOf('-')
   if (dash >= 0 && !/^[A-Za-z+]/.test(text)) {

@@ -12,7 +12,7 @@ export const textOf = (rule: RuleRecord): RuleText => rule.spec as unknown as Ru
 export function encodeV1Rules({ policy, rules }: ChainView): JsonObject[] {
   const digest = digestOf(policy)
   return rules.map((rule) => {
-    const { comment, ...text } = textOf(rule)
+    const { comment, assigned: _, ...text } = textOf(rule)
     const trimmed = comment?.trim()
     const ipversion = versionOf(text as RuleText)
     return {

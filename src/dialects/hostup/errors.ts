@@ -1,5 +1,6 @@
 /** Errors in the words of both generations: v1's five keys, v2's problem documents (contract: hostup §1.3, §1.4). */
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
+import { clip } from '../clip.ts'
 import type { Answer } from '../dialect.ts'
 import { v1RequestId, v2RequestId } from './ids.ts'
 
@@ -30,7 +31,10 @@ const titles: Readonly<Record<number, string>> = {
 export function v1Answer(status: number, code: string, message: string, where: Where): Answer {
   const timestamp = new Date().toISOString()
   const requestId = v1RequestId(where.requestId)
-  return { status, body: { error: titles[status] ?? 'Error', message, code, timestamp, requestId } }
+  return {
+    status,
+    body: { error: titles[status] ?? 'Error', message: clip(message), code, timestamp, requestId },
+  }
 }
 
 const things: Partial<Record<ResourceKind, string>> = {
@@ -92,7 +96,7 @@ export function v2Answer({ status, code, title, detail, at, headers }: V2Problem
       type: `https://developer.hostup.se/errors/${code}`,
       title,
       status,
-      detail,
+      detail: clip(detail),
       code,
       instance: where.path,
       requestId: v2RequestId(where.requestId),
@@ -146,7 +150,11 @@ function v2Error(error: RequestError, where: Where): Answer {
     case 'invalid': {
       const code = error.code ?? 'invalid_request'
       return answer(400, 'invalid_request', 'Validation failed', failed, {
-        at: { pointer: error.field === '' ? '' : `/${error.field}`, detail: error.reason, code },
+        at: {
+          pointer: error.field === '' ? '' : `/${clip(error.field)}`,
+          detail: clip(error.reason),
+          code,
+        },
       })
     }
     case 'conflict':

@@ -12,8 +12,8 @@ export const gaps: readonly Gap[] = [
     why: 'Accepted, kept and answered; nothing is logged yet.',
   },
   {
-    what: 'A rule of type group that names a group other than the assigned one',
-    why: 'It is kept and matches nothing: a VM has one group, the one that is assigned.',
+    what: 'A rule of type group that names no group',
+    why: 'It is kept and matches nothing, until it is written again while there is a group of that name.',
   },
   { what: 'Rate limits (429)', why: 'None are published; put a limit in front of the listener.' },
   {

@@ -460,6 +460,144 @@ describe('HostUp', () => {
     assert.equal((await call('DELETE', `${vm}?pos=0&digest=${(await list())[0]?.digest}`)).status, 200)
   })
 
+  test('a row runs the group that it names, whichever; a group that a row names is in use', async () => {
+    await switchOn()
+    const deny = [{ type: 'in', action: 'DROP', proto: 'tcp', dport: '22', enable: 1 }]
+    const { id: assigned } = await group()
+    const { id: named } = await group({ name: 'no-ssh', rules: deny })
+    const rowOf = (id: string) => `g${id.replaceAll('-', '').slice(0, 12)}`
+    await call('PUT', `${vm}/group`, { group_id: assigned })
+    await post({ ...any, source: '198.51.100.0/24' })
+    await post({ ...any, type: 'group', action: rowOf(named) })
+    assert.equal(await verdict(tcp(22)), 'deny 1')
+    assert.equal(await verdict(tcp(23)), 'allow 2')
+    // The assignment is what it was, whatever other rows name.
+    assert.equal((await call('GET', `${vm}/group`)).body.data.assignment, assigned)
+    for (const id of [assigned, named]) {
+      const { status, body } = await call('DELETE', `/api/firewall-groups/${id}`)
+      assert.deepEqual([status, body.code], [409, 'GROUP_IN_USE'])
+    }
+    // Its rules count at once, its row can be switched off, and then it still is in use.
+    await call('PUT', `/api/firewall-groups/${named}`, { name: 'no-ssh', rules: [] })
+    assert.equal(await verdict(tcp(22)), 'allow 2')
+    await call('PUT', `/api/firewall-groups/${named}`, { name: 'no-ssh', rules: deny })
+    await call('PUT', `${vm}?pos=0`, { ...any, type: 'group', action: rowOf(named), enable: 0 })
+    assert.equal(await verdict(tcp(22)), 'allow 2')
+    assert.equal((await call('DELETE', `/api/firewall-groups/${named}`)).status, 409)
+    // Unassigning takes only the row of the assignment, deleting a row only that.
+    await call('DELETE', `${vm}/group`)
+    assert.deepEqual(
+      (await list()).map((each) => each.type),
+      ['group', 'in'],
+    )
+    assert.equal((await call('DELETE', `/api/firewall-groups/${assigned}`)).status, 200)
+    await call('DELETE', `${vm}?pos=0`)
+    assert.equal((await call('DELETE', `/api/firewall-groups/${named}`)).status, 200)
+  })
+
+  test('a row names a group by its own name too, and says so when there are several', async () => {
+    await switchOn()
+    await post(any)
+    await group({ name: 'blocked', rules: [{ type: 'in', action: 'REJECT', enable: 1 }] })
+    await post({ ...any, type: 'group', action: 'blocked' })
+    assert.equal(await verdict(tcp(22)), 'reject 1')
+    const second = await group({ name: 'blocked' })
+    const { status, body } = await post({ ...any, type: 'group', action: 'blocked' })
+    assert.equal(status, 400)
+    assert.match(body.message, /^action: several groups are called blocked.* g[0-9a-f]{12}, g[0-9a-f]{12}$/)
+    assert.equal((await call('DELETE', `/api/firewall-groups/${second.id}`)).status, 200)
+    // Another account's is none.
+    await service.call(
+      'POST',
+      '/api/firewall-groups',
+      { name: 'theirs', description: null, rules: [] },
+      credentials.foreign,
+    )
+    assert.equal((await post({ ...any, type: 'group', action: 'theirs' })).status, 200)
+    assert.equal(await verdict(tcp(22)), 'reject 1')
+  })
+
+  test('two who change different options at once both succeed', async () => {
+    const wanted = { enable: 1, policy_in: 'DROP' }
+    for (let round = 0; round < 40; round++) {
+      const value = round % 2
+      const [one, two, three] = await Promise.all([
+        call('PUT', `${vm}/options`, { ...wanted, macfilter: value }),
+        call('PUT', `${vm}/options`, { ...wanted, ipfilter: value }),
+        call('PUT', `${vps}/options`, { inboundPolicy: 'DROP' }),
+      ])
+      assert.deepEqual([one?.status, two?.status, three?.status], [200, 200, 200])
+      const { data } = (await call('GET', `${vm}/options`)).body
+      assert.deepEqual([data.macfilter, data.ipfilter], [value, value], `round ${round}`)
+    }
+  })
+
+  test('a digest is a condition wherever it is sent, in both generations', async () => {
+    await post({ comment: 'a' })
+    const stale = String((await list())[0]?.digest)
+    await post({ comment: 'b' })
+    const { id } = await group()
+    await call('PUT', `${vm}/group`, { group_id: id })
+    const other = await group({ name: 'other' })
+    const before = (await call('GET', vps)).text
+    const old = { type: 'in', action: 'DROP', digest: stale }
+    const rules = [{ type: 'in', action: 'DROP' }]
+    for (const [method, path, body] of [
+      ['POST', vm, { ...rule, digest: stale }],
+      ['PUT', `${vm}?pos=1`, { ...rule, digest: stale }],
+      ['DELETE', `${vm}?pos=1&digest=${stale}`],
+      ['PUT', `${vm}/options`, { enable: 1, policy_in: 'DROP', digest: stale }],
+      ['PUT', `${vm}/group`, { group_id: other.id, digest: stale }],
+      ['POST', `${vm}/group`, { group_id: other.id, digest: stale }],
+      ['DELETE', `${vm}/group?digest=${stale}`],
+      ['POST', vps, old],
+      ['PUT', `${vps}/1`, old],
+      ['DELETE', `${vps}/1?digest=${stale}`],
+      ['PUT', `${vps}/options`, { enabled: true, digest: stale }],
+      ['PUT', `/api/firewall-groups/${other.id}`, { name: 'x', rules, digest: stale }],
+      ['DELETE', `/api/firewall-groups/${other.id}?digest=${stale}`],
+    ] as const) {
+      const { status, body: answer } = await call(method, path, body)
+      assert.equal(status, 409, `${method} ${path}: ${JSON.stringify(answer)}`)
+      assert.match(answer.code, /^conflict$/i)
+      const wrong = body && (await call(method, path, { ...body, digest: 5 }))
+      if (wrong) assert.equal(wrong.status, 400, `${method} ${path}: ${wrong.text}`)
+    }
+    assert.equal((await call('GET', vps)).text, before)
+    // Options, rules and log levels share it: whatever is changed, who has read before is told.
+    const digest = async () => (await call('GET', `${vm}/options`)).body.data.digest
+    const read = await digest()
+    const level = { enable: 0, policy_in: 'DROP', log_level_in: 'info', digest: read }
+    assert.equal((await call('PUT', `${vm}/options`, level)).status, 200)
+    assert.notEqual(await digest(), read)
+    assert.equal((await call('PUT', `${vps}/1`, { ...old, digest: await digest() })).status, 200)
+    const path = `/api/firewall-groups/${other.id}`
+    const fresh = (await call('GET', path)).body.data.group.digest
+    assert.equal((await call('PUT', path, { name: 'x', rules, digest: fresh })).status, 200)
+    assert.equal((await call('PUT', path, { name: 'y', rules, digest: fresh })).status, 409)
+  })
+
+  test('v2 and groups keep what they cannot say: nothing that is written back matches more', async () => {
+    await post({ ...any, macro: 'SSH' })
+    const [{ editable, pos, ...row }] = (await call('GET', vps)).body.rules
+    assert.deepEqual([editable, pos], [true, 0])
+    const put = await call('PUT', `${vps}/0`, { ...row, description: 'changed' })
+    assert.equal(put.body.description, 'changed')
+    assert.equal((await list())[0]?.macro, 'SSH')
+    const { id } = await group({
+      rules: [{ type: 'in', action: 'ACCEPT', proto: 'icmp', 'icmp-type': 'echo-request', enable: 1 }],
+    })
+    const path = `/api/firewall-groups/${id}`
+    const { group: read } = (await call('GET', path)).body.data
+    await call('PUT', path, { ...read, name: 'changed' })
+    await switchOn()
+    await call('DELETE', `${vm}?pos=0`)
+    await call('PUT', `${vm}/group`, { group_id: id })
+    const icmp = { protocol: 'icmp', source: '198.51.100.1', destination: '192.0.2.20', icmpCode: 0 }
+    assert.equal(await verdict({ ...icmp, icmpType: 8 }), 'allow 1')
+    assert.equal(await verdict({ ...icmp, icmpType: 5 }), 'deny default')
+  })
+
   test('a PUT of v1 keeps what it does not name, one of v2 forgets it', async () => {
     await post({ sport: '1024:65535', log: 'info' })
     await call('PUT', `${vm}?pos=0`, { ...rule, action: 'DROP', log: '' })
@@ -551,5 +689,35 @@ describe('HostUp', () => {
     })
     assert.deepEqual((await call('GET', '/api/v2/vps?primaryIp=192.0.2.98')).body.data, [])
     assert.equal((await call('GET', '/api/v2/vps?limit=0')).status, 400)
+  })
+
+  test('a VPS is read by its id alone, whatever the operator called it', async () => {
+    const other = await startService({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    servers:
+      - { profile: hostup, id: my-vm, vmid: 77, name: named, interfaces: [ { addresses: [192.0.2.1] } ] }
+      - { profile: hostup, vmid: 78, name: made, interfaces: [ { addresses: [192.0.2.2] } ] }
+`,
+    })
+    try {
+      const { data } = (await other.call('GET', '/api/v2/vps')).body
+      other.services.servers.list = () => assert.fail('a list of the account was read')
+      const ids = data.map(({ id }: { id: string }) => id)
+      assert.equal(new Set(ids).size, 2)
+      for (const id of ids) {
+        assert.match(id, /^vps_[0-9a-z]{26}$/)
+        const answer = await other.call('POST', `/api/v2/vps/${id}/firewall`, { type: 'in', action: 'DROP' })
+        assert.equal(answer.status, 201)
+      }
+      const numbers = [77, 78].map((vmid) => other.call('GET', `/api/vm/${vmid}/firewall`))
+      for (const { body } of await Promise.all(numbers)) assert.equal(body.data.length, 1)
+      for (const id of [`vps_${'0'.repeat(26)}`, `vps_${'z'.repeat(26)}`, `vps_${'l'.repeat(26)}`])
+        assert.equal((await other.call('GET', `/api/v2/vps/${id}/firewall`)).status, 404, id)
+    } finally {
+      await other.close()
+    }
   })
 })

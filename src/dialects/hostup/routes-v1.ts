@@ -1,14 +1,17 @@
 /** v1: rules and options of a VM, the account's groups and their assignment (contract: hostup §3, §4). */
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { type PolicySettings, plainGuards } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView } from '../../service/services.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import {
   type DecodedGroup,
+  decodeDigest,
   decodeGroup,
   decodeV1Options,
   decodeV1Rule,
@@ -21,7 +24,19 @@ import {
 } from './decode.ts'
 import { encodeGroup, encodeGroupRules, encodeV1Rules, textOf } from './encode.ts'
 import { v1Answer } from './errors.ts'
-import { chainOf, condition, findVm, type Handled, onChain, profile, refuseStates, route } from './find.ts'
+import {
+  chainOf,
+  changeOptions,
+  condition,
+  findVm,
+  type Handled,
+  insertAtTop,
+  isStale,
+  onChain,
+  profile,
+  route,
+  ruleNamed,
+} from './find.ts'
 import { digestOf, groupRowName, v1RequestId } from './ids.ts'
 
 /** Rules of a group decide nothing by themselves: a VM's chain includes them. */
@@ -53,18 +68,9 @@ function decodePos(request: DialectRequest): Result<{ text: string; position: nu
 const noRule = (request: DialectRequest, verb: 'delete' | 'update') =>
   ok(v1Answer(500, 'INTERNAL_ERROR', `Failed to ${verb} firewall rule`, request))
 
-/** The group that a row of this name stands for. */
-async function groupNamed(
-  request: DialectRequest,
-  text: { type: string; action: string },
-): Promise<string | undefined> {
-  if (text.type !== 'group') return undefined
-  const groups = await request.services.groups.list(request, profile)
-  return groups.find((group) => groupRowName(group.id) === text.action)?.id
-}
-
-const assigned = ({ rules }: ChainView): string | null =>
-  rules.find((rule) => rule.include !== undefined)?.include ?? null
+/** The row that stands for the assigned group. */
+const assignedRow = ({ rules }: ChainView): RuleRecord | undefined =>
+  rules.find((rule) => textOf(rule).assigned === true)
 
 export const rules: readonly Route[] = [
   route('GET', '/vm/:vmid/firewall', 'listVmRules', 200, 'Rules of a VM, in order', async (request) => {
@@ -75,19 +81,12 @@ export const rules: readonly Route[] = [
   route('POST', '/vm/:vmid/firewall', 'createVmRule', 200, 'Add a rule at the top', async (request) => {
     const vm = await findVm(request)
     if (!vm.ok) return vm
-    const decoded = decodeV1Rule(request.body)
+    const decoded = decodeV1Rule(request.body, 'POST')
     if (!decoded.ok) return decoded
-    const { text, echo } = decoded.value
-    const rule = ruleOf(text, await groupNamed(request, text))
+    const { text, echo, digest } = decoded.value
+    const rule = await ruleNamed(request, text)
     if (!rule.ok) return rule
-    const options = { maxRules: mostRules, refuseStates, position: 1 }
-    const done = await request.services.chains.insert(
-      request,
-      profile,
-      vm.value.server.id,
-      rule.value,
-      options,
-    )
+    const done = await insertAtTop(request, findVm, vm.value, rule.value, digest)
     if (!done.ok) return done
     return ok(success(request, { success: true, rule: echo, message: 'Firewall rule added successfully' }))
   }),
@@ -97,17 +96,17 @@ export const rules: readonly Route[] = [
     if (!vm.ok) return vm
     const pos = decodePos(request)
     if (!pos.ok) return pos
-    const decoded = decodeV1Rule(request.body)
+    const decoded = decodeV1Rule(request.body, 'PUT')
     if (!decoded.ok) return decoded
     const { position, text: posText } = pos.value
     const done = await onChain<unknown>(request, findVm, decoded.value.digest, async (view, server) => {
       const old = view.rules[position - 1]
       if (!old) return err({ kind: 'not-found', resource: 'rule', id: posText })
       const text = merge(decoded.value, textOf(old))
-      if (old.include !== undefined && (text.type !== 'group' || text.action !== textOf(old).action)) {
+      if (text.assigned && (text.type !== 'group' || text.action !== textOf(old).action)) {
         return invalid('type', 'this row stands for the assigned group; unassign the group instead')
       }
-      const rule = ruleOf(text, await groupNamed(request, text))
+      const rule = await ruleNamed(request, text, old)
       if (!rule.ok) return rule
       return request.services.chains.update(request, profile, server, position, rule.value, condition(view))
     })
@@ -121,21 +120,16 @@ export const rules: readonly Route[] = [
     if (!vm.ok) return vm
     const pos = decodePos(request)
     if (!pos.ok) return pos
-    const done = await onChain(request, findVm, request.query.get('digest'), async (view, server) => {
-      const { position } = pos.value
-      // The row of an assigned group goes with the assignment.
-      return view.rules[position - 1]?.include === undefined
-        ? request.services.chains.remove(request, profile, server, position, condition(view))
-        : request.services.groups.include(request, profile, server, null, {
-            ...condition(view),
-            maxRules: mostRules,
-          })
-    })
+    const done = await onChain(request, findVm, request.query.get('digest'), (view, server) =>
+      // An assignment goes with its row.
+      request.services.chains.remove(request, profile, server, pos.value.position, condition(view)),
+    )
     if (!done.ok) return isNoRule(done.error) ? noRule(request, 'delete') : done
     return ok(success(request, { success: true, pos: pos.value.text }))
   }),
 ]
 
+const isInUse = (error: RequestError) => error.kind === 'conflict' && error.inUse === true
 const isNoRule = (error: RequestError) => error.kind === 'not-found' && error.resource === 'rule'
 
 export const options: readonly Route[] = [
@@ -162,64 +156,72 @@ export const options: readonly Route[] = [
     if (!vm.ok) return vm
     const decoded = decodeV1Options(request.body)
     if (!decoded.ok) return decoded
-    const { settings, guards, levels } = decoded.value
-    const { server, chain } = vm.value
-    const done = await request.services.servers.update(request, profile, server.id, {
-      attributes: levels,
-      chain: { ...settings, guards: { ...(chain?.guards ?? plainGuards), ...guards } },
-    })
+    const done = await changeOptions(request, findVm, vm.value, decoded.value)
     if (!done.ok) return done
     return ok(success(request, { success: true, message: 'Firewall options updated successfully' }))
   }),
 ]
 
+/** `{"group_id":…}`, or the assignment as GET answers it; null: none. */
+function decodeAssignment(
+  body: JsonValue | undefined,
+): Result<{ readonly group: string | null; readonly digest: string | undefined }, RequestError> {
+  const object = objectOf(body)
+  if (!object.ok) return object
+  const { group_id, assignment, digest: _, ...rest } = object.value
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) return invalid(unknown, 'is not known')
+  const group = group_id === undefined ? assignment : group_id
+  if (typeof group !== 'string' && (group !== null || group_id !== undefined)) {
+    return invalid('group_id', 'expected the id of a group')
+  }
+  const digest = decodeDigest(object.value)
+  return digest.ok ? ok({ group, digest: digest.value }) : digest
+}
+
 const assign = async (request: DialectRequest): Handled => {
   const vm = await findVm(request)
   if (!vm.ok) return vm
-  const body = objectOf(request.body)
-  if (!body.ok) return body
-  const { group_id: id } = body.value
-  if (typeof id !== 'string') return invalid('group_id', 'expected the id of a group')
+  const decoded = decodeAssignment(request.body)
+  if (!decoded.ok) return decoded
+  const { group: id, digest } = decoded.value
+  if (id === null) return unassign(request, digest)
   const group = await findGroup(request, id)
   if (!group.ok) return group
-  const row = ruleOf(
-    { type: 'group', action: groupRowName(group.value.policy.id), enable: 1 },
-    group.value.policy.id,
-  )
+  const { id: include } = group.value.policy
+  const action = groupRowName(include)
+  const row = ruleOf({ type: 'group', action, enable: 1, assigned: true }, include)
   if (!row.ok) return row
-  const done = await request.services.groups.include(
-    request,
-    profile,
-    vm.value.server.id,
-    group.value.policy.id,
-    {
-      maxRules: mostRules,
-      refuseStates,
-      rule: row.value,
-    },
-  )
+  const done = await onChain(request, findVm, digest, async (view, server) => {
+    const old = assignedRow(view)
+    if (old?.include === include) return ok(undefined)
+    const { groups } = request.services
+    const options = { ...condition(view), maxRules: mostRules, rule: row.value }
+    return groups.include(request, profile, server, include, { ...options, instead: old?.id ?? null })
+  })
   if (!done.ok) return done
   return ok(success(request, { success: true, message: 'Firewall group assigned successfully' }))
+}
+
+async function unassign(request: DialectRequest, digest: string | null | undefined): Handled {
+  const done = await onChain(request, findVm, digest, async (view, server) => {
+    const row = assignedRow(view)
+    if (!row) return ok(undefined)
+    return request.services.chains.remove(request, profile, server, row.position, condition(view))
+  })
+  return done.ok ? ok(success(request, { success: true })) : done
 }
 
 export const assignment: readonly Route[] = [
   route('GET', '/vm/:vmid/firewall/group', 'getVmGroup', 200, 'The group of a VM', async (request) => {
     const view = await chainOf(request, await findVm(request))
-    return view.ok ? ok(success(request, { assignment: assigned(view.value) })) : view
+    return view.ok ? ok(success(request, { assignment: assignedRow(view.value)?.include ?? null })) : view
   }),
   route('PUT', '/vm/:vmid/firewall/group', 'putVmGroup', 200, 'Assign a group', assign),
   route('POST', '/vm/:vmid/firewall/group', 'postVmGroup', 200, 'Assign a group', assign),
-  route('DELETE', '/vm/:vmid/firewall/group', 'deleteVmGroup', 200, 'Unassign it', async (request) => {
-    const view = await chainOf(request, await findVm(request))
-    if (!view.ok) return view
-    const server = view.value.policy.server ?? ''
-    if (assigned(view.value) !== null) {
-      const limits = { maxRules: mostRules, refuseStates }
-      const done = await request.services.groups.include(request, profile, server, null, limits)
-      if (!done.ok) return done
-    }
-    return ok(success(request, { success: true }))
-  }),
+  route('DELETE', '/vm/:vmid/firewall/group', 'deleteVmGroup', 200, 'Unassign it', (request) =>
+    unassign(request, request.query.get('digest')),
+  ),
 ]
 
 async function findGroup(request: DialectRequest, id: string): Promise<Result<ChainView, RequestError>> {
@@ -231,7 +233,7 @@ async function findGroup(request: DialectRequest, id: string): Promise<Result<Ch
 const systemGroup = (request: DialectRequest) =>
   ok(v1Answer(403, 'FORBIDDEN', 'System groups cannot be changed', request))
 
-/** Rules with their ids and times: those known keep them. */
+/** Rules with their ids and times: those known keep them, and the time of their change when nothing of them changed. */
 function timed(
   decoded: NonNullable<DecodedGroup['rules']>,
   old: readonly RuleRecord[],
@@ -245,11 +247,24 @@ function timed(
     return own
   })
   const rules = decoded.map(({ rule }, i) => {
-    const created = known.get(ruleIds[i] ?? '')?.spec.created_at ?? now
-    const spec: JsonObject = { ...rule.spec, created_at: created, updated_at: now }
+    const { created_at = now, updated_at = now, ...text } = known.get(ruleIds[i] ?? '')?.spec ?? {}
+    const same = isDeepStrictEqual(text, rule.spec)
+    const spec: JsonObject = { ...rule.spec, created_at, updated_at: same ? updated_at : now }
     return { ...rule, spec }
   })
   return { rules, ruleIds }
+}
+
+/** The group as it is, and a write on condition that it still is; again while others come between. */
+async function onGroup<T>(
+  request: DialectRequest,
+  write: (group: ChainView) => Promise<Result<T, RequestError>>,
+): Promise<Result<T, RequestError>> {
+  const { id = '' } = request.params
+  return whileOvertaken(`${request.principal.account} ${id}`, async () => {
+    const group = await findGroup(request, id)
+    return group.ok ? write(group.value) : group
+  })
 }
 
 export const groups: readonly Route[] = [
@@ -281,7 +296,8 @@ export const groups: readonly Route[] = [
     const group = await findGroup(request, request.params.id ?? '')
     if (!group.ok) return group
     const { policy, rules } = group.value
-    return ok(success(request, { group: { ...encodeGroup(policy), rules: encodeGroupRules(rules) } }))
+    const whole = { ...encodeGroup(policy), digest: digestOf(policy), rules: encodeGroupRules(rules) }
+    return ok(success(request, { group: whole }))
   }),
 
   route(
@@ -290,42 +306,53 @@ export const groups: readonly Route[] = [
     'updateGroup',
     200,
     'Change a group, its whole list of rules',
-    async (request) => {
-      const group = await findGroup(request, request.params.id ?? '')
-      if (!group.ok) return group
-      const { policy, rules: old } = group.value
-      if (policy.attributes.is_system === true) return systemGroup(request)
-      const decoded = decodeGroup(request.body, ['name', 'rules'])
-      if (!decoded.ok) return decoded
-      const { name = policy.name, description, rules = [] } = decoded.value
-      const now = new Date(request.now).toISOString()
-      const done = await request.services.groups.update(request, profile, policy.id, {
-        name,
-        attributes: { ...(description !== undefined && { description }), updated_at: now },
-        ...timed(rules, old, now),
-      })
-      if (!done.ok) return done
-      return ok(success(request, { id: policy.id, message: 'Firewall group updated successfully' }))
-    },
+    (request) =>
+      onGroup<Answer>(request, async ({ policy, rules: old }) => {
+        if (policy.attributes.is_system === true) return systemGroup(request)
+        const decoded = decodeGroup(request.body, ['name', 'rules'], old)
+        if (!decoded.ok) return decoded
+        const { name = policy.name, rules = [], digest } = decoded.value
+        const stale = isStale(digest, policy)
+        if (stale) return err(stale)
+        const now = new Date(request.now).toISOString()
+        const { description = policy.attributes.description ?? null } = decoded.value
+        const next = timed(rules, old, now)
+        const changed =
+          name !== policy.name ||
+          description !== (policy.attributes.description ?? null) ||
+          next.ruleIds.join() !== old.map((rule) => rule.id).join() ||
+          next.rules.some((rule, i) => rule.spec.updated_at !== old[i]?.spec.updated_at)
+        const message = 'Firewall group updated successfully'
+        const answer = success(request, { id: policy.id, message })
+        if (!changed) return ok(answer)
+        const attributes = { description, updated_at: now }
+        const done = await request.services.groups.update(
+          request,
+          profile,
+          policy.id,
+          { name, attributes, ...next },
+          { ifRevision: policy.revision },
+        )
+        return done.ok ? ok(answer) : done
+      }),
   ),
 
-  route(
-    'DELETE',
-    '/firewall-groups/:id',
-    'deleteGroup',
-    200,
-    'Delete a group that nobody uses',
-    async (request) => {
-      const group = await findGroup(request, request.params.id ?? '')
-      if (!group.ok) return group
-      if (group.value.policy.attributes.is_system === true) return systemGroup(request)
-      const done = await request.services.groups.remove(request, profile, group.value.policy.id)
+  route('DELETE', '/firewall-groups/:id', 'deleteGroup', 200, 'Delete a group that nobody uses', (request) =>
+    onGroup<Answer>(request, async ({ policy }) => {
+      if (policy.attributes.is_system === true) return systemGroup(request)
+      const digest = request.query.get('digest')
+      const stale = isStale(digest, policy)
+      if (stale) return err(stale)
+      // Without a digest it is deleted as it is, whatever has become of it.
+      const condition = digest ? { ifRevision: policy.revision } : {}
+      const done = await request.services.groups.remove(request, profile, policy.id, condition)
       if (done.ok)
         return ok(success(request, { success: true, message: 'Firewall group deleted successfully' }))
-      if (done.error.kind !== 'conflict') return done
+      // A conflict of another kind is tried again.
+      if (!isInUse(done.error)) return done
       const message =
         'This firewall group is still assigned to one or more VPS instances. Remove the assignments first.'
       return ok(v1Answer(409, 'GROUP_IN_USE', message, request))
-    },
+    }),
   ),
 ]

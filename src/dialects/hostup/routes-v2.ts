@@ -2,26 +2,36 @@
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ChainView, ServerView } from '../../service/services.ts'
+import type { RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { decodeV2Options, decodeV2Rule, invalid, mostRules } from './decode.ts'
+import { decodeDigest, decodeV2Options, decodeV2Rule, invalid, objectOf } from './decode.ts'
 import { encodeV2Firewall, encodeV2Options, encodeV2Rule, textOf } from './encode.ts'
 import { type V2Problem, v2Answer } from './errors.ts'
-import { chainOf, condition, findVps, type Handled, onChain, profile, refuseStates, route } from './find.ts'
+import {
+  chainOf,
+  changeOptions,
+  condition,
+  findVps,
+  type Handled,
+  insertAtTop,
+  onChain,
+  profile,
+  route,
+} from './find.ts'
 import { vpsId } from './ids.ts'
 
 /** Writes to the row that the path names, if it may be written; otherwise says so. */
 async function onRow(
   request: DialectRequest,
-  write: (view: ChainView, server: string, position: number) => Promise<Result<Answer, RequestError>>,
+  digest: string | null | undefined,
+  write: (view: ChainView, server: string, rule: RuleRecord) => Promise<Result<Answer, RequestError>>,
 ): Handled {
-  return onChain(request, findVps, undefined, async (view, server) => {
+  return onChain(request, findVps, digest, async (view, server) => {
     const { pos = '' } = request.params
     if (!/^\d{1,9}$/.test(pos)) return invalid('pos', 'expected a whole number from 0 on')
     const rule = view.rules[Number(pos)]
     if (!rule) return err({ kind: 'not-found', resource: 'rule', id: pos })
-    return textOf(rule).type === 'in'
-      ? write(view, server, rule.position)
-      : ok(v2Answer(notEditable, request))
+    return textOf(rule).type === 'in' ? write(view, server, rule) : ok(v2Answer(notEditable, request))
   })
 }
 
@@ -43,7 +53,11 @@ export const routes: readonly Route[] = [
     const all = (await request.services.servers.list(request, profile))
       .filter((each) => name === null || each.server.name === name)
       .filter((each) => address === null || primaryIp(each) === address)
-      .map((each) => ({ id: vpsId(each.server.id), name: each.server.name, primaryIp: primaryIp(each) }))
+      .map((each) => ({
+        id: vpsId(each.server.id, each.server.number),
+        name: each.server.name,
+        primaryIp: primaryIp(each),
+      }))
     const from = cursor === null ? 0 : all.findIndex(({ id }) => id === cursor) + 1
     const data = all.slice(from, from + limit)
     const hasMore = from + limit < all.length
@@ -74,32 +88,30 @@ export const routes: readonly Route[] = [
     async (request) => {
       const vps = await findVps(request)
       if (!vps.ok) return vps
-      const rule = decodeV2Rule(request.body)
-      if (!rule.ok) return rule
-      const limits = { maxRules: mostRules, refuseStates, position: 1 }
-      const done = await request.services.chains.insert(
-        request,
-        profile,
-        vps.value.server.id,
-        rule.value,
-        limits,
-      )
+      const decoded = decodeV2Rule(request.body)
+      if (!decoded.ok) return decoded
+      const { rule, digest } = decoded.value
+      const done = await insertAtTop(request, findVps, vps.value, rule, digest)
       return done.ok ? ok({ status: 201, body: encodeV2Rule(done.value) }) : done
     },
   ),
 
-  route('PUT', '/v2/vps/:id/firewall/:pos', 'replaceVpsRule', 200, 'Replace an inbound rule', (request) =>
-    onRow(request, async (view, server, position) => {
-      const rule = decodeV2Rule(request.body)
-      if (!rule.ok) return rule
+  route('PUT', '/v2/vps/:id/firewall/:pos', 'replaceVpsRule', 200, 'Replace an inbound rule', (request) => {
+    const given = objectOf(request.body)
+    const digest = given.ok ? decodeDigest(given.value) : ok(undefined)
+    if (!digest.ok) return Promise.resolve(digest)
+    return onRow(request, digest.value, async (view, server, old) => {
+      const decoded = decodeV2Rule(request.body, textOf(old))
+      if (!decoded.ok) return decoded
+      const { rule } = decoded.value
       const { chains } = request.services
-      const done = await chains.update(request, profile, server, position, rule.value, condition(view))
+      const done = await chains.update(request, profile, server, old.position, rule, condition(view))
       return done.ok ? ok({ status: 200, body: encodeV2Rule(done.value) }) : done
-    }),
-  ),
+    })
+  }),
 
   route('DELETE', '/v2/vps/:id/firewall/:pos', 'deleteVpsRule', 204, 'Delete an inbound rule', (request) =>
-    onRow(request, async (view, server, position) => {
+    onRow(request, request.query.get('digest'), async (view, server, { position }) => {
       const done = await request.services.chains.remove(request, profile, server, position, condition(view))
       return done.ok ? ok({ status: 204 }) : done
     }),
@@ -115,9 +127,7 @@ export const routes: readonly Route[] = [
     if (!vps.ok) return vps
     const decoded = decodeV2Options(request.body)
     if (!decoded.ok) return decoded
-    const done = await request.services.servers.update(request, profile, vps.value.server.id, {
-      chain: decoded.value.settings,
-    })
+    const done = await changeOptions(request, findVps, vps.value, decoded.value)
     if (!done.ok) return done
     const view = await chainOf(request, done)
     return view.ok ? ok({ status: 200, body: encodeV2Options(view.value.policy) }) : view

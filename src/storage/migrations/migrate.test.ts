@@ -59,6 +59,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         }
         assert.deepEqual(await comments(web), ['port 22', ''])
         assert.deepEqual(await comments(vm), ['', '', 'ssh'])
+        const [row] = await storage.rules((await storage.chain(vm))?.id ?? '')
+        assert.deepEqual([row?.spec.type, row?.spec.assigned], ['group', true])
         const [placed] = await storage.placedInterfaces(cube)
         const names = await Promise.all(
           (placed?.policies ?? []).map(async ({ id }) => (await storage.policy(id))?.name),

@@ -4,6 +4,7 @@ import { initial } from './0001-initial.ts'
 import { senders } from './0002-senders.ts'
 import { statusesAndHistory } from './0003-statuses-and-history.ts'
 import { origins } from './0004-origins.ts'
+import { includedPolicies } from './0005-included-policies.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
@@ -13,6 +14,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   senders,
   statusesAndHistory,
   origins,
+  includedPolicies,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

@@ -1,4 +1,5 @@
 /** What every program begins and ends with: the global write lock, the server's chain, the audit event. */
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonValue } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -80,7 +81,7 @@ export function* writablePolicy(target: RuleTarget, actor: Actor): Steps<Result<
   return 'server' in target ? yield* writableChain(target, actor) : yield* ownPolicy(target)
 }
 
-function unchanged(
+export function unchanged(
   policy: PolicyRecord,
   { ifRevision }: { readonly ifRevision?: number },
 ): Result<PolicyRecord, RequestError> {
@@ -114,6 +115,13 @@ export function* shiftRules(policy: string, from: number, by: 1 | -1): Steps<voi
 export function* touchPolicy(policy: string, revision: number, actor: Actor): Steps<void> {
   yield* query('UPDATE policies SET revision = ?, modified_at = ? WHERE id = ?', revision, actor.at, policy)
 }
+
+/**
+ * Whether a write would leave everything as it is. The program then answers `changed: false`, which rolls it back: no
+ * revision, no event, nothing for agents to do. A write that its dialect keeps in a log of requests is recorded all the same.
+ */
+export const isNoChange = (actor: Actor, before: unknown, after: unknown): boolean =>
+  actor.request === undefined && isDeepStrictEqual(before, after)
 
 export function* record(
   actor: Actor,

@@ -3,7 +3,7 @@ import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, Programs } from '../storage.ts'
-import { nextRevision, notFound, record } from './common.ts'
+import { isNoChange, nextRevision, notFound, record } from './common.ts'
 
 /** Of an inventory that names it, or of an API. */
 export const documentByKey = `SELECT ${documentColumns} FROM documents
@@ -21,6 +21,7 @@ export function* putDocument(
   if (ifRevision !== undefined && ifRevision !== (old?.revision ?? 0)) {
     return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
   }
+  if (old && isNoChange(actor, old.body, body)) return ok({ revision: old.revision, changed: false })
   yield* upsertDocument({ ...document, revision })
   const change = { before: old?.body ?? null, after: body }
   yield* record(actor, revision, { operation: `${kind}.put`, resource: 'document', id, ...change })

@@ -42,7 +42,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   updatePolicy: ['rules'],
   // They may have been attached.
   deletePolicy: ['servers'],
-  includePolicy: ['servers', 'rules'],
+  includePolicy: ['rules'],
   createServer: ['servers', 'rules'],
   updateServer: ['servers', 'rules'],
   deleteServer: ['servers', 'rules'],
@@ -63,7 +63,17 @@ export function commitOf(
     ({ result }) => (result.ok && (result.value as { revision?: number }).revision) || 0,
   )
   const revision = Math.max(0, ...revisions)
-  return revision === 0
-    ? undefined
-    : { revision, topics: [...new Set(kept.flatMap(({ program }) => topics[program]))] }
+  return revision === 0 ? undefined : { revision, topics: [...new Set(kept.flatMap(topicsOf))] }
+}
+
+/** What a write attached, or took off, is read with the servers. */
+function topicsOf({
+  program,
+  result,
+}: {
+  readonly program: ProgramName
+  readonly result: Result<unknown, RequestError>
+}): Commit['topics'] {
+  const attached = result.ok && (result.value as { attached?: boolean }).attached === true
+  return attached ? [...topics[program], 'servers'] : topics[program]
 }

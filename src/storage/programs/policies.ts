@@ -2,10 +2,12 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { PolicySettings } from '../../core/model/inventory.ts'
 import { err, ok } from '../../core/result.ts'
+import { fromPolicy, toRule } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, NewPolicyRecord, PolicyRecord, Programs } from '../storage.ts'
+import type { Actor, NewPolicyRecord, PolicyRecord, Programs, RuleRecord } from '../storage.ts'
 import {
   countRules,
+  isNoChange,
   nextRevision,
   ownPolicy,
   placeThere,
@@ -14,8 +16,8 @@ import {
   touchPolicy,
   writableChain,
 } from './common.ts'
-import { insertRules } from './rules.ts'
-import { insertAttachments, insertPolicies, removePolicy, updatePolicySettings } from './servers.ts'
+import { areRules, attachIncluded, insertRules, rulesOf, takeRule } from './rules.ts'
+import { insertPolicies, removePolicy, updatePolicySettings } from './servers.ts'
 
 export function* createPolicy(
   { policy, rules, ids }: Programs['createPolicy']['args'],
@@ -43,6 +45,11 @@ export function* updatePolicy(
   const old = found.value
   const { name = old.name, settings, rules, defaultFor = old.defaultFor } = args
   const attributes = { ...old.attributes, ...args.attributes }
+  const wanted = { ...old, ...settings, name, defaultFor, attributes }
+  const sameRules = !rules || areRules(yield* rulesOf(old.id), rules.rules, rules.ids)
+  if (sameRules && isNoChange(actor, fromPolicy(old), fromPolicy(wanted))) {
+    return ok({ revision: old.revision, changed: false })
+  }
   yield* clearDefault({ ...old, defaultFor }, revision, actor)
   yield* query(
     'UPDATE policies SET name = ?, default_for = ?, attributes = ? WHERE id = ?',
@@ -53,10 +60,7 @@ export function* updatePolicy(
   )
   yield* updatePolicySettings({ ...old, ...settings, revision, modifiedAt: actor.at })
   const before: Record<string, JsonObject[string]> = audited(old, settings)
-  const after: Record<string, JsonObject[string]> = audited(
-    { ...old, ...settings, name, defaultFor, attributes },
-    settings,
-  )
+  const after: Record<string, JsonObject[string]> = audited(wanted, settings)
   if (rules) {
     before.rules = yield* specs(old.id)
     yield* query('DELETE FROM rules WHERE policy = ?', old.id)
@@ -77,7 +81,12 @@ export function* deletePolicy(
   if (!found.ok) return found
   const { id, name, attributes } = found.value
   if (yield* queryOne('SELECT server FROM attachments WHERE policy = ? LIMIT 1', id)) {
-    return err({ kind: 'conflict', resource: 'policy', reason: 'the policy is still attached' })
+    return err({
+      kind: 'conflict',
+      resource: 'policy',
+      reason: 'the policy is still attached',
+      inUse: true,
+    })
   }
   const before = { name, attributes, rules: yield* specs(id) }
   yield* removePolicy(id)
@@ -93,39 +102,35 @@ export function* includePolicy(
   const chain = yield* writableChain(args, actor)
   if (!chain.ok) return chain
   const { id } = chain.value
-  if (args.policy !== null) {
-    const { account, profile, policy: id } = args
-    const policy = yield* ownPolicy({ account, profile, policy: id })
-    if (!policy.ok) return policy
-  }
-  const old = yield* query(
-    'DELETE FROM rules WHERE policy = ? AND include IS NOT NULL RETURNING position, include',
-    id,
-  )
+  const { account, profile, policy, instead, rule } = args
+  const included = policy === null ? chain : yield* ownPolicy({ account, profile, policy })
+  if (!included.ok) return included
+  const old: RuleRecord[] = []
   // From the end, so that places named are still those of before.
-  for (const row of old.toSorted((a, b) => Number(b.position) - Number(a.position))) {
-    yield* shiftRules(id, Number(row.position) + 1, -1)
+  for (const { include, id: ruleId } of (yield* rulesOf(id)).map(toRule).reverse()) {
+    if (include === undefined || (instead !== undefined && ruleId !== instead)) continue
+    const taken = yield* takeRule(id, { ruleId })
+    if (!taken.ok) return taken
+    yield* shiftRules(id, taken.value.position + 1, -1)
+    old.push(taken.value)
   }
-  yield* query('DELETE FROM attachments WHERE server = ? AND policy <> ?', args.server, id)
-  if (args.policy !== null && args.rule) {
+  if (policy !== null && rule) {
     if ((yield* countRules(id)) >= args.maxRules) {
       return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
     }
     yield* shiftRules(id, 1, 1)
-    yield* insertRules(id, [args.rule], [args.id])
-    yield* insertAttachments([{ policy: args.policy, server: args.server, interface: null }])
+    yield* insertRules(id, [rule], [args.id])
   }
+  const attached = yield* attachIncluded(chain.value, revision, [...old, ...(rule ? [rule] : [])])
   yield* touchPolicy(id, revision, actor)
-  // What is attached is read with the server: its interfaces are read again.
-  yield* query('UPDATE servers SET revision = ? WHERE id = ?', revision, args.server)
-  const change = { before: old[0]?.include ?? null, after: args.policy }
+  const change = { before: old[0]?.include ?? null, after: policy }
   yield* record(actor, revision, {
     operation: 'policy.include',
     resource: 'server',
     id: args.server,
     ...change,
   })
-  return ok({ revision })
+  return ok({ revision, attached })
 }
 
 /** Takes from any other policy what this one is the default of. */

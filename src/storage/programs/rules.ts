@@ -2,12 +2,21 @@
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { fromRule, ruleColumns, toRule } from '../rows.ts'
-import { insertRows, type Program, query, queryOne, type SqlValue, type Steps } from '../statement.ts'
-import type { Actor, NewRule, Programs, RulePlace, RuleRecord } from '../storage.ts'
+import {
+  insertRows,
+  type Program,
+  query,
+  queryOne,
+  type Row,
+  type SqlValue,
+  type Steps,
+} from '../statement.ts'
+import type { Actor, NewRule, PolicyRecord, Programs, RulePlace, RuleRecord, RuleTarget } from '../storage.ts'
 import {
   countRules,
   nextRevision,
   notFound,
+  ownPolicy,
   record,
   shiftRules,
   touchPolicy,
@@ -24,9 +33,12 @@ export function* insertRule(
   const policy = found.value.id
   const count = yield* countRules(policy)
   if (count >= args.maxRules) return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
+  const includable = yield* includableRules(args, [args.rule])
+  if (!includable.ok) return includable
   const position = Math.min(args.position ?? count + 1, count + 1)
   if (position <= count) yield* shiftRules(policy, position, 1)
   yield* insertRules(policy, [args.rule], [args.id], position)
+  const attached = yield* attachIncluded(found.value, revision, [args.rule])
   yield* touchPolicy(policy, revision, actor)
   const after = { position, ...args.rule.spec }
   yield* record(actor, revision, {
@@ -36,7 +48,7 @@ export function* insertRule(
     before: null,
     after,
   })
-  return ok({ rule: { ...args.rule, id: args.id, position }, policy, revision })
+  return ok({ rule: { ...args.rule, id: args.id, position }, policy, revision, attached })
 }
 
 export function* replaceRules(
@@ -49,9 +61,15 @@ export function* replaceRules(
   if (args.rules.length > args.maxRules)
     return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
   const policy = found.value.id
-  const old = yield* query('SELECT spec FROM rules WHERE policy = ? ORDER BY position', policy)
+  const includable = yield* includableRules(args, args.rules)
+  if (!includable.ok) return includable
+  const old = yield* rulesOf(policy)
+  if (actor.request === undefined && areRules(old, args.rules)) {
+    return ok({ policy, revision: found.value.revision, changed: false })
+  }
   yield* query('DELETE FROM rules WHERE policy = ?', policy)
   yield* insertRules(policy, args.rules, args.ids)
+  const attached = yield* attachIncluded(found.value, revision, [...old, ...args.rules])
   yield* touchPolicy(policy, revision, actor)
   yield* record(actor, revision, {
     operation: 'rule.replace',
@@ -60,7 +78,7 @@ export function* replaceRules(
     before: old.map((row) => JSON.parse(String(row.spec))),
     after: args.rules.map((rule) => rule.spec),
   })
-  return ok({ policy, revision })
+  return ok({ policy, revision, attached })
 }
 
 export function* updateRule(
@@ -74,6 +92,15 @@ export function* updateRule(
   const old = yield* takeRule(policy, args)
   if (!old.ok) return old
   const { id, position: from } = old.value
+  if (
+    args.moveTo === undefined &&
+    actor.request === undefined &&
+    areRules([old.value.row], [args.rule], [id], from)
+  ) {
+    return ok({ rule: toRule(old.value.row), policy, revision: found.value.revision, changed: false })
+  }
+  const includable = yield* includableRules(args, [args.rule])
+  if (!includable.ok) return includable
   let to = from
   if (args.moveTo !== undefined) {
     yield* shiftRules(policy, from + 1, -1)
@@ -82,13 +109,14 @@ export function* updateRule(
   }
   const rule = { ...args.rule, id, position: to }
   yield* insertRules(policy, [rule], [id], to)
+  const attached = yield* attachIncluded(found.value, revision, [old.value, rule])
   yield* touchPolicy(policy, revision, actor)
   const change = {
     before: { position: from, ...old.value.spec },
     after: { position: to, ...rule.spec },
   }
   yield* record(actor, revision, { operation: 'rule.update', resource: 'rule', id, ...change })
-  return ok({ rule, policy, revision })
+  return ok({ rule, policy, revision, attached })
 }
 
 /** At consecutive positions from `first` on, which must be free. */
@@ -114,6 +142,7 @@ export function* deleteRule(
   if (!old.ok) return old
   const { id, position, spec } = old.value
   yield* shiftRules(policy, position + 1, -1)
+  const attached = yield* attachIncluded(found.value, revision, [old.value])
   yield* touchPolicy(policy, revision, actor)
   const before = { position, ...spec }
   yield* record(actor, revision, {
@@ -123,13 +152,79 @@ export function* deleteRule(
     before,
     after: null,
   })
-  return ok({ policy, revision })
+  return ok({ policy, revision, attached })
+}
+
+/** As rows, by position. */
+export function* rulesOf(policy: string): Steps<readonly Row[]> {
+  return yield* query(`SELECT ${ruleColumns} FROM rules WHERE policy = ? ORDER BY position`, policy)
+}
+
+const columns = ruleColumns.split(', ')
+
+/** Whether rows hold exactly these rules at consecutive positions from `first` on; without `ids`, whatever theirs are. */
+export function areRules(
+  rows: readonly Row[],
+  rules: readonly NewRule[],
+  ids?: readonly string[],
+  first = 1,
+): boolean {
+  return (
+    rows.length === rules.length &&
+    rows.every((row, i) => {
+      const id = ids ? (ids[i] ?? '') : String(row.id)
+      const wanted = fromRule(String(row.policy), first + i, id, rules[i] as NewRule)
+      return columns.every((column, j) => row[column] === wanted[j])
+    })
+  )
+}
+
+/** Fails if a rule includes a policy that the account does not have. */
+function* includableRules(
+  { account, profile }: RuleTarget,
+  rules: readonly NewRule[],
+): Steps<Result<void, RequestError>> {
+  for (const { include: policy } of rules) {
+    const found = policy === undefined ? ok(undefined) : yield* ownPolicy({ account, profile, policy })
+    if (!found.ok) return found
+  }
+  return ok(undefined)
+}
+
+/**
+ * After `changed` rules of a server's chain were written: attaches to the server exactly the policies that the chain
+ * includes, because only what is attached is enforced and is protected from deletion. True if that changed anything.
+ */
+export function* attachIncluded(
+  { id: chain, server, interface: nic }: PolicyRecord,
+  revision: number,
+  changed: readonly { readonly include?: unknown }[],
+): Steps<boolean> {
+  if (server === null || nic !== null || changed.every((rule) => typeof rule.include !== 'string'))
+    return false
+  const [there, wanted] = [
+    `SELECT policy FROM attachments WHERE server = ? AND interface = '' AND policy <> ? ORDER BY rank`,
+    'SELECT include AS policy FROM rules WHERE include IS NOT NULL AND policy = ? ORDER BY position',
+  ]
+  const before = (yield* query(there, server, chain)).map((row) => String(row.policy))
+  const after = [...new Set((yield* query(wanted, chain)).map((row) => String(row.policy)))]
+  if (before.join() === after.join()) return false
+  yield* query("DELETE FROM attachments WHERE server = ? AND interface = '' AND policy <> ?", server, chain)
+  // The chain itself is of rank 0.
+  const rows = after.map((policy, index) => [server, '', policy, index + 1])
+  yield* insertRows('attachments (server, interface, policy, rank)', 4, rows)
+  // What is attached is read with the server.
+  yield* query('UPDATE servers SET revision = ? WHERE id = ?', revision, server)
+  return true
 }
 
 /** Takes a rule out; its place stays empty. */
-function* takeRule(policy: string, place: RulePlace): Steps<Result<RuleRecord, RequestError>> {
+export function* takeRule(
+  policy: string,
+  place: RulePlace,
+): Steps<Result<RuleRecord & { readonly row: Row }, RequestError>> {
   const [column, value] = 'ruleId' in place ? ['id', place.ruleId] : ['position', place.position]
   const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${ruleColumns}`
   const row = yield* queryOne(sql, policy, value as SqlValue)
-  return row ? ok(toRule(row)) : err(notFound('rule', String(value)))
+  return row ? ok({ ...toRule(row), row }) : err(notFound('rule', String(value)))
 }

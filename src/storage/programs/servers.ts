@@ -17,7 +17,16 @@ import {
 } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
-import { chainOf, nextRevision, ownPolicy, placeThere, record, writableServer } from './common.ts'
+import {
+  chainOf,
+  isNoChange,
+  nextRevision,
+  ownPolicy,
+  placeThere,
+  record,
+  unchanged,
+  writableServer,
+} from './common.ts'
 
 const columns = (list: string) => list.split(',').length
 
@@ -210,13 +219,26 @@ export function* updateServer(
   if (!found.ok) return found
   const server = found.value
   const attributes = merge(server.attributes, args.attributes ?? {})
-  yield* updateServerRow({ ...server, ...args.change, attributes, revision })
   const chain = yield* chainOf(server.id)
-  if (args.policy && chain) {
-    yield* updatePolicySettings({ ...chain, ...args.policy, revision, modifiedAt: actor.at })
-  }
+  const current = chain && unchanged(chain, args)
+  if (current?.ok === false) return current
   const { attach } = args
   const attachedBefore = attach && (yield* attachedTo(server.id))
+  const guards = chain && { ...chain.guards, ...args.policy?.guards }
+  const settings = chain && args.policy && { ...chain, ...args.policy, guards: guards ?? chain.guards }
+  const wanted = { ...server, ...args.change, attributes }
+  if (
+    isNoChange(
+      actor,
+      [fromServer(server), chain && fromPolicy(chain), attachedBefore],
+      [fromServer(wanted), settings ? fromPolicy(settings) : chain && fromPolicy(chain), attach],
+    )
+  ) {
+    return ok({ revision: server.revision, changed: false })
+  }
+  yield* updateServerRow({ ...wanted, revision })
+  // Also when only the server's attributes change: who reads both knows both by the chain's revision.
+  if (settings) yield* updatePolicySettings({ ...settings, revision, modifiedAt: actor.at })
   if (attach) {
     const done = yield* attachPolicies(server, null, attach)
     if (!done.ok) return done
@@ -225,6 +247,7 @@ export function* updateServer(
     ...args.change,
     ...args.attributes,
     ...args.policy,
+    ...(settings && args.policy?.guards && { guards: settings.guards }),
     ...(attach && { attached: attach }),
   } as JsonObject
   const old = { ...server.attributes, ...chain, ...server, attached: attachedBefore } as unknown as JsonObject
