@@ -42,7 +42,14 @@ export async function measureKernel(directory: string, program: string): Promise
   }))
   const account = { name: 'bench', credentials: [{ token: 'bench' }], servers }
   writeFileSync(inventory, JSON.stringify({ accounts: [account] }))
-  for (const name of [netns, alone]) await mustRun('ip', ['netns', 'add', name])
+  for (const name of [netns, alone]) {
+    await mustRun('ip', ['netns', 'add', name])
+    const pairs = Array.from(
+      { length: interfaces / 2 },
+      (_, n) => `link add tap${2 * n} type veth peer name tap${2 * n + 1}\n`,
+    )
+    await mustRun('ip', ['-n', name, '-batch', '-'], pairs.join(''))
+  }
   const flags = ['--data', join(directory, 'kernel'), '--inventory', inventory, '--netns', netns]
   const server = await start(
     [program, 'serve', '--listen', '127.0.0.1:0', '--enforce', 'nftables', '--log-level', 'silent', ...flags],

@@ -8,7 +8,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLowering } from '../src/compile/nftables/lower.ts'
-import { render, replaceScript } from '../src/compile/nftables/render.ts'
+import { table } from '../src/compile/nftables/names.ts'
+import { render } from '../src/compile/nftables/render.ts'
+import { replaceScript } from '../src/compile/nftables/table.ts'
 import { createResolver } from '../src/compile/resolve.ts'
 import type { Policy } from '../src/core/model/inventory.ts'
 import { chainSettings } from '../src/core/model/profile.ts'
@@ -210,20 +212,26 @@ function measureCompiler(): void {
   const resolve = createResolver()
   const place = { index: 1, type: 'public', mac: '52:54:00:00:00:01', addresses: [] } as const
   const lowering = createLowering()
+  const surroundings = {
+    links: policies.map((_, n) => ({ index: n + 1, name: `tap${n}`, kind: 'tun', master: null })),
+    observe: false,
+    allowBridged: false,
+    refused: new Map<string, string>(),
+  }
   const compile = () => {
     const interfaces = policies.map((policy, n) => ({
       id: `${n}`,
       device: `tap${n}`,
       policy: resolve(place, [policy]),
     }))
-    return render(lowering.lower({ revision: 1, interfaces }, []))
+    return render(lowering.lower({ revision: 1, interfaces }, surroundings).ruleset)
   }
   const timed = (work: () => void): number => {
     const started = performance.now()
     work()
     return performance.now() - started
   }
-  const cold = timed(() => replaceScript(compile()))
+  const cold = timed(() => replaceScript(table, compile()))
   policies[500] = { ...(policies[500] as Policy), revision: 2, rules: rules(21) }
   const warm = timed(compile)
   lines.push({

@@ -31,6 +31,8 @@ export interface ApplyReport {
   readonly repaired: boolean
   /** One for each interface that is desired. */
   readonly interfaces: readonly InterfaceReport[]
+  /** What stays closed whatever becomes of the rest, in words for the operator; empty means nothing. */
+  readonly guarded: string
   /** What the operator should know although it works. */
   readonly warnings: readonly string[]
   /** After how many milliseconds what failed is worth another attempt; null when only a change can help. */

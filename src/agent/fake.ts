@@ -45,6 +45,7 @@ export function createFake(): FakeDataplane {
           id,
           ...(outcomes.get(id) ?? { state: observe ? 'observing' : 'applied', error: null }),
         })),
+        guarded: '',
         warnings: [],
         retryMs: retry,
       }

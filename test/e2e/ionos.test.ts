@@ -212,7 +212,7 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
       'portcullis',
       `policy.${nic.split('/').at(-1)}.in`,
     ])
-    const rules = stdout.split('\n').filter((line) => line.includes('accept'))
+    const rules = stdout.split('\n').filter((line) => line.includes('goto pass.in'))
     assert.equal(rules.length, 8, stdout)
     const judged = async (protocol: string, six: boolean) => {
       const ends = six

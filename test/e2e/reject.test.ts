@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Dataplane } from '../../src/agent/dataplane.ts'
-import { createNftables } from '../../src/agent/nftables.ts'
+import { createNftables } from '../../src/agent/nftables/nftables.ts'
 import type { EffectivePolicy, RuleList } from '../../src/core/model/effective-policy.ts'
 import type { Direction } from '../../src/core/model/rule.ts'
 import { essentials } from '../../src/core/semantics/essentials.ts'

@@ -10,15 +10,17 @@ import type { NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
 /** A rejection is told apart by what the sender is told. */
 export type Fate = 'accept' | 'drop' | Exclude<Rejection, 'silence'>
 
-/** What happens to the packet at the hook of that direction, on that device. */
-export function interpret(ruleset: NftRuleset, device: string, direction: Direction, packet: Packet): Fate {
-  const entry = ruleset.devices[hookOf[direction]].get(device)
-  if (!entry) return ruleset.guard.some((pattern) => guards(pattern, device)) ? 'drop' : 'accept'
-  return follow(ruleset, entry, packet) ?? 'accept'
+/** What happens to the packet at the hook of that direction, on the device of that index; undefined: it is not judged. */
+export function interpret(
+  ruleset: NftRuleset,
+  index: number,
+  direction: Direction,
+  packet: Packet,
+): Fate | undefined {
+  const entry = ruleset.devices[hookOf[direction]].get(index)
+  // A packet that no chain marked as judged is stopped by the guard.
+  return entry && (follow(ruleset, entry, packet) ?? 'drop')
 }
-
-const guards = (pattern: string, device: string): boolean =>
-  pattern.endsWith('*') ? device.startsWith(pattern.slice(0, -1)) : device === pattern
 
 /** Undefined: the chain ended without a verdict, and its caller goes on. */
 function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate | undefined {
@@ -27,9 +29,11 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
   const chain = ruleset.chains.get(verdict.chain)
   if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
   for (const rule of chain.rules) {
+    if ('pass' in rule) return 'accept'
+    if ('count' in rule) continue
     if ('state' in rule) {
-      if (packet.state === 'invalid' || isCutShort(packet)) return 'drop'
-      if (packet.state !== 'new') return 'accept'
+      if (packet.state === 'invalid' || isCutShort(packet)) return follow(ruleset, rule.state.invalid, packet)
+      if (packet.state !== 'new') return follow(ruleset, { kind: 'goto', chain: rule.state.passed }, packet)
     } else if (rule.matches.every((match) => holds(match, packet))) {
       const came = follow(ruleset, rule.verdict, packet)
       if (came || rule.verdict.kind === 'goto') return came

@@ -12,15 +12,34 @@ import { essentials } from '../../core/semantics/essentials.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
 import { mismatch } from '../../core/semantics/match.ts'
 import { rejectionOf } from '../../core/semantics/rejection.ts'
+import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
 import { type Fate, interpret } from './interpret.ts'
-import { createLowering } from './lower.ts'
-import { isDeviceName } from './names.ts'
-import { deltaScript, parseListing, render, replaceScript, sameTable } from './render.ts'
+import { createLowering, type Surroundings } from './lower.ts'
+import { isDeviceName, table } from './names.ts'
+import { render } from './render.ts'
+import { deltaScript, parseListing, replaceScript, sameTable } from './table.ts'
 
 const desired = (...policies: (EffectivePolicy | null)[]): Desired => ({
   revision: 1,
   interfaces: policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy })),
 })
+
+/** A host on which tap0 has index 10, tap1 11, and so on. */
+const host: Surroundings = {
+  links: Array.from({ length: 10 }, (_, n) => ({
+    index: 10 + n,
+    name: `tap${n}`,
+    kind: 'tun',
+    master: null,
+  })),
+  observe: false,
+  allowBridged: false,
+  refused: new Map(),
+}
+const lower = (wanted: Desired, around: Partial<Surroundings> = {}) =>
+  createLowering().lower(wanted, { ...host, ...around })
+const master = (device: string, name: string, kind: string): Surroundings['links'] =>
+  host.links.map((link) => (link.name === device ? { ...link, master: { name, kind } } : link))
 
 /** What the kernel should do for a verdict. */
 function fate(action: Action, packet: Packet): Fate {
@@ -40,11 +59,11 @@ describe('two witnesses', () => {
         direction,
         fc.array(arbitraryPacket, { minLength: 5 }),
         (policy, way, packets) => {
-          const ruleset = createLowering().lower(desired(policy), [])
+          const { ruleset } = lower(desired(policy))
           for (const packet of packets) {
             const want = fate(evaluate(policy, way, packet).action, packet)
             want === 'accept' ? allowed++ : denied++
-            assert.equal(interpret(ruleset, 'tap0', way, packet), want)
+            assert.equal(interpret(ruleset, 10, way, packet), want)
           }
         },
       ),
@@ -78,11 +97,11 @@ describe('two witnesses', () => {
             ingress: { filtered: true, lists, default: 'deny' },
             egress: { filtered: false },
           }
-          const ruleset = createLowering().lower(desired(policy), [])
+          const { ruleset } = lower(desired(policy))
           for (const packet of packets) {
             const holds = mismatch(match, packet) === null
             if (holds) hits++
-            assert.equal(interpret(ruleset, 'tap0', 'ingress', packet), holds ? 'accept' : 'drop')
+            assert.equal(interpret(ruleset, 10, 'ingress', packet), holds ? 'accept' : 'drop')
           }
         },
       ),
@@ -92,16 +111,134 @@ describe('two witnesses', () => {
   })
 })
 
-test('an interface without a known policy is closed, and so is a guarded device that nobody knows', () => {
-  const ruleset = createLowering().lower(desired(null), ['tap*', 'eth7'])
+test('an interface without a known policy is closed; of a device that nobody has described nothing is said', () => {
+  const { ruleset } = lower(desired(null))
   fc.assert(
     fc.property(direction, arbitraryPacket, (way, packet) => {
-      assert.equal(interpret(ruleset, 'tap0', way, packet), 'drop')
-      assert.equal(interpret(ruleset, 'tap99', way, packet), 'drop')
-      assert.equal(interpret(ruleset, 'eth7', way, packet), 'drop')
-      assert.equal(interpret(ruleset, 'eth77', way, packet), 'accept')
+      assert.equal(interpret(ruleset, 10, way, packet), 'drop')
+      assert.equal(interpret(ruleset, 11, way, packet), undefined)
     }),
   )
+})
+
+describe('what cannot be enforced closes its interface, and no other', () => {
+  const named = (policy: string): EffectivePolicy => ({
+    ...filtered,
+    ingress: {
+      filtered: true,
+      lists: [{ policy, part: 0, direction: 'ingress', rules: [] }],
+      default: 'allow',
+    },
+  })
+  const states = (...policies: (EffectivePolicy | null)[]) => {
+    const { ruleset, interfaces } = lower(desired(...policies))
+    return interfaces.map(({ state }, n) => [state, ruleset.devices['to-vm'].get(10 + n)?.kind])
+  }
+
+  test('a policy whose id cannot be a name', () => {
+    for (const id of ['nic/1', 'nic of b', '', 'x'.repeat(101), 'a"b', 'a;b', 'é', '__proto__/']) {
+      assert.deepEqual(states(named('good'), named(id), named('other')), [
+        ['applied', 'goto'],
+        ['failing', 'drop'],
+        ['applied', 'goto'],
+      ])
+    }
+  })
+
+  test('a policy that nobody could read, and one that was refused', () => {
+    assert.deepEqual(states(null, named('good')), [
+      ['failing', 'drop'],
+      ['applied', 'goto'],
+    ])
+    const { ruleset, interfaces } = lower(desired(named('a'), named('b')), {
+      refused: new Map([['nic0', 'why']]),
+    })
+    assert.deepEqual(interfaces[0], { id: 'nic0', state: 'failing', error: 'why' })
+    assert.equal(ruleset.devices['from-vm'].get(10)?.kind, 'drop')
+    assert.equal(interfaces[1]?.state, 'applied')
+  })
+
+  test('a device that does not exist, or whose index is the name of another', () => {
+    const links = [...host.links.filter(({ name }) => name !== 'tap0'), { ...tap(40), name: '11' }]
+    const { ruleset, interfaces } = lower(desired(named('a'), named('b'), named('c')), { links })
+    assert.deepEqual(
+      interfaces.map(({ state, error }) => [state, error]),
+      [
+        ['closed', 'there is no device tap0 on its host'],
+        ['failing', 'another device of its host is called 11'],
+        ['applied', null],
+      ],
+    )
+    assert.deepEqual([...ruleset.devices['to-vm'].keys()], [12])
+  })
+
+  test('a device whose packets do not come past us', () => {
+    for (const [kind, why] of [
+      ['bridge', /tap0 is a port of the bridge up7/],
+      ['bond', /tap0 is part of up7/],
+      ['openvswitch', /tap0 is part of up7/],
+    ] as const) {
+      const { ruleset, interfaces, bridged } = lower(desired(named('a')), {
+        links: master('tap0', 'up7', kind),
+      })
+      assert.equal(interfaces[0]?.state, 'failing')
+      assert.match(interfaces[0]?.error ?? '', why)
+      assert.deepEqual([ruleset.devices['to-vm'].size, bridged.size], [0, 0])
+    }
+    const macvtap = host.links.map((link) => ({ ...link, kind: 'macvtap' }))
+    assert.match(lower(desired(named('a')), { links: macvtap }).interfaces[0]?.error ?? '', /macvtap/)
+    const routed = lower(desired(named('a')), { links: master('tap0', 'red', 'vrf') })
+    assert.equal(routed.interfaces[0]?.state, 'applied')
+    const open = lower(desired(named('a'), named('b')), {
+      links: master('tap0', 'br0', 'bridge'),
+      allowBridged: true,
+    })
+    assert.deepEqual([...open.bridged], [10])
+    assert.match(open.interfaces[0]?.error ?? '', /it is open/)
+  })
+})
+
+test('an observed interface lets everything pass, and counts what would not have passed', () => {
+  const name = (chain: string) => `${chain}.in`
+  let [passed, counted] = [0, 0]
+  fc.assert(
+    fc.property(
+      fc.option(arbitraryPolicy),
+      fc.boolean(),
+      direction,
+      arbitraryPacket,
+      (policy, all, way, packet) => {
+        const wanted = desired(policy, filtered)
+        const { ruleset } = lower(
+          all
+            ? wanted
+            : { ...wanted, interfaces: wanted.interfaces.map((each, n) => ({ ...each, observe: n === 0 })) },
+          { observe: all },
+        )
+        const looked = new Set<string>()
+        const chains = new Map(
+          [...ruleset.chains].map(([key, chain]) => [
+            key,
+            {
+              ...chain,
+              get rules() {
+                looked.add(key)
+                return chain.rules
+              },
+            },
+          ]),
+        )
+        assert.equal(interpret({ ...ruleset, chains }, 10, way, packet), 'accept')
+        assert.equal(interpret(ruleset, 11, way, packet), all ? 'accept' : 'drop')
+        if (!policy) return
+        const denied = looked.has(name('observed.denied')) || looked.has('observed.denied.out')
+        denied ? counted++ : passed++
+        assert.equal(denied, evaluate(policy, way, packet).action !== 'allow')
+      },
+    ),
+    { numRuns: 1000 },
+  )
+  assert.ok(passed > 100 && counted > 100, `${passed} passed, ${counted} counted`)
 })
 
 test('what is shared is lowered once and stays the same object', () => {
@@ -110,8 +247,8 @@ test('what is shared is lowered once and stays the same object', () => {
     { numRuns: 1, seed: 1 },
   ) as [EffectivePolicy]
   const lowering = createLowering()
-  const first = lowering.lower(desired(policy, policy, policy), [])
-  const again = lowering.lower(desired(policy, policy), [])
+  const { ruleset: first } = lowering.lower(desired(policy, policy, policy), host)
+  const { ruleset: again } = lowering.lower(desired(policy, policy), host)
   for (const [name, chain] of again.chains) {
     assert.equal(first.chains.get(name), chain, name)
   }
@@ -124,13 +261,13 @@ describe('text', () => {
     fc.assert(
       fc.property(arbitraryPolicy, arbitraryPolicy, (a, b) => {
         const lowering = createLowering()
-        const [from, to] = [desired(a, null), desired(b, a)].map((each) =>
-          render(lowering.lower(each, ['tap*'])),
+        const [from, to] = [desired(a, null), desired(b, a)].map(
+          (each) => new Map([[table, render(lowering.lower(each, host).ruleset)]]),
         )
         assert.ok(from && to)
         assert.equal(deltaScript(from, from), undefined)
         const script = deltaScript(from, to)
-        assert.equal(script === undefined, sameTable(from, to))
+        assert.equal(script === undefined, sameTable(from.get(table), to.get(table)))
         for (const line of script?.split('\n').filter(Boolean) ?? []) {
           assert.match(line, /^(add|flush|delete) (chain|rule|element) inet portcullis /)
         }
@@ -142,9 +279,9 @@ describe('text', () => {
   test('a listing is read back as what was printed', () => {
     const text = `table inet portcullis {
 \tmap from-vm-devices {
-\t\ttype ifname : verdict
+\t\ttype iface_index : verdict
 \t\telements = { "tap0" : goto out.tap0, "tap1" : drop,
-\t\t\t     "tap2" : accept }
+\t\t\t     99 : accept }
 \t}
 
 \tchain out.tap0 {
@@ -155,24 +292,47 @@ describe('text', () => {
 \tset strange {
 \t\ttype ipv4_addr
 \t}
+
+\tset watched {
+\t\ttype iface_index
+\t\tcounter
+\t\telements = { "tap0" counter, "gone" counter, 7 counter }
+\t}
+
+\tset names {
+\t\ttype ifname
+\t\telements = { "tap0",
+\t\t\t     "eth0.100" }
+\t}
+
+\tcounter odd {
+\t\tpackets 0 bytes 0
+\t}
 }
 `
-    const table = parseListing(text)
+    const found = parseListing(text, (name) => ({ tap0: 10, tap1: 11 })[name])
     assert.deepEqual(
-      [...table.devices['from-vm']],
+      [...(found.sets.get('from-vm-devices')?.elements ?? [])],
       [
-        ['tap0', 'goto out.tap0'],
-        ['tap1', 'drop'],
-        ['tap2', 'accept'],
+        ['10', 'goto out.tap0'],
+        ['11', 'drop'],
+        ['99', 'accept'],
       ],
     )
     assert.deepEqual(
-      [...table.chains],
+      [...found.chains],
       [
         ['out.tap0', 'ip saddr { 10.0.0.1, 10.0.0.5-10.0.0.7 } accept\ndrop'],
-        ['set strange', 'type ipv4_addr'],
+        ['counter odd', 'packets 0 bytes 0'],
       ],
     )
+    assert.deepEqual(found.sets.get('strange'), { kind: 'set', type: 'type ipv4_addr', elements: new Map() })
+    assert.deepEqual(
+      [...(found.sets.get('watched')?.elements.keys() ?? [])],
+      ['10', '"gone"', '7'],
+      'a device that is gone has no index',
+    )
+    assert.deepEqual([...(found.sets.get('names')?.elements.keys() ?? [])], ['"tap0"', '"eth0.100"'])
   })
 
   test('one whole table, for a person to read (UPDATE_GOLDEN=1 writes it)', () => {
@@ -219,9 +379,25 @@ describe('text', () => {
       egress: part('egress', [], 'allow'),
     }
     const open: EffectivePolicy = { ...policy, ingress: { filtered: false }, egress: { filtered: false } }
-    const text = replaceScript(render(createLowering().lower(desired(policy, open, null), ['tap*'])))
+    const text = replaceScript(table, render(lower(desired(policy, open, null)).ruleset))
     if (process.env.UPDATE_GOLDEN) writeFileSync(golden, text)
     assert.equal(text, readFileSync(golden, 'utf8'))
+  })
+
+  test('a guard is read back as it was rendered, and its file holds no indexes', () => {
+    const guard: Guard = {
+      devices: new Set(['tap0', 'eth0.100']),
+      indexes: new Set([10, 77]),
+      patterns: ['tap*', 'vnet3'],
+      open: new Set(['tap5']),
+    }
+    const tables = [...renderGuard(guard).values()]
+    assert.deepEqual(tables.map(guardOf), [guard, guard])
+    const text = guardFile(guard)
+    const golden = new URL('testdata/guard.nft', import.meta.url)
+    if (process.env.UPDATE_GOLDEN) writeFileSync(golden, text)
+    assert.equal(text, readFileSync(golden, 'utf8'))
+    assert.doesNotMatch(text, /77/)
   })
 
   test('names that could break out of their place are no device names', () => {
@@ -240,18 +416,20 @@ describe('text', () => {
       '*',
     ]) {
       assert.equal(isDeviceName(name), false, name)
-      assert.throws(() =>
-        createLowering().lower(
-          { revision: 1, interfaces: [{ id: 'x', device: name, policy: filtered }] },
-          [],
-        ),
+      const links = [{ ...tap(10), name }]
+      const { ruleset, interfaces } = lower(
+        { revision: 1, interfaces: [{ id: 'x', device: name, policy: filtered }] },
+        { links },
       )
+      assert.equal(interfaces[0]?.state, 'failing')
+      assert.equal(ruleset.devices['to-vm'].get(10)?.kind, 'drop')
     }
     for (const name of ['tap12i0', 'vnet3', 'eth0.100', 'a_b-c', 'a'.repeat(15)])
       assert.ok(isDeviceName(name), name)
   })
 })
 
+const tap = (index: number) => ({ index, name: `tap${index - 10}`, kind: 'tun', master: null })
 const filtered: EffectivePolicy = {
   stateful: false,
   essentials: [],

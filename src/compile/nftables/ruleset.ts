@@ -1,4 +1,4 @@
-/** What nft is told, as values: chains of rules, and the two maps from device to verdict. */
+/** What nft is told, as values: chains of rules, and the maps from device to verdict. */
 import type { Family } from '../../core/net/address.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
@@ -40,8 +40,12 @@ export type NftVerdict =
 
 export type NftRule =
   | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
-  /** Established and related packets pass, invalid ones do not, new ones go on. */
-  | { readonly state: true }
+  /** Established and related packets go to `passed`, invalid ones meet their verdict, new ones go on. */
+  | { readonly state: { readonly passed: string; readonly invalid: NftVerdict } }
+  /** Marks the packet as judged at that hook, and lets it pass. */
+  | { readonly pass: Hook }
+  /** Counts the packet for its device, and goes on. */
+  | { readonly count: Hook }
 
 export interface NftChain {
   readonly name: string
@@ -53,8 +57,8 @@ export type Hook = 'from-vm' | 'to-vm'
 export interface NftRuleset {
   /** By name. */
   readonly chains: ReadonlyMap<string, NftChain>
-  /** Device → what happens to packets from it, or to it. */
-  readonly devices: Readonly<Record<Hook, ReadonlyMap<string, NftVerdict>>>
-  /** Devices that are closed when no map knows them: names, or prefixes that end in `*`. */
-  readonly guard: readonly string[]
+  /** Index of the device → what happens to packets from it, or to it. */
+  readonly devices: Readonly<Record<Hook, ReadonlyMap<number, NftVerdict>>>
+  /** Indexes of devices on which nothing is dropped, and what would have been is counted. */
+  readonly observed: ReadonlySet<number>
 }

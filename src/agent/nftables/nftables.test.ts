@@ -3,18 +3,19 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { arbitraryPolicy } from '../../test/support/arbitraries.ts'
-import type { Desired } from '../core/model/desired.ts'
-import type { EffectivePolicy } from '../core/model/effective-policy.ts'
-import { obstacle } from '../lab/lab.ts'
-import type { Dataplane } from './dataplane.ts'
-import { createNftables } from './nftables.ts'
+import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
+import { guardTables, table } from '../../compile/nftables/names.ts'
+import type { Desired } from '../../core/model/desired.ts'
+import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import { obstacle } from '../../lab/lab.ts'
+import type { Dataplane } from '../dataplane.ts'
+import { createNftables, type NftablesOptions } from './nftables.ts'
 
 const skip = (await obstacle()) ?? false
 const netns = `pcl-test-${process.pid}`
 const ip = (...args: string[]) => spawnSync('ip', args, { encoding: 'utf8' })
 const nft = (...args: string[]) => ip('netns', 'exec', netns, 'nft', ...args)
-const list = () => nft('-s', '-n', 'list', 'table', 'inet', 'portcullis').stdout
+const list = (name = 'inet portcullis') => nft('-s', '-n', 'list', 'table', ...name.split(' ')).stdout
 
 const desired = (policies: readonly (EffectivePolicy | null)[]): Desired => ({
   revision: 1,
@@ -24,12 +25,21 @@ const sample = fc.sample(arbitraryPolicy, { numRuns: 20, seed: 7 })
 
 describe('nftables', { skip }, () => {
   const open: Dataplane[] = []
-  const create = (options: { nft?: string; verifyMs?: number } = {}) => {
+  const create = (options: Partial<NftablesOptions> = {}) => {
     const dataplane = createNftables({ guard: ['tap*'], netns, ...options })
     open.push(dataplane)
     return dataplane
   }
-  before(() => assert.equal(ip('netns', 'add', netns).status, 0))
+  before(() => {
+    assert.equal(ip('netns', 'add', netns).status, 0)
+    for (const [one, other] of [
+      ['tap0', 'tap1'],
+      ['tap2', 'tap3'],
+    ] as const) {
+      const made = ip('-n', netns, 'link', 'add', one, 'type', 'veth', 'peer', 'name', other)
+      assert.equal(made.status, 0, made.stderr)
+    }
+  })
   after(async () => {
     for (const dataplane of open) await dataplane.close()
     ip('netns', 'del', netns)
@@ -78,15 +88,21 @@ describe('nftables', { skip }, () => {
   test('a foreign change is seen and repaired, whatever it was', async () => {
     const dataplane = create()
     await dataplane.apply(desired(sample.slice(0, 3)))
-    const whole = canonical(list())
+    const all = () => canonical([...guardTables, table].map((name) => list(name)).join(''))
+    const whole = all()
     for (const command of [
       ['flush', 'table', 'inet', 'portcullis'],
       ['delete', 'table', 'inet', 'portcullis'],
       ['flush', 'chain', 'inet', 'portcullis', 'tracking'],
       ['add', 'rule', 'inet', 'portcullis', 'to-vm', 'accept'],
       ['add', 'chain', 'inet', 'portcullis', 'mine'],
-      ['add', 'element', 'inet', 'portcullis', 'to-vm-devices', '{', '"tap99"', ':', 'accept', '}'],
+      ['add', 'element', 'inet', 'portcullis', 'to-vm-devices', '{', '99', ':', 'accept', '}'],
       ['delete', 'element', 'inet', 'portcullis', 'to-vm-devices', '{', '"tap0"', '}'],
+      ['delete', 'table', 'inet', 'portcullis-guard'],
+      ['flush', 'table', 'bridge', 'portcullis-guard'],
+      ['add', 'element', 'inet', 'portcullis-guard', 'open-names', '{', '"tap0"', '}'],
+      ['add', 'element', 'inet', 'portcullis-guard', 'closed-names', '{', '"eth0"', '}'],
+      ['add', 'table', 'bridge', 'portcullis'],
       ['flush', 'ruleset'],
     ]) {
       const seen = new Promise<void>((resolve) => {
@@ -99,7 +115,8 @@ describe('nftables', { skip }, () => {
       await seen
       const { repaired } = await dataplane.apply(desired(sample.slice(0, 3)))
       assert.equal(repaired, true, command.join(' '))
-      assert.deepEqual(canonical(list()), whole, command.join(' '))
+      assert.deepEqual(all(), whole, command.join(' '))
+      assert.equal(list('bridge portcullis'), '')
     }
     // Somebody else's own table is none of ours.
     nft('add', 'table', 'inet', 'theirs')
@@ -121,7 +138,9 @@ describe('nftables', { skip }, () => {
 function canonical(text: string): string[] {
   return text
     .split('\n')
-    .flatMap((line) => (line.includes('" : ') ? line.replace(/elements =|[{}]/g, '').split(',') : [line]))
+    .flatMap((line) =>
+      /(" : |elements = \{|^\t{3,})/.test(line) ? line.replace(/elements =|[{}]/g, '').split(',') : [line],
+    )
     .map((line) => line.trim())
     .filter(Boolean)
     .sort()

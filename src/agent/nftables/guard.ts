@@ -1,0 +1,105 @@
+/** The guard on this host: loaded before anything else is known, kept as a file that a boot unit can load with nft. */
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
+import { guardTables } from '../../compile/nftables/names.ts'
+import { deltaScript, type RenderedTables } from '../../compile/nftables/table.ts'
+import type { Link } from '../../core/model/link.ts'
+import { ProgramError } from '../run.ts'
+import type { Nft } from './nft.ts'
+
+/** Where the guard of a data directory is kept. */
+export const guardPath = (data: string): string => join(data, 'guard.nft')
+
+export interface GuardOptions {
+  readonly nft: Nft
+  /** The file that it is kept in. */
+  readonly path: string
+  /** Devices to close beside those that it knows already: names, or prefixes that end in `*`. */
+  readonly patterns: readonly string[]
+  readonly readLinks: () => Promise<readonly Link[]>
+}
+
+/**
+ * Makes the guard stand, and answers where it came from: one that stands is left as it is, but for patterns that it
+ * lacks; otherwise it comes from its file, or from the patterns alone where there is none. Opens nothing.
+ */
+export async function raiseGuard(options: GuardOptions): Promise<'kept' | 'file' | 'patterns'> {
+  const { nft, path, patterns } = options
+  let from: 'kept' | 'file' | 'patterns' = 'kept'
+  let standing = await readGuard(options)
+  if (!standing) {
+    const text = await readFile(path, 'utf8').catch(absent)
+    if (text !== undefined && (await loads(nft, text))) {
+      from = 'file'
+      standing = await readGuard(options)
+    } else from = 'patterns'
+  }
+  const lacking = patterns.filter((pattern) => !standing?.patterns.includes(pattern))
+  if (standing && lacking.length === 0) return from
+  const { devices, indexes, open } = standing ?? { devices: new Set(), indexes: new Set(), open: new Set() }
+  const guard = { devices, indexes, open, patterns: [...(standing?.patterns ?? []), ...lacking] }
+  await nft.commit(deltaScript(new Map(), renderGuard(guard)) ?? '')
+  await writeGuard(path, guard)
+  return from
+}
+
+/** The guard that stands in both families; undefined when it does not. */
+export async function readGuard({
+  nft,
+  readLinks,
+}: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Guard | undefined> {
+  const links = new Map((await readLinks()).map(({ name, index }) => [name, index]))
+  const found = await Promise.all(guardTables.map((name) => nft.list(name, (device) => links.get(device))))
+  const [routed, bridged] = found
+  return routed && bridged && guardOf(routed)
+}
+
+/** Removes the guard from the kernel; its file stays. Answers whether there was one. */
+export async function lowerGuard(nft: Nft): Promise<boolean> {
+  const found = await Promise.all(guardTables.map((name) => nft.list(name, () => undefined)))
+  const standing: RenderedTables = new Map(
+    guardTables.flatMap((name, at) => (found[at] ? [[name, found[at]] as const] : [])),
+  )
+  const script = deltaScript(standing, new Map())
+  if (script !== undefined) await nft.commit(script)
+  return script !== undefined
+}
+
+/** Replaces the file in one step, durably: after a power failure there is the old one or the new one. */
+export async function writeGuard(path: string, guard: Guard): Promise<void> {
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true })
+  const draft = `${path}.${randomUUID()}`
+  try {
+    const file = await open(draft, 'w', 0o644)
+    try {
+      await file.writeFile(guardFile(guard))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
+  const directory = await open(folder, 'r')
+  await directory.sync().finally(() => directory.close())
+}
+
+/** A file that nft refuses is as good as none. */
+async function loads(nft: Nft, text: string): Promise<boolean> {
+  try {
+    await nft.commit(text)
+    return true
+  } catch (error) {
+    if (error instanceof ProgramError) return false
+    throw error
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}

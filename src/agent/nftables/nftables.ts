@@ -1,0 +1,306 @@
+/**
+ * The dataplane that is Linux's own: tables of ours, changed by `nft -f` in one transaction.
+ *
+ * What it believes to be in the kernel it believes only until somebody else commits to those tables: then it reads back,
+ * and replaces what is not ours any more. It touches no other table, and leaves its own in place when it stops.
+ */
+import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
+import { bridgeTable, table } from '../../compile/nftables/names.ts'
+import { render, renderBridged } from '../../compile/nftables/render.ts'
+import { deltaScript, type RenderedTables, replaceScript, sameTable } from '../../compile/nftables/table.ts'
+import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
+import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { Link } from '../../core/model/link.ts'
+import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
+import { linkMonitor, readLinks } from '../links.ts'
+import { findRefused } from '../refused.ts'
+import { follow, ProgramError } from '../run.ts'
+import { createDenials } from './denials.ts'
+import { createKeeper } from './keeper.ts'
+import { createNft, tables } from './nft.ts'
+
+export interface NftablesOptions {
+  /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
+  readonly guard: readonly string[]
+  /** Where the guard is kept for the next boot; absent: nowhere. */
+  readonly guardPath?: string
+  /** Judges and counts, and drops nothing on any device. */
+  readonly observe?: boolean
+  /** Lets devices that are ports of a bridge pass unfiltered instead of closing them. */
+  readonly allowBridged?: boolean
+  /** Network namespace to work in; absent: this process's own. */
+  readonly netns?: string
+  /** The program, by path or name. */
+  readonly nft?: string
+  /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
+  readonly verifyMs?: number
+}
+
+/** Between attempts with what nft refused, milliseconds: doubled from the first to the last. */
+const retries = { first: 10_000, last: 600_000 } as const
+
+/** A policy that nft refused on a device. */
+interface Refusal {
+  readonly policy: EffectivePolicy | null
+  /** What nft said. */
+  readonly detail: string
+  /** When it is worth another attempt (performance.now). */
+  readonly until: number
+  readonly pauseMs: number
+}
+
+export function createNftables(options: NftablesOptions): Dataplane {
+  const { observe = false, allowBridged = false, netns, verifyMs = 0 } = options
+  const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
+  const lowering = createLowering()
+  const listeners = new Set<() => void>()
+  let applied: RenderedTables | undefined
+  let suspect = true
+  let links: readonly Link[] = []
+  let linksKnown = false
+  const keeper = createKeeper(options)
+  const refusals = new Map<string, Refusal>()
+  const denials = createDenials(nft)
+
+  let indexes: ReadonlyMap<string, number> = new Map()
+  const indexOf = (device: string) => indexes.get(device)
+
+  async function readAll(): Promise<RenderedTables> {
+    const found = await Promise.all(tables.map((name) => nft.list(name, indexOf)))
+    return new Map(tables.flatMap((name, at) => (found[at] ? [[name, found[at]] as const] : [])))
+  }
+
+  /** How this nft prints back bodies that it prints otherwise than we do; learnt from tables that we just wrote. */
+  const printedAs = new Map<string, string>()
+
+  function learn(wanted: RenderedTables, found: RenderedTables): void {
+    printedAs.clear()
+    for (const [name, { chains }] of wanted) {
+      for (const [chain, text] of chains) {
+        const printed = found.get(name)?.chains.get(chain)
+        if (printed !== undefined && printed !== text) printedAs.set(text, printed)
+      }
+    }
+  }
+
+  function tell(): void {
+    for (const listener of listeners) listener()
+  }
+  function doubtTables(): void {
+    suspect = true
+    tell()
+  }
+  function doubtLinks(): void {
+    linksKnown = false
+    tell()
+  }
+  const commits = follow({
+    command: nft.monitor,
+    onLine: (line) => {
+      if (nft.concerns(line)) doubtTables()
+    },
+    onGap: doubtTables,
+  })
+  const devices = follow({ command: linkMonitor(netns), onLine: doubtLinks, onGap: doubtLinks })
+  const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
+  timer?.unref()
+  function doubt(): void {
+    suspect = true
+    doubtLinks()
+  }
+
+  const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
+    lowering.lower(desired, { links, observe, allowBridged, refused })
+
+  const tablesOf = ({ ruleset, bridged }: Lowered, guard: RenderedTables): RenderedTables =>
+    new Map([
+      ...guard,
+      [table, render(ruleset)] as const,
+      ...(bridged.size > 0 ? [[bridgeTable, renderBridged(bridged)] as const] : []),
+    ])
+
+  /** Interfaces that nft refused a moment ago and whose policy is still the same. */
+  function refusedNow({ interfaces }: Desired): Map<string, string> {
+    const wanted = new Map(interfaces.map((each) => [each.id, each.policy]))
+    for (const [id, { policy }] of refusals) if (wanted.get(id) !== policy) refusals.delete(id)
+    const now = performance.now()
+    return new Map(
+      [...refusals].flatMap(([id, { until }]) => (until > now ? [[id, 'the kernel refuses its rules']] : [])),
+    )
+  }
+
+  /** Finds the interfaces without which nft takes the rest. Rejects with `error` when it is not about any of them. */
+  async function refuse(desired: Desired, error: unknown): Promise<void> {
+    const why = new Map<DesiredInterface, string>()
+    const accepts = async (subset: readonly DesiredInterface[]): Promise<boolean> => {
+      const open = new Set(subset)
+      const closed = desired.interfaces.filter((each) => !open.has(each)).map(({ id }) => [id, ''] as const)
+      const refused = (reason: unknown): false => {
+        for (const each of subset) why.set(each, messageOf(reason))
+        return false
+      }
+      let script: string
+      try {
+        script = replaceScript(table, render(lower(desired, new Map(closed)).ruleset))
+      } catch (reason) {
+        return refused(reason)
+      }
+      try {
+        await nft.check(script)
+        return true
+      } catch (reason) {
+        if (reason instanceof ProgramError) return refused(reason)
+        throw reason
+      }
+    }
+    // With every interface closed nothing of theirs is left to be refused.
+    if (!(await accepts([]))) throw error
+    const found = await findRefused(desired.interfaces, accepts)
+    if (found.length === 0) throw error
+    for (const each of found) {
+      const pauseMs = Math.min((refusals.get(each.id)?.pauseMs ?? retries.first / 2) * 2, retries.last)
+      refusals.set(each.id, {
+        policy: each.policy,
+        detail: why.get(each) ?? '',
+        until: performance.now() + pauseMs,
+        pauseMs,
+      })
+    }
+  }
+
+  /** Brings what is in the kernel to `wanted`; answers whether anything had to change. */
+  async function replace(wanted: RenderedTables, found: RenderedTables): Promise<boolean> {
+    const kept = (name: string) => sameTable(wanted.get(name), found.get(name), printedAs)
+    const script = tables
+      .filter((name) => !kept(name))
+      .map((name) => {
+        const next = wanted.get(name)
+        return next ? replaceScript(name, next) : `delete table ${name}\n`
+      })
+      .join('')
+    if (script === '') return false
+    await nft.commit(script)
+    learn(wanted, await readAll())
+    return true
+  }
+
+  return {
+    async apply(desired) {
+      if (!linksKnown) {
+        // What changes from here on is read again.
+        linksKnown = true
+        try {
+          links = await readLinks(netns)
+        } catch (error) {
+          linksKnown = false
+          throw error
+        }
+        indexes = new Map(links.map(({ name, index }) => [name, index]))
+      }
+      const before = applied
+      let lowered = lower(desired, refusedNow(desired))
+      if (before && !suspect) {
+        try {
+          const wanted = tablesOf(lowered, keeper.tables(desired, links))
+          const script = deltaScript(before, wanted)
+          if (script !== undefined) await nft.commit(script)
+          applied = wanted
+          return report(script !== undefined, false)
+        } catch {
+          // Either the tables are no longer what we think, or nft fails or refuses: the way below tells, and says so.
+        }
+      }
+      applied = undefined
+      suspect = false
+      try {
+        const found = await readAll()
+        keeper.remember(found)
+        const guard = keeper.tables(desired, links)
+        const repaired =
+          before !== undefined &&
+          tables.some((name) => !sameTable(before.get(name), found.get(name), printedAs))
+        let wanted: RenderedTables
+        let changed: boolean
+        try {
+          wanted = tablesOf(lowered, guard)
+          changed = await replace(wanted, found)
+        } catch (error) {
+          // What is to be closed is closed whatever becomes of the rest.
+          const closed = new Map([...found, ...guard])
+          changed = await replace(closed, found)
+          await refuse(desired, error)
+          lowered = lower(desired, refusedNow(desired))
+          wanted = tablesOf(lowered, guard)
+          if (await replace(wanted, closed)) changed = true
+        }
+        applied = wanted
+        return report(changed, repaired)
+      } catch (error) {
+        applied = before
+        suspect = true
+        throw error
+      }
+
+      async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
+        await keeper.write()
+        denials.watch(lowered, desired, indexOf)
+        const now = performance.now()
+        // What was due for another attempt and is not refused again is accepted.
+        for (const [id, { until }] of refusals) if (until <= now) refusals.delete(id)
+        const pauses = [...refusals.values()].map(({ until }) => until - now)
+        return {
+          changed,
+          repaired,
+          interfaces: lowered.interfaces.map((each): InterfaceReport => {
+            const detail = refusals.get(each.id)?.detail
+            return { ...each, ...(detail !== undefined && { detail }) }
+          }),
+          guarded: keeper.described(),
+          warnings: [
+            ...(observe ? ['observing: packets are judged and counted, and none is dropped'] : []),
+            ...(allowBridged && lowered.bridged.size > 0
+              ? [`--allow-bridged: ${some(names(lowered.bridged))} pass unfiltered`]
+              : []),
+            ...strangers(desired),
+            ...keeper.problems(),
+            ...[commits, devices].flatMap((each) => {
+              const problem = each.problem()
+              return problem === null ? [] : [`changes by others are seen late: ${problem}`]
+            }),
+          ],
+          retryMs: pauses.length === 0 ? null : Math.min(...pauses),
+        }
+      }
+    },
+    denials: () => denials.read(indexOf),
+    onForeignChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async close() {
+      clearInterval(timer)
+      commits.stop()
+      devices.stop()
+    },
+  }
+
+  function names(of: ReadonlySet<number>): string[] {
+    return links.filter(({ index }) => of.has(index)).map(({ name }) => name)
+  }
+
+  /** Devices that the guard closes and nobody has described. */
+  function strangers({ interfaces }: Desired): string[] {
+    if (observe) return []
+    const described = new Set(interfaces.map(({ device }) => device))
+    const found = links.map(({ name }) => name).filter((name) => !described.has(name) && keeper.closes(name))
+    return found.length === 0 ? [] : [`described by nobody, and closed: ${some(found)}`]
+  }
+}
+
+/** At most ten of them, and how many more there are. */
+function some(names: readonly string[]): string {
+  const [first, rest] = [names.slice(0, 10), names.length - 10]
+  return `${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,125 @@
+/** Programs of the host that the agent runs: once, or for as long as it lives itself. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** A program and how it is called, in a network namespace or in this process's own. */
+export type Command = readonly [program: string, ...args: string[]]
+
+export const within = (netns: string | undefined, command: Command): Command =>
+  netns === undefined ? command : ['ip', 'netns', 'exec', netns, ...command]
+
+/** What a program said when it ended with another status than 0. */
+export class ProgramError extends Error {}
+
+/** Answers standard output. Rejects with a ProgramError, or with what kept the program from starting. */
+export function run(
+  [program, ...args]: Command,
+  input = '',
+  started: (pid: number) => void = () => {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    if (child.pid !== undefined) started(child.pid)
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    // A program that ends before it has read everything closes the pipe under us; its status says why.
+    child.stdin.on('error', () => {})
+    child.on('error', (error) => reject(cannotRun(program, error)))
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve(stdout)
+      reject(new ProgramError(firstLine(stderr) || `${program} ended with ${code ?? signal}`))
+    })
+    child.stdin.end(input)
+  })
+}
+
+const cannotRun = (program: string, error: NodeJS.ErrnoException): Error =>
+  new Error(`${program} cannot be run: ${error.code === 'ENOENT' ? 'it is not installed' : error.message}`)
+const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
+
+export interface Follower {
+  /** Why the program does not run; null while it does. */
+  problem(): string | null
+  stop(): void
+}
+
+export interface FollowOptions {
+  readonly command: Command
+  readonly onLine: (line: string) => void
+  /** Something may have been missed: the program has just begun to listen, or it has ended. */
+  readonly onGap: () => void
+  /** Milliseconds until it is started again, doubled from the first to the last. */
+  readonly pauses?: { readonly first: number; readonly last: number }
+}
+
+/**
+ * Runs the program for as long as this process lives, and not longer: a shell between the two kills it when our end of
+ * its standard input closes, which a SIGKILL does as well.
+ */
+const shell = '"$@" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill $child 2>/dev/null; wait $child'
+/** A program that has run for so long listens, milliseconds. */
+const settledMs = 1000
+
+/** Reads the lines of a program that runs on, on either of its outputs, and starts it again when it ends. */
+export function follow({
+  command,
+  onLine,
+  onGap,
+  pauses = { first: 1000, last: 60_000 },
+}: FollowOptions): Follower {
+  let problem: string | null = null
+  let stopped = false
+  let pause = pauses.first
+  let timer: NodeJS.Timeout | undefined
+  let end = () => {}
+
+  function start(): void {
+    const child = spawn('sh', ['-c', shell, 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'] })
+    let last = ''
+    const lines = [child.stdout, child.stderr].map((stream) =>
+      createInterface({ input: stream }).on('line', (line) => {
+        last = line
+        onLine(line)
+      }),
+    )
+    child.stdin.on('error', () => {})
+    end = () => {
+      child.stdin.end()
+      for (const each of lines) each.close()
+    }
+    timer = setTimeout(() => {
+      problem = null
+      pause = pauses.first
+      onGap()
+    }, settledMs)
+    timer.unref()
+    // The shell has closed its outputs: when they end, the program has.
+    lines[0]?.on('close', () => child.stdin.end())
+    child.on('error', (error) => ended(error.message))
+    child.on('close', (code, signal) => ended(last || `it ended with ${code ?? signal}`))
+  }
+  function ended(why: string): void {
+    clearTimeout(timer)
+    if (stopped) return
+    problem = `${command.join(' ')}: ${why}`
+    onGap()
+    timer = setTimeout(start, pause)
+    timer.unref()
+    pause = Math.min(pause * 2, pauses.last)
+  }
+  start()
+  return {
+    problem: () => problem,
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+      end()
+    },
+  }
+}

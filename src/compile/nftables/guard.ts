@@ -1,0 +1,87 @@
+/** The guard: keeps devices closed until our tables have judged their packets, and whatever becomes of those tables. */
+import { guardTables } from './names.ts'
+import { bridged, deviceOf, hangsAt, hooks, type Place, routed, takeJudged } from './places.ts'
+import type { Hook } from './ruleset.ts'
+import {
+  indexElements,
+  nameElements,
+  type RenderedSet,
+  type RenderedTable,
+  type RenderedTables,
+  replaceScript,
+} from './table.ts'
+
+/** What is closed until our table has judged its packets. */
+export interface Guard {
+  /** By name. */
+  readonly devices: ReadonlySet<string>
+  /** By index, under whatever name. */
+  readonly indexes: ReadonlySet<number>
+  /** Names, or prefixes that end in `*`. */
+  readonly patterns: readonly string[]
+  /** By name: never closed, whatever the above says. */
+  readonly open: ReadonlySet<string>
+}
+
+/** Both tables of the guard hold the same. It stands right behind the table that judges. */
+export function renderGuard(guard: Guard): RenderedTables {
+  const sets = new Map<string, RenderedSet>([
+    ['closed-names', { kind: 'set', type: 'type ifname', elements: nameElements(guard.devices) }],
+    ['closed-indexes', { kind: 'set', type: 'type iface_index', elements: indexElements(guard.indexes) }],
+    ['open-names', { kind: 'set', type: 'type ifname', elements: nameElements(guard.open) }],
+  ])
+  const table = (places: readonly Place[]): RenderedTable => ({
+    sets,
+    chains: new Map([
+      ...hooks.map((hook) => [unjudgedOf(hook), unjudged(hook, guard).join('\n')] as const),
+      ...places.map(({ name, from, hook, priority }) => {
+        const behind = hangsAt({ hook, priority: priority + 1 })
+        return [name, [behind, takeJudged(from), `goto ${unjudgedOf(from)}`].join('\n')] as const
+      }),
+    ]),
+  })
+  return new Map([
+    [guardTables[0], table(routed)],
+    [guardTables[1], table(bridged)],
+  ])
+}
+
+const unjudgedOf = (hook: Hook) => `unjudged.${hook}`
+
+function unjudged(hook: Hook, { open, patterns }: Guard): string[] {
+  const index = deviceOf[hook]
+  return [
+    ...(open.size > 0 ? [`${index}name @open-names accept`] : []),
+    `${index}name @closed-names drop`,
+    `${index} @closed-indexes drop`,
+    ...patterns.map((pattern) => `${index}name "${pattern}" drop`),
+  ]
+}
+
+/** What a guard's table holds, read back; of one that is not ours, what can be understood. */
+export function guardOf({ chains, sets }: RenderedTable): Guard {
+  const elements = (name: string) => [...(sets.get(name)?.elements.keys() ?? [])]
+  const names = (name: string) => new Set(elements(name).map((each) => each.replaceAll('"', '')))
+  const rules = chains.get(unjudgedOf('from-vm')) ?? ''
+  return {
+    devices: names('closed-names'),
+    indexes: new Set(
+      elements('closed-indexes')
+        .map(Number)
+        .filter((index) => !Number.isNaN(index)),
+    ),
+    patterns: [...rules.matchAll(/^[io]ifname "([^"]+)" drop$/gm)].map(([, pattern = '']) => pattern),
+    open: names('open-names'),
+  }
+}
+
+/**
+ * A guard as a file that nft alone can load, whatever stands. Without indexes: after a boot they are those of other
+ * devices.
+ */
+export const guardFile = (guard: Guard): string =>
+  [
+    '# What keeps the devices of VMs closed until portcullis judges their packets. Written by portcullis, which\n',
+    '# replaces it; load it at boot, before the network: nft -f guard.nft\n',
+    ...[...renderGuard({ ...guard, indexes: new Set() })].map(([name, table]) => replaceScript(name, table)),
+  ].join('')

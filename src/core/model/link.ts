@@ -1,0 +1,11 @@
+/** A network device of a host, as its kernel knows it now. */
+
+export interface Link {
+  /** The kernel's number of it: never given to another device while the host runs, and kept when it is renamed. */
+  readonly index: number
+  readonly name: string
+  /** `tun`, `veth`, `bridge`, …; null for hardware. */
+  readonly kind: string | null
+  /** The device that takes its packets over; null when there is none. */
+  readonly master: { readonly name: string /** `bridge`, `vrf`, `bond`, …. */; readonly kind: string } | null
+}
