@@ -211,6 +211,10 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     transitionMs: options.transitionMs,
     holdMs: options.ionosHoldMs,
   })
+  // No other process uses the embedded store: there are no other agents.
+  if (storage.engine === 'sqlite') {
+    await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
+  }
   const metrics = createMetrics(() => services.enforcement.hosts())
   const agent =
     options.enforce === 'nftables' ? enforce(options, storage, services, metrics, logger) : undefined
@@ -231,6 +235,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   async function stop(): Promise<void> {
     await server.close()
     await agent?.stop()
+    await services.enforcement.close()
     await storage.close()
   }
   let url: string

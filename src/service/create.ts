@@ -1,15 +1,15 @@
 /** All services over one store. */
 import { createResolver } from '../compile/resolve.ts'
-import type { HostStatus } from '../core/model/desired.ts'
 import { err, ok } from '../core/result.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createChainService } from './chains.ts'
 import { createDocumentService } from './documents.ts'
+import { createEnforcement } from './enforcement.ts'
 import { createGroupService } from './groups.ts'
 import { createPolicyService } from './policies.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService } from './servers.ts'
-import type { EnforcementService, HistoryService, Services, Settings } from './services.ts'
+import type { HistoryService, Services, Settings } from './services.ts'
 import { createZoneService } from './zones.ts'
 
 /** Documentation and benchmark ranges (RFC 2544, RFC 3849): addresses that are nobody's. */
@@ -24,7 +24,7 @@ export const defaultSettings: Settings = {
 }
 
 export function createServices(storage: Storage, settings: Settings): Services {
-  const enforcement = createEnforcement()
+  const enforcement = createEnforcement(storage)
   const lists = createRuleLists(storage)
   return {
     chains: createChainService(storage, lists),
@@ -51,14 +51,5 @@ function createHistory(storage: Storage): HistoryService {
       return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: requestId })
     },
     requests: (ctx, limit) => storage.loggedRequests(ctx.principal.account, ctx.dialect, limit),
-  }
-}
-
-function createEnforcement(): EnforcementService {
-  const statuses = new Map<string, HostStatus>()
-  return {
-    report: (status) => void statuses.set(status.host, status),
-    hosts: () => [...statuses.values()],
-    host: (name) => statuses.get(name),
   }
 }

@@ -87,15 +87,14 @@ export function createGroupService(
       return done.ok ? ok(undefined) : done
     },
     members: (ctx, profile, of) => storage.members({ account: ctx.principal.account, profile, ...of }),
-    async unapplied(ctx, profile, policy) {
-      const filter = { account: ctx.principal.account, profile, ...(policy !== undefined && { policy }) }
+    async unapplied(ctx, policy) {
       const found = new Map<string, Unapplied>()
-      for (const { policy: id, host, revision } of await storage.enforcers(filter)) {
-        const status = enforcement.host(host)
-        // Without an agent nobody is waited for.
-        if (!status || (status.appliedRevision ?? -1) >= revision) continue
-        if (status.state === 'failing') found.set(id, 'failing')
-        else if (!found.has(id)) found.set(id, 'applying')
+      for (const each of await enforcement.pending(ctx, policy === undefined ? {} : { policy })) {
+        for (const { id, revision } of each.policies) {
+          const behind = Math.max(revision, each.serverRevision) > each.applied
+          if (each.progress === 'failing') found.set(id, 'failing')
+          else if (behind && !found.has(id)) found.set(id, 'applying')
+        }
       }
       return found
     },

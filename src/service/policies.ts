@@ -7,7 +7,14 @@ import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.
 import type { Context } from './context.ts'
 import { createPolicyCache } from './policy-cache.ts'
 import { view, viewsOf } from './servers.ts'
-import type { EffectiveInterface, EnforcementService, Outcome, Placement, PolicyService } from './services.ts'
+import type {
+  EffectiveInterface,
+  EnforcementService,
+  InForce,
+  Outcome,
+  Placement,
+  PolicyService,
+} from './services.ts'
 
 export function createPolicyService(
   storage: Storage,
@@ -28,12 +35,14 @@ export function createPolicyService(
     return undefined
   }
 
-  function placement(placed: PlacedInterface): Placement {
-    const applied = placed.host === null ? null : (enforcement.host(placed.host)?.appliedRevision ?? null)
+  function placement(placed: PlacedInterface, known: ReadonlyMap<string, InForce>): Placement {
+    const inForce = known.get(placed.id) ?? null
+    const applied = inForce?.appliedRevision ?? null
     return {
       interface: placed,
       desiredGeneration: placed.generation,
       appliedGeneration: applied === null ? null : Math.min(applied, placed.generation),
+      inForce,
     }
   }
 
@@ -42,10 +51,11 @@ export function createPolicyService(
     if (!server) return err({ kind: 'not-found', resource: 'server', id: idOrVmid })
     const placed = await storage.placedInterfaces(server.id)
     const known = await policies.get(placed.flatMap((each) => each.policies))
+    const inForce = await enforcement.inForce(placed, ctx.now, { server: server.id })
     return ok(
       placed.map((each): EffectiveInterface => {
         const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
-        return { ...placement(each), policy: resolve(each, attached) }
+        return { ...placement(each, inForce), policy: resolve(each, attached) }
       }),
     )
   }
@@ -54,10 +64,13 @@ export function createPolicyService(
     async servers(ctx, { profile }) {
       const wanted = profile === undefined ? profiles : [profile]
       const views = (await Promise.all(wanted.map((each) => viewsOf(storage, ctx, each)))).flat()
-      const placed = Map.groupBy(await storage.placedOf(ctx.principal.account), (each) => each.server)
+      const { account } = ctx.principal
+      const all = await storage.placedOf(account)
+      const inForce = await enforcement.inForce(all, ctx.now, { account })
+      const placed = Map.groupBy(all, (each) => each.server)
       return views.map((each) => ({
         ...each,
-        placements: (placed.get(each.server.id) ?? []).map(placement),
+        placements: (placed.get(each.server.id) ?? []).map((nic) => placement(nic, inForce)),
       }))
     },
     async server(ctx, idOrVmid) {

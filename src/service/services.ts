@@ -6,7 +6,7 @@
  * from each other spell that as not found).
  */
 import type { JsonObject } from '../core/json.ts'
-import type { HostStatus } from '../core/model/desired.ts'
+import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
@@ -21,6 +21,7 @@ import type {
   Member,
   NewDocument,
   NewRule,
+  PlacedInterface,
   PolicyRecord,
   RuleRecord,
   ServerRecord,
@@ -182,8 +183,8 @@ export interface GroupService {
     profile: Profile,
     of?: { readonly policy?: string; readonly server?: string },
   ): Promise<readonly Member[]>
-  /** Which of them, by id, are not in force yet as they are stored, on a host that has an agent. */
-  unapplied(ctx: Context, profile: Profile, policy?: string): Promise<ReadonlyMap<string, Unapplied>>
+  /** Which policies, by id, are not in force yet as they are stored, on a host that has an agent. */
+  unapplied(ctx: Context, policy?: string): Promise<ReadonlyMap<string, Unapplied>>
   /** Groups of that exact name, or whose id begins so: few, oldest first. */
   named(
     ctx: Context,
@@ -205,12 +206,21 @@ export type Progress = 'waiting' | 'applying' | 'failing'
 /** An interface whose host has an agent and does not enforce yet what is stored. */
 export interface Pending {
   readonly server: string
+  readonly zone: string
   readonly interface: string
-  readonly policies: readonly string[]
-  /** Revision that its host enforces, -1 before the first: what is older is in force. */
+  readonly policies: PlacedInterface['policies']
+  /** Revision of the last change to the server or its interfaces. */
+  readonly serverRevision: number
+  /** Revision that is in force on it, -1 before the first: older changes are done. */
   readonly applied: number
-  /** `waiting`: its host enforces nothing yet; `failing`: its agent cannot. */
+  /** `waiting`: nothing is in force on it yet; `failing`: its agent cannot, or has said nothing for some time. */
   readonly progress: Progress
+}
+
+export interface PendingOf {
+  readonly server?: string
+  readonly interface?: string
+  readonly policy?: string
 }
 
 /** What to do in a zone, and what the dialect's log of requests keeps of it, when not what the context says. */
@@ -237,8 +247,8 @@ export interface ZoneService {
   /** Of a policy that the caller was found to own. */
   rules(policy: string): Promise<readonly RuleRecord[]>
   policy(id: string): Promise<PolicyRecord | undefined>
-  /** All of the account. */
-  pending(ctx: Context): Promise<readonly Pending[]>
+  /** Of the account, or only those that one of these is about. */
+  pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>
   /**
    * Reads, decides and writes as if nobody else did: `decide` is handed the zone as it is, undefined when there is none, and
    * asked again when somebody else changed it in between.
@@ -329,8 +339,10 @@ export interface Placement {
   readonly interface: Interface
   /** Revision of the newest change that bears on the interface. */
   readonly desiredGeneration: number
-  /** The generation that its host enforces, never above the desired one; null when nobody enforces it. */
+  /** The generation that is in force, never above the desired one; null before the first, and when nobody enforces it. */
   readonly appliedGeneration: number | null
+  /** Null when nobody enforces it. */
+  readonly inForce: InForce | null
 }
 
 export interface EffectiveInterface extends Placement {
@@ -363,11 +375,33 @@ export interface HistoryService {
   requests(ctx: Context, limit: number): Promise<readonly AuditEvent[]>
 }
 
-/** What agents say of themselves. The in-process agent reports here. */
+/** What is in force on an interface, as its agent says. */
+export interface InForce extends Pick<InterfaceStatus, 'state' | 'error' | 'notes'> {
+  /** Newest revision that is in force; null before the first. */
+  readonly appliedRevision: number | null
+}
+
+/** What agents say of their hosts and interfaces. Every process gives the same answers, but for moments. */
 export interface EnforcementService {
+  /** For agents in this process. Kept in the store soon after, for the others. */
   report(status: HostStatus): void
+  /** Of agents in this process, as they spoke last. */
   hosts(): readonly HostStatus[]
   host(name: string): HostStatus | undefined
+  /** Of the hosts that carry interfaces of the account, with these interfaces only. */
+  hostsOf(ctx: Context): Promise<readonly HostStatus[]>
+  /** By interface, those that nobody enforces left out. `of` names what they have in common. */
+  inForce(
+    placed: readonly PlacedInterface[],
+    now: number,
+    of: { readonly server: string } | { readonly account: string },
+  ): Promise<ReadonlyMap<string, InForce>>
+  /** Of the account, interfaces on hosts with an agent that are not in force as they are stored. */
+  pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>
+  /** Forgets what agents of other hosts have said: there are none any more, and nothing waits for them. */
+  forgetOthers(hosts: readonly string[]): Promise<void>
+  /** Tells the store what it has not been told yet. */
+  close(): Promise<void>
 }
 
 export interface Settings {

@@ -1,26 +1,11 @@
 /** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
 import { err, ok } from '../core/result.ts'
-import { type PlacedInterface, type Storage, zoneKind } from '../storage/storage.ts'
+import { type Storage, zoneKind } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import { whileOvertaken } from './retry.ts'
-import type { EnforcementService, Pending, Progress, ZoneService } from './services.ts'
+import type { EnforcementService, ZoneService } from './services.ts'
 
 export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
-  function pendingAt({
-    id,
-    server,
-    host,
-    device,
-    generation,
-    policies,
-  }: PlacedInterface): Pending | undefined {
-    const status = host === null || device === null ? undefined : enforcement.host(host)
-    const applied = status?.appliedRevision ?? -1
-    if (!status || applied >= generation) return undefined
-    const progress: Progress = status.state === 'failing' ? 'failing' : applied < 0 ? 'waiting' : 'applying'
-    return { server, interface: id, policies: policies.map((policy) => policy.id), applied, progress }
-  }
-
   const find: ZoneService['find'] = async (ctx, profile, id) => {
     const document = await storage.document(profile, zoneKind, id)
     if (document?.account === ctx.principal.account) return ok(document)
@@ -45,10 +30,7 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
     interfacesOf: (server) => storage.interfaces(server),
     rules: (policy) => storage.rules(policy),
     policy: (id) => storage.policy(id),
-    async pending(ctx) {
-      const placed = await storage.placedOf(account(ctx))
-      return placed.map(pendingAt).filter((each) => each !== undefined)
-    },
+    pending: (ctx, of) => enforcement.pending(ctx, of),
     unchanged: logUnchanged,
     change: (ctx, profile, zone, decide) =>
       whileOvertaken(`${account(ctx)} ${zone}`, async () => {

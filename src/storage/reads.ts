@@ -14,15 +14,17 @@ import {
   toAuditEvent,
   toCredential,
   toDocument,
+  toHost,
   toInterface,
   toModelRule,
+  toOutcome,
   toPolicy,
   toPolicyWithRules,
   toRule,
   toServer,
 } from './rows.ts'
 import { query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
-import type { PlacedInterface, Storage } from './storage.ts'
+import { type Behind, isSettled, type OutcomeRecord, type Storage } from './storage.ts'
 
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>
@@ -101,18 +103,61 @@ export const reads: Reads = {
       interface: row.interface === '' ? null : String(row.interface),
     }))
   },
-  *enforcers({ account, profile, policy }) {
-    const [where, params] = all({ 'p.account': account, 'p.profile': profile, 'a.policy': policy })
-    const sql = `SELECT a.policy, p.revision AS own, i.host, MAX(s.revision) AS revision FROM attachments a
-      JOIN policies p ON p.id = a.policy JOIN servers s ON s.id = a.server JOIN interfaces i ON i.server = s.id
-      WHERE ${where} AND p.server IS NULL AND (a.interface = '' OR a.interface = i.id)
-        AND i.host IS NOT NULL AND i.device IS NOT NULL
-      GROUP BY a.policy, p.revision, i.host`
-    return (yield* query(sql, ...params)).map((row) => ({
-      policy: String(row.policy),
-      host: String(row.host),
-      revision: Math.max(Number(row.own), Number(row.revision)),
-    }))
+  *hosts() {
+    return (yield* query('SELECT host, seen_at, status FROM hosts ORDER BY host')).map(toHost)
+  },
+  *outcomes(of) {
+    const columns = 'SELECT o.host, o.interface, o.status FROM outcomes o'
+    if ('host' in of) return (yield* query(`${columns} WHERE o.host = ?`, of.host)).map(toOutcome)
+    const nics = `${columns} JOIN interfaces i ON i.id = o.interface AND i.host = o.host`
+    const [where, param] =
+      'server' in of
+        ? ['WHERE i.server = ?', of.server]
+        : ['JOIN servers s ON s.id = i.server WHERE s.account = ?', of.account]
+    return (yield* query(`${nics} ${where}`, param)).map(toOutcome)
+  },
+  *behind({ account, ...of }) {
+    const hosts = (yield* query('SELECT host, seen_at, status FROM hosts')).map(toHost)
+    // Whatever is older is in force everywhere, but where an outcome says otherwise.
+    const floor = Math.min(
+      ...hosts.map(({ usual, appliedRevision }) => (isSettled(usual) ? (appliedRevision ?? -1) : -1)),
+    )
+    const none = { hosts, outcomes: [], interfaces: [] }
+    if (hosts.length === 0) return none
+    const changed = yield* query(
+      `SELECT id AS server FROM servers WHERE account = ? AND revision > ?
+       UNION SELECT a.server FROM policies p JOIN attachments a ON a.policy = p.id
+         WHERE p.account = ? AND p.revision > ?
+       UNION SELECT i.server FROM outcomes o JOIN interfaces i ON i.id = o.interface AND i.host = o.host
+         JOIN servers s ON s.id = i.server WHERE o.settled = 0 AND s.account = ?`,
+      account,
+      floor,
+      account,
+      floor,
+      account,
+    )
+    if (changed.length === 0) return none
+    let servers = new Set(changed.map((row) => String(row.server)))
+    const [concerned, param] = concernedServers(of)
+    if (concerned !== undefined) {
+      const rows = yield* query(concerned, param)
+      servers = new Set(rows.map((row) => String(row.server)).filter((id) => servers.has(id)))
+    }
+    const found: Behind['interfaces'][number][] = []
+    const outcomes: OutcomeRecord[] = []
+    for (const chunk of chunks([...servers])) {
+      const list = marks(chunk)
+      found.push(...(yield* placed(`s.id IN (${list}) AND i.device IS NOT NULL`, list, ...chunk)))
+      const sql = `SELECT o.host, o.interface, o.status FROM outcomes o
+        JOIN interfaces i ON i.id = o.interface AND i.host = o.host WHERE i.server IN (${list})`
+      outcomes.push(...(yield* query(sql, ...chunk)).map(toOutcome))
+    }
+    const wanted = found.filter(
+      ({ id, policies }) =>
+        (of.interface === undefined || of.interface === id) &&
+        (of.policy === undefined || policies.some((policy) => policy.id === of.policy)),
+    )
+    return { hosts, outcomes, interfaces: wanted }
   },
   *chainsOf(account, profile) {
     const sql = `SELECT ${policyColumns} FROM policies
@@ -200,6 +245,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'placed',
   'placedInterfaces',
   'placedOf',
+  'behind',
 ])
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)
@@ -237,19 +283,35 @@ function* withRules(rows: readonly Row[]) {
   return rows.map((row) => toPolicyWithRules(row, rules.get(String(row.id)) ?? []))
 }
 
-function* placed(where: string, servers: string, param: string): Steps<readonly PlacedInterface[]> {
+/** The servers that one of these is about. */
+function concernedServers({
+  server,
+  interface: nic,
+  policy,
+}: {
+  readonly server?: string
+  readonly interface?: string
+  readonly policy?: string
+}): [sql: string | undefined, param: string] {
+  if (server !== undefined) return ['SELECT id AS server FROM servers WHERE id = ?', server]
+  if (nic !== undefined) return ['SELECT server FROM interfaces WHERE id = ?', nic]
+  if (policy !== undefined) return ['SELECT server FROM attachments WHERE policy = ?', policy]
+  return [undefined, '']
+}
+
+function* placed(where: string, servers: string, ...params: string[]): Steps<Behind['interfaces']> {
   const interfaces = yield* query(
-    `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
+    `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.zone, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
      WHERE ${where} AND s.${present} AND s.account NOT IN (SELECT id FROM accounts WHERE origin = 'left')
      ORDER BY i.server, i.number`,
-    param,
+    ...params,
   )
   const attached = new Map<string, { id: string; revision: number }[]>()
   const rows = yield* query(
     `SELECT a.server, a.interface, p.id, p.revision FROM attachments a JOIN policies p ON p.id = a.policy
      WHERE a.server IN (${servers})
      ORDER BY a.server, a.interface, CASE WHEN p.server IS NULL THEN 1 ELSE 0 END, a.rank, p.id`,
-    param,
+    ...params,
   )
   for (const row of rows) {
     // A place's own policy comes first, then others in the order they were attached.
@@ -265,7 +327,9 @@ function* placed(where: string, servers: string, param: string): Steps<readonly 
     const own = attached.get(`${server} ${id}`) ?? []
     // One that is attached to both is in force once.
     const policies = [...ofServer, ...own.filter((each) => !ofServer.some((other) => other.id === each.id))]
-    const generation = Math.max(Number(row.revision), ...policies.map((policy) => policy.revision))
-    return { ...toInterface(row), account: String(row.account), policies, generation }
+    const serverRevision = Number(row.revision)
+    const generation = Math.max(serverRevision, ...policies.map((policy) => policy.revision))
+    const place = { account: String(row.account), zone: String(row.zone) }
+    return { ...toInterface(row), ...place, serverRevision, policies, generation }
   })
 }

@@ -9,7 +9,9 @@ import type {
   AuditEvent,
   CredentialRecord,
   DocumentRecord,
+  HostRecord,
   NewRule,
+  OutcomeRecord,
   PolicyRecord,
   RuleRecord,
   ServerRecord,
@@ -224,4 +226,16 @@ export function toAuditEvent(row: Row): AuditEvent {
     before: json(row.before),
     after: json(row.after),
   }
+}
+
+export function toHost(row: Row): HostRecord {
+  return {
+    ...(object(row.status) as unknown as HostRecord),
+    host: text(row.host),
+    seenAt: number(row.seen_at),
+  }
+}
+export function toOutcome(row: Row): OutcomeRecord {
+  const status = object(row.status) as unknown as OutcomeRecord
+  return { ...status, host: text(row.host), interface: text(row.interface) }
 }

@@ -11,7 +11,7 @@ import {
   type TestStore,
 } from '../../test/support/stores.ts'
 import { unplaced } from '../core/model/inventory.ts'
-import { type Commit, effectiveState, type Storage } from './storage.ts'
+import { type Commit, effectiveState, type HostRecord, type Programs, type Storage } from './storage.ts'
 
 const comments = async (storage: Storage, policy = 'chain-a') =>
   (await storage.rules(policy)).map((each) => each.spec.comment)
@@ -222,6 +222,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     })
 
     test('64 writers at once on one policy: positions dense, no update lost', async () => {
+      const before = await storage.revision()
       const writers = Array.from({ length: 64 }, async (_, writer) => {
         for (let i = 0; i < 5; i++) {
           const done = await insert(`${writer}-${i}`, 1 + ((writer * 7 + i) % 40))
@@ -232,7 +233,6 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           }
         }
       })
-      const before = await storage.revision()
       await Promise.all(writers)
       assert.deepEqual(
         await positions(storage),
@@ -551,19 +551,55 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       }
     })
 
-    test('which hosts a policy has to reach, and the revision they must have', async () => {
-      const filter = { account: 'acme', profile: 'upcloud' } as const
+    test('what agents say is kept without a revision, and only what is behind is read', async () => {
+      const usual = { appliedRevision: 1, state: 'applied', error: null, notes: [] } as const
+      const record = (appliedRevision: number | null, seenAt: number): HostRecord => ({
+        ...{ host: 'local', target: 'fake', observe: false, desiredRevision: 1, appliedRevision },
+        ...{ state: 'applied', error: null, repairs: 0, warnings: ['w'], seenAt, usual },
+      })
+      const behind = async (of: object = {}) => {
+        const { interfaces } = await storage.behind({ account: 'acme', ...of })
+        return interfaces.map(({ id }) => id)
+      }
+      const say = (args: Partial<Programs['reportHost']['args']>) =>
+        storage.run('reportHost', { host: 'local', put: [], remove: [], ...args }, actor)
+      assert.deepEqual([await storage.hosts(), await behind()], [[], []])
+      const before = await storage.revision()
+      const failing = { ...usual, interface: 'nic-b', state: 'failing', error: 'why' } as const
+      assert.ok((await say({ put: [failing] })).ok)
+      assert.deepEqual(await storage.hosts(), [], 'told of when all is there')
+      assert.ok((await say({ record: record(1, 5) })).ok)
+      assert.ok((await say({ record: record(1, 6) })).ok)
+      assert.deepEqual(await storage.hosts(), [record(1, 6)])
+      for (const filter of [{ host: 'local' }, { server: 'b' }, { account: 'acme' }]) {
+        assert.deepEqual(await storage.outcomes(filter), [{ host: 'local', ...failing }])
+      }
+      assert.deepEqual(await storage.outcomes({ server: 'a' }), [])
+      assert.deepEqual(
+        [await storage.revision(), (await storage.audit({ account: 'acme', limit: 9 })).length],
+        [before, 1],
+      )
+      // Only b's has failed; then a's rules change, by themselves and through a group.
+      assert.deepEqual(
+        [await behind(), await behind({ server: 'a' }), await behind({ interface: 'nic-b' })],
+        [['nic-b'], [], ['nic-b']],
+      )
+      await insert('x')
+      assert.deepEqual([await behind(), await behind({ policy: 'chain-a' })], [['nic-a', 'nic-b'], ['nic-a']])
+      assert.ok((await say({ record: record(before + 1, 7), remove: ['nic-b'] })).ok)
+      assert.deepEqual(await behind(), [])
       assert.ok((await storage.run('createPolicy', { policy: group('p'), rules: [], ids: [] }, actor)).ok)
-      assert.deepEqual(await storage.enforcers({ ...filter, policy: 'p' }), [])
-      assert.ok((await storage.run('updateServer', { ...chainTarget('a'), attach: ['p'] }, actor)).ok)
-      const revision = await storage.revision()
-      assert.deepEqual(await storage.enforcers({ ...filter, policy: 'p' }), [
-        { policy: 'p', host: 'local', revision },
-      ])
-      assert.ok((await storage.run('updatePolicy', { ...filter, policy: 'p', name: 'q' }, actor)).ok)
-      assert.deepEqual(await storage.enforcers(filter), [
-        { policy: 'p', host: 'local', revision: revision + 1 },
-      ])
+      assert.ok((await storage.run('updateServer', { ...chainTarget('b'), attach: ['p'] }, actor)).ok)
+      assert.deepEqual(
+        [await behind(), await behind({ policy: 'p' }), await behind({ interface: 'nic-a' })],
+        [['nic-b'], ['nic-b'], []],
+      )
+      const all = await storage.behind({ account: 'other' })
+      assert.deepEqual([all.hosts.length, all.interfaces], [1, []])
+      assert.ok((await storage.run('forgetHosts', { except: ['local'] }, actor)).ok)
+      assert.equal((await storage.hosts()).length, 1)
+      assert.ok((await storage.run('forgetHosts', { except: [] }, actor)).ok)
+      assert.deepEqual([await storage.hosts(), await storage.outcomes({ host: 'local' })], [[], []])
     })
 
     test('documents and sequences', async () => {

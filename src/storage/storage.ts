@@ -7,6 +7,7 @@
  * It does not authenticate, validate values or know any provider.
  */
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Guards, Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
 import type { Rule } from '../core/model/rule.ts'
@@ -117,11 +118,35 @@ export interface Member {
   readonly interface: string | null
 }
 
-/** What a policy must have been compiled into: a host, and the newest revision that bears on what is attached there. */
-export interface Enforcer {
-  readonly policy: string
+/** What an agent says of one interface, without its names. */
+export type InterfaceOutcome = Omit<InterfaceStatus, 'id' | 'device'>
+
+/** What an agent said last of its host. */
+export interface HostRecord extends Omit<HostStatus, 'interfaces'> {
+  /** Milliseconds since 1970; an agent that is alive speaks every few seconds. */
+  readonly seenAt: number
+  /** What holds for each of its interfaces that has no outcome of its own. */
+  readonly usual: InterfaceOutcome
+}
+
+/** What an agent said last of one interface, where that is not the usual on its host. */
+export interface OutcomeRecord extends InterfaceOutcome {
   readonly host: string
-  readonly revision: number
+  readonly interface: string
+}
+
+/** Whether nothing more is awaited: what is desired up to the host's applied revision has been done. */
+export const isSettled = ({ state }: Pick<InterfaceOutcome, 'state'>): boolean =>
+  state === 'applied' || state === 'closed' || state === 'observing'
+
+/** Interfaces that may not be in force as they are stored: all that are not, and some that are. */
+export interface Behind {
+  readonly hosts: readonly HostRecord[]
+  readonly outcomes: readonly OutcomeRecord[]
+  readonly interfaces: readonly (PlacedInterface & {
+    readonly zone: string
+    readonly serverRevision: number
+  })[]
 }
 
 /** Who does it and through what; stored with every change. */
@@ -320,6 +345,21 @@ export interface Programs {
   /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
   takeNumbers: { args: { name: string; first: number; count: number }; answer: { first: number } }
   /**
+   * Keeps what an agent says of its host. `record` is written last, after the outcomes it goes with: without it more of
+   * them follow. No revision, not audited: nothing that is desired changes.
+   */
+  reportHost: {
+    args: {
+      host: string
+      put: readonly (InterfaceOutcome & { readonly interface: string })[]
+      remove: readonly string[]
+      record?: HostRecord
+    }
+    answer: object
+  }
+  /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
+  forgetHosts: { args: { except: readonly string[] }; answer: object }
+  /**
    * Makes what is named so: accounts, credentials, documents, servers with interfaces and attachments. Rules of what
    * exists are left alone. What an earlier inventory made and this one does not name ends: credentials are deleted;
    * accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named again;
@@ -446,8 +486,12 @@ export interface Storage {
     policy?: string
     server?: string
   }): Promise<readonly Member[]>
-  /** The hosts that carry what policies by themselves are attached to. */
-  enforcers(filter: { account: string; profile: Profile; policy?: string }): Promise<readonly Enforcer[]>
+  /** What agents said last, of all hosts that have one. */
+  hosts(): Promise<readonly HostRecord[]>
+  /** What they said of interfaces that are not as usual. */
+  outcomes(of: { host: string } | { server: string } | { account: string }): Promise<readonly OutcomeRecord[]>
+  /** Of an account; work grows with what has changed and not been applied, not with what there is. */
+  behind(filter: { account: string; server?: string; interface?: string; policy?: string }): Promise<Behind>
   /** The chain that belongs to the server. */
   chain(server: string): Promise<PolicyRecord | undefined>
   /** The chains of all servers of the account, in order of server. */

@@ -226,6 +226,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     raw,
     async close() {
       await server.close()
+      await services.enforcement.close()
       await storage.close()
       await store.remove()
     },

@@ -4,7 +4,7 @@ import type { Pending } from '../../service/services.ts'
 import type { AuditEvent } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { date, hash } from './render.ts'
-import type { Bears, Node } from './world.ts'
+import { type Bears, concerns, type Node } from './world.ts'
 
 export type Status = 'QUEUED' | 'RUNNING' | 'DONE' | 'FAILED'
 
@@ -49,24 +49,16 @@ export function logged(
 
 export const requestOf = ({ request }: AuditEvent): LoggedRequest => request as unknown as LoggedRequest
 
-/** What hosts have not applied yet decides; `inZone`: servers of the datacenter, for a change that bears on all of it. */
+/** What hosts have not applied yet decides. */
 export function statusOf(
   event: AuditEvent,
   pending: readonly Pending[],
   { now, holdMs }: { readonly now: number; readonly holdMs: number },
-  inZone: ReadonlySet<string>,
 ): Status {
   const age = now - event.at
   if (age < holdMs) return age < holdMs / 2 ? 'QUEUED' : 'RUNNING'
   const { bears } = requestOf(event)
-  const concerned = pending.filter(
-    (each) =>
-      each.applied < event.revision &&
-      (each.server === bears.server ||
-        each.interface === bears.interface ||
-        (bears.policy !== undefined && each.policies.includes(bears.policy)) ||
-        inZone.has(each.server)),
-  )
+  const concerned = pending.filter((each) => each.applied < event.revision && concerns(bears, each))
   const progress = new Set(concerned.map((each) => each.progress))
   if (progress.has('failing')) return 'FAILED'
   if (progress.has('applying')) return 'RUNNING'

@@ -18,6 +18,7 @@ import {
   statusRef,
 } from './requests.ts'
 import { limits } from './wire.ts'
+import { narrowed } from './world.ts'
 
 /** Newest requests that a list and its filters look at. */
 const mostRequests = 1000
@@ -106,12 +107,10 @@ async function findRequest(call: Call): Promise<Result<AuditEvent, RequestError>
 }
 
 /** `known`: what is pending, when many are asked about. */
-async function progress({ request, world }: Call, event: AuditEvent, known?: readonly Pending[]) {
-  const pending = known ?? (await request.services.zones.pending(request))
-  const { zone } = requestOf(event).bears
-  const servers = pending.length > 0 && zone !== undefined ? await world.serversIn(zone) : []
-  const { holdMs } = request.services.settings
-  return statusOf(event, pending, { now: request.now, holdMs }, new Set(servers.map(({ id }) => id)))
+async function progress({ request }: Call, event: AuditEvent, known?: readonly Pending[]) {
+  const { zones, settings } = request.services
+  const pending = known ?? (await zones.pending(request, narrowed(requestOf(event).bears)))
+  return statusOf(event, pending, { now: request.now, holdMs: settings.holdMs })
 }
 
 function requestAt({ base }: Call, event: AuditEvent, status: Status, depth: number): JsonObject {

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import type { Pending, PendingOf } from '../../service/services.ts'
 import type { DocumentRecord, Member, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import {
@@ -50,6 +51,18 @@ export interface Lan {
   readonly body: JsonObject
 }
 
+/** Whether a change to what `bears` names waits for that interface. */
+export const concerns = (bears: Bears, pending: Pending): boolean =>
+  pending.server === bears.server ||
+  pending.interface === bears.interface ||
+  pending.zone === bears.zone ||
+  pending.policies.some(({ id }) => id === bears.policy)
+
+/** What to look for to find all of them; nothing: everywhere. */
+export function narrowed({ zone, ...bears }: Bears): PendingOf {
+  return zone === undefined && Object.keys(bears).length === 1 ? bears : {}
+}
+
 type Found<T> = Promise<Result<T, RequestError>>
 /** Ids that can be looked up: what is malformed does not exist. */
 const plausible = /^[\w.-]{1,64}$/
@@ -80,7 +93,7 @@ export function createWorld(request: DialectRequest) {
   const nicsIn = once((zone) => zones.interfaces(request, profile, zone))
   const groupsIn = once((zone) => groups.list(request, profile, zone))
   const allMembers = once(() => groups.members(request, profile))
-  const allPending = once(() => zones.pending(request))
+  const pendingOf = once((key) => zones.pending(request, JSON.parse(key) as PendingOf))
   const lanDocuments = once(() => documents.list(request, profile, 'lan'))
 
   /** LANs in order of number: those that were made, and those that an interface is in. */
@@ -272,20 +285,16 @@ export function createWorld(request: DialectRequest) {
     return found ? ok(found) : missing('rule', id)
   }
 
+  const asked = new Set<string>()
   /** Changes are told to be under way as long as the operator wants it, or a host has not applied them. */
   async function busy({ bears, stamp }: Node): Promise<boolean> {
     if (now - stamp.modifiedAt < services.settings.holdMs) return true
-    const pending = await allPending('')
-    if (pending.length === 0) return false
-    const { zone } = bears
-    const inZone = zone === undefined ? undefined : new Set((await serversIn(zone)).map((each) => each.id))
-    return pending.some(
-      (each) =>
-        inZone?.has(each.server) ||
-        each.server === bears.server ||
-        each.interface === bears.interface ||
-        (bears.policy !== undefined && each.policies.includes(bears.policy)),
-    )
+    if (Object.keys(bears).length === 0) return false
+    // One thing is looked at by itself; of many, all that are pending are read at once.
+    const key = JSON.stringify(narrowed(bears))
+    asked.add(key)
+    const pending = await pendingOf(asked.size > 4 ? '{}' : key)
+    return pending.some((each) => concerns(bears, each))
   }
 
   return {

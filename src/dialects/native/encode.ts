@@ -15,27 +15,27 @@ export function encodePlacement({
   interface: nic,
   desiredGeneration,
   appliedGeneration,
+  inForce,
 }: Placement): JsonObject {
   const { id, index, mac, addresses, type, host, device } = nic
-  return { id, index, mac, addresses, type, host, device, desiredGeneration, appliedGeneration }
+  const { state = null, error = null, notes = [] } = inForce ?? {}
+  return {
+    ...{ id, index, mac, addresses, type, host, device, desiredGeneration, appliedGeneration },
+    ...{ state, error, notes },
+  }
 }
 
-/** A host as the owner of some of its interfaces may see it: nothing of others, and nothing of the installation. */
-export function encodeHost(
-  { host, target, observe, state, interfaces }: HostStatus,
-  own: ReadonlySet<string>,
-): JsonObject {
+/** A host as the owner of these of its interfaces may see it: nothing of the installation. */
+export function encodeHost({ host, target, observe, state, interfaces }: HostStatus): JsonObject {
   return {
     host,
     target,
     observe,
     state,
-    interfaces: interfaces
-      .filter(({ id }) => own.has(id))
-      .map(({ id, device, state, error, notes, denials }) => ({
-        ...{ id, device, state, error, notes },
-        ...(denials && { denials: { ...denials } }),
-      })),
+    interfaces: interfaces.map(({ id, device, state, error, notes, denials }) => ({
+      ...{ id, device, state, error, notes },
+      ...(denials && { denials: { ...denials } }),
+    })),
   }
 }
 

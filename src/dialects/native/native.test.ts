@@ -148,15 +148,20 @@ describe('the native API', () => {
       desiredRevision: 9,
       warnings: [],
     } as const
-    service.services.enforcement.report({ ...status, appliedRevision: 1 })
+    const before = status.interfaces.map((each) => ({ ...each, appliedRevision: 1 }))
+    service.services.enforcement.report({ ...status, appliedRevision: 1, interfaces: before })
     assert.equal((await nic()).appliedGeneration, 1)
     service.services.enforcement.report({ ...status, appliedRevision: 9 })
     assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
+    assert.deepEqual(
+      [(await nic()).state, (await nic()).error, (await nic()).notes],
+      ['failing', 'why', ['note']],
+    )
     // Its own interfaces, and nothing of others or of the installation.
     assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [
       {
         ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied' },
-        interfaces: [{ id: web, device: 'tap0', state: 'failing', error: 'why', notes: ['note'] }],
+        interfaces: [{ id: web, device: 'tap1', state: 'failing', error: 'why', notes: ['note'] }],
       },
     ])
     const foreign = await service.call('GET', '/v1/hosts', undefined, credentials.foreign)

@@ -160,11 +160,8 @@ export const routes: readonly Route[] = [
     'What the agents of the hosts that carry servers of the account say of themselves',
     { answer: HostList },
     async (request) => {
-      const servers = await request.services.policies.servers(request, {})
-      const own = new Set(servers.flatMap((each) => each.interfaces.map((nic) => nic.id)))
-      const carrying = new Set(servers.flatMap((each) => each.interfaces.map((nic) => nic.host)))
-      const hosts = request.services.enforcement.hosts().filter(({ host }) => carrying.has(host))
-      return ok({ hosts: hosts.map((host) => encodeHost(host, own)) })
+      const hosts = await request.services.enforcement.hostsOf(request)
+      return ok({ hosts: hosts.map(encodeHost) })
     },
   ),
   route(

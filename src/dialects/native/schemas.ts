@@ -71,6 +71,8 @@ export const TraceAnswer = Type.Object({
   ),
 })
 
+const InterfaceState = oneOf('applied', 'applying', 'failing', 'closed', 'observing')
+
 const Interface = Type.Object({
   id: Type.String(),
   index: Type.Integer({ minimum: 1 }),
@@ -83,6 +85,9 @@ const Interface = Type.Object({
   appliedGeneration: nullable(
     Type.Integer({ description: 'The generation in force; equal to the desired one when it has caught up' }),
   ),
+  state: nullable(InterfaceState),
+  error: nullable(Type.String({ description: 'Why it fails or is closed' })),
+  notes: Type.Array(Type.String()),
 })
 
 const DirectionPolicy = Type.Object({
@@ -160,7 +165,7 @@ export const HostList = Type.Object({
         Type.Object({
           id: Type.String(),
           device: Type.String(),
-          state: oneOf('applied', 'applying', 'failing', 'closed', 'observing'),
+          state: InterfaceState,
           error: nullable(Type.String()),
           notes: Type.Array(Type.String()),
           denials: Type.Optional(Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })),

@@ -148,7 +148,7 @@ export async function groupContext(request: DialectRequest, policy: string): Pro
   const [{ organization }, members, unapplied] = await Promise.all([
     projectsOf(request),
     groups.members(request, profile, { policy }),
-    groups.unapplied(request, profile, policy),
+    groups.unapplied(request, policy),
   ])
   return { organization, members, unapplied: unapplied.get(policy) }
 }

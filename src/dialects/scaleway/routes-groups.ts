@@ -47,7 +47,7 @@ export const groupRoutes: readonly Route[] = [
       return each.name.includes(name) && wants(project, tags) && asDefault
     })
     const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
-    const unapplied = await services.groups.unapplied(request, profile)
+    const unapplied = await services.groups.unapplied(request)
     const listed = slice(found, page).map((each) =>
       encodeGroup(each, {
         organization: projects.organization,

@@ -2,7 +2,7 @@
 import type { Engine } from './migrate.ts'
 
 /** On SQLite small tables are stored in their primary key's order, which makes the rules of a policy one run of pages. */
-const clustered = (engine: Engine) => (engine === 'sqlite' ? 'WITHOUT ROWID' : '')
+export const clustered = (engine: Engine) => (engine === 'sqlite' ? 'WITHOUT ROWID' : '')
 
 export const initial = (engine: Engine): readonly string[] => [
   'CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), value BIGINT NOT NULL)',

@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { deleteDocument, putDocument, takeNumbers } from './documents.ts'
+import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
@@ -29,6 +30,8 @@ export const programs: {
   takeNumbers,
   changeZone,
   logRequest,
+  reportHost,
+  forgetHosts,
   applyInventory,
 }
 
@@ -51,6 +54,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   takeNumbers: [],
   changeZone: ['servers', 'rules'],
   logRequest: [],
+  reportHost: [],
+  forgetHosts: [],
   applyInventory: ['credentials', 'servers', 'rules'],
 }
 
