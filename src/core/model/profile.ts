@@ -46,7 +46,8 @@ const allowList: PolicySettings = {
 /** Profiles whose groups are all alike, and how. */
 export const groupSettings: Partial<Record<Profile, PolicySettings>> = { ionos: allowList }
 
-const firewallTypes: Readonly<Record<string, PolicySettings['filters']>> = {
+/** Directions that an IONOS NIC filters, by the provider’s word. */
+export const firewallTypes: Readonly<Record<string, PolicySettings['filters']>> = {
   INGRESS: ['ingress'],
   EGRESS: ['egress'],
   BIDIRECTIONAL: ['ingress', 'egress'],

@@ -1,12 +1,10 @@
 /** What can be ordered: zones, commercial types and images, enough for the clients that look before they create. */
 import type { JsonObject } from '../../core/json.ts'
+import { offeredZones } from '../../core/model/offers.ts'
 import { madeUp } from '../../service/made-up.ts'
 
-/** The zones of the public SDKs, November 2026. */
-export const zones: readonly string[] = [
-  ...['fr-par-1', 'fr-par-2', 'fr-par-3', 'nl-ams-1', 'nl-ams-2', 'nl-ams-3'],
-  ...['pl-waw-1', 'pl-waw-2', 'pl-waw-3', 'it-mil-1'],
-]
+/** The zones of the public SDKs, November 2026; the inventory takes the same. */
+export const zones: readonly string[] = offeredZones.scaleway
 
 const gibibyte = 1024 ** 3
 const gigabyte = 1000 ** 3

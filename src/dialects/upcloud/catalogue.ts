@@ -3,16 +3,23 @@ import { createHash } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 
-/** https://upcloud.com/data-centres, November 2026; any zone of an inventory's servers is answered as well. */
+/** https://upcloud.com/data-centres, November 2026; the inventory takes the same (core/model/offers.ts). */
 export const zones = [
+  { description: 'Sydney #1', id: 'au-syd1', public: 'yes' },
   { description: 'Frankfurt #1', id: 'de-fra1', public: 'yes' },
+  { description: 'Copenhagen #1', id: 'dk-cph1', public: 'yes' },
+  { description: 'Madrid #1', id: 'es-mad1', public: 'yes' },
   { description: 'Helsinki #1', id: 'fi-hel1', public: 'yes' },
   { description: 'Helsinki #2', id: 'fi-hel2', public: 'yes' },
   { description: 'Amsterdam #1', id: 'nl-ams1', public: 'yes' },
+  { description: 'Stavanger #1', id: 'no-svg1', public: 'yes' },
   { description: 'Warsaw #1', id: 'pl-waw1', public: 'yes' },
   { description: 'Stockholm #1', id: 'se-sto1', public: 'yes' },
+  { description: 'Singapore #1', id: 'sg-sin1', public: 'yes' },
   { description: 'London #1', id: 'uk-lon1', public: 'yes' },
   { description: 'Chicago #1', id: 'us-chi1', public: 'yes' },
+  { description: 'New York #1', id: 'us-nyc1', public: 'yes' },
+  { description: 'San Jose #1', id: 'us-sjo1', public: 'yes' },
 ] as const
 
 const plan = (cores: number, gigabytes: number, disk: number, traffic: number) => ({
