@@ -129,6 +129,118 @@ describe('hostile input', () => {
     await intact()
   })
 
+  /** What comes back for bytes as they are, parsed. */
+  function exchange(...parts: readonly string[]): Promise<{ status: number; type: string; body: string }> {
+    const { hostname, port } = new URL(service.url)
+    return new Promise((resolve, reject) => {
+      let came = ''
+      const socket = connect(Number(port), hostname, () => {
+        const [first = '', ...rest] = parts
+        socket.write(first)
+        // A packet of its own each, so that the head is taken before what follows.
+        for (const part of rest) setImmediate(() => setTimeout(() => socket.write(part), 50))
+      })
+      socket.setTimeout(5000, () => socket.destroy(new Error('no answer')))
+      socket.on('data', (data) => {
+        came += data
+      })
+      socket.on('close', () => {
+        const [head = '', body = ''] = came.split('\r\n\r\n')
+        const type = /^content-type: (.*)$/im.exec(head)?.[1] ?? ''
+        resolve({ status: Number(head.split(' ')[1]), type, body })
+      })
+      socket.on('error', reject)
+    })
+  }
+
+  test('what is no request is refused in the words of the dialect that is called', async () => {
+    const nowhere = '/nowhere'
+    const paths = {
+      upcloud: [chain, (body) => typeof body.error.error_code === 'string'],
+      hostup: ['/api/vm/10000/firewall', (body) => typeof body.code === 'string' && 'timestamp' in body],
+      'hostup v2': ['/api/v2/vps', (body) => typeof body.code === 'string' && 'instance' in body],
+      ionos: ['/cloudapi/v6/datacenters', (body) => typeof body.messages[0].errorCode === 'string'],
+      scaleway: ['/instance/v1/zones/fr-par-1/security_groups', (body) => body.type === 'invalid_arguments'],
+      native: ['/v1/trace', (body) => body.type === 'urn:portcullis:problem:protocol'],
+      nobody: [nowhere, (body) => body.type === 'urn:portcullis:problem:protocol'],
+      // biome-ignore lint/suspicious/noExplicitAny: whatever came
+    } as Record<string, [string, (body: any) => boolean]>
+    for (const [name, [path, spelled]] of Object.entries(paths)) {
+      const key = name === 'scaleway' ? secretKeys.right : credentials.right
+      const [header = '', value = ''] = Object.entries(key)[0] ?? []
+      const head = `Host: x\r\n${header}: ${value}\r\nContent-Type: application/json\r\nConnection: close\r\n`
+      for (const [what, want, ...parts] of [
+        [
+          'two lengths',
+          400,
+          `POST ${path} HTTP/1.1\r\n${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\n{"a":1}`,
+        ],
+        ['a negative length', 400, `POST ${path} HTTP/1.1\r\n${head}Content-Length: -1\r\n\r\n{}`],
+        [
+          'a length and chunks',
+          400,
+          `POST ${path} HTTP/1.1\r\n${head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        ],
+        ['a header without a colon', 400, `GET ${path} HTTP/1.1\r\n${head}nothing\r\n\r\n`],
+        ['large headers', 431, `GET ${path} HTTP/1.1\r\n${head}X: ${'y'.repeat(20_000)}\r\n\r\n`],
+        ['a large query', 431, `GET ${path}?${'y'.repeat(20_000)} HTTP/1.1\r\n${head}\r\n`],
+        ['no Host', 400, `GET ${path} HTTP/1.1\r\nConnection: close\r\n\r\n`],
+        [
+          'an expectation',
+          417,
+          `POST ${path} HTTP/1.1\r\n${head}Expect: the-best\r\nContent-Length: 2\r\n\r\n{}`,
+        ],
+        ['another protocol', 400, `GET ${path} HTTQ/1.1\r\n${head}\r\n`],
+      ] as const) {
+        const { status, type, body } = await exchange(...parts)
+        assert.equal(status, want, `${name}, ${what}: ${body}`)
+        assert.match(type, /^application\/(problem\+)?json/, `${name}, ${what}`)
+        assert.ok(spelled(JSON.parse(body)), `${name}, ${what}: ${body}`)
+        assert.ok(body.length < 2000)
+      }
+      // After the head: the path is known though what is wrong comes alone.
+      const chunks = `POST ${path} HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\n`
+      const broken = await exchange(chunks, 'zz\r\n')
+      const want = { nobody: 404, 'hostup v2': 405 }[name] ?? 400
+      assert.equal(broken.status, want, `${name}: ${broken.body}`)
+      if (path !== nowhere) assert.ok(spelled(JSON.parse(broken.body)), broken.body)
+    }
+    // Nothing that names a path.
+    for (const bytes of ['\0\0\0\0\r\n\r\n', '{"a":1}\r\n\r\n', 'GET\r\n\r\n']) {
+      const { status, body } = await exchange(bytes)
+      assert.deepEqual([status, JSON.parse(body).type], [400, 'urn:portcullis:problem:protocol'])
+    }
+    const old = await exchange(`GET ${chain} HTTP/1.0\r\nAuthorization: Bearer acme-token\r\n\r\n`)
+    assert.equal(old.status, 200, 'HTTP/1.0 has no Host')
+    assert.ok(service.log.some((line) => line.includes('no request')))
+    await intact()
+  })
+
+  test('what is wrong first is told: the path, the method, the type, the body', async () => {
+    for (const [method, path, type, body, want] of [
+      ['PATCH', '/instance/v1/zones/fr-par-1/nothing', 'text/plain', 'x', 404],
+      ['PATCH', '/instance/v1/zones/fr-par-1/security_groups', 'text/plain', 'x', 405],
+      ['POST', '/instance/v1/zones/fr-par-1/security_groups', 'text/plain', 'x', 415],
+      ['POST', '/instance/v1/zones/fr-par-1/security_groups', 'application/json', '{', 400],
+      ['POST', '/cloudapi/v6/nothing', 'text/plain', 'x', 404],
+      ['POST', '/cloudapi/v6/contracts', 'text/plain', 'x', 405],
+      ['POST', '/cloudapi/v6/datacenters', 'text/plain', 'x', 415],
+      ['POST', '/cloudapi/v6/datacenters', 'application/json', '{', 400],
+    ] as const) {
+      const key = path.startsWith('/instance') ? secretKeys.right : credentials.right
+      const {
+        status,
+        body: told,
+        text,
+      } = await service.raw(method, path, body, { ...key, 'content-type': type })
+      assert.equal(status, want, `${method} ${path}: ${text}`)
+      if (path.endsWith('zones/fr-par-1/nothing'))
+        assert.deepEqual(told, { message: `This path is not served: ${method} ${path}` })
+      if (path === '/cloudapi/v6/nothing')
+        assert.equal(told.messages[0].message, 'This path is not served here')
+    }
+  })
+
   test('paths of every kind', async () => {
     for (const path of [
       ...[
@@ -273,6 +385,8 @@ describe('hostile input', () => {
     for (const dialect of dialects) {
       for (const error of [
         { kind: 'unauthenticated' },
+        { kind: 'too-many-requests', retryAfter: 1 },
+        { kind: 'protocol', status: 400, reason: 'x' },
         { kind: 'forbidden' },
         { kind: 'not-found', resource: 'route', id: 'x' },
         { kind: 'method-not-allowed', allowed: ['GET'] },

@@ -66,10 +66,12 @@ export interface Dialect {
   /** Paths that are this dialect's to refuse though none of its prefixes: `/1.4/…` is an unknown version of UpCloud's. */
   readonly claims?: (path: string) => RequestError | undefined
   readonly routes: readonly Route[]
+  /** Most bytes of a body; absent: as of all (server/body.ts). */
+  readonly bodyLimit?: number
   /** Every kind of error in this dialect's words, status and envelope. */
   readonly error: (
     error: RequestError,
-    request: Pick<DialectRequest, 'path' | 'requestId' | 'headers'>,
+    request: Pick<DialectRequest, 'path' | 'requestId' | 'headers'> & { readonly method?: string },
   ) => Answer
 }
 

@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
-/** 1,000 rules with every field and the longest comment are about 700 KiB. */
+/** Where neither a route nor its dialect says otherwise: 1,000 rules with every field and the longest comment are about 700 KiB. */
 export const mostBodyBytes = 2 * 1024 * 1024
 /** Keys and values altogether; 1,000 rules with every field are some 30,000. */
 const mostValues = 100_000

@@ -5,6 +5,8 @@
  * spells the error.
  */
 import { randomUUID } from 'node:crypto'
+import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import {
   type FastifyBaseLogger,
   type FastifyError,
@@ -82,6 +84,9 @@ export function createServer(options: ServerOptions): Server {
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // Told in the words of the dialect that is called, below.
+    http: { requireHostHeader: false },
+    clientErrorHandler: (error, socket) => endConnection(socket, error),
     bodyLimit: mostBodyBytes,
     // Slow senders are cut off; so are headers that never end (Node's own limits).
     requestTimeout: 60_000,
@@ -108,15 +113,24 @@ export function createServer(options: ServerOptions): Server {
 
   // Before the body is read, and before it matters whether the path exists.
   app.addHook('onRequest', async (request, reply) => {
+    asked.set(request.raw.socket, reply)
     const { dialect = dialectOf(pathOf(request)), route } = request.routeOptions.config as Mounted
     const known = { dialect, route }
     requests.set(request, known)
-    if (!dialect || route?.scope === 'none') return undefined
-    const principal = await authenticator.authenticate(request.headers, dialect.schemes)
-    if (!principal) return refuse(request, reply, { kind: 'unauthenticated' })
-    requests.set(request, { ...known, principal })
-    if (route && !principal.scopes.has(route.scope)) return refuse(request, reply, { kind: 'forbidden' })
-    return undefined
+    const { raw } = request
+    if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
+      return refuse(request, reply, { kind: 'protocol', status: 400, reason: 'the Host header is missing' })
+    }
+    if (dialect && route?.scope !== 'none') {
+      const principal = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
+      if (!principal.ok) return refuse(request, reply, principal.error)
+      requests.set(request, { ...known, principal: principal.value })
+      if (route && !principal.value.scopes.has(route.scope)) {
+        return refuse(request, reply, { kind: 'forbidden' })
+      }
+    }
+    // Whatever is sent to a path that is not there, that is what is wrong with it.
+    return request.is404 ? refuse(request, reply, absence(request)) : undefined
   })
 
   for (const dialect of dialects) {
@@ -124,17 +138,16 @@ export function createServer(options: ServerOptions): Server {
       for (const route of dialect.routes) mount(dialect, route, prefix + route.path)
     }
   }
-  app.setNotFoundHandler((request, reply) => {
-    const path = pathOf(request)
-    const dialect = dialectOf(path)
-    const allowed = dialect ? methodsAt(dialect, path) : []
-    if (allowed.length > 0) return refuse(request, reply, { kind: 'method-not-allowed', allowed })
-    return refuse(
-      request,
-      reply,
-      dialect?.claims?.(path) ?? { kind: 'not-found', resource: 'route', id: path },
-    )
+  app.setNotFoundHandler((request, reply) => refuse(request, reply, absence(request)))
+  // Sent before the body, which is then not waited for.
+  app.server.on('checkExpectation', (request, response) => {
+    const error = { kind: 'protocol', status: 417, reason: 'only 100-continue can be expected' } as const
+    const { status, type, body } = spell(request.url ?? '', request.method, error)
+    const headers = { 'content-type': type, 'content-length': body.length, connection: 'close' }
+    response.writeHead(status, headers).end(body)
   })
+  /** What is asked on a connection, while it is: for what goes wrong within. */
+  const asked = new WeakMap<Socket, FastifyReply>()
   app.setErrorHandler((error, request, reply) =>
     refuse(request, reply, explain(error, request.routeOptions.bodyLimit)),
   )
@@ -152,6 +165,7 @@ export function createServer(options: ServerOptions): Server {
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
 
   app.addHook('onResponse', (request, reply, done) => {
+    asked.delete(request.raw.socket)
     const { dialect, route, principal } = of(request)
     const labels = { dialect: dialect?.profile ?? 'none', operation: route?.operation ?? 'none' }
     metrics.request({ ...labels, status: reply.statusCode }, reply.elapsedTime / 1000)
@@ -213,9 +227,56 @@ export function createServer(options: ServerOptions): Server {
     const dialect = of(request).dialect ?? dialectOf(path) ?? dialects[0]
     return send(
       reply,
-      dialect.error(error, { path, requestId: request.id, headers: request.headers }),
+      dialect.error(error, {
+        path,
+        requestId: request.id,
+        headers: request.headers,
+        method: request.method,
+      }),
       dialect,
     )
+  }
+
+  /** Why nothing is done: no such path, or nothing of it that can be asked so. */
+  function absence(request: FastifyRequest): RequestError {
+    const path = pathOf(request)
+    const dialect = dialectOf(path)
+    const allowed = dialect ? methodsAt(dialect, path) : []
+    if (allowed.length > 0) return { kind: 'method-not-allowed', allowed }
+    return dialect?.claims?.(path) ?? { kind: 'not-found', resource: 'route', id: path }
+  }
+
+  /** As bytes, of a request that the framework has not seen. */
+  function spell(url: string, method: string | undefined, error: RequestError) {
+    const path = url.split('?', 1)[0] ?? ''
+    const dialect = dialectOf(path) ?? dialects[0]
+    const where = { path, requestId: randomUUID(), headers: {}, ...(method !== undefined && { method }) }
+    const { status, body, headers } = dialect.error(error, where)
+    const type = headers?.['content-type'] ?? dialect.contentType
+    return { status, type, body: Buffer.from(JSON.stringify(body)), id: where.requestId, dialect }
+  }
+
+  /** Refuses what cannot be read as a request, and ends its connection: nobody knows where the next one begins. */
+  function endConnection(socket: Socket, error: ConnectionError): void {
+    if (error.code === 'ECONNRESET' || socket.destroyed) return
+    const under = asked.get(socket)
+    // An answer has begun: what is added would be taken for a part of it.
+    if (under?.raw.headersSent || !socket.writable) return void socket.destroy()
+    const came = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString('latin1', 0, 20_000) : ''
+    const [, method, url = ''] = /^([A-Z-]{1,20}) (\/[^ \r\n]{0,16384})/.exec(came) ?? []
+    const called = under ? under.request.url : url
+    const { status, type, body, id, dialect } = spell(called, under?.request.method ?? method, refusal(error))
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `content-type: ${type}`,
+      `content-length: ${body.length}`,
+      `x-request-id: ${id}`,
+      'connection: close',
+    ]
+    socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    const labels = { dialect: dialect.profile, operation: 'none', status }
+    metrics.request(labels, 0)
+    logger.info({ ...labels, reason: error.code, address: socket.remoteAddress }, 'no request')
   }
 
   return {
@@ -223,6 +284,7 @@ export function createServer(options: ServerOptions): Server {
     async close() {
       // Connections whose last answer is sent would be kept open for another request.
       const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+      authenticator.close()
       await app.close()
       clearInterval(sweep)
     },
@@ -272,6 +334,27 @@ class Refused extends Error {
     super(error.kind)
     this.error = error
   }
+}
+
+interface ConnectionError extends Error {
+  readonly code: string
+  /** What came last, which is all of the request when it is short. */
+  readonly rawPacket?: unknown
+}
+
+/** What the HTTP parser found, in words that tell who wrote the client where to look. */
+function refusal({ code, message }: ConnectionError): RequestError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return {
+      kind: 'protocol',
+      status: 431,
+      reason: `the request line and headers are larger than ${maxHeaderSize} bytes`,
+    }
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return { kind: 'protocol', status: 400, reason: 'the extensions of a chunk are too large' }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { kind: 'protocol', status: 408, reason: 'the request did not end in time' }
+  return { kind: 'protocol', status: 400, reason: message.slice(0, 200) }
 }
 
 /** What the framework, or a service that could not do its work, threw. */

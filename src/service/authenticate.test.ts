@@ -33,8 +33,8 @@ describe('authentication', () => {
   })
   const all = ['basic', 'bearer', 'x-api-key', 'x-auth-token'] as const
   const who = async (headers: Record<string, string>, schemes: readonly (typeof all)[number][] = all) => {
-    const principal = await authenticator.authenticate(headers, schemes)
-    return principal && `${principal.credential.kind} ${[...principal.scopes].join()}`
+    const found = await authenticator.authenticate(headers, schemes, '192.0.2.1')
+    return found.ok ? `${found.value.credential.kind} ${[...found.value.scopes].join()}` : undefined
   }
 
   test('each way to present a credential, where it is accepted', async () => {
@@ -72,14 +72,39 @@ describe('authentication', () => {
 
   test('what is remembered ends after a minute, where no notice of a change arrives', async () => {
     let now = 0
-    const deaf = createAuthenticator({ ...storage, onCommit: () => () => {} }, () => now)
-    const known = async () => (await deaf.authenticate(basic('jane:another'), all)) !== undefined
+    const deaf = createAuthenticator({ ...storage, onCommit: () => () => {} }, { now: () => now })
+    const known = async () => (await deaf.authenticate(basic('jane:another'), all, '192.0.2.1')).ok
     assert.equal(await known(), true)
     await loadInventory(storage, file('third'), 1000)
     now = 59_999
     assert.equal(await known(), true)
     now = 60_000
     assert.equal(await known(), false)
+  })
+
+  test('what is remembered and still holds after a minute is read again, and costs no other hash', async () => {
+    let now = 0
+    let reads = 0
+    const counted: Storage = {
+      ...storage,
+      credential(...args) {
+        reads++
+        return storage.credential(...args)
+      },
+    }
+    const { authenticate } = createAuthenticator(counted, {
+      limits: { perSource: 0, inAll: 0 },
+      now: () => now,
+    })
+    const right = () => authenticate(basic('jane:third'), all, '192.0.2.1')
+    assert.equal((await right()).ok, true)
+    now = 60_000
+    // Two wrong ones keep both hashes busy: a third would wait for them.
+    const wrong = ['x', 'y'].map((guess) => authenticate(basic(`jane:${guess}`), all, '192.0.2.1'))
+    const first = await Promise.race([right().then(({ ok }) => ok), ...wrong])
+    assert.equal(first, true)
+    assert.equal(reads, 4)
+    await Promise.all(wrong)
   })
 
   test('hashes are salted, and read back', async () => {

@@ -1,18 +1,28 @@
 /** Who asks: one mechanism for every way that a dialect's clients present a credential. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
+import type { RequestError } from '../core/model/error.ts'
+import { parseAddress } from '../core/net/address.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import type { CredentialKind, CredentialRecord, Storage } from '../storage/storage.ts'
 import type { Principal, Scope } from './context.ts'
+import { createLoginGate, defaultLimits, type Limits } from './login-gate.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 
 /** How a credential is presented; a dialect names those its provider knows. */
 export type Scheme = 'basic' | 'bearer' | 'x-api-key' | 'x-auth-token'
 
 export interface Authenticator {
-  /** Undefined when there is no credential among `schemes`, or none that is valid: callers never learn which. */
+  /**
+   * `unauthenticated` when there is no credential among `schemes`, or none that is valid: callers never learn which.
+   * `too-many-requests` instead when too many passwords were wrong. `source`: the IP address that asks.
+   */
   authenticate(
     headers: Readonly<Record<string, string | string[] | undefined>>,
     schemes: readonly Scheme[],
-  ): Promise<Principal | undefined>
+    source: string,
+  ): Promise<Result<Principal, RequestError>>
+  /** Answers at once what is held back, and holds nothing back any more. */
+  close(): void
 }
 
 interface Presented {
@@ -37,14 +47,23 @@ const mostRemembered = 10_000
 /** Milliseconds. A credential that is withdrawn is refused at once where the notice of it arrives, and after this where not. */
 const rememberedFor = 60_000
 
+interface Remembered {
+  readonly principal: Principal
+  readonly until: number
+}
+
 /** `now`: milliseconds since any fixed moment. */
 export function createAuthenticator(
   storage: Storage,
-  now: () => number = () => performance.now(),
+  {
+    limits = defaultLimits,
+    now = () => performance.now(),
+  }: { readonly limits?: Limits; readonly now?: () => number } = {},
 ): Authenticator {
+  const gate = createLoginGate(limits, now)
   // The key makes what is remembered useless outside this process.
   const key = randomBytes(32)
-  const remembered = new Map<string, { readonly principal: Principal; readonly until: number }>()
+  const remembered = new Map<string, Remembered>()
   /** Counts changes of credentials: what was looked up before one must not be remembered after it. */
   let changes = 0
   storage.onCommit(({ topics }) => {
@@ -52,38 +71,61 @@ export function createAuthenticator(
     changes++
     remembered.clear()
   })
-  // Somebody who does not exist must cost as much as somebody who does: made with the first login, whoever's it is.
+  // Unknown users cost one hash too, so timing reveals nothing. Created on first use.
   let nobody: Promise<string> | undefined
 
-  async function find({ kind, lookup, secret }: Presented): Promise<CredentialRecord | undefined> {
+  async function find(
+    { kind, lookup, secret }: Presented,
+    source: string,
+  ): Promise<Result<CredentialRecord, RequestError>> {
     const credential = await storage.credential(kind, lookup)
-    if (kind !== 'password') return credential
+    // Tokens and keys are random: nobody guesses one, and a wrong one costs no hash.
+    if (kind !== 'password') return credential ? ok(credential) : err({ kind: 'unauthenticated' })
     nobody ??= hashPassword(randomBytes(16).toString('hex'))
-    const otherwise = await nobody
-    const right = await verifyPassword(secret, credential?.hash ?? otherwise)
-    return right ? credential : undefined
+    const hash = credential?.hash ?? (await nobody)
+    const attempted = await gate.attempt(sourceOf(source), lookup, () => verifyPassword(secret, hash))
+    if (typeof attempted === 'object') return err({ kind: 'too-many-requests', ...attempted })
+    return attempted === 'right' && credential ? ok(credential) : err({ kind: 'unauthenticated' })
+  }
+
+  /** As it is stored now, if its password is: what was right is then not hashed again. */
+  async function unchanged(
+    { credential: { hash } }: Principal,
+    { kind, lookup }: Presented,
+  ): Promise<CredentialRecord | undefined> {
+    const current = await storage.credential(kind, lookup)
+    return current?.hash === hash ? current : undefined
   }
 
   return {
-    async authenticate(headers, schemes) {
+    async authenticate(headers, schemes, source) {
       const presented = present(headers, schemes)
-      if (!presented) return undefined
+      if (!presented) return err({ kind: 'unauthenticated' })
       const memory = createHmac('sha256', key)
         .update(JSON.stringify([presented.kind, presented.lookup, presented.secret]))
         .digest('base64')
       const known = remembered.get(memory)
-      if (known && known.until > now()) return known.principal
+      if (known && known.until > now()) return ok(known.principal)
       remembered.delete(memory)
       const before = changes
-      const credential = await find(presented)
-      if (!credential) return undefined
-      const principal = principalOf(credential)
-      if (changes !== before) return principal
+      const credential = known ? await unchanged(known.principal, presented) : undefined
+      const found = credential ? ok(credential) : await find(presented, source)
+      if (!found.ok) return found
+      const principal = principalOf(found.value)
+      if (changes !== before) return ok(principal)
       if (remembered.size >= mostRemembered) remembered.clear()
       remembered.set(memory, { principal, until: now() + rememberedFor })
-      return principal
+      return ok(principal)
     },
+    close: () => gate.close(),
   }
+}
+
+/** Whoever has one IPv6 address has the /64 around it. */
+function sourceOf(address: string): string {
+  const parsed = parseAddress(address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, ''))
+  if (!parsed.ok || parsed.value.family === 'ipv4') return address
+  return `${parsed.value.value >> 64n}`
 }
 
 function principalOf(credential: CredentialRecord): Principal {

@@ -1,4 +1,5 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
+import { describe } from 'node:test'
 import { pino } from 'pino'
 import { hostupDialect } from '../../src/dialects/hostup/dialect.ts'
 import { ionosDialect } from '../../src/dialects/ionos/dialect.ts'
@@ -10,6 +11,7 @@ import { createServer } from '../../src/server/server.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
 import { createServices, defaultSettings } from '../../src/service/create.ts'
 import { loadInventory } from '../../src/service/inventory.ts'
+import type { Limits } from '../../src/service/login-gate.ts'
 import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engines, type TestStore } from './stores.ts'
@@ -158,6 +160,10 @@ export interface TestService {
 }
 
 export interface ServiceOptions {
+  /** SQLite unless it says otherwise. */
+  readonly engine?: Storage['engine']
+  /** How many logins may fail; absent: as many as in a service that is started. */
+  readonly logins?: Limits
   readonly transitionMs?: number
   readonly holdMs?: number
   readonly inventory?: string
@@ -165,8 +171,16 @@ export interface ServiceOptions {
   readonly store?: TestStore
 }
 
+/** A suite on each store; where PostgreSQL is not installed, on one, and the other is told as skipped. */
+export function onBothStores(name: string, suite: (start: typeof startService) => void): void {
+  for (const engine of ['sqlite', 'postgresql'] as const) {
+    const start: typeof startService = (options) => startService({ engine, ...options })
+    describe(`${name}, on ${engine}`, { skip: engines[engine].skip }, () => suite(start))
+  }
+}
+
 export async function startService(options: ServiceOptions = {}): Promise<TestService> {
-  const store = options.store ?? (await engines.sqlite.create())
+  const store = options.store ?? (await engines[options.engine ?? 'sqlite'].create())
   const storage = await store.open()
   const loaded = await loadInventory(storage, options.inventory ?? inventory, Date.now())
   if (!loaded.ok) throw new Error(loaded.error)
@@ -179,7 +193,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   let offset = 0
   const server = createServer({
     services,
-    authenticator: createAuthenticator(storage),
+    authenticator: createAuthenticator(storage, options.logins && { limits: options.logins }),
     dialects,
     metrics: createMetrics(() => services.enforcement.hosts()),
     logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),

@@ -16,14 +16,21 @@ export interface Violation {
   readonly reason: string
 }
 
+/** Bad request, request timeout, expectation failed, request header fields too large (RFC 9110 §15.5, RFC 6585). */
+export type ProtocolStatus = 400 | 408 | 417 | 431
+
 export type RequestError =
   /** No credential, or one that is not valid. */
   | { readonly kind: 'unauthenticated' }
+  /** Too many logins fail. Whole seconds, at least 1. */
+  | { readonly kind: 'too-many-requests'; readonly retryAfter: number }
   /** The credential lacks the scope, or the resource is another account's and the dialect says so. */
   | { readonly kind: 'forbidden'; readonly resource?: ResourceKind; readonly id?: string }
   /** Also when the caller may not know that it exists. */
   | { readonly kind: 'not-found'; readonly resource: ResourceKind; readonly id: string }
   | { readonly kind: 'method-not-allowed'; readonly allowed: readonly string[] }
+  /** No request as HTTP has it, or more of one than is taken: it was not looked at any further. */
+  | { readonly kind: 'protocol'; readonly status: ProtocolStatus; readonly reason: string }
   /** The body cannot be read at all: broken JSON, wrong encoding, too deep. */
   | { readonly kind: 'malformed'; readonly reason: string }
   | { readonly kind: 'unsupported-media-type'; readonly mediaType: string }

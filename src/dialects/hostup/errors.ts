@@ -21,9 +21,12 @@ const titles: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   409: 'Conflict',
   413: 'Payload Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 }
@@ -49,6 +52,19 @@ function v1Error(error: RequestError, where: Where): Answer {
   switch (error.kind) {
     case 'unauthenticated':
       return answer(401, 'UNAUTHORIZED', 'Authentication required')
+    case 'too-many-requests': {
+      // A shape of its own (contract: hostup §1.3).
+      const retryAfter = String(error.retryAfter)
+      const message = 'Rate limit exceeded. Please try again later.'
+      const requestId = v1RequestId(where.requestId)
+      return {
+        status: 429,
+        body: { error: 'Too Many Requests', message, retryAfter, requestId },
+        headers: { 'retry-after': retryAfter },
+      }
+    }
+    case 'protocol':
+      return answer(error.status, 'BAD_REQUEST', error.reason)
     case 'forbidden':
       // What is another's is as if it were not there.
       if (error.resource) return answer(404, 'NOT_FOUND', `${thing(error.resource)} not found`)
@@ -120,6 +136,16 @@ function v2Error(error: RequestError, where: Where): Answer {
   switch (error.kind) {
     case 'unauthenticated':
       return answer(401, 'unauthorized', 'Unauthorized', 'Authentication required.')
+    case 'too-many-requests':
+      return answer(
+        429,
+        'rate_limited',
+        'Rate limit exceeded',
+        'Rate limit exceeded. Please try again later.',
+        { headers: { 'retry-after': String(error.retryAfter) } },
+      )
+    case 'protocol':
+      return answer(error.status, 'invalid_request', 'Invalid request', error.reason)
     case 'forbidden':
       return error.resource
         ? noVps()

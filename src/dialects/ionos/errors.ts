@@ -47,12 +47,25 @@ function explain(error: RequestError): Explained {
         messages: ['Unauthorized'],
         headers: { 'www-authenticate': 'Basic realm="IONOS Cloud API"' },
       }
+    case 'too-many-requests':
+      return {
+        status: 429,
+        messages: [`Too many logins fail, try again in ${error.retryAfter} s`],
+        headers: { 'retry-after': String(error.retryAfter) },
+      }
+    case 'protocol':
+      return { status: error.status, messages: [`The request is not valid: ${error.reason}`] }
     case 'forbidden':
       // What is another contract's is not there.
-      if (error.resource !== undefined) return explain({ kind: 'not-found', resource: 'route', id: '' })
+      if (error.resource !== undefined)
+        return explain({ kind: 'not-found', resource: error.resource, id: '' })
       return { status: 403, code: '452', messages: ['Access Denied'] }
     case 'not-found':
-      return { status: 404, code: '309', messages: ['Resource does not exist'] }
+      return {
+        status: 404,
+        code: '309',
+        messages: [error.resource === 'route' ? 'This path is not served here' : 'Resource does not exist'],
+      }
     case 'method-not-allowed':
       return {
         status: 405,

@@ -29,6 +29,15 @@ function explain(error: RequestError): Problem {
         detail: 'A valid credential is needed: a bearer token, an API key, or a username and password.',
         headers: { 'www-authenticate': 'Bearer, Basic realm="Portcullis"' },
       }
+    case 'too-many-requests':
+      return {
+        status: 429,
+        title: 'Too many requests',
+        detail: `Too many logins fail. Try again in ${error.retryAfter} s.`,
+        headers: { 'retry-after': String(error.retryAfter) },
+      }
+    case 'protocol':
+      return { status: error.status, title: 'Bad request', detail: error.reason }
     case 'forbidden':
       return { status: 403, title: 'Not permitted', detail: 'The credential does not permit this operation.' }
     case 'not-found':

@@ -75,7 +75,10 @@ const nouns = {
   route: 'route',
 } as const satisfies Record<ResourceKind, string>
 
-export function errorAnswer(error: RequestError, request: Pick<DialectRequest, 'headers'>): Answer {
+export function errorAnswer(
+  error: RequestError,
+  request: Pick<DialectRequest, 'headers'> & { readonly method?: string },
+): Answer {
   switch (error.kind) {
     case 'unauthenticated': {
       const token = request.headers['x-auth-token']
@@ -86,6 +89,17 @@ export function errorAnswer(error: RequestError, request: Pick<DialectRequest, '
         body: { message: 'authentication is denied', method: 'api_key', reason, type },
       }
     }
+    case 'too-many-requests':
+      return {
+        status: 429,
+        body: {
+          type: 'too_many_requests',
+          message: `too many logins fail, try again in ${error.retryAfter} s`,
+        },
+        headers: { 'retry-after': String(error.retryAfter) },
+      }
+    case 'protocol':
+      return { ...invalidAnswer('request', 'format', error.reason), status: error.status }
     case 'forbidden':
       // What is another account's is as if it were not there.
       return error.resource
@@ -93,7 +107,8 @@ export function errorAnswer(error: RequestError, request: Pick<DialectRequest, '
         : { status: 403, body: forbiddenBody('instance', 'write') }
     case 'not-found':
       return error.resource === 'route'
-        ? { status: 404, body: { type: 'unknown_resource', message: 'Not found' } }
+        ? // Without a type: SDKs look for an id in the text of those that have one.
+          { status: 404, body: { message: `This path is not served: ${request.method ?? ''} ${error.id}` } }
         : { status: 404, body: notFoundBody(nouns[error.resource], error.id) }
     case 'method-not-allowed':
       return {

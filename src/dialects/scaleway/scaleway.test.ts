@@ -621,8 +621,12 @@ describe('Scaleway', () => {
       [unknown.status, unknown.body.resource, unknown.body.resource_id],
       [404, 'zone', 'xx-yyy-1'],
     )
-    const route = await call('GET', '/instance/v1/zones/fr-par-1/nothing')
-    assert.deepEqual([route.status, route.body], [404, { type: 'unknown_resource', message: 'Not found' }])
+    const nothing = '/instance/v1/zones/fr-par-1/nothing'
+    const route = await call('GET', nothing)
+    assert.deepEqual(
+      [route.status, route.body],
+      [404, { message: `This path is not served: GET ${nothing}` }],
+    )
   })
 
   test('24. the organization is the owner’s, whatever the project; keys reach their account’s projects alone', async () => {

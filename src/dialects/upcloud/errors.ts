@@ -51,6 +51,19 @@ function explain(error: RequestError): Explained {
         message: 'Authentication failed using the given username and password.',
         headers: { 'www-authenticate': 'Basic realm="UpCloud API"' },
       }
+    case 'too-many-requests':
+      return {
+        status: 429,
+        code: 'TOO_MANY_REQUESTS',
+        message: `Too many logins fail. Try again in ${error.retryAfter} seconds.`,
+        headers: { 'retry-after': String(error.retryAfter) },
+      }
+    case 'protocol':
+      return {
+        status: error.status,
+        code: 'REQUEST_INVALID',
+        message: `The request is invalid: ${error.reason}`,
+      }
     case 'forbidden':
       if (error.resource === undefined) {
         return { status: 403, code: 'FORBIDDEN', message: 'The credential does not permit this operation.' }
