@@ -147,9 +147,10 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           [{ authorization: 'Bearer tb' }, 'bearer'],
         ] as const
         const got = await Promise.all(
-          asked.map(([headers, scheme]) => authenticator.authenticate(headers, [scheme])),
+          asked.map(([headers, scheme]) => authenticator.authenticate(headers, [scheme], '192.0.2.1')),
         )
-        return got.map((principal) => principal !== undefined)
+        authenticator.close()
+        return got.map(({ ok }) => ok)
       }
       await applied(both(all))
       assert.deepEqual(await login(), [true, true, true, true])
