@@ -187,7 +187,7 @@ async function serve(options: ServeOptions): Promise<void> {
   try {
     storage =
       options.database === undefined
-        ? await openSqlite({ directory: resolve(options.data) })
+        ? await openSqlite({ directory: resolve(options.data), died: storeDied })
         : await (await import('../storage/postgresql.ts')).openPostgresql({ url: options.database })
   } catch (error) {
     return complain(`the store cannot be opened: ${messageOf(error)}`, 1)
@@ -198,6 +198,12 @@ async function serve(options: ServeOptions): Promise<void> {
     await storage.close()
     complain(messageOf(error), 1)
   }
+}
+
+/** What is enforced stays. Answers nobody any more: whoever started this process starts it again, with a new store. */
+function storeDied(error: Error): never {
+  complain(`the thread that writes to the store has ended: ${error.message}`, 1)
+  process.exit()
 }
 
 /** Rejects, with everything but the store ended, when it cannot serve. */

@@ -1,5 +1,7 @@
 /** PostgreSQL away, silent or slow: nobody waits long, nobody is told a lie, and all goes on when it is back. */
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -19,6 +21,8 @@ import { openPostgresql } from './postgresql.ts'
 import { createConnections } from './postgresql-connections.ts'
 import type { Commit, Storage } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
+
+const noRoot = process.getuid?.() === 0 ? false : 'needs root'
 
 /** A database that is reached through a proxy. */
 async function behindProxy(): Promise<{
@@ -195,6 +199,53 @@ describe('a database that is stopped', { skip: noCluster }, () => {
       cluster.start()
       assert.ok((await served(service, list)) < 5000)
       assert.equal((await service.call('GET', '/readyz')).status, 200)
+    } finally {
+      await service.close()
+    }
+  })
+})
+
+describe('a database whose disk is full', { skip: noCluster || noRoot }, () => {
+  test('is 503 and not ready; reads go on, and writes when there is room again', async () => {
+    const cluster = startCluster({ disk: 24 })
+    const database = new URL(cluster.url)
+    database.pathname = '/small'
+    const admin = new pg.Client({ connectionString: cluster.url })
+    await admin.connect()
+    await admin.query(
+      `CREATE TABLESPACE small LOCATION '${cluster.disk().replace(/^\/proc\/\d+\/root/, '')}'`,
+    )
+    await admin.query('CREATE DATABASE small TABLESPACE small')
+    await admin.end()
+    const url = String(database)
+    const service = await startService({
+      store: {
+        open: () => openPostgresql({ url }),
+        flags: ['--database', url],
+        remove: async () => cluster.remove(),
+      },
+    })
+    try {
+      const one = { direction: 'in', action: 'drop' }
+      const many = Array.from({ length: 900 }, () => ({ ...one, comment: 'x'.repeat(200) }))
+      const write = () => service.call('PUT', list, { firewall_rules: { firewall_rule: many } })
+      assert.equal((await service.call('GET', '/readyz')).status, 200)
+      const filler = join(cluster.disk(), 'filler')
+      for (let size = 24 * 1024 * 1024; size >= 1024; size = Math.floor(size / 2)) {
+        try {
+          writeFileSync(filler, Buffer.alloc(size), { flag: 'a' })
+        } catch {
+          // As much as there is room for.
+        }
+      }
+      const refused = await write()
+      assert.equal(refused.status, 503, refused.text)
+      assert.equal(refused.body.error.error_code, 'SERVICE_UNAVAILABLE')
+      assert.equal((await service.call('GET', '/readyz')).status, 503)
+      assert.equal((await service.call('GET', list)).status, 200)
+      rmSync(filler)
+      assert.equal((await service.call('GET', '/readyz')).status, 200)
+      assert.ok((await write()).status < 300)
     } finally {
       await service.close()
     }

@@ -57,6 +57,8 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
   const queue: Queued[] = []
   let writing: Promise<void> | undefined
   let closed = false
+  /** Whether a write failed for want of room: the next check then tries one that needs room. */
+  let trouble = false
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
@@ -65,10 +67,14 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
         const { outcomes, commit } = await writeBatch(connections, batch, self)
         for (const [index, outcome] of outcomes.entries()) {
           if ('result' in outcome) batch[index]?.resolve(outcome.result)
-          else batch[index]?.reject(outcome.error)
+          else {
+            trouble ||= isFull(outcome.error)
+            batch[index]?.reject(outcome.error)
+          }
         }
         if (commit) tell(commit)
       } catch (error) {
+        trouble ||= isFull(error)
         for (const { reject } of batch) reject(error)
       }
     }
@@ -104,7 +110,11 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
       }),
     onCommit: listeners.add,
     async check() {
-      await connections.use((session) => session.query({ text: 'SELECT value FROM revision FOR SHARE' }))
+      await connections.use(async (session) => {
+        await session.query({ text: 'SELECT value FROM revision FOR SHARE' })
+        if (trouble) await tryRoom(session)
+        trouble = false
+      })
     },
     async close() {
       closed = true
@@ -113,6 +123,22 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
       await connections.close()
     },
   })
+}
+
+/** Insufficient resources, a full disk among them, and errors of the system (PostgreSQL 15, appendix A). */
+const isFull = (error: unknown): boolean =>
+  error instanceof Unavailable && /^5[38]/.test(String((error.cause as { readonly code?: unknown })?.code))
+
+/** Not little: a small write may find room where others do not. Nothing of it stays. */
+async function tryRoom(session: Session): Promise<void> {
+  const text =
+    'CREATE TABLE room AS SELECT repeat(md5(n::text), 8) AS data FROM generate_series(1, 1000) AS n'
+  await session.query({ text: 'BEGIN' })
+  try {
+    await session.query({ text })
+  } finally {
+    await session.query({ text: 'ROLLBACK' })
+  }
 }
 
 async function writeBatch(

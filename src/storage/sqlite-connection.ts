@@ -1,6 +1,7 @@
 /** A SQLite connection that drives steps: statements prepared once, rows as objects. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Row, Steps } from './statement.ts'
+import { Unavailable } from './unavailable.ts'
 
 export interface Connection {
   /** Statements that answer nothing, several at a time. */
@@ -26,12 +27,12 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
     return found
   }
   return {
-    exec: (sql) => database.exec(sql),
+    exec: (sql) => explained(() => database.exec(sql)),
     drive(steps) {
       let step = steps.next()
       while (!step.done) {
         const { sql, params } = step.value
-        step = steps.next(statement(sql).all(...params) as Row[])
+        step = steps.next(explained(() => statement(sql).all(...params)) as Row[])
       }
       return step.value
     },
@@ -39,5 +40,21 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
       prepared.clear()
       database.close()
     },
+  }
+}
+
+/**
+ * Primary result codes that speak of the machine and not of the statement (sqlite.org/rescode.html): SQLITE_BUSY, LOCKED,
+ * NOMEM, READONLY, IOERR, FULL, CANTOPEN.
+ */
+const passing = new Set([5, 6, 7, 8, 10, 13, 14])
+
+function explained<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const { errcode } = error as { readonly errcode?: unknown }
+    if (typeof errcode !== 'number' || !passing.has(errcode & 0xff)) throw error
+    throw new Unavailable(error instanceof Error ? error.message : String(error), error)
   }
 }

@@ -11,6 +11,7 @@ import { commitOf, programs } from './programs/index.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
 import { keeps, type Program } from './statement.ts'
 import type { Commit } from './storage.ts'
+import { Unavailable } from './unavailable.ts'
 
 /** Bounds what one request waits for. */
 const mostPerTransaction = 256
@@ -20,7 +21,9 @@ export type ToWriter =
   | { readonly id: number; readonly job: 'check' | 'close' }
 export type Ended =
   | { readonly id: number; readonly result: Result<unknown, RequestError> }
-  | { readonly id: number; readonly error: unknown }
+  | ({ readonly id: number } & Failed)
+/** Classes of errors do not cross threads: `unavailable` says what the error was. */
+type Failed = { readonly error: unknown; readonly unavailable: boolean }
 export type FromWriter =
   | { readonly ready: true }
   | { readonly failed: string }
@@ -47,6 +50,12 @@ function serve(port: NonNullable<typeof parentPort>): void {
     if (batch.some(({ job }) => job !== 'close')) say(commit(connection, batch))
     const closing = batch.find(({ job }) => job === 'close')
     if (closing) {
+      try {
+        // So that a copy of the one file is whole.
+        connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+      } catch {
+        // Everything is in the log, which stays.
+      }
       connection.close()
       say({ ended: [{ id: closing.id, result: { ok: true, value: undefined } }] })
       port.close()
@@ -64,11 +73,15 @@ function open(path: string): Connection {
   return connection
 }
 
+/** Whether the last write failed for want of room, or the like: the next check then tries one that needs room. */
+let trouble = false
+
 /** Runs the batch in one transaction; its answers are true only after COMMIT, so they are sent together. */
 function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter {
   const ended: Ended[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   try {
+    if (trouble && batch.some(({ job }) => job === 'check')) tryRoom(connection)
     connection.exec('BEGIN IMMEDIATE')
     for (const { id, job } of batch) {
       if (job === 'close') continue
@@ -81,21 +94,38 @@ function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter 
     }
     connection.exec('COMMIT')
   } catch (error) {
-    try {
-      connection.exec('ROLLBACK')
-    } catch {
-      // SQLite has rolled back by itself.
-    }
-    return { ended: batch.filter(({ job }) => job !== 'close').map(({ id }) => ({ id, error })) }
+    rollBack(connection)
+    return { ended: batch.filter(({ job }) => job !== 'close').map(({ id }) => ({ id, ...failed(error) })) }
   }
   const committed = commitOf(done)
   return committed ? { ended, commit: committed } : { ended }
 }
 
-function attempt(
-  connection: Connection,
-  job: Job,
-): { result: Result<unknown, RequestError> } | { error: unknown } {
+function failed(error: unknown): Failed {
+  const unavailable = error instanceof Unavailable
+  trouble ||= unavailable
+  return { error, unavailable }
+}
+
+/** Not little: a small write may find room where others do not. */
+function tryRoom(connection: Connection): void {
+  connection.exec(
+    'BEGIN IMMEDIATE; CREATE TABLE room (data BLOB); INSERT INTO room VALUES (zeroblob(262144)); COMMIT',
+  )
+  connection.exec('DROP TABLE room')
+  trouble = false
+}
+
+function rollBack(connection: Connection): void {
+  try {
+    connection.exec('ROLLBACK')
+  } catch {
+    // SQLite has rolled back by itself.
+  }
+}
+
+/** Throws when the whole transaction is lost. */
+function attempt(connection: Connection, job: Job): { result: Result<unknown, RequestError> } | Failed {
   const program = programs[job.program] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
   connection.exec('SAVEPOINT program')
   try {
@@ -104,8 +134,10 @@ function attempt(
     connection.exec('RELEASE program')
     return { result }
   } catch (error) {
+    // Where SQLite has rolled back all of it, there is no savepoint any more (sqlite.org/lang_transaction.html, §3).
+    if (error instanceof Unavailable) throw error
     connection.exec('ROLLBACK TO program')
     connection.exec('RELEASE program')
-    return { error }
+    return failed(error)
   }
 }

@@ -4,6 +4,7 @@
  * One process at a time, because rendered lists and logins are remembered in memory: a second one is refused.
  */
 import { chmodSync, mkdirSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
@@ -13,27 +14,48 @@ import { createListeners, type Job, storageOf } from './driver.ts'
 import { connect } from './sqlite-connection.ts'
 import type { FromWriter, ToWriter } from './sqlite-writer.ts'
 import type { Storage } from './storage.ts'
+import { Unavailable } from './unavailable.ts'
 
 type Waiting = { resolve: (result: Result<unknown, RequestError>) => void; reject: (error: unknown) => void }
 
+export interface SqliteOptions {
+  readonly directory: string
+  /** Told when the thread that writes has ended by itself: nothing can be written any more. Only a new process can help. */
+  readonly died?: (error: Error) => void
+  /** Another program for that thread, for tests. */
+  readonly writer?: URL
+}
+
+const ownWriter = new URL(
+  import.meta.url.endsWith('.ts') ? 'sqlite-writer.ts' : 'sqlite-writer.js',
+  import.meta.url,
+)
+/** Below so much the disk counts as full: the next write may not find room. */
+const leastFree = 1024 * 1024
+
 /** Makes the directory when it is not there. Rejects when another process uses it, or a newer version has written it. */
-export async function openSqlite({ directory }: { directory: string }): Promise<Storage> {
+export async function openSqlite({
+  directory,
+  died = () => {},
+  writer: program = ownWriter,
+}: SqliteOptions): Promise<Storage> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const unlock = lock(directory)
   const path = join(directory, 'portcullis.db')
-  const writer = new Worker(
-    new URL(import.meta.url.endsWith('.ts') ? 'sqlite-writer.ts' : 'sqlite-writer.js', import.meta.url),
-    { workerData: path },
-  )
+  const writer = new Worker(program, { workerData: path })
   const listeners = createListeners()
   const waiting = new Map<number, Waiting>()
   let nextId = 1
   let broken: Error | undefined
+  /** Ends are faults between these. */
+  let [open, closing] = [false, false]
 
   function fail(error: Error): void {
-    broken ??= error
+    if (broken) return
+    broken = new Unavailable(error.message, error)
     for (const { reject } of waiting.values()) reject(broken)
     waiting.clear()
+    if (open && !closing) died(error)
   }
   writer.on('error', fail)
   writer.on('exit', () => fail(new Error('the writer of the store has ended')))
@@ -47,7 +69,7 @@ export async function openSqlite({ directory }: { directory: string }): Promise<
         else {
           for (const one of message.ended) {
             if ('result' in one) waiting.get(one.id)?.resolve(one.result)
-            else waiting.get(one.id)?.reject(one.error)
+            else waiting.get(one.id)?.reject(one.unavailable ? unavailable(one.error) : one.error)
             waiting.delete(one.id)
           }
           if (message.commit) listeners.tell(message.commit)
@@ -59,6 +81,7 @@ export async function openSqlite({ directory }: { directory: string }): Promise<
     unlock()
     throw error
   }
+  open = true
   // It holds password hashes; the directory may be older than us and open to all.
   chmodSync(path, 0o600)
   const reader = connect(path, { readOnly: true })
@@ -86,9 +109,12 @@ export async function openSqlite({ directory }: { directory: string }): Promise<
     write: (job: Job) => ask(job),
     onCommit: listeners.add,
     async check() {
+      const { bavail, bsize } = await statfs(directory)
+      if (bavail * bsize < leastFree) throw new Unavailable('the disk is full')
       await ask('check')
     },
     async close() {
+      closing = true
       await ask('close')
       broken = new Error('the store is closed')
       await writer.terminate()
@@ -97,6 +123,9 @@ export async function openSqlite({ directory }: { directory: string }): Promise<
     },
   })
 }
+
+const unavailable = (error: unknown) =>
+  new Unavailable(error instanceof Error ? error.message : String(error), error)
 
 /** Held by the operating system, so that it ends with the process however that ends. */
 function lock(directory: string): () => void {

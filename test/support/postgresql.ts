@@ -1,7 +1,7 @@
 /** A database for a test: in the server that PORTCULLIS_TEST_DATABASE names, else in a throw-away cluster of our own. */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -52,6 +52,8 @@ async function admin(url: string, sql: string): Promise<void> {
 export interface Cluster {
   /** Of its database `postgres`. */
   readonly url: string
+  /** Where its disk of its own is seen from outside, while it runs. */
+  disk(): string
   /** At once, as in a crash. */
   stop(): void
   start(): void
@@ -59,8 +61,11 @@ export interface Cluster {
   remove(): void
 }
 
-/** Ends with this process. PostgreSQL refuses to run as root, so that root becomes its own user for it. */
-export function startCluster(): Cluster {
+/**
+ * Ends with this process. PostgreSQL refuses to run as root, so that root becomes its own user for it. With `disk` it sees a
+ * disk of so many MiB of its own, in the directory `disk` of its folder; that needs root.
+ */
+export function startCluster({ disk }: { readonly disk?: number } = {}): Cluster {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-postgresql-'))
   const root = process.getuid?.() === 0
   const owner = root ? Number(run('id', ['-u', 'postgres'], folder)) : 0
@@ -70,9 +75,19 @@ export function startCluster(): Cluster {
       ? run('runuser', ['-u', 'postgres', '--', join(programs, program), ...args], folder)
       : run(join(programs, program), args, folder)
   const data = join(folder, 'data')
+  const small = join(folder, 'disk')
+  mkdirSync(small)
   asOwner('initdb', ['-D', data, '-U', 'portcullis', '-A', 'trust', '--no-instructions'])
   const options = `-c listen_addresses='' -c unix_socket_directories='${folder}'`
-  const start = () => asOwner('pg_ctl', ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start'])
+  const started = ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start']
+  function start(): void {
+    if (disk === undefined) asOwner('pg_ctl', started)
+    else {
+      const mount = `mount -t tmpfs -o size=${disk}m,uid=${owner} none ${small} && exec "$@"`
+      const command = ['runuser', '-u', 'postgres', '--', join(programs, 'pg_ctl'), ...started]
+      run('unshare', ['--mount', 'sh', '-c', mount, 'sh', ...command], folder)
+    }
+  }
   const stop = () => asOwner('pg_ctl', ['-D', data, '-m', 'immediate', 'stop'])
   start()
   let there = true
@@ -85,6 +100,8 @@ export function startCluster(): Cluster {
   process.on('exit', remove)
   return {
     url: `postgres:///postgres?user=portcullis&host=${encodeURIComponent(folder)}`,
+    disk: () =>
+      join('/proc', readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0] ?? '', 'root', small),
     start,
     stop,
     remove,
