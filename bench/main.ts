@@ -210,7 +210,14 @@ function measureCompiler(): void {
     }),
   )
   const resolve = createResolver()
-  const place = { index: 1, type: 'public', mac: '52:54:00:00:00:01', addresses: [] } as const
+  const place = {
+    index: 1,
+    type: 'public',
+    mac: '52:54:00:00:00:01',
+    addresses: [],
+    allowedAddresses: [],
+    senderCheck: true,
+  } as const
   const lowering = createLowering()
   const surroundings = {
     links: policies.map((_, n) => ({ index: n + 1, name: `tap${n}`, kind: 'tun', master: null })),

@@ -18,13 +18,15 @@ export function traceCommand(): Command {
       new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
     )
     .addOption(new Option('--token <token>', 'of an account with read access').env('PORTCULLIS_TOKEN'))
-    .option('--interface <id>', 'default: the first public one')
+    .option('--interface <id>', 'default: the one that has the packet’s address, else the first public one')
     .addOption(
       new Option('--state <state>', 'what connection tracking says of it')
         .choices(['new', 'established', 'related', 'invalid'])
         .default('new'),
     )
     .option('--source-mac <mac>', 'sender’s MAC address')
+    .option('--hop-limit <number>', 'TTL or hop limit as it reaches the host')
+    .option('--link', 'sent by the host that carries the VM, or addressed to it')
     .option('--json', 'answer in JSON')
     .action(trace)
 }
@@ -35,6 +37,8 @@ interface Flags {
   readonly interface?: string
   readonly state: string
   readonly sourceMac?: string
+  readonly hopLimit?: string
+  readonly link?: true
   readonly json?: true
 }
 
@@ -66,6 +70,8 @@ async function trace(
 ): Promise<void> {
   const packet = packetOf(protocol, source, destination)
   if (!packet.ok) return complain(packet.error, 2)
+  if (flags.hopLimit !== undefined && !/^\d{1,3}$/.test(flags.hopLimit))
+    return complain(`expected a hop limit from 0 to 255, not ${flags.hopLimit}`, 2)
   if (flags.token === undefined) return complain('a token is needed: --token or PORTCULLIS_TOKEN', 2)
   let response: Response
   try {
@@ -80,6 +86,8 @@ async function trace(
           ...packet.value,
           state: flags.state,
           ...(flags.sourceMac === undefined ? {} : { sourceMac: flags.sourceMac }),
+          ...(flags.hopLimit === undefined ? {} : { hopLimit: Number(flags.hopLimit) }),
+          ...(flags.link && { link: true }),
         },
       }),
     })
@@ -141,6 +149,7 @@ function readable({ action, decidedBy, path }: Trace): string {
     default: 'the default: no rule matches',
     essential: `essential traffic (${decidedBy.name})`,
     state: `connection state ${decidedBy.state}`,
+    origin: 'the sender check: it does not come from the interface’s own MAC and addresses',
     off: 'nothing: this direction is not filtered',
   }[decidedBy.kind]
   return [

@@ -4,7 +4,10 @@ import { test } from 'node:test'
 import { type InterfaceType, type Policy, plainGuards } from '../core/model/inventory.ts'
 import { createResolver } from './resolve.ts'
 
-const at = (type: InterfaceType) => ({ index: 1, type, mac: '52:54:00:00:00:01', addresses: ['192.0.2.10'] })
+const at = (type: InterfaceType) => ({
+  ...{ index: 1, type, mac: '52:54:00:00:00:01', addresses: ['192.0.2.10'] },
+  ...{ allowedAddresses: [], senderCheck: true },
+})
 
 const base: Policy = {
   id: 'a',
@@ -114,22 +117,41 @@ test('an included policy is looked at in the place of the rule that includes it,
   assert.deepEqual(lists([off, group]), ['a.0: 1,last'])
 })
 
-test('guards: what is essential, and where packets must come from', () => {
-  const guards = { ...plainGuards, dhcp: false, sourceMac: true, sourceAddress: true }
-  const resolve = createResolver()
-  const guarded = { ...base, guards }
-  const one = resolve(at('public'), [guarded])
+test('guards: what is essential', () => {
+  const guarded = { ...base, guards: { ...plainGuards, dhcp: false } }
+  const { essentials } = createResolver()(at('public'), [guarded])
   assert.deepEqual(
-    one.essentials.map((essential) => essential.name),
-    ['arp', 'neighbour-discovery'],
+    essentials.map((essential) => essential.name),
+    ['arp', 'neighbour-discovery', 'multicast-membership'],
   )
-  assert.equal(one.origin?.mac, '52:54:00:00:00:01')
-  assert.deepEqual(one.origin?.addresses?.ipv4, [
-    { first: 0n, last: 0n },
-    { first: 0xc000020an, last: 0xc000020an },
-  ])
-  assert.equal(resolve(at('public'), [guarded]), one)
-  const other = resolve({ ...at('public'), mac: '52:54:00:00:00:02' }, [guarded])
+})
+
+test('who may send: of every interface, whether or not anything filters it', () => {
+  const resolve = createResolver()
+  for (const [place, policies] of [
+    [at('public'), [base]],
+    [at('public'), []],
+    [at('public'), [{ ...base, enabled: false }]],
+    [at('private'), [base]],
+    [at('public'), [{ ...base, filters: [] }]],
+  ] as const) {
+    const { origin } = resolve(place, policies)
+    assert.equal(origin?.mac, '52:54:00:00:00:01')
+    assert.deepEqual(origin?.addresses?.ipv4, [{ first: 0xc000020an, last: 0xc000020an }])
+    assert.deepEqual(origin?.addresses?.ipv6, [
+      { first: (0xfe80n << 112n) + 0x505400fffe000001n, last: (0xfe80n << 112n) + 0x505400fffe000001n },
+    ])
+    assert.equal(resolve({ ...place }, policies), resolve(place, policies), 'the same is the same object')
+  }
+  const one = resolve(at('public'), [base])
+  const other = resolve({ ...at('public'), mac: '52:54:00:00:00:02' }, [base])
   assert.equal(other.origin?.mac, '52:54:00:00:00:02')
   assert.equal(other.ingress, one.ingress, 'what does not depend on the interface is shared')
+  assert.equal(resolve({ ...at('public'), senderCheck: false }, [base]).origin, undefined)
+  // Addresses and prefixes do not run into each other.
+  const [a, b] = [
+    { addresses: ['192.0.2.10'], allowedAddresses: ['192.0.2.11/32'] },
+    { addresses: ['192.0.2.10', '192.0.2.11'], allowedAddresses: [] },
+  ].map((sender) => resolve({ ...at('public'), ...sender }, [base]))
+  assert.deepEqual(a?.origin, b?.origin)
 })

@@ -5,23 +5,22 @@
  * before, so that targets may remember what they made of it.
  */
 import { builtInLists } from '../core/model/built-in.ts'
-import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
+import type { DirectionPolicy, EffectivePolicy, RuleList } from '../core/model/effective-policy.ts'
 import { type Guards, type Interface, type Policy, plainGuards } from '../core/model/inventory.ts'
 import type { Direction } from '../core/model/rule.ts'
-import { parseAddress } from '../core/net/address.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
-import { type AddressRange, addressSet } from '../core/sets/address-set.ts'
+import { originOf, type Sender } from '../core/semantics/origin.ts'
 
 /** What of an interface decides what is in force on it. */
-export type Place = Pick<Interface, 'index' | 'type' | 'mac' | 'addresses'>
+export type Place = Sender & Pick<Interface, 'index' | 'type'>
 export type Resolver = (place: Place, policies: readonly Policy[]) => EffectivePolicy
 
 /** What is known of policies that begin with the same ones. */
 interface Node {
   /** By index of the interface where a rule names one, else 0. */
   readonly shared: Map<number, Omit<EffectivePolicy, 'origin'>>
-  /** By that index and the origin, as text: interfaces of one origin, or of none, share. */
-  readonly effective: Map<string, EffectivePolicy>
+  /** By that index and the sender, as text: what is the same is the same object for as long as somebody has it. */
+  readonly effective: WeakValues<EffectivePolicy>
   readonly next: WeakMap<Policy, Node>
 }
 
@@ -103,17 +102,51 @@ export function createResolver(): Resolver {
       }
       at.shared.set(index, shared)
     }
-    const key = `${index} ${originKey(guards, place)}`
-    let effective = at.effective.get(key)
-    if (!effective) {
-      effective = { ...shared, origin: originOf(guards, place) }
-      at.effective.set(key, effective)
-    }
-    return effective
+    const { sourceMac, sourceAddress } = guards
+    const key = `${index} ${sourceMac} ${sourceAddress} ${senderKey(place)}`
+    const all = shared
+    return at.effective.get(key, () => {
+      const origin = originOf(place, guards)
+      return { ...all, ...(origin && { origin }) }
+    })
   }
 }
 
-const node = (): Node => ({ shared: new Map(), effective: new Map(), next: new WeakMap() })
+const node = (): Node => ({ shared: new Map(), effective: weakValues(), next: new WeakMap() })
+
+const senderKeys = new WeakMap<Sender, string>()
+function senderKey(sender: Sender): string {
+  let key = senderKeys.get(sender)
+  if (key === undefined) {
+    const { mac, addresses, allowedAddresses, senderCheck } = sender
+    key = [senderCheck, mac, ...addresses, 'also', ...allowedAddresses].join(' ')
+    senderKeys.set(sender, key)
+  }
+  return key
+}
+
+interface WeakValues<T extends object> {
+  get(key: string, make: () => T): T
+}
+
+/** Values by key, until nobody else has them: interfaces come and go, and what was made of them with them. */
+function weakValues<T extends object>(): WeakValues<T> {
+  const known = new Map<string, WeakRef<T>>()
+  let sweepAt = 64
+  return {
+    get(key, make) {
+      const found = known.get(key)?.deref()
+      if (found) return found
+      const made = make()
+      known.set(key, new WeakRef(made))
+      if (known.size >= sweepAt) {
+        for (const [each, ref] of known) if (!ref.deref()) known.delete(each)
+        sweepAt = Math.max(64, known.size * 2)
+      }
+      return made
+    },
+  }
+}
 
 /** The rules of one direction, taken apart where others are included. */
 function cut(policy: Policy, direction: Direction, index: number): Piece[] {
@@ -148,28 +181,5 @@ function strictest(a: Guards | undefined, b: Guards): Guards {
     routerAdvertisement: a.routerAdvertisement && b.routerAdvertisement,
     sourceMac: a.sourceMac || b.sourceMac,
     sourceAddress: a.sourceAddress || b.sourceAddress,
-  }
-}
-
-const originKey = ({ sourceMac, sourceAddress }: Guards, { mac, addresses }: Place): string =>
-  `${sourceMac ? mac : ''} ${sourceAddress ? addresses.join() : ''}`
-
-/** Unspecified and link-local addresses: what a VM sends from before, and beside, having its own. */
-const always: readonly AddressRange[] = [
-  { family: 'ipv4', first: 0n, last: 0n },
-  { family: 'ipv6', first: 0n, last: 0n },
-  { family: 'ipv6', first: 0xfe80n << 112n, last: (0xfec0n << 112n) - 1n },
-]
-
-function originOf({ sourceMac, sourceAddress }: Guards, { mac, addresses }: Place): Origin {
-  const own = addresses.flatMap((text): AddressRange[] => {
-    const address = parseAddress(text)
-    if (!address.ok) return []
-    const { family, value } = address.value
-    return [{ family, first: value, last: value }]
-  })
-  return {
-    ...(sourceMac && { mac }),
-    ...(sourceAddress && { addresses: addressSet([...own, ...always]) }),
   }
 }

@@ -2,6 +2,7 @@
 import type { Resolver } from '../compile/resolve.ts'
 import type { DesiredInterface, DesiredSource } from '../core/model/desired.ts'
 import type { Policy } from '../core/model/inventory.ts'
+import { notesOn } from '../core/semantics/origin.ts'
 import type { PlacedInterface, Storage } from '../storage/storage.ts'
 
 /** For one reader: reads must not overlap. */
@@ -9,6 +10,8 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
   let placed: readonly (PlacedInterface & { readonly device: string })[] = []
   let policies = new Map<string, Policy>()
   let revision = 0
+  /** Kept, so that what is resolved stays the same object from one read to the next. */
+  let desired: readonly DesiredInterface[] = []
   /** Interfaces may have come, gone or moved: all of them are read again. */
   let moved = true
   let changed = false
@@ -42,8 +45,10 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
   function desire(each: (typeof placed)[number]): DesiredInterface {
     const attached = each.policies.map(({ id }) => policies.get(id))
     const complete = attached.every((policy) => policy !== undefined)
+    const policy = complete ? resolve(each, attached) : null
     const { id, device, observe } = each
-    return { id, device, policy: complete ? resolve(each, attached) : null, ...(observe && { observe }) }
+    const notes = policy ? notesOn(each, policy.origin) : []
+    return { id, device, policy, notes, ...(observe && { observe }) }
   }
 
   return {
@@ -59,7 +64,8 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
         changed ||= some
         throw error
       }
-      return { revision, interfaces: placed.map(desire) }
+      desired = placed.map(desire)
+      return { revision, interfaces: desired }
     },
     onChange(listener) {
       listeners.add(listener)

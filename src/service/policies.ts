@@ -1,8 +1,11 @@
 /** Servers of every profile as the native API sees them: what is in force on each interface, and what it does. */
 import type { Resolver } from '../compile/resolve.ts'
-import { profiles } from '../core/model/inventory.ts'
+import { type Interface, profiles } from '../core/model/inventory.ts'
+import { type Family, parseAddress } from '../core/net/address.ts'
 import { err, ok } from '../core/result.ts'
+import { rangeOf } from '../core/semantics/scopes.ts'
 import { trace } from '../core/semantics/trace.ts'
+import { addressSet, contains } from '../core/sets/address-set.ts'
 import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 import { createPolicyCache } from './policy-cache.ts'
@@ -84,10 +87,35 @@ export function createPolicyService(
       if (!interfaces.ok) return interfaces
       const found =
         id === undefined
-          ? (interfaces.value.find((each) => each.interface.type === 'public') ?? interfaces.value[0])
+          ? pick(
+              interfaces.value,
+              packet.family,
+              direction === 'ingress' ? packet.destination : packet.source,
+            )
           : interfaces.value.find((each) => each.interface.id === id)
       if (!found) return err({ kind: 'not-found', resource: 'interface', id: id ?? 'any' })
       return ok({ ...trace(found.policy, direction, packet), interface: found.interface.id })
     },
   }
+}
+
+/** The interface that has the address, or may use it; else the first public one, to which strangers' packets come. */
+function pick(
+  interfaces: readonly EffectiveInterface[],
+  family: Family,
+  address: bigint,
+): EffectiveInterface | undefined {
+  const has = ({ addresses }: Interface) =>
+    addresses.some((text) => {
+      const own = parseAddress(text)
+      return own.ok && own.value.family === family && own.value.value === address
+    })
+  const may = ({ allowedAddresses }: Interface) =>
+    contains(addressSet(allowedAddresses.map(rangeOf)), family, address)
+  return (
+    interfaces.find((each) => has(each.interface)) ??
+    interfaces.find((each) => may(each.interface)) ??
+    interfaces.find((each) => each.interface.type === 'public') ??
+    interfaces[0]
+  )
 }

@@ -358,7 +358,7 @@ export interface PolicyService {
   /** By id, or by the attribute `vmid` as text. Another account's is `not-found`. */
   server(ctx: Context, idOrVmid: string): Outcome<ServerView>
   effective(ctx: Context, server: string): Outcome<readonly EffectiveInterface[]>
-  /** Without `interface`: the first public one, else the first. */
+  /** Without `interface`: the one that has or may use the packet's address, else the first public one, else the first. */
   trace(
     ctx: Context,
     query: { server: string; interface?: string; direction: Direction; packet: Packet },

@@ -1,11 +1,12 @@
 /** Generators of rules, policies and packets that meet: values come from small pools, so that matches happen often. */
 import fc from 'fast-check'
 import type { DirectionPolicy, EffectivePolicy, RuleList } from '../../src/core/model/effective-policy.ts'
+import { plainGuards } from '../../src/core/model/inventory.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
-import { type Family, maxAddress } from '../../src/core/net/address.ts'
+import { type Family, maxAddress, parseAddress } from '../../src/core/net/address.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
 import { hasPorts, icmpFamily } from '../../src/core/net/protocol.ts'
-import { essentials } from '../../src/core/semantics/essentials.ts'
+import { essentials, essentialsOf } from '../../src/core/semantics/essentials.ts'
 import { type AddressRange, type AddressSet, addressSet } from '../../src/core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
 
@@ -18,15 +19,35 @@ const protocol = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) },
 )
 const mac = fc.constantFrom('52:54:00:00:00:01', '52:54:00:00:00:02')
-const icmpNumber = fc.constantFrom(0, 3, 8, 128, 133, 134, 135, 136, 255)
+const icmpNumber = fc.constantFrom(0, 3, 8, 128, 130, 131, 133, 134, 135, 136, 143, 255)
 
 const base: Record<Family, bigint> = { ipv4: 0x0a00_0000n, ipv6: 0x2001_0db8n << 96n }
-/** Around one network, and the ends of the family's space. */
+/** Addresses that mean something on the link. */
+const special: Record<Family, readonly bigint[]> = {
+  ipv4: ['224.0.0.1', '224.0.0.22', '239.1.2.3'].map(addressOf),
+  ipv6: [
+    'fe80::1',
+    'fe80::5054:ff:fe00:1',
+    'ff02::1',
+    'ff02::2',
+    'ff02::16',
+    'ff02::1:ff00:1',
+    'ff05::1',
+  ].map(addressOf),
+}
+/** Around one network, the ends of the family's space, and what means something. */
 const value = (of: Family): fc.Arbitrary<bigint> =>
   fc.oneof(
     { weight: 5, arbitrary: fc.integer({ min: 0, max: 40 }).map((n) => base[of] + BigInt(n)) },
-    { weight: 1, arbitrary: fc.constantFrom(0n, maxAddress[of], maxAddress[of] - 1n) },
+    { weight: 2, arbitrary: fc.constantFrom(0n, maxAddress[of], maxAddress[of] - 1n) },
+    { weight: 3, arbitrary: fc.constantFrom(...special[of]) },
   )
+
+function addressOf(text: string): bigint {
+  const address = parseAddress(text)
+  if (!address.ok) throw new Error(text)
+  return address.value.value
+}
 
 const range = (of: Family): fc.Arbitrary<AddressRange> =>
   fc.tuple(value(of), value(of)).map(([a, b]) => ({ family: of, first: a < b ? a : b, last: a < b ? b : a }))
@@ -70,6 +91,8 @@ export const arbitraryMatch: fc.Arbitrary<Match> = fc
       .map((kept) => Object.fromEntries(kept.map((key) => [key, match[key]])) as Match)
   })
 
+const hopLimit = fc.constantFrom(1, 1, 64, 254, 255, 255)
+
 export const arbitraryRule = (direction: Direction): fc.Arbitrary<Omit<Rule, 'id' | 'position'>> =>
   fc.record({
     direction: fc.constant(direction),
@@ -101,14 +124,45 @@ const directionPolicy = (direction: Direction): fc.Arbitrary<DirectionPolicy> =>
 
 export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
   stateful: fc.boolean(),
-  essentials: fc.constantFrom(essentials, []),
+  essentials: fc.constantFrom(essentials, essentialsOf({ ...plainGuards, routerAdvertisement: true }), []),
   ingress: directionPolicy('ingress'),
   egress: directionPolicy('egress'),
   origin: fc.record({ mac, addresses: arbitraryAddressSet }, { requiredKeys: [] }),
 })
 
+/** What is sent on a link, of which a random packet is hardly ever one: what essentials and the sender check look for. */
+const linkTraffic: fc.Arbitrary<Partial<Packet>> = fc.oneof(
+  fc.record({
+    family: fc.constant<Family>('ipv6'),
+    protocol: fc.constant(58),
+    icmpType: icmpNumber,
+    icmpCode: fc.constantFrom(0, 0, 0, 1),
+    source: value('ipv6'),
+    destination: value('ipv6'),
+  }),
+  fc.record({
+    family: fc.constant<Family>('ipv4'),
+    protocol: fc.constant(2),
+    source: value('ipv4'),
+    destination: value('ipv4'),
+  }),
+  fc
+    .record({
+      of: family,
+      flip: fc.boolean(),
+      ends: fc.tuple(value('ipv4'), value('ipv4')),
+      six: fc.tuple(value('ipv6'), value('ipv6')),
+    })
+    .map(({ of, flip, ends, six }) => {
+      const [client, server] = of === 'ipv4' ? [68, 67] : [546, 547]
+      const [source, destination] = of === 'ipv4' ? ends : six
+      const [sourcePort, destinationPort] = flip ? [server, client] : [client, server]
+      return { family: of, protocol: 17, source, destination, sourcePort, destinationPort }
+    }),
+)
+
 /** Any protocol number in either family; types only in ICMP of its own family, ports where there are ports. */
-export const arbitraryPacket: fc.Arbitrary<Packet> = family.chain((of) =>
+const anyPacket: fc.Arbitrary<Packet> = family.chain((of) =>
   fc
     .record({
       protocol,
@@ -117,14 +171,34 @@ export const arbitraryPacket: fc.Arbitrary<Packet> = family.chain((of) =>
       ports: fc.tuple(port, port),
       icmp: fc.tuple(icmpNumber, icmpNumber),
       sourceMac: fc.option(mac, { nil: undefined }),
+      hopLimit: fc.option(hopLimit, { nil: undefined }),
+      link: fc.boolean(),
       state: fc.constantFrom<Packet['state']>('new', 'new', 'established', 'related', 'invalid'),
     })
-    .map(({ protocol, ports, icmp, sourceMac, ...rest }) => ({
+    .map(({ protocol, ports, icmp, sourceMac, hopLimit, ...rest }) => ({
       family: of,
       protocol,
       ...rest,
       ...(hasPorts(protocol) && { sourcePort: ports[0], destinationPort: ports[1] }),
       ...(icmpFamily(protocol) === of && { icmpType: icmp[0], icmpCode: icmp[1] }),
       ...(sourceMac !== undefined && { sourceMac }),
+      ...(hopLimit !== undefined && { hopLimit }),
     })),
+)
+
+export const arbitraryPacket: fc.Arbitrary<Packet> = fc.oneof(
+  { weight: 3, arbitrary: anyPacket },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(anyPacket, linkTraffic).map(
+      ([{ sourceMac, hopLimit, link, state }, traffic]) =>
+        ({
+          ...(sourceMac !== undefined && { sourceMac }),
+          ...(hopLimit !== undefined && { hopLimit }),
+          ...(link !== undefined && { link }),
+          state,
+          ...traffic,
+        }) as Packet,
+    ),
+  },
 )

@@ -17,14 +17,19 @@ export function interpret(
   direction: Direction,
   packet: Packet,
 ): Fate | undefined {
+  const link = direction === 'ingress' && packet.link ? ruleset.link.get(index) : undefined
+  const early = link ? follow(ruleset, link, packet) : 'return'
+  if (early !== 'return') return early
   const entry = ruleset.devices[hookOf[direction]].get(index)
+  if (!entry) return undefined
+  const fate = follow(ruleset, entry, packet)
   // A packet that no chain marked as judged is stopped by the guard.
-  return entry && (follow(ruleset, entry, packet) ?? 'drop')
+  return fate === 'return' ? 'drop' : fate
 }
 
-/** Undefined: the chain ended without a verdict, and its caller goes on. */
-function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate | undefined {
-  if (verdict.kind === 'accept' || verdict.kind === 'drop') return verdict.kind
+/** `return`: the chain ended without a verdict, and its caller goes on. */
+function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate | 'return' {
+  if (verdict.kind === 'accept' || verdict.kind === 'drop' || verdict.kind === 'return') return verdict.kind
   if (verdict.kind === 'reject') return verdict.with
   const chain = ruleset.chains.get(verdict.chain)
   if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
@@ -36,10 +41,10 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
       if (packet.state !== 'new') return follow(ruleset, { kind: 'goto', chain: rule.state.passed }, packet)
     } else if (rule.matches.every((match) => holds(match, packet))) {
       const came = follow(ruleset, rule.verdict, packet)
-      if (came || rule.verdict.kind === 'goto') return came
+      if (came !== 'return' || rule.verdict.kind !== 'jump') return came
     }
   }
-  return undefined
+  return 'return'
 }
 
 function holds(match: NftMatch, packet: Packet): boolean {
@@ -66,6 +71,10 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'source-mac':
       // Every frame has a sender; the tests leave out what nobody looks at.
       return packet.sourceMac !== undefined && (packet.sourceMac === match.mac) !== (match.not ?? false)
+    case 'hop-limit':
+      return packet.family === match.family && packet.hopLimit === match.value
+    case 'to-host':
+      return packet.link === true
   }
 }
 

@@ -1,4 +1,5 @@
 /** One match of the model → the nft matches that say the same: none, one, or one per family. */
+import type { LinkMatch } from '../../core/model/effective-policy.ts'
 import type { Match } from '../../core/model/rule.ts'
 import { type Family, families, maxAddress } from '../../core/net/address.ts'
 import { hasPorts, ICMP, ICMPV6, icmpFamily, isExtensionHeader } from '../../core/net/protocol.ts'
@@ -10,7 +11,7 @@ import type { NftMatch } from './ruleset.ts'
 const portProtocols = [6, 17, 33, 132, 136]
 
 /** Alternatives, each a conjunction. Empty when nothing can match. */
-export function lowerMatch(match: Match): NftMatch[][] {
+export function lowerMatch(match: LinkMatch): NftMatch[][] {
   const { family, protocol, icmpType, icmpCode } = match
   const meant = protocol === undefined ? undefined : icmpFamily(protocol)
   if (meant && family === undefined) return lowerMatch({ ...match, family: meant })
@@ -22,12 +23,18 @@ export function lowerMatch(match: Match): NftMatch[][] {
   return networkLayer(match).flatMap(({ family, matches }) => {
     const transport = transportLayer(match, family)
     if (!transport) return []
+    const { hopLimit, link } = match
+    if (hopLimit !== undefined && family === undefined) throw new Error('a hop limit is of a family')
+    const near: NftMatch[] = [
+      ...(hopLimit !== undefined && family ? [{ kind: 'hop-limit', family, value: hopLimit } as const] : []),
+      ...(link ? [{ kind: 'to-host' } as const] : []),
+    ]
     // A match of ICMP's fields implies the family, as an address does.
-    const implied = matches.length > 0 || transport.implies === family
+    const implied = matches.length > 0 || hopLimit !== undefined || transport.implies === family
     const families: NftMatch[] = family === undefined || implied ? [] : [{ kind: 'family', family }]
     // nft prints no family that stands before ICMP's number: the same text as of a rule about both families.
-    if (meant) return [[...mac, ...matches, ...transport.matches, ...families]]
-    return [[...mac, ...families, ...matches, ...transport.matches]]
+    if (meant) return [[...mac, ...matches, ...near, ...transport.matches, ...families]]
+    return [[...mac, ...families, ...matches, ...near, ...transport.matches]]
   })
 }
 

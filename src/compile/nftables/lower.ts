@@ -4,22 +4,15 @@
  * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
  */
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
-import type {
-  DirectionPolicy,
-  EffectivePolicy,
-  Essential,
-  Origin,
-  RuleList,
-} from '../../core/model/effective-policy.ts'
+import type { EffectivePolicy, Essential, RuleList } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
-import { families } from '../../core/net/address.ts'
 import { ICMP, ICMPV6, TCP, UDP, untrackable } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
+import { type EssentialChains, essentialChains, forged, unownedOf } from './lower-link.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   denialChain,
-  essentialsChain,
   hookOf,
   interfaceChain,
   passChain,
@@ -110,6 +103,7 @@ export function createLowering(): Lowering {
         [tracking, rejection, passed.ingress, passed.egress].map((chain) => [chain.name, chain]),
       )
       const devices = { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() }
+      const linked = new Map<number, NftVerdict>()
       const watched = new Set<number>()
       const bridged = new Set<number>()
       const byName = new Map(links.map((link) => [link.name, link]))
@@ -148,6 +142,7 @@ export function createLowering(): Lowering {
           const made = perDirection((way) => of(device, policy, way))
           for (const way of directions) {
             devices[hookOf[way]].set(index, made[way].entry)
+            if (made[way].link) linked.set(index, made[way].link)
             for (const chain of made[way].chains) chains.set(chain.name, chain)
           }
         } catch (error) {
@@ -160,7 +155,7 @@ export function createLowering(): Lowering {
       }
 
       const placed = interfaces.map((each) => ({ id: each.id, ...place(each) }))
-      return { ruleset: { chains, devices, observed: watched }, bridged, interfaces: placed }
+      return { ruleset: { chains, devices, link: linked, observed: watched }, bridged, interfaces: placed }
     },
   }
 }
@@ -177,6 +172,8 @@ function hiddenBy({ name, kind, master }: Link): string | undefined {
 /** What happens at a hook of an interface. */
 interface Placed {
   readonly entry: NftVerdict
+  /** What is asked before, about what this host itself sends; absent: nothing. */
+  readonly link?: NftVerdict
   /** The chains that it leads to. */
   readonly chains: readonly NftChain[]
 }
@@ -189,7 +186,7 @@ function createChains(watch: boolean): {
 } {
   const verdicts = perDirection((direction) => verdictsOf(direction, watch))
   const policyChains = new WeakMap<RuleList, NftChain>()
-  const essentialChains = new WeakMap<readonly Essential[], Record<Direction, NftChain>>()
+  const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
   const interfaceChains = new WeakMap<EffectivePolicy, Map<string, NftChain>>()
   /** What tracking should call invalid, whatever this kernel's does. */
   const untracked = perDirection(
@@ -198,6 +195,7 @@ function createChains(watch: boolean): {
       rules: untrackable.flatMap((each) => rulesFor(each, verdicts[direction].deny)),
     }),
   )
+  const unowned = unownedOf(verdicts.egress.deny, watch)
   /** Established and related packets pass, invalid ones do not; one look keeps most packets out of the other chain. */
   const state = perDirection(
     (direction): NftChain => ({
@@ -223,36 +221,32 @@ function createChains(watch: boolean): {
     }))
 
   const essentialsOf = (essentials: readonly Essential[]) =>
-    remembered(essentialChains, essentials, () =>
-      perDirection(
-        (direction): NftChain => ({
-          name: essentialsChain(direction, essentials.map((each) => each.name).join('.')),
-          rules: essentials.flatMap((each) =>
-            each[direction].flatMap((match) => rulesFor(match, verdicts[direction].allow)),
-          ),
-        }),
-      ),
+    remembered(chainsOfEssentials, essentials, () =>
+      perDirection((direction) => essentialChains(essentials, direction, verdicts[direction].allow)),
     )
 
-  function interfaceChainOf(
-    device: string,
-    policy: EffectivePolicy,
-    direction: Direction,
-    part: Filtered,
-  ): NftChain {
+  function interfaceChainOf(device: string, policy: EffectivePolicy, direction: Direction): NftChain {
     const chains = remembered(interfaceChains, policy, () => new Map<string, NftChain>())
     const name = interfaceChain(device, direction)
     let chain = chains.get(name)
     if (!chain) {
+      const part = policy[direction]
       const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
       chain = {
         name,
         rules: [
-          ...(direction === 'egress' && policy.origin ? forged(policy.origin, verdicts.egress.deny) : []),
-          jump(essentialsOf(policy.essentials)[direction]),
-          ...(policy.stateful ? [jump(state[direction])] : []),
-          ...part.lists.map((list) => jump(policyChainOf(list))),
-          { matches: [], verdict: verdicts[direction][part.default] },
+          ...(direction === 'egress' && policy.origin
+            ? forged(policy.origin, verdicts.egress.deny, unowned)
+            : []),
+          ...(part.filtered
+            ? [
+                // What the link sends to the VM is asked about at a hook of its own.
+                ...(direction === 'egress' ? [jump(essentialsOf(policy.essentials).egress[0])] : []),
+                ...(policy.stateful ? [jump(state[direction])] : []),
+                ...part.lists.map((list) => jump(policyChainOf(list))),
+              ]
+            : []),
+          { matches: [], verdict: verdicts[direction][part.filtered ? part.default : 'allow'] },
         ],
       }
       chains.set(name, chain)
@@ -263,14 +257,22 @@ function createChains(watch: boolean): {
   return {
     of(device, policy, direction) {
       const part = policy[direction]
-      if (!part.filtered) return { entry: verdicts[direction].allow, chains: [] }
-      const chain = interfaceChainOf(device, policy, direction, part)
+      const checked = direction === 'egress' && policy.origin !== undefined
+      if (!part.filtered && !checked) return { entry: verdicts[direction].allow, chains: [] }
+      const chain = interfaceChainOf(device, policy, direction)
+      const essentials = essentialsOf(policy.essentials)[direction]
       return {
         entry: { kind: 'goto', chain: chain.name },
+        ...(direction === 'ingress' && { link: { kind: 'jump', chain: essentials[0].name } }),
         chains: [
-          essentialsOf(policy.essentials)[direction],
-          ...(policy.stateful ? [untracked[direction], state[direction]] : []),
-          ...part.lists.map(policyChainOf),
+          ...(checked ? [unowned] : []),
+          ...(part.filtered
+            ? [
+                ...essentials,
+                ...(policy.stateful ? [untracked[direction], state[direction]] : []),
+                ...part.lists.map(policyChainOf),
+              ]
+            : []),
           chain,
         ],
       }
@@ -280,28 +282,6 @@ function createChains(watch: boolean): {
       rules: [{ count: hookOf[direction] }, { matches: [], verdict: verdicts[direction].allow }],
     })),
   }
-}
-
-type Filtered = DirectionPolicy & { readonly filtered: true }
-
-/** Packets of another sender than the interface's own are dropped. */
-function forged({ mac, addresses }: Origin, verdict: NftVerdict): NftRule[] {
-  return [
-    ...(mac === undefined ? [] : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], verdict }]),
-    ...(addresses === undefined
-      ? []
-      : families.map((family): NftRule => {
-          const ranges = addresses[family]
-          return {
-            matches: [
-              ranges.length === 0
-                ? { kind: 'family', family }
-                : { kind: 'address', family, side: 'source', ranges, not: true },
-            ],
-            verdict,
-          }
-        })),
-  ]
 }
 
 function rulesFor(match: Match, verdict: NftVerdict): NftRule[] {

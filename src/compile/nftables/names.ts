@@ -34,9 +34,12 @@ export function policyChain(policy: string, direction: Direction, part: number, 
   return observed ? `observed.${of}` : of
 }
 
-/** `kind` tells apart what is essential on one interface and not on another. */
-export const essentialsChain = (direction: Direction, kind: string): string =>
-  `essentials.${kind}.${short[direction]}`
+/** `kind` tells apart what is essential on one interface and not on another; `protocol` what is asked about one protocol. */
+export const essentialsChain = (direction: Direction, kind: string, protocol?: number): string =>
+  `essentials.${kind}.${short[direction]}${protocol === undefined ? '' : `.${protocol}`}`
+
+/** What may be sent from an address that is not the sender's own. */
+export const unownedChain = (observed: boolean): string => `${observed ? 'observed.' : ''}unowned`
 
 /** Where packets go that pass: it marks them as judged. */
 export const passChain = (direction: Direction): string => `pass.${short[direction]}`

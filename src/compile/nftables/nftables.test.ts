@@ -375,6 +375,10 @@ describe('text', () => {
     const policy: EffectivePolicy = {
       stateful: true,
       essentials,
+      origin: {
+        mac: '52:54:00:00:00:01',
+        addresses: { ipv4: [{ first: 0xc000020an, last: 0xc000020an }], ipv6: [] },
+      },
       ingress: part('ingress', [ssh, range, ping], 'deny'),
       egress: part('egress', [], 'allow'),
     }

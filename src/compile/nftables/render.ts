@@ -7,6 +7,8 @@ import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from '
 import { indexElements, type RenderedSet, type RenderedTable } from './table.ts'
 
 const mapOf = (hook: Hook) => `${hook}-devices`
+/** What is asked first about packets that this host itself sends to a VM. */
+const linkMap = 'link-to-vm-devices'
 /** The set that counts what would have been dropped on observed devices. */
 export const observedOf = (hook: Hook) => `${hook}-observed`
 const rendered = new WeakMap<NftChain, string>()
@@ -22,12 +24,13 @@ export function render(ruleset: NftRuleset): RenderedTable {
     chains.set(chain.name, text)
   }
   for (const place of routed) {
-    chains.set(place.name, `${hangsAt(place)}\n${deviceOf[place.from]} vmap @${mapOf(place.from)}`)
+    const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
+    const asked = maps.map((map) => `${deviceOf[place.from]} vmap @${map}`)
+    chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
   }
-  const sets = new Map<string, RenderedSet>()
+  const sets = new Map<string, RenderedSet>([[linkMap, verdictMap(ruleset.link)]])
   for (const hook of hooks) {
-    const elements = new Map([...ruleset.devices[hook]].map(([index, to]) => [String(index), verdict(to)]))
-    sets.set(mapOf(hook), { kind: 'map', type: 'type iface_index : verdict', elements })
+    sets.set(mapOf(hook), verdictMap(ruleset.devices[hook]))
     if (ruleset.observed.size > 0) {
       sets.set(observedOf(hook), {
         ...{ kind: 'set', type: 'type iface_index\ncounter' },
@@ -37,6 +40,11 @@ export function render(ruleset: NftRuleset): RenderedTable {
   }
   return { chains, sets }
 }
+
+const verdictMap = (devices: ReadonlyMap<number, NftVerdict>): RenderedSet => ({
+  ...{ kind: 'map', type: 'type iface_index : verdict' },
+  elements: new Map([...devices].map(([index, to]) => [String(index), verdict(to)])),
+})
 
 /** What lets the packets of these devices pass unfiltered where a bridge carries them. */
 export function renderBridged(indexes: ReadonlySet<number>): RenderedTable {
@@ -66,6 +74,7 @@ function verdict(one: NftVerdict): string {
   switch (one.kind) {
     case 'accept':
     case 'drop':
+    case 'return':
       return one.kind
     case 'reject':
       return rejections[one.with]
@@ -110,6 +119,11 @@ function match(one: NftMatch): string {
       return `${icmpWord[one.family]} ${one.field} ${one.value}`
     case 'source-mac':
       return `ether saddr ${one.not ? '!= ' : ''}${one.mac}`
+    case 'hop-limit':
+      return one.family === 'ipv4' ? `ip ttl ${one.value}` : `ip6 hoplimit ${one.value}`
+    case 'to-host':
+      // 2 is an address of this host.
+      return 'fib daddr type 2'
   }
 }
 

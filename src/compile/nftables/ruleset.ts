@@ -29,12 +29,18 @@ export type NftMatch =
       readonly value: number
     }
   | { readonly kind: 'source-mac'; readonly mac: string; readonly not?: true }
+  /** TTL or hop limit. */
+  | { readonly kind: 'hop-limit'; readonly family: Family; readonly value: number }
+  /** Addressed to an address of this host. */
+  | { readonly kind: 'to-host' }
 
 export type NftVerdict =
   | { readonly kind: 'accept' }
   | { readonly kind: 'drop' }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'goto'; readonly chain: string }
+  /** The chain ends here, and its caller goes on. */
+  | { readonly kind: 'return' }
   /** The packet does not pass, and its sender is told so. */
   | { readonly kind: 'reject'; readonly with: Exclude<Rejection, 'silence'> }
 
@@ -59,6 +65,8 @@ export interface NftRuleset {
   readonly chains: ReadonlyMap<string, NftChain>
   /** Index of the device → what happens to packets from it, or to it. */
   readonly devices: Readonly<Record<Hook, ReadonlyMap<number, NftVerdict>>>
+  /** Index of the device → what is asked first about packets that this host itself sends to it. */
+  readonly link: ReadonlyMap<number, NftVerdict>
   /** Indexes of devices on which nothing is dropped, and what would have been is counted. */
   readonly observed: ReadonlySet<number>
 }

@@ -54,7 +54,8 @@ export function decodeMatch(json: JsonValue): Match {
   return match
 }
 
-function encodeAddresses(set: AddressSet): JsonValue {
+/** As a list of `[first, last]`. */
+export function encodeAddresses(set: AddressSet): JsonValue {
   return families.flatMap((family) =>
     set[family].map(({ first, last }) => [formatAddress(family, first), formatAddress(family, last)]),
   )

@@ -16,13 +16,30 @@ export interface RuleList {
 }
 
 /** Traffic without which an interface cannot work; let through before state and rules are looked at. */
-export type EssentialName = 'arp' | 'neighbour-discovery' | 'router-advertisement' | 'dhcp' | 'dhcpv6'
+export type EssentialName =
+  | 'arp'
+  | 'neighbour-discovery'
+  | 'router-advertisement'
+  | 'multicast-membership'
+  | 'dhcp'
+  | 'dhcpv6'
+
+/** What is asked of a packet that stays on the link; beside what rules can ask. */
+export interface LinkMatch extends Match {
+  /** TTL or hop limit, 0 to 255. */
+  readonly hopLimit?: number
+  /** Ingress: the link itself sent it. Egress: it is addressed to an address of the carrying host. */
+  readonly link?: true
+}
 
 export interface Essential {
   readonly name: EssentialName
-  /** IP packets let through, per direction. Empty for ARP, which is not IP: targets that see frames let it pass. */
-  readonly ingress: readonly Match[]
-  readonly egress: readonly Match[]
+  /**
+   * IP packets let through, per direction. Ingress is from the link without exception: every match asks for it.
+   * Empty for ARP, which is not IP: targets that see frames let it pass.
+   */
+  readonly ingress: readonly LinkMatch[]
+  readonly egress: readonly LinkMatch[]
 }
 
 export type DirectionPolicy =
@@ -31,10 +48,10 @@ export type DirectionPolicy =
   /** The lists in order, first matching rule decides; `default` when none does. */
   | { readonly filtered: true; readonly lists: readonly RuleList[]; readonly default: Action }
 
-/** An absent field is not looked at. */
+/** Who the interface may send as. An absent field is not looked at. */
 export interface Origin {
   readonly mac?: Mac
-  /** The unspecified address and, in IPv6, link-local ones are among them where they are needed. */
+  /** Its own, with the link-local one of its MAC. What may be sent from none of them is the same for all (origin.ts). */
   readonly addresses?: AddressSet
 }
 
@@ -42,7 +59,7 @@ export interface EffectivePolicy {
   /** Whether established and related packets pass, and invalid ones are dropped, before rules are looked at. */
   readonly stateful: boolean
   readonly essentials: readonly Essential[]
-  /** Where packets that leave the VM must come from, looked at before anything else; absent: from anywhere. */
+  /** Where packets that leave the VM must come from, looked at first, filtered or not; absent: from anywhere. */
   readonly origin?: Origin
   readonly ingress: DirectionPolicy
   readonly egress: DirectionPolicy

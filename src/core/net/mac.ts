@@ -10,3 +10,10 @@ export function parseMac(text: string): Result<Mac> {
     ? ok(text.toLowerCase().replaceAll('-', ':'))
     : err('expected a MAC address such as 52:54:00:00:00:01')
 }
+
+/** The IPv6 link-local address that a host makes of its Ethernet address (RFC 4291 appendix A), as a number. */
+export function linkLocalOf(mac: Mac): bigint {
+  const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = mac.split(':').map((pair) => BigInt(`0x${pair}`))
+  const bytes = [a ^ 2n, b, c, 0xffn, 0xfen, d, e, f]
+  return bytes.reduce((value, byte) => (value << 8n) | byte, 0xfe80n << 48n)
+}

@@ -20,5 +20,12 @@ export interface Packet {
   readonly icmpCode?: number
   /** Absent when unknown; a rule that names a MAC then does not match. */
   readonly sourceMac?: Mac
+  /** TTL or hop limit, 0 to 255, as it reaches the host that filters; absent when unknown. */
+  readonly hopLimit?: number
+  /**
+   * Ingress: the link itself sent it, which where packets are routed means the carrying host, and nobody's packet was
+   * forwarded. Egress: it is addressed to an address of the carrying host. Absent when unknown or not so.
+   */
+  readonly link?: boolean
   readonly state: ConnectionState
 }

@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../result.ts'
 import type { Family } from './address.ts'
 
 export const ICMP = 1
+export const IGMP = 2
 export const TCP = 6
 export const UDP = 17
 export const ICMPV6 = 58
@@ -11,7 +12,7 @@ export const UDPLITE = 136
 /** The registry's keywords in lower case, for the protocols that firewalls are asked about. */
 export const protocolNumbers: ReadonlyMap<string, number> = new Map([
   ['icmp', ICMP],
-  ['igmp', 2],
+  ['igmp', IGMP],
   ['ipv4', 4],
   ['tcp', TCP],
   ['egp', 8],

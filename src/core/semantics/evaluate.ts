@@ -1,10 +1,10 @@
 /** The evaluator: what an effective policy does to a packet. It is the specification; targets are tested against it. */
-import type { DirectionPolicy, EffectivePolicy, EssentialName, Origin } from '../model/effective-policy.ts'
+import type { DirectionPolicy, EffectivePolicy, EssentialName } from '../model/effective-policy.ts'
 import type { Action, Direction, Rule } from '../model/rule.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
 import { isTrackable } from '../net/protocol.ts'
-import { contains } from '../sets/address-set.ts'
-import { type MatchField, mismatch } from './match.ts'
+import { holds, type MatchField, mismatch } from './match.ts'
+import { isForged } from './origin.ts'
 
 export type DecidedBy =
   | { readonly kind: 'rule'; readonly rule: string; readonly position: number; readonly policy: string }
@@ -31,13 +31,13 @@ export function evaluate(
   packet: Packet,
   observe?: Observer,
 ): Verdict {
-  const part = policy[direction]
-  if (!part.filtered) return { action: 'allow', decidedBy: { kind: 'off' } }
   if (direction === 'egress' && policy.origin && isForged(policy.origin, packet)) {
     return { action: 'deny', decidedBy: { kind: 'origin' } }
   }
+  const part = policy[direction]
+  if (!part.filtered) return { action: 'allow', decidedBy: { kind: 'off' } }
   for (const essential of policy.essentials) {
-    if (essential[direction].some((match) => mismatch(match, packet) === null)) {
+    if (essential[direction].some((match) => holds(match, packet))) {
       return { action: 'allow', decidedBy: { kind: 'essential', name: essential.name } }
     }
   }
@@ -46,12 +46,6 @@ export function evaluate(
     return { action: state === 'invalid' ? 'deny' : 'allow', decidedBy: { kind: 'state', state } }
   }
   return firstMatch(part, packet, observe)
-}
-
-/** A packet whose sender's MAC is not known is not held to be forged. */
-function isForged({ mac, addresses }: Origin, packet: Packet): boolean {
-  if (mac !== undefined && packet.sourceMac !== undefined && packet.sourceMac !== mac) return true
-  return addresses !== undefined && !contains(addresses, packet.family, packet.source)
 }
 
 function firstMatch(part: DirectionPolicy & { filtered: true }, packet: Packet, observe?: Observer): Verdict {

@@ -1,4 +1,5 @@
 /** Whether a match holds for a packet, and if not, the first field that does not. */
+import type { LinkMatch } from '../model/effective-policy.ts'
 import type { Match } from '../model/rule.ts'
 import type { Family } from '../net/address.ts'
 import type { Packet } from '../net/packet.ts'
@@ -22,6 +23,13 @@ export function mismatch(match: Match, packet: Packet): MatchField | null {
   if (match.destination && !contains(match.destination, packet.family, packet.destination))
     return 'destination'
   return null
+}
+
+/** Whether all of it matches, with what rules cannot ask. */
+export function holds(match: LinkMatch, packet: Packet): boolean {
+  if (match.hopLimit !== undefined && match.hopLimit !== packet.hopLimit) return false
+  if (match.link && !packet.link) return false
+  return mismatch(match, packet) === null
 }
 
 /** Without a family, ICMP's and ICMPv6's numbers mean these protocols, which are of one family each. */

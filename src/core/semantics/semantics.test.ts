@@ -4,13 +4,15 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../model/effective-policy.ts'
+import { plainGuards } from '../model/inventory.ts'
 import type { Action, Direction, Match, Rule } from '../model/rule.ts'
 import { parseAddress } from '../net/address.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
 import { parseProtocol } from '../net/protocol.ts'
 import { addressSet, allAddresses } from '../sets/address-set.ts'
-import { essentials } from './essentials.ts'
+import { essentials, essentialsOf } from './essentials.ts'
 import { evaluate } from './evaluate.ts'
+import { notesOn, originOf, type Sender } from './origin.ts'
 import { trace } from './trace.ts'
 
 const number = (text: string) => {
@@ -352,72 +354,252 @@ describe('connection state (§7)', () => {
   }
 })
 
-describe('origin (§6)', () => {
-  const closed: EffectivePolicy = {
-    ...policy([rule('allow', {})], { direction: 'egress', stateful: true }),
-    origin: { mac: '52:54:00:00:00:01', addresses: addresses('192.0.2.10') },
+describe('the sender (§6)', () => {
+  const [mac, other] = ['52:54:00:00:00:01', '52:54:00:00:00:02']
+  const sender = { mac, addresses: ['192.0.2.10', '2001:db8::10'], allowedAddresses: [], senderCheck: true }
+  const checked = (given: Partial<Sender>, base = policy([rule('allow', {})], { direction: 'egress' })) => {
+    const origin = originOf({ ...sender, ...given }, plainGuards)
+    return { ...base, ...(origin && { origin }) }
   }
   const out = packet('tcp 192.0.2.10:22 > 198.51.100.1:40000')
+  const forged = packet('tcp 192.0.2.11:22 > 198.51.100.1:40000')
   check(
-    'outward, the sender must be the interface’s own',
-    closed,
+    'outward, MAC and address must be the interface’s own',
+    checked({}, policy([rule('allow', {})], { direction: 'egress', stateful: true })),
     [
-      [{ ...out, sourceMac: '52:54:00:00:00:01' }, 'allow 1'],
-      [{ ...out, sourceMac: '52:54:00:00:00:02' }, 'deny origin'],
+      [{ ...out, sourceMac: mac }, 'allow 1'],
+      [{ ...out, sourceMac: other }, 'deny origin'],
       [out, 'allow 1'],
-      [packet('tcp 192.0.2.11:22 > 198.51.100.1:40000'), 'deny origin'],
-      [packet('tcp [2001:db8::1]:22 > [2001:db8::2]:40000'), 'deny origin'],
-      [{ ...out, sourceMac: '52:54:00:00:00:02', state: 'established' }, 'deny origin'],
+      [forged, 'deny origin'],
+      [packet('tcp [2001:db8::10]:22 > [2001:db8::2]:40000'), 'allow 1'],
+      [packet('tcp [2001:db8::11]:22 > [2001:db8::2]:40000'), 'deny origin'],
+      [{ ...out, sourceMac: other, state: 'established' }, 'deny origin'],
+      [{ ...forged, state: 'established' }, 'deny origin'],
     ],
     'egress',
   )
+  check('inward it is not asked', checked({}, policy([rule('allow', {})])), [[forged, 'allow 1']])
+  check(
+    'also where nothing is filtered',
+    checked({}, policy([])),
+    [
+      [out, 'allow off'],
+      [forged, 'deny origin'],
+      [{ ...out, sourceMac: other }, 'deny origin'],
+    ],
+    'egress',
+  )
+  check(
+    'prefixes that it may also send from',
+    checked({ allowedAddresses: ['192.0.2.11/32', '10.8.0.0/16'] }),
+    [
+      [forged, 'allow 1'],
+      [packet('udp 10.8.3.4:1 > 198.51.100.1:53'), 'allow 1'],
+      [packet('udp 10.9.3.4:1 > 198.51.100.1:53'), 'deny origin'],
+      [{ ...forged, sourceMac: other }, 'deny origin'],
+    ],
+    'egress',
+  )
+  check(
+    'without addresses, the MAC alone',
+    checked({ addresses: [] }),
+    [
+      [forged, 'allow 1'],
+      [{ ...forged, sourceMac: other }, 'deny origin'],
+    ],
+    'egress',
+  )
+  check(
+    'switched off',
+    checked({ senderCheck: false }),
+    [[{ ...forged, sourceMac: other }, 'allow 1']],
+    'egress',
+  )
+  const near = { hopLimit: 255 }
+  check(
+    'the unspecified address: only to find an address, and to join groups',
+    checked({}, policy([rule('allow', {})])),
+    [
+      [packet('udp 0.0.0.0:68 > 255.255.255.255:67'), 'allow off'],
+      [packet('udp 0.0.0.0:68 > 198.51.100.1:67'), 'deny origin'],
+      [packet('udp 0.0.0.0:5 > 255.255.255.255:67'), 'deny origin'],
+      [packet('igmp 0.0.0.0 > 224.0.0.22', { hopLimit: 1 }), 'allow off'],
+      [packet('igmp 0.0.0.0 > 224.0.0.22', { hopLimit: 2 }), 'deny origin'],
+      [packet('icmp/8/0 0.0.0.0 > 198.51.100.1'), 'deny origin'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:10', near), 'allow off'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:10', { hopLimit: 64 }), 'deny origin'],
+      [packet('icmpv6/135/0 :: > 2001:db8::1', near), 'deny origin'],
+      [packet('icmpv6/136/0 :: > ff02::1', near), 'deny origin'],
+      [packet('icmpv6/133/0 :: > ff02::2', near), 'allow off'],
+      [packet('icmpv6/143/0 :: > ff02::16', { hopLimit: 1 }), 'allow off'],
+      [packet('udp [::]:546 > [ff02::1:2]:547'), 'deny origin'],
+    ],
+    'egress',
+  )
+  check(
+    'link-local addresses: the MAC’s own anywhere, others where no answer can be had in a neighbour’s name',
+    checked({}, policy([rule('allow', {})])),
+    [
+      [packet('udp [fe80::5054:ff:fe00:1]:9 > [fe80::99]:9'), 'allow off'],
+      [packet('udp [fe80::7]:9 > [fe80::99]:9'), 'deny origin'],
+      [packet('udp [fe80::7]:9 > [fe80::1]:9', { link: true }), 'allow off'],
+      [packet('udp [fe80::7]:5353 > [ff02::fb]:5353'), 'allow off'],
+      [packet('udp [fe80::7]:5353 > [ff05::fb]:5353'), 'deny origin'],
+      [packet('icmpv6/136/0 fe80::7 > fe80::99', near), 'allow off'],
+      [packet('icmpv6/136/0 fe80::7 > fe80::99', { hopLimit: 254 }), 'deny origin'],
+      [packet('icmpv6/128/0 fe80::7 > fe80::99', near), 'deny origin'],
+      [packet('udp 169.254.1.1:9 > 198.51.100.1:9'), 'deny origin'],
+    ],
+    'egress',
+  )
+
+  test('a policy may ask for the check where the inventory does not, and never loosens it', () => {
+    const guards = (sourceMac: boolean, sourceAddress: boolean) => ({ sourceMac, sourceAddress })
+    const off = { ...sender, senderCheck: false }
+    assert.equal(originOf(off, guards(false, false)), undefined)
+    assert.deepEqual(originOf(off, guards(true, false)), { mac })
+    assert.deepEqual(originOf(sender, guards(false, false)), originOf(sender, guards(true, true)))
+    assert.deepEqual(Object.keys(originOf(off, guards(false, true)) ?? {}), ['addresses'])
+  })
+
+  test('what its owner is told', () => {
+    const notes = (given: Partial<Sender>, guards = plainGuards) => {
+      const one = { ...sender, ...given }
+      return notesOn(one, originOf(one, guards))
+    }
+    assert.deepEqual(notes({}), [])
+    assert.deepEqual(notes({ addresses: [] }), ['checked by MAC alone: it has no addresses'])
+    assert.deepEqual(notes({ addresses: [], allowedAddresses: ['10.0.0.0/8'] }), [])
+    assert.deepEqual(notes({ senderCheck: false }), ['its sender is not checked: senderCheck is off'])
+    assert.deepEqual(notes({ senderCheck: false }, { ...plainGuards, sourceMac: true }), [
+      'checked by MAC alone: senderCheck is off',
+    ])
+  })
 })
 
 describe('essential traffic (§6)', () => {
-  const closed = (direction: Direction) => policy([rule('deny', {})], { direction, stateful: true })
-  const icmpv6 = (type: number) => packet(`icmpv6/${type}/0 fe80::1 > fe80::2`)
-  check('inward', closed('ingress'), [
-    [icmpv6(134), 'allow neighbour-discovery'],
-    [icmpv6(135), 'allow neighbour-discovery'],
-    [icmpv6(136), 'allow neighbour-discovery'],
-    // The VM is a host: nobody asks it for routes, and it does not tell of any.
-    [icmpv6(133), 'deny 1'],
-    [icmpv6(137), 'deny 1'],
-    [icmpv6(128), 'deny 1'],
-    [packet('icmp/134/0 192.0.2.1 > 192.0.2.10'), 'deny 1'],
-    [packet('udp 192.0.2.1:67 > 192.0.2.10:68'), 'allow dhcp'],
-    [packet('udp 192.0.2.1:68 > 192.0.2.10:67'), 'deny 1'],
-    [packet('tcp 192.0.2.1:67 > 192.0.2.10:68'), 'deny 1'],
-    [packet('udp [fe80::1]:547 > [fe80::2]:546'), 'allow dhcpv6'],
-    [packet('udp [fe80::1]:67 > [fe80::2]:68'), 'deny 1'],
-    // It does not depend on what tracking says.
-    [{ ...icmpv6(135), state: 'invalid' }, 'allow neighbour-discovery'],
+  const closed = (direction: Direction, guards = plainGuards): EffectivePolicy => ({
+    ...policy([rule('deny', {})], { direction, stateful: true }),
+    essentials: essentialsOf(guards),
+  })
+  /** As it should be: sent on the link by the link, with the hop limit of its kind. */
+  const on = (text: string, more: Partial<Packet> = {}) =>
+    packet(text, { hopLimit: 255, link: true, ...more })
+  const router = { ...plainGuards, routerAdvertisement: true }
+  check('inward: what the link sends', closed('ingress'), [
+    [on('icmpv6/134/0 fe80::1 > ff02::1'), 'allow neighbour-discovery'],
+    [on('icmpv6/135/0 2001:db8::1 > ff02::1:ff00:10'), 'allow neighbour-discovery'],
+    [on('icmpv6/136/0 fe80::1 > 2001:db8::10'), 'allow neighbour-discovery'],
+    // Tracking says nothing of it that counts.
+    [on('icmpv6/135/0 fe80::1 > fe80::2', { state: 'invalid' }), 'allow neighbour-discovery'],
+    [on('icmpv6/130/0 fe80::1 > ff02::1', { hopLimit: 1 }), 'allow multicast-membership'],
+    [on('igmp 192.0.2.1 > 224.0.0.1', { hopLimit: 1 }), 'allow multicast-membership'],
+    [on('udp 192.0.2.1:67 > 192.0.2.10:68', { hopLimit: 64 }), 'allow dhcp'],
+    [on('udp [fe80::1]:547 > [fe80::2]:546', { hopLimit: 64 }), 'allow dhcpv6'],
+    // A router in the way, another code, another sender than a router.
+    [on('icmpv6/135/0 fe80::1 > fe80::2', { hopLimit: 254 }), 'deny 1'],
+    [on('icmpv6/135/1 fe80::1 > fe80::2'), 'deny 1'],
+    [on('icmpv6/134/0 2001:db8::1 > ff02::1'), 'deny 1'],
+    [on('icmpv6/130/0 fe80::1 > ff02::1', { hopLimit: 2 }), 'deny 1'],
+    [on('igmp 192.0.2.1 > 224.0.0.1', { hopLimit: 64 }), 'deny 1'],
+    [on('udp [2001:db8::1]:547 > [fe80::2]:546'), 'deny 1'],
+    // The VM is a host: nobody asks it for routes.
+    [on('icmpv6/133/0 fe80::1 > fe80::2'), 'deny 1'],
+    [on('icmpv6/137/0 fe80::1 > fe80::2'), 'deny 1'],
+    [on('icmpv6/128/0 fe80::1 > fe80::2'), 'deny 1'],
+    [on('icmp/134/0 192.0.2.1 > 192.0.2.10'), 'deny 1'],
+    [on('udp 192.0.2.1:68 > 192.0.2.10:67'), 'deny 1'],
+    [on('tcp 192.0.2.1:67 > 192.0.2.10:68'), 'deny 1'],
+    [on('udp [fe80::1]:67 > [fe80::2]:68'), 'deny 1'],
   ])
+  check('inward: nothing that comes from beyond', closed('ingress', router), [
+    ...[133, 134, 135, 136].map((type): [Packet, string] => [
+      on(`icmpv6/${type}/0 fe80::1 > fe80::2`, { link: false }),
+      'deny 1',
+    ]),
+    [packet('udp 198.51.100.1:67 > 192.0.2.10:68'), 'deny 1'],
+    [packet('udp [2001:db8:1::1]:547 > [2001:db8::10]:546'), 'deny 1'],
+    [packet('igmp 198.51.100.1 > 224.0.0.1', { hopLimit: 1 }), 'deny 1'],
+    [packet('icmpv6/130/0 fe80::1 > ff02::1', { hopLimit: 1 }), 'deny 1'],
+  ])
+  const to = (text: string, hopLimit: number) => packet(text, { hopLimit })
   check(
-    'outward',
+    'outward: to the link',
     closed('egress'),
     [
-      [icmpv6(133), 'allow neighbour-discovery'],
-      [icmpv6(135), 'allow neighbour-discovery'],
-      [icmpv6(136), 'allow neighbour-discovery'],
-      [icmpv6(134), 'deny 1'],
+      [to('icmpv6/133/0 fe80::2 > ff02::2', 255), 'allow neighbour-discovery'],
+      [to('icmpv6/135/0 :: > ff02::1:ff00:10', 255), 'allow neighbour-discovery'],
+      [to('icmpv6/135/0 2001:db8::10 > fe80::1', 255), 'allow neighbour-discovery'],
+      [to('icmpv6/136/0 2001:db8::10 > fe80::1', 255), 'allow neighbour-discovery'],
+      [on('icmpv6/136/0 2001:db8::10 > 2001:db8::1'), 'allow neighbour-discovery'],
+      [to('icmpv6/143/0 fe80::2 > ff02::16', 1), 'allow multicast-membership'],
+      [to('icmpv6/131/0 :: > ff02::1:ff00:10', 1), 'allow multicast-membership'],
+      [to('icmpv6/132/0 fe80::2 > ff02::2', 1), 'allow multicast-membership'],
+      [to('igmp 192.0.2.10 > 224.0.0.22', 1), 'allow multicast-membership'],
       [packet('udp 0.0.0.0:68 > 255.255.255.255:67'), 'allow dhcp'],
-      [packet('udp 192.0.2.10:67 > 192.0.2.1:68'), 'deny 1'],
+      [packet('udp 192.0.2.10:68 > 192.0.2.1:67', { link: true }), 'allow dhcp'],
       [packet('udp [fe80::2]:546 > [ff02::1:2]:547'), 'allow dhcpv6'],
+      [packet('udp [fe80::2]:546 > [fe80::1]:547'), 'allow dhcpv6'],
     ],
     'egress',
   )
+  check(
+    'outward: nothing that goes further',
+    closed('egress', router),
+    [
+      [packet('udp 192.0.2.10:68 > 198.51.100.1:67'), 'deny 1'],
+      [packet('udp [2001:db8::10]:546 > [2001:db8:1::1]:547'), 'deny 1'],
+      [packet('udp [2001:db8::10]:546 > [ff02::1:2]:547'), 'deny 1'],
+      [packet('udp [fe80::2]:546 > [ff05::1:3]:547'), 'deny 1'],
+      ...[133, 134, 135, 136].map((type): [Packet, string] => [
+        to(`icmpv6/${type}/0 fe80::2 > 2001:db8:1::1`, 255),
+        'deny 1',
+      ]),
+      [to('icmpv6/135/0 fe80::2 > ff02::1:ff00:10', 64), 'deny 1'],
+      [to('icmpv6/135/7 fe80::2 > ff02::1:ff00:10', 255), 'deny 1'],
+      [to('icmpv6/143/0 fe80::2 > ff05::16', 1), 'deny 1'],
+      [to('icmpv6/143/0 2001:db8::10 > ff02::16', 1), 'deny 1'],
+      [to('igmp 192.0.2.10 > 224.0.0.1', 1), 'deny 1'],
+      [to('igmp 192.0.2.10 > 239.1.2.3', 1), 'deny 1'],
+      [to('igmp 192.0.2.10 > 224.0.0.22', 2), 'deny 1'],
+      // It does not pose as a DHCP server, nor ask as one.
+      [packet('udp 192.0.2.10:67 > 255.255.255.255:68', { link: true }), 'deny 1'],
+    ],
+    'egress',
+  )
+  check(
+    'only routers advertise',
+    closed('egress'),
+    [[on('icmpv6/134/0 fe80::2 > ff02::1'), 'deny 1']],
+    'egress',
+  )
+  check(
+    'a VM that is taken for a router does',
+    closed('egress', router),
+    [
+      [on('icmpv6/134/0 fe80::2 > ff02::1'), 'allow router-advertisement'],
+      [on('icmpv6/134/0 2001:db8::10 > ff02::1'), 'deny 1'],
+    ],
+    'egress',
+  )
+  check('and is asked', closed('ingress', router), [
+    [on('icmpv6/133/0 fe80::1 > ff02::2'), 'allow router-advertisement'],
+  ])
+  test('what is not said of a packet is not so', () => {
+    const { hopLimit: _, ...unknown } = on('icmpv6/135/0 fe80::1 > fe80::2')
+    assert.equal(evaluate(closed('ingress'), 'ingress', unknown).action, 'deny')
+  })
 })
 
 test('essential traffic of a stateless policy, and none where a policy names none', () => {
-  const dhcp = packet('udp 192.0.2.1:67 > 192.0.2.10:68')
+  const dhcp = packet('udp 192.0.2.1:67 > 192.0.2.10:68', { link: true })
   const closed = policy([])
   assert.equal(evaluate(closed, 'ingress', dhcp).action, 'allow')
   assert.equal(evaluate({ ...closed, essentials: [] }, 'ingress', dhcp).action, 'deny')
 })
 
 describe('the order of judgement (§5)', () => {
-  const solicitation = packet('icmpv6/135/0 fe80::1 > fe80::2')
+  const solicitation = packet('icmpv6/135/0 fe80::1 > fe80::2', { hopLimit: 255, link: true })
   const stateful = policy([rule('deny', {})], { stateful: true })
   check('essentials come before state', stateful, [
     [{ ...solicitation, state: 'invalid' }, 'allow neighbour-discovery'],

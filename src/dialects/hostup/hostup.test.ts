@@ -656,23 +656,31 @@ describe('HostUp', () => {
     )
   })
 
-  test('guards: another sender is refused where it is asked for, one interface can be meant', async () => {
+  test('guards: another sender is refused whatever is asked for, one interface can be meant', async () => {
     await switchOn({ ipfilter: 1 })
     const out = (source: string, more: object = {}) =>
       verdict({ ...tcp(443, source, '198.51.100.1'), ...more }, 'egress')
     assert.equal(await out('192.0.2.20'), 'allow default')
     assert.equal(await out('192.0.2.21'), 'deny origin')
     assert.equal(await out('192.0.2.20', { sourceMac: '52:54:00:00:00:12' }), 'deny origin')
+    // Both are kept and answered, and the check is the inventory's: it stays.
     await switchOn({ macfilter: 0, ipfilter: 0, ndp: 0 })
-    assert.equal(await out('192.0.2.21', { sourceMac: '52:54:00:00:00:12' }), 'allow default')
+    const { data } = (await call('GET', '/api/vm/10000/firewall/options')).body
+    assert.deepEqual([data.macfilter, data.ipfilter], [0, 0])
+    assert.equal(await out('192.0.2.21'), 'deny origin')
+    assert.equal(await out('192.0.2.20', { sourceMac: '52:54:00:00:00:12' }), 'deny origin')
     const discovery = {
       protocol: 'icmp',
       source: 'fe80::1',
       destination: 'fe80::2',
       icmpType: 135,
       icmpCode: 0,
+      hopLimit: 255,
+      link: true,
     }
     assert.equal(await verdict(discovery), 'deny default')
+    await switchOn({ ndp: 1 })
+    assert.equal(await verdict(discovery), 'allow essential')
     await post({ ...any, iface: 'net1' })
     const { body } = await call('GET', `/v1/servers/${servers.vm}`)
     const [first, second] = body.interfaces.map((nic: { id: string }) => nic.id)

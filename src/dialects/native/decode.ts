@@ -23,7 +23,7 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
   const protocol = called && named.value === ICMP && family === 'ipv6' ? ICMPV6 : named.value
   if (called && protocol === ICMPV6 && family === 'ipv4')
     return invalid('protocol', 'ICMPv6 needs IPv6 addresses')
-  const { sourcePort, destinationPort, icmpType, icmpCode, sourceMac, state = 'new' } = given
+  const { sourcePort, destinationPort, icmpType, icmpCode, sourceMac, hopLimit, link, state = 'new' } = given
   if (!hasPorts(protocol) && (sourcePort !== undefined || destinationPort !== undefined)) {
     return invalid('destinationPort', `${given.protocol} has no ports`)
   }
@@ -42,6 +42,8 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
     ...(icmpType !== undefined && { icmpType }),
     ...(icmpCode !== undefined && { icmpCode }),
     ...(mac && { sourceMac: mac.value }),
+    ...(hopLimit !== undefined && { hopLimit }),
+    ...(link !== undefined && { link }),
     state: state as Packet['state'],
   })
 }

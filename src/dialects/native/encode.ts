@@ -1,8 +1,8 @@
 /** The model → the native API's JSON. */
 import type { JsonObject } from '../../core/json.ts'
-import { encodeMatch } from '../../core/model/codec.ts'
+import { encodeAddresses, encodeMatch } from '../../core/model/codec.ts'
 import type { HostStatus } from '../../core/model/desired.ts'
-import type { DirectionPolicy, EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import type { Placement, ServerView } from '../../service/services.ts'
 import type { AuditEvent } from '../../storage/storage.ts'
 
@@ -17,11 +17,11 @@ export function encodePlacement({
   appliedGeneration,
   inForce,
 }: Placement): JsonObject {
-  const { id, index, mac, addresses, type, host, device } = nic
+  const { id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device } = nic
   const { state = null, error = null, notes = [] } = inForce ?? {}
   return {
-    ...{ id, index, mac, addresses, type, host, device, desiredGeneration, appliedGeneration },
-    ...{ state, error, notes },
+    ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device },
+    ...{ desiredGeneration, appliedGeneration, state, error, notes },
   }
 }
 
@@ -43,10 +43,16 @@ export function encodePolicy(policy: EffectivePolicy): JsonObject {
   return {
     stateful: policy.stateful,
     essentials: policy.essentials.map((essential) => essential.name),
+    origin: policy.origin ? encodeOrigin(policy.origin) : null,
     ingress: encodeDirection(policy.ingress),
     egress: encodeDirection(policy.egress),
   }
 }
+
+const encodeOrigin = ({ mac, addresses }: Origin): JsonObject => ({
+  mac: mac ?? null,
+  addresses: addresses ? encodeAddresses(addresses) : null,
+})
 
 function encodeDirection(part: DirectionPolicy): JsonObject {
   if (!part.filtered) return { filtered: false }

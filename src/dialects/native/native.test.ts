@@ -18,7 +18,7 @@ accounts:
         zone: fi-hel1
         firewall: true
         interfaces:
-          - { id: private-nic, addresses: [10.0.0.10], type: private }
+          - { id: private-nic, addresses: [10.0.0.10], allowedAddresses: [10.8.0.0/16], type: private }
           - { id: public-nic, addresses: [192.0.2.10, "2001:db8::10"], host: kvm1, device: tap1 }
       - { profile: hostup, vmid: 10000, name: other, interfaces: [ { id: hostup-nic } ] }
   - name: other
@@ -77,7 +77,48 @@ describe('the native API', () => {
     for (const protocol of ['icmp', 'icmpv6', 'ipv6-icmp', '58', 'ICMP']) {
       assert.equal(await verdict({ ...ping, protocol }), 'allow 2', protocol)
     }
-    assert.equal(await verdict({ ...ping, protocol: 'icmp', icmpType: 135 }), 'allow neighbour-discovery')
+  })
+
+  test('essential traffic needs its hop limit and the link', async () => {
+    const one = {
+      source: 'fe80::1',
+      destination: '2001:db8::10',
+      protocol: 'icmp',
+      icmpType: 135,
+      icmpCode: 0,
+    }
+    assert.equal(await verdict({ ...one, hopLimit: 255, link: true }), 'allow neighbour-discovery')
+    assert.equal(await verdict({ ...one, hopLimit: 64, link: true }), 'deny 3')
+    assert.equal(await verdict({ ...one, hopLimit: 255 }), 'deny 3')
+    assert.equal(await verdict(one), 'deny 3')
+  })
+
+  test('a sender that is not the interface is refused, filtered or not', async () => {
+    const out = { ...tcp, source: '192.0.2.10', destination: '198.51.100.1', destinationPort: 22 }
+    const from = (source: string, more: object = {}) =>
+      verdict({ ...out, source }, { direction: 'egress', ...more })
+    assert.equal(await from('192.0.2.10'), 'allow default')
+    assert.equal(await from('192.0.2.11'), 'deny origin')
+    assert.equal(await from('10.8.1.1', { interface: 'private-nic' }), 'allow off')
+    assert.equal(await from('192.0.2.10', { interface: 'private-nic' }), 'deny origin')
+    assert.equal(
+      await verdict({ ...out, sourceMac: '52:54:00:99:99:99' }, { direction: 'egress' }),
+      'deny origin',
+    )
+    const { interfaces } = (await service.call('GET', `/v1/servers/${servers.web}`)).body
+    assert.deepEqual(
+      interfaces.map(
+        (nic: { senderCheck: boolean; allowedAddresses: string[]; policy: { origin: unknown } }) => [
+          nic.senderCheck,
+          nic.allowedAddresses,
+          (nic.policy.origin as { addresses: string[][] }).addresses[0],
+        ],
+      ),
+      [
+        [true, ['10.8.0.0/16'], ['10.0.0.10', '10.0.0.10']],
+        [true, [], ['192.0.2.10', '192.0.2.10']],
+      ],
+    )
   })
 
   test('a number means that number, in either family', async () => {
@@ -90,7 +131,14 @@ describe('the native API', () => {
     assert.deepEqual([refused.status, refused.body.field], [400, 'packet.icmpType'])
   })
 
-  test('the first public interface, unless one is named', async () => {
+  test('the interface that has the address, else the first public one, unless one is named', async () => {
+    const asked = async (destination: string, more: object = {}) =>
+      (await ask({ ...tcp, destination, destinationPort: 23 }, more)).body.interface
+    assert.equal(await asked('192.0.2.10'), 'public-nic')
+    assert.equal(await asked('10.0.0.10'), 'private-nic')
+    assert.equal(await asked('10.8.3.4'), 'private-nic')
+    assert.equal(await asked('203.0.113.1'), 'public-nic')
+    assert.equal(await asked('10.0.0.10', { interface: 'public-nic' }), 'public-nic')
     assert.equal(await verdict({ ...tcp, destinationPort: 23 }, { interface: 'private-nic' }), 'allow off')
     assert.equal((await ask({ ...tcp, destinationPort: 23 }, { interface: 'hostup-nic' })).status, 404)
     assert.equal((await ask(tcp, { server: '10000' })).body.interface, 'hostup-nic')
@@ -108,6 +156,8 @@ describe('the native API', () => {
       [{ ...tcp, destinationPort: 65_536 }, {}, 'packet.destinationPort'],
       [{ ...tcp, destinationPort: '22' }, {}, 'packet.destinationPort'],
       [{ ...tcp, state: 'old' }, {}, 'packet.state'],
+      [{ ...tcp, hopLimit: 256 }, {}, 'packet.hopLimit'],
+      [{ ...tcp, link: 'yes' }, {}, 'packet.link'],
       [{ ...tcp, colour: 'red' }, {}, 'packet'],
       [tcp, { direction: 'in' }, 'direction'],
     ] as const) {

@@ -25,6 +25,14 @@ export const PacketSchema = Type.Object(
     icmpType: Type.Optional(byte('Only with ICMP of that family')),
     icmpCode: Type.Optional(byte('Only with ICMP of that family')),
     sourceMac: Type.Optional(Type.String({ maxLength: 17, description: 'Absent: unknown' })),
+    hopLimit: Type.Optional(byte('TTL or hop limit as it reaches the host that filters; absent: unknown')),
+    link: Type.Optional(
+      Type.Boolean({
+        description:
+          'Ingress: sent by the link itself, which in routed mode is the host that carries the VM, and not forwarded. ' +
+          'Egress: addressed to an address of that host. Absent: false.',
+      }),
+    ),
     state: Type.Optional(
       Type.Union(
         ['new', 'established', 'related', 'invalid'].map((value) => Type.Literal(value)),
@@ -39,7 +47,11 @@ export const TraceRequest = Type.Object(
   {
     server: Type.String({ minLength: 1, maxLength: 200, description: 'Its id, or its vmid as text' }),
     interface: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Absent: the first public one' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Absent: the one that has the packet’s address, else the first public one',
+      }),
     ),
     direction: Direction,
     packet: PacketSchema,
@@ -51,7 +63,7 @@ export type TraceRequest = Static<typeof TraceRequest>
 export const TraceAnswer = Type.Object({
   action: Action,
   decidedBy: Type.Object({
-    kind: oneOf('rule', 'default', 'essential', 'state', 'off'),
+    kind: oneOf('rule', 'default', 'essential', 'state', 'origin', 'off'),
     rule: Type.Optional(Type.String()),
     position: Type.Optional(Type.Integer()),
     policy: Type.Optional(Type.String()),
@@ -78,6 +90,8 @@ const Interface = Type.Object({
   index: Type.Integer({ minimum: 1 }),
   mac: Type.String(),
   addresses: Type.Array(Type.String()),
+  allowedAddresses: Type.Array(Type.String(), { description: 'Prefixes that it may also send from' }),
+  senderCheck: Type.Boolean({ description: 'Whether what it sends must come from its MAC and addresses' }),
   type: oneOf('public', 'utility', 'private'),
   host: nullable(Type.String()),
   device: nullable(Type.String()),
@@ -133,6 +147,18 @@ export const Server = Type.Object({
       policy: Type.Object({
         stateful: Type.Boolean(),
         essentials: Type.Array(Type.String()),
+        origin: nullable(
+          Type.Object(
+            {
+              mac: nullable(Type.String()),
+              addresses: nullable(Type.Array(Type.Array(Type.String({ description: 'First and last' })))),
+            },
+            {
+              description:
+                'Who the interface may send as, whatever is filtered; null, whole or in part: unchecked',
+            },
+          ),
+        ),
         ingress: DirectionPolicy,
         egress: DirectionPolicy,
       }),

@@ -1,7 +1,8 @@
 /** The model → UpCloud's JSON. What a client once gave as text comes back as that text. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import { type Interface, plainGuards } from '../../core/model/inventory.ts'
 import { parseAddress } from '../../core/net/address.ts'
+import { originOf } from '../../core/semantics/origin.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, RuleRecord } from '../../storage/storage.ts'
 import { hostNumber, networkOf, planOf } from './catalogue.ts'
@@ -101,7 +102,7 @@ function encodeInterface(nic: Interface): JsonObject {
     mac: nic.mac,
     network: networkOf(nic),
     // Without addresses only the MAC is looked at.
-    source_ip_filtering: nic.senderCheck && nic.addresses.length > 0 ? 'yes' : 'no',
+    source_ip_filtering: originOf(nic, plainGuards)?.addresses ? 'yes' : 'no',
     type: nic.type,
   }
 }

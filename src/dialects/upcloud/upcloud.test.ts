@@ -1,7 +1,13 @@
 /** What is easy to get wrong of UpCloud's API, one test each (contract: upcloud §6). */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { credentials, servers, startService, type TestService } from '../../../test/support/service.ts'
+import {
+  credentials,
+  inventory,
+  servers,
+  startService,
+  type TestService,
+} from '../../../test/support/service.ts'
 
 const chain = `/1.3/server/${servers.web}/firewall_rule`
 const drop = { direction: 'in', action: 'drop' }
@@ -524,7 +530,30 @@ describe('UpCloud', () => {
     assert.equal(await trace('ingress', { destinationPort: 22 }), 'allow 2')
     assert.equal(await trace('ingress', { destinationPort: 23 }), 'deny 3')
     assert.equal(await trace('ingress', { destinationPort: 23, state: 'established' }), 'deny 3')
-    assert.equal(await trace('egress', { sourcePort: 22, state: 'established' }), 'deny 1')
+    const back = { source: '192.0.2.10', destination: '198.51.100.1', sourcePort: 22, state: 'established' }
+    assert.equal(await trace('egress', back), 'deny 1')
+  })
+
+  test('source_ip_filtering says what is done', async () => {
+    const changed = inventory.replace(
+      'addresses: [10.0.0.10], type: private }',
+      `addresses: [10.0.0.10], type: private, senderCheck: false }
+          - { type: utility }
+          - { type: utility, allowedAddresses: [10.8.0.0/16] }`,
+    )
+    const own = await startService({ inventory: changed })
+    try {
+      const { body } = await own.call('GET', `/1.3/server/${servers.web}/networking`)
+      assert.deepEqual(
+        body.networking.interfaces.interface.map(
+          (nic: { source_ip_filtering: string }) => nic.source_ip_filtering,
+        ),
+        // Checked; switched off; by MAC alone; by prefixes.
+        ['yes', 'no', 'no', 'yes'],
+      )
+    } finally {
+      await own.close()
+    }
   })
 
   test('19. after a server is deleted its chain is not found', async () => {

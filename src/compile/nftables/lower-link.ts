@@ -1,0 +1,73 @@
+/** What stays on the link, as chains: essential traffic, and who an interface may send as. */
+import type { Essential, LinkMatch, Origin } from '../../core/model/effective-policy.ts'
+import type { Direction } from '../../core/model/rule.ts'
+import { families } from '../../core/net/address.ts'
+import { unowned } from '../../core/semantics/origin.ts'
+import { lowerMatch } from './lower-match.ts'
+import { essentialsChain, unownedChain } from './names.ts'
+import type { NftChain, NftRule, NftVerdict } from './ruleset.ts'
+
+/** The chain to jump to, and those behind it: a packet of another protocol is asked about three times and no more. */
+export type EssentialChains = readonly [NftChain, ...NftChain[]]
+
+export function essentialChains(
+  essentials: readonly Essential[],
+  direction: Direction,
+  allow: NftVerdict,
+): EssentialChains {
+  const kind = essentials.map((each) => each.name).join('.')
+  const matches = essentials.flatMap((each) => each[direction])
+  const chains = [...Map.groupBy(matches, (match) => match.protocol)].map(([protocol, own]) => ({
+    protocols: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] } as const],
+    chain: {
+      name: essentialsChain(direction, kind, protocol),
+      rules: own.flatMap((match) => rulesFor(direction === 'ingress' ? sentByLink(match) : match, allow)),
+    },
+  }))
+  const entry = {
+    name: essentialsChain(direction, kind),
+    rules: chains.map(({ protocols, chain }) => ({
+      matches: protocols,
+      verdict: { kind: 'jump', chain: chain.name } as const,
+    })),
+  }
+  return [entry, ...chains.map(({ chain }) => chain)]
+}
+
+/** Only what the link sends is asked about at that hook. */
+function sentByLink({ link, ...match }: LinkMatch): LinkMatch {
+  if (!link) throw new Error('essential traffic to a VM comes from the link')
+  return match
+}
+
+/** Packets of another sender than the interface are denied, those of addresses that are not its own by a chain of all. */
+export function forged({ mac, addresses }: Origin, deny: NftVerdict, unownedBy: NftChain): NftRule[] {
+  return [
+    ...(mac === undefined
+      ? []
+      : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], verdict: deny }]),
+    ...(addresses === undefined
+      ? []
+      : families.map((family): NftRule => {
+          const ranges = addresses[family]
+          return {
+            matches: [
+              ranges.length === 0
+                ? { kind: 'family', family }
+                : { kind: 'address', family, side: 'source', ranges, not: true },
+            ],
+            verdict: { kind: 'jump', chain: unownedBy.name },
+          }
+        })),
+  ]
+}
+
+/** Returns for what anybody may send from an address that is not its own. */
+export const unownedOf = (deny: NftVerdict, observed: boolean): NftChain => ({
+  name: unownedChain(observed),
+  rules: [...unowned.flatMap((match) => rulesFor(match, { kind: 'return' })), { matches: [], verdict: deny }],
+})
+
+function rulesFor(match: LinkMatch, verdict: NftVerdict): NftRule[] {
+  return lowerMatch(match).map((matches) => ({ matches, verdict }))
+}
