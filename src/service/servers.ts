@@ -71,6 +71,12 @@ export function createServerService(storage: Storage, settings: Settings): Serve
         ? get(ctx, profile, server.id)
         : err({ kind: 'not-found', resource: 'server', id: String(number) })
     },
+    async withAddress(ctx, profile, address) {
+      const { account } = ctx.principal
+      const [nic] = await storage.interfacesWith({ account, profile, address })
+      const found = nic && (await get(ctx, profile, nic.server))
+      return found?.ok ? found.value : undefined
+    },
     list: (ctx, profile) => viewsOf(storage, ctx, profile),
     get,
     async create(ctx, profile, wanted) {

@@ -277,7 +277,8 @@ export interface NewServer {
   readonly attach?: readonly string[]
   /** Attaches what is the default of this place, or makes this policy the default first. */
   readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
-  readonly documents: readonly Omit<NewDocument, 'account' | 'profile'>[]
+  /** Made with it; with `ifRevision` it is there and of that one, and is replaced, else `conflict` (document). */
+  readonly documents: readonly (Omit<NewDocument, 'account' | 'profile'> & Condition)[]
 }
 
 export interface ServerChange extends Condition {
@@ -303,6 +304,8 @@ export interface ServerChange extends Condition {
 export interface ServerService {
   list(ctx: Context, profile: Profile): Promise<readonly ServerView[]>
   get(ctx: Context, profile: Profile, id: string): Outcome<ServerView>
+  /** The one that has this address, canonical text; the first when there are several. */
+  withAddress(ctx: Context, profile: Profile, address: string): Promise<ServerView | undefined>
   /** By the number its profile knows it by. */
   find(ctx: Context, profile: Profile, number: number): Outcome<ServerView>
   create(ctx: Context, profile: Profile, server: NewServer): Outcome<ServerView>

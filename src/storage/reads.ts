@@ -77,6 +77,12 @@ export const reads: Reads = {
       WHERE ${where} AND s.${present} ORDER BY i.server, i.number`
     return (yield* query(sql, ...params)).map(toInterface)
   },
+  *interfacesWith({ account, profile, address }) {
+    // The list is kept as text, each in quotes.
+    const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
+      WHERE s.account = ? AND s.profile = ? AND i.addresses LIKE ? ORDER BY i.server, i.number`
+    return (yield* query(sql, account, profile, `%"${address}"%`)).map(toInterface)
+  },
   *policiesBy({ account, profile, zone }) {
     const [where, params] = all({ account, profile, zone })
     const sql = `SELECT ${policyColumns}, (SELECT COUNT(*) FROM rules r WHERE r.policy = policies.id) AS rule_count

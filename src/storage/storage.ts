@@ -309,7 +309,8 @@ export interface Programs {
       attach?: readonly string[]
       /** Attaches what is the default of this, or makes this policy the default first. */
       attachDefault?: { for: string; otherwise?: NewPolicyRecord }
-      documents: readonly NewDocument[]
+      /** With `ifRevision` it is there and of that one, and is replaced; else `conflict` (document). */
+      documents: readonly (NewDocument & { readonly ifRevision?: number })[]
     }
     answer: { revision: number }
   }
@@ -464,6 +465,12 @@ export interface Storage {
   interfaces(server: string): Promise<readonly Interface[]>
   /** Interfaces of many servers in one query, in order of server and index. */
   interfacesOf(account: string, profile?: Profile, zone?: string): Promise<readonly Interface[]>
+  /** Those that have this address, canonical text, in the order of `interfacesOf`. */
+  interfacesWith(filter: {
+    account: string
+    profile: Profile
+    address: string
+  }): Promise<readonly Interface[]>
   policy(id: string): Promise<PolicyRecord | undefined>
   /** Policies that stand by themselves, oldest first. */
   policiesBy(filter: {

@@ -19,6 +19,9 @@ export const maxAddress = {
   ipv6: (1n << 128n) - 1n,
 } as const satisfies Record<Family, bigint>
 
+/** Eight groups of four digits, the last two as an IPv4 address. */
+const longest = 'ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255'.length
+
 /**
  * Parses one address, and nothing around it.
  *
@@ -27,6 +30,7 @@ export const maxAddress = {
  * an interface of one machine.
  */
 export function parseAddress(text: string): Result<Address> {
+  if (text.length > longest) return err('expected an IPv4 or IPv6 address')
   if (text.includes(':')) {
     const value = parseIpv6(text)
     return value === undefined ? err('expected an IPv6 address') : ok({ family: 'ipv6', value })

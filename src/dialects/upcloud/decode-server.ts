@@ -160,7 +160,10 @@ export function decodeServerChange(
   const refused = refusedFiltering(wrapped.value) ?? refusedInterfaces(wrapped.value, answered)
   if (refused) return err(refused)
   const { zone } = wrapped.value
-  if (!isAbsent(zone) && typeof zone !== 'string') return err(invalid('zone'))
+  // It stays where it is, and clients say so.
+  if (!isAbsent(zone) && zone !== answered.zone && !zones.some(({ id }) => id === zone)) {
+    return err(invalid('zone'))
+  }
   const common = decodeCommon(differing(wrapped.value, answered))
   if (!common.ok) return common
   const { title, firewall, attributes } = common.value

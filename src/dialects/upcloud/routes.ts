@@ -6,7 +6,8 @@ import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { chainSettings } from '../../core/model/profile.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { NewServer, ServerView } from '../../service/services.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'
 import { plans, templates, zones } from './catalogue.ts'
@@ -287,7 +288,7 @@ export const routes: readonly Route[] = [
     if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template, []) } })
     const storage = await findStorage(request)
     if (!storage.ok) return storage
-    const users = await usersOf(request, uuid)
+    const users = await usersOf(request, storage.value)
     return ok({ status: 200, body: { storage: encodeStorageDetails(encodeStorage(storage.value), users) } })
   }),
   route('DELETE', '/storage/:uuid', 'deleteStorage', 204, 'Delete a storage', async (request) => {
@@ -297,10 +298,11 @@ export const routes: readonly Route[] = [
     }
     const storage = await findStorage(request)
     if (!storage.ok) return storage
-    if ((await usersOf(request, uuid)).length > 0) {
+    if ((await usersOf(request, storage.value)).length > 0) {
       return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
     }
-    const done = await request.services.documents.remove(request, profile, 'storage', uuid)
+    const condition = { ifRevision: storage.value.revision }
+    const done = await request.services.documents.remove(request, profile, 'storage', uuid, condition)
     return done.ok ? ok(noContent) : done
   }),
 
@@ -313,8 +315,8 @@ export const routes: readonly Route[] = [
     const { address: text = '' } = request.params
     const parsed = parseAddress(text)
     const canonical = parsed.ok ? formatAddress(parsed.value.family, parsed.value.value) : undefined
-    const servers = await request.services.servers.list(request, profile)
-    const found = addressesOf(servers).find(({ address }) => address === canonical)
+    const server = canonical && (await request.services.servers.withAddress(request, profile, canonical))
+    const found = server && addressesOf([server]).find(({ address }) => address === canonical)
     if (!found) return err({ kind: 'not-found', resource: 'ip-address', id: text })
     return ok({ status: 200, body: { ip_address: found.wire } })
   }),
@@ -393,21 +395,27 @@ async function makeInterfaces(
   return ok(nics)
 }
 
+type NewDisk = NewServer['documents'][number]
+
 async function makeDisks(
   request: DialectRequest,
   server: string,
   zone: string,
   wanted: readonly WantedDisk[],
-): Promise<
-  Result<{ disks: WireDisk[]; documents: { kind: string; id: string; body: JsonObject }[] }, RequestError>
-> {
+): Promise<Result<{ disks: WireDisk[]; documents: NewDisk[] }, RequestError>> {
   const disks: WireDisk[] = []
-  const documents: { kind: string; id: string; body: JsonObject }[] = []
+  const documents: NewDisk[] = []
   for (const [index, { existing, ...disk }] of wanted.entries()) {
     let { title, size, tier } = disk
     if (existing !== undefined) {
       const found = await storageById(request, existing)
       if (!found.ok) return found
+      if ((await usersOf(request, found.value)).length > 0) {
+        return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
+      }
+      // On condition that nobody else attaches or deletes it meanwhile.
+      const { body, revision: ifRevision } = found.value
+      documents.push({ kind: 'storage', id: existing, body: { ...body, server }, ifRevision })
       ;({ title, size, tier } = { ...disk, ...(found.value.body as unknown as typeof disk) })
     }
     const id = existing ?? randomUUID()
@@ -437,12 +445,11 @@ async function storageById(request: DialectRequest, id: string) {
   return request.services.documents.get(request, profile, 'storage', id)
 }
 
-/** Servers that a storage is attached to. */
-async function usersOf(request: DialectRequest, storage: string): Promise<readonly string[]> {
-  const servers = await request.services.servers.list(request, profile)
-  return servers
-    .filter((each) => disksOf(each).some((disk) => disk.storage === storage))
-    .map(({ server }) => server.id)
+/** The server that a storage is attached to, if there is one: the storage names it, and it must still have it. */
+async function usersOf(request: DialectRequest, { id, body }: DocumentRecord): Promise<readonly string[]> {
+  if (typeof body.server !== 'string') return []
+  const server = await request.services.servers.get(request, profile, body.server)
+  return server.ok && disksOf(server.value).some((disk) => disk.storage === id) ? [body.server] : []
 }
 
 function addressesOf(servers: readonly ServerView[]): { address: string; wire: JsonObject }[] {

@@ -689,6 +689,51 @@ describe('UpCloud', () => {
     assert.equal(await error(get(`/1.3/storage/${disk.storage}`)), '404 STORAGE_NOT_FOUND')
   })
 
+  test('one storage and one address are answered without reading the servers of the account', async () => {
+    const wanted = { hostname: 'x', title: 'x', zone: 'fi-hel1' }
+    const create = { storage_devices: { storage_device: [{ action: 'create', size: 10, title: 'd' }] } }
+    const make = (more: object) => service.call('POST', '/1.3/server', { server: { ...wanted, ...more } })
+    const { server } = (await make(create)).body
+    const [{ storage }] = server.storage_devices.storage_device
+    const path = `/1.3/storage/${storage}`
+    const { list } = service.services.servers
+    service.services.servers.list = () => assert.fail('a list of the account was read')
+    try {
+      const users = async () => (await service.call('GET', path)).body.storage.servers.server
+      assert.deepEqual(await users(), [server.uuid])
+      assert.equal(await error(service.call('DELETE', path)), '409 STORAGE_STATE_ILLEGAL')
+      // What is attached to one server is not attached to another too.
+      const attach = { storage_devices: { storage_device: [{ action: 'attach', storage }] } }
+      assert.equal(await error(make(attach)), '409 STORAGE_STATE_ILLEGAL')
+      await service.call('POST', `/1.3/server/${server.uuid}/stop`, { stop_server: { stop_type: 'hard' } })
+      assert.equal((await service.call('DELETE', `/1.3/server/${server.uuid}`)).status, 204)
+      assert.deepEqual(await users(), [])
+      const twice = {
+        storage_device: [attach, attach].flatMap((each) => each.storage_devices.storage_device),
+      }
+      assert.equal((await make({ storage_devices: twice })).status, 409)
+      const both = await Promise.all([make(attach), make(attach)])
+      assert.deepEqual(both.map((each) => each.status).sort(), [202, 409])
+      const again = both.find((each) => each.status === 202)?.body.server
+      assert.deepEqual(await users(), [again.uuid])
+      assert.equal(await error(service.call('DELETE', path)), '409 STORAGE_STATE_ILLEGAL')
+      await service.call('POST', `/1.3/server/${again.uuid}/stop`, { stop_server: { stop_type: 'hard' } })
+      assert.equal((await service.call('DELETE', `/1.3/server/${again.uuid}?storages=1`)).status, 204)
+      for (const [address, status] of [
+        ['192.0.2.10', 200],
+        ['2001:0DB8:0::10', 200],
+        ['192.0.2.1', 404],
+        ['192.0.2.99', 404],
+        ['10.0.0.10', 404],
+        ['%25', 404],
+      ] as const) {
+        assert.equal((await service.call('GET', `/1.3/ip_address/${address}`)).status, status, address)
+      }
+    } finally {
+      service.services.servers.list = list
+    }
+  })
+
   test('a server that cannot be created says why', async () => {
     const good = { title: 'x', hostname: 'x.example.com', zone: 'fi-hel1' }
     const create = (change: object) =>

@@ -13,10 +13,19 @@ import {
   interfaceColumns,
   policyColumns,
   serverColumns,
+  toDocument,
   toPolicy,
 } from '../rows.ts'
 import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, Attachment, DocumentRecord, PolicyRecord, Programs, ServerRecord } from '../storage.ts'
+import type {
+  Actor,
+  Attachment,
+  DocumentRecord,
+  NewDocument,
+  PolicyRecord,
+  Programs,
+  ServerRecord,
+} from '../storage.ts'
 import {
   chainOf,
   isNoChange,
@@ -27,6 +36,13 @@ import {
   unchanged,
   writableServer,
 } from './common.ts'
+import { documentByKey, upsertDocument } from './documents.ts'
+
+function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
+  const row = yield* queryOne(documentByKey, profile, kind, id)
+  const document = row && toDocument(row)
+  return document?.account === account ? document : undefined
+}
 
 const columns = (list: string) => list.split(',').length
 
@@ -197,7 +213,13 @@ export function* createServer(
   const attach = args.attach ?? (byDefault === undefined ? [] : [byDefault])
   const attached = yield* attachPolicies(server, null, attach)
   if (!attached.ok) return attached
-  yield* insertDocuments(args.documents.map((document) => ({ ...document, revision })))
+  for (const { ifRevision, ...document } of args.documents) {
+    const old = ifRevision === undefined ? undefined : yield* ownDocument(document)
+    if (old?.revision !== ifRevision) {
+      return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+    }
+    yield* old ? upsertDocument({ ...document, revision }) : insertDocuments([{ ...document, revision }])
+  }
   const { name, zone, state, attributes } = server
   const after = { name, zone, state, attributes, attached: attach }
   yield* record(actor, revision, {
