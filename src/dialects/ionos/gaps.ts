@@ -27,6 +27,10 @@ export const gaps: readonly Gap[] = [
     why: 'Addresses come from the inventory or the configured pools; without a /56 a default group has three rules.',
   },
   {
+    what: 'Another MAC or other addresses for a NIC that has a device: 422',
+    why: 'They say who it may send as, and are the operator’s: whoever could change them could send as a neighbour.',
+  },
+  {
     what: 'A broken body of a path whose resource does not exist is 400, not 404',
     why: 'Bodies are read before resources are looked up, in every dialect.',
   },

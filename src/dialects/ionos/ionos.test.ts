@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import {
   credentials,
   datacenters,
+  inventory,
   nics,
   type Reply,
   servers,
@@ -646,6 +647,35 @@ describe('IONOS Cloud', () => {
     await refused(call('GET', `${one}/firewallrules`), 404, '309')
     const servers422 = call('POST', `${dc}/servers`, { properties: { ram: 100, type: 'ENTERPRISE' } })
     await refused(servers422, 422, '100', /between 256/, /'cores' is required/)
+  })
+
+  test('a NIC with a device keeps the MAC and the addresses of the inventory: they say who it may send as', async () => {
+    const own = await startService({
+      inventory: inventory.replace(`{ id: ${nics.cube}, `, `{ id: ${nics.cube}, host: kvm1, device: tap1, `),
+    })
+    try {
+      const path = `${dc}/servers/${servers.cube}/nics/${nics.cube}`
+      const patch = (body: object) => own.call('PATCH', path, body)
+      for (const [body, field] of [
+        [{ mac: '52:54:00:00:00:01' }, 'mac'],
+        [{ ips: ['192.0.2.10'] }, 'ips'],
+        [{ ips: ['192.0.2.30', '192.0.2.10'] }, 'ips'],
+        [{ ipv6Ips: ['2001:db8::10'] }, 'ipv6Ips'],
+      ] as const) {
+        const { status, text } = await patch(body)
+        assert.equal(status, 422, JSON.stringify(body))
+        assert.match(text, new RegExp(`\\(root\\)\\.${field}\\]`))
+      }
+      const put = { properties: { lan: 1, mac: '52:54:00:00:00:10', name: 'n' } }
+      assert.equal((await own.call('PUT', path, put)).status, 422)
+      // As it is, in any spelling.
+      const same = { mac: '52:54:00:00:00:21', ips: ['192.0.2.30'], ipv6Ips: ['2001:DB8::30'], name: 'n' }
+      assert.equal((await patch(same)).status, 202)
+      const [nic] = (await own.call('GET', `/v1/servers/${servers.cube}`)).body.interfaces
+      assert.deepEqual([nic.mac, nic.addresses], ['52:54:00:00:00:21', ['192.0.2.30', '2001:db8::30']])
+    } finally {
+      await own.close()
+    }
   })
 
   test('LAN numbers are given out once, however many ask at once', async () => {

@@ -6,8 +6,11 @@ import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { ok, type Result } from '../../core/result.ts'
+import { rangeOf } from '../../core/semantics/scopes.ts'
+import { addressSet, contains } from '../../core/sets/address-set.ts'
 import type { NewDocument } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
+import { violates } from './errors.ts'
 import { stamped } from './stamp.ts'
 import { type Lan, profile } from './world.ts'
 
@@ -33,11 +36,37 @@ export function withProperties(
   return {
     ...nic,
     mac: parsed?.ok ? parsed.value : nic.mac,
-    addresses: addressesOf(nic.addresses, ips, ipv6Ips),
-    // The inventory says what kind of network a device is in.
+    // The inventory says which addresses a device has and what kind of network it is in.
+    addresses: placed ? nic.addresses : addressesOf(nic.addresses, ips, ipv6Ips),
     type: placed ? nic.type : isPublic ? 'public' : 'private',
     attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)),
   }
+}
+
+/**
+ * What a NIC with a device cannot be given: a MAC or address that the inventory does not give it. They say who it may
+ * send as, and are the operator's to decide.
+ */
+export function notOurs(nic: Interface, given: JsonObject, at: string): RequestError | undefined {
+  if (nic.device === null) return undefined
+  const { mac, ips, ipv6Ips } = given
+  const parsed = typeof mac === 'string' ? parseMac(mac) : undefined
+  if (parsed?.ok && parsed.value !== nic.mac)
+    return violates(
+      `${at}.mac`,
+      'Attribute value is not the MAC address of this NIC, which cannot be changed',
+    )
+  const allowed = addressSet(nic.allowedAddresses.map(rangeOf))
+  for (const [name, list] of Object.entries({ ips, ipv6Ips })) {
+    const foreign = (Array.isArray(list) ? list : []).some((text) => {
+      const address = parseAddress(String(text))
+      if (!address.ok) return false
+      const { family, value } = address.value
+      return !nic.addresses.includes(formatAddress(family, value)) && !contains(allowed, family, value)
+    })
+    if (foreign) return violates(`${at}.${name}`, 'Attribute value has an address that is not this NIC’s')
+  }
+  return undefined
 }
 
 /** A list that is given, empty ones excepted, is kept as it is written; null takes it back. */

@@ -21,7 +21,7 @@ import {
 import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
 import { nicProperties, serverProperties } from './encode.ts'
 import { findNic, findServer, findZone } from './find.ts'
-import { missingLans, newNic, withProperties } from './nics.ts'
+import { missingLans, newNic, notOurs, withProperties } from './nics.ts'
 import { collection, paging } from './render.ts'
 import { set } from './routes-datacenters.ts'
 import { newRules, tooMany } from './routes-groups.ts'
@@ -344,6 +344,8 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     const old = current.value
     const read = decode(nicTable, body.value, old.attributes)
     if (!read.ok) return read
+    const foreign = notOurs(old, read.value, body.value.at)
+    if (foreign) return err(foreign)
     const lans = await world.lansIn(zone.id)
     const node = world.nicNode(zone.id, old)
     const nested = await checkUnwritten(node, body.value.entities)
