@@ -2,23 +2,23 @@
 import { isIPv6 } from 'node:net'
 import { Argument, Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
+import { credentialOf, withCaller } from './caller.ts'
 import { answer, complain } from './output.ts'
 
 export function traceCommand(): Command {
-  return new Command('trace')
+  return withCaller(new Command('trace'))
     .description('what happens to a packet, and which rule decides')
-    .argument('<server>', 'id of the server')
+    .argument('<server>', 'id, vmid or name of the server')
     .addArgument(
       new Argument('<direction>', 'ingress or egress, as the VM sees it').choices(['ingress', 'egress']),
     )
     .argument('<protocol>', 'tcp, udp, icmp, icmp/TYPE[/CODE], or any other by name or number')
     .argument('<source>', '192.0.2.1, 192.0.2.1:555 or [2001:db8::1]:555')
     .argument('<destination>', 'the same')
-    .addOption(
-      new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
+    .option(
+      '--interface <id>',
+      'or its name; default: the one that has the packet’s address, else the first public one',
     )
-    .addOption(new Option('--token <token>', 'of an account with read access').env('PORTCULLIS_TOKEN'))
-    .option('--interface <id>', 'default: the one that has the packet’s address, else the first public one')
     .addOption(
       new Option('--state <state>', 'what connection tracking says of it')
         .choices(['new', 'established', 'related', 'invalid'])
@@ -33,7 +33,6 @@ export function traceCommand(): Command {
 
 interface Flags {
   readonly url: string
-  readonly token?: string
   readonly interface?: string
   readonly state: string
   readonly sourceMac?: string
@@ -45,6 +44,7 @@ interface Flags {
 /** The part of the answer that is printed. */
 interface Trace {
   readonly action: string
+  readonly note?: string
   readonly decidedBy: {
     readonly kind: string
     readonly rule?: string
@@ -67,17 +67,19 @@ async function trace(
   source: string,
   destination: string,
   flags: Flags,
+  command: Command,
 ): Promise<void> {
   const packet = packetOf(protocol, source, destination)
   if (!packet.ok) return complain(packet.error, 2)
   if (flags.hopLimit !== undefined && !/^\d{1,3}$/.test(flags.hopLimit))
     return complain(`expected a hop limit from 0 to 255, not ${flags.hopLimit}`, 2)
-  if (flags.token === undefined) return complain('a token is needed: --token or PORTCULLIS_TOKEN', 2)
+  const credential = credentialOf(command)
+  if (!credential.ok) return complain(credential.error, 2)
   let response: Response
   try {
     response = await fetch(new URL('v1/trace', flags.url.endsWith('/') ? flags.url : `${flags.url}/`), {
       method: 'POST',
-      headers: { authorization: `Bearer ${flags.token}`, 'content-type': 'application/json' },
+      headers: { ...credential.value, 'content-type': 'application/json' },
       body: JSON.stringify({
         server,
         direction,
@@ -143,7 +145,7 @@ function problemOf(status: number, body: string): string {
   }
 }
 
-function readable({ action, decidedBy, path }: Trace): string {
+function readable({ action, decidedBy, note, path }: Trace): string {
   const why = {
     rule: `rule ${decidedBy.position} (${decidedBy.rule})`,
     default: 'the default: no rule matches',
@@ -154,6 +156,7 @@ function readable({ action, decidedBy, path }: Trace): string {
   }[decidedBy.kind]
   return [
     `${action}, decided by ${why ?? decidedBy.kind}`,
+    ...(note === undefined ? [] : [`  ${note}`]),
     ...path.map(
       (step) =>
         `  ${step.position}. ${step.matched ? 'matches' : `does not match: ${step.mismatch}`} (${step.rule})`,

@@ -1,13 +1,11 @@
 /** Servers of every profile as the native API sees them: what is in force on each interface, and what it does. */
 import type { Resolver } from '../compile/resolve.ts'
-import { type Interface, profiles } from '../core/model/inventory.ts'
-import { type Family, parseAddress } from '../core/net/address.ts'
+import { profiles } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
-import { rangeOf } from '../core/semantics/scopes.ts'
 import { trace } from '../core/semantics/trace.ts'
-import { addressSet, contains } from '../core/sets/address-set.ts'
 import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
+import { interfaceAt, interfaceCalled, onlyServer } from './pick.ts'
 import { createPolicyCache } from './policy-cache.ts'
 import { view, viewsOf } from './servers.ts'
 import type {
@@ -26,16 +24,15 @@ export function createPolicyService(
 ): PolicyService {
   const policies = createPolicyCache(storage, 500)
 
-  async function find(ctx: Context, idOrVmid: string): Promise<ServerRecord | undefined> {
+  async function find(ctx: Context, called: string): Outcome<ServerRecord> {
     const { account } = ctx.principal
-    const byId = await storage.serverById(idOrVmid)
-    if (byId) return byId.account === account ? byId : undefined
-    if (!/^[1-9]\d{0,14}$/.test(idOrVmid)) return undefined
-    for (const profile of profiles) {
-      const byNumber = await storage.serverByNumber(profile, Number(idOrVmid))
-      if (byNumber?.account === account) return byNumber
+    const byId = await storage.serverById(called)
+    if (byId?.account === account) return ok(byId)
+    for (const profile of /^[1-9]\d{0,14}$/.test(called) ? profiles : []) {
+      const byNumber = await storage.serverByNumber(profile, Number(called))
+      if (byNumber?.account === account) return ok(byNumber)
     }
-    return undefined
+    return onlyServer(called, await storage.servers({ account, name: called }))
   }
 
   function placement(placed: PlacedInterface, known: ReadonlyMap<string, InForce>): Placement {
@@ -49,18 +46,17 @@ export function createPolicyService(
     }
   }
 
-  async function effective(ctx: Context, idOrVmid: string): Outcome<readonly EffectiveInterface[]> {
-    const server = await find(ctx, idOrVmid)
-    if (!server) return err({ kind: 'not-found', resource: 'server', id: idOrVmid })
-    const placed = await storage.placedInterfaces(server.id)
+  async function effective(
+    { id: server }: ServerRecord,
+    now: number,
+  ): Promise<readonly EffectiveInterface[]> {
+    const placed = await storage.placedInterfaces(server)
     const known = await policies.get(placed.flatMap((each) => each.policies))
-    const inForce = await enforcement.inForce(placed, ctx.now, { server: server.id })
-    return ok(
-      placed.map((each): EffectiveInterface => {
-        const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
-        return { ...placement(each, inForce), policy: resolve(each, attached) }
-      }),
-    )
+    const inForce = await enforcement.inForce(placed, now, { server })
+    return placed.map((each): EffectiveInterface => {
+      const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
+      return { ...placement(each, inForce), policy: resolve(each, attached) }
+    })
   }
 
   return {
@@ -76,46 +72,26 @@ export function createPolicyService(
         placements: (placed.get(each.server.id) ?? []).map((nic) => placement(nic, inForce)),
       }))
     },
-    async server(ctx, idOrVmid) {
-      const server = await find(ctx, idOrVmid)
-      if (!server) return err({ kind: 'not-found', resource: 'server', id: idOrVmid })
-      return ok(view(server, await storage.interfaces(server.id), await storage.chain(server.id), ctx.now))
+    async server(ctx, called) {
+      const found = await find(ctx, called)
+      if (!found.ok) return found
+      const server = found.value
+      const [interfaces, chain] = [await storage.interfaces(server.id), await storage.chain(server.id)]
+      const placements = await effective(server, ctx.now)
+      return ok({ ...view(server, interfaces, chain, ctx.now), placements })
     },
-    effective,
-    async trace(ctx, { server, interface: id, direction, packet }) {
-      const interfaces = await effective(ctx, server)
-      if (!interfaces.ok) return interfaces
-      const found =
-        id === undefined
-          ? pick(
-              interfaces.value,
-              packet.family,
-              direction === 'ingress' ? packet.destination : packet.source,
-            )
-          : interfaces.value.find((each) => each.interface.id === id)
-      if (!found) return err({ kind: 'not-found', resource: 'interface', id: id ?? 'any' })
-      return ok({ ...trace(found.policy, direction, packet), interface: found.interface.id })
+    async trace(ctx, { server: called, interface: nic, direction, packet }) {
+      const server = await find(ctx, called)
+      if (!server.ok) return server
+      const all = await effective(server.value, ctx.now)
+      const address = direction === 'ingress' ? packet.destination : packet.source
+      const named = nic === undefined ? undefined : interfaceCalled(nic, all)
+      if (named?.ok === false) return named
+      const judged = named ? { found: named.value } : interfaceAt(all, packet.family, address)
+      if (!judged) return err({ kind: 'not-found', resource: 'interface', id: 'any' })
+      const { found, note } = judged
+      const traced = trace(found.policy, direction, packet)
+      return ok({ ...traced, interface: found.interface.id, ...(note !== undefined && { note }) })
     },
   }
-}
-
-/** The interface that has the address, or may use it; else the first public one, to which strangers' packets come. */
-function pick(
-  interfaces: readonly EffectiveInterface[],
-  family: Family,
-  address: bigint,
-): EffectiveInterface | undefined {
-  const has = ({ addresses }: Interface) =>
-    addresses.some((text) => {
-      const own = parseAddress(text)
-      return own.ok && own.value.family === family && own.value.value === address
-    })
-  const may = ({ allowedAddresses }: Interface) =>
-    contains(addressSet(allowedAddresses.map(rangeOf)), family, address)
-  return (
-    interfaces.find((each) => has(each.interface)) ??
-    interfaces.find((each) => may(each.interface)) ??
-    interfaces.find((each) => each.interface.type === 'public') ??
-    interfaces[0]
-  )
 }

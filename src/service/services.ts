@@ -358,14 +358,22 @@ export interface PolicyService {
     ctx: Context,
     filter: { profile?: Profile },
   ): Promise<readonly (ServerView & { readonly placements: readonly Placement[] })[]>
-  /** By id, or by the attribute `vmid` as text. Another account's is `not-found`. */
-  server(ctx: Context, idOrVmid: string): Outcome<ServerView>
-  effective(ctx: Context, server: string): Outcome<readonly EffectiveInterface[]>
-  /** Without `interface`: the one that has or may use the packet's address, else the first public one, else the first. */
+  /**
+   * By id, by the number its profile knows it by as text, or by name: `invalid` (server) lists those that share it. Another
+   * account's is `not-found`.
+   */
+  server(
+    ctx: Context,
+    called: string,
+  ): Outcome<ServerView & { readonly placements: readonly EffectiveInterface[] }>
+  /**
+   * The server as of `server`, the interface by id or name. Without `interface`: the one that has or may use the packet's
+   * address; else the first public one, else the first, and then `note` says so.
+   */
   trace(
     ctx: Context,
     query: { server: string; interface?: string; direction: Direction; packet: Packet },
-  ): Outcome<Trace & { readonly interface: string }>
+  ): Outcome<Trace & { readonly interface: string; readonly note?: string }>
 }
 
 export interface HistoryService {

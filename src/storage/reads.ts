@@ -62,8 +62,8 @@ export const reads: Reads = {
     const sql = `SELECT ${serverColumns} FROM servers WHERE id = ? AND ${present}`
     return optional(yield* queryOne(sql, id), toServer)
   },
-  *servers({ account, profile, zone }) {
-    const [where, params] = all({ account, profile, zone })
+  *servers({ account, profile, zone, name }) {
+    const [where, params] = all({ account, profile, zone, name })
     const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} AND ${present} ORDER BY created_at, id`
     return (yield* query(sql, ...params)).map(toServer)
   },

@@ -460,7 +460,12 @@ export interface Storage {
   /** By id in any profile. */
   serverById(id: string): Promise<ServerRecord | undefined>
   /** Oldest first. */
-  servers(filter: { account: string; profile?: Profile; zone?: string }): Promise<readonly ServerRecord[]>
+  servers(filter: {
+    account: string
+    profile?: Profile
+    zone?: string
+    name?: string
+  }): Promise<readonly ServerRecord[]>
   /** In order of index. */
   interfaces(server: string): Promise<readonly Interface[]>
   /** Interfaces of many servers in one query, in order of server and index. */

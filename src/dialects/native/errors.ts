@@ -1,5 +1,6 @@
 /** Every kind of error as a problem (RFC 9457). */
 import type { RequestError } from '../../core/model/error.ts'
+import { clip } from '../clip.ts'
 import type { Answer } from '../dialect.ts'
 
 interface Problem {
@@ -15,7 +16,11 @@ export function problem(error: RequestError, { requestId }: { readonly requestId
   const type = `urn:portcullis:problem:${error.kind}`
   return {
     status,
-    body: { type, title, status, detail, ...(field !== undefined && { field }), requestId },
+    body: {
+      ...{ type, title, status, detail: clip(detail, 2000) },
+      ...(field !== undefined && { field: clip(field) }),
+      requestId,
+    },
     headers: { 'content-type': 'application/problem+json', ...headers },
   }
 }

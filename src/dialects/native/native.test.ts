@@ -144,6 +144,70 @@ describe('the native API', () => {
     assert.equal((await ask(tcp, { server: '10000' })).body.interface, 'hostup-nic')
   })
 
+  test('a trace says when no interface has the address, and judges the first public one', async () => {
+    const { body } = await ask({ ...tcp, destination: '203.0.113.1', destinationPort: 23 })
+    assert.equal(body.interface, 'public-nic')
+    assert.equal(body.note, 'no interface of the server has 203.0.113.1; interface 2 is judged')
+    assert.equal((await ask({ ...tcp, destinationPort: 23 })).body.note, undefined)
+    const out = { ...tcp, source: '10.0.0.10', destination: '198.51.100.1', destinationPort: 23 }
+    const sent = await ask(out, { direction: 'egress' })
+    assert.deepEqual([sent.body.interface, sent.body.note], ['private-nic', undefined])
+  })
+
+  test('names stand for ids, and say which there are when several are called so', async () => {
+    const named = await startService({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    datacenters: [ { id: 0dc00000-0000-4000-8000-000000000001, name: vdc } ]
+    servers:
+      - { profile: upcloud, id: ${servers.web}, name: my web, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.10] } ] }
+      - { profile: upcloud, id: ${servers.db}, name: twin, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.11] } ] }
+      - { profile: hostup, vmid: 77, name: twin, interfaces: [ { addresses: [192.0.2.12] } ] }
+      - { profile: ionos, id: ${servers.cube}, name: "77", datacenter: 0dc00000-0000-4000-8000-000000000001,
+          interfaces: [ { addresses: [192.0.2.13] }, { addresses: [192.0.2.14] } ] }
+  - name: other
+    credentials: [ { token: other-token } ]
+    servers:
+      - { profile: upcloud, id: ${servers.foreign}, name: my web, zone: fi-hel1, interfaces: [ { addresses: [192.0.2.99] } ] }
+`,
+    })
+    try {
+      const get = (name: string) => named.call('GET', `/v1/servers/${encodeURIComponent(name)}`)
+      const trace = (server: string, more: object = {}) =>
+        named.call('POST', '/v1/trace', {
+          ...{ server, direction: 'ingress', packet: { ...tcp, destinationPort: 22 } },
+          ...more,
+        })
+      assert.equal((await get('my web')).body.id, servers.web)
+      assert.equal((await trace('my web')).status, 200)
+      // A number is a vmid before it is a name.
+      assert.equal((await get('77')).body.profile, 'hostup')
+      for (const { status, body } of [await get('twin'), await trace('twin')]) {
+        assert.deepEqual([status, body.field], [400, 'server'])
+        assert.match(body.detail, /^server: 2 servers are called twin; say which by id: /)
+        assert.match(body.detail, new RegExp(`upcloud ${servers.db}`))
+        assert.match(body.detail, /hostup \S+ \(77\)/)
+      }
+      assert.equal((await get('twin2')).status, 404)
+      assert.equal((await get(servers.foreign)).status, 404)
+      const at = `/cloudapi/v6/datacenters/0dc00000-0000-4000-8000-000000000001/servers/${servers.cube}/nics`
+      const { items } = (await named.call('GET', `${at}?depth=1`)).body
+      const ids = items.map(({ id }: { id: string }) => id)
+      const rename = (id: string) => named.call('PATCH', `${at}/${id}`, { name: 'nic' })
+      await rename(ids[0])
+      const one = await trace(servers.cube, { interface: 'nic' })
+      assert.deepEqual([one.status, one.body.interface], [200, ids[0]])
+      await rename(ids[1])
+      const { status, body } = await trace(servers.cube, { interface: 'nic' })
+      assert.deepEqual([status, body.field], [400, 'interface'])
+      for (const id of ids) assert.match(body.detail, new RegExp(id))
+    } finally {
+      await named.close()
+    }
+  })
+
   test('questions that make no sense are answered with what is wrong', async () => {
     for (const [packet, more, field] of [
       [{ ...tcp, source: 'x' }, {}, 'packet.source'],

@@ -18,13 +18,14 @@ export function openapi(routes: readonly Route[]): JsonObject {
       version: '1',
       description: 'What a packet meets, what is in force where, and who changed what.',
     },
-    security: [{ bearer: [] }, { basic: [] }, { apiKey: [] }],
+    security: [{ bearer: [] }, { basic: [] }, { apiKey: [] }, { secretKey: [] }],
     paths,
     components: {
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         basic: { type: 'http', scheme: 'basic' },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        secretKey: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' },
       },
       schemas: { Problem: plain(Problem) },
     },

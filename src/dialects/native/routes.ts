@@ -95,18 +95,16 @@ export const routes: readonly Route[] = [
     'GET',
     '/servers/:id',
     'getServer',
-    'One server, by id or vmid, with the policy in force on each interface',
+    'One server, by id, vmid or name, with the policy in force on each interface',
     { answer: Server },
     async (request) => {
       const id = identifier(request)
       if (!id.ok) return id
       const server = await request.services.policies.server(request, id.value)
       if (!server.ok) return server
-      const interfaces = await request.services.policies.effective(request, id.value)
-      if (!interfaces.ok) return interfaces
       return ok({
         ...encodeServer(server.value),
-        interfaces: interfaces.value.map((each) => ({
+        interfaces: server.value.placements.map((each) => ({
           ...encodePlacement(each),
           policy: encodePolicy(each.policy),
         })),
@@ -175,9 +173,9 @@ export const routes: readonly Route[] = [
   ),
 ]
 
-/** Ids of ours are short and plain; what is not cannot be one. */
+/** Ids and names are short. */
 function identifier({ params }: DialectRequest): Result<string, RequestError> {
   const { id = '' } = params
-  if (/^[\w.:-]{1,200}$/.test(id)) return ok(id)
+  if (id.length <= 255) return ok(id)
   return err({ kind: 'not-found', resource: 'server', id })
 }

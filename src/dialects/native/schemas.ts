@@ -45,12 +45,17 @@ export const PacketSchema = Type.Object(
 
 export const TraceRequest = Type.Object(
   {
-    server: Type.String({ minLength: 1, maxLength: 200, description: 'Its id, or its vmid as text' }),
+    server: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Its id, its vmid as text, or its name where only one has it',
+    }),
     interface: Type.Optional(
       Type.String({
         minLength: 1,
-        maxLength: 200,
-        description: 'Absent: the one that has the packet’s address, else the first public one',
+        maxLength: 255,
+        description:
+          'Its id or name. Absent: the one that has the packet’s address, else the first public one',
       }),
     ),
     direction: Direction,
@@ -71,6 +76,7 @@ export const TraceAnswer = Type.Object({
     state: Type.Optional(Type.String()),
   }),
   interface: Type.String({ description: 'Id of the interface that was judged' }),
+  note: Type.Optional(Type.String({ description: 'When no interface has the packet’s address' })),
   path: Type.Array(
     Type.Object({
       rule: Type.String(),

@@ -5,6 +5,7 @@ import { senders } from './0002-senders.ts'
 import { statusesAndHistory } from './0003-statuses-and-history.ts'
 import { origins } from './0004-origins.ts'
 import { includedPolicies } from './0005-included-policies.ts'
+import { names } from './0006-names.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
@@ -15,6 +16,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   statusesAndHistory,
   origins,
   includedPolicies,
+  names,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

@@ -1,0 +1,58 @@
+/** Who calls the service: the address and the credential of every command that is a client of it. */
+import { type Command, Option } from 'commander'
+import { err, ok, type Result } from '../core/result.ts'
+
+/** The three ways to say who one is, and the header of each. */
+const kinds = [
+  {
+    needs: ['token'],
+    header: ({ token }: Credentials) => ({ authorization: `Bearer ${token}` }),
+  },
+  {
+    needs: ['username', 'password'],
+    header: ({ username, password }: Credentials) => ({
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+    }),
+  },
+  {
+    needs: ['secretKey'],
+    header: ({ secretKey }: Credentials) => ({ 'x-auth-token': String(secretKey) }),
+  },
+] as const
+
+interface Credentials {
+  readonly token?: string
+  readonly username?: string
+  readonly password?: string
+  readonly secretKey?: string
+}
+
+/** Adds `--url` and what credentials are given by; each has an environment variable, because arguments can be seen by others. */
+export function withCaller(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
+    )
+    .addOption(new Option('--token <token>', 'of an account with read access').env('PORTCULLIS_TOKEN'))
+    .addOption(new Option('--username <name>', 'in place of a token').env('PORTCULLIS_USERNAME'))
+    .addOption(new Option('--password <password>', 'of that user').env('PORTCULLIS_PASSWORD'))
+    .addOption(
+      new Option('--secret-key <key>', 'in place of a token: a Scaleway key').env('PORTCULLIS_SECRET_KEY'),
+    )
+}
+
+/** Headers for the one credential that is given; what is on the command line comes before the environment. */
+export function credentialOf(command: Command): Result<Readonly<Record<string, string>>> {
+  const given: Credentials = command.opts()
+  const named = (name: string) => command.getOptionValueSource(name) === 'cli'
+  const complete = kinds.filter(({ needs }) => needs.every((name) => given[name] !== undefined))
+  const chosen = complete.filter(({ needs }) => needs.some(named))
+  const [kind, another] = chosen.length > 0 ? chosen : complete
+  if (another) return err('one credential is needed, not several: --token, --username or --secret-key')
+  if (kind) return ok(kind.header(given))
+  const half = given.username !== undefined || given.password !== undefined
+  if (half) return err('--username and --password (PORTCULLIS_PASSWORD) go together')
+  return err(
+    'a credential is needed: --token, --username with --password, or --secret-key, or PORTCULLIS_TOKEN and the like',
+  )
+}

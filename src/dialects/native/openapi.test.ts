@@ -1,0 +1,190 @@
+/**
+ * The document against real answers: every answer of every route, success or not, is what the document says, and has nothing
+ * that the document does not name.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { Compile } from 'typebox/schema'
+import {
+  credentials,
+  nics,
+  type Reply,
+  secretKeys,
+  servers,
+  startService,
+  type TestService,
+} from '../../../test/support/service.ts'
+import { routes } from './routes.ts'
+
+const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', destinationPort: 22 }
+const out = { ...packet, source: '192.0.2.10', destination: '198.51.100.1' }
+const ask = { server: servers.web, direction: 'ingress', packet }
+
+/** Operation, path below /v1, body, status, headers. */
+type Call = readonly [string, string, unknown, number, Record<string, string>?]
+
+/** Traces whose verdict has every kind of reason, with the kind. */
+const traces: readonly (readonly [string, object])[] = [
+  ['rule', ask],
+  ['default', { ...ask, direction: 'egress', packet: out }],
+  ['origin', { ...ask, direction: 'egress', packet: { ...out, source: '203.0.113.7' } }],
+  ['off', { ...ask, server: servers.db, packet: { ...packet, destination: '192.0.2.11' } }],
+  ['state', { ...ask, server: '10000', packet: { ...packet, destination: '192.0.2.20', state: 'invalid' } }],
+  [
+    'essential',
+    {
+      ...ask,
+      packet: {
+        ...{ protocol: 'icmpv6', source: 'fe80::1', destination: '2001:db8::10', icmpType: 135, icmpCode: 0 },
+        ...{ hopLimit: 255, link: true },
+      },
+    },
+  ],
+]
+
+const calls: readonly Call[] = [
+  ...traces.map(([, body]): Call => ['trace', '/trace', body, 200]),
+  ['trace', '/trace', { ...ask, interface: nics.cube }, 404],
+  ['trace', '/trace', { ...ask, server: 'nowhere' }, 404],
+  ['trace', '/trace', { ...ask, packet: { ...packet, source: 'x' } }, 400],
+  ['trace', '/trace', { ...ask, colour: 'red' }, 400],
+  ['trace', '/trace', undefined, 400],
+  ['trace', '/trace', ask, 401, credentials.none],
+  ['listServers', '/servers', undefined, 200],
+  ['listServers', '/servers?profile=scaleway', undefined, 200, secretKeys.right],
+  ['listServers', '/servers?profile=x', undefined, 400],
+  ['listServers', '/servers', undefined, 401, credentials.wrong],
+  ...Object.entries(servers).map(
+    ([name, id]): Call => ['getServer', `/servers/${id}`, undefined, /^foreign/.test(name) ? 404 : 200],
+  ),
+  ['getServer', '/servers/twin', undefined, 400],
+  ['getServer', `/servers/${'x'.repeat(300)}`, undefined, 404],
+  ['listRevisions', '/revisions', undefined, 200],
+  ['listRevisions', '/revisions?limit=0', undefined, 400],
+  ['getRevision', '/revisions/2', undefined, 200],
+  ['getRevision', '/revisions/1', undefined, 404],
+  ['getRevision', '/revisions/x', undefined, 404],
+  ['listAudit', '/audit', undefined, 200],
+  ['listAudit', '/audit?before=x', undefined, 400],
+  ['listHosts', '/hosts', undefined, 200],
+  ['listHosts', '/hosts', undefined, 401, credentials.none],
+  ['getOpenApi', '/openapi.json', undefined, 200, credentials.none],
+]
+
+/** Nothing that is not named, unless anything may be there. */
+function strict(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(strict)
+  if (schema === null || typeof schema !== 'object') return schema
+  const entries = Object.entries(schema).map(([key, value]) => [key, strict(value)])
+  const open = !('properties' in schema) || 'additionalProperties' in schema
+  return { ...Object.fromEntries(entries), ...(!open && { additionalProperties: false }) }
+}
+
+describe('the OpenAPI document and what is answered', () => {
+  let service: TestService
+  // biome-ignore lint/suspicious/noExplicitAny: a document of JSON
+  let document: any
+  before(async () => {
+    service = await startService()
+    const { services, call } = service
+    document = (await call('GET', '/v1/openapi.json', undefined, {})).body
+    const on = { enable: 1, policy_in: 'DROP' }
+    const rule = { direction: 'in', action: 'accept' }
+    for (const [method, path, body] of [
+      ['POST', `/1.3/server/${servers.web}/firewall_rule`, { firewall_rule: rule }],
+      ['PUT', '/api/vm/10000/firewall/options', on],
+      ['PUT', `/1.3/server/${servers.web}`, { server: { title: 'twin' } }],
+      ['PUT', `/1.3/server/${servers.db}`, { server: { title: 'twin' } }],
+    ] as const) {
+      const answer = await call(method, path, body)
+      assert.ok(answer.status < 300, answer.text)
+    }
+    const [web] = (await call('GET', `/v1/servers/${servers.web}`)).body.interfaces
+    services.enforcement.report({
+      ...{ host: 'local', target: 'fake', observe: false, desiredRevision: 1, appliedRevision: 1 },
+      ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
+      interfaces: [
+        {
+          ...{ id: web.id, device: 'tap1', appliedRevision: 1, state: 'observing', error: null },
+          ...{ notes: ['a note'], denials: { ingress: 1, egress: 0 } },
+        },
+      ],
+    })
+  })
+  after(() => service.close())
+
+  const checks = new Map<string, ReturnType<typeof Compile>>()
+  function check(operation: string, { status, headers, body, text }: Reply): void {
+    const route = routes.find((each) => each.operation === operation)
+    assert.ok(route, operation)
+    const path = `/v1${route.path.replace(/:(\w+)/g, '{$1}')}`
+    const { responses } = document.paths[path][route.method.toLowerCase()]
+    const answer = responses[status] ?? responses.default
+    const [type = ''] = (headers.get('content-type') ?? '').split(';')
+    const schema = answer.content[type]?.schema
+    assert.ok(schema, `${operation} ${status}: ${type} is not in the document`)
+    const { $ref } = schema
+    const meant = $ref ? document.components.schemas[$ref.split('/').at(-1)] : schema
+    const key = JSON.stringify(meant)
+    const validator = checks.get(key) ?? Compile(strict(meant) as never)
+    checks.set(key, validator)
+    const [, errors] = validator.Errors(body)
+    assert.ok(
+      validator.Check(body),
+      `${operation} ${status}: ${JSON.stringify(errors)}\n${text.slice(0, 1000)}`,
+    )
+  }
+
+  for (const [operation, path, body, status, headers] of calls) {
+    test(`${operation} ${path} ${status}`, async () => {
+      const method = routes.find((route) => route.operation === operation)?.method ?? 'GET'
+      const answer = await service.call(method, `/v1${path}`, body, headers)
+      assert.equal(answer.status, status, answer.text)
+      check(operation, answer)
+    })
+  }
+
+  test('every route is called, and every kind of reason is seen', async () => {
+    const succeeded = new Set(calls.filter(([, , , status]) => status === 200).map(([name]) => name))
+    assert.deepEqual(
+      routes.map((route) => route.operation).filter((name) => !succeeded.has(name)),
+      [],
+    )
+    const kinds = await Promise.all(
+      traces.map(async ([, body]) => (await service.call('POST', '/v1/trace', body)).body.decidedBy.kind),
+    )
+    assert.deepEqual(
+      kinds,
+      traces.map(([kind]) => kind),
+    )
+    const named = document.paths['/v1/trace'].post.responses['200'].content['application/json'].schema
+    const known = named.properties.decidedBy.properties.kind.anyOf.map(
+      (each: { const: string }) => each.const,
+    )
+    assert.deepEqual(known.toSorted(), [...new Set(kinds)].toSorted())
+  })
+
+  test('a request is what the document says, and nothing else', () => {
+    const { schema } = document.paths['/v1/trace'].post.requestBody.content['application/json']
+    const validator = Compile(schema)
+    for (const [, body] of traces) assert.ok(validator.Check(body), JSON.stringify(body))
+    assert.equal(validator.Check({ ...ask, colour: 'red' }), false)
+  })
+
+  test('every way to present a credential is in the document, and works', async () => {
+    const { securitySchemes } = document.components
+    assert.deepEqual(
+      Object.keys(securitySchemes).toSorted(),
+      document.security.flatMap((each: object) => Object.keys(each)).toSorted(),
+    )
+    for (const headers of [
+      credentials.right,
+      credentials.password,
+      secretKeys.right,
+      { 'x-api-key': 'acme-token' },
+    ]) {
+      assert.equal((await service.call('POST', '/v1/trace', ask, headers)).status, 200)
+    }
+    assert.equal(Object.keys(securitySchemes).length, 4)
+  })
+})
