@@ -1,0 +1,105 @@
+/** Packets as they are on the wire, also such as no program of the system sends, and sent as they are. */
+import type { Packet } from '../../src/core/net/packet.ts'
+import { hasPorts, ICMP, ICMPV6, icmpFamily, TCP, UDP, UDPLITE } from '../../src/core/net/protocol.ts'
+import { mustRun } from '../../src/lab/run.ts'
+
+export interface Frame extends Omit<Packet, 'state' | 'link'> {
+  readonly sourceMac: string
+  readonly destinationMac: string
+  readonly hopLimit: number
+  /** By which a counter knows the packet again, 1 to 1000: IPv4's identification, and how much longer the IPv6 packet is than the shortest. */
+  readonly id: number
+}
+
+/** Length of the IPv6 payload of a frame of this id. */
+export const payloadLength = (id: number): number => 48 + id
+
+/** An Ethernet frame with checksums that are right, UDP-Lite's but for the protocol: Linux compares it with UDP's. */
+export function frame(of: Frame): Buffer {
+  const { family, id, source, destination, protocol, hopLimit } = of
+  const [from, to] = [source, destination].map((value) => bytes(value, family === 'ipv4' ? 4 : 16))
+  const ethernet = Buffer.from(`${of.destinationMac}${of.sourceMac}`.replaceAll(':', ''), 'hex')
+  const payload = transport(of, Buffer.concat([from, to] as Buffer[]))
+  if (family === 'ipv4') {
+    const header = Buffer.alloc(20)
+    header.writeUInt8(0x45, 0)
+    header.writeUInt16BE(20 + payload.length, 2)
+    header.writeUInt16BE(id, 4)
+    header.writeUInt8(hopLimit, 8)
+    header.writeUInt8(protocol, 9)
+    ;(from as Buffer).copy(header, 12)
+    ;(to as Buffer).copy(header, 16)
+    header.writeUInt16BE(checksum(header), 10)
+    return Buffer.concat([ethernet, Buffer.from([0x08, 0x00]), header, payload])
+  }
+  const header = Buffer.alloc(8)
+  header.writeUInt8(0x60, 0)
+  header.writeUInt16BE(payload.length, 4)
+  header.writeUInt8(protocol, 6)
+  header.writeUInt8(hopLimit, 7)
+  return Buffer.concat([ethernet, Buffer.from([0x86, 0xdd]), header, from as Buffer, to as Buffer, payload])
+}
+
+function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer): Buffer {
+  const payload = Buffer.alloc(family === 'ipv4' ? 48 : payloadLength(id))
+  if (hasPorts(protocol)) {
+    payload.writeUInt16BE(fields.sourcePort ?? 0, 0)
+    payload.writeUInt16BE(fields.destinationPort ?? 0, 2)
+  }
+  const sum = (covered: number) =>
+    checksum(Buffer.concat([pseudo(addresses, covered, payload.length), payload]))
+  if (protocol === TCP) {
+    payload.writeUInt8(0x50, 12)
+    payload.writeUInt8(0x02, 13)
+    payload.writeUInt16BE(1024, 14)
+    payload.writeUInt16BE(sum(TCP), 16)
+  } else if (protocol === UDP || protocol === UDPLITE) {
+    if (protocol === UDP) payload.writeUInt16BE(payload.length, 4)
+    payload.writeUInt16BE(sum(UDP) || 0xffff, 6)
+  } else if (icmpFamily(protocol) === family) {
+    payload.writeUInt8(fields.icmpType ?? 0, 0)
+    payload.writeUInt8(fields.icmpCode ?? 0, 1)
+    payload.writeUInt16BE(id, 4)
+    payload.writeUInt16BE(protocol === ICMP ? checksum(payload) : sum(ICMPV6), 2)
+  }
+  return payload
+}
+
+function pseudo(addresses: Buffer, protocol: number, length: number): Buffer {
+  const rest = Buffer.alloc(8)
+  rest.writeUInt32BE(length, 0)
+  rest.writeUInt8(protocol, 7)
+  return Buffer.concat([addresses, rest])
+}
+
+/** RFC 1071. */
+function checksum(data: Buffer): number {
+  let sum = 0
+  for (let i = 0; i < data.length; i += 2) sum += (data[i] ?? 0) * 256 + (data[i + 1] ?? 0)
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
+}
+
+function bytes(value: bigint, length: number): Buffer {
+  return Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex')
+}
+
+/** Sends frames in their order from a device of a namespace (trafgen, Debian's netsniff-ng). */
+export async function sendFrames(
+  namespace: string,
+  device: string,
+  frames: readonly Buffer[],
+): Promise<void> {
+  const config = frames.map((each) => `{ ${[...each].map((byte) => `0x${byte.toString(16)}`).join(', ')} }\n`)
+  const options = [
+    '--cpus',
+    '1',
+    '--num',
+    String(frames.length),
+    '--no-sock-mem',
+    '--notouch-irq',
+    '--no-cpu-stats',
+  ]
+  const trafgen = ['trafgen', '--qdisc-path', ...options, '--dev', device, '--conf', '-']
+  await mustRun('ip', ['netns', 'exec', namespace, ...trafgen], config.join(''))
+}
