@@ -22,6 +22,7 @@ import { createAuthenticator } from '../service/authenticate.ts'
 import { createServices, defaultSettings } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
+import { startRetention } from '../service/retention.ts'
 import type { Services } from '../service/services.ts'
 import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -44,6 +45,8 @@ interface ServeOptions {
   readonly guard: readonly string[]
   readonly transitionMs: number
   readonly ionosHoldMs: number
+  readonly historyDays: number
+  readonly historySize: number
   readonly logLevel: string
   readonly netns?: string
   readonly nft?: string
@@ -118,6 +121,18 @@ export function serveCommand(): Command {
         .argParser(parseMilliseconds),
     )
     .addOption(
+      new Option('--history-days <days>', 'how long what was changed is kept')
+        .env('PORTCULLIS_HISTORY_DAYS')
+        .default(90)
+        .argParser(parseDays),
+    )
+    .addOption(
+      new Option('--history-size <bytes>', 'how much of it is kept: 500m, 1g')
+        .env('PORTCULLIS_HISTORY_SIZE')
+        .default(1024 ** 3, '1g')
+        .argParser(parseSize),
+    )
+    .addOption(
       new Option('--log-level <level>', 'of the log on standard error')
         .env('PORTCULLIS_LOG_LEVEL')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -172,6 +187,18 @@ function parseGuard(text: string): readonly string[] {
     }
   }
   return patterns
+}
+
+function parseDays(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text))
+    throw new InvalidArgumentError('Expected a whole number of days, from 1 on.')
+  return Number(text)
+}
+
+function parseSize(text: string): number {
+  const [, number, unit = ''] = /^([1-9]\d{0,9})([kmg]?)$/i.exec(text) ?? []
+  if (number === undefined) throw new InvalidArgumentError('Expected bytes: 500000, 500k, 500m or 1g.')
+  return Number(number) * 1024 ** ' kmg'.indexOf(unit === '' ? ' ' : unit.toLowerCase())
 }
 
 function parseMilliseconds(text: string): number {
@@ -242,8 +269,10 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     await server.close()
     await agent?.stop()
     await services.enforcement.close()
+    await stopRetention()
     await storage.close()
   }
+  const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
   let url: string
   try {
     url = await server.listen(options.listen)

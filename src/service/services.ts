@@ -16,13 +16,17 @@ import type { Result } from '../core/result.ts'
 import type { Trace } from '../core/semantics/trace.ts'
 import type {
   AccountRecord,
+  Actor,
   AuditEvent,
   DocumentRecord,
   Member,
   NewDocument,
+  NewEvent,
   NewRule,
   PlacedInterface,
   PolicyRecord,
+  RequestRecord,
+  RevisionRecord,
   RuleRecord,
   ServerRecord,
   SettingsChange,
@@ -376,14 +380,25 @@ export interface PolicyService {
   ): Outcome<Trace & { readonly interface: string; readonly note?: string }>
 }
 
+/** Newest first. */
+export interface HistoryPage<T> {
+  readonly items: readonly T[]
+  /** `before` of the next page; null at the end. */
+  readonly next: number | null
+}
+
 export interface HistoryService {
-  /** Newest first; `before` exclusive. */
-  audit(ctx: Context, page: { before?: number; limit: number }): Promise<readonly AuditEvent[]>
+  /** `before` is an exclusive revision. */
+  revisions(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<RevisionRecord>>
+  /** With what was before and after: about a megabyte of it at most, but at least one event. */
+  audit(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<AuditEvent>>
   revision(ctx: Context, revision: number): Outcome<AuditEvent>
-  /** What one logged request of a dialect changed; `not-found` (revision) also when it is another account's. */
-  request(ctx: Context, requestId: string): Outcome<AuditEvent>
+  /** One logged request of a dialect; `not-found` (revision) also when it is another account's, or older than history is kept. */
+  request(ctx: Context, requestId: string): Outcome<RequestRecord>
   /** Logged requests, newest first. */
-  requests(ctx: Context, limit: number): Promise<readonly AuditEvent[]>
+  requests(ctx: Context, limit: number): Promise<readonly RequestRecord[]>
+  /** Records what is no write: a login, a change of the guard. `account` of `by` says whose it is; empty: nobody's. */
+  record(by: Actor, event: NewEvent): Promise<void>
 }
 
 /** What is in force on an interface, as its agent says. */

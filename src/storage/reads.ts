@@ -8,6 +8,8 @@ import {
   interfaceColumns,
   modelColumns,
   policyColumns,
+  requestColumns,
+  revisionColumns,
   ruleColumns,
   serverColumns,
   toAccount,
@@ -16,10 +18,12 @@ import {
   toDocument,
   toHost,
   toInterface,
+  toLoggedRequest,
   toModelRule,
   toOutcome,
   toPolicy,
   toPolicyWithRules,
+  toRevision,
   toRule,
   toServer,
 } from './rows.ts'
@@ -221,23 +225,35 @@ export const reads: Reads = {
       WHERE account = ? AND profile = ? AND kind = ? AND ${present} ORDER BY id`
     return (yield* query(sql, account, profile, kind)).map(toDocument)
   },
-  *audit({ account, before, limit }) {
-    const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision < ? ORDER BY revision DESC LIMIT ?`
-    return (yield* query(sql, account, before ?? Number.MAX_SAFE_INTEGER, limit)).map(toAuditEvent)
+  *revisions({ account, before = Number.MAX_SAFE_INTEGER, limit }) {
+    const sql = `SELECT ${revisionColumns} FROM audit WHERE account = ? AND revision < ? ORDER BY revision DESC LIMIT ?`
+    return (yield* query(sql, account, before, limit)).map(toRevision)
+  },
+  *audit({ account, before = Number.MAX_SAFE_INTEGER, limit, bytes = Number.MAX_SAFE_INTEGER }) {
+    const page = 'account = ? AND revision < ? ORDER BY revision DESC LIMIT ?'
+    let room = bytes
+    let count = 0
+    for (const { size } of yield* query(`SELECT size FROM audit WHERE ${page}`, account, before, limit)) {
+      room -= Number(size)
+      if (room < 0 && count > 0) break
+      count++
+    }
+    const sql = `SELECT ${auditColumns} FROM audit WHERE ${page}`
+    return (yield* query(sql, account, before, count)).map(toAuditEvent)
   },
   *auditEvent(account, revision) {
     const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision = ?`
     return optional(yield* queryOne(sql, account, revision), toAuditEvent)
   },
   *loggedRequest(account, profile, requestId) {
-    const sql = `SELECT ${auditColumns} FROM audit
+    const sql = `SELECT ${requestColumns} FROM audit
       WHERE request_id = ? AND account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT 1`
-    return optional(yield* queryOne(sql, requestId, account, profile), toAuditEvent)
+    return optional(yield* queryOne(sql, requestId, account, profile), toLoggedRequest)
   },
   *loggedRequests(account, profile, limit) {
-    const sql = `SELECT ${auditColumns} FROM audit
+    const sql = `SELECT ${requestColumns} FROM audit
       WHERE account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT ?`
-    return (yield* query(sql, account, profile, limit)).map(toAuditEvent)
+    return (yield* query(sql, account, profile, limit)).map(toLoggedRequest)
   },
 }
 
@@ -252,6 +268,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'placedInterfaces',
   'placedOf',
   'behind',
+  'audit',
 ])
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)

@@ -13,6 +13,8 @@ import type {
   NewRule,
   OutcomeRecord,
   PolicyRecord,
+  RequestRecord,
+  RevisionRecord,
   RuleRecord,
   ServerRecord,
 } from './storage.ts'
@@ -209,9 +211,9 @@ export function fromDocument(d: DocumentRecord): SqlValue[] {
   return [d.account, d.profile, d.kind, d.id, JSON.stringify(d.body), d.revision]
 }
 
-export const auditColumns =
-  'revision, at, account, actor, dialect, request_id, request, operation, resource, id, before, after'
-export function toAuditEvent(row: Row): AuditEvent {
+export const revisionColumns =
+  'revision, at, account, actor, dialect, request_id, operation, resource, id, server, policy'
+export function toRevision(row: Row): RevisionRecord {
   return {
     revision: number(row.revision),
     at: number(row.at),
@@ -219,13 +221,20 @@ export function toAuditEvent(row: Row): AuditEvent {
     actor: text(row.actor),
     dialect: text(row.dialect) as AuditEvent['dialect'],
     requestId: text(row.request_id),
-    ...(row.request !== null && { request: object(row.request) }),
     operation: text(row.operation),
     resource: text(row.resource),
     id: text(row.id),
-    before: json(row.before),
-    after: json(row.after),
+    server: nullable(row.server, text),
+    policy: nullable(row.policy, text),
   }
+}
+export const requestColumns = `${revisionColumns}, request`
+export function toLoggedRequest(row: Row): RequestRecord {
+  return { ...toRevision(row), ...(row.request !== null && { request: object(row.request) }) }
+}
+export const auditColumns = `${requestColumns}, before, after`
+export function toAuditEvent(row: Row): AuditEvent {
+  return { ...toLoggedRequest(row), before: json(row.before), after: json(row.after) }
 }
 
 export function toHost(row: Row): HostRecord {

@@ -181,6 +181,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           operation: 'rule.create',
           resource: 'rule',
           id: '',
+          server: 'a',
+          policy: 'chain-a',
           before: null,
           after: { position: 1, comment: 'a' },
         },
@@ -600,6 +602,61 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await storage.hosts()).length, 1)
       assert.ok((await storage.run('forgetHosts', { except: [] }, actor)).ok)
       assert.deepEqual([await storage.hosts(), await storage.outcomes({ host: 'local' })], [[], []])
+    })
+
+    test('history: small where little changed, read in bounds, and ended in small steps', async () => {
+      const thousand = Array.from({ length: 1000 }, (_, i) => `rule number ${i} ${'x'.repeat(200)}`)
+      await replace(thousand)
+      await replace(thousand.with(500, 'another'))
+      const account = 'acme'
+      const [event] = await storage.audit({ account, limit: 1 })
+      assert.ok(JSON.stringify(event).length < 60_000, `${JSON.stringify(event).length} bytes`)
+      assert.deepEqual(event?.after, {
+        ruleCount: 1000,
+        changedRules: [{ position: 501, comment: 'another' }],
+      })
+      assert.deepEqual([event?.server, event?.policy], ['a', 'chain-a'])
+      // Bounded in bytes, but never nothing.
+      for (let i = 0; i < 10; i++) await replace(i % 2 === 0 ? [] : thousand)
+      const large = await storage.audit({ account, limit: 100, bytes: 500_000 })
+      assert.ok(large.length >= 1 && JSON.stringify(large).length < 700_000)
+      assert.equal((await storage.audit({ account, limit: 100, bytes: 1 })).length, 1)
+      const revisions = await storage.revisions({ account, limit: 100 })
+      assert.equal(revisions.length, (await storage.audit({ account, limit: 100 })).length)
+      assert.deepEqual(Object.keys(revisions[0] ?? {}).includes('before'), false)
+
+      const login = {
+        ...({ operation: 'login.failed', resource: 'credential', id: 'jane' } as const),
+        ...{ before: null, after: { source: '192.0.2.1' } },
+      }
+      const recorded = await storage.run('recordEvent', { event: login }, { ...actor, at: actor.at + 5 })
+      assert.ok(recorded.ok)
+      assert.equal(await storage.revision(), recorded.value.revision)
+      assert.equal((await storage.auditEvent(account, recorded.value.revision))?.operation, 'login.failed')
+
+      const prune = async (args: Partial<Programs['pruneHistory']['args']>) => {
+        const wanted = { olderThan: 0, bytes: 1e12, most: 1000, ...args }
+        const done = await storage.run('pruneHistory', wanted, actor)
+        assert.ok(done.ok)
+        return done.value.removed
+      }
+      const all = (await storage.revisions({ account, limit: 100 })).length
+      assert.equal(await prune({}), 0)
+      assert.equal(await prune({ olderThan: actor.at + 5, most: 2 }), 2, 'no more than is wanted at once')
+      // The first of all is the inventory's too.
+      assert.equal((await storage.revisions({ account, limit: 100 })).length, all - 2)
+      const half = await prune({ bytes: 600_000 })
+      assert.ok(half > 0)
+      const left = await storage.audit({ account, limit: 100 })
+      assert.ok(JSON.stringify(left.map(({ before, after }) => [before, after])).length < 610_000)
+      assert.equal(await prune({ bytes: 600_000 }), 0)
+      assert.ok((await prune({ olderThan: actor.at + 1 })) > 0)
+      assert.deepEqual(
+        (await storage.revisions({ account, limit: 9 })).map(({ operation }) => operation),
+        ['login.failed'],
+      )
+      await replace(['after'])
+      assert.equal((await storage.audit({ account, limit: 9 })).length, 2)
     })
 
     test('documents and sequences', async () => {

@@ -164,12 +164,38 @@ export interface Actor {
   readonly at: number
 }
 
-export interface AuditEvent extends Omit<Actor, 'within'> {
+/** One committed change, without what was before and after. */
+export interface RevisionRecord extends Omit<Actor, 'within' | 'request'> {
   readonly revision: number
   /** `rule.create`, `rule.replace`, `server.update`, … */
   readonly operation: string
   readonly resource: string
   readonly id: string
+  /** What the resource belongs to, or is; null: to none, or the event is older than these fields. */
+  readonly server: string | null
+  readonly policy: string | null
+}
+
+/** With what its dialect keeps of the request. */
+export interface RequestRecord extends RevisionRecord {
+  readonly request?: JsonObject
+}
+
+/**
+ * With what was before and after. Lists of rules are `rules`, whole; or `ruleCount` and `changedRules`, those that differ
+ * with their positions.
+ */
+export interface AuditEvent extends RequestRecord {
+  readonly before: JsonValue
+  readonly after: JsonValue
+}
+
+export interface NewEvent {
+  readonly operation: string
+  readonly resource: ResourceKind | 'inventory' | 'credential' | 'host'
+  readonly id: string
+  readonly server?: string | null
+  readonly policy?: string | null
   readonly before: JsonValue
   readonly after: JsonValue
 }
@@ -345,6 +371,16 @@ export interface Programs {
   }
   /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
   takeNumbers: { args: { name: string; first: number; count: number }; answer: { first: number } }
+  /** Records what is no write: a login, a change of the guard. `account` of the actor says whose it is; empty: nobody's. */
+  recordEvent: { args: { event: NewEvent }; answer: { revision: number } }
+  /**
+   * Deletes the oldest events that were before `olderThan` (milliseconds since 1970), or that make all of them more than
+   * `bytes`; never the newest. At most `most`, and not more than a few megabytes at once. No revision, not audited.
+   */
+  pruneHistory: {
+    args: { olderThan: number; bytes: number; most: number }
+    answer: { removed: number; changed: boolean }
+  }
   /**
    * Keeps what an agent says of its host. `record` is written last, after the outcomes it goes with: without it more of
    * them follow. No revision, not audited: nothing that is desired changes.
@@ -389,13 +425,7 @@ export interface ZoneChange {
   }[]
   /** Policies by themselves that are attached to just that from now on, in order, in place of others. */
   readonly attach?: readonly (Omit<Attachment, 'policy'> & { readonly policies: readonly string[] })[]
-  readonly event: {
-    readonly operation: string
-    readonly resource: ResourceKind
-    readonly id: string
-    readonly before: JsonValue
-    readonly after: JsonValue
-  }
+  readonly event: NewEvent & { readonly resource: ResourceKind }
 }
 
 /** What is given; of the guards too. The rest stays. */
@@ -424,6 +454,12 @@ export interface InventoryRecords {
     /** As of `createServer`, for a new server. */
     readonly attachDefault?: Programs['createServer']['args']['attachDefault']
   }[]
+}
+
+interface HistoryPage {
+  readonly account: string
+  readonly before?: number
+  readonly limit: number
 }
 
 export type ProgramName = keyof Programs
@@ -524,12 +560,14 @@ export interface Storage {
   document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
   documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
   /** Newest first; `before` is an exclusive revision. */
-  audit(filter: { account: string; before?: number; limit: number }): Promise<readonly AuditEvent[]>
+  revisions(page: HistoryPage): Promise<readonly RevisionRecord[]>
+  /** As `revisions`. At most `bytes` of what was before and after, but at least one event. */
+  audit(page: HistoryPage & { bytes?: number }): Promise<readonly AuditEvent[]>
   auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>
   /** What a request changed that its dialect keeps a log of. */
-  loggedRequest(account: string, profile: Profile, requestId: string): Promise<AuditEvent | undefined>
+  loggedRequest(account: string, profile: Profile, requestId: string): Promise<RequestRecord | undefined>
   /** Newest first. */
-  loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly AuditEvent[]>
+  loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly RequestRecord[]>
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void

@@ -1,7 +1,7 @@
 /** The log of requests: what is kept of a mutation, and how far it has come (contract: ionos §1.6). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Pending } from '../../service/services.ts'
-import type { AuditEvent } from '../../storage/storage.ts'
+import type { RequestRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { date, hash } from './render.ts'
 import { type Bears, concerns, type Node } from './world.ts'
@@ -23,7 +23,8 @@ export interface LoggedRequest {
 const keptHeaders = ['accept', 'content-type', 'user-agent', 'x-contract-number']
 /** Secrets of guests, which clients send with volumes that are not kept here. */
 const secret = /password|userdata|sshkeys/i
-const mostBody = 64 * 1024
+/** Characters: a list of requests reads those of very many. */
+const mostBody = 8 * 1024
 
 export function logged(
   request: DialectRequest,
@@ -47,11 +48,11 @@ export function logged(
   }
 }
 
-export const requestOf = ({ request }: AuditEvent): LoggedRequest => request as unknown as LoggedRequest
+export const requestOf = ({ request }: RequestRecord): LoggedRequest => request as unknown as LoggedRequest
 
 /** What hosts have not applied yet decides. */
 export function statusOf(
-  event: AuditEvent,
+  event: RequestRecord,
   pending: readonly Pending[],
   { now, holdMs }: { readonly now: number; readonly holdMs: number },
 ): Status {
@@ -72,7 +73,7 @@ const messages: Readonly<Record<Status, string>> = {
   FAILED: 'The change is stored and could not be enforced; what was enforced before stays in force',
 }
 
-export function encodeStatus(base: string, event: AuditEvent, status: Status): JsonObject {
+export function encodeStatus(base: string, event: RequestRecord, status: Status): JsonObject {
   const { targets } = requestOf(event)
   return {
     ...statusRef(base, event.requestId),
@@ -86,7 +87,7 @@ export function encodeStatus(base: string, event: AuditEvent, status: Status): J
 }
 
 /** Whole, or with its status in full where more depth is asked for. */
-export function encodeRequest(base: string, event: AuditEvent, status: JsonValue): JsonObject {
+export function encodeRequest(base: string, event: RequestRecord, status: JsonValue): JsonObject {
   const { method, url, headers, body } = requestOf(event)
   return {
     ...requestRef(base, event.requestId),

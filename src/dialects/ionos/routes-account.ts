@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending } from '../../service/services.ts'
-import type { AuditEvent } from '../../storage/storage.ts'
+import type { RequestRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
 import { collection, paging } from './render.ts'
@@ -45,7 +45,7 @@ export const accountRoutes: readonly Route[] = [
     const { request, base, page } = call
     const all = await request.services.history.requests(request, mostRequests)
     const pending = await request.services.zones.pending(request)
-    const listed: { event: AuditEvent; status: Status }[] = []
+    const listed: { event: RequestRecord; status: Status }[] = []
     for (const event of all) {
       const status = await progress(call, event, pending)
       if (wanted(request.query, event, status)) listed.push({ event, status })
@@ -100,26 +100,26 @@ const contract: JsonObject = {
   },
 }
 
-async function findRequest(call: Call): Promise<Result<AuditEvent, RequestError>> {
+async function findRequest(call: Call): Promise<Result<RequestRecord, RequestError>> {
   const id = call.id('requestId').toLowerCase()
   if (!/^[0-9a-f-]{36}$/.test(id)) return err({ kind: 'not-found', resource: 'revision', id })
   return call.request.services.history.request(call.request, id)
 }
 
 /** `known`: what is pending, when many are asked about. */
-async function progress({ request }: Call, event: AuditEvent, known?: readonly Pending[]) {
+async function progress({ request }: Call, event: RequestRecord, known?: readonly Pending[]) {
   const { zones, settings } = request.services
   const pending = known ?? (await zones.pending(request, narrowed(requestOf(event).bears)))
   return statusOf(event, pending, { now: request.now, holdMs: settings.holdMs })
 }
 
-function requestAt({ base }: Call, event: AuditEvent, status: Status, depth: number): JsonObject {
+function requestAt({ base }: Call, event: RequestRecord, status: Status, depth: number): JsonObject {
   const shown = depth === 0 ? statusRef(base, event.requestId) : encodeStatus(base, event, status)
   return encodeRequest(base, event, shown)
 }
 
 /** `filter.<property>`; what is not known of a request is ignored. */
-function wanted(query: URLSearchParams, event: AuditEvent, status: Status): boolean {
+function wanted(query: URLSearchParams, event: RequestRecord, status: Status): boolean {
   const { method, url } = requestOf(event)
   const contains = (name: string, value: string) =>
     value.toLowerCase().includes((query.get(name) ?? '').toLowerCase())

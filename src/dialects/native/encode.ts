@@ -4,7 +4,7 @@ import { encodeAddresses, encodeMatch } from '../../core/model/codec.ts'
 import type { HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import type { Placement, ServerView } from '../../service/services.ts'
-import type { AuditEvent } from '../../storage/storage.ts'
+import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 
 export function encodeServer({ server }: ServerView): JsonObject {
   const { id, profile, name, zone, state, createdAt } = server
@@ -69,9 +69,10 @@ function encodeDirection(part: DirectionPolicy): JsonObject {
   return { filtered: true, default: part.default, lists }
 }
 
-export function encodeRevision({ revision, at, ...event }: AuditEvent): JsonObject {
-  const { actor, dialect, requestId, operation, resource, id } = event
-  return { revision, at: new Date(at).toISOString(), actor, dialect, requestId, operation, resource, id }
+export function encodeRevision({ revision, at, ...event }: RevisionRecord): JsonObject {
+  const { actor, dialect, requestId, operation, resource, id, server, policy } = event
+  const what = { operation, resource, id, server, policy }
+  return { revision, at: new Date(at).toISOString(), actor, dialect, requestId, ...what }
 }
 
 export function encodeEvent(event: AuditEvent): JsonObject {

@@ -294,15 +294,43 @@ accounts:
     const { body } = await service.call('GET', '/v1/audit?limit=1')
     const [event] = body.events
     assert.deepEqual(
-      [event.operation, event.dialect, event.before, event.after.length, typeof event.requestId],
+      [event.operation, event.dialect, event.before.rules, event.after.rules.length, typeof event.requestId],
       ['rule.replace', 'upcloud', [], 3, 'string'],
     )
+    assert.deepEqual([event.server, typeof event.policy], [servers.web, 'string'])
     assert.match(event.actor, /^token [0-9a-f]{8}$/)
     const next = await service.call('GET', `/v1/revisions?before=${event.revision}`)
     assert.deepEqual(next.body.revisions, [])
     const one = await service.call('GET', `/v1/revisions/${event.revision}`)
     assert.deepEqual(one.body, event)
     assert.equal((await service.call('GET', '/v1/revisions/999')).status, 404)
+  })
+
+  test('a long history is answered in bounded pieces, each of which says where the next begins', async () => {
+    const rules = (text: string) => ({
+      firewall_rules: {
+        firewall_rule: Array.from({ length: 900 }, (_, i) => ({
+          ...{ direction: 'in', action: 'drop', comment: `${i} ${text.repeat(200)}` },
+        })),
+      },
+    })
+    const path = `/1.3/server/${servers.web}/firewall_rule`
+    for (const text of 'abcdef') assert.ok((await service.call('PUT', path, rules(text))).status < 300)
+    const revisions: number[] = []
+    let pages = 0
+    for (let before = '1000000'; before !== 'null'; pages++) {
+      const { body, text } = await service.call('GET', `/v1/audit?limit=1000&before=${before}`)
+      assert.ok(text.length < 1.5e6, `${text.length} bytes`)
+      for (const { revision } of body.events) revisions.push(revision)
+      before = String(body.next)
+    }
+    const { body, text } = await service.call('GET', '/v1/revisions?limit=1000')
+    assert.deepEqual(
+      revisions,
+      body.revisions.map(({ revision }: { revision: number }) => revision),
+    )
+    assert.ok(pages > 1 && text.length < 10_000)
+    assert.equal(body.next, null)
   })
 
   test('the document describes every route, and asks for no credential', async () => {

@@ -120,8 +120,8 @@ export const routes: readonly Route[] = [
     async (request) => {
       const page = decodePage(request.query)
       if (!page.ok) return page
-      const events = await request.services.history.audit(request, page.value)
-      return ok({ revisions: events.map(encodeRevision) })
+      const { items, next } = await request.services.history.revisions(request, page.value)
+      return ok({ revisions: items.map(encodeRevision), next })
     },
   ),
   route(
@@ -142,13 +142,13 @@ export const routes: readonly Route[] = [
     'GET',
     '/audit',
     'listAudit',
-    'Committed changes with what was before and after, newest first',
+    'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
     { query: PageQuery, answer: EventList },
     async (request) => {
       const page = decodePage(request.query)
       if (!page.ok) return page
-      const events = await request.services.history.audit(request, page.value)
-      return ok({ events: events.map(encodeEvent) })
+      const { items, next } = await request.services.history.audit(request, page.value)
+      return ok({ events: items.map(encodeEvent), next })
     },
   ),
   route(

@@ -181,10 +181,17 @@ const revisionFields = {
   operation: Type.String(),
   resource: Type.String(),
   id: Type.String(),
+  server: nullable(Type.String()),
+  policy: nullable(Type.String()),
 }
-export const RevisionList = Type.Object({ revisions: Type.Array(Type.Object(revisionFields)) })
-export const Event = Type.Object({ ...revisionFields, before: Type.Unknown(), after: Type.Unknown() })
-export const EventList = Type.Object({ events: Type.Array(Event) })
+const next = nullable(Type.Integer({ description: '`before` of the next page; null at the end' }))
+const payload = Type.Unknown({
+  description:
+    'Lists of rules are `rules`, whole; or `ruleCount` and `changedRules`, only those that differ, with their positions',
+})
+export const RevisionList = Type.Object({ revisions: Type.Array(Type.Object(revisionFields)), next })
+export const Event = Type.Object({ ...revisionFields, before: payload, after: payload })
+export const EventList = Type.Object({ events: Type.Array(Event), next })
 
 export const HostList = Type.Object({
   hosts: Type.Array(

@@ -1,6 +1,5 @@
 /** What every program begins and ends with: the global write lock, the server's chain, the audit event. */
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonValue } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { auditColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
@@ -9,11 +8,13 @@ import {
   type Actor,
   type ChainTarget,
   effectiveState,
+  type NewEvent,
   type PolicyRecord,
   type PolicyTarget,
   type RuleTarget,
   type ServerRecord,
 } from '../storage.ts'
+import { shortened } from './difference.ts'
 
 /**
  * The revision this transaction will be. Taking it first locks its row until the end, so that writes happen one after
@@ -123,31 +124,22 @@ export function* touchPolicy(policy: string, revision: number, actor: Actor): St
 export const isNoChange = (actor: Actor, before: unknown, after: unknown): boolean =>
   actor.request === undefined && isDeepStrictEqual(before, after)
 
-export function* record(
-  actor: Actor,
-  revision: number,
-  event: {
-    operation: string
-    resource: ResourceKind | 'inventory'
-    id: string
-    before: JsonValue
-    after: JsonValue
-  },
-): Steps<void> {
+/** What an event about a policy, or a rule of it, says of where it is. */
+export const placeOf = ({ id, server }: PolicyRecord) => ({ policy: id, server })
+
+export function* record(actor: Actor, revision: number, event: NewEvent): Steps<void> {
+  const [before, after] = shortened(event.before, event.after).map((value) => JSON.stringify(value)) as [
+    string,
+    string,
+  ]
+  const request = actor.request ? JSON.stringify(actor.request) : null
+  const size = [before, after, request ?? ''].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   yield* query(
-    `INSERT INTO audit (${auditColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    revision,
-    actor.at,
-    actor.account,
-    actor.actor,
-    actor.dialect,
-    actor.requestId,
-    actor.request ? JSON.stringify(actor.request) : null,
-    event.operation,
-    event.resource,
-    event.id,
-    JSON.stringify(event.before),
-    JSON.stringify(event.after),
+    `INSERT INTO audit (${auditColumns}, size, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+       ? + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0))`,
+    ...[revision, actor.at, actor.account, actor.actor, actor.dialect, actor.requestId],
+    ...[event.operation, event.resource, event.id, event.server ?? null, event.policy ?? null],
+    ...[request, before, after, size, size],
   )
   yield* renew(actor, revision)
 }

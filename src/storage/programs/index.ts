@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { deleteDocument, putDocument, takeNumbers } from './documents.ts'
+import { pruneHistory, recordEvent } from './history.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
@@ -30,6 +31,8 @@ export const programs: {
   takeNumbers,
   changeZone,
   logRequest,
+  recordEvent,
+  pruneHistory,
   reportHost,
   forgetHosts,
   applyInventory,
@@ -54,6 +57,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   takeNumbers: [],
   changeZone: ['servers', 'rules'],
   logRequest: [],
+  recordEvent: [],
+  pruneHistory: [],
   reportHost: [],
   forgetHosts: [],
   applyInventory: ['credentials', 'servers', 'rules'],

@@ -21,6 +21,9 @@ import { invalid, nextRevision, record, same } from './common.ts'
 import { upsertDocument } from './documents.ts'
 import { applyServers } from './inventory-servers.ts'
 
+/** Changes that the event names one by one. */
+const mostNamed = 1000
+
 export function* applyInventory(
   { inventory }: Programs['applyInventory']['args'],
   actor: Actor,
@@ -42,7 +45,11 @@ export function* applyInventory(
     resource: 'inventory',
     id: '',
     before: null,
-    after: changes,
+    // A first inventory may name very much.
+    after:
+      changes.length > mostNamed
+        ? [...changes.slice(0, mostNamed), `and ${changes.length - mostNamed} more`]
+        : changes,
   })
   return ok({ revision, changed: true })
 }

@@ -10,6 +10,7 @@ import {
   isNoChange,
   nextRevision,
   ownPolicy,
+  placeOf,
   placeThere,
   record,
   shiftRules,
@@ -31,7 +32,10 @@ export function* createPolicy(
   yield* insertRules(policy.id, rules, ids)
   const after = { name: policy.name, attributes: policy.attributes, rules: rules.map((rule) => rule.spec) }
   const { id } = policy
-  yield* record(actor, revision, { operation: 'policy.create', resource: 'policy', id, before: null, after })
+  yield* record(actor, revision, {
+    ...{ operation: 'policy.create', resource: 'policy', id, policy: id, server: policy.server },
+    ...{ before: null, after },
+  })
   return ok({ revision })
 }
 
@@ -68,7 +72,9 @@ export function* updatePolicy(
     after.rules = rules.rules.map((rule) => rule.spec)
   }
   const { id } = old
-  yield* record(actor, revision, { operation: 'policy.update', resource: 'policy', id, before, after })
+  yield* record(actor, revision, {
+    ...{ operation: 'policy.update', resource: 'policy', id, ...placeOf(old), before, after },
+  })
   return ok({ revision })
 }
 
@@ -90,7 +96,9 @@ export function* deletePolicy(
   }
   const before = { name, attributes, rules: yield* specs(id) }
   yield* removePolicy(id)
-  yield* record(actor, revision, { operation: 'policy.delete', resource: 'policy', id, before, after: null })
+  yield* record(actor, revision, {
+    ...{ operation: 'policy.delete', resource: 'policy', id, ...placeOf(found.value), before, after: null },
+  })
   return ok({ revision })
 }
 
@@ -128,6 +136,7 @@ export function* includePolicy(
     operation: 'policy.include',
     resource: 'server',
     id: args.server,
+    ...placeOf(chain.value),
     ...change,
   })
   return ok({ revision, attached })

@@ -1,4 +1,5 @@
 /** Writes to the rules of one policy. Positions stay dense, 1 to n. */
+import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { fromRule, ruleColumns, toRule } from '../rows.ts'
@@ -17,6 +18,7 @@ import {
   nextRevision,
   notFound,
   ownPolicy,
+  placeOf,
   record,
   shiftRules,
   touchPolicy,
@@ -45,6 +47,7 @@ export function* insertRule(
     operation: 'rule.create',
     resource: 'rule',
     id: args.id,
+    ...placeOf(found.value),
     before: null,
     after,
   })
@@ -75,8 +78,9 @@ export function* replaceRules(
     operation: 'rule.replace',
     resource: 'policy',
     id: policy,
-    before: old.map((row) => JSON.parse(String(row.spec))),
-    after: args.rules.map((rule) => rule.spec),
+    ...placeOf(found.value),
+    before: { rules: old.map((row) => JSON.parse(String(row.spec)) as JsonObject) },
+    after: { rules: args.rules.map((rule) => rule.spec) },
   })
   return ok({ policy, revision, attached })
 }
@@ -115,7 +119,8 @@ export function* updateRule(
     before: { position: from, ...old.value.spec },
     after: { position: to, ...rule.spec },
   }
-  yield* record(actor, revision, { operation: 'rule.update', resource: 'rule', id, ...change })
+  const event = { operation: 'rule.update', resource: 'rule', id, ...placeOf(found.value) } as const
+  yield* record(actor, revision, { ...event, ...change })
   return ok({ rule, policy, revision, attached })
 }
 
@@ -149,6 +154,7 @@ export function* deleteRule(
     operation: 'rule.delete',
     resource: 'rule',
     id,
+    ...placeOf(found.value),
     before,
     after: null,
   })

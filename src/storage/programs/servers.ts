@@ -226,6 +226,7 @@ export function* createServer(
     operation: 'server.create',
     resource: 'server',
     id: server.id,
+    server: server.id,
     before: null,
     after,
   })
@@ -278,6 +279,7 @@ export function* updateServer(
     operation: 'server.update',
     resource: 'server',
     id: server.id,
+    server: server.id,
     before,
     after,
   })
@@ -320,6 +322,8 @@ export function* deleteServer(
     )
   }
   const before = { name, zone, attributes, rules: rules.map((row) => JSON.parse(String(row.spec))) }
-  yield* record(actor, revision, { operation: 'server.delete', resource: 'server', id, before, after: null })
+  yield* record(actor, revision, {
+    ...{ operation: 'server.delete', resource: 'server', id, server: id, before, after: null },
+  })
   return ok({ revision })
 }

@@ -1,4 +1,5 @@
 /** Changes within one zone, decided from what was read and written on condition that nothing in it has changed since. */
+import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
 import { serverColumns, toDocument, toServer } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
@@ -70,7 +71,13 @@ export function* changeZone(
     yield* syncInterfacePolicies(server, own, revision, actor.at)
   }
   for (const policy of args.policies?.put ?? []) yield* upsertPolicy(policy, revision)
+  let { event } = args
   for (const { policy, rules, ids } of args.rules ?? []) {
+    if (event.resource === 'policy' && event.id === policy && event.before !== null) {
+      const specs = yield* query('SELECT spec FROM rules WHERE policy = ? ORDER BY position', policy)
+      const before = { rules: specs.map((row) => JSON.parse(String(row.spec)) as JsonObject) }
+      event = { ...event, before: { ...(event.before as JsonObject), ...before } }
+    }
     yield* query('DELETE FROM rules WHERE policy = ?', policy)
     yield* insertRules(policy, rules, ids)
     yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
@@ -81,7 +88,11 @@ export function* changeZone(
     const attached = yield* attachPolicies(place, nic, policies)
     if (!attached.ok) return attached
   }
-  yield* record({ ...actor, within: { kind: zoneKind, id: zone } }, revision, args.event)
+  yield* record({ ...actor, within: { kind: zoneKind, id: zone } }, revision, {
+    ...event,
+    ...(event.resource === 'server' && { server: event.id }),
+    ...(event.resource === 'policy' && { policy: event.id }),
+  })
   return ok({ revision })
 }
 

@@ -1,0 +1,46 @@
+/** How long history is kept: old events are deleted in small steps, so that nobody waits for it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Storage } from '../storage/storage.ts'
+
+export interface Retention {
+  /** Events are deleted that are older, or so far from the newest that all together would be larger. */
+  readonly days: number
+  readonly bytes: number
+}
+
+/** Events deleted in one write, and milliseconds between two of them: others come in between. */
+const step = { most: 200, pause: 20 }
+
+/** One round at `now`, milliseconds since 1970, until `signal` is aborted. Answers how many events were deleted. */
+export async function prune(
+  storage: Storage,
+  { days, bytes }: Retention,
+  now: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  const actor = { account: '', actor: 'retention', dialect: 'system', requestId: '', at: now } as const
+  const olderThan = now - days * 24 * 3600 * 1000
+  for (let all = 0; ; ) {
+    const done = await storage.run('pruneHistory', { olderThan, bytes, most: step.most }, actor)
+    if (!done.ok || done.value.removed === 0 || signal?.aborted) return all
+    all += done.value.removed
+    await delay(step.pause)
+  }
+}
+
+/** Looks every minute. Answers how to stop. */
+export function startRetention(storage: Storage, retention: Retention): () => Promise<void> {
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const running = (async () => {
+    while (!signal.aborted) {
+      // Tried again with the next round.
+      await prune(storage, retention, Date.now(), signal).catch(() => {})
+      await delay(60_000, undefined, { signal, ref: false }).catch(() => {})
+    }
+  })()
+  return async () => {
+    stopping.abort()
+    await running
+  }
+}
