@@ -35,7 +35,7 @@ async function originAt(host: string, publicUrl?: string): Promise<{ origin: str
     dialects: [dialect],
     metrics: createMetrics(() => []),
     logger: pino({ level: 'silent' }),
-    ready: async () => undefined,
+    ready: async () => ({ ready: true, reasons: [] }),
     ...(publicUrl !== undefined && { publicUrl }),
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })

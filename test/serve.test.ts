@@ -17,6 +17,7 @@ interface Started {
   readonly child: ChildProcess
   readonly url: string
   stdout(): string
+  stderr(): string
 }
 
 function run(args: readonly string[], env: Record<string, string> = {}) {
@@ -43,7 +44,7 @@ async function start(args: readonly string[], env: Record<string, string> = {}):
   }
   const url = /^listening on (http:\/\/\S+)\n/.exec(stdout())?.[1]
   assert.ok(url, stdout())
-  return { child, url, stdout }
+  return { child, url, stdout, stderr }
 }
 
 async function fails(
@@ -128,6 +129,8 @@ describe('portcullis serve', () => {
       [['--listen', 'nowhere'], {}, 2, /Expected an address and a port/],
       [['--enforce', 'magic'], {}, 2, /Allowed choices/],
       [['--enforce', 'ovn'], {}, 2, /not available yet/],
+      [['--observe'], {}, 2, /--observe says how packets are judged/],
+      [['--allow-bridged'], {}, 2, /--allow-bridged says how/],
       [['--inventory', broken], {}, 1, /accounts\[0\]: nam is not known here/],
       [['--inventory', '/nowhere.yaml'], {}, 1, /ENOENT/],
       [['--database', 'mysql://x'], {}, 2, /Expected postgres:/],
@@ -135,7 +138,8 @@ describe('portcullis serve', () => {
       [['--public-url', 'https://api.example.com/cloud'], {}, 2, /Expected a URL without a path/],
       [[], { PORTCULLIS_TRANSITION_MS: 'soon' }, 2, /whole number of milliseconds/],
     ] as const) {
-      const [code, said] = await fails([...args, '--data', join(folder, 'x')], env)
+      // A store of its own: one that holds something starts in spite of a wrong file.
+      const [code, said] = await fails([...args, '--data', mkdtempSync(join(folder, 'x-'))], env)
       assert.match(said, complaint)
       assert.equal(code, status, said)
       const lines = said
@@ -145,6 +149,45 @@ describe('portcullis serve', () => {
       assert.equal(lines.length, 1, said)
     }
     taken.close()
+  })
+
+  test('a file that is wrong changes nothing: it starts with what the store holds, and says that it is degraded', async () => {
+    const data = join(folder, 'kept')
+    const file = join(folder, 'kept.yaml')
+    const server = (device: string) =>
+      `{ profile: upcloud, id: ${'00798b85-efdc-41ca-8021-f6ef457b8531'}, name: web1, interfaces: [ { host: kvm7, device: ${device} } ] }`
+    const inventory = (device: string) =>
+      `accounts: [ { name: a, credentials: [ { token: secret } ], servers: [ ${server(device)} ] } ]`
+    const flags = ['--data', data, '--inventory', file]
+    writeFileSync(file, inventory('tap0'))
+    const first = await start(flags)
+    assert.deepEqual(await (await fetch(`${first.url}/readyz`)).json(), { status: 'ready', reasons: [] })
+    await stop(first.child)
+    for (const wrong of [inventory('"tap 0"'), 'accounts: [ { nam: x } ]', undefined]) {
+      if (wrong === undefined) rmSync(file)
+      else writeFileSync(file, wrong)
+      const { child, url, stderr } = await start(flags)
+      const ready = await fetch(`${url}/readyz`)
+      assert.deepEqual(
+        [ready.status, await ready.json()],
+        [
+          200,
+          {
+            status: 'degraded',
+            reasons: ['the inventory file is wrong, and what the store holds is in force'],
+          },
+        ],
+      )
+      const listed = await fetch(`${url}/v1/servers`, { headers: { authorization: 'Bearer secret' } })
+      assert.match(await listed.text(), /"device":"tap0"/)
+      assert.match(stderr(), /kept\.yaml: .*starts with what the store holds/)
+      assert.match(stderr(), /--enforce none: 1 interfaces of the inventory have a device/)
+      await stop(child)
+    }
+    writeFileSync(file, inventory('tap1'))
+    const right = await start(flags)
+    assert.deepEqual(await (await fetch(`${right.url}/readyz`)).json(), { status: 'ready', reasons: [] })
+    await stop(right.child)
   })
 
   test('on PostgreSQL', { skip: engines.postgresql.skip }, async () => {

@@ -109,7 +109,11 @@ export function startAgent(options: AgentOptions): Agent {
       status = { ...status, interfaces: pending(desired, 'failing', reason) }
       throw error
     }
-    const { changed, repaired, warnings } = applied
+    const { changed, repaired } = applied
+    const warnings = [
+      ...(desired.interfaces.length === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
+      ...applied.warnings,
+    ]
     const seconds = (performance.now() - started) / 1000
     say({
       appliedRevision: desired.revision,

@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander'
 const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serveCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
+  guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),
 }
 

@@ -8,26 +8,27 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
-import { startAgent } from '../agent/agent.ts'
-import { createNftables } from '../agent/nftables/nftables.ts'
 import { createResolver } from '../compile/resolve.ts'
+import { err } from '../core/result.ts'
 import { hostupDialect } from '../dialects/hostup/dialect.ts'
 import { ionosDialect } from '../dialects/ionos/dialect.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
 import { scalewayDialect } from '../dialects/scaleway/dialect.ts'
 import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
-import { createMetrics, type Metrics } from '../server/metrics.ts'
+import { createMetrics } from '../server/metrics.ts'
 import { createServer } from '../server/server.ts'
 import { createAuthenticator } from '../service/authenticate.ts'
 import { createServices, defaultSettings } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
 import { startRetention } from '../service/retention.ts'
-import type { Services } from '../service/services.ts'
 import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
 import { demonstration, howToCall } from './demonstration.ts'
+import { closeFirst, enforce } from './enforce.ts'
+import { dataOption, guardOption, netnsOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
+import { missingPrivilege } from './privileges.ts'
 
 interface Listen {
   readonly host: string
@@ -43,6 +44,8 @@ interface ServeOptions {
   readonly enforce: 'nftables' | 'ovn' | 'none'
   readonly host: string
   readonly guard: readonly string[]
+  readonly observe: boolean
+  readonly allowBridged: boolean
   readonly transitionMs: number
   readonly ionosHoldMs: number
   readonly historyDays: number
@@ -70,11 +73,7 @@ export function serveCommand(): Command {
         .env('PORTCULLIS_PUBLIC_URL')
         .argParser(parsePublicUrl),
     )
-    .addOption(
-      new Option('--data <directory>', 'where the embedded store is kept')
-        .env('PORTCULLIS_DATA')
-        .default('.portcullis'),
-    )
+    .addOption(dataOption())
     .addOption(
       new Option('--database <url>', 'postgres://… instead of the embedded store')
         .env('PORTCULLIS_DATABASE')
@@ -96,14 +95,16 @@ export function serveCommand(): Command {
         .env('PORTCULLIS_HOST')
         .default('local'),
     )
+    .addOption(guardOption())
     .addOption(
-      new Option(
-        '--guard <patterns>',
-        'devices closed until their policy is known: names or prefixes, tap*,vnet*',
-      )
-        .env('PORTCULLIS_GUARD')
-        .default(['tap*', 'vnet*'], 'tap*,vnet*')
-        .argParser(parseGuard),
+      new Option('--observe', 'judge and count every packet, and drop none')
+        .env('PORTCULLIS_OBSERVE')
+        .default(false),
+    )
+    .addOption(
+      new Option('--allow-bridged', 'let devices that are ports of a bridge pass unfiltered, not closed')
+        .env('PORTCULLIS_ALLOW_BRIDGED')
+        .default(false),
     )
     .addOption(
       new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
@@ -138,12 +139,8 @@ export function serveCommand(): Command {
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
         .default('info'),
     )
-    .addOption(
-      new Option('--netns <name>', 'network namespace that is filtered instead of this one')
-        .env('PORTCULLIS_NETNS')
-        .hideHelp(),
-    )
-    .addOption(new Option('--nft <program>', 'nft to run').env('PORTCULLIS_NFT').hideHelp())
+    .addOption(netnsOption())
+    .addOption(nftOption())
     .addOption(
       new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
         .env('PORTCULLIS_VERIFY_MS')
@@ -179,16 +176,6 @@ function parseDatabase(text: string): string {
   return text
 }
 
-function parseGuard(text: string): readonly string[] {
-  const patterns = text.split(',').filter((pattern) => pattern !== '')
-  for (const pattern of patterns) {
-    if (!/^[A-Za-z0-9_.-]{1,14}\*?$/.test(pattern)) {
-      throw new InvalidArgumentError(`${pattern} is no device name or prefix such as tap*.`)
-    }
-  }
-  return patterns
-}
-
 function parseDays(text: string): number {
   if (!/^[1-9]\d{0,4}$/.test(text))
     throw new InvalidArgumentError('Expected a whole number of days, from 1 on.')
@@ -207,9 +194,16 @@ function parseMilliseconds(text: string): number {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const refused = await refusal(options)
+  const refused = refusal(options)
   if (refused !== undefined) return complain(refused, 2)
   const logger = createLogger(options.logLevel)
+  if (options.enforce === 'nftables') {
+    try {
+      await closeFirst(options, logger)
+    } catch (error) {
+      return complain(`the guard cannot be loaded: ${messageOf(error)}`, 1)
+    }
+  }
   let storage: Storage
   try {
     storage =
@@ -233,12 +227,27 @@ function storeDied(error: Error): never {
   process.exit()
 }
 
+/**
+ * Brings the store to what the file says; answers whether it is in force. A file that is wrong changes nothing: the
+ * service starts with what the store holds, and throws when it holds nothing.
+ */
+async function takeInventory(
+  { inventory }: ServeOptions,
+  storage: Storage,
+  logger: FastifyBaseLogger,
+): Promise<boolean> {
+  const text = inventory === undefined ? demonstration : await readFile(inventory, 'utf8').catch(asError)
+  const loaded = text instanceof Error ? err(text.message) : await loadInventory(storage, text, Date.now())
+  if (loaded.ok) return true
+  const why = `${inventory ?? 'the demonstration'}: ${loaded.error}`
+  if ((await storage.accounts()).length === 0) throw new Error(why)
+  logger.error(`${why}; the service starts with what the store holds, until the file is right at a start`)
+  return false
+}
+
 /** Rejects, with everything but the store ended, when it cannot serve. */
 async function start(options: ServeOptions, storage: Storage, logger: FastifyBaseLogger): Promise<void> {
-  const text = options.inventory === undefined ? demonstration : await readFile(options.inventory, 'utf8')
-  const loaded = await loadInventory(storage, text, Date.now())
-  if (!loaded.ok) throw new Error(`${options.inventory ?? 'the demonstration'}: ${loaded.error}`)
-
+  const fileInForce = await takeInventory(options, storage, logger)
   const services = createServices(storage, {
     ...defaultSettings,
     transitionMs: options.transitionMs,
@@ -250,7 +259,17 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   }
   const metrics = createMetrics(() => services.enforcement.hosts())
   const agent =
-    options.enforce === 'nftables' ? enforce(options, storage, services, metrics, logger) : undefined
+    options.enforce === 'nftables'
+      ? enforce(
+          options,
+          createDesiredSource(storage, createResolver(), options.host),
+          services.enforcement.report,
+          metrics,
+          logger,
+          (line) => process.stdout.write(`${line}\n`),
+        )
+      : undefined
+  if (!agent) await warnOfDevices(storage, logger)
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
@@ -260,9 +279,10 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     async ready() {
       await storage.check()
-      if (agent && services.enforcement.host(options.host)?.appliedRevision == null) {
-        throw new Error('nothing has been enforced yet')
-      }
+      const { ready, reasons } = agent?.readiness() ?? { ready: true, reasons: [] }
+      if (!ready) return { ready, reasons }
+      const more = fileInForce ? [] : ['the inventory file is wrong, and what the store holds is in force']
+      return { ready, reasons: [...more, ...reasons] }
     },
   })
   async function stop(): Promise<void> {
@@ -306,62 +326,36 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   }
 }
 
-interface Enforcement {
-  readonly ready: Promise<void>
-  stop(): Promise<void>
-}
-
-function enforce(
-  options: ServeOptions,
-  storage: Storage,
-  services: Services,
-  metrics: Metrics,
-  logger: FastifyBaseLogger,
-): Enforcement {
-  const { host, guard, netns, nft, verifyMs } = options
-  const dataplane = createNftables({
-    guard,
-    verifyMs,
-    ...(netns !== undefined && { netns }),
-    ...(nft !== undefined && { nft }),
-  })
-  const agent = startAgent({
-    host,
-    target: 'nftables',
-    source: createDesiredSource(storage, createResolver(), host),
-    dataplane,
-    report: services.enforcement.report,
-    observe(round) {
-      if (round.kind === 'failed') {
-        metrics.applyFailed()
-        logger.error({ err: round.error }, 'rules could not be applied; those before stay in force')
-      } else {
-        metrics.applied(round.seconds)
-        if (round.repaired) logger.warn('somebody changed our table; it is repaired')
-      }
-    },
-  })
-  return {
-    ready: agent.ready,
-    async stop() {
-      await agent.stop()
-      await dataplane.close()
-    },
-  }
-}
-
 /** On standard error: standard output is the answer. */
 function createLogger(level: string): FastifyBaseLogger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string => asError(error).message
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
+
+/** Devices in an inventory make people believe that they are filtered. */
+async function warnOfDevices(storage: Storage, logger: FastifyBaseLogger): Promise<void> {
+  const accounts = await storage.accounts()
+  const placed = await Promise.all(accounts.map(({ id }) => storage.placedOf(id)))
+  const count = placed.flat().filter(({ device }) => device !== null).length
+  if (count > 0) {
+    logger.warn(
+      `--enforce none: ${count} interfaces of the inventory have a device, and this process filters none of them`,
+    )
+  }
+}
 
 /** Why this cannot be done here, before anything is touched. */
-async function refusal({ enforce }: ServeOptions): Promise<string | undefined> {
+function refusal({ enforce, observe, allowBridged }: ServeOptions): string | undefined {
   if (enforce === 'ovn') return '--enforce ovn is not available yet; nftables and none are'
-  if (enforce === 'none') return undefined
-  if (process.platform !== 'linux') return '--enforce nftables needs Linux'
-  if (process.getuid?.() !== 0) return '--enforce nftables needs root; run as root, or with --enforce none'
-  return undefined
+  if (enforce === 'none') {
+    const flag = observe ? '--observe' : allowBridged ? '--allow-bridged' : undefined
+    return (
+      flag && `${flag} says how packets are judged, and --enforce none judges none: add --enforce nftables`
+    )
+  }
+  const missing = missingPrivilege()
+  return missing && `--enforce nftables: ${missing}`
 }

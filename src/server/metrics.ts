@@ -1,6 +1,6 @@
 /** What /metrics tells, in Prometheus' text format. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { HostStatus } from '../core/model/desired.ts'
+import { type HostStatus, interfaceStates } from '../core/model/desired.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -49,11 +49,56 @@ export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
     })
   gauge('portcullis_desired_revision', 'Newest revision the agent knows', (host) => host.desiredRevision)
   gauge('portcullis_applied_revision', 'Revision that is enforced', (host) => host.appliedRevision)
-  gauge('portcullis_interfaces', 'Interfaces on the host', (host) => host.interfaces.length)
   gauge('portcullis_failing', '1 while what is desired cannot be applied', (host) =>
     Number(host.state === 'failing'),
   )
   gauge('portcullis_repairs', 'Foreign changes repaired since start', (host) => host.repairs)
+  gauge('portcullis_observing', '1 while nothing is dropped on the whole host', (host) =>
+    Number(host.observe),
+  )
+  new Gauge({
+    name: 'portcullis_interfaces',
+    help: 'Interfaces on the host, by state',
+    labelNames: ['host', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { host, interfaces } of hosts()) {
+        for (const state of interfaceStates) this.set({ host, state }, 0)
+        for (const { state } of interfaces) this.inc({ host, state })
+      }
+    },
+  })
+  new Gauge({
+    name: 'portcullis_interface_failing',
+    help: '1 for each interface that cannot be enforced',
+    labelNames: ['host', 'interface', 'device'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { host, interfaces } of hosts()) {
+        for (const { id, device, state } of interfaces) {
+          if (state === 'failing') this.set({ host, interface: id, device }, 1)
+        }
+      }
+    },
+  })
+  new Gauge({
+    name: 'portcullis_would_deny_packets',
+    help: 'Packets of observed interfaces that would have been dropped since the agent started',
+    labelNames: ['host', 'interface', 'device', 'direction'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { host, interfaces } of hosts()) {
+        for (const { id, device, denials } of interfaces) {
+          for (const [direction, packets] of Object.entries(denials ?? {})) {
+            this.set({ host, interface: id, device, direction }, packets)
+          }
+        }
+      }
+    },
+  })
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

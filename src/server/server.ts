@@ -24,6 +24,7 @@ import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
 import { mostBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
+import type { Readiness } from './readiness.ts'
 
 export interface ServerOptions {
   readonly services: Services
@@ -33,7 +34,7 @@ export interface ServerOptions {
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
   /** Rejects with what keeps the service from doing its work. */
-  readonly ready: () => Promise<void>
+  readonly ready: () => Promise<Readiness>
   /** Where clients reach the service, when not where they say: `https://api.example.com`. */
   readonly publicUrl?: string
   /** Milliseconds since 1970. */
@@ -155,11 +156,12 @@ export function createServer(options: ServerOptions): Server {
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (request, reply) => {
     try {
-      await ready()
-      return { status: 'ready' }
+      const { ready: able, reasons } = await ready()
+      if (!able) return reply.code(503).send({ status: 'not ready', reasons })
+      return { status: reasons.length === 0 ? 'ready' : 'degraded', reasons }
     } catch (error) {
       request.log.warn({ err: error }, 'not ready')
-      return reply.code(503).send({ status: 'not ready' })
+      return reply.code(503).send({ status: 'not ready', reasons: ['the service cannot do its work'] })
     }
   })
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))

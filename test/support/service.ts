@@ -197,7 +197,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     dialects,
     metrics: createMetrics(() => services.enforcement.hosts()),
     logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
-    ready: () => storage.check(),
+    async ready() {
+      await storage.check()
+      return { ready: true, reasons: [] }
+    },
     now: () => Date.now() + offset,
   })
   const url = await server.listen({ host: '127.0.0.1', port: 0 })

@@ -1,6 +1,6 @@
 /** The guard on this host: loaded before anything else is known, kept as a file that a boot unit can load with nft. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open as openFile, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
@@ -21,29 +21,41 @@ export interface GuardOptions {
   readonly readLinks: () => Promise<readonly Link[]>
 }
 
-/**
- * Makes the guard stand, and answers where it came from: one that stands is left as it is, but for patterns that it
- * lacks; otherwise it comes from its file, or from the patterns alone where there is none. Opens nothing.
- */
-export async function raiseGuard(options: GuardOptions): Promise<'kept' | 'file' | 'patterns'> {
-  const { nft, path, patterns } = options
-  let from: 'kept' | 'file' | 'patterns' = 'kept'
-  let standing = await readGuard(options)
-  if (!standing) {
-    const text = await readFile(path, 'utf8').catch(absent)
-    if (text !== undefined && (await loads(nft, text))) {
-      from = 'file'
-      standing = await readGuard(options)
-    } else from = 'patterns'
-  }
-  const lacking = patterns.filter((pattern) => !standing?.patterns.includes(pattern))
-  if (standing && lacking.length === 0) return from
-  const { devices, indexes, open } = standing ?? { devices: new Set(), indexes: new Set(), open: new Set() }
-  const guard = { devices, indexes, open, patterns: [...(standing?.patterns ?? []), ...lacking] }
-  await nft.commit(deltaScript(new Map(), renderGuard(guard)) ?? '')
-  await writeGuard(path, guard)
-  return from
+export interface Raised {
+  readonly guard: Guard
+  /** It stood, or it came from its file, or from the patterns alone. */
+  readonly from: 'kept' | 'file' | 'patterns'
+  /** Why its file could not be written; null when it could, or need not be. */
+  readonly unwritten: string | null
 }
+
+/**
+ * Makes the guard stand: one that stands is left as it is, but for patterns that it lacks; otherwise it comes from its
+ * file, or from the patterns alone where there is none that nft takes. Opens nothing.
+ */
+export async function raiseGuard(options: GuardOptions): Promise<Raised> {
+  const { nft, path, patterns } = options
+  let from: Raised['from'] = 'kept'
+  let guard = await readGuard(options)
+  if (!guard) {
+    const text = await readFile(path, 'utf8').catch(() => undefined)
+    if (text !== undefined && (await loads(nft, text))) guard = await readGuard(options)
+    from = guard ? 'file' : 'patterns'
+  }
+  const { devices, indexes, open, patterns: had } = guard ?? nothing
+  const lacking = patterns.filter((pattern) => !had.includes(pattern))
+  if (guard && lacking.length === 0) return { guard, from, unwritten: null }
+  const wanted = { devices, indexes, open, patterns: [...had, ...lacking] }
+  await nft.commit(deltaScript(new Map(), renderGuard(wanted)) ?? '')
+  try {
+    await writeGuard(path, wanted)
+    return { guard: wanted, from, unwritten: null }
+  } catch (error) {
+    return { guard: wanted, from, unwritten: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+const nothing: Guard = { devices: new Set(), indexes: new Set(), patterns: [], open: new Set() }
 
 /** The guard that stands in both families; undefined when it does not. */
 export async function readGuard({
@@ -73,7 +85,7 @@ export async function writeGuard(path: string, guard: Guard): Promise<void> {
   await mkdir(folder, { recursive: true })
   const draft = `${path}.${randomUUID()}`
   try {
-    const file = await open(draft, 'w', 0o644)
+    const file = await openFile(draft, 'w', 0o644)
     try {
       await file.writeFile(guardFile(guard))
       await file.sync()
@@ -85,7 +97,7 @@ export async function writeGuard(path: string, guard: Guard): Promise<void> {
     await rm(draft, { force: true })
     throw error
   }
-  const directory = await open(folder, 'r')
+  const directory = await openFile(folder, 'r')
   await directory.sync().finally(() => directory.close())
 }
 
@@ -98,8 +110,4 @@ async function loads(nft: Nft, text: string): Promise<boolean> {
     if (error instanceof ProgramError) return false
     throw error
   }
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

@@ -1,5 +1,5 @@
 /** Decides what the guard closes on this host, and keeps its file equal to that. */
-import { type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
+import { closes, type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
 import { guardTables, isDeviceName } from '../../compile/nftables/names.ts'
 import type { RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
@@ -16,8 +16,8 @@ export interface Keeper {
   tables(desired: Desired, links: readonly Link[]): RenderedTables
   /** Writes the file if it does not hold what `tables` answered last. A failure is one of `problems`. */
   write(): Promise<void>
-  /** Whether the guard closes a device of that name. */
-  closes(device: string): boolean
+  /** Whether the guard closes a device until its packets are judged. */
+  closes(link: Link): boolean
   /** In words for the operator. */
   described(): string
   problems(): readonly string[]
@@ -96,12 +96,7 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
         problem = `the guard for the next boot cannot be written: ${error instanceof Error ? error.message : error}`
       }
     },
-    closes: (device) =>
-      !guard.open.has(device) &&
-      (guard.devices.has(device) ||
-        guard.patterns.some((pattern) =>
-          pattern.endsWith('*') ? device.startsWith(pattern.slice(0, -1)) : device === pattern,
-        )),
+    closes: (link) => closes(guard, link),
     described: () => [...guard.patterns, `${guard.devices.size} by name`].join(', '),
     problems: () => (problem === undefined ? [] : [problem]),
   }

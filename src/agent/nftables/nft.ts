@@ -45,7 +45,8 @@ export function createNft({ program = 'nft', netns }: { program?: string; netns?
       try {
         return parseListing(await nft('', '-s', '-n', 'list', 'table', ...name.split(' ')), indexOf)
       } catch (error) {
-        if (error instanceof ProgramError && /No such file or directory/.test(error.message)) return undefined
+        if (error instanceof ProgramError && /^Error: No such file or directory/.test(error.message))
+          return undefined
         throw error
       }
     },

@@ -257,7 +257,6 @@ export function createNftables(options: NftablesOptions): Dataplane {
           }),
           guarded: keeper.described(),
           warnings: [
-            ...(observe ? ['observing: packets are judged and counted, and none is dropped'] : []),
             ...(allowBridged && lowered.bridged.size > 0
               ? [`--allow-bridged: ${some(names(lowered.bridged))} pass unfiltered`]
               : []),
@@ -292,7 +291,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
   function strangers({ interfaces }: Desired): string[] {
     if (observe) return []
     const described = new Set(interfaces.map(({ device }) => device))
-    const found = links.map(({ name }) => name).filter((name) => !described.has(name) && keeper.closes(name))
+    const found = links
+      .filter((link) => !described.has(link.name) && keeper.closes(link))
+      .map(({ name }) => name)
     return found.length === 0 ? [] : [`described by nobody, and closed: ${some(found)}`]
   }
 }

@@ -1,4 +1,5 @@
 /** The guard: keeps devices closed until our tables have judged their packets, and whatever becomes of those tables. */
+import type { Link } from '../../core/model/link.ts'
 import { guardTables } from './names.ts'
 import { bridged, deviceOf, hangsAt, hooks, type Place, routed, takeJudged } from './places.ts'
 import type { Hook } from './ruleset.ts'
@@ -73,6 +74,14 @@ export function guardOf({ chains, sets }: RenderedTable): Guard {
     patterns: [...rules.matchAll(/^[io]ifname "([^"]+)" drop$/gm)].map(([, pattern = '']) => pattern),
     open: names('open-names'),
   }
+}
+
+/** Whether the guard closes a device until its packets are judged. */
+export function closes({ devices, indexes, patterns, open }: Guard, { name, index }: Link): boolean {
+  if (open.has(name)) return false
+  const fits = (pattern: string) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
+  return devices.has(name) || indexes.has(index) || patterns.some(fits)
 }
 
 /**

@@ -46,16 +46,27 @@ const verdictMap = (devices: ReadonlyMap<number, NftVerdict>): RenderedSet => ({
   elements: new Map([...devices].map(([index, to]) => [String(index), verdict(to)])),
 })
 
+/** Indexes of the devices that a table of ours, read back, judges or lets pass. */
+export function judges({ sets }: RenderedTable): ReadonlySet<number> {
+  const names = [...hooks.map(mapOf), released]
+  return new Set(names.flatMap((name) => [...(sets.get(name)?.elements.keys() ?? [])]).map(Number))
+}
+
+const released = 'released'
+
 /** What lets the packets of these devices pass unfiltered where a bridge carries them. */
 export function renderBridged(indexes: ReadonlySet<number>): RenderedTable {
   const chains = bridged.map(
     (place) =>
-      [place.name, `${hangsAt(place)}\n${deviceOf[place.from]} @released ${setJudged(place.from)}`] as const,
+      [
+        place.name,
+        `${hangsAt(place)}\n${deviceOf[place.from]} @${released} ${setJudged(place.from)}`,
+      ] as const,
   )
   const elements = indexElements(indexes)
   return {
     chains: new Map(chains),
-    sets: new Map([['released', { kind: 'set', type: 'type iface_index', elements }]]),
+    sets: new Map([[released, { kind: 'set', type: 'type iface_index', elements }]]),
   }
 }
 

@@ -35,7 +35,8 @@ export interface DesiredSource {
  * - `closed`: nothing passes and nothing more is awaited, for example because the device does not exist.
  * - `observing`: packets are judged and counted, and none is dropped.
  */
-export type InterfaceState = 'applied' | 'applying' | 'failing' | 'closed' | 'observing'
+export const interfaceStates = ['applied', 'applying', 'failing', 'closed', 'observing'] as const
+export type InterfaceState = (typeof interfaceStates)[number]
 
 /** Packets that would have been dropped, since the agent started. */
 export interface Denials {

@@ -1,0 +1,100 @@
+/** Programs that are followed: their lines are read, their end is noticed, and they do not outlive us. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Command, follow, ProgramError, run } from './run.ts'
+
+test('a program that cannot be run, one that fails, and one that answers', async () => {
+  await assert.rejects(
+    run(['/nowhere/program']),
+    /^Error: \/nowhere\/program cannot be run: it is not installed$/,
+  )
+  await assert.rejects(run(['sh', '-c', 'echo first >&2; echo second >&2; exit 3']), (error: Error) => {
+    assert.ok(error instanceof ProgramError)
+    assert.equal(error.message, 'first')
+    return true
+  })
+  assert.equal(await run(['cat'], 'input'), 'input')
+})
+
+/** Resolves when `wanted` is true after something was heard. */
+function listener() {
+  let look = () => {}
+  const lines: string[] = []
+  let gaps = 0
+  return {
+    lines,
+    gaps: () => gaps,
+    onLine: (line: string) => {
+      lines.push(line)
+      look()
+    },
+    onGap: () => {
+      gaps++
+      look()
+    },
+    until: (wanted: () => boolean) =>
+      new Promise<void>((resolve) => {
+        look = () => {
+          if (wanted()) resolve()
+        }
+        look()
+      }),
+  }
+}
+
+test('lines of both outputs are read; a program that ends is started again, ever later, and its problem is told', async () => {
+  const heard = listener()
+  const command: Command = ['sh', '-c', 'echo out; echo err >&2; exit 4']
+  const started = performance.now()
+  const follower = follow({ ...heard, command, pauses: { first: 20, last: 80 } })
+  await heard.until(() => heard.gaps() >= 5)
+  const took = performance.now() - started
+  follower.stop()
+  assert.ok(took >= 20 + 40 + 80 + 80, `${took} ms`)
+  assert.deepEqual([...new Set(heard.lines)].sort(), ['err', 'out'])
+  assert.match(follower.problem() ?? '', /^sh -c .*: (err|out)$/)
+})
+
+test('a program that does not exist is a problem, not an exception', async () => {
+  const heard = listener()
+  const follower = follow({ ...heard, command: ['/nowhere/program'], pauses: { first: 10, last: 10 } })
+  await heard.until(() => follower.problem() !== null)
+  follower.stop()
+  assert.match(follower.problem() ?? '', /\/nowhere\/program/)
+})
+
+test('what is followed ends when it is stopped, and when we are killed', async () => {
+  const running = async (pid: number): Promise<boolean> => {
+    const state = await run(['sh', '-c', `cat /proc/${pid}/stat 2>/dev/null || true`])
+    return state !== '' && !/\) Z /.test(state)
+  }
+  const ends = async (pid: number): Promise<void> => {
+    const deadline = Date.now() + 10_000
+    while (await running(pid)) {
+      assert.ok(Date.now() < deadline, 'it still runs')
+      await delay(5)
+    }
+  }
+  const command: Command = ['sh', '-c', 'echo $$; exec sleep 1000']
+  const heard = listener()
+  const follower = follow({ ...heard, command })
+  await heard.until(() => heard.lines.length > 0)
+  assert.equal(await running(Number(heard.lines[0])), true)
+  follower.stop()
+  await ends(Number(heard.lines[0]))
+
+  const program = `
+    import { follow } from ${JSON.stringify(new URL('./run.ts', import.meta.url).href)}
+    follow({ command: ${JSON.stringify(command)}, onLine: (line) => console.log(line), onGap() {} })
+    setInterval(() => {}, 1000)
+  `
+  const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+  parent.kill('SIGKILL')
+  await ends(Number(line.toString()))
+})

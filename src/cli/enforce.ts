@@ -1,0 +1,97 @@
+/** What `serve --enforce nftables` adds to the service: the guard before all else, the agent, and what it tells. */
+import { resolve } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import { startAgent } from '../agent/agent.ts'
+import type { ApplyReport } from '../agent/dataplane.ts'
+import { createJournal } from '../agent/journal.ts'
+import { readLinks } from '../agent/links.ts'
+import { guardPath, raiseGuard } from '../agent/nftables/guard.ts'
+import { createNft } from '../agent/nftables/nft.ts'
+import { createNftables } from '../agent/nftables/nftables.ts'
+import type { DesiredSource, HostStatus } from '../core/model/desired.ts'
+import type { Metrics } from '../server/metrics.ts'
+import { type Readiness, readinessOf } from '../server/readiness.ts'
+
+export interface EnforceOptions {
+  readonly data: string
+  readonly host: string
+  readonly guard: readonly string[]
+  readonly observe: boolean
+  readonly allowBridged: boolean
+  readonly netns?: string
+  readonly nft?: string
+  readonly verifyMs: number
+}
+
+export interface Enforcement {
+  /** Resolves when rules are in force for the first time. */
+  readonly ready: Promise<void>
+  readiness(): Readiness
+  /** What is enforced stays. */
+  stop(): Promise<void>
+}
+
+/** Closes what is to be closed, whatever the start comes to. Rejects when it cannot. */
+export async function closeFirst(options: EnforceOptions, logger: FastifyBaseLogger): Promise<void> {
+  // Nothing may be cut on a host that is observed.
+  if (options.observe) return
+  const { netns, guard: patterns } = options
+  const { unwritten } = await raiseGuard({
+    nft: createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) }),
+    path: guardPath(resolve(options.data)),
+    patterns,
+    readLinks: () => readLinks(netns),
+  })
+  if (unwritten !== null) logger.warn(`the guard for the next boot cannot be written: ${unwritten}`)
+}
+
+/** `tell` gets one line, when rules are in force for the first time. */
+export function enforce(
+  options: EnforceOptions,
+  source: DesiredSource,
+  report: (status: HostStatus) => void,
+  metrics: Metrics,
+  logger: FastifyBaseLogger,
+  tell: (line: string) => void,
+): Enforcement {
+  const { data, observe, ...rest } = options
+  const dataplane = createNftables({ ...rest, observe, guardPath: guardPath(resolve(data)) })
+  const journal = createJournal(logger)
+  let status: HostStatus | undefined
+  let told = false
+  const agent = startAgent({
+    host: options.host,
+    target: 'nftables',
+    observeHost: observe,
+    source,
+    dataplane,
+    report(next) {
+      status = next
+      report(next)
+    },
+    observe(round) {
+      if (round.kind === 'failed') metrics.applyFailed()
+      else {
+        metrics.applied(round.seconds)
+        if (status && !told) tell(inForce(status, round.report))
+        told = true
+      }
+      if (status) journal.round(round, status)
+    },
+  })
+  return {
+    ready: agent.ready,
+    readiness: () => readinessOf(status),
+    async stop() {
+      await agent.stop()
+      await dataplane.close()
+    },
+  }
+}
+
+function inForce({ target, host, observe, interfaces }: HostStatus, { guarded }: ApplyReport): string {
+  const counts = Map.groupBy(interfaces, ({ state }) => state)
+  const states = [...counts].map(([state, each]) => `${each.length} ${state}`).join(', ')
+  const what = observe ? 'observing, nothing is dropped' : 'enforcing'
+  return `${what}: ${target} on host ${host}; interfaces: ${states || 'none'}; guarded: ${guarded || 'nothing'}`
+}

@@ -1,0 +1,132 @@
+/**
+ * `portcullis guard up | status | down`: what keeps the devices of VMs closed, with or without the service.
+ *
+ * It needs no store and no inventory: a boot unit may call it, or load the file with nft alone.
+ */
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { readLinks } from '../agent/links.ts'
+import { guardPath, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
+import { createNft } from '../agent/nftables/nft.ts'
+import { closes, type Guard } from '../compile/nftables/guard.ts'
+import { bridgeTable, table } from '../compile/nftables/names.ts'
+import { judges } from '../compile/nftables/render.ts'
+import { dataOption, guardOption, netnsOption, nftOption } from './options.ts'
+import { answer, complain } from './output.ts'
+import { missingPrivilege } from './privileges.ts'
+
+interface GuardFlags {
+  readonly data: string
+  readonly guard: readonly string[]
+  readonly netns?: string
+  readonly nft?: string
+  readonly json?: true
+}
+
+export function guardCommand(): Command {
+  const guard = new Command('guard').description(
+    'what keeps devices of VMs closed until their packets are judged',
+  )
+  const verbs = [
+    ['up', 'close them, as the guard of the data directory says; what stands is left as it is', up],
+    ['status', 'exit status 0 the guard is up, 1 it is not', status],
+    ['down', 'remove the guard, and say what that opens', down],
+  ] as const
+  for (const [name, description, action] of verbs) {
+    guard
+      .command(name)
+      .description(description)
+      .addOption(dataOption())
+      .addOption(guardOption())
+      .addOption(netnsOption())
+      .addOption(nftOption())
+      .option('--json', 'answer in JSON')
+      .action(async (flags: GuardFlags) => {
+        const missing = missingPrivilege()
+        if (missing !== undefined) return complain(missing, 2)
+        try {
+          await action(flags, context(flags))
+        } catch (error) {
+          complain(error instanceof Error ? error.message : String(error), 1)
+        }
+      })
+  }
+  return guard
+}
+
+type GuardContext = ReturnType<typeof context>
+
+const context = ({ data, guard, netns, nft }: GuardFlags) => ({
+  nft: createNft({ netns, ...(nft !== undefined && { program: nft }) }),
+  path: guardPath(resolve(data)),
+  patterns: guard,
+  readLinks: () => readLinks(netns),
+})
+
+async function up({ json }: GuardFlags, at: GuardContext): Promise<void> {
+  const { from, guard, unwritten } = await raiseGuard(at)
+  if (json) return answer(JSON.stringify({ up: true, from, ...listed(guard) }, null, 2))
+  const source = { kept: 'it was up', file: `from ${at.path}`, patterns: 'from --guard' }[from]
+  answer(`up: ${described(guard)} (${source})`)
+  if (unwritten !== null) complain(`it is not kept for the next boot: ${unwritten}`, 1)
+}
+
+async function status({ json }: GuardFlags, at: GuardContext): Promise<void> {
+  const [guard, held] = await Promise.all([readGuard(at), holds(at)])
+  if (guard === undefined) process.exitCode = 1
+  const closed = guard ? await closedBy(guard, at, held) : []
+  if (json) {
+    const more = guard ? { ...listed(guard), closed } : {}
+    return answer(JSON.stringify({ up: guard !== undefined, judging: [...held], ...more }, null, 2))
+  }
+  if (!guard) answer(`down${held.size > 0 ? `; judged: ${[...held].join(', ')}` : ''}`)
+  else {
+    answer(`up: ${described(guard)}`)
+    answer(`judged: ${[...held].join(', ') || 'none'}`)
+    answer(`closed: ${closed.join(', ') || 'none'}`)
+  }
+}
+
+async function down({ json }: GuardFlags, at: GuardContext): Promise<void> {
+  const [guard, held] = await Promise.all([readGuard(at), holds(at)])
+  const opened = guard ? await closedBy(guard, at, held) : []
+  const removed = await lowerGuard(at.nft)
+  if (json) return answer(JSON.stringify({ removed, opened, judging: [...held] }, null, 2))
+  if (!removed) return answer('it was down')
+  answer(`down. Open now: ${opened.join(', ') || 'none'}`)
+  answer(
+    `Open as soon as the table ${table} is gone: ${[...held].join(', ') || 'none'}; and every new device at once`,
+  )
+  answer('A running portcullis serve puts the guard up again.')
+}
+
+/** Names of the devices that our tables judge. */
+async function holds({ nft, readLinks }: GuardContext): Promise<ReadonlySet<string>> {
+  const links = await readLinks()
+  const indexes = new Map(links.map(({ name, index }) => [name, index]))
+  const found = await Promise.all(
+    [table, bridgeTable].map((name) => nft.list(name, (each) => indexes.get(each))),
+  )
+  const judged = new Set(found.flatMap((each) => (each ? [...judges(each)] : [])))
+  return new Set(links.filter(({ index }) => judged.has(index)).map(({ name }) => name))
+}
+
+/** Names of the devices that pass nothing now, for no table of ours judges them. */
+async function closedBy(
+  guard: Guard,
+  { readLinks }: GuardContext,
+  held: ReadonlySet<string>,
+): Promise<string[]> {
+  return (await readLinks())
+    .filter((link) => closes(guard, link) && !held.has(link.name))
+    .map(({ name }) => name)
+}
+
+const listed = (guard: Guard) => ({
+  patterns: guard.patterns,
+  devices: [...guard.devices],
+  open: [...guard.open],
+})
+
+const described = ({ patterns, devices }: Guard): string =>
+  [...patterns, ...(devices.size > 0 ? [`${devices.size} by name`] : [])].join(', ') || 'nothing'
