@@ -3,9 +3,9 @@
  * resource that can be read and written; IONOS Cloud's, which nest in each other, have a test of their own beside the dialect.
  */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
-import { servers, startService, type TestService } from './support/service.ts'
+import { onBothStores, servers, type TestService } from './support/service.ts'
 
 interface Row {
   readonly resource: string
@@ -184,12 +184,28 @@ async function everything(service: TestService): Promise<Record<string, unknown>
   return answers
 }
 
-describe('read, then written back', () => {
-  let service: TestService
-  beforeEach(async () => {
-    service = await startService()
+/** As HostUp's VM was: no rules, no groups, options by default. */
+async function emptied(service: TestService): Promise<void> {
+  for (const { pos } of (await ok(service, 'GET', vm)).data.toReversed()) {
+    await ok(service, 'DELETE', `${vm}?pos=${pos}`)
+  }
+  for (const { id } of (await ok(service, 'GET', '/api/firewall-groups')).data.groups) {
+    await ok(service, 'DELETE', `/api/firewall-groups/${id}`)
+  }
+  const guards = { dhcp: 1, ndp: 1, radv: 0, macfilter: 1, ipfilter: 0 }
+  await ok(service, 'PUT', `${vm}/options`, {
+    ...{ enable: 0, policy_in: 'DROP', policy_out: 'ACCEPT', log_level_in: 'nolog' },
+    ...guards,
   })
-  afterEach(() => service.close())
+}
+
+onBothStores('read, then written back', (start) => {
+  let service: TestService
+  before(async () => {
+    service = await start()
+  })
+  after(() => service.close())
+  beforeEach(() => emptied(service))
 
   for (const { resource, path, body = (read: unknown) => read, to, method = 'PUT', headers } of rows) {
     test(resource, async () => {

@@ -1,7 +1,7 @@
 /** The model → HostUp's JSON: v1 leaves out what is not set, groups and v2 say null. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { parsePrefix } from '../../core/net/prefix.ts'
-import type { ChainView } from '../../service/services.ts'
+import type { ChainView, Placement } from '../../service/services.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import { mostRules, optionsOf } from './decode.ts'
 import type { RuleText } from './decode-rule.ts'
@@ -83,14 +83,36 @@ export function encodeV2Rule(rule: RuleRecord): JsonObject {
 
 const permitted = { allowed: true, reason: null, code: null }
 
-export function encodeV2Firewall({ policy, rules }: ChainView): JsonObject {
+/** What is really so, where an agent says what it enforces; without one everything is taken to be as it is set. */
+interface Enforced {
+  /** Why what is set is not in force; null when it is, or nobody says. */
+  readonly reason: string | null
+  /** Whether something is dropped at all. */
+  readonly filtering: boolean
+}
+
+export function enforcedOn(placements: readonly Placement[]): Enforced {
+  const known = placements.map(({ inForce }) => inForce).filter((each) => each !== null)
+  const failing = known.find(({ state }) => state === 'failing')
+  const observed = known.some(({ state }) => state === 'observing')
+  const reason = observed
+    ? 'The operator of the host only observes: nothing is blocked.'
+    : failing
+      ? `The firewall could not be applied, and the interface is closed: ${failing.error}`
+      : null
+  const begun = known.every(({ state, appliedRevision }) => state !== 'applying' || appliedRevision !== null)
+  return { reason, filtering: begun && !observed }
+}
+
+export function encodeV2Firewall({ policy, rules }: ChainView, enforced: Enforced): JsonObject {
   const left = mostRules - rules.length
   return {
-    available: true,
-    reason: null,
+    available: enforced.reason === null,
+    reason: enforced.reason,
     enabled: policy.enabled,
     ...words(
       policy,
+      enforced,
       'Traffic that does not match one of the rules below is blocked before it reaches the VM.',
     ),
     limits: { maxRules: mostRules, currentRules: rules.length, remainingRules: left },
@@ -108,7 +130,7 @@ export function encodeV2Firewall({ policy, rules }: ChainView): JsonObject {
   }
 }
 
-export function encodeV2Options(policy: PolicyRecord): JsonObject {
+export function encodeV2Options(policy: PolicyRecord, enforced: Enforced): JsonObject {
   const { policy_in } = optionsOf(policy)
   const mode = !policy.enabled
     ? 'disabled'
@@ -118,23 +140,32 @@ export function encodeV2Options(policy: PolicyRecord): JsonObject {
   return {
     enabled: policy.enabled,
     inboundPolicy: policy_in as JsonValue,
-    platformFilteringInbound: policy.enabled,
-    available: true,
-    reason: null,
+    platformFilteringInbound: policy.enabled && enforced.filtering,
+    available: enforced.reason === null,
+    reason: enforced.reason,
     source: 'live',
     mode,
-    ...words(policy, 'Traffic that does not match an allow rule is blocked before it reaches the VM.'),
+    ...words(
+      policy,
+      enforced,
+      'Traffic that does not match an allow rule is blocked before it reaches the VM.',
+    ),
     actions: { canUpdate: permitted },
   }
 }
 
-function words(policy: PolicyRecord, restrictive: string): { summary: string; detail: string } {
+function words(
+  policy: PolicyRecord,
+  { reason }: Enforced,
+  restrictive: string,
+): { summary: string; detail: string } {
   if (!policy.enabled) {
     return {
       summary: 'Firewall protection is off. All traffic passes.',
       detail: 'Rules are kept and have no effect.',
     }
   }
+  if (reason !== null) return { summary: 'Firewall protection is on, but not in force.', detail: reason }
   if (policy.defaultIngress === 'allow') {
     return {
       summary: 'Firewall protection is on. Incoming traffic passes unless a rule blocks it.',

@@ -1,13 +1,16 @@
 /** What is easy to get wrong of HostUp's API, one test each (contract: hostup §7), and more of its answers. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, test } from 'node:test'
+import { afterEach, beforeEach, test } from 'node:test'
 import {
   credentials,
+  onBothStores,
   type Reply,
   servers,
-  startService,
   type TestService,
 } from '../../../test/support/service.ts'
+import { createResolver } from '../../compile/resolve.ts'
+import type { InterfaceStatus } from '../../core/model/desired.ts'
+import { createDesiredSource } from '../../service/desired.ts'
 import { vpsId } from './ids.ts'
 
 const vm = '/api/vm/10000/firewall'
@@ -20,10 +23,10 @@ const rule = {
 }
 const any = { ...rule, proto: '', dport: '', source: '', comment: '' }
 
-describe('HostUp', () => {
+onBothStores('HostUp', (start) => {
   let service: TestService
   beforeEach(async () => {
-    service = await startService()
+    service = await start()
   })
   afterEach(() => service.close())
 
@@ -688,6 +691,98 @@ describe('HostUp', () => {
     assert.equal(await verdict(tcp(22), 'ingress', { interface: second }), 'allow 1')
   })
 
+  test('v2 says so when what is set is not in force', async () => {
+    await service.close()
+    service = await start({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    servers:
+      - { profile: hostup, id: ${servers.vm}, vmid: 10000, name: vm,
+          interfaces: [ { id: nic, addresses: [192.0.2.20], host: kvm1, device: tap1 } ] }
+`,
+    })
+    await switchOn()
+    const read = async () => {
+      const [firewall, options] = [await call('GET', vps), await call('GET', `${vps}/options`)]
+      const { available, reason, summary } = firewall.body
+      assert.deepEqual(
+        [options.body.available, options.body.reason, options.body.summary],
+        [available, reason, summary],
+      )
+      return `${available} ${options.body.platformFilteringInbound} ${summary} ${reason}`
+    }
+    const on = 'true true Firewall protection is on. Incoming traffic must match an allow rule to pass. null'
+    // Nobody enforces it: as it is set.
+    assert.equal(await read(), on)
+    const say = (
+      state: InterfaceStatus['state'],
+      appliedRevision: number | null,
+      error: string | null = null,
+    ) =>
+      service.services.enforcement.report({
+        ...{ host: 'kvm1', target: 'fake', observe: false, desiredRevision: 2, appliedRevision },
+        ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
+        interfaces: [{ id: 'nic', device: 'tap1', appliedRevision, state, error, notes: [] }],
+      })
+    say('applied', 2)
+    assert.equal(await read(), on)
+    say('observing', 2)
+    assert.match(await read(), /^false false Firewall protection is on, but not in force\. The operator/)
+    say('failing', 2, 'nft refused it')
+    assert.match(
+      await read(),
+      /^false true .*not in force\. The firewall could not be applied.*: nft refused it$/,
+    )
+    say('applying', null)
+    assert.match(await read(), /^true false /)
+  })
+
+  test('what a row includes reaches the agents with the row, and leaves with it', async () => {
+    await service.close()
+    service = await start({
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    servers:
+      - { profile: hostup, id: ${servers.vm}, vmid: 10000, name: vm,
+          interfaces: [ { id: nic, addresses: [192.0.2.20], host: kvm1, device: tap1 } ] }
+`,
+    })
+    const source = createDesiredSource(service.storage, createResolver(), 'kvm1')
+    const lists = async () => {
+      const [nic] = (await source.read()).interfaces
+      assert.ok(nic?.policy?.ingress.filtered)
+      return nic.policy.ingress.lists.map(({ rules }) => rules.length).filter((length) => length > 0)
+    }
+    await switchOn()
+    await post(any)
+    assert.deepEqual(await lists(), [1])
+    const { id } = await group({ name: 'named', rules: [rule, rule].map((each) => ({ ...each, enable: 1 })) })
+    await post({ ...any, type: 'group', action: 'named' })
+    assert.deepEqual(await lists(), [2, 1])
+    await call('PUT', `/api/firewall-groups/${id}`, { name: 'named', rules: [{ ...rule, enable: 1 }] })
+    assert.deepEqual(await lists(), [1, 1])
+    await call('DELETE', `${vm}?pos=0`)
+    assert.deepEqual(await lists(), [1])
+  })
+
+  test('a group is assigned or deleted, whoever comes first, and never both', async () => {
+    for (let round = 0; round < 20; round++) {
+      const { id } = await group()
+      const [assigned, deleted] = await Promise.all([
+        call('PUT', `${vm}/group`, { group_id: id }),
+        call('DELETE', `/api/firewall-groups/${id}`),
+      ])
+      assert.ok(['200 409', '404 200'].includes(`${assigned?.status} ${deleted?.status}`))
+      const rows = (await list()).filter((each) => each.type === 'group')
+      assert.equal(rows.length, assigned?.status === 200 ? 1 : rows.length)
+      await call('DELETE', `${vm}/group`)
+    }
+  })
+
   test('VPS are found by name and address, page by page', async () => {
     const { body } = await call('GET', '/api/v2/vps?name=vm')
     assert.deepEqual(body, {
@@ -700,7 +795,7 @@ describe('HostUp', () => {
   })
 
   test('a VPS is read by its id alone, whatever the operator called it', async () => {
-    const other = await startService({
+    const other = await start({
       inventory: `
 accounts:
   - name: acme

@@ -5,7 +5,7 @@ import type { ChainView, ServerView } from '../../service/services.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { decodeDigest, decodeV2Options, decodeV2Rule, invalid, objectOf } from './decode.ts'
-import { encodeV2Firewall, encodeV2Options, encodeV2Rule, textOf } from './encode.ts'
+import { encodeV2Firewall, encodeV2Options, encodeV2Rule, enforcedOn, textOf } from './encode.ts'
 import { type V2Problem, v2Answer } from './errors.ts'
 import {
   chainOf,
@@ -33,6 +33,19 @@ async function onRow(
     if (!rule) return err({ kind: 'not-found', resource: 'rule', id: pos })
     return textOf(rule).type === 'in' ? write(view, server, rule) : ok(v2Answer(notEditable, request))
   })
+}
+
+async function enforcedOf(request: DialectRequest, { policy }: ChainView) {
+  const server = await request.services.policies.server(request, policy.server ?? '')
+  return server.ok ? ok(enforcedOn(server.value.placements)) : server
+}
+
+async function optionsAnswer(request: DialectRequest, server: Result<ServerView, RequestError>): Handled {
+  const view = await chainOf(request, server)
+  if (!view.ok) return view
+  const enforced = await enforcedOf(request, view.value)
+  if (!enforced.ok) return enforced
+  return ok({ status: 200, body: encodeV2Options(view.value.policy, enforced.value) })
 }
 
 const notEditable: V2Problem = {
@@ -75,7 +88,9 @@ export const routes: readonly Route[] = [
     'Rules, limits and what may be done',
     async (request) => {
       const view = await chainOf(request, await findVps(request))
-      return view.ok ? ok({ status: 200, body: encodeV2Firewall(view.value) }) : view
+      if (!view.ok) return view
+      const enforced = await enforcedOf(request, view.value)
+      return enforced.ok ? ok({ status: 200, body: encodeV2Firewall(view.value, enforced.value) }) : enforced
     },
   ),
 
@@ -118,8 +133,7 @@ export const routes: readonly Route[] = [
   ),
 
   route('GET', '/v2/vps/:id/firewall/options', 'getVpsOptions', 200, 'Switch and policy', async (request) => {
-    const view = await chainOf(request, await findVps(request))
-    return view.ok ? ok({ status: 200, body: encodeV2Options(view.value.policy) }) : view
+    return optionsAnswer(request, await findVps(request))
   }),
 
   route('PUT', '/v2/vps/:id/firewall/options', 'updateVpsOptions', 200, 'Change them', async (request) => {
@@ -128,8 +142,6 @@ export const routes: readonly Route[] = [
     const decoded = decodeV2Options(request.body)
     if (!decoded.ok) return decoded
     const done = await changeOptions(request, findVps, vps.value, decoded.value)
-    if (!done.ok) return done
-    const view = await chainOf(request, done)
-    return view.ok ? ok({ status: 200, body: encodeV2Options(view.value.policy) }) : view
+    return optionsAnswer(request, done)
   }),
 ]

@@ -1,7 +1,7 @@
 /** The native API: traces that explain, servers with what is in force, the history, and a document that describes it all. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { credentials, servers, startService, type TestService } from '../../../test/support/service.ts'
+import { after, before, test } from 'node:test'
+import { credentials, onBothStores, servers, type TestService } from '../../../test/support/service.ts'
 import type { InterfaceStatus } from '../../core/model/desired.ts'
 import { routes } from './routes.ts'
 
@@ -25,10 +25,10 @@ accounts:
     credentials: [ { token: other-token } ]
 `
 
-describe('the native API', () => {
+onBothStores('the native API', (start) => {
   let service: TestService
   before(async () => {
-    service = await startService({ inventory })
+    service = await start({ inventory })
     const rules = [
       {
         direction: 'in',
@@ -155,7 +155,7 @@ describe('the native API', () => {
   })
 
   test('names stand for ids, and say which there are when several are called so', async () => {
-    const named = await startService({
+    const named = await start({
       inventory: `
 accounts:
   - name: acme

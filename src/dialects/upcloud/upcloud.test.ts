@@ -1,11 +1,11 @@
 /** What is easy to get wrong of UpCloud's API, one test each (contract: upcloud §6). */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { after, before, beforeEach, test } from 'node:test'
 import {
   credentials,
   inventory,
+  onBothStores,
   servers,
-  startService,
   type TestService,
 } from '../../../test/support/service.ts'
 
@@ -30,10 +30,10 @@ const emptyRule = {
   source_port_start: '',
 }
 
-describe('UpCloud', () => {
+onBothStores('UpCloud', (start) => {
   let service: TestService
   before(async () => {
-    service = await startService()
+    service = await start()
   })
   after(() => service.close())
   beforeEach(async () => {
@@ -541,7 +541,7 @@ describe('UpCloud', () => {
           - { type: utility }
           - { type: utility, allowedAddresses: [10.8.0.0/16] }`,
     )
-    const own = await startService({ inventory: changed })
+    const own = await start({ inventory: changed })
     try {
       const { body } = await own.call('GET', `/1.3/server/${servers.web}/networking`)
       assert.deepEqual(
@@ -762,9 +762,9 @@ describe('UpCloud', () => {
   })
 })
 
-describe('UpCloud, a server that takes its time', () => {
+onBothStores('UpCloud, a server that takes its time', (start) => {
   test('20. rules of a server in maintenance are read and not written', async () => {
-    const service = await startService({ transitionMs: 60_000 })
+    const service = await start({ transitionMs: 60_000 })
     try {
       const { body } = await service.call('POST', '/1.3/server', {
         server: { title: 'slow', hostname: 'slow.example.com', zone: 'fi-hel1' },
