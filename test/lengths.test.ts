@@ -5,11 +5,22 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
-import { credentials, servers, startService, type TestService } from './support/service.ts'
+import {
+  credentials,
+  datacenters,
+  nics,
+  secretKeys,
+  servers,
+  startService,
+  type TestService,
+} from './support/service.ts'
 
 const bytes = 1_900_000
 const vm = '/api/vm/10000/firewall'
 const vps = `/api/v2/vps/${vpsId(servers.vm)}/firewall`
+const datacenter = `/cloudapi/v6/datacenters/${datacenters.own}`
+const nic = `${datacenter}/servers/${servers.cube}/nics/${nics.cube}`
+const zone = '/instance/v1/zones/fr-par-1'
 const chain = `/1.3/server/${servers.web}/firewall_rule`
 
 /** What is expensive to split, match, count, sort or repeat in an error. */
@@ -27,9 +38,10 @@ const long = (part: string) => part.repeat(Math.ceil(bytes / Buffer.byteLength(p
 
 interface Place {
   readonly where: string
-  readonly method: 'POST' | 'PUT'
+  readonly method: 'POST' | 'PUT' | 'PATCH'
   readonly path: string
   readonly body: (text: string) => unknown
+  readonly key?: Readonly<Record<string, string>>
 }
 
 const rule = { type: 'in', action: 'ACCEPT', proto: 'tcp', dport: '', source: '', comment: '', enable: 1 }
@@ -141,6 +153,63 @@ const places: readonly Place[] = [
     ...{ server: servers.web, direction: 'ingress' },
     packet: { ...packet, [field]: text },
   })),
+  ...of(
+    'IONOS rule',
+    'POST',
+    `${nic}/firewallrules`,
+    ['name', 'protocol', 'sourceIp', 'targetIp', 'sourceMac', 'ipVersion', 'portRangeStart', 'type'],
+    (field, text) => ({ properties: { protocol: 'TCP', [field]: text } }),
+  ),
+  ...of(
+    'IONOS NIC',
+    'PATCH',
+    nic,
+    ['name', 'mac', 'ipv6CidrBlock', 'firewallActive', 'firewallType', 'lan'],
+    (field, text) => ({ [field]: text }),
+  ),
+  ...of('IONOS NIC, list of', 'PATCH', nic, ['ips', 'ipv6Ips'], (field, text) => ({ [field]: [text] })),
+  ...of('IONOS NIC', 'PATCH', nic, ['a key'], (_, text) => ({ [`firewall${text}`]: 1 })),
+  ...of('IONOS', 'PUT', `${nic}/securitygroups`, ['ids'], (field, text) => ({ [field]: [text] })),
+  ...of('IONOS group', 'POST', `${datacenter}/securitygroups`, ['name', 'description'], (field, text) => ({
+    properties: { name: 'x', [field]: text },
+  })),
+  ...of('IONOS', 'PATCH', datacenter, ['defaultSecurityGroupId', 'name'], (field, text) => ({
+    [field]: text,
+  })),
+  ...[
+    ...of(
+      'Scaleway group',
+      'POST',
+      `${zone}/security_groups`,
+      ['name', 'description', 'project'],
+      (field, text) => ({
+        ...{ name: 'x', description: '' },
+        [field]: text,
+      }),
+    ),
+    ...of('Scaleway group', 'POST', `${zone}/security_groups`, ['inbound_default_policy'], (field, text) => ({
+      ...{ name: 'x' },
+      [field]: text,
+    })),
+    ...of('Scaleway group', 'POST', `${zone}/security_groups`, ['tags'], (field, text) => ({
+      ...{ name: 'x' },
+      [field]: [text],
+    })),
+    ...of(
+      'Scaleway server',
+      'POST',
+      `${zone}/servers`,
+      ['commercial_type', 'security_group', 'image'],
+      (field, text) => ({
+        ...{ name: 'x', commercial_type: 'DEV1-S' },
+        [field]: text,
+      }),
+    ),
+    ...of('Scaleway server, slot of', 'POST', `${zone}/servers`, ['volumes'], (field, text) => ({
+      ...{ name: 'x', commercial_type: 'DEV1-S' },
+      [field]: { [text]: {} },
+    })),
+  ].map((place) => ({ ...place, key: secretKeys.right })),
 ]
 
 describe('2 MB in every field', () => {
@@ -162,10 +231,10 @@ describe('2 MB in every field', () => {
   })
 
   const json = { ...credentials.right, 'content-type': 'application/json' }
-  async function measured({ method, path, body }: Place, text: string) {
+  async function measured({ method, path, body, key }: Place, text: string) {
     const sent = Buffer.from(JSON.stringify(body(text)))
     const start = performance.now()
-    const answer = await service.raw(method, path, sent, json)
+    const answer = await service.raw(method, path, sent, { ...json, ...key })
     return { took: performance.now() - start, ...answer }
   }
   /** A body that is read and refused without a look at what is in it. */
@@ -194,4 +263,33 @@ describe('2 MB in every field', () => {
       }
     })
   }
+
+  test('lists and objects without end', async () => {
+    const many = <T>(count: number, each: (index: number) => T): T[] =>
+      Array.from({ length: count }, (_, index) => each(index))
+    const keys = (count: number) => Object.fromEntries(many(count, (index) => [`firewall${index}`, 1]))
+    const items = many(12_000, () => ({ properties: { protocol: 'TCP', sourceIp: '2001:db8::1/64' } }))
+    const nested = { nics: { items: many(20_000, () => ({ properties: { lan: 1 } })) } }
+    for (const [method, path, body] of [
+      ['PATCH', nic, { ips: many(90_000, () => '10.0.0.1') }],
+      ['PATCH', nic, { ipv6Ips: many(90_000, () => '::1') }],
+      ['PATCH', nic, keys(45_000)],
+      ['PATCH', nic, keys(1900)],
+      ['PUT', `${nic}/securitygroups`, { ids: many(45_000, () => nics.cube) }],
+      ['POST', `${datacenter}/securitygroups`, { properties: { name: 'n' }, entities: { rules: { items } } }],
+      ['POST', `${datacenter}/servers`, { properties: { cores: 1, ram: 1024 }, entities: nested }],
+      ['POST', `${zone}/security_groups`, { name: 'x', tags: many(90_000, () => 'a') }],
+    ] as const) {
+      const sent = Buffer.from(JSON.stringify(body))
+      // The processor's time of this thread, the client's included: whatever else runs here does not count.
+      const used = process.threadCpuUsage()
+      const key = path.startsWith(zone) ? secretKeys.right : {}
+      const answer = await service.raw(method, path, sent, { ...json, ...key })
+      const { user, system } = process.threadCpuUsage(used)
+      const what = `${method} ${path} ${sent.toString('utf8', 0, 60)}`
+      assert.ok(answer.status >= 400 && answer.status < 500, `${what}: ${answer.status}`)
+      assert.ok(answer.text.length < 20_000, `${what}: an error of ${answer.text.length} characters`)
+      assert.ok(user + system < 200_000, `${what}: ${(user + system) / 1000} ms`)
+    }
+  })
 })

@@ -7,6 +7,8 @@ import { err, ok, type Result } from '../core/result.ts'
 export const mostBodyBytes = 2 * 1024 * 1024
 /** Keys and values altogether; 1,000 rules with every field are some 30,000. */
 const mostValues = 100_000
+/** Of one object: providers' have some dozens. */
+const mostKeys = 2000
 /** Nested deeper than any provider's requests are. */
 const mostDepth = 32
 
@@ -42,8 +44,15 @@ function objection(value: JsonValue, depth: number, values: { left: number }): s
   if (typeof value === 'string') return value.includes('\0') ? 'the body holds a NUL character' : undefined
   if (value === null || typeof value !== 'object') return undefined
   if (depth === 0) return `the body is nested more than ${mostDepth} deep`
-  for (const [key, each] of Object.entries(value)) {
-    const found = objection(key, depth, values) ?? objection(each, depth - 1, values)
+  if (Array.isArray(value)) return first(value, depth, values)
+  const keys = Object.keys(value)
+  if (keys.length > mostKeys) return `an object holds more than ${mostKeys} keys`
+  return first(keys, depth + 1, values) ?? first(Object.values(value), depth, values)
+}
+
+function first(all: readonly JsonValue[], depth: number, values: { left: number }): string | undefined {
+  for (const each of all) {
+    const found = objection(each, depth - 1, values)
     if (found !== undefined) return found
   }
   return undefined

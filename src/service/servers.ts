@@ -104,6 +104,7 @@ export function createServerService(storage: Storage, settings: Settings): Serve
     async update(ctx, profile, id, change) {
       const {
         requireStates,
+        refuseAttributes,
         refuseStates = [],
         name,
         zone,
@@ -119,6 +120,7 @@ export function createServerService(storage: Storage, settings: Settings): Serve
         server: id,
         refuseStates,
         ...(requireStates && { requireStates }),
+        ...(refuseAttributes && { refuseAttributes }),
         ...(ifRevision !== undefined && { ifRevision }),
         change: {
           ...(name !== undefined && { name }),
@@ -132,9 +134,13 @@ export function createServerService(storage: Storage, settings: Settings): Serve
       const done = await storage.run('updateServer', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
     },
-    async remove(ctx, profile, id, { requireStates, refuseStates = [], documents }) {
+    async remove(ctx, profile, id, { requireStates, refuseStates = [], refuseAttributes, documents }) {
       const { account } = ctx.principal
-      const states = { refuseStates, ...(requireStates && { requireStates }) }
+      const states = {
+        refuseStates,
+        ...(requireStates && { requireStates }),
+        ...(refuseAttributes && { refuseAttributes }),
+      }
       const done = await storage.run(
         'deleteServer',
         { account, profile, server: id, ...states, documents },

@@ -288,6 +288,8 @@ export interface NewServer {
 export interface ServerChange extends Condition {
   /** The server must be in one of these states, else `conflict`. */
   readonly requireStates?: readonly string[]
+  /** None of its attributes may have the value that is given here, else `conflict`. */
+  readonly refuseAttributes?: JsonObject
   /** The server must not be in one of these, else `conflict`. */
   readonly refuseStates?: readonly string[]
   readonly name?: string
@@ -320,6 +322,7 @@ export interface ServerService {
     id: string,
     options: {
       requireStates?: readonly string[]
+      refuseAttributes?: JsonObject
       refuseStates?: readonly string[]
       documents: readonly { kind: string; id: string }[]
     },

@@ -345,6 +345,8 @@ export interface Programs {
     args: ChainTarget & {
       /** When given, the server must be in one of these states, else `conflict`. */
       requireStates?: readonly string[]
+      /** None of its attributes may have the value that is given here, else `conflict`. */
+      refuseAttributes?: JsonObject
       change?: Partial<Pick<ServerRecord, 'name' | 'zone' | 'state' | 'nextState' | 'nextStateAt'>>
       /** Merged over the stored attributes, key by key; null removes a key. */
       attributes?: JsonObject
@@ -357,7 +359,9 @@ export interface Programs {
   /** Deletes the server, its interfaces, its chain and its documents named in `documents` (kind and id). */
   deleteServer: {
     args: ChainTarget & {
+      /** As of `updateServer`. */
       requireStates?: readonly string[]
+      refuseAttributes?: JsonObject
       documents: readonly { kind: string; id: string }[]
     }
     answer: { revision: number }

@@ -160,6 +160,8 @@ export interface TestService {
 }
 
 export interface ServiceOptions {
+  /** Stands between the service and its store, to count or to delay. */
+  readonly through?: (storage: Storage) => Storage
   /** SQLite unless it says otherwise. */
   readonly engine?: Storage['engine']
   /** How many logins may fail; absent: as many as in a service that is started. */
@@ -181,7 +183,8 @@ export function onBothStores(name: string, suite: (start: typeof startService) =
 
 export async function startService(options: ServiceOptions = {}): Promise<TestService> {
   const store = options.store ?? (await engines[options.engine ?? 'sqlite'].create())
-  const storage = await store.open()
+  const opened = await store.open()
+  const storage = options.through?.(opened) ?? opened
   const loaded = await loadInventory(storage, options.inventory ?? inventory, Date.now())
   if (!loaded.ok) throw new Error(loaded.error)
   const services = createServices(storage, {

@@ -245,6 +245,9 @@ function nestedProperties(item: JsonObject, at: string, violations: Violations):
   return {}
 }
 
+/** Of one nested collection: more than any limit lets be made, and few enough to look at each. */
+const mostItems = 500
+
 /** Undefined when the body says nothing of the collection or of its items. */
 function itemsOf(
   entities: JsonObject,
@@ -263,6 +266,10 @@ function itemsOf(
   if (items === undefined || items === null) return undefined
   if (!Array.isArray(items)) {
     violations.add(`${at}.items`, 'Attribute value must be an array')
+    return undefined
+  }
+  if (items.length > mostItems) {
+    violations.add(`${at}.items`, `Attribute value must have at most ${mostItems} items`)
     return undefined
   }
   return items.flatMap((item: JsonValue, index: number) => {

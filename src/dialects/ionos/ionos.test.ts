@@ -43,6 +43,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 describe('IONOS Cloud', () => {
   let service: TestService
+  const doneTags = new Set<string>()
   before(async () => {
     service = await startService()
   })
@@ -61,8 +62,12 @@ describe('IONOS Cloud', () => {
     const location = answer.headers.get('location') ?? ''
     assert.ok(location.startsWith(`${service.url}${base}/requests/`), `Location: ${location}`)
     assert.match(location.split('/').at(-2) ?? '', uuid)
-    const { body } = await call('GET', location.slice(service.url.length))
+    const { body, headers } = await call('GET', location.slice(service.url.length))
     assert.equal(body.metadata.status, 'DONE')
+    // One for all that are done, as recorded.
+    assert.equal(headers.get('etag'), body.metadata.etag)
+    doneTags.add(body.metadata.etag)
+    assert.equal(doneTags.size, 1)
     return body
   }
   async function refused(
@@ -447,9 +452,15 @@ describe('IONOS Cloud', () => {
     const [lan] = (await ok('GET', `${dc}/lans?depth=1`)).body.items
     assert.equal(typeof lan.id, 'string')
 
-    const many = { items: Array.from({ length: 40_000 }, () => ({})) }
-    const told = await call('POST', groups, { properties: { name: 'x' }, entities: { rules: many } })
-    assert.deepEqual([told.status, told.body.messages.length], [422, 100])
+    // At most 100 violations are told; of far too many items, only that.
+    for (const [length, messages] of [
+      [400, 100],
+      [40_000, 1],
+    ] as const) {
+      const rules = { items: Array.from({ length }, () => ({})) }
+      const told = await call('POST', groups, { properties: { name: 'x' }, entities: { rules } })
+      assert.deepEqual([told.status, told.body.messages.length], [422, messages])
+    }
     const large = JSON.stringify({ properties: { name: 'x'.repeat(2_200_000), protocol: 'TCP' } })
     await refused(service.raw('POST', rulesOfNic, large, json), 413, '413')
   })
@@ -620,7 +631,8 @@ describe('IONOS Cloud', () => {
       properties: { lan: 3, mac: '02:01:AA:00:00:01', ipv6Ips: ['2001:DB8::7'] },
       entities: { firewallrules: { items: [{ properties: { protocol: 'ANY' } }] } },
     })
-    assert.deepEqual([made.body.properties.firewallType, made.body.properties.ips], [null, []])
+    const { firewallType, ips, pciSlot, deviceNumber } = made.body.properties
+    assert.deepEqual([firewallType, ips, pciSlot, deviceNumber], [null, [], null, null])
     const one = `${path}/${made.body.id}`
     const read = (await ok('GET', one)).body.properties
     assert.deepEqual(

@@ -119,6 +119,11 @@ export async function newNic(
   return taken.ok ? ok({ ...nic, addresses: [...taken.value, ...nic.addresses] }) : taken
 }
 
+/** Of the LANs that they are in, each once. */
+export const numbersOf = (nics: readonly Pick<Interface, 'attributes'>[]): readonly string[] => [
+  ...new Set(nics.map(({ attributes }) => String(attributes.lan ?? 1))),
+]
+
 /** A NIC in a LAN that is not there makes it. */
 export function missingLans(
   request: DialectRequest,
@@ -126,10 +131,9 @@ export function missingLans(
   nics: readonly Interface[],
   lans: readonly Lan[],
 ): NewDocument[] {
-  const wanted = new Set(nics.map(({ attributes }) => String(attributes.lan ?? 1)))
   // What only a NIC speaks of would go with that NIC.
   const kept = new Set(lans.filter(({ body }) => body.meta !== undefined).map(({ id }) => id))
-  return [...wanted]
+  return numbersOf(nics)
     .filter((id) => !kept.has(id))
     .map((id) => lanDocument(request, zone, id, { ...lans.find((lan) => lan.id === id)?.body }))
 }

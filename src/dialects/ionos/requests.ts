@@ -73,6 +73,9 @@ const messages: Readonly<Record<Status, string>> = {
   FAILED: 'The change is stored and could not be enforced; what was enforced before stays in force',
 }
 
+/** One for all requests that are as far: the real service has no other. */
+export const statusTag = (status: Status): string => hash(['request-status', status])
+
 export function encodeStatus(base: string, event: RequestRecord, status: Status): JsonObject {
   const { targets } = requestOf(event)
   return {
@@ -80,7 +83,7 @@ export function encodeStatus(base: string, event: RequestRecord, status: Status)
     metadata: {
       status,
       message: messages[status],
-      etag: hash([event.requestId, status]),
+      etag: statusTag(status),
       targets: targets.map(({ id, type, path }) => ({ target: { id, type, href: base + path }, status })),
     },
   }

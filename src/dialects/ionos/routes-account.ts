@@ -16,6 +16,7 @@ import {
   type Status,
   statusOf,
   statusRef,
+  statusTag,
 } from './requests.ts'
 import { limits } from './wire.ts'
 import { narrowed } from './world.ts'
@@ -71,7 +72,9 @@ export const accountRoutes: readonly Route[] = [
     async (call) => {
       const event = await findRequest(call)
       if (!event.ok) return event
-      return ok(answer(encodeStatus(call.base, event.value, await progress(call, event.value))))
+      const status = await progress(call, event.value)
+      const body = encodeStatus(call.base, event.value, status)
+      return ok({ ...answer(body), headers: { etag: statusTag(status) } })
     },
   ),
 

@@ -148,10 +148,13 @@ export const datacenterRoutes: readonly Route[] = [
         if (!properties.ok) return properties
         const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
         if (!nested.ok) return nested
-        return writeLan(call, zone, method, (lans) => {
-          const old = lans.find((each) => each.id === lan.id)
-          return old ? ok({ id: old.id, body: set(old.body, properties.value) }) : gone404(lan.id)
-        })
+        return writeLan(
+          call,
+          zone,
+          method,
+          ([old]) => (old ? ok({ id: old.id, body: set(old.body, properties.value) }) : gone404(lan.id)),
+          lan.id,
+        )
       },
     ),
   ),
@@ -199,17 +202,20 @@ async function findLan(
   return lan.ok ? ok({ zone: zone.value.id, lan: lan.value }) : lan
 }
 
+/** `decide` is handed all LANs, or only the one whose id is given. */
 async function writeLan(
   call: Call,
   zone: string,
   method: string,
   decide: (lans: readonly Lan[]) => Result<Lan, RequestError>,
+  only?: string,
 ): Handled {
   const change = mutation(call, zone, method)
   let result: Lan = { id: '', body: {} }
   const done = await call.request.services.zones.change(change.context, profile, zone, async (there) => {
     if (!there) return gone404(zone)
-    const lans = await createWorld(call.request).lansIn(zone)
+    const world = createWorld(call.request)
+    const lans = await (only === undefined ? world.lansIn(zone) : world.lansOf(zone, [only]))
     const decided = decide(lans)
     if (!decided.ok) return decided
     const { id, body } = decided.value

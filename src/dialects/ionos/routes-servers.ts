@@ -21,7 +21,7 @@ import {
 import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
 import { nicProperties, serverProperties } from './encode.ts'
 import { findNic, findServer, findZone } from './find.ts'
-import { missingLans, newNic, notOurs, withProperties } from './nics.ts'
+import { missingLans, newNic, notOurs, numbersOf, withProperties } from './nics.ts'
 import { collection, paging } from './render.ts'
 import { set } from './routes-datacenters.ts'
 import { newRules, tooMany } from './routes-groups.ts'
@@ -190,7 +190,9 @@ async function createServer(call: Call): Handled {
         servers: { put: [record] },
         interfaces: { put: interfaces },
         rules,
-        documents: { put: missingLans(request, place, interfaces, await world.lansIn(place)) },
+        documents: {
+          put: missingLans(request, place, interfaces, await world.lansOf(place, numbersOf(interfaces))),
+        },
         ...(standard && { attach: [{ server: id, interface: null, policies: [standard.id] }] }),
         event: { operation: 'server.create', resource: 'server', id, before: null, after },
       },
@@ -267,7 +269,8 @@ async function makeNics(
   first: number,
   wanted: readonly WantedNic[],
 ) {
-  const lans = await call.world.lansIn(zone)
+  const numbers = numbersOf(wanted.map(({ properties }) => ({ attributes: properties })))
+  const lans = await call.world.lansOf(zone, numbers)
   const made: MadeNic[] = []
   for (const [index, { properties, rules }] of wanted.entries()) {
     const over = tooMany(rules, limits.rulesPerNic)
@@ -311,7 +314,9 @@ async function createNic(call: Call): Handled {
       change: {
         interfaces: { put: [nic] },
         rules: [rules],
-        documents: { put: missingLans(request, zone.id, [nic], await world.lansIn(zone.id)) },
+        documents: {
+          put: missingLans(request, zone.id, [nic], await world.lansOf(zone.id, numbersOf([nic]))),
+        },
         event,
       },
       request: change.log(nicTargets(call, zone.id, nic, rules)),
@@ -323,7 +328,7 @@ async function createNic(call: Call): Handled {
 /** As it was asked for: what is given to it is not known until the request is done. */
 function fresh(node: Node, given: JsonObject): Node {
   const { mac = null, ips = [], firewallType = null } = given
-  return { ...node, properties: { ...node.properties, mac, ips: ips ?? [], firewallType } }
+  return { ...node, properties: { ...node.properties, mac, ips: ips ?? [], firewallType, pciSlot: null } }
 }
 
 async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
@@ -346,7 +351,10 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     if (!read.ok) return read
     const foreign = notOurs(old, read.value, body.value.at)
     if (foreign) return err(foreign)
-    const lans = await world.lansIn(zone.id)
+    const lans = await world.lansOf(
+      zone.id,
+      numbersOf([{ attributes: { ...old.attributes, ...read.value } }]),
+    )
     const node = world.nicNode(zone.id, old)
     const nested = await checkUnwritten(node, body.value.entities)
     if (!nested.ok) return nested

@@ -8,7 +8,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending, PendingOf } from '../../service/services.ts'
-import type { DocumentRecord, Member, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'
+import type { DocumentRecord, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import {
   datacenterProperties,
@@ -64,6 +64,7 @@ export function narrowed({ zone, ...bears }: Bears): PendingOf {
 }
 
 type Found<T> = Promise<Result<T, RequestError>>
+const found = <T>(result: Result<T, unknown>): readonly T[] => (result.ok ? [result.value] : [])
 /** Ids that can be looked up: what is malformed does not exist. */
 const plausible = /^[\w.-]{1,64}$/
 const missing = (resource: 'document' | 'server' | 'interface' | 'policy' | 'rule', id: string) =>
@@ -110,12 +111,59 @@ export function createWorld(request: DialectRequest) {
     return [...lans].sort(([a], [b]) => a - b).map(([number, body]) => ({ id: String(number), body }))
   }
 
-  async function memberNodes(zone: string, pick: (member: Member) => boolean): Promise<readonly Node[]> {
-    const members = (await allMembers('')).filter(pick)
-    const known = await groupsIn(zone)
-    return members.flatMap(({ policy }) =>
-      known.filter((group) => group.id === policy).map((group) => groupNode(zone, group)),
+  /** Those of these numbers that there are. The network is looked through only for one that nobody has written down. */
+  async function lansOf(zone: string, ids: readonly string[]): Promise<readonly Lan[]> {
+    const written = await Promise.all(
+      ids.map(async (id) =>
+        plausible.test(id) ? found(await documents.get(request, profile, 'lan', `${zone}/${id}`)) : [],
+      ),
     )
+    if (written.every((each) => each.length > 0))
+      return written.flat().map(({ body }, index) => ({ id: ids[index] ?? '', body }))
+    return (await lansIn(zone)).filter(({ id }) => ids.includes(id))
+  }
+
+  /**
+   * What one key is about is read by itself, so that an answer about one thing costs the same however much there is beside it;
+   * once several keys have been asked for, all is read at once and picked from.
+   */
+  function oneOrAll<T>(
+    one: (key: string) => Promise<readonly T[]>,
+    all: (key: string) => Promise<readonly T[]>,
+  ): (key: string) => Promise<readonly T[]> {
+    const single = once(one)
+    const seen = new Set<string>()
+    return (key) => (seen.add(key).size > 4 ? all(key) : single(key))
+  }
+  const perZone = once(async (zone) => ({
+    server: oneOrAll<ServerRecord>(
+      async (id) => found(await zones.server(request, profile, zone, id)),
+      async (id) => (await serversIn(zone)).filter((server) => server.id === id),
+    ),
+    group: oneOrAll<PolicyRecord>(
+      async (id) => found(await group(zone, id)),
+      async (id) => (await groupsIn(zone)).filter((group) => group.id === id),
+    ),
+    nicsOf: oneOrAll<Interface>(
+      (server) => zones.interfacesOf(server),
+      async (server) => (await nicsIn(zone)).filter((nic) => nic.server === server),
+    ),
+  }))
+  const membersOfServer = oneOrAll(
+    (server) => groups.members(request, profile, { server }),
+    async (server) => (await allMembers('')).filter((member) => member.server === server),
+  )
+  const membersOfGroup = oneOrAll(
+    (policy) => groups.members(request, profile, { policy }),
+    async (policy) => (await allMembers('')).filter((member) => member.policy === policy),
+  )
+
+  /** The groups of just that server, or just that NIC. */
+  async function groupNodes(zone: string, server: string, nic: string | null): Promise<readonly Node[]> {
+    const { group } = await perZone(zone)
+    const members = (await membersOfServer(server)).filter((member) => member.interface === nic)
+    const known = await Promise.all(members.map(({ policy }) => group(policy)))
+    return known.flat().map((each) => groupNode(zone, each))
   }
 
   function datacenterNode(document: DocumentRecord): Node {
@@ -173,10 +221,8 @@ export function createWorld(request: DialectRequest) {
       bears: { server: id },
       children: {
         volumes: async () => volumeNodes(server),
-        nics: async () =>
-          (await nicsIn(zone)).filter((nic) => nic.server === id).map((nic) => nicNode(zone, nic)),
-        securitygroups: () =>
-          memberNodes(zone, (member) => member.server === id && member.interface === null),
+        nics: async () => (await (await perZone(zone)).nicsOf(id)).map((nic) => nicNode(zone, nic)),
+        securitygroups: () => groupNodes(zone, id, null),
       },
     }
   }
@@ -196,7 +242,7 @@ export function createWorld(request: DialectRequest) {
           const rules = await zones.rules(id)
           return rules.map((rule) => ruleNode(`${path}/firewallrules`, rule, { interface: id }))
         },
-        securitygroups: () => memberNodes(zone, (member) => member.interface === id),
+        securitygroups: () => groupNodes(zone, server, id),
       },
     }
   }
@@ -235,16 +281,19 @@ export function createWorld(request: DialectRequest) {
           return rules.map((rule) => ruleNode(`${path}/rules`, rule, { policy: id }))
         },
         servers: async () => {
-          const members = (await allMembers('')).filter(
-            (each) => each.policy === id && each.interface === null,
-          )
-          const ids = new Set(members.map(({ server }) => server))
-          return (await serversIn(zone)).filter((server) => ids.has(server.id)).map(serverNode)
+          const { server } = await perZone(zone)
+          const members = (await membersOfGroup(id)).filter((member) => member.interface === null)
+          return (await Promise.all(members.map((member) => server(member.server)))).flat().map(serverNode)
         },
         nics: async () => {
-          const members = (await allMembers('')).filter((each) => each.policy === id)
-          const ids = new Set(members.map((member) => member.interface))
-          return (await nicsIn(zone)).filter((nic) => ids.has(nic.id)).map((nic) => nicNode(zone, nic))
+          const { nicsOf } = await perZone(zone)
+          const members = (await membersOfGroup(id)).filter((member) => member.interface !== null)
+          const nics = await Promise.all(
+            members.map(async (member) =>
+              (await nicsOf(member.server)).filter((nic) => nic.id === member.interface),
+            ),
+          )
+          return nics.flat().map((nic) => nicNode(zone, nic))
         },
       },
     }
@@ -271,7 +320,7 @@ export function createWorld(request: DialectRequest) {
     return found ? ok(found) : missing('interface', id)
   }
   async function lan(zone: string, id: string): Found<Lan> {
-    const found = (await lansIn(zone)).find((each) => each.id === id)
+    const [found] = await lansOf(zone, [id])
     return found ? ok(found) : missing('document', id)
   }
   async function group(zone: string, id: string): Found<PolicyRecord> {
@@ -300,7 +349,7 @@ export function createWorld(request: DialectRequest) {
   return {
     ...{ datacenter, server, nic, lan, group, rule, busy },
     ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, lanNode, groupNode, ruleNode },
-    ...{ serversIn, nicsIn, groupsIn, lansIn, members: () => allMembers('') },
+    ...{ serversIn, groupsIn, lansIn, lansOf },
     async datacenters(): Promise<readonly Node[]> {
       const created = ({ body, id }: DocumentRecord) =>
         stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt

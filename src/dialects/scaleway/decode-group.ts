@@ -6,7 +6,7 @@ import type { Result } from '../../core/result.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { attributesOf } from './encode.ts'
 import type { Failure } from './errors.ts'
-import { Fields, mostCharacters, mostTags } from './fields.ts'
+import { Fields, mostCharacters, mostTags, objectOf } from './fields.ts'
 import { type GroupAttributes, type WireAction, wireActions } from './wire.ts'
 
 /** What of a group a client can say; what is absent is not said. */
@@ -38,7 +38,7 @@ export interface NewGroup extends Omit<GroupState, 'attributes'> {
 
 export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Failure> {
   const fields = Fields.of(body)
-  const given = read(fields)
+  const given = read(fields, [])
   fields.required('name', given.name || undefined)
   return fields.result(() => ({
     name: given.name ?? '',
@@ -55,14 +55,18 @@ export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Fa
 export function decodeGroupChange(
   body: JsonValue | undefined,
   old: PolicyRecord,
-  { whole, organization }: { readonly whole: boolean; readonly organization: string },
+  {
+    whole,
+    organization,
+    servers,
+  }: { readonly whole: boolean; readonly organization: string; readonly servers: readonly string[] },
 ): Result<GroupState, Failure> {
   const fields = Fields.of(body)
-  const given = read(fields, whole)
+  const given = read(fields, servers, whole)
   const attributes = attributesOf(old)
   if (given.name === '') fields.refuse('name', 'required', 'a value is required')
   if (whole) {
-    if (fields.given.tags === null) fields.refuse('tags', 'format', 'expected a list')
+    if (fields.given.tags === null) fields.refuse('tags', 'constraint', 'expected a list')
     for (const [key, value] of [
       ['project', attributes.project],
       ['organization', organization],
@@ -80,8 +84,24 @@ export function decodeGroupChange(
   }))
 }
 
+/** Of a group as it is answered. */
+const groupKeys: ReadonlySet<string> = new Set([
+  ...['stateful', 'inbound_default_policy', 'outbound_default_policy', 'enable_default_security', 'servers'],
+])
+
+/** Servers move through their own path: who names others here must not believe that they are filtered. */
+function checkServers(fields: Fields, servers: readonly string[]): void {
+  const { servers: given } = fields.given
+  if (given === undefined || given === null) return
+  const ids = Array.isArray(given) ? given.map((each) => objectOf(each)?.id) : undefined
+  const same = ids?.length === servers.length && servers.every((id) => ids.includes(id))
+  if (!same) fields.refuse('servers', 'constraint', 'servers are moved with PATCH of the server')
+}
+
 /** Where it is, is said when it is made or set as a whole. */
-function read(fields: Fields, placed = true): GroupFields {
+function read(fields: Fields, servers: readonly string[], placed = true): GroupFields {
+  fields.refuseUnknown(groupKeys, /policy|security|firewall|filter|stateful|rule|server|acl/i)
+  checkServers(fields, servers)
   const byProject = fields.boolean('project_default')
   return {
     name: fields.text('name', mostCharacters.name),

@@ -12,6 +12,12 @@ import { type RuleText, type WireProtocol, wireActions, wireDirections, wireProt
 const directionOf = { inbound: 'ingress', outbound: 'egress' } as const satisfies Record<string, Direction>
 const actionOf = { accept: 'allow', drop: 'deny' } as const satisfies Record<string, Action>
 
+const ruleKeys: ReadonlySet<string> = new Set([
+  ...['protocol', 'direction', 'action', 'ip_range', 'dest_port_from', 'dest_port_to'],
+])
+/** Every property of a rule narrows it. `dest_ip_range` is null in every answer, and may come back so. */
+const filtering = /range|port|proto|icmp|source|src|dest|dst|action|policy|priority|state|mac|family|ip$|^ip/i
+
 export const textOf = ({ spec }: Pick<RuleRecord, 'spec'>): RuleText => spec as unknown as RuleText
 
 /**
@@ -19,6 +25,7 @@ export const textOf = ({ spec }: Pick<RuleRecord, 'spec'>): RuleText => spec as 
  * A port of 0 is no port in a change, and an error in a whole rule.
  */
 export function decodeRule(fields: Fields, old?: RuleText): RuleText | undefined {
+  fields.refuseUnknown(ruleKeys, filtering)
   const protocol = fields.required('protocol', fields.oneOf('protocol', wireProtocols) ?? old?.protocol)
   const direction = fields.required('direction', fields.oneOf('direction', wireDirections) ?? old?.direction)
   const action = fields.required('action', fields.oneOf('action', wireActions) ?? old?.action)

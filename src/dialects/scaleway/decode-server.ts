@@ -30,6 +30,8 @@ export interface WantedServer {
   readonly attributes: JsonObject
 }
 
+const serverKeys: ReadonlySet<string> = new Set(['security_group'])
+
 const volumeTypes = ['l_ssd', 'b_ssd', 'scratch', 'sbs_volume'] as const
 const bootTypes = ['local', 'bootscript', 'rescue'] as const
 const mostDisks = 16
@@ -87,6 +89,7 @@ export function decodeServerChange(body: JsonValue | undefined): Result<ServerFi
 
 /** Kept as they are given, and answered again. */
 function decodeCommon(fields: Fields): JsonObject {
+  fields.refuseUnknown(serverKeys, /security|firewall|filter|rule|acl/i)
   const kept = {
     tags: fields.texts('tags', mostTags),
     boot_type: fields.oneOf('boot_type', bootTypes),
@@ -120,7 +123,10 @@ function decodeDisks(fields: Fields, image: string | undefined): readonly Wanted
     return []
   }
   const disks = slots.flatMap(([slot, entry]): WantedDisk[] => {
-    if (!/^(0|[1-9]\d?)$/.test(slot)) fields.refuse('volumes', 'format', 'slots are numbers from 0')
+    if (!/^(0|[1-9]\d?)$/.test(slot)) {
+      fields.refuse('volumes', 'format', 'slots are numbers from 0')
+      return []
+    }
     const each = fields.inside(entry, `volumes.${slot}`)
     if (!each) return []
     const size = each.integer('size')

@@ -120,7 +120,9 @@ async function change(request: DialectRequest, zone: string, whole: boolean): Ha
       if (!group.ok) return group
       const old = group.value
       const { organization } = await projectsOf(request)
-      const next = decodeGroupChange(request.body, old, { whole, organization })
+      const members = await request.services.groups.members(request, profile, { policy: old.id })
+      const servers = members.map(({ server }) => server)
+      const next = decodeGroupChange(request.body, old, { whole, organization, servers })
       if (!next.ok) return next
       if (!differs(old, next.value)) return ok({ policy: old, changed: false })
       const { name, settings, attributes, isDefault } = next.value

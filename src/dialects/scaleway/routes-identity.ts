@@ -107,10 +107,12 @@ export const identityRoutes: readonly Route[] = [
       }))
       if (!decoded.ok) return decoded
       const { revision, account: _, ...old } = found.value
+      const { organization } = await projectsOf(request)
+      const changes = Object.entries(decoded.value).filter(([key, value]) => (old.body[key] ?? '') !== value)
+      if (changes.length === 0) return ok({ status: 200, body: encodeProject(found.value, organization) })
       const document = { ...old, body: { ...old.body, ...decoded.value, modifiedAt: request.now } }
       const done = await request.services.documents.put(request, document, { ifRevision: revision })
       if (!done.ok) return done
-      const { organization } = await projectsOf(request)
       return ok({ status: 200, body: encodeProject({ ...found.value, ...document }, organization) })
     }),
   ),

@@ -1,5 +1,6 @@
 /** Servers: made in a group, moved between groups, started, stopped and deleted (contract: scaleway §3 B). */
 import { randomBytes, randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
@@ -143,7 +144,14 @@ export const serverRoutes: readonly Route[] = [
       const { project } = serverAttributes(found.value)
       const group = wanted === undefined ? undefined : await groupFor(request, zone, project, wanted)
       if (group && !group.ok) return group
-      const done = await request.services.servers.update(request, profile, found.value.server.id, {
+      const { server } = found.value
+      const [member] = await request.services.groups.members(request, profile, { server: server.id })
+      const same =
+        (name ?? server.name) === server.name &&
+        (group?.value.id ?? member?.policy) === member?.policy &&
+        isDeepStrictEqual({ ...shown(server.attributes), ...attributes }, shown(server.attributes))
+      if (same) return ok(await answer(request, 200, found.value))
+      const done = await request.services.servers.update(request, profile, server.id, {
         ...(name !== undefined && { name }),
         attributes: { ...attributes, modifiedAt: request.now },
         ...(group && { attach: [group.value.id] }),
@@ -155,15 +163,14 @@ export const serverRoutes: readonly Route[] = [
   zoned('DELETE', '/servers/:id', 'deleteServer', 204, 'Delete a stopped server', async (request, zone) => {
     const found = await findServer(request, zone)
     if (!found.ok) return found
-    if (serverAttributes(found.value).protected) return isProtected()
     const done = await request.services.servers.remove(request, profile, found.value.server.id, {
       requireStates: ['stopped'],
+      refuseAttributes: unprotected,
       documents: [],
     })
     if (done.ok) return ok(noContent)
-    return done.error.kind === 'conflict'
-      ? precondition('resource_not_usable', 'the server must be stopped before it is deleted')
-      : done
+    if (done.error.kind !== 'conflict') return done
+    return hinder(request, zone, () => 'the server must be stopped before it is deleted')
   }),
 
   zoned(
@@ -221,6 +228,13 @@ export const serverRoutes: readonly Route[] = [
   ),
 ]
 
+/** Attributes with what is answered where there are none: a client that writes this back changes nothing. */
+const shown = (attributes: JsonObject): JsonObject => ({
+  ...{ commercial_type: attributes.plan ?? 'DEV1-S', boot_type: 'local', tags: [], protected: false },
+  ...{ dynamic_ip_required: false, enable_ipv6: false },
+  ...attributes,
+})
+
 const byDate = (date: (view: ServerView) => number, direction: 1 | -1) => (a: ServerView, b: ServerView) =>
   direction * (date(a) - date(b))
 const created = ({ server }: ServerView) => server.createdAt
@@ -232,7 +246,16 @@ const orders = new Map([
   ['modification_date_asc', byDate(modified, 1)],
 ])
 
-const isProtected = () => precondition('protected_resource', 'the server is protected')
+const unprotected = { protected: true }
+
+/** What was in the way of an action that its transaction refused: protection, or the state. */
+async function hinder(request: DialectRequest, zone: string, help: (view: ServerView) => string) {
+  const found = await findServer(request, zone)
+  if (!found.ok) return found
+  return serverAttributes(found.value).protected
+    ? precondition('protected_resource', 'the server is protected')
+    : precondition('resource_not_usable', help(found.value))
+}
 
 function defaultGroup(project: string, zone: string) {
   const { name = '', settings, attributes } = defaultPolicies.scaleway ?? {}
@@ -319,22 +342,26 @@ async function act(request: DialectRequest, view: ServerView, action: ServerActi
   const { services } = request
   const { id } = view.server
   if (action === 'backup') return ok(undefined)
-  if (serverAttributes(view).protected && (action === 'terminate' || action === 'poweroff'))
-    return isProtected()
+  const { zone } = view.server
   if (action === 'terminate') {
     const disks = Object.values(serverAttributes(view).volumes ?? {})
     const documents = disks.map((disk) => ({ kind: 'volume', id: String(disk.id) }))
-    return services.servers.remove(request, profile, id, { documents })
+    const ended = await services.servers.remove(request, profile, id, {
+      refuseAttributes: unprotected,
+      documents,
+    })
+    if (ended.ok || ended.error.kind !== 'conflict') return ended
+    return hinder(request, zone, () => 'the server cannot be terminated')
   }
   const { from, now, next } = transitions[action]
   const change: ServerChange = {
     requireStates: from,
+    ...(action === 'poweroff' && { refuseAttributes: unprotected }),
     state: { now, next: { state: next, afterMs: services.settings.transitionMs } },
     attributes: { modifiedAt: request.now },
   }
   const done = await services.servers.update(request, profile, id, change)
   if (done.ok) return ok(undefined)
-  return done.error.kind === 'conflict'
-    ? precondition('resource_not_usable', `the server is ${stateOf(view)}: it cannot be asked for ${action}`)
-    : done
+  if (done.error.kind !== 'conflict') return done
+  return hinder(request, zone, (now) => `the server is ${stateOf(now)}: it cannot be asked for ${action}`)
 }

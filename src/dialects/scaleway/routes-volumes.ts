@@ -1,10 +1,11 @@
 /** Disks of servers, in the two products that tell of them (contract: scaleway §3 D). */
 import { ok } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { encodeBlockVolume, encodeLocalVolume } from './encode-server.ts'
 import { notFound, precondition } from './errors.ts'
-import { type Found, noContent, profile, projectsOf, zoned } from './find.ts'
+import { type Found, noContent, profile, projectsOf, subject, zoned } from './find.ts'
 
 const isBlock = ({ body }: DocumentRecord): boolean => body.type === 'sbs_volume'
 
@@ -44,15 +45,19 @@ const volume = (block: boolean, product: string, name: string): readonly Route[]
     `delete${name}Volume`,
     204,
     'Delete a disk that no server has',
-    async (request, zone) => {
-      const found = await findVolume(request, zone, block)
-      if (!found.ok) return found
-      if (await userOf(request, found.value)) {
-        return precondition('resource_still_in_use', 'the volume is attached to a server')
-      }
-      const done = await request.services.documents.remove(request, profile, 'volume', found.value.id)
-      return done.ok ? ok(noContent) : done
-    },
+    (request, zone) =>
+      // Whatever is attached meanwhile is written into it: then it is looked at again.
+      whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {
+        const found = await findVolume(request, zone, block)
+        if (!found.ok) return found
+        if (await userOf(request, found.value)) {
+          return precondition('resource_still_in_use', 'the volume is attached to a server')
+        }
+        const { id, revision } = found.value
+        const condition = { ifRevision: revision }
+        const done = await request.services.documents.remove(request, profile, 'volume', id, condition)
+        return done.ok ? ok(noContent) : done
+      }),
     product,
   ),
 ]

@@ -1,5 +1,6 @@
 /** What every program begins and ends with: the global write lock, the server's chain, the audit event. */
 import { isDeepStrictEqual } from 'node:util'
+import type { JsonObject } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { auditColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
@@ -25,9 +26,12 @@ export function* nextRevision(): Steps<number> {
   return Number(row?.value)
 }
 
-/** The server if the account may write it now: existence, then ownership, then state. */
+/** The server if the account may write it now: existence, then ownership, then state and attributes. */
 export function* writableServer(
-  target: ChainTarget & { readonly requireStates?: readonly string[] },
+  target: ChainTarget & {
+    readonly requireStates?: readonly string[]
+    readonly refuseAttributes?: JsonObject
+  },
   actor: Actor,
 ): Steps<Result<ServerRecord, RequestError>> {
   const row = yield* queryOne(
@@ -41,6 +45,10 @@ export function* writableServer(
   const { requireStates, refuseStates } = target
   if (refuseStates.includes(state) || (requireStates && !requireStates.includes(state))) {
     return err({ kind: 'conflict', resource: 'server', reason: `the server is in state ${state}` })
+  }
+  for (const [name, value] of Object.entries(target.refuseAttributes ?? {})) {
+    if (server.attributes[name] === value)
+      return err({ kind: 'conflict', resource: 'server', reason: `the server is ${name}` })
   }
   return ok(server)
 }
