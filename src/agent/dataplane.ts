@@ -31,7 +31,7 @@ export interface ApplyReport {
   readonly repaired: boolean
   /** One for each interface that is desired. */
   readonly interfaces: readonly InterfaceReport[]
-  /** What stays closed whatever becomes of the rest, in words for the operator; empty means nothing. */
+  /** What stays closed whatever becomes of the rest, in words for the operator. */
   readonly guarded: string
   /** What the operator should know although it works. */
   readonly warnings: readonly string[]

@@ -93,5 +93,5 @@ function inForce({ target, host, observe, interfaces }: HostStatus, { guarded }:
   const counts = Map.groupBy(interfaces, ({ state }) => state)
   const states = [...counts].map(([state, each]) => `${each.length} ${state}`).join(', ')
   const what = observe ? 'observing, nothing is dropped' : 'enforcing'
-  return `${what}: ${target} on host ${host}; interfaces: ${states || 'none'}; guarded: ${guarded || 'nothing'}`
+  return `${what}: ${target} on host ${host}; interfaces: ${states || 'none'}; guarded: ${guarded}`
 }

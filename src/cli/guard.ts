@@ -8,7 +8,7 @@ import { Command } from 'commander'
 import { readLinks } from '../agent/links.ts'
 import { guardPath, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
 import { createNft } from '../agent/nftables/nft.ts'
-import { closes, type Guard } from '../compile/nftables/guard.ts'
+import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
 import { bridgeTable, table } from '../compile/nftables/names.ts'
 import { judges } from '../compile/nftables/render.ts'
 import { dataOption, guardOption, netnsOption, nftOption } from './options.ts'
@@ -67,7 +67,7 @@ async function up({ json }: GuardFlags, at: GuardContext): Promise<void> {
   const { from, guard, unwritten } = await raiseGuard(at)
   if (json) return answer(JSON.stringify({ up: true, from, ...listed(guard) }, null, 2))
   const source = { kept: 'it was up', file: `from ${at.path}`, patterns: 'from --guard' }[from]
-  answer(`up: ${described(guard)} (${source})`)
+  answer(`up: ${describeGuard(guard)} (${source})`)
   if (unwritten !== null) complain(`it is not kept for the next boot: ${unwritten}`, 1)
 }
 
@@ -81,7 +81,7 @@ async function status({ json }: GuardFlags, at: GuardContext): Promise<void> {
   }
   if (!guard) answer(`down${held.size > 0 ? `; judged: ${[...held].join(', ')}` : ''}`)
   else {
-    answer(`up: ${described(guard)}`)
+    answer(`up: ${describeGuard(guard)}`)
     answer(`judged: ${[...held].join(', ') || 'none'}`)
     answer(`closed: ${closed.join(', ') || 'none'}`)
   }
@@ -127,6 +127,3 @@ const listed = (guard: Guard) => ({
   devices: [...guard.devices],
   open: [...guard.open],
 })
-
-const described = ({ patterns, devices }: Guard): string =>
-  [...patterns, ...(devices.size > 0 ? [`${devices.size} by name`] : [])].join(', ') || 'nothing'

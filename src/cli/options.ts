@@ -22,6 +22,17 @@ export const netnsOption = () =>
 
 export const nftOption = () => new Option('--nft <program>', 'nft to run').env('PORTCULLIS_NFT').hideHelp()
 
+/**
+ * Whether a switch is on that the environment may turn on as well: `1` or `true`; `0`, `false` and nothing leave it off.
+ * Commander would take any value for on, `false` included.
+ */
+export function isOn(flag: boolean, variable: string): boolean {
+  const value = process.env[variable] ?? ''
+  if (/^(1|true)$/i.test(value)) return true
+  if (/^(0|false|)$/i.test(value)) return flag
+  throw new InvalidArgumentError(`${variable}: expected 1 or 0, not ${JSON.stringify(value)}`)
+}
+
 function parseGuard(text: string): readonly string[] {
   const patterns = text.split(',').filter((pattern) => pattern !== '')
   for (const pattern of patterns) {

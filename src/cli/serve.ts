@@ -26,7 +26,7 @@ import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
 import { demonstration, howToCall } from './demonstration.ts'
 import { closeFirst, enforce } from './enforce.ts'
-import { dataOption, guardOption, netnsOption, nftOption } from './options.ts'
+import { dataOption, guardOption, isOn, netnsOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
 
@@ -97,14 +97,16 @@ export function serveCommand(): Command {
     )
     .addOption(guardOption())
     .addOption(
-      new Option('--observe', 'judge and count every packet, and drop none')
-        .env('PORTCULLIS_OBSERVE')
-        .default(false),
+      new Option(
+        '--observe',
+        'judge and count every packet, and drop none (env: PORTCULLIS_OBSERVE)',
+      ).default(false),
     )
     .addOption(
-      new Option('--allow-bridged', 'let devices that are ports of a bridge pass unfiltered, not closed')
-        .env('PORTCULLIS_ALLOW_BRIDGED')
-        .default(false),
+      new Option(
+        '--allow-bridged',
+        'let devices that are ports of a bridge pass unfiltered, not closed (env: PORTCULLIS_ALLOW_BRIDGED)',
+      ).default(false),
     )
     .addOption(
       new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
@@ -193,7 +195,17 @@ function parseMilliseconds(text: string): number {
   return Number(text)
 }
 
-async function serve(options: ServeOptions): Promise<void> {
+async function serve(flags: ServeOptions): Promise<void> {
+  let options: ServeOptions
+  try {
+    options = {
+      ...flags,
+      observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
+      allowBridged: isOn(flags.allowBridged, 'PORTCULLIS_ALLOW_BRIDGED'),
+    }
+  } catch (error) {
+    return complain(messageOf(error), 2)
+  }
   const refused = refusal(options)
   if (refused !== undefined) return complain(refused, 2)
   const logger = createLogger(options.logLevel)

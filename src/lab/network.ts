@@ -32,13 +32,7 @@ export async function createNetwork({ prefix, vms }: Network): Promise<void> {
     names.map((name) => `netns add ${name}`),
   )
   await mustRun('ip', ['netns', 'exec', router, 'sh', '-c', routerSettings])
-  await Promise.all([
-    createOutside(prefix),
-    ...vms.map(async (vm) => {
-      await batch(['-n', namespaceOf(prefix, vm.name)], vmLines(vm, router))
-      await batch(['-n', router], vm.nics.flatMap(routerLines))
-    }),
-  ])
+  await Promise.all([createOutside(prefix), ...vms.map((vm) => plug(prefix, vm))])
   await Promise.all([
     reaches(prefix, outside.name, '198.51.100.1'),
     reaches(prefix, outside.name, '2001:db8:ffff::1'),
@@ -50,6 +44,13 @@ export async function createNetwork({ prefix, vms }: Network): Promise<void> {
       ),
     ),
   ])
+}
+
+/** Joins a VM's namespace, without links yet, to the router. */
+export async function plug(prefix: string, vm: LabVm): Promise<void> {
+  const router = routerNamespace(prefix)
+  await batch(['-n', namespaceOf(prefix, vm.name)], vmLines(vm, router))
+  await batch(['-n', router], vm.nics.flatMap(routerLines))
 }
 
 /** Deletes the namespaces with this prefix, whoever left them, and ends what runs inside. */

@@ -130,11 +130,10 @@ describe('the guard', { skip: noLab }, () => {
     await host.until((now) =>
       Object.entries(now).every(([way, count]) => count === (way === 'between' ? 0 : 3)),
     )
-    assert.match(
-      service.stdout(),
+    await service.says(
       /\nenforcing: nftables on host kvm; interfaces: 1 applied; guarded: tap\*, 1 by name\n/,
     )
-    assert.match(service.stderr(), /described by nobody, and closed: tap2i0, tap2i1/)
+    await service.says(/described by nobody, and closed: tap2i0, tap2i1/)
     await service.stop()
     await waiting
   })

@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
+import { createNetwork, destroyNetwork, namespaceOf, plug, routerNamespace } from '../../src/lab/network.ts'
 import { mustRun, type Ran, run } from '../../src/lab/run.ts'
 import { defaultVms, outside } from '../../src/lab/topology.ts'
 
@@ -23,6 +23,8 @@ export interface Service {
   readonly url: string
   stdout(): string
   stderr(): string
+  /** Waits until one of its outputs matches. */
+  says(pattern: RegExp): Promise<void>
   /** Ends it; SIGTERM unless told otherwise. */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -46,6 +48,8 @@ export interface Host {
   arriving(): Promise<Record<Way, number>>
   /** Waits until `arriving` is as wanted: rules that are new are not in force at once. */
   until(wanted: (arriving: Record<Way, number>) => boolean): Promise<void>
+  /** Takes VM one's device away and plugs another in under the same name. */
+  replug(device: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -159,6 +163,17 @@ export async function createHost(name: string): Promise<Host> {
         url: /^listening on (\S+)/.exec(stdout)?.[1] ?? '',
         stdout: () => stdout,
         stderr: () => stderr,
+        async says(pattern) {
+          const signal = AbortSignal.timeout(15_000)
+          while (!pattern.test(stdout) && !pattern.test(stderr)) {
+            assert.ok(!signal.aborted && child.exitCode === null, `${stdout}${stderr}`)
+            await Promise.race([
+              once(child.stdout, 'data', { signal }).catch(() => {}),
+              once(child.stderr, 'data', { signal }).catch(() => {}),
+              ended,
+            ])
+          }
+        },
         async stop(signal = 'SIGTERM') {
           child.kill(signal)
           await ended
@@ -197,6 +212,10 @@ export async function createHost(name: string): Promise<Host> {
         assert.ok(Date.now() < deadline, `still ${JSON.stringify(now)}`)
         await delay(20)
       }
+    },
+    async replug(device) {
+      await mustRun('ip', ['-n', router, 'link', 'del', device])
+      await plug(prefix, one)
     },
     async remove() {
       for (const { child } of started)

@@ -1,5 +1,12 @@
 /** Decides what the guard closes on this host, and keeps its file equal to that. */
-import { closes, type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
+import {
+  closes,
+  describeGuard,
+  type Guard,
+  guardFile,
+  guardOf,
+  renderGuard,
+} from '../../compile/nftables/guard.ts'
 import { guardTables, isDeviceName } from '../../compile/nftables/names.ts'
 import type { RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
@@ -97,7 +104,7 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
       }
     },
     closes: (link) => closes(guard, link),
-    described: () => [...guard.patterns, `${guard.devices.size} by name`].join(', '),
+    described: () => describeGuard(guard),
     problems: () => (problem === undefined ? [] : [problem]),
   }
 }

@@ -84,6 +84,10 @@ export function closes({ devices, indexes, patterns, open }: Guard, { name, inde
   return devices.has(name) || indexes.has(index) || patterns.some(fits)
 }
 
+/** What it closes, in words for the operator. */
+export const describeGuard = ({ patterns, devices }: Guard): string =>
+  [...patterns, ...(devices.size > 0 ? [`${devices.size} by name`] : [])].join(', ') || 'nothing'
+
 /**
  * A guard as a file that nft alone can load, whatever stands. Without indexes: after a boot they are those of other
  * devices.
