@@ -151,6 +151,24 @@ describe('HostUp and real packets', { skip: noLab }, () => {
     await expect('outside', 'vps2', 'udp/10001', 'answered')
   })
 
+  test('a row runs the group that it names, and that group is not deleted from under it', async () => {
+    await chain(10000, [{}])
+    await expect('outside', 'vps1', 'tcp/22', 'answered')
+    const rules = [rule({ action: 'DROP', proto: 'tcp', dport: '22' })]
+    const { group } = await call('POST', '/api/firewall-groups', { name: 'no-ssh', description: null, rules })
+    const path = `/api/firewall-groups/${group.id}`
+    await call('POST', '/api/vm/10000/firewall', rule({ type: 'group', action: 'no-ssh' }))
+    await expect('outside', 'vps1', 'tcp/22', 'timed-out')
+    await expect('outside', 'vps1', 'tcp/23', 'answered')
+    assert.equal((await lab.api('DELETE', path)).status, 409)
+    await lab.enforced()
+    await expect('outside', 'vps1', 'tcp/22', 'timed-out')
+    await call('DELETE', '/api/vm/10000/firewall?pos=0')
+    await expect('outside', 'vps1', 'tcp/22', 'answered')
+    await call('DELETE', path)
+    await chain(10000, [])
+  })
+
   test('macfilter and ipfilter: another sender’s packets do not leave the VM, whatever they are', async () => {
     await chain(10000, [])
     await lab.inside('vps1', ['ip', 'addr', 'add', '192.0.2.99/32', 'dev', 'eth0'])

@@ -1,6 +1,7 @@
 /** What is easy to get wrong of HostUp's API, one test each (contract: hostup §7), and more of its answers. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import fc from 'fast-check'
 import {
   credentials,
   onBothStores,
@@ -781,6 +782,43 @@ accounts:
       assert.equal(rows.length, assigned?.status === 200 ? 1 : rows.length)
       await call('DELETE', `${vm}/group`)
     }
+  })
+
+  test('any JSON at all: refused or taken, in the words of its generation, and never a fault of ours', async () => {
+    const key = fc.constantFrom(
+      ...['type', 'action', 'proto', 'dport', 'sport', 'source', 'dest', 'comment', 'enable', 'enabled'],
+      ...['macro', 'iface', 'log', 'icmp-type', 'digest', 'pos', 'name', 'description', 'rules', 'group_id'],
+      ...['assignment', 'policy_in', 'macfilter', 'inboundPolicy', '__proto__', 'constructor'],
+    )
+    const plausible = fc.constantFrom<unknown>(
+      ...['in', 'out', 'group', 'ACCEPT', 'DROP', 'tcp', 'icmp', '22', 'echo-request', '10.0.0.1', '', '-'],
+      ...[0, 1, true, null, 'SSH', 'net0', 'g0123456789ab', [], [{}], [{ type: 'in', action: 'DROP' }]],
+    )
+    const { id } = await group()
+    const body = fc.oneof(
+      fc.dictionary(key, fc.oneof(plausible, fc.jsonValue({ maxDepth: 2 }))),
+      fc.jsonValue({ maxDepth: 3 }),
+    )
+    const targets = fc.constantFrom(
+      ...[`POST ${vm}`, `PUT ${vm}?pos=0`, `PUT ${vm}/options`, `PUT ${vm}/group`, `POST ${vps}`],
+      ...[
+        `PUT ${vps}/0`,
+        `PUT ${vps}/options`,
+        'POST /api/firewall-groups',
+        `PUT /api/firewall-groups/${id}`,
+      ],
+    )
+    await post(any)
+    await fc.assert(
+      fc.asyncProperty(targets, body, async (target, value) => {
+        const [method = '', path = ''] = target.split(' ')
+        const { status, text } = await call(method, path, value)
+        assert.ok(status < 500, `${target} ${JSON.stringify(value)}: ${text}`)
+        if (status >= 400) assert.match(text, path.includes('/v2/') ? /"type":"https:/ : /^\{"error":/)
+      }),
+      { numRuns: 300 },
+    )
+    assert.equal((await call('GET', vm)).status, 200)
   })
 
   test('VPS are found by name and address, page by page', async () => {

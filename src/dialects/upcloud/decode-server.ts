@@ -141,7 +141,8 @@ const sizeKeys = ['plan', 'core_number', 'memory_amount']
 
 /** What of a body differs from what the server answers: what is sent back as it was read changes nothing. */
 function differing(given: JsonObject, answered: JsonObject): JsonObject {
-  const differs = (key: string) => !isDeepStrictEqual(given[key], answered[key])
+  // The switch is compared where it is written: somebody may turn it meanwhile.
+  const differs = (key: string) => key === 'firewall' || !isDeepStrictEqual(given[key], answered[key])
   const size = sizeKeys.some((key) => !isAbsent(given[key]) && differs(key))
   const kept = Object.keys(given).filter((key) => (sizeKeys.includes(key) ? size : differs(key)))
   return Object.fromEntries(kept.map((key) => [key, given[key] as JsonValue]))
