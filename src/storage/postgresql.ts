@@ -10,6 +10,7 @@ import pg from 'pg'
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
+import { createFairQueue, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
 import { type Connections, createConnections, destroy, type Session } from './postgresql-connections.ts'
 import { commitOf, programs } from './programs/index.ts'
@@ -54,15 +55,25 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
 
   const self = randomUUID()
   const listeners = createListeners()
-  const queue: Queued[] = []
+  const queue = createFairQueue<Queued>({
+    accountOf: ({ job }) => job.actor.account,
+    isLarge: ({ job }) => isLargeWrite(job.args),
+  })
+  /** Resolves when something is added to the queue. */
+  let pushed = Promise.withResolvers<void>()
   let writing: Promise<void> | undefined
   let closed = false
   /** Whether a write failed for want of room: the next check then tries one that needs room. */
   let trouble = false
 
   async function writeAll(): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, mostPerTransaction)
+    while (!queue.isEmpty) {
+      const batch = queue.take(mostPerTransaction)
+      if (batch.length === 0) {
+        await Promise.race([delay(queue.rest), pushed.promise])
+        continue
+      }
+      const started = performance.now()
       try {
         const { outcomes, commit } = await writeBatch(connections, batch, self)
         for (const [index, outcome] of outcomes.entries()) {
@@ -77,6 +88,7 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
         trouble ||= isFull(error)
         for (const { reject } of batch) reject(error)
       }
+      queue.took(performance.now() - started)
     }
     writing = undefined
   }
@@ -106,6 +118,8 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
       new Promise((resolve, reject) => {
         if (closed) return reject(new Error('the store is closed'))
         queue.push({ job, resolve, reject })
+        pushed.resolve()
+        pushed = Promise.withResolvers()
         writing ??= writeAll()
       }),
     onCommit: listeners.add,

@@ -1,11 +1,12 @@
 /**
- * The thread that writes to SQLite. Whatever has arrived while the last transaction was synced becomes the next one:
- * many small writes share a sync, each in a savepoint of its own, so that one that fails undoes only itself.
+ * The thread that writes to SQLite. What has arrived while the last transaction was synced becomes the next one, in turn by
+ * account: many small writes share a sync, each in a savepoint of its own, so that one that fails undoes only itself.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import type { Job } from './driver.ts'
+import { createFairQueue, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
 import { commitOf, programs } from './programs/index.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
@@ -16,9 +17,8 @@ import { Unavailable } from './unavailable.ts'
 /** Bounds what one request waits for. */
 const mostPerTransaction = 256
 
-export type ToWriter =
-  | { readonly id: number; readonly job: Job }
-  | { readonly id: number; readonly job: 'check' | 'close' }
+type Asked = { readonly id: number; readonly job: Job | 'check' }
+export type ToWriter = Asked | { readonly id: number; readonly job: 'close' }
 export type Ended =
   | { readonly id: number; readonly result: Result<unknown, RequestError> }
   | ({ readonly id: number } & Failed)
@@ -40,26 +40,45 @@ function serve(port: NonNullable<typeof parentPort>): void {
     say({ failed: error instanceof Error ? error.message : String(error) })
     return
   }
-  port.on('message', (first: ToWriter) => {
-    const batch = [first]
-    while (batch.length < mostPerTransaction) {
-      const next = receiveMessageOnPort(port)
-      if (!next) break
-      batch.push(next.message as ToWriter)
+  const queue = createFairQueue<Asked>({
+    accountOf: ({ job }) => (job === 'check' ? '' : job.actor.account),
+    isLarge: ({ job }) => job !== 'check' && isLargeWrite(job.args),
+  })
+  let closing: number | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  function take(message: ToWriter): void {
+    if (message.job === 'close') closing = message.id
+    else queue.push(message as Asked)
+  }
+  function pump(): void {
+    clearTimeout(timer)
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+      take(next.message as ToWriter)
     }
-    if (batch.some(({ job }) => job !== 'close')) say(commit(connection, batch))
-    const closing = batch.find(({ job }) => job === 'close')
-    if (closing) {
-      try {
-        // So that a copy of the one file is whole.
-        connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-      } catch {
-        // Everything is in the log, which stays.
-      }
-      connection.close()
-      say({ ended: [{ id: closing.id, result: { ok: true, value: undefined } }] })
-      port.close()
+    const batch = queue.take(mostPerTransaction)
+    if (batch.length > 0) {
+      const started = performance.now()
+      say(commit(connection, batch))
+      queue.took(performance.now() - started)
     }
+    if (!queue.isEmpty) timer = setTimeout(pump, queue.rest)
+    else if (closing !== undefined) close(closing)
+  }
+  function close(id: number): void {
+    try {
+      // So that a copy of the one file is whole.
+      connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Everything is in the log, which stays.
+    }
+    connection.close()
+    say({ ended: [{ id, result: { ok: true, value: undefined } }] })
+    port.close()
+  }
+  port.on('message', (message: ToWriter) => {
+    take(message)
+    pump()
   })
   say({ ready: true })
 }
@@ -77,14 +96,13 @@ function open(path: string): Connection {
 let trouble = false
 
 /** Runs the batch in one transaction; its answers are true only after COMMIT, so they are sent together. */
-function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter {
+function commit(connection: Connection, batch: readonly Asked[]): FromWriter {
   const ended: Ended[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   try {
     if (trouble && batch.some(({ job }) => job === 'check')) tryRoom(connection)
     connection.exec('BEGIN IMMEDIATE')
     for (const { id, job } of batch) {
-      if (job === 'close') continue
       if (job === 'check') ended.push({ id, result: { ok: true, value: undefined } })
       else {
         const one = attempt(connection, job)
@@ -95,7 +113,7 @@ function commit(connection: Connection, batch: readonly ToWriter[]): FromWriter 
     connection.exec('COMMIT')
   } catch (error) {
     rollBack(connection)
-    return { ended: batch.filter(({ job }) => job !== 'close').map(({ id }) => ({ id, ...failed(error) })) }
+    return { ended: batch.map(({ id }) => ({ id, ...failed(error) })) }
   }
   const committed = commitOf(done)
   return committed ? { ended, commit: committed } : { ended }

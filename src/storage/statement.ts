@@ -37,7 +37,7 @@ export function* insertRows(
   width: number,
   rows: readonly (readonly SqlValue[])[],
 ): Steps<void> {
-  const perStatement = 50
+  const perStatement = 200
   const tuple = `(${new Array(width).fill('?').join(', ')})`
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement)

@@ -604,6 +604,20 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual([await storage.hosts(), await storage.outcomes({ host: 'local' })], [[], []])
     })
 
+    test('what one account writes does not keep another waiting', async () => {
+      const order: string[] = []
+      const thousand = Array.from({ length: 1000 }, (_, i) => `r${i}`)
+      const large = Array.from({ length: 6 }, (_, i) =>
+        replace(thousand.map((name) => `${name} ${i}`)).then(() => order.push('large')),
+      )
+      const target = { ...chainTarget('b'), rule: rule('small'), id: 'small', maxRules: 10 }
+      const small = storage
+        .run('insertRule', target, { ...actor, account: 'other' })
+        .then(() => order.push('small'))
+      await Promise.all([...large, small])
+      assert.ok(order.indexOf('small') <= 1, order.join())
+    })
+
     test('history: small where little changed, read in bounds, and ended in small steps', async () => {
       const thousand = Array.from({ length: 1000 }, (_, i) => `rule number ${i} ${'x'.repeat(200)}`)
       await replace(thousand)
