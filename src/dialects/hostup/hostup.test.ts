@@ -24,6 +24,16 @@ const rule = {
 }
 const any = { ...rule, proto: '', dport: '', source: '', comment: '' }
 
+/** The VM alone, on a host. */
+const placed = `
+accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    servers:
+      - { profile: hostup, id: ${servers.vm}, vmid: 10000, name: vm,
+          interfaces: [ { id: nic, addresses: [192.0.2.20], host: kvm1, device: tap1 } ] }
+`
+
 onBothStores('HostUp', (start) => {
   let service: TestService
   beforeEach(async () => {
@@ -694,16 +704,7 @@ onBothStores('HostUp', (start) => {
 
   test('v2 says so when what is set is not in force', async () => {
     await service.close()
-    service = await start({
-      inventory: `
-accounts:
-  - name: acme
-    credentials: [ { token: acme-token } ]
-    servers:
-      - { profile: hostup, id: ${servers.vm}, vmid: 10000, name: vm,
-          interfaces: [ { id: nic, addresses: [192.0.2.20], host: kvm1, device: tap1 } ] }
-`,
-    })
+    service = await start({ inventory: placed })
     await switchOn()
     const read = async () => {
       const [firewall, options] = [await call('GET', vps), await call('GET', `${vps}/options`)]
@@ -742,16 +743,7 @@ accounts:
 
   test('what a row includes reaches the agents with the row, and leaves with it', async () => {
     await service.close()
-    service = await start({
-      inventory: `
-accounts:
-  - name: acme
-    credentials: [ { token: acme-token } ]
-    servers:
-      - { profile: hostup, id: ${servers.vm}, vmid: 10000, name: vm,
-          interfaces: [ { id: nic, addresses: [192.0.2.20], host: kvm1, device: tap1 } ] }
-`,
-    })
+    service = await start({ inventory: placed })
     const source = createDesiredSource(service.storage, createResolver(), 'kvm1')
     const lists = async () => {
       const [nic] = (await source.read()).interfaces
@@ -845,9 +837,13 @@ accounts:
     })
     try {
       const { data } = (await other.call('GET', '/api/v2/vps')).body
-      other.services.servers.list = () => assert.fail('a list of the account was read')
       const ids = data.map(({ id }: { id: string }) => id)
       assert.equal(new Set(ids).size, 2)
+      for (const [index, id] of ids.entries()) {
+        const page = (await other.call('GET', `/api/v2/vps?limit=1&cursor=${id}`)).body
+        assert.deepEqual([page.data, page.hasMore], [data.slice(index + 1), false])
+      }
+      other.services.servers.list = () => assert.fail('a list of the account was read')
       for (const id of ids) {
         assert.match(id, /^vps_[0-9a-z]{26}$/)
         const answer = await other.call('POST', `/api/v2/vps/${id}/firewall`, { type: 'in', action: 'DROP' })

@@ -18,7 +18,7 @@ import {
   profile,
   route,
 } from './find.ts'
-import { vpsId } from './ids.ts'
+import { serverOf, vpsId } from './ids.ts'
 
 /** Writes to the row that the path names, if it may be written; otherwise says so. */
 async function onRow(
@@ -66,13 +66,15 @@ export const routes: readonly Route[] = [
     const all = (await request.services.servers.list(request, profile))
       .filter((each) => name === null || each.server.name === name)
       .filter((each) => address === null || primaryIp(each) === address)
-      .map((each) => ({
-        id: vpsId(each.server.id, each.server.number),
-        name: each.server.name,
-        primaryIp: primaryIp(each),
-      }))
-    const from = cursor === null ? 0 : all.findIndex(({ id }) => id === cursor) + 1
-    const data = all.slice(from, from + limit)
+    const after = cursor ? serverOf(cursor) : undefined
+    const isAfter = ({ server }: ServerView) =>
+      after !== undefined && ('id' in after ? server.id === after.id : server.number === after.number)
+    const from = all.findIndex(isAfter) + 1
+    const data = all.slice(from, from + limit).map((each) => ({
+      id: vpsId(each.server.id, each.server.number),
+      name: each.server.name,
+      primaryIp: primaryIp(each),
+    }))
     const hasMore = from + limit < all.length
     return ok({
       status: 200,

@@ -162,8 +162,8 @@ export const routes: readonly Route[] = [
 
   route('GET', '/server', 'listServers', 200, 'All servers of the account', async (request) => {
     const servers = await request.services.servers.list(request, profile)
-    const wanted = request.query.getAll('label')
-    const listed = servers.filter((server) => wanted.every((label) => hasLabel(server, label)))
+    const wanted = new Set(request.query.getAll('label'))
+    const listed = wanted.size === 0 ? servers : servers.filter((server) => hasLabels(server, wanted))
     return ok({ status: 200, body: { servers: { server: listed.map(encodeListedServer) } } })
   }),
 
@@ -364,12 +364,10 @@ async function changeState(
   return ok(serverAnswer(200, { ...rest, server: { ...server, state: state.now } }))
 }
 
-/** `key` or `key=value`. */
-function hasLabel(server: ServerView, label: string): boolean {
-  const [key, ...value] = label.split('=')
-  return labelsOf(server).some(
-    (each) => each.key === key && (value.length === 0 || each.value === value.join('=')),
-  )
+/** Each is `key` or `key=value`. */
+function hasLabels(server: ServerView, wanted: ReadonlySet<string>): boolean {
+  const own = new Set(labelsOf(server).flatMap(({ key, value }) => [key, `${key}=${value}`]))
+  return [...wanted].every((label) => own.has(label))
 }
 
 async function makeInterfaces(
