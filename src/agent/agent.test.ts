@@ -247,6 +247,26 @@ test('an observed interface reports what would have been dropped', async () => {
   await agent.stop()
 })
 
+test('tracked connections are counted beside the rounds, again and again', async () => {
+  const connections = (egress: number) => ({
+    ...{ limit: 500, uses: { ingress: 0, egress }, refusals: { ingress: 0, egress: 0 } },
+  })
+  const { agent, dataplane, change, until, tick, pauses } = world((fake) =>
+    fake.track(new Map([['nic', connections(1)]])),
+  )
+  const first = await until(({ interfaces }) => interfaces[0]?.connections !== undefined)
+  assert.deepEqual(first.interfaces[0]?.connections, connections(1))
+  // A change does not wait for the next count, and keeps the last.
+  change(2)
+  const changed = await until(applied(2))
+  assert.deepEqual(changed.interfaces[0]?.connections, connections(1))
+  dataplane.track(new Map([['nic', connections(2)]]))
+  while (pauses.length < 1) await new Promise(setImmediate)
+  tick()
+  await until(({ interfaces }) => interfaces[0]?.connections?.uses?.egress === 2)
+  await agent.stop()
+})
+
 test('a history, doubled and reversed, ends where a fresh start would', async () => {
   const one = world()
   await one.agent.ready

@@ -49,6 +49,8 @@ export interface Agent {
 const backoff = { first: 100, last: 10_000 } as const
 /** How often the denials of observed interfaces are read, milliseconds. */
 const denialsMs = 5000
+/** How often tracked connections are counted, milliseconds. */
+const connectionsMs = 15_000
 
 export function startAgent(options: AgentOptions): Agent {
   const { host, target, observeHost = false, source, dataplane, report, observe } = options
@@ -157,6 +159,28 @@ export function startAgent(options: AgentOptions): Agent {
     }
   }
 
+  /** Beside the rounds: no change waits until everything is counted. */
+  let counting: Promise<void> | undefined
+  const ending = new AbortController()
+  async function countConnections(): Promise<void> {
+    while (!stopped) {
+      try {
+        const counted = await dataplane.connections()
+        // The next round asks again whether there are limits.
+        if (counted.size === 0) return
+        say({
+          interfaces: status.interfaces.map(({ connections: _, ...each }) => {
+            const connections = counted.get(each.id)
+            return connections ? { ...each, connections } : each
+          }),
+        })
+      } catch (error) {
+        observe?.({ kind: 'failed', error })
+      }
+      await sleep(connectionsMs, ending.signal)
+    }
+  }
+
   async function loop(): Promise<void> {
     let pause: number = backoff.first
     while (!stopped) {
@@ -165,6 +189,9 @@ export function startAgent(options: AgentOptions): Agent {
       let applied: ApplyReport | undefined
       try {
         applied = await round()
+        counting ??= countConnections().finally(() => {
+          counting = undefined
+        })
         pause = backoff.first
       } catch (error) {
         say({ state: 'failing', error: error instanceof Error ? error.message : String(error) })
@@ -186,14 +213,20 @@ export function startAgent(options: AgentOptions): Agent {
       stopped = true
       for (const stop of unsubscribe) stop()
       wake.abort()
+      ending.abort()
       await running
+      await counting
     },
   }
 }
 
 /** Whether the same is wanted of an interface: a policy that did not change is the same object. */
 const same = (a: DesiredInterface | undefined, b: DesiredInterface): boolean =>
-  a !== undefined && a.policy === b.policy && a.device === b.device && a.observe === b.observe
+  a !== undefined &&
+  a.policy === b.policy &&
+  a.device === b.device &&
+  a.observe === b.observe &&
+  a.maxConnections === b.maxConnections
 
 /** What failed keeps the revision that it had before. */
 function statuses(
@@ -205,7 +238,7 @@ function statuses(
   const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
   return interfaces.map(({ id, device, notes = [] }) => {
     const { state, error } = outcomes.get(id) ?? { state: 'failing', error: 'the target did not report it' }
-    const { appliedRevision = null, denials } = known.get(id) ?? {}
+    const { appliedRevision = null, denials, connections } = known.get(id) ?? {}
     return {
       id,
       device,
@@ -213,6 +246,7 @@ function statuses(
       state,
       error,
       notes,
+      ...(state === 'applied' && connections && { connections }),
       ...(state === 'observing' && { denials: denials ?? { ingress: 0, egress: 0 } }),
     }
   })

@@ -1,5 +1,5 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
-import type { Denials, Desired, InterfaceState } from '../core/model/desired.ts'
+import type { Connections, Denials, Desired, InterfaceState } from '../core/model/desired.ts'
 
 export interface Dataplane {
   /**
@@ -10,6 +10,8 @@ export interface Dataplane {
   apply(desired: Desired): Promise<ApplyReport>
   /** Packets that would have been dropped since the dataplane was created, by id of every observed interface. */
   denials(): Promise<ReadonlyMap<string, Denials>>
+  /** Tracked connections by id of every limited interface. Slow on a host with very many connections. */
+  connections(): Promise<ReadonlyMap<string, Connections>>
   /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
   onForeignChange(listener: () => void): () => void
   close(): Promise<void>

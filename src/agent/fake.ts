@@ -1,5 +1,5 @@
 /** A dataplane for tests: enforces in memory, fails when told to, and can be interfered with. */
-import type { Denials, Desired } from '../core/model/desired.ts'
+import type { Connections, Denials, Desired } from '../core/model/desired.ts'
 import type { Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface FakeDataplane extends Dataplane {
@@ -11,6 +11,8 @@ export interface FakeDataplane extends Dataplane {
   fail(error: Error | undefined): void
   /** From now on this is reported of the interface, whatever is applied; undefined ends it. */
   outcome(id: string, report: Omit<InterfaceReport, 'id'> | undefined, retryMs?: number): void
+  /** From now on these are the tracked connections. */
+  track(connections: ReadonlyMap<string, Connections>): void
   /** From now on these are the denials. */
   count(denials: ReadonlyMap<string, Denials>): void
   /** Applications wait until the promise resolves. */
@@ -28,6 +30,7 @@ export function createFake(): FakeDataplane {
   let held: Promise<void> = Promise.resolve()
   const outcomes = new Map<string, Omit<InterfaceReport, 'id'>>()
   let retry: number | null = null
+  let connections: ReadonlyMap<string, Connections> = new Map()
   let counted: ReadonlyMap<string, Denials> = new Map()
   return {
     async apply(desired) {
@@ -51,6 +54,7 @@ export function createFake(): FakeDataplane {
       }
     },
     denials: async () => counted,
+    connections: async () => connections,
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -65,6 +69,9 @@ export function createFake(): FakeDataplane {
       if (report) outcomes.set(id, report)
       else outcomes.delete(id)
       retry = retryMs ?? null
+    },
+    track(tracked) {
+      connections = tracked
     },
     count(denials) {
       counted = denials

@@ -18,6 +18,8 @@ export interface EnforceOptions {
   readonly guard: readonly string[]
   readonly observe: boolean
   readonly allowBridged: boolean
+  /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
+  readonly maxConnections: number
   readonly netns?: string
   readonly nft?: string
   readonly verifyMs: number

@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
+import { mostConnections } from '../compile/nftables/connections.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { err } from '../core/result.ts'
 import { hostupDialect } from '../dialects/hostup/dialect.ts'
@@ -46,6 +47,7 @@ interface ServeOptions {
   readonly guard: readonly string[]
   readonly observe: boolean
   readonly allowBridged: boolean
+  readonly maxConnections: number
   readonly transitionMs: number
   readonly ionosHoldMs: number
   readonly historyDays: number
@@ -107,6 +109,15 @@ export function serveCommand(): Command {
         '--allow-bridged',
         'let devices that are ports of a bridge pass unfiltered, not closed (env: PORTCULLIS_ALLOW_BRIDGED)',
       ).default(false),
+    )
+    .addOption(
+      new Option(
+        '--max-connections <number>',
+        'tracked connections each interface may begin, and as many towards it; 0 is no limit',
+      )
+        .env('PORTCULLIS_MAX_CONNECTIONS')
+        .default(8192)
+        .argParser(parseConnections),
     )
     .addOption(
       new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
@@ -188,6 +199,13 @@ function parseSize(text: string): number {
   const [, number, unit = ''] = /^([1-9]\d{0,9})([kmg]?)$/i.exec(text) ?? []
   if (number === undefined) throw new InvalidArgumentError('Expected bytes: 500000, 500k, 500m or 1g.')
   return Number(number) * 1024 ** ' kmg'.indexOf(unit === '' ? ' ' : unit.toLowerCase())
+}
+
+function parseConnections(text: string): number {
+  if (!/^\d{1,7}$/.test(text) || Number(text) > mostConnections) {
+    throw new InvalidArgumentError(`Expected a whole number up to ${mostConnections}; 0 is no limit.`)
+  }
+  return Number(text)
 }
 
 function parseMilliseconds(text: string): number {

@@ -1,6 +1,7 @@
 /** What /metrics tells, in Prometheus' text format. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type HostStatus, interfaceStates } from '../core/model/desired.ts'
+import { createConnectionMetrics } from './connection-metrics.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -99,6 +100,7 @@ export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
       }
     },
   })
+  createConnectionMetrics(registry, hosts)
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -142,9 +142,20 @@ function appliedTo(outcome: InterfaceOutcome, { status }: Known): number {
 function inForceOn(each: Named, known: (host: string) => Known | undefined): [string, InForce][] {
   const there = each.host === null || each.device === null ? undefined : known(each.host)
   if (!there) return []
-  const { state, error, notes } = there.of(each.id)
+  const { state, error, notes, connections } = there.of(each.id)
   const applied = appliedTo(there.of(each.id), there)
-  return [[each.id, { appliedRevision: applied < 0 ? null : applied, state, error, notes }]]
+  return [
+    [
+      each.id,
+      {
+        appliedRevision: applied < 0 ? null : applied,
+        state,
+        error,
+        notes,
+        ...(connections && { connections }),
+      },
+    ],
+  ]
 }
 
 const unknown: InterfaceOutcome = { appliedRevision: null, state: 'applying', error: null, notes: [] }
@@ -213,20 +224,21 @@ function createReporter(storage: Storage, host: string): Reporter {
     const { interfaces, ...rest } = said
     const at = Date.now()
     kept ??= new Map(
-      (await storage.outcomes({ host })).map(({ host: _, interface: id, denials: __, ...outcome }) => [
-        ...([id, JSON.stringify(outcome)] as const),
+      (await storage.outcomes({ host })).map(({ host: _, interface: id, ...outcome }) => [
+        ...([id, JSON.stringify(takeCounts(outcome).outcome)] as const),
       ]),
     )
     const usual = usualOf(said)
     const asUsual = JSON.stringify(usual)
     const wanted = new Map<string, string>()
     const put: (InterfaceOutcome & { readonly interface: string })[] = []
-    for (const { id, device: _, denials, ...outcome } of interfaces) {
+    for (const { id, device: _, ...all } of interfaces) {
+      const { outcome, counts } = takeCounts(all)
       const text = JSON.stringify(outcome)
-      if (!denials && text === asUsual) continue
+      if (!counts && text === asUsual) continue
       wanted.set(id, text)
-      if (kept.get(id) === text && !(whole && denials)) continue
-      put.push({ ...outcome, ...(denials && { denials }), interface: id })
+      if (kept.get(id) === text && !(whole && counts)) continue
+      put.push({ ...outcome, ...counts, interface: id })
     }
     const remove = [...kept.keys()].filter((id) => !wanted.has(id))
     const record = { ...rest, seenAt: at, usual }
@@ -276,6 +288,13 @@ function createReporter(storage: Storage, host: string): Reporter {
   }
 }
 
+/** Takes apart what changes seldom and what changes all the time, as far as it is worth being kept. */
+function takeCounts({ denials, connections, ...outcome }: InterfaceOutcome) {
+  const refuses = connections && connections.refusals.ingress + connections.refusals.egress > 0
+  const counts = { ...(denials && { denials }), ...(refuses && { connections }) }
+  return { outcome, counts: denials || refuses ? counts : undefined }
+}
+
 /** What most of its interfaces have in common, without counts, which differ. */
 function usualOf({ interfaces, appliedRevision, observe }: HostStatus): InterfaceOutcome {
   const counts = new Map<string, number>()
@@ -283,7 +302,8 @@ function usualOf({ interfaces, appliedRevision, observe }: HostStatus): Interfac
     outcome: { appliedRevision, state: observe ? 'observing' : 'applied', error: null, notes: [] },
     count: 0,
   }
-  for (const { id: _, device: __, denials: ___, ...outcome } of interfaces) {
+  for (const { id: _, device: __, ...all } of interfaces) {
+    const { outcome } = takeCounts(all)
     const key = JSON.stringify(outcome)
     const count = (counts.get(key) ?? 0) + 1
     counts.set(key, count)

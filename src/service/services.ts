@@ -405,7 +405,7 @@ export interface HistoryService {
 }
 
 /** What is in force on an interface, as its agent says. */
-export interface InForce extends Pick<InterfaceStatus, 'state' | 'error' | 'notes'> {
+export interface InForce extends Pick<InterfaceStatus, 'state' | 'error' | 'notes' | 'connections'> {
   /** Newest revision that is in force; null before the first. */
   readonly appliedRevision: number | null
 }

@@ -15,6 +15,7 @@ import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import { linkMonitor, readLinks } from '../links.ts'
 import { findRefused } from '../refused.ts'
 import { follow, ProgramError } from '../run.ts'
+import { createConnections } from './connections.ts'
 import { createDenials } from './denials.ts'
 import { createKeeper } from './keeper.ts'
 import { createNft, tables } from './nft.ts'
@@ -28,6 +29,8 @@ export interface NftablesOptions {
   readonly observe?: boolean
   /** Lets devices that are ports of a bridge pass unfiltered instead of closing them. */
   readonly allowBridged?: boolean
+  /** Tracked connections of interfaces that say nothing themselves; absent or 0 means no limit. */
+  readonly maxConnections?: number
   /** Network namespace to work in; absent: this process's own. */
   readonly netns?: string
   /** The program, by path or name. */
@@ -50,7 +53,7 @@ interface Refusal {
 }
 
 export function createNftables(options: NftablesOptions): Dataplane {
-  const { observe = false, allowBridged = false, netns, verifyMs = 0 } = options
+  const { observe = false, allowBridged = false, maxConnections = 0, netns, verifyMs = 0 } = options
   const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
   const listeners = new Set<() => void>()
@@ -61,6 +64,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const keeper = createKeeper(options)
   const refusals = new Map<string, Refusal>()
   const denials = createDenials(nft)
+  const connections = createConnections(nft, netns)
 
   let indexes: ReadonlyMap<string, number> = new Map()
   const indexOf = (device: string) => indexes.get(device)
@@ -110,7 +114,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
-    lowering.lower(desired, { links, observe, allowBridged, refused })
+    lowering.lower(desired, { links, observe, allowBridged, refused, maxConnections })
 
   const tablesOf = ({ ruleset, bridged }: Lowered, guard: RenderedTables): RenderedTables =>
     new Map([
@@ -244,6 +248,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
         denials.watch(lowered, desired, indexOf)
+        connections.watch(lowered, desired, indexOf)
         const now = performance.now()
         // What was due for another attempt and is not refused again is accepted.
         for (const [id, { until }] of refusals) if (until <= now) refusals.delete(id)
@@ -261,6 +266,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
               ? [`--allow-bridged: ${some(names(lowered.bridged))} pass unfiltered`]
               : []),
             ...strangers(desired),
+            ...(await connections.warnings()),
             ...keeper.problems(),
             ...[commits, devices].flatMap((each) => {
               const problem = each.problem()
@@ -272,6 +278,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       }
     },
     denials: () => denials.read(indexOf),
+    connections: () => connections.read(indexOf),
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

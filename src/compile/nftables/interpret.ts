@@ -35,7 +35,8 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
   if (!chain) throw new Error(`nft would refuse: no chain ${verdict.chain}`)
   for (const rule of chain.rules) {
     if ('pass' in rule) return 'accept'
-    if ('count' in rule) continue
+    // Limits are about how many packets went before.
+    if ('count' in rule || 'limit' in rule) continue
     if ('state' in rule) {
       if (packet.state === 'invalid' || isCutShort(packet)) return follow(ruleset, rule.state.invalid, packet)
       if (packet.state !== 'new') return follow(ruleset, { kind: 'goto', chain: rule.state.passed }, packet)

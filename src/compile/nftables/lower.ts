@@ -51,12 +51,15 @@ const rejection: NftChain = {
     ...rulesFor({}, { kind: 'reject', with: 'prohibited' }),
   ],
 }
-const passed = perDirection(
-  (direction): NftChain => ({
-    name: passChain(direction),
-    rules: [{ pass: hookOf[direction] }],
-  }),
-)
+const passing = (limited: boolean) =>
+  perDirection(
+    (direction): NftChain => ({
+      name: passChain(direction),
+      rules: [...(limited ? [{ limit: hookOf[direction] }] : []), { pass: hookOf[direction] }],
+    }),
+  )
+const passed = passing(false)
+const passedWithinLimits = passing(true)
 const tracking: NftChain = {
   name: trackingChain,
   rules: [{ state: { passed: passChain('egress'), invalid: drop } }],
@@ -71,6 +74,8 @@ export interface Surroundings {
   readonly allowBridged: boolean
   /** Why interfaces are to be closed whatever their policy says, by id. */
   readonly refused: ReadonlyMap<string, string>
+  /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
+  readonly maxConnections?: number
 }
 
 export interface Lowered {
@@ -98,7 +103,7 @@ export function createLowering(): Lowering {
   const observed = createChains(true)
 
   return {
-    lower({ interfaces }, { links, observe, allowBridged, refused }) {
+    lower({ interfaces }, { links, observe, allowBridged, refused, maxConnections = 0 }) {
       const chains = new Map(
         [tracking, rejection, passed.ingress, passed.egress].map((chain) => [chain.name, chain]),
       )
@@ -106,6 +111,7 @@ export function createLowering(): Lowering {
       const linked = new Map<number, NftVerdict>()
       const watched = new Set<number>()
       const bridged = new Set<number>()
+      const limits = new Map<number, number>()
       const byName = new Map(links.map((link) => [link.name, link]))
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
@@ -148,14 +154,25 @@ export function createLowering(): Lowering {
         } catch (error) {
           return fail(`its rules cannot be enforced: ${error instanceof Error ? error.message : error}`)
         }
-        if (!watch) return { state: 'applied', error: null }
+        if (!watch) {
+          const limit = each.maxConnections ?? maxConnections
+          if (limit > 0) limits.set(index, limit)
+          return { state: 'applied', error: null }
+        }
         watched.add(index)
         for (const chain of denials) chains.set(chain.name, chain)
         return { state: 'observing', error: null }
       }
 
       const placed = interfaces.map((each) => ({ id: each.id, ...place(each) }))
-      return { ruleset: { chains, devices, link: linked, observed: watched }, bridged, interfaces: placed }
+      if (limits.size > 0) {
+        for (const chain of Object.values(passedWithinLimits)) chains.set(chain.name, chain)
+      }
+      return {
+        ruleset: { chains, devices, link: linked, observed: watched, limits },
+        bridged,
+        interfaces: placed,
+      }
     },
   }
 }

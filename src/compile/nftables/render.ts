@@ -2,6 +2,7 @@
 import { type Family, formatAddress } from '../../core/net/address.ts'
 import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
 import type { Range } from '../../core/sets/range.ts'
+import { consult, renderConnections } from './connections.ts'
 import { bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
 import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 import { indexElements, type RenderedSet, type RenderedTable } from './table.ts'
@@ -38,7 +39,13 @@ export function render(ruleset: NftRuleset): RenderedTable {
       })
     }
   }
-  return { chains, sets }
+  if (ruleset.limits.size === 0) return { chains, sets }
+  const connections = renderConnections(ruleset.limits)
+  return {
+    objects: connections.objects,
+    chains: new Map([...connections.chains, ...chains]),
+    sets: new Map([...sets, ...connections.sets]),
+  }
 }
 
 const verdictMap = (devices: ReadonlyMap<number, NftVerdict>): RenderedSet => ({
@@ -72,6 +79,7 @@ export function renderBridged(indexes: ReadonlySet<number>): RenderedTable {
 
 function rule(one: NftRule): string {
   if ('pass' in one) return `${setJudged(one.pass)} accept`
+  if ('limit' in one) return consult[one.limit]
   if ('count' in one) return `${deviceOf[one.count]} @${observedOf(one.count)}`
   if ('state' in one) {
     const { passed, invalid } = one.state

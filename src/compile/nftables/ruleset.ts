@@ -50,6 +50,8 @@ export type NftRule =
   | { readonly state: { readonly passed: string; readonly invalid: NftVerdict } }
   /** Marks the packet as judged at that hook, and lets it pass. */
   | { readonly pass: Hook }
+  /** Refuses what begins a connection beyond the limit of its device. */
+  | { readonly limit: Hook }
   /** Counts the packet for its device, and goes on. */
   | { readonly count: Hook }
 
@@ -69,4 +71,6 @@ export interface NftRuleset {
   readonly link: ReadonlyMap<number, NftVerdict>
   /** Indexes of devices on which nothing is dropped, and what would have been is counted. */
   readonly observed: ReadonlySet<number>
+  /** Index of the device → tracked connections that its VM may begin, and others towards it; absent: no limit. */
+  readonly limits: ReadonlyMap<number, number>
 }

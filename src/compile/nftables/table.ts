@@ -9,6 +9,8 @@ export interface RenderedTable {
   /** Name → lines; those of a base chain begin with where it hangs. */
   readonly chains: ReadonlyMap<string, string>
   readonly sets: ReadonlyMap<string, RenderedSet>
+  /** Other statements, written with the table and not compared: rules that name them keep them in place. */
+  readonly objects?: readonly string[]
 }
 
 export interface RenderedSet {
@@ -23,10 +25,11 @@ export interface RenderedSet {
 export type RenderedTables = ReadonlyMap<string, RenderedTable>
 
 /** The whole table anew, in one transaction: whatever is in its place is gone in the same moment. */
-export function replaceScript(name: string, { chains, sets }: RenderedTable): string {
+export function replaceScript(name: string, { chains, sets, objects = [] }: RenderedTable): string {
   const bodies = [...chains].map(([chain, text]) => `chain ${chain} {\n${text}\n}`)
   return [
     `add table ${name}\ndelete table ${name}\ntable ${name} {`,
+    ...objects,
     ...[...sets].map(([set, { kind, type }]) => `${kind} ${set} {\n${type}\n}`),
     // A chain may jump to one that comes later, but nft wants to have heard of it. Base chains are jumped to by none.
     ...[...chains].filter(([, text]) => !isBase(text)).map(([chain]) => `chain ${chain} {\n}`),
@@ -50,7 +53,14 @@ export function deltaScript(from: RenderedTables, to: RenderedTables): string | 
 
 /** Whether the sets are declared alike: their elements may differ. */
 const sameSets = (a: RenderedTable, b: RenderedTable): boolean =>
-  a.sets.size === b.sets.size && [...a.sets].every(([name, { type }]) => b.sets.get(name)?.type === type)
+  a.sets.size === b.sets.size &&
+  [...a.sets].every(([name, { type }]) => {
+    const other = b.sets.get(name)?.type
+    return other === type || (other !== undefined && isDynamic(type) && isDynamic(other))
+  })
+
+/** Whether the kernel fills a set by itself. Its rules keep it in place, and its spelling is that nft's own. */
+const isDynamic = (type: string): boolean => /^flags dynamic/m.test(type)
 
 function tableDelta(table: string, from: RenderedTable, to: RenderedTable): string {
   const added = [...to.chains.keys()].filter((name) => !from.chains.has(name))
@@ -91,7 +101,9 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
     else if (kind === 'map' || kind === 'set') {
       const first = lines.findIndex((line) => line.startsWith('elements = {'))
       const declared = first < 0 ? lines : lines.slice(0, first)
-      const listed = first < 0 ? '' : lines.slice(first).join(' ').slice('elements = {'.length)
+      const type = declared.join('\n')
+      const listed =
+        first < 0 || isDynamic(type) ? '' : lines.slice(first).join(' ').slice('elements = {'.length)
       const byIndex = declared[0]?.startsWith('type iface_index') ?? false
       const elements = new Map<string, string>()
       for (const [, device, key = '', to = ''] of listed.matchAll(
@@ -100,7 +112,7 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
         const index = byIndex && device !== undefined ? indexOf(device) : undefined
         elements.set(device === undefined ? key : index === undefined ? `"${device}"` : String(index), to)
       }
-      sets.set(name, { kind, type: declared.join('\n'), elements })
+      sets.set(name, { kind, type, elements })
       // Anything else somebody put into our table is a chain we did not write.
     } else chains.set(`${kind} ${name}`, lines.join('\n'))
   }

@@ -9,6 +9,10 @@ export interface DesiredInterface {
   readonly policy: EffectivePolicy | null
   /** Packets are judged and counted, and none is dropped. Absent means false. */
   readonly observe?: boolean
+  /** Tracked connections that the VM may begin, and others towards it; 0 means no limit, absent what the host says. */
+  readonly maxConnections?: number
+  /** Its own addresses, canonical text: whose a tracked connection is. Absent means unknown. */
+  readonly addresses?: readonly string[]
   /** What its owner should know although it works; copied to the status. Absent means nothing. */
   readonly notes?: readonly string[]
 }
@@ -44,6 +48,21 @@ export interface Denials {
   readonly egress: number
 }
 
+export interface PerDirection {
+  readonly ingress: number
+  readonly egress: number
+}
+
+/** Connections that the kernel tracks for an interface: begun by its VM (egress), and towards it (ingress). */
+export interface Connections {
+  /** How many there may be of each. */
+  readonly limit: number
+  /** How many there were a moment ago, half-open ones towards the VM left out; null when they cannot be counted. */
+  readonly uses: PerDirection | null
+  /** Connections that were refused because of the limit, since the agent started. */
+  readonly refusals: PerDirection
+}
+
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string
@@ -56,6 +75,8 @@ export interface InterfaceStatus {
   readonly notes: readonly string[]
   /** Only while it is observed. */
   readonly denials?: Denials
+  /** Absent while it has no limit, and before the first count. */
+  readonly connections?: Connections
 }
 
 /** What the agent of a host says of itself. */

@@ -1,7 +1,7 @@
 /** The model → the native API's JSON. */
 import type { JsonObject } from '../../core/json.ts'
 import { encodeAddresses, encodeMatch } from '../../core/model/codec.ts'
-import type { HostStatus } from '../../core/model/desired.ts'
+import type { Connections, HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import type { Placement, ServerView } from '../../service/services.ts'
 import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
@@ -18,10 +18,11 @@ export function encodePlacement({
   inForce,
 }: Placement): JsonObject {
   const { id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device } = nic
-  const { state = null, error = null, notes = [] } = inForce ?? {}
+  const { state = null, error = null, notes = [], connections } = inForce ?? {}
   return {
     ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device },
     ...{ desiredGeneration, appliedGeneration, state, error, notes },
+    ...encodeConnections(connections),
   }
 }
 
@@ -32,12 +33,24 @@ export function encodeHost({ host, target, observe, state, interfaces }: HostSta
     target,
     observe,
     state,
-    interfaces: interfaces.map(({ id, device, state, error, notes, denials }) => ({
+    interfaces: interfaces.map(({ id, device, state, error, notes, denials, connections }) => ({
       ...{ id, device, state, error, notes },
       ...(denials && { denials: { ...denials } }),
+      ...encodeConnections(connections),
     })),
   }
 }
+
+const encodeConnections = (connections: Connections | undefined): JsonObject =>
+  connections
+    ? {
+        connections: {
+          limit: connections.limit,
+          uses: connections.uses && { ...connections.uses },
+          refusals: { ...connections.refusals },
+        },
+      }
+    : {}
 
 export function encodePolicy(policy: EffectivePolicy): JsonObject {
   return {

@@ -91,6 +91,13 @@ export const TraceAnswer = Type.Object({
 
 const InterfaceState = oneOf('applied', 'applying', 'failing', 'closed', 'observing')
 
+const PerDirection = Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })
+const Connections = Type.Object({
+  limit: Type.Integer(),
+  uses: nullable(PerDirection),
+  refusals: PerDirection,
+})
+
 const Interface = Type.Object({
   id: Type.String(),
   index: Type.Integer({ minimum: 1 }),
@@ -108,6 +115,7 @@ const Interface = Type.Object({
   state: nullable(InterfaceState),
   error: nullable(Type.String({ description: 'Why it fails or is closed' })),
   notes: Type.Array(Type.String()),
+  connections: Type.Optional(Connections),
 })
 
 const DirectionPolicy = Type.Object({
@@ -207,7 +215,8 @@ export const HostList = Type.Object({
           state: InterfaceState,
           error: nullable(Type.String()),
           notes: Type.Array(Type.String()),
-          denials: Type.Optional(Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })),
+          denials: Type.Optional(PerDirection),
+          connections: Type.Optional(Connections),
         }),
       ),
     }),
