@@ -15,7 +15,9 @@ import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import { arbitraryPacket, arbitraryPolicy } from '../support/arbitraries.ts'
 import { type Frame, frame, payloadLength, sendFrames } from '../support/frames.ts'
-import { noLab } from '../support/lab.ts'
+import { noLabOr } from '../support/lab.ts'
+
+const skip = await noLabOr({ trafgen: 'netsniff-ng', conntrack: 'conntrack' })
 
 const prefix = `pcl-wit${process.pid % 1000}-`
 const [vm, router, outside] = ['vm', 'router', 'outside'].map((name) => `${prefix}${name}`) as [
@@ -60,7 +62,7 @@ const ways = {
   },
 } as const
 
-describe('the kernel and the evaluator', { skip: noLab }, () => {
+describe('the kernel and the evaluator', { skip }, () => {
   let dataplane: Dataplane
   before(async () => {
     const batch = (options: string[], lines: string[]) =>

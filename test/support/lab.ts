@@ -21,6 +21,15 @@ import { credentials, type LabVm } from '../../src/lab/topology.ts'
 /** For `test({ skip })`: why there can be no lab here, or false. */
 export const noLab: string | false = (await obstacle()) ?? false
 
+/** The same for tests that need more programs, each with its Debian package. */
+export async function noLabOr(programs: Readonly<Record<string, string>>): Promise<string | false> {
+  for (const [name, debian] of Object.entries(programs)) {
+    if ((await run('sh', ['-c', `PATH="$PATH:/usr/sbin:/sbin" command -v ${name}`])).status !== 0)
+      return `it needs ${name} (Debian package ${debian})`
+  }
+  return noLab
+}
+
 const program = new URL('../../src/cli/main.ts', import.meta.url).pathname
 
 export interface Answered {
