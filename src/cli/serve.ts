@@ -23,6 +23,7 @@ import { createServices, defaultSettings } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
 import { startRetention } from '../service/retention.ts'
+import type { Services } from '../service/services.ts'
 import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
 import { demonstration, howToCall } from './demonstration.ts'
@@ -287,6 +288,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   if (storage.engine === 'sqlite') {
     await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
   }
+  if (options.enforce !== 'none') await recordEnforcement(options, services)
   const metrics = createMetrics(() => services.enforcement.hosts())
   const agent =
     options.enforce === 'nftables'
@@ -375,6 +377,16 @@ async function warnOfDevices(storage: Storage, logger: FastifyBaseLogger): Promi
       `--enforce none: ${count} interfaces of the inventory have a device, and this process filters none of them`,
     )
   }
+}
+
+/** What is closed and what is let through without being looked at is of interest later, too. */
+function recordEnforcement(
+  { enforce, host, guard, observe, allowBridged }: ServeOptions,
+  { history }: Services,
+): Promise<void> {
+  const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
+  const after = { enforce, guard, observe, allowBridged }
+  return history.recordSetting(by, { operation: 'enforcement.set', resource: 'host', id: host, after })
 }
 
 /** Why this cannot be done here, before anything is touched. */

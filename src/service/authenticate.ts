@@ -5,6 +5,7 @@ import { parseAddress } from '../core/net/address.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { CredentialKind, CredentialRecord, Storage } from '../storage/storage.ts'
 import type { Principal, Scope } from './context.ts'
+import { createLoginEvents, type LoginEvents } from './login-events.ts'
 import { createLoginGate, defaultLimits, type Limits } from './login-gate.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 
@@ -58,7 +59,8 @@ export function createAuthenticator(
   {
     limits = defaultLimits,
     now = () => performance.now(),
-  }: { readonly limits?: Limits; readonly now?: () => number } = {},
+    events = createLoginEvents(storage),
+  }: { readonly limits?: Limits; readonly now?: () => number; readonly events?: LoginEvents } = {},
 ): Authenticator {
   const gate = createLoginGate(limits, now)
   // The key makes what is remembered useless outside this process.
@@ -85,7 +87,12 @@ export function createAuthenticator(
     const hash = credential?.hash ?? (await nobody)
     const attempted = await gate.attempt(sourceOf(source), lookup, () => verifyPassword(secret, hash))
     if (typeof attempted === 'object') return err({ kind: 'too-many-requests', ...attempted })
-    return attempted === 'right' && credential ? ok(credential) : err({ kind: 'unauthenticated' })
+    if (attempted === 'right' && credential) {
+      events.succeeded(credential, source)
+      return ok(credential)
+    }
+    events.failed(lookup, source, credential)
+    return err({ kind: 'unauthenticated' })
   }
 
   /** As it is stored now, if its password is: what was right is then not hashed again. */

@@ -1,4 +1,5 @@
 /** What has been changed, by whom and through what; and how long that is kept. */
+import { isDeepStrictEqual } from 'node:util'
 import { err, ok } from '../core/result.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { HistoryService } from './services.ts'
@@ -18,7 +19,15 @@ export function createHistoryService(storage: Storage): HistoryService {
     return older ? before : null
   }
 
+  const record: HistoryService['record'] = async (by, event) => {
+    await storage.run('recordEvent', { event }, by)
+  }
   return {
+    record,
+    async recordSetting(by, event) {
+      const before = (await storage.lastEvent(by.account, event.operation, event.id))?.after ?? null
+      if (!isDeepStrictEqual(before, event.after)) await record(by, { ...event, before })
+    },
     async revisions(ctx, page) {
       const { account } = ctx.principal
       const items = await storage.revisions({ account, ...page })
@@ -38,8 +47,5 @@ export function createHistoryService(storage: Storage): HistoryService {
       return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: requestId })
     },
     requests: (ctx, limit) => storage.loggedRequests(ctx.principal.account, ctx.dialect, limit),
-    async record(by, event) {
-      await storage.run('recordEvent', { event }, by)
-    },
   }
 }

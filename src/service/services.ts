@@ -402,6 +402,8 @@ export interface HistoryService {
   requests(ctx: Context, limit: number): Promise<readonly RequestRecord[]>
   /** Records what is no write: a login, a change of the guard. `account` of `by` says whose it is; empty: nobody's. */
   record(by: Actor, event: NewEvent): Promise<void>
+  /** Records a setting of the installation, if it is another than the last that was recorded. */
+  recordSetting(by: Actor, event: Omit<NewEvent, 'before'>): Promise<void>
 }
 
 /** What is in force on an interface, as its agent says. */

@@ -241,6 +241,11 @@ export const reads: Reads = {
     const sql = `SELECT ${auditColumns} FROM audit WHERE ${page}`
     return (yield* query(sql, account, before, count)).map(toAuditEvent)
   },
+  *lastEvent(account, operation, id) {
+    const sql = `SELECT ${auditColumns} FROM audit
+      WHERE account = ? AND operation = ? AND id = ? ORDER BY revision DESC LIMIT 1`
+    return optional(yield* queryOne(sql, account, operation, id), toAuditEvent)
+  },
   *auditEvent(account, revision) {
     const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision = ?`
     return optional(yield* queryOne(sql, account, revision), toAuditEvent)

@@ -567,6 +567,8 @@ export interface Storage {
   revisions(page: HistoryPage): Promise<readonly RevisionRecord[]>
   /** As `revisions`. At most `bytes` of what was before and after, but at least one event. */
   audit(page: HistoryPage & { bytes?: number }): Promise<readonly AuditEvent[]>
+  /** The newest of that operation about that id. */
+  lastEvent(account: string, operation: string, id: string): Promise<AuditEvent | undefined>
   auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>
   /** What a request changed that its dialect keeps a log of. */
   loggedRequest(account: string, profile: Profile, requestId: string): Promise<RequestRecord | undefined>
