@@ -4,7 +4,7 @@
  * Reading gives back as well: an interface that had to admit connections on trial, and has few, may do so again.
  */
 import { readFile } from 'node:fs/promises'
-import { refusedOf, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
+import { refusedOf, shut, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
 import type { Lowered } from '../../compile/nftables/lower.ts'
 import { table } from '../../compile/nftables/names.ts'
 import type { Connections, Desired, PerDirection } from '../../core/model/desired.ts'
@@ -74,13 +74,16 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
   async function giveBack(indexOf: IndexOf): Promise<void> {
     for (const limit of new Set(limited.map((each) => each.limit))) {
       const used = await nft.counters(table, trialsOf(limit), indexOf)
+      if (used.size === 0) continue
+      const closed = await nft.counters(table, shut, indexOf)
       const few = limited.filter(({ id, index, limit: own }) => {
         const use = uses.get(id)
         return own === limit && used.has(index) && use !== undefined && use.ingress < trialLimit(limit)
       })
       for (const { index } of few) {
         try {
-          await nft.commit(`delete element ${table} ${trialsOf(limit)} { ${index} }\n`)
+          const sets = closed.has(index) ? [trialsOf(limit), shut] : [trialsOf(limit)]
+          await nft.commit(sets.map((set) => `delete element ${table} ${set} { ${index} }\n`).join(''))
         } catch (error) {
           // It has just left by itself.
           if (!(error instanceof ProgramError)) throw error

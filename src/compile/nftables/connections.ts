@@ -22,6 +22,8 @@ const oneList = 1024
 export const trialsPerSecond = 8192
 /** A set that is full would stop limiting. */
 const size = 1_048_576
+/** So long nobody is taken on trial when one could not be admitted: pulses come seldom, and admit nobody. */
+const shutSeconds = 30
 /** As long as an idle connection is remembered: what was admitted on trial has gone by then. */
 const trialsAgainSeconds = 7440
 
@@ -44,7 +46,7 @@ export const timeouts = {
   'tcp-on-trial': {
     protocol: 'tcp',
     policy: {
-      ...{ syn_sent: 3, syn_recv: 5, established: 300, fin_wait: 10, close_wait: 10 },
+      ...{ syn_sent: 3, syn_recv: 5, established: 120, fin_wait: 10, close_wait: 10 },
       ...{ last_ack: 5, time_wait: 1, close: 1, retrans: 10, unack: 5 },
     },
   },
@@ -66,6 +68,8 @@ const counted = (limit: number, way: Hook) => `connections-${limit}-${way}`
 /** The set of interfaces that had to admit connections on trial. */
 export const trialsOf = (limit: number) => `trials-${limit}`
 const trialRate = 'trial-rate'
+/** The set of interfaces that take nobody on trial. */
+export const shut = 'trials-shut'
 
 /** First rule of the chain of packets that pass: new connections, and those that are not judged yet, are looked at. */
 export const consult: Readonly<Record<Hook, string>> = {
@@ -88,6 +92,7 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
     [
       'on-trial',
       lines(
+        `oif @${shut} goto refused-to-vm`,
         `add @${trialRate} { oif limit rate over ${trialsPerSecond}/second burst ${trialsPerSecond} packets } goto refused-to-vm`,
         `ct label set ${label.trial}`,
         keptFor('tcp-on-trial', 'udp-on-trial'),
@@ -95,6 +100,7 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
     ],
     ['full-from-vm', lines(`add @${full('from-vm')} { iif }`, 'goto refused-from-vm')],
     ['full-to-vm', lines(`add @${full('to-vm')} { oif }`, 'goto on-trial')],
+    ['not-admitted', lines(`add @${shut} { oif }`, 'goto refused-to-vm')],
     ['refused-from-vm', lines(`add @${refusedOf('from-vm')} { iif }`, 'drop')],
     [
       'refused-to-vm',
@@ -106,7 +112,10 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
       ),
     ],
   ])
-  const sets = new Map<string, RenderedSet>([[trialRate, dynamic('type iface_index')]])
+  const sets = new Map<string, RenderedSet>([
+    [trialRate, dynamic('type iface_index')],
+    [shut, dynamic('type iface_index', { seconds: shutSeconds })],
+  ])
   for (const way of ways) {
     // While it is full nothing is counted: what is refused would be counted too, and the list walked for nothing.
     sets.set(full(way), dynamic('type iface_index', { seconds: 1 }))
@@ -152,7 +161,7 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
         // An answer of a VM on this host, to another one.
         'ct direction 1 return',
         `ct status ! ${status.assured} return`,
-        `add @${trialsOf(limit)} { oif limit rate over 1/minute burst ${trialLimit(limit)} packets } goto refused-to-vm`,
+        `add @${trialsOf(limit)} { oif limit rate over 1/minute burst ${trialLimit(limit)} packets } goto not-admitted`,
         `ct label set ${label.judged}`,
       ),
     )
