@@ -18,6 +18,7 @@ import type { Rule } from '../src/core/model/rule.ts'
 import type { Packet } from '../src/core/net/packet.ts'
 import { trace } from '../src/core/semantics/trace.ts'
 import { obstacle } from '../src/lab/lab.ts'
+import { measureGuard } from './guard.ts'
 import { measureKernel } from './kernel.ts'
 import { type Call, type Load, load, median, type Running, residentMemory, start } from './measure.ts'
 
@@ -295,6 +296,18 @@ async function measureEnforcement(): Promise<void> {
     what: 'the whole table by one nft -f',
     ours: `${round(fullLoadMs, 0)} ms`,
     baseline: '',
+    budget: '',
+    met: true,
+  })
+  say('forwarding with and without the guard')
+  const forwarded = await measureGuard()
+  if (!forwarded) return
+  const thousands = (rate: number) => `${round(rate / 1000, 0)} k/s`
+  lines.push({
+    what: 'packets forwarded between two VMs, with the guard (baseline: without)',
+    ours: thousands(forwarded.guarded),
+    baseline: `${thousands(forwarded.judged)} (no table at all ${thousands(forwarded.bare)})`,
+    ratio: round(forwarded.guarded / forwarded.judged),
     budget: '',
     met: true,
   })

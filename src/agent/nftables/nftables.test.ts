@@ -7,6 +7,7 @@ import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { guardTables, table } from '../../compile/nftables/names.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { Match } from '../../core/model/rule.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
 import { createNftables, type NftablesOptions } from './nftables.ts'
@@ -21,6 +22,19 @@ const desired = (policies: readonly (EffectivePolicy | null)[]): Desired => ({
   revision: 1,
   interfaces: policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy })),
 })
+/** Lets in what matches, and nothing else. */
+function one(match: Match): EffectivePolicy {
+  const rules = [
+    { id: 'r', position: 1, direction: 'ingress', action: 'allow', enabled: true, matches: [match] } as const,
+  ]
+  return {
+    ...{ stateful: false, essentials: [], egress: { filtered: false } },
+    ingress: {
+      ...{ filtered: true, default: 'deny' },
+      lists: [{ policy: `p${match.protocol}`, part: 0, direction: 'ingress', rules }],
+    },
+  }
+}
 const sample = fc.sample(arbitraryPolicy, { numRuns: 20, seed: 7 })
 
 describe('nftables', { skip }, () => {
@@ -59,7 +73,7 @@ describe('nftables', { skip }, () => {
           assert.equal(changed, false, list())
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     )
   })
 
@@ -81,7 +95,7 @@ describe('nftables', { skip }, () => {
           assert.deepEqual(canonical(byDeltas), canonical(list()))
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   })
 
@@ -123,6 +137,82 @@ describe('nftables', { skip }, () => {
     const { repaired } = await dataplane.apply(desired(sample.slice(0, 3)))
     assert.equal(repaired, false)
     assert.match(nft('list', 'tables').stdout, /theirs/)
+  })
+
+  test('what nft refuses closes its interface; a change makes it good again', async () => {
+    const dataplane = create()
+    // No protocol has that number: it lowers and renders, and nft refuses it.
+    const impossible = one({ protocol: 300 })
+    const states = async (...policies: readonly EffectivePolicy[]) => {
+      const { interfaces, retryMs } = await dataplane.apply(desired(policies))
+      return [interfaces.map(({ state, error }) => error ?? state), retryMs !== null]
+    }
+    const refused = 'the kernel refuses its rules'
+    const [good, other] = [one({ protocol: 6 }), one({ protocol: 17 })]
+    assert.deepEqual(await states(good, good), [['applied', 'applied'], false])
+    assert.deepEqual(await states(good, impossible, other), [['applied', refused, 'applied'], true])
+    assert.match(list(), /"tap1" : drop/)
+    assert.match(list(), /"tap2" : goto in\.tap2/)
+    // The one that is refused is not asked about again and again.
+    assert.deepEqual(await states(other, impossible, good), [['applied', refused, 'applied'], true])
+    assert.deepEqual(await states(good, good, good), [['applied', 'applied', 'applied'], false])
+    // All at once, on a table that does not stand yet.
+    nft('delete', 'table', 'inet', 'portcullis')
+    const fresh = create()
+    const { interfaces } = await fresh.apply(
+      desired([one({ protocol: 300 }), good, one({ protocol: 301 }), good]),
+    )
+    assert.deepEqual(
+      interfaces.map(({ state }) => state),
+      ['failing', 'applied', 'failing', 'applied'],
+    )
+    assert.match(interfaces[0]?.detail ?? '', /300|range/)
+  })
+
+  test('commits to tables of others are none of ours', async () => {
+    const dataplane = create()
+    // Both of its watchers ask for another look once they listen.
+    const settled = new Promise<void>((resolve) => {
+      let gaps = 0
+      const stop = dataplane.onForeignChange(() => {
+        if (++gaps < 2) return
+        stop()
+        resolve()
+      })
+    })
+    await dataplane.apply(desired([null]))
+    // Until it listens: a change of ours is seen.
+    const seen = async (command: readonly string[]) => {
+      for (let tries = 0; tries < 50; tries++) {
+        const heard = new Promise<boolean>((resolve) => {
+          const stop = dataplane.onForeignChange(() => resolve(true))
+          setTimeout(() => {
+            stop()
+            resolve(false)
+          }, 200)
+        })
+        nft(...command)
+        if (await heard) return
+      }
+      assert.fail('nothing was seen')
+    }
+    await settled
+    await seen(['add', 'chain', 'inet', 'portcullis', 'mine'])
+    await dataplane.apply(desired([null]))
+    let calls = 0
+    dataplane.onForeignChange(() => calls++)
+    for (let n = 0; n < 20; n++) {
+      nft('add', 'table', 'inet', 'portcullis2')
+      nft('add', 'set', 'inet', 'portcullis2', 's', '{ type ipv4_addr; }')
+      nft('add', 'element', 'inet', 'portcullis2', 's', '{ 192.0.2.1, 192.0.2.2 }')
+      nft('delete', 'table', 'inet', 'portcullis2')
+    }
+    assert.equal(calls, 0)
+    // The line about ours comes after those about the others.
+    const last = new Promise<void>((resolve) => void dataplane.onForeignChange(resolve))
+    nft('add', 'chain', 'inet', 'portcullis', 'mine')
+    await last
+    assert.equal(calls, 1)
   })
 
   test('an nft that fails changes nothing and says so; later it works', async () => {
