@@ -81,6 +81,8 @@ const borders: Record<Folder, Border> = {
 /** Files that may import everything, and why. */
 const exceptions: Readonly<Record<string, string>> = {
   'src/cli/serve.ts': 'the one place where everything is wired',
+  'src/cli/enforce.ts': 'the part of that wiring that a host needs which filters packets',
+  'src/cli/guard.ts': 'closes a host whose service does not run: there is nothing to speak HTTP to',
 }
 
 /** Files that more than one folder may import: the seams. */
