@@ -1,14 +1,14 @@
 /** Input made to hurt: every answer is a 4xx in the envelope of the dialect, and nothing is half done. */
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import {
   credentials,
   dialects,
+  onBothStores,
   secretKeys,
   servers,
-  startService,
   type TestService,
 } from './support/service.ts'
 
@@ -44,10 +44,10 @@ const bodies: Record<string, Buffer | string> = {
   'too large': `{"firewall_rule":"${'x'.repeat(2_200_000)}"}`,
 }
 
-describe('hostile input', () => {
+onBothStores('hostile input', (start) => {
   let service: TestService
   before(async () => {
-    service = await startService()
+    service = await start()
   })
   after(() => service.close())
 

@@ -1,7 +1,7 @@
 /** Who asks: one mechanism for every way that a dialect's clients present a credential. */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { RequestError } from '../core/model/error.ts'
-import { parseAddress } from '../core/net/address.ts'
+import { formatAddress, parseAddress } from '../core/net/address.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { CredentialKind, CredentialRecord, Storage } from '../storage/storage.ts'
 import type { Principal, Scope } from './context.ts'
@@ -85,7 +85,7 @@ export function createAuthenticator(
     if (kind !== 'password') return credential ? ok(credential) : err({ kind: 'unauthenticated' })
     nobody ??= hashPassword(randomBytes(16).toString('hex'))
     const hash = credential?.hash ?? (await nobody)
-    const attempted = await gate.attempt(sourceOf(source), lookup, () => verifyPassword(secret, hash))
+    const attempted = await gate.attempt(source, lookup, () => verifyPassword(secret, hash))
     if (typeof attempted === 'object') return err({ kind: 'too-many-requests', ...attempted })
     if (attempted === 'right' && credential) {
       events.succeeded(credential, source)
@@ -105,14 +105,18 @@ export function createAuthenticator(
   }
 
   return {
-    async authenticate(headers, schemes, source) {
+    async authenticate(headers, schemes, address) {
+      const source = sourceOf(address)
       const presented = present(headers, schemes)
       if (!presented) return err({ kind: 'unauthenticated' })
       const memory = createHmac('sha256', key)
         .update(JSON.stringify([presented.kind, presented.lookup, presented.secret]))
         .digest('base64')
       const known = remembered.get(memory)
-      if (known && known.until > now()) return ok(known.principal)
+      if (known && known.until > now()) {
+        if (presented.kind === 'password') events.succeeded(known.principal.credential, source)
+        return ok(known.principal)
+      }
       remembered.delete(memory)
       const before = changes
       const credential = known ? await unchanged(known.principal, presented) : undefined
@@ -130,9 +134,10 @@ export function createAuthenticator(
 
 /** Whoever has one IPv6 address has the /64 around it. */
 function sourceOf(address: string): string {
-  const parsed = parseAddress(address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, ''))
-  if (!parsed.ok || parsed.value.family === 'ipv4') return address
-  return `${parsed.value.value >> 64n}`
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  const parsed = parseAddress(plain)
+  if (!parsed.ok || parsed.value.family === 'ipv4') return plain
+  return `${formatAddress('ipv6', (parsed.value.value >> 64n) << 64n)}/64`
 }
 
 function principalOf(credential: CredentialRecord): Principal {

@@ -13,7 +13,16 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
   }
   const account = (ctx: Context) => ctx.principal.account
   const logUnchanged: ZoneService['unchanged'] = async (ctx, zone) => {
-    const done = await storage.run('logRequest', { resource: 'document', id: zone }, actorOf(ctx))
+    // Not within the zone: that would renew it.
+    const { within: _, ...actor } = actorOf(ctx)
+    const event = {
+      operation: 'request.unchanged',
+      resource: 'document',
+      id: zone,
+      before: null,
+      after: null,
+    } as const
+    const done = await storage.run('recordEvent', { event }, actor)
     return done.ok ? ok(undefined) : done
   }
 

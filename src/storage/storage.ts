@@ -322,8 +322,6 @@ export interface Programs {
     args: ZoneChange & { account: string; profile: Profile; zone: string; ifRevision: number }
     answer: { revision: number }
   }
-  /** Logs a request that found everything as it wanted it: nothing that it names is given a new revision. */
-  logRequest: { args: { resource: ResourceKind; id: string }; answer: { revision: number } }
   createServer: {
     args: {
       server: Omit<ServerRecord, 'revision'>

@@ -1,16 +1,16 @@
 /** IONOS Cloud's wire behaviour: every endpoint of the vendor's pages with their own examples, and what is easy to get wrong. */
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import fc from 'fast-check'
 import {
   credentials,
   datacenters,
   inventory,
   nics,
+  onBothStores,
   type Reply,
   servers,
-  startService,
   type TestService,
 } from '../../../test/support/service.ts'
 
@@ -41,11 +41,11 @@ const exampleGroup = {
 }
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-describe('IONOS Cloud', () => {
+onBothStores('IONOS Cloud', (start) => {
   let service: TestService
   const doneTags = new Set<string>()
   before(async () => {
-    service = await startService()
+    service = await start()
   })
   after(() => service.close())
 
@@ -662,7 +662,7 @@ describe('IONOS Cloud', () => {
   })
 
   test('a NIC with a device keeps the MAC and the addresses of the inventory: they say who it may send as', async () => {
-    const own = await startService({
+    const own = await start({
       inventory: inventory.replace(`{ id: ${nics.cube}, `, `{ id: ${nics.cube}, host: kvm1, device: tap1, `),
     })
     try {
@@ -957,9 +957,9 @@ describe('IONOS Cloud', () => {
   })
 })
 
-describe('requests that are held', () => {
+onBothStores('requests that are held', (start) => {
   test('QUEUED, RUNNING, DONE; BUSY, AVAILABLE', async () => {
-    const service = await startService({ holdMs: 60_000 })
+    const service = await start({ holdMs: 60_000 })
     try {
       const made = await service.call('POST', rulesOfNic, { properties: { protocol: 'ANY' } })
       const path = (made.headers.get('location') ?? '').slice(service.url.length)
@@ -978,7 +978,7 @@ describe('requests that are held', () => {
   })
 
   test('answered from what the host has applied', async () => {
-    const service = await startService({
+    const service = await start({
       inventory: `
 accounts:
   - name: acme

@@ -1,18 +1,18 @@
 /** Read, then written back unchanged: every resource, at every depth, is accepted, keeps every id, and gets no new revision. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { datacenters, nics, servers, startService, type TestService } from '../../../test/support/service.ts'
+import { after, before, test } from 'node:test'
+import { datacenters, nics, onBothStores, servers, type TestService } from '../../../test/support/service.ts'
 
 const dc = `/cloudapi/v6/datacenters/${datacenters.own}`
 const server = `${dc}/servers/${servers.cube}`
 const nic = `${server}/nics/${nics.cube}`
 
-describe('IONOS Cloud, read and written back', () => {
+onBothStores('IONOS Cloud, read and written back', (start) => {
   let service: TestService
   /** Paths of one of each resource. */
   const paths: Record<string, string> = {}
   before(async () => {
-    service = await startService()
+    service = await start()
     const tcp = { protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 }
     const rules = [
       { ...tcp, name: 'first', sourceMac: '00:0A:95:9D:68:16' },

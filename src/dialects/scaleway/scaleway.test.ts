@@ -1,13 +1,13 @@
 /** What is easy to get wrong of Scaleway's API, one test each (contract: scaleway §6), and more of its answers. */
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, describe, test } from 'node:test'
+import { afterEach, beforeEach, test } from 'node:test'
 import {
   accessKey,
+  onBothStores,
   projects,
   type Reply,
   secretKeys,
   servers,
-  startService,
   type TestService,
 } from '../../../test/support/service.ts'
 import { zones } from './catalogue.ts'
@@ -34,10 +34,10 @@ interface Wire {
   readonly dest_port_to: number | null
 }
 
-describe('Scaleway', () => {
+onBothStores('Scaleway', (start) => {
   let service: TestService
   beforeEach(async () => {
-    service = await startService()
+    service = await start()
   })
   afterEach(() => service.close())
 
@@ -814,7 +814,7 @@ describe('Scaleway', () => {
   })
 
   test('syncing is what the hosts say that carry the group, and over at once where none has an agent', async () => {
-    const placed = await startService({
+    const placed = await start({
       inventory: `
 accounts:
   - name: acme
@@ -1003,7 +1003,7 @@ accounts:
   })
 
   test('servers go from state to state, and not just anywhere', async () => {
-    const slow = await startService({ transitionMs: 1000 })
+    const slow = await start({ transitionMs: 1000 })
     try {
       const slowly = (method: string, path: string, body?: unknown) =>
         slow.call(method, path, body, secretKeys.right)
@@ -1099,7 +1099,7 @@ accounts:
   })
 
   test('another default takes nothing from those that have the old one, and nobody waits for it', async () => {
-    const placed = await startService({
+    const placed = await start({
       inventory: `
 accounts:
   - name: acme

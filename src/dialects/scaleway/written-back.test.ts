@@ -1,23 +1,23 @@
 /** Read, then written back unchanged: every resource is accepted, keeps every id and date, and gets no new revision. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import {
+  onBothStores,
   projects,
   secretKeys,
   servers,
-  startService,
   type TestService,
 } from '../../../test/support/service.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
 
-describe('Scaleway, read and written back', () => {
+onBothStores('Scaleway, read and written back', (start) => {
   let service: TestService
   let group = ''
   let rule = ''
   let made = ''
   before(async () => {
-    service = await startService()
+    service = await start()
     const body = {
       name: 'web',
       tags: ['a'],

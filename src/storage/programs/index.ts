@@ -10,7 +10,7 @@ import { applyInventory } from './inventory.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
-import { changeZone, logRequest } from './zones.ts'
+import { changeZone } from './zones.ts'
 
 export const programs: {
   readonly [P in ProgramName]: (args: Programs[P]['args'], actor: Actor) => Program<Programs[P]['answer']>
@@ -30,7 +30,6 @@ export const programs: {
   deleteDocument,
   takeNumbers,
   changeZone,
-  logRequest,
   recordEvent,
   pruneHistory,
   reportHost,
@@ -56,7 +55,6 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteDocument: [],
   takeNumbers: [],
   changeZone: ['servers', 'rules'],
-  logRequest: [],
   recordEvent: [],
   pruneHistory: [],
   reportHost: [],

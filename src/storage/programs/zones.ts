@@ -96,16 +96,6 @@ export function* changeZone(
   return ok({ revision })
 }
 
-export function* logRequest(
-  { resource, id }: Programs['logRequest']['args'],
-  { within: _, ...actor }: Actor,
-): Program<Programs['logRequest']['answer']> {
-  const revision = yield* nextRevision()
-  const event = { operation: 'request.unchanged', resource, id, before: null, after: null }
-  yield* record(actor, revision, event)
-  return ok({ revision })
-}
-
 function* upsertPolicy(policy: NewPolicyRecord, revision: number): Steps<void> {
   const there = yield* queryOne('SELECT id FROM policies WHERE id = ?', policy.id)
   if (!there) return yield* insertPolicies([{ ...policy, revision }])
