@@ -24,6 +24,8 @@ const channel = 'portcullis'
 const mostPerTransaction = 64
 /** Any number; the same for every process that might migrate. */
 const migrationLock = 7_018_234
+/** Milliseconds that an opening database is waited for. */
+const patience = 5000
 
 interface Queued {
   readonly job: Job
@@ -42,15 +44,11 @@ const types: pg.CustomTypesConfig = {
 export async function openPostgresql({ url }: { url: string }): Promise<Storage> {
   const connections = createConnections(url, types)
   try {
-    await transaction(connections, 'BEGIN', async (session) => {
-      await session.query({ text: 'SET LOCAL statement_timeout = 0' })
-      // Two processes that start at once on an empty database must not both create it.
-      await session.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [migrationLock] })
-      await drive(session, migrate('postgresql'))
-    })
+    await prepareSchema(connections)
   } catch (error) {
     await connections.close()
-    throw error
+    // At the start the database's own words say more.
+    throw error instanceof Unavailable ? (error.cause ?? error) : error
   }
 
   const self = randomUUID()
@@ -137,6 +135,26 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
       await connections.close()
     },
   })
+}
+
+/** Tries for some seconds: both may just have been started. */
+async function prepareSchema(connections: Connections): Promise<void> {
+  for (const started = performance.now(); ; await delay(200)) {
+    try {
+      return await transaction(connections, 'BEGIN', async (session) => {
+        await session.query({ text: 'SET LOCAL statement_timeout = 0' })
+        // Two processes that start at once on an empty database must not both create it.
+        await session.query({ text: 'SELECT pg_advisory_xact_lock($1)', values: [migrationLock] })
+        await drive(session, migrate('postgresql'))
+      })
+    } catch (error) {
+      const { cause } = error as { readonly cause?: unknown }
+      // Whatever it says but that it is starting (57P03) stays so.
+      const final =
+        !(error instanceof Unavailable) || (cause instanceof pg.DatabaseError && cause.code !== '57P03')
+      if (final || performance.now() - started > patience) throw error
+    }
+  }
 }
 
 /** Insufficient resources, a full disk among them, and errors of the system (PostgreSQL 15, appendix A). */
