@@ -1,70 +1,49 @@
 /** Every route × every credential, made from the route tables: a new route is tested because it is there. */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
+import { localImages } from '../src/dialects/scaleway/catalogue.ts'
 import {
   accessKey,
   credentials,
   datacenters,
   dialects,
   nics,
+  onBothStores,
   projects,
   type Reply,
   secretKeys,
   servers,
-  startService,
   type TestService,
 } from './support/service.ts'
 
 type Of = 'acme' | 'other'
+type Values = Record<string, string>
 
-/** What a parameter of a path is filled with: something of the account that asks, and of the other. Before the slash: what it is of. */
-const values: Record<string, Record<string, Record<Of, string>>> = {
-  upcloud: {
-    uuid: { acme: servers.web, other: servers.foreign },
-    index: { acme: '1', other: '1' },
-    address: { acme: '192.0.2.10', other: '192.0.2.99' },
+/** What parameters of paths are filled with, by profile: things that exist, of each account. Before the slash: what it is of. */
+const values: Record<Of, Record<string, Values>> = {
+  acme: {
+    upcloud: { uuid: servers.web, index: '1', address: '192.0.2.10' },
+    hostup: { vmid: '10000', id: vpsId(servers.vm), pos: '0' },
+    scaleway: { zone: 'fr-par-1', 'servers/id': servers.instance, 'api-keys/key': accessKey },
+    ionos: { datacenterId: datacenters.own },
+    native: { id: servers.web },
   },
-  hostup: {
-    vmid: { acme: '10000', other: '20000' },
-    id: { acme: vpsId(servers.vm), other: vpsId(servers.foreignVm) },
-    pos: { acme: '0', other: '0' },
-  },
-  scaleway: {
-    zone: { acme: 'fr-par-1', other: 'fr-par-1' },
-    // Filled in when there is a service: the group that each account's server came with.
-    'security_groups/id': { acme: '', other: '' },
-    'servers/id': { acme: servers.instance, other: servers.foreignInstance },
-    'projects/id': { acme: projects.first, other: projects.foreign },
-    'rules/rule': {
-      acme: '11111111-2222-4333-8444-000000000001',
-      other: '11111111-2222-4333-8444-000000000001',
+  other: {
+    upcloud: { uuid: servers.foreign, index: '1', address: '192.0.2.99' },
+    hostup: { vmid: '20000', id: vpsId(servers.foreignVm), pos: '0' },
+    scaleway: {
+      zone: 'fr-par-1',
+      'servers/id': servers.foreignInstance,
+      'api-keys/key': 'SCWOTHER000000000000',
     },
-    'api-keys/key': { acme: accessKey, other: 'SCWOTHER000000000000' },
-    // Nobody's: volumes come with servers that are created, images are everybody's.
-    id: { acme: servers.vm, other: servers.foreignVm },
-  },
-  ionos: {
-    datacenterId: { acme: datacenters.own, other: datacenters.foreign },
-    serverId: { acme: servers.cube, other: servers.foreignCube },
-    nicId: { acme: nics.cube, other: nics.foreign },
-    lanId: { acme: '1', other: '1' },
-    volumeId: { acme: nics.second, other: nics.second },
-    // Made up: nobody has a rule, a group or a request yet.
-    firewallruleId: { acme: nics.second, other: nics.second },
-    ruleId: { acme: nics.second, other: nics.second },
-    securityGroupId: { acme: nics.second, other: nics.second },
-    requestId: { acme: nics.second, other: nics.second },
-  },
-  native: {
-    id: { acme: servers.web, other: servers.foreign },
-    // The first revision is the inventory's, which is nobody's.
-    revision: { acme: '1', other: '1' },
+    ionos: { datacenterId: datacenters.foreign },
+    native: { id: servers.foreign },
   },
 }
 
-/** Words that only one account may ever read. */
+/** Words that only one account may ever read; more are added as things are made. */
 const secrets: Record<Of, string[]> = {
   acme: [
     ...[servers.web, servers.db, servers.vm, vpsId(servers.vm), '192.0.2.20', '192.0.2.10', '192.0.2.11'],
@@ -77,82 +56,221 @@ const secrets: Record<Of, string[]> = {
   ],
 }
 
-/** Below a zone there is something for everybody. */
-const namesSomething = (path: string): boolean => /:(?!zone\b)\w+/.test(path)
+/** Below a zone there is something for everybody; images are everybody's. */
+const namesSomething = (path: string): boolean =>
+  /:(?!zone\b)\w+/.test(path) && !/\/(images|local-images)\/:id$/.test(path)
 
-describe('every route with every credential', () => {
+const tcp = { protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 }
+const ingress = { protocol: 'TCP', direction: 'inbound', action: 'accept', ip_range: '::/0' }
+const accept = { type: 'in', action: 'ACCEPT', proto: '', dport: '', source: '', comment: '', enable: 1 }
+const drop = { firewall_rule: { direction: 'in', action: 'drop' } }
+const ionosServer = { properties: { name: 'n', cores: 1, ram: 1024 } }
+
+/** Bodies that would be taken from the owner, so that it is not their form that is refused. Absent: an empty one. */
+const bodies: Record<string, object> = {
+  'upcloud createRule': drop,
+  'upcloud replaceRules': { firewall_rules: { firewall_rule: [] } },
+  'upcloud modifyServer': { server: { title: 'taken' } },
+  'hostup createVmRule': accept,
+  'hostup updateVmRule': accept,
+  'hostup updateVmOptions': { enable: 1, policy_in: 'ACCEPT' },
+  'hostup putVmGroup': { group_id: null },
+  'hostup postVmGroup': { group_id: null },
+  'hostup updateGroup': { name: 'taken', description: null, rules: [] },
+  'hostup createVpsRule': { type: 'in', action: 'ACCEPT' },
+  'hostup replaceVpsRule': { type: 'in', action: 'ACCEPT' },
+  'hostup updateVpsOptions': { inboundPolicy: 'ACCEPT' },
+  'ionos createNicRule': { properties: tcp },
+  'ionos putNicRule': { properties: { name: 'taken' } },
+  'ionos patchNicRule': { name: 'taken' },
+  'ionos createGroupRule': { properties: tcp },
+  'ionos putGroupRule': { properties: { name: 'taken' } },
+  'ionos patchGroupRule': { name: 'taken' },
+  'ionos createGroup': { properties: { name: 'taken' } },
+  'ionos putGroup': { properties: { name: 'taken' }, entities: { rules: { items: [] } } },
+  'ionos patchGroup': { name: 'taken' },
+  'ionos attachToServer': { ids: [] },
+  'ionos attachToNic': { ids: [] },
+  'ionos putDatacenter': { properties: { name: 'taken' } },
+  'ionos patchDatacenter': { name: 'taken' },
+  'ionos createLan': { properties: { name: 'taken' } },
+  'ionos putLan': { properties: { name: 'taken' } },
+  'ionos patchLan': { name: 'taken' },
+  'ionos createServer': ionosServer,
+  'ionos putServer': { properties: { name: 'taken' } },
+  'ionos patchServer': { name: 'taken' },
+  'ionos createNic': { properties: { lan: 1 } },
+  'ionos putNic': { properties: { firewallActive: false } },
+  'ionos patchNic': { firewallActive: false },
+  'ionos putVolume': { properties: { name: 'taken' } },
+  'ionos patchVolume': { name: 'taken' },
+  'scaleway replaceGroup': { name: 'taken' },
+  'scaleway updateGroup': { name: 'taken', inbound_default_policy: 'accept' },
+  'scaleway createRule': ingress,
+  'scaleway replaceRules': { rules: [] },
+  'scaleway replaceRule': ingress,
+  'scaleway updateRule': { action: 'drop' },
+  'scaleway updateServer': { name: 'taken' },
+  'scaleway actOnServer': { action: 'terminate' },
+  'scaleway updateProject': { name: 'taken' },
+}
+
+onBothStores('every route with every credential', (start) => {
   let service: TestService
   before(async () => {
     // A wrong password with every route is more than may fail.
-    service = await startService({ logins: { perSource: 10_000, inAll: 10_000 } })
-    for (const [of, key] of [
-      ['acme', secretKeys.right],
-      ['other', secretKeys.foreign],
-    ] as const) {
-      const { body } = await service.call(
-        'GET',
-        '/instance/v1/zones/fr-par-1/security_groups',
-        undefined,
-        key,
-      )
-      const { id } = body.security_groups[0]
-      const groups = values.scaleway?.['security_groups/id']
-      if (groups) groups[of] = id
-      secrets[of].push(id)
-    }
+    service = await start({ logins: { perSource: 10_000, inAll: 10_000 } })
+    await fill('acme', credentials.right, secretKeys.right)
+    await fill('other', credentials.foreign, secretKeys.foreign)
   })
   after(() => service.close())
 
-  function url(dialect: Dialect, route: Route, prefix: string, of: Of): string {
+  /** Makes one of everything that a path can name. */
+  async function fill(of: Of, token: Record<string, string>, key: Record<string, string>): Promise<void> {
+    const { upcloud, hostup, ionos, scaleway, native } = values[of] as Record<string, Values> &
+      Record<'upcloud' | 'hostup' | 'ionos' | 'scaleway' | 'native', Values>
+    let location = ''
+    const made = async (path: string, body: object, headers = token, method = 'POST') => {
+      const answer = await service.call(method, path, body, headers)
+      assert.ok(answer.status < 300, `${method} ${path}: ${answer.text}`)
+      location = answer.headers.get('location') ?? ''
+      return answer.body
+    }
+    await made(`/1.3/server/${upcloud.uuid}/firewall_rule`, drop)
+    const disk = { action: 'create', size: 10, title: 'd' }
+    const wanted = { hostname: 'x', title: 'x', zone: 'fi-hel1', storage_devices: { storage_device: [disk] } }
+    const { server } = await made('/1.3/server', { server: wanted })
+    upcloud['storage/uuid'] = server.storage_devices.storage_device[0].storage
+
+    await made(`/api/vm/${hostup.vmid}/firewall`, accept)
+    const group = { name: 'g', description: null, rules: [accept] }
+    const held = String((await made('/api/firewall-groups', group)).data.group.id)
+    hostup['firewall-groups/id'] = held
+
+    const dc = `/cloudapi/v6/datacenters/${ionos.datacenterId}`
+    const rules = { items: [{ properties: tcp }] }
+    const nested = {
+      nics: { items: [{ properties: { lan: 5 }, entities: { firewallrules: rules } }] },
+      volumes: { items: [{ properties: { name: 'd', size: 10 } }] },
+    }
+    const cube = await made(`${dc}/servers?depth=5`, { ...ionosServer, entities: nested })
+    ionos.requestId = location.split('/').at(-2) ?? ''
+    const [nic] = cube.entities.nics.items
+    const owned = await made(`${dc}/securitygroups?depth=2`, {
+      properties: { name: 'g' },
+      entities: { rules },
+    })
+    Object.assign(ionos, {
+      ...{ serverId: cube.id, nicId: nic.id, lanId: '5', volumeId: cube.entities.volumes.items[0].id },
+      firewallruleId: nic.entities.firewallrules.items[0].id,
+      ...{ securityGroupId: owned.id, ruleId: owned.entities.rules.items[0].id },
+    })
+    await made(`${dc}/servers/${cube.id}/securitygroups`, { ids: [owned.id] }, token, 'PUT')
+
+    const zone = '/instance/v1/zones/fr-par-1'
+    const { security_group: own } = await made(`${zone}/security_groups`, { name: 'g' }, key)
+    const { rule } = await made(`${zone}/security_groups/${own.id}/rules`, ingress, key)
+    const volumes = { 0: { volume_type: 'l_ssd' }, 1: { volume_type: 'sbs_volume' } }
+    const { server: vm } = await made(
+      `${zone}/servers`,
+      { name: 'x', commercial_type: 'DEV1-S', volumes },
+      key,
+    )
+    const image = localImages.find((each) => each.zone === 'fr-par-1')?.id ?? ''
+    Object.assign(scaleway, {
+      ...{
+        'security_groups/id': own.id,
+        'rules/rule': rule.id,
+        'images/id': image,
+        'local-images/id': image,
+      },
+      ...{ 'instance volumes/id': vm.volumes[0].id, 'block volumes/id': vm.volumes[1].id },
+      'projects/id': (await made('/account/v3/projects', { name: 'p' }, key)).id,
+    })
+    const { body } = await service.call('GET', '/v1/revisions?limit=1', undefined, token)
+    native.revision = String(body.revisions[0].revision)
+    const ids = [held, ...Object.values(ionos), ...Object.values(scaleway)]
+    secrets[of].push(...ids.filter((id) => /^[0-9a-f-]{36}$/.test(id) && id !== image))
+  }
+
+  /** `of`: whose the parameter with this number is. */
+  function url(dialect: Dialect, route: Route, prefix: string, of: (index: number) => Of): string {
+    const product = route.path.split('/', 2)[1]
+    let index = 0
     return (
       prefix +
       route.path.replace(/(\w[\w-]*)\/:(\w+)/g, (_, before: string, name: string) => {
-        const known = values[dialect.profile]
-        const value = (known?.[`${before}/${name}`] ?? known?.[name])?.[of]
+        const known = values[of(index++)][dialect.profile]
+        const short = `${before}/${name}`
+        const value = known?.[`${product} ${short}`] ?? known?.[short] ?? known?.[name]
         assert.ok(value, `no value for :${name} of ${dialect.profile}: add one to this test`)
         return `${before}/${value}`
       })
     )
   }
 
-  for (const dialect of dialects) {
+  const all = dialects.flatMap((dialect) => {
     const given = (dialect.schemes as readonly string[]).includes('bearer') ? credentials : secretKeys
-    for (const route of dialect.routes) {
-      for (const prefix of dialect.prefixes) {
-        const call = (of: Of, headers: Record<string, string>): Promise<Reply> =>
-          service.call(
+    return dialect.routes.flatMap((route) =>
+      dialect.prefixes.map((prefix) => {
+        const call = (of: (index: number) => Of, headers: Record<string, string>): Promise<Reply> => {
+          const empty = route.method === 'GET' || route.method === 'DELETE'
+          const body = bodies[`${dialect.profile} ${route.operation}`] ?? {}
+          return service.call(
             route.method,
             url(dialect, route, prefix, of),
-            route.method === 'GET' || route.method === 'DELETE' ? undefined : {},
+            empty ? undefined : body,
             headers,
           )
-        const open = route.scope === 'none'
+        }
+        return { dialect, route, prefix, given, call }
+      }),
+    )
+  })
+  const acmes = (): Of => 'acme'
 
-        test(`${route.method} ${prefix}${route.path}`, async () => {
-          for (const name of ['none', 'wrong', 'wrongPassword'] as const) {
-            const { status } = await call('acme', given[name])
-            assert.equal(status === 401, !open, `${name}: ${status}`)
-          }
-          const readOnly = await call('acme', given.readOnly)
-          assert.equal(readOnly.status === 403, route.scope === 'write', `read only: ${readOnly.status}`)
-
-          // Asking with the other account's credential for what is acme's.
-          const foreign = await call('acme', given.foreign)
-          const named = namesSomething(route.path)
-          if (named && !open) assert.ok([403, 404].includes(foreign.status), `foreign: ${foreign.status}`)
-          const leaked = secrets.acme.filter((word) => foreign.status < 400 && foreign.text.includes(word))
-          assert.deepEqual(leaked, [], 'another account’s')
-
-          const right = await call('acme', given.right)
-          assert.ok(![401, 403].includes(right.status) && right.status < 500, `right: ${right.status}`)
-          assert.deepEqual(
-            secrets.other.filter((word) => right.text.includes(word)),
-            [],
-          )
-          for (const answer of [readOnly, foreign, right]) assert.ok(answer.status < 500, answer.text)
-        })
+  // All of these before anything is changed by those who may: everything that is named exists.
+  for (const { dialect, route, prefix, given, call } of all) {
+    test(`${route.method} ${prefix}${route.path}, by who may not`, async () => {
+      const open = route.scope === 'none'
+      for (const name of ['none', 'wrong', 'wrongPassword'] as const) {
+        const { status } = await call(acmes, given[name])
+        assert.equal(status === 401, !open, `${name}: ${status}`)
       }
-    }
+      const readOnly = await call(acmes, given.readOnly)
+      assert.equal(readOnly.status === 403, route.scope === 'write', `read only: ${readOnly.status}`)
+      // What the path names is there.
+      if (route.method === 'GET') assert.equal((await call(acmes, given.right)).status, 200)
+
+      // HostUp, IONOS and Scaleway say of another account’s what they say of what does not exist.
+      const refused = dialect.profile === 'upcloud' ? [403, 404] : [404]
+      if (namesSomething(route.path) && !open) {
+        const before = await service.storage.revision()
+        const foreign = await call(acmes, given.foreign)
+        assert.ok(refused.includes(foreign.status), `foreign: ${foreign.status} ${foreign.text}`)
+        // Below something of one's own; numbers are everybody's.
+        const params = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+        const numbered = ['index', 'pos', 'lanId'].includes(params.at(-1) ?? '')
+        if (params.filter((name) => name !== 'zone').length > 1 && !numbered) {
+          const mixed = await call((index) => (index === params.length - 1 ? 'acme' : 'other'), given.foreign)
+          assert.ok(refused.includes(mixed.status), `mixed: ${mixed.status} ${mixed.text}`)
+        }
+        assert.equal(await service.storage.revision(), before, 'something is changed')
+      } else if (route.method === 'GET') {
+        const foreign = await call(acmes, given.foreign)
+        const leaked = secrets.acme.filter((word) => foreign.text.includes(word))
+        assert.deepEqual(leaked, [], 'another account’s')
+      }
+    })
+  }
+
+  for (const { route, prefix, given, call } of all) {
+    test(`${route.method} ${prefix}${route.path}, by who may`, async () => {
+      const right = await call(acmes, given.right)
+      assert.ok(![401, 403].includes(right.status) && right.status < 500, `right: ${right.status}`)
+      const leaked = secrets.other.filter((word) => right.text.includes(word))
+      assert.deepEqual(leaked, [])
+    })
   }
 
   test('what is written with one account’s credential never reaches the other’s', async () => {
@@ -160,13 +278,9 @@ describe('every route with every credential', () => {
     const path = `/1.3/server/${servers.foreign}/firewall_rule`
     assert.equal((await service.call('POST', path, rule)).status, 403)
     const { body } = await service.call('GET', path, undefined, credentials.foreign)
-    assert.deepEqual(body.firewall_rules.firewall_rule, [])
+    assert.equal(body.firewall_rules.firewall_rule.length, 1, 'its own')
     const audit = await service.call('GET', '/v1/audit', undefined, credentials.foreign)
-    // What it did itself is there: a project that the matrix above has made.
-    assert.deepEqual(
-      [...new Set(audit.body.events.map((event: { dialect: string }) => event.dialect))],
-      ['scaleway'],
-    )
+    assert.ok(audit.body.events.length > 5)
     const leaked = secrets.acme.filter((word) => audit.text.includes(word))
     assert.deepEqual(leaked, [])
   })
