@@ -21,15 +21,26 @@ if (major > 24 || (major === 24 && minor >= 15)) {
     )
     process.exit(1)
   }
-  const child = spawn(pinned, [program, ...process.argv.slice(2)], { stdio: 'inherit' })
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  const args = [program, ...process.argv.slice(2)]
+  // Since Node 22.15 and 23.11 this process can become the other one: then nothing stands between it and its signals.
+  if (process.execve) process.execve(pinned, [pinned, ...args], process.env)
+  else passOn(spawn(pinned, args, { stdio: 'inherit' }), pinned)
+}
+
+/**
+ * Signals go to the child, and how it ends is how this ends. A signal to the process group reaches the child twice,
+ * which knows that (cli/signals.ts).
+ */
+function passOn(child, name) {
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']
+  for (const signal of signals) process.on(signal, () => child.kill(signal))
   child.on('error', (error) => {
-    process.stderr.write(`portcullis cannot start ${pinned}: ${error.message}\n`)
+    process.stderr.write(`portcullis cannot start ${name}: ${error.message}\n`)
     process.exit(1)
   })
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? 1)
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.removeAllListeners(name)
+    for (const each of signals) process.removeAllListeners(each)
     process.kill(process.pid, signal)
   })
 }

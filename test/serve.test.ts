@@ -4,7 +4,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -116,41 +115,6 @@ describe('portcullis serve', () => {
     const [answer] = (await once(sending, 'response')) as [{ statusCode: number; resume(): void }]
     answer.resume()
     assert.deepEqual([answer.statusCode, await ended], [201, 0])
-  })
-
-  test('what cannot work is told in one line', async () => {
-    const taken = createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const { port } = taken.address() as { port: number }
-    const broken = join(folder, 'broken.yaml')
-    writeFileSync(broken, 'accounts: [ { nam: x } ]')
-    for (const [args, env, status, complaint] of [
-      [['--listen', `127.0.0.1:${port}`], {}, 1, /EADDRINUSE/],
-      [['--listen', 'nowhere'], {}, 2, /Expected an address and a port/],
-      [['--enforce', 'magic'], {}, 2, /Allowed choices/],
-      [['--enforce', 'ovn'], {}, 2, /not available yet/],
-      [['--observe'], {}, 2, /--observe says how packets are judged/],
-      [[], { PORTCULLIS_OBSERVE: '1' }, 2, /--observe says how/],
-      [[], { PORTCULLIS_OBSERVE: 'perhaps' }, 2, /PORTCULLIS_OBSERVE: expected 1 or 0/],
-      [['--allow-bridged'], { PORTCULLIS_OBSERVE: 'false' }, 2, /--allow-bridged says how/],
-      [['--inventory', broken], {}, 1, /accounts\[0\]: nam is not known here/],
-      [['--inventory', '/nowhere.yaml'], {}, 1, /ENOENT/],
-      [['--database', 'mysql://x'], {}, 2, /Expected postgres:/],
-      [['--database', 'postgres://127.0.0.1:1/x'], {}, 1, /the store cannot be opened: .*ECONNREFUSED/],
-      [['--public-url', 'https://api.example.com/cloud'], {}, 2, /Expected a URL without a path/],
-      [[], { PORTCULLIS_TRANSITION_MS: 'soon' }, 2, /whole number of milliseconds/],
-    ] as const) {
-      // A store of its own: one that holds something starts in spite of a wrong file.
-      const [code, said] = await fails([...args, '--data', mkdtempSync(join(folder, 'x-'))], env)
-      assert.match(said, complaint)
-      assert.equal(code, status, said)
-      const lines = said
-        .trim()
-        .split('\n')
-        .filter((line) => !line.startsWith('{'))
-      assert.equal(lines.length, 1, said)
-    }
-    taken.close()
   })
 
   test('a file that is wrong changes nothing: it starts with what the store holds, and says that it is degraded', async () => {

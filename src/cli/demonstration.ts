@@ -1,4 +1,7 @@
 /** What `serve` starts with when it is given no inventory: one account, a VM per profile, and how to call it. */
+import { createHash } from 'node:crypto'
+import { lookup } from 'node:dns/promises'
+import { isIpv4Mapped, parseAddress } from '../core/net/address.ts'
 
 const server = '00798b85-efdc-41ca-8021-f6ef457b8531'
 const project = '22222222-2222-2222-2222-222222222222'
@@ -86,4 +89,36 @@ IONOS Cloud: let SSH over IPv4 reach the NIC of cube1
 Native: what happens to such a packet, and which rule decides
   curl -H 'Authorization: Bearer demo-token' ${json} ${url}/v1/trace -d '${question}'
 `
+}
+
+/**
+ * Why the demonstration cannot be served there, in one line; undefined when it can. Its credentials are public, so it
+ * is for programs on the same machine only.
+ */
+export async function notToBeShown(host: string): Promise<string | undefined> {
+  const addresses = await lookup(host, { all: true }).catch(() => [{ address: host }])
+  if (addresses.length > 0 && addresses.every(({ address }) => isLoopback(address))) return undefined
+  return `without --inventory there is only the demonstration, whose credentials are public: ${host} is not loopback, so name an inventory`
+}
+
+function isLoopback(text: string): boolean {
+  const address = parseAddress(text)
+  if (!address.ok) return false
+  const { family, value } = address.value
+  const ipv4 = family === 'ipv4' ? value : isIpv4Mapped(address.value) ? value & 0xffffffffn : undefined
+  return ipv4 === undefined ? value === 1n : ipv4 >> 24n === 127n
+}
+
+/** What there is of a store here. */
+export interface Inventoried {
+  accounts(): Promise<readonly { readonly name: string }[]>
+  credential(kind: 'secret-key', lookup: string): Promise<unknown>
+}
+
+/** Whether a store holds nothing, or nothing but the demonstration: it may then be applied without ending anything else. */
+export async function mayDemonstrate(store: Inventoried): Promise<boolean> {
+  const accounts = await store.accounts()
+  if (accounts.length === 0) return true
+  const key = await store.credential('secret-key', createHash('sha256').update(secretKey).digest('hex'))
+  return key !== undefined && accounts.every(({ name }) => name === 'demo')
 }

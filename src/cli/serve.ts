@@ -3,14 +3,13 @@
  *
  * Standard output begins with `listening on http://ADDR:PORT`; the log is standard error.
  */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { mostConnections } from '../compile/nftables/connections.ts'
 import { createResolver } from '../compile/resolve.ts'
-import { err } from '../core/result.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import { hostupDialect } from '../dialects/hostup/dialect.ts'
 import { ionosDialect } from '../dialects/ionos/dialect.ts'
 import { nativeDialect } from '../dialects/native/dialect.ts'
@@ -26,11 +25,16 @@ import { startRetention } from '../service/retention.ts'
 import type { Services } from '../service/services.ts'
 import { openSqlite } from '../storage/sqlite.ts'
 import type { Storage } from '../storage/storage.ts'
-import { demonstration, howToCall } from './demonstration.ts'
+import { databaseUrl, hasPassword } from './database.ts'
+import { howToCall, mayDemonstrate, notToBeShown } from './demonstration.ts'
+import { makeDirectory } from './directory.ts'
 import { closeFirst, enforce } from './enforce.ts'
+import { inventoryText } from './inventory-text.ts'
 import { dataOption, guardOption, isOn, netnsOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
+import { endWhenAsked, ignoreHangUp } from './signals.ts'
+import { inWords, inWordsWithPath } from './words.ts'
 
 interface Listen {
   readonly host: string
@@ -42,6 +46,7 @@ interface ServeOptions {
   readonly publicUrl?: string
   readonly data: string
   readonly database?: string
+  readonly databasePasswordFile?: string
   readonly inventory?: string
   readonly enforce: 'nftables' | 'ovn' | 'none'
   readonly host: string
@@ -81,6 +86,12 @@ export function serveCommand(): Command {
       new Option('--database <url>', 'postgres://… instead of the embedded store')
         .env('PORTCULLIS_DATABASE')
         .argParser(parseDatabase),
+    )
+    .addOption(
+      new Option(
+        '--database-password-file <file>',
+        'its first line is the database’s password; PORTCULLIS_DATABASE_PASSWORD may be the password itself',
+      ).env('PORTCULLIS_DATABASE_PASSWORD_FILE'),
     )
     .addOption(
       new Option('--inventory <file>', 'accounts and servers, YAML; without it a demonstration').env(
@@ -214,7 +225,7 @@ function parseMilliseconds(text: string): number {
   return Number(text)
 }
 
-async function serve(flags: ServeOptions): Promise<void> {
+async function serve(flags: ServeOptions, command: Command): Promise<void> {
   let options: ServeOptions
   try {
     options = {
@@ -228,6 +239,10 @@ async function serve(flags: ServeOptions): Promise<void> {
   const refused = refusal(options)
   if (refused !== undefined) return complain(refused, 2)
   const logger = createLogger(options.logLevel)
+  ignoreHangUp(logger)
+  if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
+    logger.warn('who can list processes can read the password in --database: see --database-password-file')
+  }
   if (options.enforce === 'nftables') {
     try {
       await closeFirst(options, logger)
@@ -235,43 +250,70 @@ async function serve(flags: ServeOptions): Promise<void> {
       return complain(`the guard cannot be loaded: ${messageOf(error)}`, 1)
     }
   }
-  let storage: Storage
-  try {
-    storage =
-      options.database === undefined
-        ? await openSqlite({ directory: resolve(options.data), died: storeDied })
-        : await (await import('../storage/postgresql.ts')).openPostgresql({ url: options.database })
-  } catch (error) {
-    return complain(`the store cannot be opened: ${messageOf(error)}`, 1)
-  }
+  const hidden = options.inventory === undefined ? await notToBeShown(options.listen.host) : undefined
+  if (hidden !== undefined) return giveUp(hidden, 2)
+  const opened = await openStore(options)
+  if (!opened.ok) return giveUp(opened.error, 1)
+  const storage = opened.value
   try {
     await start(options, storage, logger)
   } catch (error) {
     await storage.close()
-    complain(messageOf(error), 1)
+    giveUp(messageOf(error), 1)
+  }
+}
+
+/** At once: a connection that was half made keeps the process alive until its peer loses patience. */
+function giveUp(why: string, status: 1 | 2): never {
+  complain(why, status)
+  process.exit()
+}
+
+/** The error is one line. */
+async function openStore({ database, databasePasswordFile, data }: ServeOptions): Promise<Result<Storage>> {
+  if (database === undefined) {
+    const directory = resolve(data)
+    try {
+      await makeDirectory(directory)
+      return ok(await openSqlite({ directory, died: storeDied }))
+    } catch (error) {
+      return err(`the store in ${directory} cannot be opened: ${inWords(error)}`)
+    }
+  }
+  const url = await databaseUrl(database, databasePasswordFile)
+  if (!url.ok) return url
+  try {
+    const { openPostgresql } = await import('../storage/postgresql.ts')
+    return ok(await openPostgresql({ url: url.value }))
+  } catch (error) {
+    return err(`the database cannot be opened: ${inWordsWithPath(error)}`)
   }
 }
 
 /** What is enforced stays. Answers nobody any more: whoever started this process starts it again, with a new store. */
 function storeDied(error: Error): never {
-  complain(`the thread that writes to the store has ended: ${error.message}`, 1)
-  process.exit()
+  giveUp(`the thread that writes to the store has ended: ${error.message}`, 1)
 }
 
 /**
  * Brings the store to what the file says; answers whether it is in force. A file that is wrong changes nothing: the
- * service starts with what the store holds, and throws when it holds nothing.
+ * service starts with what the store holds, and throws when that is nothing, or nothing but the demonstration.
  */
 async function takeInventory(
   { inventory }: ServeOptions,
   storage: Storage,
   logger: FastifyBaseLogger,
 ): Promise<boolean> {
-  const text = inventory === undefined ? demonstration : await readFile(inventory, 'utf8').catch(asError)
-  const loaded = text instanceof Error ? err(text.message) : await loadInventory(storage, text, Date.now())
-  if (loaded.ok) return true
-  const why = `${inventory ?? 'the demonstration'}: ${loaded.error}`
-  if ((await storage.accounts()).length === 0) throw new Error(why)
+  const text = await inventoryText(inventory, storage)
+  const loaded = text.ok ? await loadInventory(storage, text.value, Date.now()) : text
+  const file = `--inventory ${inventory}`
+  if (loaded.ok) {
+    for (const warning of loaded.value.warnings) logger.warn(`${file}: ${warning}`)
+    return true
+  }
+  if (inventory === undefined) throw new Error(loaded.error)
+  const why = `${file}: ${loaded.error}`
+  if (await mayDemonstrate(storage)) throw new Error(why)
   logger.error(`${why}; the service starts with what the store holds, until the file is right at a start`)
   return false
 }
@@ -325,36 +367,21 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
     await storage.close()
   }
   const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
+  endWhenAsked(stop, logger)
   let url: string
   try {
     url = await server.listen(options.listen)
   } catch (error) {
     await agent?.stop()
-    throw error
+    const { host, port } = options.listen
+    const where = host.includes(':') ? `[${host}]` : host
+    throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
   }
   process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(url) : ''}`)
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready
     process.send({ ready: { url } }, () => process.disconnect())
-  }
-
-  let stopping = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // Asked twice means now.
-      if (stopping) process.exit(1)
-      stopping = true
-      logger.info({ signal }, 'stopping')
-      stop().then(
-        () => process.exit(0),
-        (error) => {
-          logger.error({ err: error }, 'stopped badly')
-          process.exit(1)
-        },
-      )
-      setTimeout(() => process.exit(1), 10_000).unref()
-    })
   }
 }
 

@@ -42,7 +42,7 @@ export async function createDatabase(): Promise<TestDatabase> {
   }
 }
 
-async function admin(url: string, sql: string): Promise<void> {
+export async function admin(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   await client.query(sql)
@@ -63,9 +63,16 @@ export interface Cluster {
 
 /**
  * Ends with this process. PostgreSQL refuses to run as root, so that root becomes its own user for it. With `disk` it sees a
- * disk of so many MiB of its own, in the directory `disk` of its folder; that needs root.
+ * disk of so many MiB of its own, in the directory `disk` of its folder; that needs root. `prepare` answers settings in
+ * place of those that make it listen on a socket in its folder only.
  */
-export function startCluster({ disk }: { readonly disk?: number } = {}): Cluster {
+export function startCluster({
+  disk,
+  prepare = () => "-c listen_addresses=''",
+}: {
+  readonly disk?: number
+  readonly prepare?: (folder: string, data: string) => string
+} = {}): Cluster {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-postgresql-'))
   const root = process.getuid?.() === 0
   const owner = root ? Number(run('id', ['-u', 'postgres'], folder)) : 0
@@ -78,7 +85,7 @@ export function startCluster({ disk }: { readonly disk?: number } = {}): Cluster
   const small = join(folder, 'disk')
   mkdirSync(small)
   asOwner('initdb', ['-D', data, '-U', 'portcullis', '-A', 'trust', '--no-instructions'])
-  const options = `-c listen_addresses='' -c unix_socket_directories='${folder}'`
+  const options = `${prepare(folder, data)} -c unix_socket_directories='${folder}'`
   const started = ['-D', data, '-w', '-l', join(folder, 'log'), '-o', options, 'start']
   function start(): void {
     if (disk === undefined) asOwner('pg_ctl', started)
@@ -108,7 +115,7 @@ export function startCluster({ disk }: { readonly disk?: number } = {}): Cluster
   }
 }
 
-function run(program: string, args: readonly string[], cwd: string): string {
+export function run(program: string, args: readonly string[], cwd: string): string {
   // Not piped: the server would inherit the pipe, and keep us waiting for its end.
   const quiet = program.endsWith('pg_ctl') || args.some((arg) => arg.endsWith('pg_ctl'))
   const ran = spawnSync(program, args, { cwd, encoding: 'utf8', stdio: quiet ? 'ignore' : 'pipe' })

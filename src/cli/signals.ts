@@ -1,0 +1,37 @@
+/** How the service ends when it is asked to. */
+import type { FastifyBaseLogger } from 'fastify'
+
+/** A signal to a whole process group arrives twice where npm or a wrapper passes it on: that is not asking twice. */
+const echoMs = 500
+/** What has not ended by then is left to the system. */
+const patienceMs = 10_000
+
+/** SIGTERM and SIGINT end the process with status 0 when `stop` is done; asked once more, it ends at once with status 1. */
+export function endWhenAsked(stop: () => Promise<void>, logger: FastifyBaseLogger): void {
+  let asked: number | undefined
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (asked !== undefined) {
+        if (performance.now() - asked >= echoMs) process.exit(1)
+        return
+      }
+      asked = performance.now()
+      logger.info({ signal }, 'stopping')
+      stop().then(
+        () => process.exit(0),
+        (error) => {
+          logger.error({ err: error }, 'stopped badly')
+          process.exit(1)
+        },
+      )
+      setTimeout(() => process.exit(1), patienceMs).unref()
+    })
+  }
+}
+
+/** A terminal that closes, or an operator who expects a reload, does not end the service. */
+export function ignoreHangUp(logger: FastifyBaseLogger): void {
+  process.on('SIGHUP', () =>
+    logger.info({ signal: 'SIGHUP' }, 'ignored: restart to read the inventory again'),
+  )
+}
