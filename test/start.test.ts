@@ -63,9 +63,9 @@ describe('a start that cannot work is refused in one line', () => {
       /^portcullis: --listen 127\.0\.0\.1:\d+: another program listens there$/,
     ],
     'an address of another machine': [
-      ['--listen', '192.0.2.1:0', '--inventory', at('good.yaml')],
+      ['--listen', '203.0.113.1:0', '--inventory', at('good.yaml')],
       1,
-      /^portcullis: --listen 192\.0\.2\.1:0: this machine has no such address$/,
+      /^portcullis: --listen 203\.0\.113\.1:0: this machine has no such address$/,
     ],
     'a name that nobody has': [
       ['--listen', 'nowhere.invalid:0', '--inventory', at('good.yaml')],
@@ -163,7 +163,8 @@ describe('a start that cannot work is refused in one line', () => {
     test(name, async () => {
       const { port } = taken.address() as { port: number }
       const given = args.map((arg) => (arg === 'TAKEN' ? `127.0.0.1:${port}` : arg))
-      const data = args.includes('--data') ? [] : ['--data', at('refused')]
+      // A store of its own: one that holds something starts in spite of a wrong file.
+      const data = args.includes('--data') ? [] : ['--data', mkdtempSync(at('refused-'))]
       await refused([...given, ...data], env, [status, complaint])
     })
   }

@@ -16,11 +16,13 @@ export function labCommand(): Command {
         .default('127.0.0.1:0')
         .env('PORTCULLIS_LAB_LISTEN'),
     )
+    .addOption(directoryOption())
     .option('--json', 'answer in JSON')
     .action(labUp)
   lab
     .command('status')
-    .description('address, credentials and VMs of the lab that is up')
+    .description('address, credentials, VMs and the router’s namespace of the lab that is up')
+    .addOption(directoryOption())
     .option('--json', 'answer in JSON')
     .action(labStatus)
   lab
@@ -34,17 +36,23 @@ export function labCommand(): Command {
     )
     .option('--source-port <port>', 'default: a random one', between(1, 65535))
     .option('--wait <milliseconds>', 'how long nothing may come back', between(10, 60_000), 300)
+    .addOption(directoryOption())
     .option('--json', 'answer in JSON')
     .action(labProbe)
   lab
     .command('down')
     .description('remove every trace of it, also after a crash')
+    .addOption(directoryOption())
     .option('--json', 'answer in JSON')
     .action(labDown)
   return lab
 }
 
-const directory = (): string => process.env.PORTCULLIS_LAB_DIR || defaultDirectory
+const directoryOption = (): Option =>
+  new Option('--directory <directory>', 'where its state is kept; labs in different ones do not meet')
+    .env('PORTCULLIS_LAB_DIR')
+    .default(defaultDirectory)
+    .argParser((text) => text || defaultDirectory)
 
 const between = (least: number, most: number) => (text: string) => {
   const number = Number(text)
@@ -54,12 +62,12 @@ const between = (least: number, most: number) => (text: string) => {
   return number
 }
 
-async function labUp(options: { listen: string; json?: true }): Promise<void> {
+async function labUp(options: { listen: string; directory: string; json?: true }): Promise<void> {
   const why = await obstacle()
   if (why !== undefined) return complain(why, 2)
   // Whatever runs us is what runs the service.
   const program = process.argv[1] ?? ''
-  const started = await up({ directory: directory(), program, listen: options.listen })
+  const started = await up({ directory: options.directory, program, listen: options.listen })
   if (!started.ok) return complain(started.error, 1)
   await tell(started.value, options.json, [
     'try:',
@@ -69,8 +77,8 @@ async function labUp(options: { listen: string; json?: true }): Promise<void> {
   ])
 }
 
-async function labStatus(options: { json?: true }): Promise<void> {
-  const lab = await find(directory())
+async function labStatus(options: { directory: string; json?: true }): Promise<void> {
+  const lab = await find(options.directory)
   if (lab === undefined) return complain('no lab is up: portcullis lab up', 1)
   await tell(lab, options.json, [])
 }
@@ -85,6 +93,7 @@ async function tell(lab: Lab, json: true | undefined, more: readonly string[]): 
       `Basic       ${username}:${password}`,
       `Bearer      ${token}`,
       `Secret key  ${secretKey} (${accessKey})`,
+      `Router      ${said.router} (the namespace whose rules are enforced)`,
       ...said.vms.flatMap((vm) => [
         `${vm.name.padEnd(11)} ${vm.profile} ${vm.server}`,
         ...vm.interfaces.map(
@@ -100,13 +109,14 @@ interface ProbeFlags {
   readonly family?: '4' | '6'
   readonly sourcePort?: number
   readonly wait: number
+  readonly directory: string
   readonly json?: true
 }
 
 async function labProbe(from: string, to: string, packet: string, flags: ProbeFlags): Promise<void> {
   const why = await obstacle()
   if (why !== undefined) return complain(why, 2)
-  const lab = await find(directory())
+  const lab = await find(flags.directory)
   if (lab === undefined) return complain('no lab is up: portcullis lab up', 2)
   const plan = planProbe(lab.vms, from, to, packet, {
     waitMs: flags.wait,
@@ -148,9 +158,9 @@ function sentence(came: ProbeAnswer, packet: string): string {
 
 const bracket = (address: string): string => (address.includes(':') ? `[${address}]` : address)
 
-async function labDown(options: { json?: true }): Promise<void> {
+async function labDown(options: { directory: string; json?: true }): Promise<void> {
   if (process.getuid?.() !== 0) return complain('the lab needs root: run it with sudo', 2)
-  const { removed } = await down(directory())
+  const { removed } = await down(options.directory)
   if (options.json) return answer(JSON.stringify({ removed }, null, 2))
   answer(removed.length === 0 ? 'nothing was up' : `removed ${removed.join(', ')}`)
 }

@@ -50,7 +50,9 @@ export function inWords(error: unknown): string {
     if (code === 'ENOENT' && syscall === 'connect') return words.ECONNREFUSED ?? ''
     if (typeof code === 'string' && Object.hasOwn(words, code)) return words[code] ?? ''
   }
-  const [first] = (all.at(-1)?.message ?? String(error)).split('\n')
+  // The store's own wrapper says no more than that it cannot be reached.
+  const told = all.find(({ name }) => name !== 'Unavailable')
+  const [first] = (told?.message ?? String(error)).split('\n')
   if (first?.startsWith('SASL:')) return 'the database asks for a password, and none that it takes is given'
   return first || 'no reason was given'
 }

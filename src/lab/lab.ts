@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { err, ok, type Result } from '../core/result.ts'
-import { createNetwork, destroyNetwork, namespaces } from './network.ts'
+import { createNetwork, destroyNetwork, namespaces, routerNamespace } from './network.ts'
 import { run } from './run.ts'
 import { findServices, isRunning, type RunningService, startService, stopService } from './service.ts'
 import { credentials, defaultVms, inventoryFile, type LabVm } from './topology.ts'
@@ -40,6 +40,8 @@ export interface LabStatus {
   }[]
   readonly running: boolean
   readonly pid: number
+  /** The namespace that filters: `ip netns exec` shows its rules. */
+  readonly router: string
   readonly namespaces: readonly string[]
   readonly log: string
 }
@@ -151,6 +153,7 @@ export async function status(lab: Lab): Promise<LabStatus> {
     })),
     running: await isRunning(lab.service),
     pid: lab.service.pid,
+    router: routerNamespace(lab.prefix),
     namespaces: await namespaces(lab.prefix),
     log: join(lab.directory, 'log'),
   }

@@ -64,7 +64,11 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     })
 
     test('a server that leaves answers to nobody, is placed nowhere, and comes back with its rules', async () => {
-      await applied(inventory('a', 'b'))
+      const addressed = changed(inventory('a', 'b'), (entry) => ({
+        ...entry,
+        interfaces: entry.interfaces.map((nic) => ({ ...nic, addresses: ['192.0.2.7'] })),
+      }))
+      await applied({ ...addressed, servers: addressed.servers.slice(0, 1) })
       assert.ok((await insert('a', 'kept')).ok)
       assert.equal(await applied(inventory('b')), true)
       assert.equal(await applied(inventory('b')), false)
@@ -77,8 +81,9 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           (await storage.interfacesOf('acme')).map(({ server }) => server),
           (await storage.placedOf('acme')).map(({ server }) => server),
           await storage.placedInterfaces('a'),
+          await storage.interfacesWith({ account: 'acme', profile: 'upcloud', address: '192.0.2.7' }),
         ],
-        [undefined, undefined, ['b'], ['b'], ['b'], []],
+        [undefined, undefined, ['b'], ['b'], ['b'], [], []],
       )
       const refused = await insert('a', 'late')
       assert.equal(!refused.ok && refused.error.kind, 'not-found')

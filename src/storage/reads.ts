@@ -84,7 +84,7 @@ export const reads: Reads = {
   *interfacesWith({ account, profile, address }) {
     // The list is kept as text, each in quotes.
     const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
-      WHERE s.account = ? AND s.profile = ? AND i.addresses LIKE ? ORDER BY i.server, i.number`
+      WHERE s.account = ? AND s.profile = ? AND i.addresses LIKE ? AND s.${present} ORDER BY i.server, i.number`
     return (yield* query(sql, account, profile, `%"${address}"%`)).map(toInterface)
   },
   *policiesBy({ account, profile, zone }) {

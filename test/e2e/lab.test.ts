@@ -42,6 +42,12 @@ describe('portcullis lab', { skip: noLab }, () => {
       status.vms.map((vm: { name: string }) => vm.name),
       ['web1', 'web2', 'db1', 'vps1', 'vps2', 'scw1', 'scw2', 'scw3', 'cube1', 'cube2'],
     )
+    const told = (await cli('lab', 'status')).stdout
+    assert.match(told, new RegExp(`^Router +${status.router} `, 'm'))
+    assert.ok(status.namespaces.includes(status.router))
+    for (const verb of ['up', 'status', 'probe', 'down']) {
+      assert.match((await cli('lab', verb, '--help')).stdout, /PORTCULLIS_LAB_DIR/)
+    }
     const [web1] = status.vms
     assert.deepEqual(web1.addresses, ['192.0.2.10', '2001:db8::10'])
     assert.equal((await cli('lab', 'probe', 'outside', 'web1', 'tcp/22')).status, 0)

@@ -49,8 +49,10 @@ export async function listening(running: Running): Promise<Started> {
   return { ...running, url }
 }
 
-/** Status and what it said on standard error, when it has ended by itself. */
+/** Status and what it said on standard error, when it has ended by itself; killed if it does not. */
 export async function ended({ child, stderr }: Running): Promise<[number | NodeJS.Signals | null, string]> {
+  const patience = setTimeout(() => child.kill('SIGKILL'), 60_000)
   if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
+  clearTimeout(patience)
   return [child.exitCode ?? child.signalCode, stderr()]
 }
