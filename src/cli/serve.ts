@@ -259,7 +259,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
     await start(options, storage, logger)
   } catch (error) {
     await storage.close()
-    giveUp(messageOf(error), 1)
+    giveUp(inWords(error), 1)
   }
 }
 
