@@ -62,6 +62,16 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.match(watched?.mac ?? '', /^52:54:00(:[0-9a-f]{2}){3}$/)
     })
 
+    test('how many connections an interface may have: what its host says unless the file does', async () => {
+      const limit = async (nic: string) => {
+        await applied(file(`{ profile: upcloud, id: s, name: web, interfaces: [ { id: a${nic} } ] }`))
+        return (await storage.interfaces('s'))[0]?.maxConnections
+      }
+      assert.equal(await limit(', maxConnections: 500'), 500)
+      assert.equal(await limit(', maxConnections: 0'), 0)
+      assert.equal(await limit(''), null)
+    })
+
     test('what an interface may send from: checked unless the file says otherwise, by canonical prefixes', async () => {
       const nics = async (interfaces: string) => {
         await applied(file(`{ profile: upcloud, id: s, name: web, interfaces: [ ${interfaces} ] }`))
@@ -426,6 +436,8 @@ describe('an inventory that is wrong', () => {
         /interfaces\[1\]\.mac: the MAC address 52:54:00:00:00:01 is there twice/,
       ],
       [nics('id: n', 'id: n'), /interfaces\[1\]: the interface n is there twice/],
+      [nic('maxConnections: -1'), /maxConnections: expected/],
+      [nic('maxConnections: 1000001'), /maxConnections: expected/],
       [nic('senderCheck: "off"'), /senderCheck: expected true or false/],
       [nic('observe: "false"'), /observe: expected true or false/],
       [nic('allowedAddresses: [10.0.0.1/8]'), /allowedAddresses\[0\]: address has bits beyond/],

@@ -109,6 +109,7 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
           allowedAddresses: ['198.51.100.0/24'],
           senderCheck: true,
           observe: false,
+          maxConnections: null,
           type: 'public',
           host: 'local',
           device: `tap-${id}`,

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { mostConnections, renderConnections, sumOfLimits, trialLimit } from './connections.ts'
+import { mostConnections } from '../../core/model/desired.ts'
+import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import { renderConnections, sumOfLimits, trialLimit } from './connections.ts'
+import { createLowering } from './lower.ts'
 import { replaceScript } from './table.ts'
 
 describe('limits of tracked connections', () => {
@@ -33,6 +36,39 @@ describe('limits of tracked connections', () => {
         assert.ok(Number(each) < 1024)
       }),
     )
+  })
+
+  test('an interface has its own limit or that of its host; an observed or unlimited one has none', () => {
+    const policy: EffectivePolicy = {
+      ...{ stateful: false, essentials: [] },
+      ...{ ingress: { filtered: false }, egress: { filtered: false } },
+    }
+    const limits = (maxConnections: number) => {
+      const own = [{}, { maxConnections: 500 }, { maxConnections: 0 }, { observe: true }]
+      const interfaces = own.map((more, n) => ({ id: `nic${n}`, device: `tap${n}`, policy, ...more }))
+      const { ruleset } = createLowering().lower(
+        { revision: 1, interfaces },
+        {
+          ...{ observe: false, allowBridged: false, refused: new Map(), maxConnections },
+          links: interfaces.map(({ device }, n) => ({
+            index: n + 10,
+            name: device,
+            kind: 'veth',
+            master: null,
+          })),
+        },
+      )
+      const looks = ruleset.chains.get('pass.in')?.rules.some((rule) => 'limit' in rule)
+      return [[...ruleset.limits], looks]
+    }
+    assert.deepEqual(limits(8192), [
+      [
+        [10, 8192],
+        [11, 500],
+      ],
+      true,
+    ])
+    assert.deepEqual(limits(0), [[[11, 500]], true])
   })
 
   test('what they add up to: begun by the VM, begun outside, and two halves on trial', () => {

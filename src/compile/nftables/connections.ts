@@ -169,9 +169,6 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
   return { objects: Object.keys(timeouts).map((name) => timeoutObject(name as Timeout)), chains, sets }
 }
 
-/** The highest limit: a kernel of a terabyte has room for as many. */
-export const mostConnections = 1_000_000
-
 /** Connections on trial that may stay, until fewer than so many are there or the time is over. */
 export const trialLimit = (limit: number): number => Math.ceil(limit / 2)
 

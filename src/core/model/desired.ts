@@ -1,6 +1,9 @@
 /** What one host should enforce, and what its agent says of it: desired state from the service, status from the agent. */
 import type { EffectivePolicy } from './effective-policy.ts'
 
+/** The highest limit of tracked connections: a table for hundreds of such interfaces would not fit a host. */
+export const mostConnections = 1_000_000
+
 export interface DesiredInterface {
   readonly id: string
   /** Device name on this host. */

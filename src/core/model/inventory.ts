@@ -24,6 +24,8 @@ export interface Interface {
   readonly senderCheck: boolean
   /** Packets are judged and counted, and none is dropped; the operator's switch. */
   readonly observe: boolean
+  /** Tracked connections that it may begin, and as many towards it; 0 means no limit, null what its host says. */
+  readonly maxConnections: number | null
   readonly type: InterfaceType
   /** Hypervisor that carries the VM; null while it is placed nowhere, and then nobody enforces it. */
   readonly host: string | null
@@ -35,7 +37,7 @@ export interface Interface {
 
 /** Of an interface that an API makes: on no host yet, and the operator has said nothing of what it may send from. */
 export const unplaced = {
-  ...{ allowedAddresses: [], senderCheck: true, observe: false },
+  ...{ allowedAddresses: [], senderCheck: true, observe: false, maxConnections: null },
   ...{ host: null, device: null },
 } as const
 

@@ -5,6 +5,7 @@
  * checked where the values are read (accounts.ts, servers.ts).
  */
 import { type Static, type TSchema, Type } from 'typebox'
+import { mostConnections } from '../../core/model/desired.ts'
 import { interfaceTypes, profiles } from '../../core/model/inventory.ts'
 import { firewallTypes } from '../../core/model/profile.ts'
 import { scopeNames } from '../authenticate.ts'
@@ -68,6 +69,14 @@ const Interface = Type.Object(
     ),
     observe: optional(
       Type.Boolean({ description: 'Packets are judged and counted, and none is dropped.', default: false }),
+    ),
+    maxConnections: optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: mostConnections,
+        description:
+          'Tracked connections that its VM may begin, and as many towards it; 0 is no limit. What `--max-connections` says when absent.',
+      }),
     ),
     type: optional(
       Type.Enum([...interfaceTypes], {

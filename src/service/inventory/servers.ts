@@ -142,7 +142,8 @@ function readInterface(
   const id = nic.id ?? madeUp('interface', server.id, String(index))
   report.locate(id, at)
   report.once('interface', id, at, `the interface ${id}`)
-  const { senderCheck = true, observe = false, host = null, device = null } = nic
+  const { senderCheck = true, observe = false, maxConnections = null } = nic
+  const { host = null, device = null } = nic
   const { lan, firewallActive, firewallType } = nic
   if (device !== null) {
     if (host === null) report.add(`${at}.device`, 'a device needs the host it is on')
@@ -161,7 +162,7 @@ function readInterface(
     }
   }
   return {
-    ...{ id, server: server.id, index, senderCheck, observe, host, device },
+    ...{ id, server: server.id, index, senderCheck, observe, maxConnections, host, device },
     mac: readMac(nic.mac, id, `${at}.mac`, report),
     addresses: readAddresses(nic.addresses ?? [], `${at}.addresses`, host ?? id, report),
     allowedAddresses: (nic.allowedAddresses ?? []).map((text, place) =>

@@ -6,6 +6,7 @@ import { statusesAndHistory } from './0003-statuses-and-history.ts'
 import { origins } from './0004-origins.ts'
 import { includedPolicies } from './0005-included-policies.ts'
 import { names } from './0006-names.ts'
+import { limits } from './0007-limits.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
@@ -17,6 +18,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   origins,
   includedPolicies,
   names,
+  limits,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */
