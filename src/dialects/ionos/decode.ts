@@ -17,7 +17,12 @@ export const datacenterTable: Table = {
   name: text,
   description: text,
   location: { type: 'text', required: true, immutable: true, range: [1, 63] },
-  secAuthProtection: flag,
+  // Nobody is asked for a second factor here: who believes so is told.
+  secAuthProtection: {
+    ...flag,
+    objection: (value) =>
+      value === true ? 'Attribute value must be false: a second factor is not supported' : undefined,
+  },
   createDefaultSecurityGroup: flag,
   defaultSecurityGroupId: { type: 'text', emptyIsNull: true, range: [1, 64] },
 }

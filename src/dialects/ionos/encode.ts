@@ -16,8 +16,9 @@ export function datacenterProperties(body: JsonObject, version: number, group: s
     description: or(body.description),
     location: or(body.location),
     version,
-    features: ['ssd', 'flow-logs', 'nic-hot-plug'],
-    secAuthProtection: or(body.secAuthProtection, false),
+    // Flow logs are not among them: none is written.
+    features: ['ssd', 'nic-hot-plug'],
+    secAuthProtection: false,
     cpuArchitecture: [{ cpuFamily: 'INTEL_SKYLAKE', maxCores: 4, maxRam: 20480, vendor: 'GenuineIntel' }],
     ipv6CidrBlock: or(body.ipv6CidrBlock),
     defaultSecurityGroupId: group,

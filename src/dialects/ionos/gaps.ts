@@ -35,6 +35,10 @@ export const gaps: readonly Gap[] = [
     why: 'Bodies are read before resources are looked up, in every dialect.',
   },
   {
+    what: 'secAuthProtection',
+    why: 'Nobody is asked for a second factor: true is refused, because it would be believed.',
+  },
+  {
     what: 'Requests beyond the newest 1,000 in a list',
     why: 'Each is still found by its id.',
   },

@@ -591,6 +591,9 @@ onBothStores('IONOS Cloud', (start) => {
     )
     await refused(call('PATCH', own, { defaultSecurityGroupId: datacenters.own }), 422, '200')
     await refused(call('PATCH', own, { location: 'us/las' }), 422, '100')
+    // Nothing that is not done is said to be.
+    await refused(call('PATCH', own, { secAuthProtection: true }), 422, '100', /second factor/)
+    await ok('PATCH', own, { secAuthProtection: false })
     const before = (await ok('GET', own)).body.properties.version
     const next = (await ok('POST', `${own}/securitygroups`, { properties: { name: 'n' } })).body.id
     assert.ok((await ok('GET', own)).body.properties.version > before)

@@ -154,10 +154,12 @@ export const serverActions = [
   'terminate',
   'backup',
 ] as const
-export type ServerAction = (typeof serverActions)[number]
+export type PerformedAction = Exclude<(typeof serverActions)[number], 'backup'>
 
-export function decodeAction(body: JsonValue | undefined): Result<ServerAction, Failure> {
+export function decodeAction(body: JsonValue | undefined): Result<PerformedAction, Failure> {
   const fields = Fields.of(body)
   const action = fields.required('action', fields.oneOf('action', serverActions))
-  return fields.result(() => action ?? 'backup')
+  // Nothing is kept that could be restored: an answer that it is would be believed.
+  if (action === 'backup') fields.refuse('action', 'constraint', 'backups are not made here')
+  return fields.result(() => action as PerformedAction)
 }

@@ -23,6 +23,10 @@ export const gaps: readonly Gap[] = [
     why: 'Addresses of servers that are gone stay used, so that no trace of old names the wrong server; a pool can come to its end.',
   },
   {
+    what: 'Backups of servers',
+    why: 'No disk exists: the action is listed, as clients expect it, and refused by name.',
+  },
+  {
     what: 'Quotas of the real service',
     why: 'They depend on the account; here a group has at most 1,000 rules of its own.',
   },

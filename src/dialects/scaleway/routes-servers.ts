@@ -12,7 +12,7 @@ import {
   decodeAction,
   decodeNewServer,
   decodeServerChange,
-  type ServerAction,
+  type PerformedAction,
   type WantedServer,
 } from './decode-server.ts'
 import { actionsOf, encodeServer, encodeTask, serverAttributes, stateOf } from './encode-server.ts'
@@ -325,12 +325,9 @@ function makeDisks(
 
 const running = ['running', 'started'] as const
 
-/** What each needs the server to be, and what it then is and becomes. `backup` makes nothing that is seen here. */
+/** What each needs the server to be, and what it then is and becomes. */
 const transitions: Readonly<
-  Record<
-    Exclude<ServerAction, 'terminate' | 'backup'>,
-    { from: readonly string[]; now: string; next: string }
-  >
+  Record<Exclude<PerformedAction, 'terminate'>, { from: readonly string[]; now: string; next: string }>
 > = {
   poweron: { from: ['stopped', 'stopped in place'], now: 'starting', next: 'running' },
   poweroff: { from: [...running, 'stopped in place'], now: 'stopping', next: 'stopped' },
@@ -338,10 +335,9 @@ const transitions: Readonly<
   reboot: { from: running, now: 'starting', next: 'running' },
 }
 
-async function act(request: DialectRequest, view: ServerView, action: ServerAction): Found<void> {
+async function act(request: DialectRequest, view: ServerView, action: PerformedAction): Found<void> {
   const { services } = request
   const { id } = view.server
-  if (action === 'backup') return ok(undefined)
   const { zone } = view.server
   if (action === 'terminate') {
     const disks = Object.values(serverAttributes(view).volumes ?? {})

@@ -1019,7 +1019,7 @@ accounts:
         ['reboot', 400, 'stopped in place', 'stopped in place'],
         ['poweron', 202, 'starting', 'running'],
         ['reboot', 202, 'starting', 'running'],
-        ['backup', 202, 'running', 'running'],
+        ['backup', 400, 'running', 'running'],
         ['poweroff', 202, 'stopping', 'stopped'],
       ] as const) {
         assert.deepEqual([await act(action), await state()], [status, now], action)
