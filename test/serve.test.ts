@@ -1,59 +1,18 @@
 /** The program as an operator meets it: what it prints, what it refuses, and how it ends. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { ended, launch, listening, main } from './support/program.ts'
 import { engines } from './support/stores.ts'
 
-const program = new URL('../src/cli/main.ts', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-serve-'))
-
-interface Started {
-  readonly child: ChildProcess
-  readonly url: string
-  stdout(): string
-  stderr(): string
-}
-
-function run(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [program, 'serve', ...args], {
-    cwd: folder,
-    env: { ...process.env, PORTCULLIS_LISTEN: '127.0.0.1:0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text
-  })
-  return { child, stdout: () => stdout, stderr: () => stderr }
-}
-
-async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Started> {
-  const { child, stdout, stderr } = run(args, env)
-  while (!stdout().includes('\n')) {
-    if (child.exitCode !== null) throw new Error(stderr())
-    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
-  }
-  const url = /^listening on (http:\/\/\S+)\n/.exec(stdout())?.[1]
-  assert.ok(url, stdout())
-  return { child, url, stdout, stderr }
-}
-
-async function fails(
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<[number | null, string]> {
-  const { child, stderr } = run(args, env)
-  await once(child, 'close')
-  return [child.exitCode, stderr()]
-}
+const run = (args: readonly string[]) => launch([process.execPath, main, 'serve', ...args], { cwd: folder })
+const start = (args: readonly string[]) => listening(run(args))
 
 async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
   child.kill(signal)
@@ -66,6 +25,7 @@ describe('portcullis serve', () => {
 
   test('starts on nothing with a demonstration, says how to call it, and ends when asked', async () => {
     const { child, url, stdout } = await start([])
+    assert.match(stdout(), /^listening on /)
     const call = /curl -u (\S+) -H '([^']+)' (\S+) -d '([^']+)'/.exec(stdout())
     assert.ok(call, stdout())
     const [, user = '', header = '', address = '', body = ''] = call
@@ -82,7 +42,7 @@ describe('portcullis serve', () => {
       metrics,
       /portcullis_http_request_duration_seconds_count\{dialect="upcloud",operation="createRule",status="201"\} 1/,
     )
-    const [code, complaint] = await fails([])
+    const [code, complaint] = await ended(run([]))
     assert.equal(code, 1)
     assert.match(complaint, /another process uses/)
     assert.equal(await stop(child), 0)
@@ -109,12 +69,12 @@ describe('portcullis serve', () => {
     sending.write(body.slice(0, 10))
     // The first half has arrived when a later request on another connection is answered.
     await fetch(`${url}/healthz`)
-    const ended = stop(child)
+    const stopped = stop(child)
     await once(child.stderr as NonNullable<typeof child.stderr>, 'data')
     sending.end(body.slice(10))
     const [answer] = (await once(sending, 'response')) as [{ statusCode: number; resume(): void }]
     answer.resume()
-    assert.deepEqual([answer.statusCode, await ended], [201, 0])
+    assert.deepEqual([answer.statusCode, await stopped], [201, 0])
   })
 
   test('a file that is wrong changes nothing: it starts with what the store holds, and says that it is degraded', async () => {

@@ -295,6 +295,9 @@ function storeDied(error: Error): never {
   giveUp(`the thread that writes to the store has ended: ${error.message}`, 1)
 }
 
+/** Of one file, in the log. */
+const mostWarnings = 20
+
 /**
  * Brings the store to what the file says; answers whether it is in force. A file that is wrong changes nothing: the
  * service starts with what the store holds, and throws when that is nothing, or nothing but the demonstration.
@@ -308,7 +311,10 @@ async function takeInventory(
   const loaded = text.ok ? await loadInventory(storage, text.value, Date.now()) : text
   const file = `--inventory ${inventory}`
   if (loaded.ok) {
-    for (const warning of loaded.value.warnings) logger.warn(`${file}: ${warning}`)
+    const { warnings } = loaded.value
+    for (const warning of warnings.slice(0, mostWarnings)) logger.warn(`${file}: ${warning}`)
+    const more = warnings.length - mostWarnings
+    if (more > 0) logger.warn(`${file}: ${more} more warnings`)
     return true
   }
   if (inventory === undefined) throw new Error(loaded.error)

@@ -1,5 +1,6 @@
 /** The inventory in the store: what it no longer names ends and comes back, devices change hands, and nothing is half done. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
 import { unplaced } from '../core/model/inventory.ts'
@@ -92,6 +93,32 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await comments('a'), ['kept'])
       const [last] = await storage.audit({ account: 'acme', limit: 1 })
       assert.deepEqual(last?.after, ['server a'])
+    })
+
+    test('an older store knows what an API made, by its history', async () => {
+      const fixture = readFileSync(new URL(`testdata/schema-1-${engine}.sql`, import.meta.url), 'utf8')
+      const older = await create(fixture)
+      const opened = await older.open()
+      try {
+        const accounts = (await opened.accounts()).map(({ id, name }) => ({ id, name, attributes: {} }))
+        const all = async () =>
+          (await Promise.all(accounts.map(({ id }) => opened.servers({ account: id })))).flat()
+        assert.equal((await all()).length, 10)
+        const records = { accounts, credentials: [], documents: [], servers: [] }
+        const done = await opened.run('applyInventory', { inventory: records }, actor)
+        assert.ok(done.ok)
+        assert.deepEqual(
+          (await all()).map(({ id }) => id.slice(0, 8)),
+          ['b1f00192'],
+        )
+        const left = accounts.map(({ id }) =>
+          opened.documents({ account: id, profile: 'scaleway', kind: 'project' }),
+        )
+        assert.deepEqual((await Promise.all(left)).flat(), [])
+      } finally {
+        await opened.close()
+        await older.remove()
+      }
     })
 
     test('numbers are free when their server leaves, and can be swapped', async () => {

@@ -15,6 +15,14 @@ export interface Started extends Running {
   readonly url: string
 }
 
+const launched = new Set<ChildProcess>()
+// Nothing of them outlives the tests, whatever becomes of those.
+process.on('exit', () => {
+  for (const { pid, exitCode, signalCode } of launched) {
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
+  }
+})
+
 /** `command` begins with the program. It leads a process group of its own. */
 export function launch(
   [program = '', ...args]: readonly string[],
@@ -26,6 +34,7 @@ export function launch(
     env: { ...process.env, PORTCULLIS_LISTEN: '127.0.0.1:0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  launched.add(child)
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text
