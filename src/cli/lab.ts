@@ -17,6 +17,7 @@ export function labCommand(): Command {
         .env('PORTCULLIS_LAB_LISTEN'),
     )
     .addOption(directoryOption())
+    .option('--bridge', 'the VMs are ports of bridges, as under libvirt and Proxmox, not behind a router')
     .option('--json', 'answer in JSON')
     .action(labUp)
   lab
@@ -62,12 +63,22 @@ const between = (least: number, most: number) => (text: string) => {
   return number
 }
 
-async function labUp(options: { listen: string; directory: string; json?: true }): Promise<void> {
+async function labUp(options: {
+  listen: string
+  directory: string
+  bridge?: true
+  json?: true
+}): Promise<void> {
   const why = await obstacle()
   if (why !== undefined) return complain(why, 2)
   // Whatever runs us is what runs the service.
   const program = process.argv[1] ?? ''
-  const started = await up({ directory: options.directory, program, listen: options.listen })
+  const started = await up({
+    directory: options.directory,
+    program,
+    listen: options.listen,
+    bridged: options.bridge ?? false,
+  })
   if (!started.ok) return complain(started.error, 1)
   await tell(started.value, options.json, [
     'try:',
@@ -90,6 +101,7 @@ async function tell(lab: Lab, json: true | undefined, more: readonly string[]): 
   answer(
     [
       said.running ? `API         ${said.url}` : `API         ended; its log is ${said.log}`,
+      `VMs         ${said.bridged ? 'ports of bridges' : 'behind a router'}`,
       `Basic       ${username}:${password}`,
       `Bearer      ${token}`,
       `Secret key  ${secretKey} (${accessKey})`,

@@ -18,11 +18,14 @@ export interface Lab {
   readonly directory: string
   readonly prefix: string
   readonly vms: readonly LabVm[]
+  /** Whether its VMs are ports of bridges. */
+  readonly bridged: boolean
   readonly service: RunningService
 }
 
 export interface LabStatus {
   readonly url: string
+  readonly bridged: boolean
   readonly credentials: typeof credentials
   readonly vms: readonly {
     readonly name: string
@@ -54,6 +57,8 @@ export interface LabOptions {
   /** `127.0.0.1:0` picks a free port. */
   readonly listen: string
   readonly vms?: readonly LabVm[]
+  /** VMs as ports of bridges; default: behind a router. */
+  readonly bridged?: boolean
   /** More arguments for `serve`. */
   readonly serve?: readonly string[]
 }
@@ -83,7 +88,7 @@ export async function obstacle(): Promise<string | undefined> {
 
 /** Removes what is left of an earlier one, makes it anew, and answers when rules are enforced. */
 export async function up(options: LabOptions): Promise<Result<Lab>> {
-  const { vms = defaultVms } = options
+  const { vms = defaultVms, bridged = false } = options
   const directory = resolve(options.directory)
   const prefix = prefixOf(directory)
   await down(directory)
@@ -92,7 +97,7 @@ export async function up(options: LabOptions): Promise<Result<Lab>> {
     await writeFile(join(directory, marker), '')
     const inventory = join(directory, 'inventory.yaml')
     await writeFile(inventory, inventoryFile(vms))
-    await createNetwork({ prefix, vms })
+    await createNetwork({ prefix, vms, bridged })
     const service = await startService({
       ...options,
       directory,
@@ -104,7 +109,7 @@ export async function up(options: LabOptions): Promise<Result<Lab>> {
       await down(directory)
       return service
     }
-    const lab = { directory, prefix, vms, service: service.value }
+    const lab = { directory, prefix, vms, bridged, service: service.value }
     await save(lab)
     return ok(lab)
   } catch (error) {
@@ -143,6 +148,7 @@ export async function down(directory: string): Promise<{ readonly removed: reado
 export async function status(lab: Lab): Promise<LabStatus> {
   return {
     url: lab.service.url,
+    bridged: lab.bridged,
     credentials,
     vms: lab.vms.map(({ name, profile, server, nics }) => ({
       name,

@@ -7,9 +7,14 @@
  *     VM eth0 ── tap1i0 ┐
  *     VM eth0 ── tap2i0 ┤ router ├ up0 ── eth0 outside
  *     VM eth1 ── tap2i1 ┘
+ *
+ * Routed, every VM has a link of its own to the router, and so has the world. Bridged, the same devices are ports of
+ * bridges in the router, one for each kind of network, and the world is a port of the public one: VMs and world are
+ * neighbours on one link, and the router is one more host on it.
  */
 import { readdir } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
+import type { InterfaceType } from '../core/model/inventory.ts'
 import { mustRun, run } from './run.ts'
 import { type LabNic, type LabVm, outside } from './topology.ts'
 
@@ -17,14 +22,19 @@ export interface Network {
   /** `pcl-lab-`: what every namespace's name begins with. */
   readonly prefix: string
   readonly vms: readonly LabVm[]
+  /** Whether the VMs are ports of bridges; default: the router forwards between them. */
+  readonly bridged?: boolean
 }
+
+/** The bridge that interfaces of that type are ports of. */
+export const bridgeOf = (type: InterfaceType): string => `br-${type}`
 
 export const routerNamespace = (prefix: string): string => `${prefix}router`
 /** Of a VM, or of `outside`. */
 export const namespaceOf = (prefix: string, name: string): string => `${prefix}${name}`
 
 /** Answers when a packet can go from every VM to the router and back. */
-export async function createNetwork({ prefix, vms }: Network): Promise<void> {
+export async function createNetwork({ prefix, vms, bridged = false }: Network): Promise<void> {
   const router = routerNamespace(prefix)
   const names = [router, namespaceOf(prefix, outside.name), ...vms.map((vm) => namespaceOf(prefix, vm.name))]
   await batch(
@@ -32,10 +42,11 @@ export async function createNetwork({ prefix, vms }: Network): Promise<void> {
     names.map((name) => `netns add ${name}`),
   )
   await mustRun('ip', ['netns', 'exec', router, 'sh', '-c', routerSettings])
-  await Promise.all([createOutside(prefix), ...vms.map((vm) => plug(prefix, vm))])
+  if (bridged) await batch(['-n', router], bridges(vms))
+  await Promise.all([createOutside(prefix, bridged), ...vms.map((vm) => plug(prefix, vm, bridged))])
   await Promise.all([
-    reaches(prefix, outside.name, '198.51.100.1'),
-    reaches(prefix, outside.name, '2001:db8:ffff::1'),
+    reaches(prefix, outside.name, bridged ? '192.0.2.1' : '198.51.100.1'),
+    reaches(prefix, outside.name, bridged ? '2001:db8::1' : '2001:db8:ffff::1'),
     ...vms.flatMap((vm) =>
       vm.nics.flatMap((nic, index) =>
         nic.addresses.map((address) =>
@@ -46,11 +57,13 @@ export async function createNetwork({ prefix, vms }: Network): Promise<void> {
   ])
 }
 
-/** Joins a VM's namespace, without links yet, to the router. */
-export async function plug(prefix: string, vm: LabVm): Promise<void> {
+/** Joins a VM's namespace, without links yet, to the router or its bridges. */
+export async function plug(prefix: string, vm: LabVm, bridged = false): Promise<void> {
   const router = routerNamespace(prefix)
-  await batch(['-n', namespaceOf(prefix, vm.name)], vmLines(vm, router))
-  await batch(['-n', router], vm.nics.flatMap(routerLines))
+  const name = namespaceOf(prefix, vm.name)
+  if (bridged) await mustRun('ip', ['netns', 'exec', name, 'sh', '-c', neighbourSettings])
+  await batch(['-n', name], (bridged ? bridgedVmLines : vmLines)(vm, router))
+  await batch(['-n', router], vm.nics.flatMap(bridged ? portLines : routerLines))
 }
 
 /** Deletes the namespaces with this prefix, whoever left them, and ends what runs inside. */
@@ -84,6 +97,63 @@ const routerSettings = [
   'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit',
   'echo 0 > /proc/sys/net/ipv6/icmp/ratelimit',
 ].join('; ')
+
+/** An address belongs to one interface: with two of them on one link the other must not answer for it. */
+const neighbourSettings = [
+  'echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore',
+  'echo 2 > /proc/sys/net/ipv4/conf/all/arp_announce',
+].join('; ')
+
+const bridgeAddresses: Readonly<Record<InterfaceType, readonly string[]>> = {
+  public: ['192.0.2.1/24', '2001:db8::1/64', 'fe80::1/64'],
+  utility: [],
+  private: ['10.0.0.1/24', 'fe80::1/64'],
+}
+
+function bridges(vms: readonly LabVm[]): string[] {
+  const types = new Set(['public' as const, ...vms.flatMap((vm) => vm.nics.map((nic) => nic.type))])
+  return [...types].flatMap((type) => {
+    const name = bridgeOf(type)
+    return [
+      `link add ${name} type bridge`,
+      ...bridgeAddresses[type].map((a) => `addr add ${a} dev ${name}${a.includes(':') ? ' nodad' : ''}`),
+      `link set ${name} up`,
+      // The world is on the same link: the router, too, finds it there.
+      ...(type === 'public' ? worldPrefixes.map((prefix) => `route add ${prefix} dev ${name}`) : []),
+    ]
+  })
+}
+
+const worldPrefixes = ['198.51.100.0/24', '2001:db8:ffff::/64'] as const
+const publicPrefixes = ['192.0.2.0/24', '2001:db8::/64'] as const
+
+/** All are neighbours: no packet between them crosses the router. */
+function bridgedVmLines(vm: LabVm, router: string): string[] {
+  return [
+    'link set lo up',
+    ...vm.nics.flatMap((nic, index) => {
+      const device = `eth${index}`
+      return [
+        `link add ${device} address ${nic.mac} type veth peer name ${nic.device} netns ${router}`,
+        `link set ${device} up`,
+        ...nic.addresses.map((address) =>
+          isIPv6(address)
+            ? `addr add ${address}/64 dev ${device} nodad`
+            : `addr add ${address}/24 dev ${device}`,
+        ),
+        ...(nic.type === 'public'
+          ? [
+              ...worldPrefixes.map((prefix) => `route add ${prefix} dev ${device}`),
+              'route add default via 192.0.2.1',
+              `route add ::/0 via fe80::1 dev ${device}`,
+            ]
+          : []),
+      ]
+    }),
+  ]
+}
+
+const portLines = (nic: LabNic): string[] => [`link set ${nic.device} master ${bridgeOf(nic.type)} up`]
 
 /** VMs sit behind host routes: they share no link, so everything between them crosses the router. */
 function vmLines(vm: LabVm, router: string): string[] {
@@ -123,7 +193,7 @@ function routerLines(nic: LabNic): string[] {
 
 const gateway = (nic: LabNic): string => (nic.type === 'private' ? '10.0.0.1' : '192.0.2.1')
 
-async function createOutside(prefix: string): Promise<void> {
+async function createOutside(prefix: string, bridged: boolean): Promise<void> {
   const router = routerNamespace(prefix)
   await batch(
     ['-n', namespaceOf(prefix, outside.name)],
@@ -133,13 +203,16 @@ async function createOutside(prefix: string): Promise<void> {
       'link set eth0 up',
       `addr add ${outside.ipv4}/24 dev eth0`,
       `addr add ${outside.ipv6}/64 dev eth0 nodad`,
-      'route add default via 198.51.100.1',
-      'route add ::/0 via 2001:db8:ffff::1',
+      ...(bridged
+        ? publicPrefixes.map((prefix) => `route add ${prefix} dev eth0`)
+        : ['route add default via 198.51.100.1', 'route add ::/0 via 2001:db8:ffff::1']),
     ],
   )
   await batch(
     ['-n', router],
-    ['link set up0 up', 'addr add 198.51.100.1/24 dev up0', 'addr add 2001:db8:ffff::1/64 dev up0 nodad'],
+    bridged
+      ? [`link set up0 master ${bridgeOf('public')} up`]
+      : ['link set up0 up', 'addr add 198.51.100.1/24 dev up0', 'addr add 2001:db8:ffff::1/64 dev up0 nodad'],
   )
 }
 
