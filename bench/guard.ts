@@ -59,7 +59,13 @@ export async function measureGuard(): Promise<GuardResult | undefined> {
     const interfaces = ['tap0', 'tap1'].map((device) => ({ id: device, device, policy }))
     const { ruleset } = createLowering().lower(
       { revision: 1, interfaces },
-      { links, observe: false, allowBridged: false, refused: new Map() },
+      {
+        links,
+        observe: false,
+        allowBridged: false,
+        kernel: { tracks: true, rejects: true },
+        refused: new Map(),
+      },
     )
     const guard = renderGuard({
       devices: new Set(['tap0', 'tap1']),

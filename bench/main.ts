@@ -224,6 +224,7 @@ function measureCompiler(): void {
     links: policies.map((_, n) => ({ index: n + 1, name: `tap${n}`, kind: 'tun', master: null })),
     observe: false,
     allowBridged: false,
+    kernel: { tracks: true, rejects: true },
     refused: new Map<string, string>(),
   }
   const compile = () => {

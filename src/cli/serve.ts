@@ -119,7 +119,7 @@ export function serveCommand(): Command {
     .addOption(
       new Option(
         '--allow-bridged',
-        'let devices that are ports of a bridge pass unfiltered, not closed (env: PORTCULLIS_ALLOW_BRIDGED)',
+        'let ports of a bridge that this kernel cannot filter pass, not closed (env: PORTCULLIS_ALLOW_BRIDGED)',
       ).default(false),
     )
     .addOption(

@@ -46,11 +46,12 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
     const attached = each.policies.map(({ id }) => policies.get(id))
     const complete = attached.every((policy) => policy !== undefined)
     const policy = complete ? resolve(each, attached) : null
-    const { id, device, observe, addresses, maxConnections } = each
+    const { id, device, mac, observe, addresses, maxConnections } = each
     const notes = policy ? notesOn(each, policy.origin) : []
     return {
       id,
       device,
+      mac,
       policy,
       addresses,
       notes,

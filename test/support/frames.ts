@@ -73,7 +73,7 @@ function pseudo(addresses: Buffer, protocol: number, length: number): Buffer {
 }
 
 /** RFC 1071. */
-function checksum(data: Buffer): number {
+export function checksum(data: Buffer): number {
   let sum = 0
   for (let i = 0; i < data.length; i += 2) sum += (data[i] ?? 0) * 256 + (data[i + 1] ?? 0)
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
@@ -84,11 +84,15 @@ function bytes(value: bigint, length: number): Buffer {
   return Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex')
 }
 
-/** Sends frames in their order from a device of a namespace (trafgen, Debian's netsniff-ng). */
+/**
+ * Sends frames in their order from a device of a namespace (trafgen, Debian's netsniff-ng). `scattered`: all but the
+ * Ethernet header lies in pages of its own, as a sender may have it; otherwise a frame is in one piece.
+ */
 export async function sendFrames(
   namespace: string,
   device: string,
   frames: readonly Buffer[],
+  layout: 'scattered' | 'one-piece' = 'scattered',
 ): Promise<void> {
   const config = frames.map((each) => `{ ${[...each].map((byte) => `0x${byte.toString(16)}`).join(', ')} }\n`)
   const options = [
@@ -99,6 +103,7 @@ export async function sendFrames(
     '--no-sock-mem',
     '--notouch-irq',
     '--no-cpu-stats',
+    ...(layout === 'one-piece' ? ['--gap', '1us'] : []),
   ]
   const trafgen = ['trafgen', '--qdisc-path', ...options, '--dev', device, '--conf', '-']
   await mustRun('ip', ['netns', 'exec', namespace, ...trafgen], config.join(''))

@@ -4,9 +4,10 @@
  * What it believes to be in the kernel it believes only until somebody else commits to those tables: then it reads back,
  * and replaces what is not ours any more. It touches no other table, and leaves its own in place when it stops.
  */
+import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
 import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
-import { render, renderBridged } from '../../compile/nftables/render.ts'
+import { render } from '../../compile/nftables/render.ts'
 import { deltaScript, type RenderedTables, replaceScript, sameTable } from '../../compile/nftables/table.ts'
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -15,6 +16,7 @@ import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import { linkMonitor, readLinks } from '../links.ts'
 import { findRefused } from '../refused.ts'
 import { follow, ProgramError } from '../run.ts'
+import { bridgeKernel } from './bridge-kernel.ts'
 import { createConnections } from './connections.ts'
 import { createDenials } from './denials.ts'
 import { createKeeper } from './keeper.ts'
@@ -27,7 +29,7 @@ export interface NftablesOptions {
   readonly guardPath?: string
   /** Judges and counts, and drops nothing on any device. */
   readonly observe?: boolean
-  /** Lets devices that are ports of a bridge pass unfiltered instead of closing them. */
+  /** Lets ports of a bridge that this kernel cannot filter pass instead of closing them. */
   readonly allowBridged?: boolean
   /** Tracked connections of interfaces that say nothing themselves; absent or 0 means no limit. */
   readonly maxConnections?: number
@@ -60,6 +62,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   let applied: RenderedTables | undefined
   let suspect = true
   let links: readonly Link[] = []
+  let kernel: BridgeKernel = { tracks: false, rejects: false }
   let linksKnown = false
   const keeper = createKeeper(options)
   const refusals = new Map<string, Refusal>()
@@ -114,14 +117,13 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
-    lowering.lower(desired, { links, observe, allowBridged, refused, maxConnections })
+    lowering.lower(desired, { links, observe, allowBridged, refused, maxConnections, kernel })
 
-  const tablesOf = ({ ruleset, bridged }: Lowered, guard: RenderedTables): RenderedTables =>
-    new Map([
-      ...guard,
-      [table, render(ruleset)] as const,
-      ...(bridged.size > 0 ? [[bridgeTable, renderBridged(bridged)] as const] : []),
-    ])
+  /** The tables that judge. */
+  const judging = ({ ruleset, bridged }: Lowered): RenderedTables =>
+    new Map([[table, render(ruleset)], ...(bridged ? [[bridgeTable, render(bridged)] as const] : [])])
+  const tablesOf = (lowered: Lowered, guard: RenderedTables): RenderedTables =>
+    new Map([...guard, ...judging(lowered)])
 
   /** Interfaces that nft refused a moment ago and whose policy is still the same. */
   function refusedNow({ interfaces }: Desired): Map<string, string> {
@@ -145,7 +147,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       }
       let script: string
       try {
-        script = replaceScript(table, render(lower(desired, new Map(closed)).ruleset))
+        script = deltaScript(new Map(), judging(lower(desired, new Map(closed)))) ?? ''
       } catch (reason) {
         return refused(reason)
       }
@@ -200,6 +202,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
           throw error
         }
         indexes = new Map(links.map(({ name, index }) => [name, index]))
+        if (links.some(({ master }) => master?.kind === 'bridge')) kernel = await bridgeKernel(nft)
       }
       const before = applied
       let lowered = lower(desired, refusedNow(desired))
@@ -262,8 +265,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
           }),
           guarded: keeper.described(),
           warnings: [
-            ...(allowBridged && lowered.bridged.size > 0
-              ? [`--allow-bridged: ${some(names(lowered.bridged))} pass unfiltered`]
+            ...(allowBridged && lowered.open.size > 0
+              ? [`--allow-bridged: ${some(names(lowered.open))} pass unfiltered`]
               : []),
             ...strangers(desired),
             ...(await connections.warnings()),

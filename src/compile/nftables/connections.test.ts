@@ -50,6 +50,7 @@ describe('limits of tracked connections', () => {
         { revision: 1, interfaces },
         {
           ...{ observe: false, allowBridged: false, refused: new Map(), maxConnections },
+          kernel: { tracks: true, rejects: true },
           links: interfaces.map(({ device }, n) => ({
             index: n + 10,
             name: device,

@@ -36,10 +36,10 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
   for (const rule of chain.rules) {
     if ('pass' in rule) return 'accept'
     // Limits are about how many packets went before.
-    if ('count' in rule || 'limit' in rule) continue
+    if ('count' in rule || 'limit' in rule || 'words' in rule) continue
     if ('state' in rule) {
       if (packet.state === 'invalid' || isCutShort(packet)) return follow(ruleset, rule.state.invalid, packet)
-      if (packet.state !== 'new') return follow(ruleset, { kind: 'goto', chain: rule.state.passed }, packet)
+      if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet)
     } else if (rule.matches.every((match) => holds(match, packet))) {
       const came = follow(ruleset, rule.verdict, packet)
       if (came !== 'return' || rule.verdict.kind !== 'jump') return came
@@ -75,7 +75,13 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'hop-limit':
       return packet.family === match.family && packet.hopLimit === match.value
     case 'to-host':
+    case 'remembered':
       return packet.link === true
+    case 'ether-type':
+      return match.types.includes(packet.family === 'ipv4' ? 0x0800 : 0x86dd) !== (match.not ?? false)
+    case 'arp-mac':
+    case 'arp-address':
+      return false
   }
 }
 

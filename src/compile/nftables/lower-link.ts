@@ -4,28 +4,33 @@ import type { Direction } from '../../core/model/rule.ts'
 import { families } from '../../core/net/address.ts'
 import { unowned } from '../../core/semantics/origin.ts'
 import { lowerMatch } from './lower-match.ts'
-import { essentialsChain, unownedChain } from './names.ts'
-import type { NftChain, NftRule, NftVerdict } from './ruleset.ts'
+import { essentialsChain, type Purpose, unownedChain } from './names.ts'
+import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
 
 /** The chain to jump to, and those behind it: a packet of another protocol is asked about three times and no more. */
 export type EssentialChains = readonly [NftChain, ...NftChain[]]
 
+/** What is asked of a packet that stays on the link, in terms of where it is asked. */
+export type Nearness = (match: LinkMatch) => NftMatch[][]
+
 export function essentialChains(
   essentials: readonly Essential[],
   direction: Direction,
+  purpose: Purpose,
   allow: NftVerdict,
+  near: Nearness,
 ): EssentialChains {
   const kind = essentials.map((each) => each.name).join('.')
   const matches = essentials.flatMap((each) => each[direction])
   const chains = [...Map.groupBy(matches, (match) => match.protocol)].map(([protocol, own]) => ({
     protocols: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] } as const],
     chain: {
-      name: essentialsChain(direction, kind, protocol),
-      rules: own.flatMap((match) => rulesFor(direction === 'ingress' ? sentByLink(match) : match, allow)),
+      name: essentialsChain(direction, kind, purpose, protocol),
+      rules: own.flatMap((match) => rulesFor(match, allow, near)),
     },
   }))
   const entry = {
-    name: essentialsChain(direction, kind),
+    name: essentialsChain(direction, kind, purpose),
     rules: chains.map(({ protocols, chain }) => ({
       matches: protocols,
       verdict: { kind: 'jump', chain: chain.name } as const,
@@ -35,9 +40,9 @@ export function essentialChains(
 }
 
 /** Only what the link sends is asked about at that hook. */
-function sentByLink({ link, ...match }: LinkMatch): LinkMatch {
+export const sentByLink: Nearness = ({ link, ...match }) => {
   if (!link) throw new Error('essential traffic to a VM comes from the link')
-  return match
+  return lowerMatch(match)
 }
 
 /** Packets of another sender than the interface are denied, those of addresses that are not its own by a chain of all. */
@@ -63,11 +68,14 @@ export function forged({ mac, addresses }: Origin, deny: NftVerdict, unownedBy: 
 }
 
 /** Returns for what anybody may send from an address that is not its own. */
-export const unownedOf = (deny: NftVerdict, observed: boolean): NftChain => ({
-  name: unownedChain(observed),
-  rules: [...unowned.flatMap((match) => rulesFor(match, { kind: 'return' })), { matches: [], verdict: deny }],
+export const unownedOf = (deny: NftVerdict, purpose: Purpose, near: Nearness): NftChain => ({
+  name: unownedChain(purpose),
+  rules: [
+    ...unowned.flatMap((match) => rulesFor(match, { kind: 'return' }, near)),
+    { matches: [], verdict: deny },
+  ],
 })
 
-function rulesFor(match: LinkMatch, verdict: NftVerdict): NftRule[] {
-  return lowerMatch(match).map((matches) => ({ matches, verdict }))
+function rulesFor(match: LinkMatch, verdict: NftVerdict, near: Nearness): NftRule[] {
+  return near(match).map((matches) => ({ matches, verdict }))
 }

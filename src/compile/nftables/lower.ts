@@ -3,37 +3,79 @@
  *
  * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
  */
-import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
+import type { Desired, DesiredInterface, FilterMode } from '../../core/model/desired.ts'
 import type { EffectivePolicy, Essential, RuleList } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
 import { ICMP, ICMPV6, TCP, UDP, untrackable } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
-import { type EssentialChains, essentialChains, forged, unownedOf } from './lower-link.ts'
+import {
+  answers,
+  type BridgeKernel,
+  fragmentsOf,
+  framesOf,
+  headersOf,
+  laterFragments,
+  nearInBridge,
+  passOf,
+  rememberRejected,
+  toAnswers,
+  toFragments,
+  toHeaders,
+  unanswered,
+} from './bridge.ts'
+import {
+  type EssentialChains,
+  essentialChains,
+  forged,
+  type Nearness,
+  sentByLink,
+  unownedOf,
+} from './lower-link.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   denialChain,
+  framesChain,
   hookOf,
   interfaceChain,
+  type Purpose,
   passChain,
   policyChain,
   rejectionChain,
   stateChain,
   trackingChain,
+  unansweredChain,
   untrackedChain,
 } from './names.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 
-/** What an action is at a hook; on an observed device everything passes, and what would not have is counted. */
-const verdictsOf = (direction: Direction, observed: boolean): Record<Action, NftVerdict> => {
-  const denied = { kind: 'goto', chain: denialChain(direction) } as const
-  return {
-    allow: { kind: 'goto', chain: passChain(direction) },
-    deny: observed ? denied : drop,
-    reject: observed ? denied : { kind: 'goto', chain: rejectionChain },
-  }
+/** What chains are made for. */
+interface Making {
+  readonly purpose: Purpose
+  /** Null where packets are routed. */
+  readonly kernel: BridgeKernel | null
 }
+
+const goto = (chain: string): NftVerdict => ({ kind: 'goto', chain })
 const drop: NftVerdict = { kind: 'drop' }
+/** Not judged: to go on is all that there is to it. */
+const leave: NftVerdict = { kind: 'accept' }
+
+/**
+ * What an action is at a hook. On an observed device everything passes, and what would not have is counted. Where it is
+ * only found out whether to reject, all else is left to where it is judged.
+ */
+function verdictsOf(direction: Direction, { purpose, kernel }: Making): Record<Action, NftVerdict> {
+  if (purpose === 'answer') return { allow: leave, deny: leave, reject: goto(rejectionChain) }
+  const allow = goto(passChain(direction))
+  if (purpose === 'observe') {
+    const denied = goto(denialChain(direction))
+    return { allow, deny: denied, reject: denied }
+  }
+  // A bridge can tell a sender only where the packet comes in.
+  const told = kernel === null || (kernel.rejects && direction === 'egress')
+  return { allow, deny: drop, reject: goto(told ? rejectionChain : unansweredChain) }
+}
 const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
 const perDirection = <T>(make: (direction: Direction) => T): Readonly<Record<Direction, T>> => ({
   ingress: make('ingress'),
@@ -41,16 +83,19 @@ const perDirection = <T>(make: (direction: Direction) => T): Readonly<Record<Dir
 })
 
 /** What `rejectionOf` says, as rules. */
-const rejection: NftChain = {
+const rejectionOf = (before: readonly NftRule[]): NftChain => ({
   name: rejectionChain,
   rules: [
     ...rulesFor({ destination: manyReceivers }, drop),
     { matches: [{ kind: 'protocol', protocols: [ICMP, ICMPV6] }], verdict: drop },
+    ...before,
     ...rulesFor({ protocol: TCP }, { kind: 'reject', with: 'tcp-reset' }),
     ...rulesFor({ protocol: UDP }, { kind: 'reject', with: 'port-unreachable' }),
     ...rulesFor({}, { kind: 'reject', with: 'prohibited' }),
   ],
-}
+})
+const rejection = rejectionOf([])
+const rejectionInBridge = rejectionOf(rememberRejected)
 const passing = (limited: boolean) =>
   perDirection(
     (direction): NftChain => ({
@@ -60,9 +105,10 @@ const passing = (limited: boolean) =>
   )
 const passed = passing(false)
 const passedWithinLimits = passing(true)
+const passedInBridge = perDirection(passOf)
 const tracking: NftChain = {
   name: trackingChain,
-  rules: [{ state: { passed: passChain('egress'), invalid: drop } }],
+  rules: [{ state: { passed: goto(passChain('egress')), invalid: drop } }],
 }
 
 /** What the host looks like, and how it is to be treated. */
@@ -70,8 +116,9 @@ export interface Surroundings {
   readonly links: readonly Link[]
   /** Nothing is dropped on the whole host. */
   readonly observe: boolean
-  /** Devices that are ports of a bridge are let through unfiltered. */
+  /** Devices that are ports of a bridge and cannot be filtered there are let through unfiltered. */
   readonly allowBridged: boolean
+  readonly kernel: BridgeKernel
   /** Why interfaces are to be closed whatever their policy says, by id. */
   readonly refused: ReadonlyMap<string, string>
   /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
@@ -79,9 +126,12 @@ export interface Surroundings {
 }
 
 export interface Lowered {
+  /** Where packets are routed. */
   readonly ruleset: NftRuleset
-  /** Indexes of devices of a bridge that are let through unfiltered. */
-  readonly bridged: ReadonlySet<number>
+  /** Where they are bridged; null when none of the devices is a port of a bridge. */
+  readonly bridged: NftRuleset | null
+  /** Indexes of devices that cannot be filtered and are let through. */
+  readonly open: ReadonlySet<number>
   /** One for each interface. */
   readonly interfaces: readonly LoweredInterface[]
 }
@@ -89,6 +139,8 @@ export interface Lowered {
 export interface LoweredInterface {
   readonly id: string
   readonly state: 'applied' | 'failing' | 'closed' | 'observing'
+  /** Where its packets are seen; null when they are not. */
+  readonly mode: FilterMode | null
   /** Why it is not applied, in words for its owner too; null when it is. */
   readonly error: string | null
 }
@@ -99,137 +151,198 @@ export interface Lowering {
 }
 
 export function createLowering(): Lowering {
-  const enforced = createChains(false)
-  const observed = createChains(true)
+  const makings = new Map<string, Chains>()
+  /** Chains that are made alike are made once. */
+  function chainsFor(making: Making): Chains {
+    const key = JSON.stringify(making)
+    const known = makings.get(key) ?? createChains(making)
+    makings.set(key, known)
+    return known
+  }
 
   return {
-    lower({ interfaces }, { links, observe, allowBridged, refused, maxConnections = 0 }) {
-      const chains = new Map(
-        [tracking, rejection, passed.ingress, passed.egress].map((chain) => [chain.name, chain]),
-      )
-      const devices = { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() }
-      const linked = new Map<number, NftVerdict>()
-      const watched = new Set<number>()
-      const bridged = new Set<number>()
-      const limits = new Map<number, number>()
+    lower({ interfaces }, { links, observe, allowBridged, refused, maxConnections = 0, kernel }) {
+      const routed = emptyRuleset([tracking, rejection, ...both(passed)])
+      const bridged = emptyRuleset([
+        ...both(passedInBridge),
+        unanswered,
+        ...(kernel.tracks ? [tracking] : []),
+        ...(kernel.rejects ? [rejectionInBridge, answers] : []),
+      ])
+      const bridge = {
+        frames: { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() },
+        answers: new Map<string, NftVerdict>(),
+      }
+      const open = new Set<number>()
       const byName = new Map(links.map((link) => [link.name, link]))
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
         const { id, device, policy } = each
         const link = byName.get(device)
-        if (!link) return { state: 'closed', error: `there is no device ${device} on its host` }
+        if (!link) return { state: 'closed', mode: null, error: `there is no device ${device} on its host` }
         const { index } = link
         // nft takes a number for a name first.
         if (byName.has(String(index))) {
-          return { state: 'failing', error: `another device of its host is called ${index}` }
+          return { state: 'failing', mode: null, error: `another device of its host is called ${index}` }
         }
-        const watch = observe || each.observe === true
         const hidden = hiddenBy(link)
-        if (hidden !== undefined) {
-          const open = link.master?.kind === 'bridge' && (allowBridged || watch)
-          if (open) bridged.add(index)
-          return { state: 'failing', error: open ? `${hidden}; it is open` : hidden }
+        if (hidden !== undefined) return { state: 'failing', mode: null, error: hidden }
+        const mode = link.master?.kind === 'bridge' ? 'bridged' : 'routed'
+        const { chains, devices, link: linked, observed, limits } = mode === 'bridged' ? bridged : routed
+        const watch = observe || each.observe === true
+        const making: Making = {
+          purpose: watch ? 'observe' : 'enforce',
+          kernel: mode === 'bridged' ? kernel : null,
         }
-        const fail = (why: string) => {
+        const enter = (way: Direction, { entry, link: first, frames, chains: made }: Placed): void => {
+          devices[hookOf[way]].set(index, entry)
+          if (mode === 'bridged') bridge.frames[hookOf[way]].set(index, frames)
+          else if (first) linked.set(index, first)
+          for (const chain of made) chains.set(chain.name, chain)
+        }
+        const fail = (why: string, pass: boolean) => {
+          if (pass) open.add(index)
           for (const way of directions) {
-            devices[hookOf[way]].set(index, watch ? verdictsOf(way, true).allow : drop)
+            const entry = pass ? verdictsOf(way, making).allow : drop
+            enter(way, { entry, frames: entry, chains: [] })
           }
-          return {
-            state: 'failing',
-            error: watch ? `${why}; it is open, because it is observed` : why,
-          } as const
+          return { state: 'failing', mode, error: pass ? `${why}; it is open` : why } as const
         }
         const reason = refused.get(id)
-        if (reason !== undefined) return fail(reason)
+        if (reason !== undefined) return fail(reason, watch)
         // Known, but by what it is to be judged is not.
-        if (!policy) return fail('its policy could not be read')
-        const { of, denials } = watch ? observed : enforced
+        if (!policy) return fail('its policy could not be read', watch)
+        if (mode === 'bridged' && policy.stateful && !kernel.tracks) {
+          const port = `${device} is a port of the bridge ${link.master?.name}`
+          const why = `${port}, where this kernel tracks no connections (nf_conntrack_bridge), and its policy is stateful`
+          return fail(why, watch || allowBridged)
+        }
+        const { of, denials } = chainsFor(making)
         try {
           const made = perDirection((way) => of(device, policy, way))
-          for (const way of directions) {
-            devices[hookOf[way]].set(index, made[way].entry)
-            if (made[way].link) linked.set(index, made[way].link)
-            for (const chain of made[way].chains) chains.set(chain.name, chain)
+          const answer =
+            mode === 'bridged' && kernel.rejects && !watch && rejects(policy) && each.mac !== undefined
+              ? chainsFor({ purpose: 'answer', kernel }).of(device, policy, 'ingress')
+              : undefined
+          for (const way of directions) enter(way, made[way])
+          if (answer && each.mac !== undefined) {
+            bridge.answers.set(each.mac, answer.entry)
+            for (const chain of answer.chains) chains.set(chain.name, chain)
           }
         } catch (error) {
-          return fail(`its rules cannot be enforced: ${error instanceof Error ? error.message : error}`)
+          return fail(
+            `its rules cannot be enforced: ${error instanceof Error ? error.message : error}`,
+            watch,
+          )
         }
         if (!watch) {
           const limit = each.maxConnections ?? maxConnections
-          if (limit > 0) limits.set(index, limit)
-          return { state: 'applied', error: null }
+          // Only where packets are routed.
+          if (limit > 0 && mode === 'routed') limits.set(index, limit)
+          return { state: 'applied', mode, error: null }
         }
-        watched.add(index)
+        observed.add(index)
         for (const chain of denials) chains.set(chain.name, chain)
-        return { state: 'observing', error: null }
+        return { state: 'observing', mode, error: null }
       }
 
       const placed = interfaces.map((each) => ({ id: each.id, ...place(each) }))
-      if (limits.size > 0) {
-        for (const chain of Object.values(passedWithinLimits)) chains.set(chain.name, chain)
+      if (routed.limits.size > 0) {
+        for (const chain of Object.values(passedWithinLimits)) routed.chains.set(chain.name, chain)
       }
       return {
-        ruleset: { chains, devices, link: linked, observed: watched, limits },
-        bridged,
+        ruleset: routed,
+        bridged: bridged.devices['from-vm'].size > 0 ? { ...bridged, bridge } : null,
+        open,
         interfaces: placed,
       }
     },
   }
 }
 
-/** Why the hooks of routed packets do not see the device's packets; undefined when they do. */
+const both = <T>({ ingress, egress }: Readonly<Record<Direction, T>>): T[] => [ingress, egress]
+
+const emptyRuleset = (chains: readonly NftChain[]) => ({
+  chains: new Map(chains.map((chain) => [chain.name, chain])),
+  devices: { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() },
+  link: new Map<number, NftVerdict>(),
+  observed: new Set<number>(),
+  limits: new Map<number, number>(),
+})
+
+/** Whether packets to the VM may be rejected. */
+const rejects = ({ ingress }: EffectivePolicy): boolean =>
+  ingress.filtered &&
+  (ingress.default === 'reject' ||
+    ingress.lists.some((list) => list.rules.some((rule) => rule.enabled && rule.action === 'reject')))
+
+/** Why the device's packets are seen nowhere; undefined when they are. */
 function hiddenBy({ name, kind, master }: Link): string | undefined {
   if (kind === 'macvtap' || kind === 'ipvtap')
     return `${name} is a ${kind} device, whose packets cannot be filtered`
-  if (!master || master.kind === 'vrf') return undefined
-  const what = master.kind === 'bridge' ? `a port of the bridge ${master.name}` : `part of ${master.name}`
-  return `${name} is ${what}, where its packets cannot be filtered`
+  if (!master || master.kind === 'vrf' || master.kind === 'bridge') return undefined
+  return `${name} is part of ${master.name}, where its packets cannot be filtered`
 }
 
 /** What happens at a hook of an interface. */
 interface Placed {
   readonly entry: NftVerdict
-  /** What is asked before, about what this host itself sends; absent: nothing. */
+  /** What is asked before, about what this host itself sends, where packets are routed; absent: nothing. */
   readonly link?: NftVerdict
+  /** The same for frames that are no IP packets, in a bridge. */
+  readonly frames: NftVerdict
   /** The chains that it leads to. */
   readonly chains: readonly NftChain[]
 }
 
-/** Chains for devices that are enforced, or for those that are observed; remembers what it made of every shared list. */
-function createChains(watch: boolean): {
+interface Chains {
   /** Throws when the policy cannot be lowered. */
   of(device: string, policy: EffectivePolicy, direction: Direction): Placed
   readonly denials: readonly NftChain[]
-} {
-  const verdicts = perDirection((direction) => verdictsOf(direction, watch))
+}
+
+/** Makes chains for one purpose in one family; remembers what it made of every shared list. */
+function createChains(making: Making): Chains {
+  const { purpose, kernel } = making
+  const verdicts = perDirection((direction) => verdictsOf(direction, making))
   const policyChains = new WeakMap<RuleList, NftChain>()
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
   const interfaceChains = new WeakMap<EffectivePolicy, Map<string, NftChain>>()
   /** What tracking should call invalid, whatever this kernel's does. */
   const untracked = perDirection(
     (direction): NftChain => ({
-      name: untrackedChain(direction, watch),
+      name: untrackedChain(direction, purpose),
       rules: untrackable.flatMap((each) => rulesFor(each, verdicts[direction].deny)),
     }),
   )
-  const unowned = unownedOf(verdicts.egress.deny, watch)
   /** Established and related packets pass, invalid ones do not; one look keeps most packets out of the other chain. */
   const state = perDirection(
     (direction): NftChain => ({
-      name: stateChain(direction, watch),
+      name: stateChain(direction, purpose),
       rules: [
         {
           matches: [{ kind: 'protocol', protocols: untrackable.map(({ protocol }) => protocol) }],
           verdict: { kind: 'jump', chain: untracked[direction].name },
         },
-        { state: { passed: passChain(direction), invalid: verdicts[direction].deny } },
+        ...(kernel?.rejects && direction === 'ingress' && purpose !== 'answer' ? toAnswers : []),
+        { state: { passed: verdicts[direction].allow, invalid: verdicts[direction].deny } },
       ],
     }),
+  )
+  const fragments = perDirection((direction) =>
+    kernel === null
+      ? { rules: [], chains: [] }
+      : purpose === 'answer'
+        ? { rules: laterFragments, chains: [] }
+        : {
+            rules: toFragments(direction, purpose),
+            chains: fragmentsOf(direction, purpose, verdicts[direction].deny),
+          },
   )
 
   const policyChainOf = (list: RuleList) =>
     remembered(policyChains, list, () => ({
-      name: policyChain(list.policy, list.direction, list.part, watch),
+      name: policyChain(list.policy, list.direction, list.part, purpose),
       rules: list.rules.flatMap((rule) =>
         rule.enabled
           ? rule.matches.flatMap((match) => rulesFor(match, verdicts[list.direction][rule.action]))
@@ -237,14 +350,35 @@ function createChains(watch: boolean): {
       ),
     }))
 
+  /** Tracking looks at headers before us. */
+  const headers = perDirection((direction) =>
+    kernel === null || kernel.tracks || purpose === 'answer'
+      ? { rules: [], chains: [] }
+      : {
+          rules: toHeaders(direction, purpose),
+          chains: [headersOf(direction, purpose, verdicts[direction].deny)],
+        },
+  )
+  const near = perDirection(
+    (direction): Nearness =>
+      // What is essential is left alone where it is only found out whether to reject.
+      kernel !== null && purpose !== 'answer'
+        ? (match) => nearInBridge(match, direction)
+        : direction === 'ingress'
+          ? sentByLink
+          : lowerMatch,
+  )
+  const unowned = unownedOf(verdicts.egress.deny, purpose, near.egress)
   const essentialsOf = (essentials: readonly Essential[]) =>
     remembered(chainsOfEssentials, essentials, () =>
-      perDirection((direction) => essentialChains(essentials, direction, verdicts[direction].allow)),
+      perDirection((direction) =>
+        essentialChains(essentials, direction, purpose, verdicts[direction].allow, near[direction]),
+      ),
     )
 
   function interfaceChainOf(device: string, policy: EffectivePolicy, direction: Direction): NftChain {
     const chains = remembered(interfaceChains, policy, () => new Map<string, NftChain>())
-    const name = interfaceChain(device, direction)
+    const name = interfaceChain(device, direction, purpose)
     let chain = chains.get(name)
     if (!chain) {
       const part = policy[direction]
@@ -252,13 +386,17 @@ function createChains(watch: boolean): {
       chain = {
         name,
         rules: [
+          ...headers[direction].rules,
           ...(direction === 'egress' && policy.origin
             ? forged(policy.origin, verdicts.egress.deny, unowned)
             : []),
           ...(part.filtered
             ? [
-                // What the link sends to the VM is asked about at a hook of its own.
-                ...(direction === 'egress' ? [jump(essentialsOf(policy.essentials).egress[0])] : []),
+                ...fragments[direction].rules,
+                // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
+                ...(direction === 'egress' || kernel !== null
+                  ? [jump(essentialsOf(policy.essentials)[direction][0])]
+                  : []),
                 ...(policy.stateful ? [jump(state[direction])] : []),
                 ...part.lists.map((list) => jump(policyChainOf(list))),
               ]
@@ -275,16 +413,26 @@ function createChains(watch: boolean): {
     of(device, policy, direction) {
       const part = policy[direction]
       const checked = direction === 'egress' && policy.origin !== undefined
-      if (!part.filtered && !checked) return { entry: verdicts[direction].allow, chains: [] }
+      const { allow, deny } = verdicts[direction]
+      const frames =
+        kernel === null || purpose === 'answer'
+          ? undefined
+          : framesOf(framesChain(device, direction), direction, policy.origin, deny)
+      const about = { frames: frames ? goto(frames.name) : leave }
+      if (!part.filtered && !checked) return { ...about, entry: allow, chains: frames ? [frames] : [] }
       const chain = interfaceChainOf(device, policy, direction)
       const essentials = essentialsOf(policy.essentials)[direction]
       return {
-        entry: { kind: 'goto', chain: chain.name },
+        ...about,
+        entry: goto(chain.name),
         ...(direction === 'ingress' && { link: { kind: 'jump', chain: essentials[0].name } }),
         chains: [
+          ...(frames ? [frames] : []),
+          ...headers[direction].chains,
           ...(checked ? [unowned] : []),
           ...(part.filtered
             ? [
+                ...fragments[direction].chains,
                 ...essentials,
                 ...(policy.stateful ? [untracked[direction], state[direction]] : []),
                 ...part.lists.map(policyChainOf),

@@ -4,10 +4,10 @@ import type { Hook } from './ruleset.ts'
 
 export const table = 'inet portcullis'
 
-/** Releases devices that are ports of a bridge, where `table` does not see their packets. */
+/** Judges devices that are ports of a bridge, where `table` does not see their packets. */
 export const bridgeTable = 'bridge portcullis'
 
-/** What keeps devices closed until `table` has judged their packets: one text in both families. */
+/** What keeps devices closed until one of our tables has judged their packets. */
 export const guardTables = ['inet portcullis-guard', 'bridge portcullis-guard'] as const
 
 /** Packets that come from a VM are its egress, and the other way round. */
@@ -20,33 +20,50 @@ export function isDeviceName(text: string): boolean {
   return /^[A-Za-z0-9_.-]{1,15}$/.test(text) && text !== '.' && text !== '..'
 }
 
+/**
+ * What rules are there for: to let packets pass or not; to count what would not pass; or to find out, where a packet
+ * comes from, whether its receiver will reject it.
+ */
+export type Purpose = 'enforce' | 'observe' | 'answer'
+/** Chains that are made for several purposes differ in how their names begin. */
+const beginning = { enforce: '', observe: 'observed.', answer: 'answer.' } as const satisfies Record<
+  Purpose,
+  string
+>
+
 /** Throws on names that `isDeviceName` refuses: they are kept out at the rim, and must not be guessed at here. */
-export function interfaceChain(device: string, direction: Direction): string {
+export function interfaceChain(device: string, direction: Direction, purpose: Purpose): string {
   if (!isDeviceName(device)) throw new Error(`no device can be called ${JSON.stringify(device)}`)
-  return `${short[direction]}.${device}`
+  // A device is either enforced or observed.
+  return `${purpose === 'answer' ? beginning.answer : ''}${short[direction]}.${device}`
 }
 
-/** `part` is told only where there are several. An observed list differs in what its rules do. */
-export function policyChain(policy: string, direction: Direction, part: number, observed: boolean): string {
+/** `part` is told only where there are several. */
+export function policyChain(policy: string, direction: Direction, part: number, purpose: Purpose): string {
   if (!/^[A-Za-z0-9_.-]{1,100}$/.test(policy))
     throw new Error(`no policy can be called ${JSON.stringify(policy)}`)
-  const of = `policy.${policy}.${part === 0 ? '' : `${part}.`}${short[direction]}`
-  return observed ? `observed.${of}` : of
+  return `${beginning[purpose]}policy.${policy}.${part === 0 ? '' : `${part}.`}${short[direction]}`
 }
 
 /** `kind` tells apart what is essential on one interface and not on another; `protocol` what is asked about one protocol. */
-export const essentialsChain = (direction: Direction, kind: string, protocol?: number): string =>
-  `essentials.${kind}.${short[direction]}${protocol === undefined ? '' : `.${protocol}`}`
+export const essentialsChain = (
+  direction: Direction,
+  kind: string,
+  purpose: Purpose,
+  protocol?: number,
+): string =>
+  // What is essential passes, enforced or observed.
+  `${purpose === 'answer' ? beginning.answer : ''}essentials.${kind}.${short[direction]}${protocol === undefined ? '' : `.${protocol}`}`
 
 /** What may be sent from an address that is not the sender's own. */
-export const unownedChain = (observed: boolean): string => `${observed ? 'observed.' : ''}unowned`
+export const unownedChain = (purpose: Purpose): string => `${beginning[purpose]}unowned`
 
 /** Where packets go that pass: it marks them as judged. */
 export const passChain = (direction: Direction): string => `pass.${short[direction]}`
 
 /** Where packets of stateful policies are looked up among the known connections. */
-export const stateChain = (direction: Direction, observed: boolean): string =>
-  `${observed ? 'observed.' : ''}state.${short[direction]}`
+export const stateChain = (direction: Direction, purpose: Purpose): string =>
+  `${beginning[purpose]}state.${short[direction]}`
 
 /** Where packets of observed devices go that would not have passed. */
 export const denialChain = (direction: Direction): string => `observed.denied.${short[direction]}`
@@ -58,5 +75,23 @@ export const rejectionChain = 'rejection'
 export const trackingChain = 'tracking'
 
 /** What connection tracking cannot follow, dropped where a policy is stateful. */
-export const untrackedChain = (direction: Direction, observed: boolean): string =>
-  `${observed ? 'observed.' : ''}untracked.${short[direction]}`
+export const untrackedChain = (direction: Direction, purpose: Purpose): string =>
+  `${beginning[purpose]}untracked.${short[direction]}`
+
+/** Where frames go that are no IP packets. */
+export const framesChain = (device: string, direction: Direction): string =>
+  `frames.${short[direction]}.${device}`
+
+/** Where fragments go, by the version of IP. */
+export const fragmentsChain = (direction: Direction, version: 4 | 6, purpose: Purpose): string =>
+  `${beginning[purpose]}fragments${version}.${short[direction]}`
+
+/** Where IPv6 packets go whose headers the kernel may misread. */
+export const headersChain = (direction: Direction, purpose: Purpose): string =>
+  `${beginning[purpose]}headers6.${short[direction]}`
+
+/** Where what we told the sender of a rejected packet is known again. */
+export const answersChain = 'answers.in'
+
+/** Where packets go that are rejected where nobody can be told. */
+export const unansweredChain = 'unanswered'

@@ -35,6 +35,7 @@ const host: Surroundings = {
   observe: false,
   allowBridged: false,
   refused: new Map(),
+  kernel: { tracks: true, rejects: true },
 }
 const lower = (wanted: Desired, around: Partial<Surroundings> = {}) =>
   createLowering().lower(wanted, { ...host, ...around })
@@ -153,7 +154,7 @@ describe('what cannot be enforced closes its interface, and no other', () => {
     const { ruleset, interfaces } = lower(desired(named('a'), named('b')), {
       refused: new Map([['nic0', 'why']]),
     })
-    assert.deepEqual(interfaces[0], { id: 'nic0', state: 'failing', error: 'why' })
+    assert.deepEqual(interfaces[0], { id: 'nic0', state: 'failing', mode: 'routed', error: 'why' })
     assert.equal(ruleset.devices['from-vm'].get(10)?.kind, 'drop')
     assert.equal(interfaces[1]?.state, 'applied')
   })
@@ -173,28 +174,39 @@ describe('what cannot be enforced closes its interface, and no other', () => {
   })
 
   test('a device whose packets do not come past us', () => {
-    for (const [kind, why] of [
-      ['bridge', /tap0 is a port of the bridge up7/],
-      ['bond', /tap0 is part of up7/],
-      ['openvswitch', /tap0 is part of up7/],
-    ] as const) {
+    for (const kind of ['bond', 'openvswitch']) {
       const { ruleset, interfaces, bridged } = lower(desired(named('a')), {
         links: master('tap0', 'up7', kind),
       })
       assert.equal(interfaces[0]?.state, 'failing')
-      assert.match(interfaces[0]?.error ?? '', why)
-      assert.deepEqual([ruleset.devices['to-vm'].size, bridged.size], [0, 0])
+      assert.match(interfaces[0]?.error ?? '', /tap0 is part of up7/)
+      assert.deepEqual([ruleset.devices['to-vm'].size, bridged], [0, null])
     }
     const macvtap = host.links.map((link) => ({ ...link, kind: 'macvtap' }))
     assert.match(lower(desired(named('a')), { links: macvtap }).interfaces[0]?.error ?? '', /macvtap/)
     const routed = lower(desired(named('a')), { links: master('tap0', 'red', 'vrf') })
     assert.equal(routed.interfaces[0]?.state, 'applied')
-    const open = lower(desired(named('a'), named('b')), {
-      links: master('tap0', 'br0', 'bridge'),
-      allowBridged: true,
-    })
-    assert.deepEqual([...open.bridged], [10])
+  })
+
+  test('a stateful policy in a bridge where the kernel tracks nothing', () => {
+    const links = master('tap0', 'br0', 'bridge')
+    const kernel = { tracks: false, rejects: false }
+    const stateful = { ...named('a'), stateful: true }
+    const closed = lower(desired(stateful, stateful), { links, kernel })
+    assert.deepEqual(
+      closed.interfaces.map(({ state, mode }) => [state, mode]),
+      [
+        ['failing', 'bridged'],
+        ['applied', 'routed'],
+      ],
+    )
+    assert.match(closed.interfaces[0]?.error ?? '', /tap0 is a port of the bridge br0.*tracks no connections/)
+    assert.deepEqual([...(closed.bridged?.devices['to-vm'] ?? [])], [[10, { kind: 'drop' }]])
+    const open = lower(desired(stateful), { links, kernel, allowBridged: true })
+    assert.deepEqual([...open.open], [10])
     assert.match(open.interfaces[0]?.error ?? '', /it is open/)
+    const stateless = lower(desired({ ...stateful, stateful: false }), { links, kernel })
+    assert.equal(stateless.interfaces[0]?.state, 'applied')
   })
 })
 

@@ -6,7 +6,7 @@ export interface Place {
   /** Name of the base chain. */
   readonly name: string
   readonly from: Hook
-  readonly hook: 'prerouting' | 'forward' | 'output'
+  readonly hook: 'prerouting' | 'forward' | 'output' | 'postrouting'
   readonly priority: number
 }
 
@@ -20,8 +20,16 @@ export const routed: readonly Place[] = [
   { name: 'to-vm', from: 'to-vm', hook: 'forward', priority: 0 },
   { name: 'to-vm-local', from: 'to-vm', hook: 'output', priority: 0 },
 ]
-/** The same in family bridge, where filters of others usually stand (-200). */
-export const bridged: readonly Place[] = routed.map((place) => ({ ...place, priority: -200 }))
+/**
+ * In family bridge packets to a VM are asked about at every port that they go out of, flooded, forwarded, or sent by
+ * this host. It is too late to reject there: that is done where they come in, behind those of the packet's sender and
+ * the guard. Connections are tracked from -200 on.
+ */
+export const bridged: readonly Place[] = [
+  { name: 'from-vm', from: 'from-vm', hook: 'prerouting', priority: -145 },
+  { name: 'to-vm', from: 'to-vm', hook: 'postrouting', priority: 0 },
+]
+export const answering = { name: 'answers', hook: 'prerouting', priority: -143 } as const
 
 export const hooks: readonly Hook[] = Object.values(hookOf)
 

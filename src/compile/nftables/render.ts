@@ -2,8 +2,9 @@
 import { type Family, formatAddress } from '../../core/net/address.ts'
 import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
 import type { Range } from '../../core/sets/range.ts'
+import { headers6, ipTypes, memories, recalls } from './bridge.ts'
 import { consult, renderConnections } from './connections.ts'
-import { bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
+import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
 import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 import { indexElements, type RenderedSet, type RenderedTable } from './table.ts'
 
@@ -12,26 +13,31 @@ const mapOf = (hook: Hook) => `${hook}-devices`
 const linkMap = 'link-to-vm-devices'
 /** The set that counts what would have been dropped on observed devices. */
 export const observedOf = (hook: Hook) => `${hook}-observed`
-const rendered = new WeakMap<NftChain, string>()
+const framesOf = (hook: Hook) => `${hook}-frames`
+/** Of nft's families. */
+type Place = 'inet' | 'bridge'
+const rendered = { inet: new WeakMap<NftChain, string>(), bridge: new WeakMap<NftChain, string>() }
 
 export function render(ruleset: NftRuleset): RenderedTable {
+  const family = ruleset.bridge ? 'bridge' : 'inet'
   const chains = new Map<string, string>()
   for (const chain of ruleset.chains.values()) {
-    let text = rendered.get(chain)
+    let text = rendered[family].get(chain)
     if (text === undefined) {
-      text = chain.rules.map(rule).join('\n')
-      rendered.set(chain, text)
+      text = chain.rules.map((one) => rule(one, family)).join('\n')
+      rendered[family].set(chain, text)
     }
     chains.set(chain.name, text)
   }
-  for (const place of routed) {
-    const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
-    const asked = maps.map((map) => `${deviceOf[place.from]} vmap @${map}`)
-    chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
-  }
-  const sets = new Map<string, RenderedSet>([[linkMap, verdictMap(ruleset.link)]])
+  const sets = new Map<string, RenderedSet>()
+  const map = (name: string, key: string, elements: ReadonlyMap<string | number, NftVerdict>) =>
+    sets.set(name, {
+      ...{ kind: 'map', type: `type ${key} : verdict` },
+      elements: new Map([...elements].map(([each, to]) => [String(each), verdict(to)])),
+    })
+  if (!ruleset.bridge) map(linkMap, 'iface_index', ruleset.link)
   for (const hook of hooks) {
-    sets.set(mapOf(hook), verdictMap(ruleset.devices[hook]))
+    map(mapOf(hook), 'iface_index', ruleset.devices[hook])
     if (ruleset.observed.size > 0) {
       sets.set(observedOf(hook), {
         ...{ kind: 'set', type: 'type iface_index\ncounter' },
@@ -39,54 +45,57 @@ export function render(ruleset: NftRuleset): RenderedTable {
       })
     }
   }
-  if (ruleset.limits.size === 0) return { chains, sets }
-  const connections = renderConnections(ruleset.limits)
-  return {
-    objects: connections.objects,
-    chains: new Map([...connections.chains, ...chains]),
-    sets: new Map([...sets, ...connections.sets]),
+  if (!ruleset.bridge) {
+    for (const place of routed) {
+      const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
+      const asked = maps.map((each) => `${deviceOf[place.from]} vmap @${each}`)
+      chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
+    }
+    if (ruleset.limits.size === 0) return { chains, sets }
+    const connections = renderConnections(ruleset.limits)
+    return {
+      objects: connections.objects,
+      chains: new Map([...connections.chains, ...chains]),
+      sets: new Map([...sets, ...connections.sets]),
+    }
   }
+  const { frames, answers } = ruleset.bridge
+  const isIp = match({ kind: 'ether-type', types: ipTypes }, family)
+  for (const { from, ...place } of bridged) {
+    const device = deviceOf[from]
+    const asked = [`${isIp} ${device} vmap @${mapOf(from)}`, `${device} vmap @${framesOf(from)}`]
+    chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
+    map(framesOf(from), 'iface_index', frames[from])
+  }
+  if (answers.size > 0) {
+    chains.set(answering.name, `${hangsAt(answering)}\n${isIp} ether daddr vmap @receivers`)
+    map('receivers', 'ether_addr', answers)
+  }
+  sets.set('headers6', {
+    ...{ kind: 'set', type: headers6.type },
+    elements: new Map(headers6.elements.map((each) => [each, ''])),
+  })
+  for (const [name, type] of memories) sets.set(name, { kind: 'set', type, elements: new Map() })
+  return { chains, sets }
 }
 
-const verdictMap = (devices: ReadonlyMap<number, NftVerdict>): RenderedSet => ({
-  ...{ kind: 'map', type: 'type iface_index : verdict' },
-  elements: new Map([...devices].map(([index, to]) => [String(index), verdict(to)])),
-})
-
-/** Indexes of the devices that a table of ours, read back, judges or lets pass. */
+/** Indexes of the devices that a table of ours, read back, judges. */
 export function judges({ sets }: RenderedTable): ReadonlySet<number> {
-  const names = [...hooks.map(mapOf), released]
+  const names = hooks.map(mapOf)
   return new Set(names.flatMap((name) => [...(sets.get(name)?.elements.keys() ?? [])]).map(Number))
 }
 
-const released = 'released'
-
-/** What lets the packets of these devices pass unfiltered where a bridge carries them. */
-export function renderBridged(indexes: ReadonlySet<number>): RenderedTable {
-  const chains = bridged.map(
-    (place) =>
-      [
-        place.name,
-        `${hangsAt(place)}\n${deviceOf[place.from]} @${released} ${setJudged(place.from)}`,
-      ] as const,
-  )
-  const elements = indexElements(indexes)
-  return {
-    chains: new Map(chains),
-    sets: new Map([[released, { kind: 'set', type: 'type iface_index', elements }]]),
-  }
-}
-
-function rule(one: NftRule): string {
+function rule(one: NftRule, place: Place): string {
+  if ('words' in one) return one.words
   if ('pass' in one) return `${setJudged(one.pass)} accept`
   if ('limit' in one) return consult[one.limit]
   if ('count' in one) return `${deviceOf[one.count]} @${observedOf(one.count)}`
   if ('state' in one) {
     const { passed, invalid } = one.state
     // Kernel's bits: 1 invalid, 2 established, 4 related.
-    return `ct state vmap { 0x1 : ${verdict(invalid)}, 0x2 : goto ${passed}, 0x4 : goto ${passed} }`
+    return `ct state vmap { 0x1 : ${verdict(invalid)}, 0x2 : ${verdict(passed)}, 0x4 : ${verdict(passed)} }`
   }
-  return [...one.matches.map(match), verdict(one.verdict)].join(' ')
+  return [...one.matches.map((each) => match(each, place)), verdict(one.verdict)].join(' ')
 }
 
 function verdict(one: NftVerdict): string {
@@ -110,6 +119,8 @@ const rejections = {
 } as const
 
 const familyNumber = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>
+const familyType = { ipv4: 0x0800, ipv6: 0x86dd } as const satisfies Record<Family, number>
+const etherTypeOf = (type: number): string => `0x${type.toString(16).padStart(4, '0')}`
 const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
 const icmpWord = { ipv4: 'icmp', ipv6: 'icmpv6' } as const satisfies Record<Family, string>
 const sideLetter = { source: 's', destination: 'd' } as const
@@ -121,10 +132,12 @@ const portWords: Readonly<Record<number, string>> = {
   136: 'udplite',
 }
 
-function match(one: NftMatch): string {
+function match(one: NftMatch, place: Place): string {
   switch (one.kind) {
     case 'family':
-      return `meta nfproto ${familyNumber[one.family]}`
+      return place === 'inet'
+        ? `meta nfproto ${familyNumber[one.family]}`
+        : `meta protocol ${etherTypeOf(familyType[one.family])}`
     case 'protocol':
       return `meta l4proto ${oneOrSet(one.protocols.map(String))}`
     case 'address':
@@ -143,6 +156,14 @@ function match(one: NftMatch): string {
     case 'to-host':
       // 2 is an address of this host.
       return 'fib daddr type 2'
+    case 'remembered':
+      return recalls[one.as]
+    case 'ether-type':
+      return `ether type ${one.not ? '!= ' : ''}${oneOrSet(one.types.map(etherTypeOf))}`
+    case 'arp-mac':
+      return `arp saddr ether ${one.not ? '!= ' : ''}${one.mac}`
+    case 'arp-address':
+      return `arp saddr ip ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
   }
 }
 

@@ -33,6 +33,13 @@ export type NftMatch =
   | { readonly kind: 'hop-limit'; readonly family: Family; readonly value: number }
   /** Addressed to an address of this host. */
   | { readonly kind: 'to-host' }
+  /** An answer to what the VM has asked, or to one that was heard as its neighbour, in a bridge. */
+  | { readonly kind: 'remembered'; readonly as: 'asked' | 'neighbour' }
+  /** Any of these types; a tagged frame is of its tag's. */
+  | { readonly kind: 'ether-type'; readonly types: readonly number[]; readonly not?: true }
+  /** What ARP says of its sender. */
+  | { readonly kind: 'arp-mac'; readonly mac: string; readonly not?: true }
+  | { readonly kind: 'arp-address'; readonly ranges: readonly Range<bigint>[]; readonly not?: true }
 
 export type NftVerdict =
   | { readonly kind: 'accept' }
@@ -46,14 +53,16 @@ export type NftVerdict =
 
 export type NftRule =
   | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
-  /** Established and related packets go to `passed`, invalid ones meet their verdict, new ones go on. */
-  | { readonly state: { readonly passed: string; readonly invalid: NftVerdict } }
+  /** Established, related and invalid packets meet their verdicts, new ones go on. */
+  | { readonly state: { readonly passed: NftVerdict; readonly invalid: NftVerdict } }
   /** Marks the packet as judged at that hook, and lets it pass. */
   | { readonly pass: Hook }
   /** Refuses what begins a connection beyond the limit of its device. */
   | { readonly limit: Hook }
   /** Counts the packet for its device, and goes on. */
   | { readonly count: Hook }
+  /** In nft's own words, about frames and fragments: whole IP packets pass it by. */
+  | { readonly words: string }
 
 export interface NftChain {
   readonly name: string
@@ -73,4 +82,11 @@ export interface NftRuleset {
   readonly observed: ReadonlySet<number>
   /** Index of the device → tracked connections that its VM may begin, and others towards it; absent: no limit. */
   readonly limits: ReadonlyMap<number, number>
+  /** Only in family bridge. */
+  readonly bridge?: {
+    /** Index of the device → what happens to frames that are no IP packets. */
+    readonly frames: Readonly<Record<Hook, ReadonlyMap<number, NftVerdict>>>
+    /** MAC of a VM that rejects → where it is found out whether it rejects this packet, at its sender's port. */
+    readonly answers: ReadonlyMap<string, NftVerdict>
+  }
 }

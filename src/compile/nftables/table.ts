@@ -107,7 +107,7 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
       const byIndex = declared[0]?.startsWith('type iface_index') ?? false
       const elements = new Map<string, string>()
       for (const [, device, key = '', to = ''] of listed.matchAll(
-        /(?:"([^"]+)"|([^\s,":}]+))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
+        /(?:"([^"]+)"|([^\s,"}]+(?: \. [^\s,"}]+)*))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
       )) {
         const index = byIndex && device !== undefined ? indexOf(device) : undefined
         elements.set(device === undefined ? key : index === undefined ? `"${device}"` : String(index), to)

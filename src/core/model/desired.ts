@@ -1,4 +1,5 @@
 /** What one host should enforce, and what its agent says of it: desired state from the service, status from the agent. */
+import type { Mac } from '../net/mac.ts'
 import type { EffectivePolicy } from './effective-policy.ts'
 
 /** The highest limit of tracked connections: a table for hundreds of such interfaces would not fit a host. */
@@ -8,6 +9,8 @@ export interface DesiredInterface {
   readonly id: string
   /** Device name on this host. */
   readonly device: string
+  /** The VM's, in lower case; absent when it is not known. */
+  readonly mac?: Mac
   /** Null: the interface is known, but its policy is not; nothing passes. */
   readonly policy: EffectivePolicy | null
   /** Packets are judged and counted, and none is dropped. Absent means false. */
@@ -44,6 +47,9 @@ export interface DesiredSource {
  */
 export const interfaceStates = ['applied', 'applying', 'failing', 'closed', 'observing'] as const
 export type InterfaceState = (typeof interfaceStates)[number]
+
+/** Where the packets of an interface are filtered: where its host routes them, or where a bridge carries its frames. */
+export type FilterMode = 'routed' | 'bridged'
 
 /** Packets that would have been dropped, since the agent started. */
 export interface Denials {

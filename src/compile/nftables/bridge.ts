@@ -1,0 +1,226 @@
+/**
+ * What only family bridge needs beside the rules, which are lowered once for both families: frames that are no IP
+ * packets, fragments that nobody puts together, and answers to packets that a VM rejects. In nft's own words, as nft
+ * prints them back.
+ */
+import type { LinkMatch, Origin } from '../../core/model/effective-policy.ts'
+import type { Direction } from '../../core/model/rule.ts'
+import { UDP } from '../../core/net/protocol.ts'
+import { manyReceivers } from '../../core/semantics/rejection.ts'
+import { linkLocal } from '../../core/semantics/scopes.ts'
+import { lowerMatch } from './lower-match.ts'
+import {
+  answersChain,
+  fragmentsChain,
+  headersChain,
+  hookOf,
+  type Purpose,
+  passChain,
+  unansweredChain,
+} from './names.ts'
+import { deviceOf } from './places.ts'
+import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
+
+/** What this kernel can do in family bridge. */
+export interface BridgeKernel {
+  /** It tracks connections there, and puts fragments together (nf_conntrack_bridge). */
+  readonly tracks: boolean
+  /** It can tell the sender of a packet that it does not pass (nft_reject_bridge). */
+  readonly rejects: boolean
+}
+
+const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const
+/** Frames with rules of their own: tagged ones are of another type, whatever is inside. */
+export const ipTypes = [ETHERTYPE.ipv4, ETHERTYPE.ipv6] as const
+
+/** Sets that packets fill, and forget; what is in them is never compared. */
+export const memories: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    // A later fragment has no ports: it passes where the first one of its datagram did.
+    'fragments4.out': ['iif . ip saddr . ip daddr . ip id', 30],
+    'fragments6.out': ['iif . ip6 saddr . ip6 daddr . frag id', 30],
+    'fragments4.in': ['oif . ip saddr . ip daddr . ip id', 30],
+    'fragments6.in': ['oif . ip6 saddr . ip6 daddr . frag id', 30],
+    // Who was heard as a neighbour: what is sent to it stays on the link.
+    neighbours: ['oif . ip6 saddr', 3600],
+    // Requests of DHCP clients, by their transaction: an answer with the same one is from the link.
+    asked: ['iif . @th,96,32', 60],
+    // Who was just told that a packet does not pass, and by whom.
+    rejected4: ['iif . ip daddr . ip saddr', 1],
+    rejected6: ['iif . ip6 daddr . ip6 saddr', 1],
+  }).map(([name, [key, seconds]]) => [
+    name,
+    `typeof ${key}\nsize 65535\nflags dynamic,timeout\ntimeout ${seconds}s`,
+  ]),
+)
+
+/** What of a packet is looked up in them. */
+export const recalls = {
+  asked: 'oif . @th,96,32 @asked',
+  neighbour: 'iif . ip6 daddr @neighbours',
+} as const
+
+const words = (...lines: string[]): NftRule[] => lines.map((line) => ({ words: line }))
+const printed = (deny: NftVerdict): string => (deny.kind === 'goto' ? `goto ${deny.chain}` : 'drop')
+
+const end = { ingress: 'in', egress: 'out' } as const satisfies Record<Direction, string>
+const fragmentKey = (direction: Direction, version: 4 | 6): string => {
+  const device = deviceOf[hookOf[direction]]
+  return version === 4
+    ? `${device} . ip saddr . ip daddr . ip id`
+    : `${device} . ip6 saddr . ip6 daddr . frag id`
+}
+
+/** What a packet that passes leaves behind for others, before it is marked as judged. */
+export function passOf(direction: Direction): NftChain {
+  const name = end[direction]
+  return {
+    name: passChain(direction),
+    rules: [
+      ...words(
+        `ip frag-off & 16383 == 8192 update @fragments4.${name} { ${fragmentKey(direction, 4)} }`,
+        `frag frag-off 0 update @fragments6.${name} { ${fragmentKey(direction, 6)} }`,
+        direction === 'ingress'
+          ? 'icmpv6 type { 135, 136 } ip6 hoplimit 255 update @neighbours { oif . ip6 saddr }'
+          : 'udp sport 68 udp dport 67 update @asked { iif . @th,96,32 }',
+      ),
+      { pass: hookOf[direction] },
+    ],
+  }
+}
+
+/**
+ * A bridge sees what neighbours send, and what a router among them forwards. That a packet has crossed no router shows
+ * in its hop limit, or in addresses that no router forwards; for the rest something must have been heard before.
+ */
+export function nearInBridge({ link, ...match }: LinkMatch, direction: Direction): NftMatch[][] {
+  const plain = lowerMatch(match)
+  if (!link) return plain
+  const remembered = (as: 'asked' | 'neighbour') =>
+    plain.map((matches) => [...matches, { kind: 'remembered', as } as const])
+  if (direction === 'egress') return match.hopLimit === 255 ? remembered('neighbour') : []
+  if (match.hopLimit === 255 || match.source === linkLocal) return plain
+  return [
+    ...lowerMatch({ ...match, destination: manyReceivers }),
+    ...(match.family === 'ipv4' && match.protocol === UDP ? remembered('asked') : []),
+  ]
+}
+
+/** Sends fragments to the chains below. A fragment that is whole by itself goes on. */
+export const toFragments = (direction: Direction, purpose: Purpose): NftRule[] =>
+  words(
+    `ip frag-off & 16383 != 0 jump ${fragmentsChain(direction, 4, purpose)}`,
+    `exthdr frag 1 jump ${fragmentsChain(direction, 6, purpose)}`,
+  )
+
+/**
+ * First fragments go on to the rules, if what rules ask about is in them: 68 bytes are what every link carries
+ * (RFC 791), the longest header and eight more. Later ones pass where their first one did.
+ */
+export function fragmentsOf(direction: Direction, purpose: Purpose, deny: NftVerdict): NftChain[] {
+  const no = printed(deny)
+  const yes = `goto ${passChain(direction)}`
+  const name = end[direction]
+  return [
+    {
+      name: fragmentsChain(direction, 4, purpose),
+      rules: words(
+        `ip frag-off & 8191 == 0 ip length < 68 ${no}`,
+        'ip frag-off & 8191 == 0 return',
+        `${fragmentKey(direction, 4)} @fragments4.${name} ${yes}`,
+        no,
+      ),
+    },
+    {
+      name: fragmentsChain(direction, 6, purpose),
+      rules: words(
+        'frag frag-off 0 @th,0,64 >= 0x0 return',
+        `frag frag-off 0 ${no}`,
+        `${fragmentKey(direction, 6)} @fragments6.${name} ${yes}`,
+        no,
+      ),
+    },
+  ]
+}
+
+/** Later ones are judged where they arrive. */
+export const laterFragments: readonly NftRule[] = words(
+  'ip frag-off & 8191 != 0 accept',
+  'frag frag-off != 0 accept',
+)
+
+/**
+ * Where nobody has looked at an IPv6 packet before, the kernel looks for its protocol in memory that may not hold its
+ * header: a sender decides how a frame is laid out (`ipv6_find_hdr` reads `ipv6_hdr(skb)->nexthdr` without pulling it;
+ * seen on 6.18). What it finds is compared with the header itself, which payload expressions read rightly.
+ */
+export const toHeaders = (direction: Direction, purpose: Purpose): NftRule[] =>
+  words(`meta protocol 0x86dd jump ${headersChain(direction, purpose)}`)
+export const headersOf = (direction: Direction, purpose: Purpose, deny: NftVerdict): NftChain => ({
+  name: headersChain(direction, purpose),
+  rules: words(
+    'ip6 nexthdr . meta l4proto @headers6 return',
+    ...Object.entries(extensions).map(([header, name]) => `ip6 nexthdr ${header} exthdr ${name} 1 return`),
+    printed(deny),
+  ),
+})
+/** Headers behind which others follow, by number, with nft's name. */
+const extensions: Readonly<Record<number, string>> = { 0: 'hbh', 43: 'rt', 44: 'frag', 60: 'dst' }
+/** First header and protocol of packets without such headers. */
+export const headers6 = {
+  type: 'typeof ip6 nexthdr . meta l4proto',
+  elements: Array.from({ length: 256 }, (_, protocol) => protocol)
+    .filter((protocol) => !(protocol in extensions))
+    .map((protocol) => `${protocol} . ${protocol}`),
+} as const
+
+/** What comes of frames that are no IP packets: only ARP passes, and from a VM only what it says of itself. */
+export function framesOf(
+  name: string,
+  direction: Direction,
+  origin: Origin | undefined,
+  deny: NftVerdict,
+): NftChain {
+  const { mac, addresses } = (direction === 'egress' && origin) || {}
+  const denied = (...matches: NftMatch[]): NftRule => ({ matches, verdict: deny })
+  return {
+    name,
+    rules: [
+      ...(mac === undefined ? [] : [denied({ kind: 'source-mac', mac, not: true })]),
+      denied({ kind: 'ether-type', types: [ETHERTYPE.arp], not: true }),
+      // Of Ethernet and IPv4, a request or an answer: another form would not say where it says what.
+      ...words(
+        ...['htype != 1', 'ptype != 0x0800', 'hlen != 6', 'plen != 4', 'operation != { 1, 2 }'].map(
+          (form) => `arp ${form} ${printed(deny)}`,
+        ),
+      ),
+      ...(mac === undefined ? [] : [denied({ kind: 'arp-mac', mac, not: true })]),
+      ...(addresses === undefined
+        ? []
+        : [denied({ kind: 'arp-address', ranges: [{ first: 0n, last: 0n }, ...addresses.ipv4], not: true })]),
+      { matches: [], verdict: { kind: 'goto', chain: passChain(direction) } },
+    ],
+  }
+}
+
+/** An answer of ours is of no connection that tracking knows; it is let through to whom we have just told. */
+export const toAnswers: readonly NftRule[] = words(`iif 0 jump ${answersChain}`)
+export const answers: NftChain = {
+  name: answersChain,
+  rules: words(
+    ...[
+      'tcp flags & 0x4 == 0x4 oif . ip saddr . ip daddr @rejected4',
+      'icmp type 3 oif . ip saddr . ip daddr @rejected4',
+      'tcp flags & 0x4 == 0x4 oif . ip6 saddr . ip6 daddr @rejected6',
+      'icmpv6 type 1 oif . ip6 saddr . ip6 daddr @rejected6',
+    ].map((match) => `${match} goto ${passChain('ingress')}`),
+  ),
+}
+/** Before a rejection: what is told will come by the port that the packet came from. */
+export const rememberRejected: readonly NftRule[] = words(
+  'update @rejected4 { iif . ip daddr . ip saddr }',
+  'update @rejected6 { iif . ip6 daddr . ip6 saddr }',
+)
+
+/** Where packets go that are rejected where nobody can be told. */
+export const unanswered: NftChain = { name: unansweredChain, rules: words('counter drop') }
