@@ -9,7 +9,7 @@ import { essentials } from '../../src/core/semantics/essentials.ts'
 import { createNetwork, destroyNetwork, routerNamespace } from '../../src/lab/network.ts'
 import { createProber, type Prober, planProbe } from '../../src/lab/probe.ts'
 import { defaultVms } from '../../src/lab/topology.ts'
-import { noLab } from '../support/lab.ts'
+import { bridgedByDefault, noLab } from '../support/lab.ts'
 
 const prefix = `pcl-rej${process.pid % 1000}-`
 
@@ -38,7 +38,7 @@ describe('reject', { skip: noLab }, () => {
   let dataplane: Dataplane
   let prober: Prober
   before(async () => {
-    await createNetwork({ prefix, vms: defaultVms })
+    await createNetwork({ prefix, vms: defaultVms, bridged: bridgedByDefault })
     dataplane = createNftables({ guard: ['tap*'], netns: routerNamespace(prefix) })
     prober = createProber(prefix)
   })
@@ -53,14 +53,15 @@ describe('reject', { skip: noLab }, () => {
       test(`${direction}, by a ${how}`, async () => {
         const interfaces = defaultVms
           .flatMap((vm) => vm.nics)
-          .map(({ id, device }) => ({
+          .map(({ id, device, mac }) => ({
             id,
             device,
+            mac,
             policy:
               device === 'tap1i0'
                 ? rejecting(direction, how)
                 : { ...rejecting(direction, how), ingress: { filtered: false }, egress: { filtered: false } },
-          })) as { id: string; device: string; policy: EffectivePolicy }[]
+          })) as { id: string; device: string; mac: string; policy: EffectivePolicy }[]
         await dataplane.apply({ revision: 1, interfaces })
         const [from, to] = direction === 'ingress' ? ['outside', 'web1'] : ['web1', 'outside']
         for (const family of [4, 6] as const) {
