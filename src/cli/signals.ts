@@ -1,5 +1,9 @@
 /** How the service ends when it is asked to. */
-import type { FastifyBaseLogger } from 'fastify'
+
+interface Logger {
+  info(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
 
 /** A signal to a whole process group arrives twice where npm or a wrapper passes it on: that is not asking twice. */
 const echoMs = 500
@@ -7,7 +11,7 @@ const echoMs = 500
 const patienceMs = 10_000
 
 /** SIGTERM and SIGINT end the process with status 0 when `stop` is done; asked once more, it ends at once with status 1. */
-export function endWhenAsked(stop: () => Promise<void>, logger: FastifyBaseLogger): void {
+export function endWhenAsked(stop: () => Promise<void>, logger: Logger): void {
   let asked: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -30,7 +34,7 @@ export function endWhenAsked(stop: () => Promise<void>, logger: FastifyBaseLogge
 }
 
 /** A terminal that closes, or an operator who expects a reload, does not end the service. */
-export function ignoreHangUp(logger: FastifyBaseLogger): void {
+export function ignoreHangUp(logger: Logger): void {
   process.on('SIGHUP', () =>
     logger.info({ signal: 'SIGHUP' }, 'ignored: restart to read the inventory again'),
   )
