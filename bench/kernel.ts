@@ -83,13 +83,14 @@ export async function measureKernel(directory: string, program: string): Promise
     const listens = new Promise<void>((resolve) => {
       seen = resolve
     })
-    let there = false
-    const poke = setInterval(() => {
-      there = !there
-      void nft(netns, `${there ? 'add' : 'delete'} table ip poke\n`)
-    }, 200)
-    await listens
-    clearInterval(poke)
+    let heard = false
+    void listens.then(() => {
+      heard = true
+    })
+    for (let there = true; !heard; there = !there) {
+      await nft(netns, `${there ? 'add' : 'delete'} table ip poke\n`)
+      await delay(50)
+    }
 
     // The same table in a namespace that nobody looks after, for nft alone.
     const whole = await mustRun('ip', [
