@@ -237,13 +237,16 @@ function statuses(
   const known = new Map(before.map((each) => [each.id, each]))
   const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
   return interfaces.map(({ id, device, notes = [] }) => {
-    const { state, error } = outcomes.get(id) ?? { state: 'failing', error: 'the target did not report it' }
+    const { state, error, mode } = outcomes.get(id) ?? {
+      ...{ state: 'failing', error: 'the target did not report it', mode: null },
+    }
     const { appliedRevision = null, denials, connections } = known.get(id) ?? {}
     return {
       id,
       device,
       appliedRevision: state === 'failing' ? appliedRevision : revision,
       state,
+      ...(mode && { mode }),
       error,
       notes,
       ...(state === 'applied' && connections && { connections }),

@@ -1,5 +1,5 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
-import type { Connections, Denials, Desired, InterfaceState } from '../core/model/desired.ts'
+import type { Connections, Denials, Desired, FilterMode, InterfaceState } from '../core/model/desired.ts'
 
 export interface Dataplane {
   /**
@@ -20,6 +20,8 @@ export interface Dataplane {
 export interface InterfaceReport {
   readonly id: string
   readonly state: Exclude<InterfaceState, 'applying'>
+  /** Where its packets are judged; null or absent where nobody sees them. */
+  readonly mode?: FilterMode | null
   /** Why it fails or is closed, in words for its owner too; null otherwise. */
   readonly error: string | null
   /** More about the error, for the operator's log alone. */

@@ -44,6 +44,7 @@ interface Flags {
 /** The part of the answer that is printed. */
 interface Trace {
   readonly action: string
+  readonly mode: 'routed' | 'bridged' | null
   readonly note?: string
   readonly decidedBy: {
     readonly kind: string
@@ -145,7 +146,9 @@ function problemOf(status: number, body: string): string {
   }
 }
 
-function readable({ action, decidedBy, note, path }: Trace): string {
+const where = { routed: 'where its host routes its packets', bridged: 'at its port of a bridge' } as const
+
+function readable({ action, decidedBy, mode, note, path }: Trace): string {
   const why = {
     rule: `rule ${decidedBy.position} (${decidedBy.rule})`,
     default: 'the default: no rule matches',
@@ -157,6 +160,7 @@ function readable({ action, decidedBy, note, path }: Trace): string {
   return [
     `${action}, decided by ${why ?? decidedBy.kind}`,
     ...(note === undefined ? [] : [`  ${note}`]),
+    ...(mode === null ? [] : [`  judged ${where[mode]}`]),
     ...path.map(
       (step) =>
         `  ${step.position}. ${step.matched ? 'matches' : `does not match: ${step.mismatch}`} (${step.rule})`,

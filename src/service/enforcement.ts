@@ -142,7 +142,7 @@ function appliedTo(outcome: InterfaceOutcome, { status }: Known): number {
 function inForceOn(each: Named, known: (host: string) => Known | undefined): [string, InForce][] {
   const there = each.host === null || each.device === null ? undefined : known(each.host)
   if (!there) return []
-  const { state, error, notes, connections } = there.of(each.id)
+  const { state, mode, error, notes, connections } = there.of(each.id)
   const applied = appliedTo(there.of(each.id), there)
   return [
     [
@@ -150,6 +150,7 @@ function inForceOn(each: Named, known: (host: string) => Known | undefined): [st
       {
         appliedRevision: applied < 0 ? null : applied,
         state,
+        ...(mode && { mode }),
         error,
         notes,
         ...(connections && { connections }),

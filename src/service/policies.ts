@@ -91,7 +91,8 @@ export function createPolicyService(
       if (!judged) return err({ kind: 'not-found', resource: 'interface', id: 'any' })
       const { found, note } = judged
       const traced = trace(found.policy, direction, packet)
-      return ok({ ...traced, interface: found.interface.id, ...(note !== undefined && { note }) })
+      const mode = found.inForce?.mode ?? null
+      return ok({ ...traced, interface: found.interface.id, mode, ...(note !== undefined && { note }) })
     },
   }
 }

@@ -6,7 +6,7 @@
  * from each other spell that as not found).
  */
 import type { JsonObject } from '../core/json.ts'
-import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
+import type { FilterMode, HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
@@ -380,7 +380,14 @@ export interface PolicyService {
   trace(
     ctx: Context,
     query: { server: string; interface?: string; direction: Direction; packet: Packet },
-  ): Outcome<Trace & { readonly interface: string; readonly note?: string }>
+  ): Outcome<
+    Trace & {
+      readonly interface: string
+      /** Where its packets are judged now; null when nobody enforces it. */
+      readonly mode: FilterMode | null
+      readonly note?: string
+    }
+  >
 }
 
 /** Newest first. */
@@ -407,7 +414,7 @@ export interface HistoryService {
 }
 
 /** What is in force on an interface, as its agent says. */
-export interface InForce extends Pick<InterfaceStatus, 'state' | 'error' | 'notes' | 'connections'> {
+export interface InForce extends Pick<InterfaceStatus, 'state' | 'mode' | 'error' | 'notes' | 'connections'> {
   /** Newest revision that is in force; null before the first. */
   readonly appliedRevision: number | null
 }

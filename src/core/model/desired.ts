@@ -78,6 +78,8 @@ export interface InterfaceStatus {
   /** Revision whose policy is in force on it; null before the first. */
   readonly appliedRevision: number | null
   readonly state: InterfaceState
+  /** Where its packets are judged; absent where nobody sees them. */
+  readonly mode?: FilterMode
   /** Why it fails or is closed, in words for its owner too; null otherwise. */
   readonly error: string | null
   /** What its owner should know although it works; empty means nothing. */

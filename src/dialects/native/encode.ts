@@ -18,10 +18,10 @@ export function encodePlacement({
   inForce,
 }: Placement): JsonObject {
   const { id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device } = nic
-  const { state = null, error = null, notes = [], connections } = inForce ?? {}
+  const { state = null, mode = null, error = null, notes = [], connections } = inForce ?? {}
   return {
     ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device },
-    ...{ desiredGeneration, appliedGeneration, state, error, notes },
+    ...{ desiredGeneration, appliedGeneration, state, mode, error, notes },
     ...encodeConnections(connections),
   }
 }
@@ -33,8 +33,8 @@ export function encodeHost({ host, target, observe, state, interfaces }: HostSta
     target,
     observe,
     state,
-    interfaces: interfaces.map(({ id, device, state, error, notes, denials, connections }) => ({
-      ...{ id, device, state, error, notes },
+    interfaces: interfaces.map(({ id, device, state, mode = null, error, notes, denials, connections }) => ({
+      ...{ id, device, state, mode, error, notes },
       ...(denials && { denials: { ...denials } }),
       ...encodeConnections(connections),
     })),

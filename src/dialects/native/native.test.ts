@@ -253,7 +253,8 @@ accounts:
       observe: false,
       interfaces: [web, other].map(
         (id): InterfaceStatus => ({
-          ...{ id, device: 'tap0', appliedRevision: 9, state: 'failing', error: 'why', notes: ['note'] },
+          ...{ id, device: 'tap0', appliedRevision: 9, state: 'failing', mode: 'bridged' },
+          ...{ error: 'why', notes: ['note'] },
         }),
       ),
       state: 'applied',
@@ -268,14 +269,21 @@ accounts:
     service.services.enforcement.report({ ...status, appliedRevision: 9 })
     assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
     assert.deepEqual(
-      [(await nic()).state, (await nic()).error, (await nic()).notes],
-      ['failing', 'why', ['note']],
+      [(await nic()).state, (await nic()).mode, (await nic()).error, (await nic()).notes],
+      ['failing', 'bridged', 'why', ['note']],
     )
+    const traced = await service.call('POST', '/v1/trace', {
+      ...{ server: servers.web, interface: web, direction: 'ingress' },
+      packet: { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.1' },
+    })
+    assert.equal(traced.body.mode, 'bridged')
     // Its own interfaces, and nothing of others or of the installation.
     assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [
       {
         ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied' },
-        interfaces: [{ id: web, device: 'tap1', state: 'failing', error: 'why', notes: ['note'] }],
+        interfaces: [
+          { id: web, device: 'tap1', state: 'failing', mode: 'bridged', error: 'why', notes: ['note'] },
+        ],
       },
     ])
     const foreign = await service.call('GET', '/v1/hosts', undefined, credentials.foreign)

@@ -65,6 +65,8 @@ export const TraceRequest = Type.Object(
 )
 export type TraceRequest = Static<typeof TraceRequest>
 
+const FilterMode = oneOf('routed', 'bridged')
+
 export const TraceAnswer = Type.Object({
   action: Action,
   decidedBy: Type.Object({
@@ -76,6 +78,10 @@ export const TraceAnswer = Type.Object({
     state: Type.Optional(Type.String()),
   }),
   interface: Type.String({ description: 'Id of the interface that was judged' }),
+  mode: nullable({
+    ...FilterMode,
+    description: 'Where its packets are judged now; null when nobody enforces it',
+  }),
   note: Type.Optional(Type.String({ description: 'When no interface has the packet’s address' })),
   path: Type.Array(
     Type.Object({
@@ -113,6 +119,7 @@ const Interface = Type.Object({
     Type.Integer({ description: 'The generation in force; equal to the desired one when it has caught up' }),
   ),
   state: nullable(InterfaceState),
+  mode: nullable(FilterMode),
   error: nullable(Type.String({ description: 'Why it fails or is closed' })),
   notes: Type.Array(Type.String()),
   connections: Type.Optional(Connections),
@@ -213,6 +220,7 @@ export const HostList = Type.Object({
           id: Type.String(),
           device: Type.String(),
           state: InterfaceState,
+          mode: nullable(FilterMode),
           error: nullable(Type.String()),
           notes: Type.Array(Type.String()),
           denials: Type.Optional(PerDirection),
