@@ -7,7 +7,8 @@ import type { LinkMatch, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { UDP } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
-import { linkLocal } from '../../core/semantics/scopes.ts'
+import { linkLocal, unspecified } from '../../core/semantics/scopes.ts'
+import { union } from '../../core/sets/address-set.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   answersChain,
@@ -197,7 +198,7 @@ export function framesOf(
       ...(mac === undefined ? [] : [denied({ kind: 'arp-mac', mac, not: true })]),
       ...(addresses === undefined
         ? []
-        : [denied({ kind: 'arp-address', ranges: [{ first: 0n, last: 0n }, ...addresses.ipv4], not: true })]),
+        : [denied({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4, not: true })]),
       { matches: [], verdict: { kind: 'goto', chain: passChain(direction) } },
     ],
   }
