@@ -226,7 +226,8 @@ const same = (a: DesiredInterface | undefined, b: DesiredInterface): boolean =>
   a.policy === b.policy &&
   a.device === b.device &&
   a.observe === b.observe &&
-  a.maxConnections === b.maxConnections
+  a.maxConnections === b.maxConnections &&
+  a.frames?.join() === b.frames?.join()
 
 /** What failed keeps the revision that it had before. */
 function statuses(

@@ -5,6 +5,9 @@ import type { Policy } from '../core/model/inventory.ts'
 import { notesOn } from '../core/semantics/origin.ts'
 import type { PlacedInterface, Storage } from '../storage/storage.ts'
 
+/** Ethernet types of VLAN tags: 802.1Q and 802.1ad. */
+const tags = [0x8100, 0x88a8] as const
+
 /** For one reader: reads must not overlap. */
 export function createDesiredSource(storage: Storage, resolve: Resolver, host: string): DesiredSource {
   let placed: readonly (PlacedInterface & { readonly device: string })[] = []
@@ -47,7 +50,11 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
     const complete = attached.every((policy) => policy !== undefined)
     const policy = complete ? resolve(each, attached) : null
     const { id, device, mac, observe, addresses, maxConnections } = each
-    const notes = policy ? notesOn(each, policy.origin) : []
+    const frames = [...(each.vlanTrunk ? tags : []), ...each.allowedFrames]
+    const notes = [
+      ...(policy ? notesOn(each, policy.origin) : []),
+      ...(each.vlanTrunk ? ['a VLAN trunk: what is in tagged frames is not judged'] : []),
+    ]
     return {
       id,
       device,
@@ -55,6 +62,7 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
       policy,
       addresses,
       notes,
+      ...(frames.length > 0 && { frames }),
       ...(observe && { observe }),
       ...(maxConnections !== null && { maxConnections }),
     }

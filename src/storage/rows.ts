@@ -93,7 +93,7 @@ export function fromServer(s: ServerRecord): SqlValue[] {
 }
 
 export const interfaceColumns =
-  'id, server, number, mac, addresses, allowed_addresses, sender_check, observe, max_connections, type, host, device, attributes'
+  'id, server, number, mac, addresses, allowed_addresses, sender_check, observe, max_connections, vlan_trunk, allowed_frames, type, host, device, attributes'
 export function toInterface(row: Row): Interface {
   return {
     id: text(row.id),
@@ -104,6 +104,8 @@ export function toInterface(row: Row): Interface {
     allowedAddresses: json(row.allowed_addresses) as unknown as string[],
     senderCheck: row.sender_check === 1,
     observe: row.observe === 1,
+    vlanTrunk: row.vlan_trunk === 1,
+    allowedFrames: json(row.allowed_frames) as unknown as number[],
     maxConnections: nullable(row.max_connections, number),
     type: text(row.type) as Interface['type'],
     host: nullable(row.host, text),
@@ -113,7 +115,8 @@ export function toInterface(row: Row): Interface {
 }
 export function fromInterface(i: Interface): SqlValue[] {
   const sender = [JSON.stringify(i.addresses), JSON.stringify(i.allowedAddresses), Number(i.senderCheck)]
-  const place = [Number(i.observe), i.maxConnections, i.type, i.host, i.device]
+  const frames = [Number(i.vlanTrunk), JSON.stringify(i.allowedFrames)]
+  const place = [Number(i.observe), i.maxConnections, ...frames, i.type, i.host, i.device]
   return [i.id, i.server, i.index, i.mac, ...sender, ...place, JSON.stringify(i.attributes)]
 }
 

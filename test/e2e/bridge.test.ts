@@ -3,6 +3,8 @@
  * no rule can speak of does not pass. Everything here is stateless: it holds on kernels that track nothing on bridges.
  */
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bridgeOf, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
@@ -243,6 +245,42 @@ describe('a bridge', { skip: noLab }, () => {
     assert.deepEqual(await arrivals('web2', 'db1', frames('web2', 'db1'), matches), none)
     assert.deepEqual(await arrivals('web2', 'outside', frames('web2', 'outside'), matches), none)
     assert.deepEqual(await arrivals('outside', 'web2', frames('outside', 'web2'), matches), none)
+  })
+
+  test('what the inventory allows passes: a VLAN trunk, and frames of a type', async () => {
+    const file = join(lab.lab().directory, 'inventory.yaml')
+    const before = await readFile(file, 'utf8')
+    const inventory = JSON.parse(before)
+    const own = inventory.accounts[0].servers.find((each: { name: string }) => each.name === 'web2')
+    Object.assign(own.interfaces[0], { vlanTrunk: true, allowedFrames: [etherType.lldp] })
+    const inner = datagram('web2', 'outside', OPEN).subarray(14)
+    const frames = (ends: Link) => [
+      ethernet(ends, etherType.lldp, data),
+      ethernet(ends, 0x88b5, data),
+      ethernet({ ...ends, vlans: [5] }, etherType.ipv4, inner),
+    ]
+    const seen = { lldp: 'ether type 0x88cc', other: 'ether type 0x88b5', tagged: 'ether type 0x8100' }
+    try {
+      await writeFile(file, JSON.stringify(inventory))
+      await lab.restart()
+      await lab.enforced()
+      for (const [from, to] of [
+        ['web2', 'outside'],
+        ['outside', 'web2'],
+      ] as const) {
+        assert.deepEqual(
+          await arrivals(from, to, frames(link(from, to)), seen),
+          { lldp: 1, other: 0, tagged: 1 },
+          from,
+        )
+      }
+      const forged = frames({ from: stranger, to: macOf('outside') })
+      assert.deepEqual(await arrivals('web2', 'outside', forged, seen), { lldp: 0, other: 0, tagged: 0 })
+    } finally {
+      await writeFile(file, before)
+      await lab.restart()
+      await lab.enforced()
+    }
   })
 
   test('a frame whose headers lie in pages of their own is judged like another, or does not pass', async () => {

@@ -109,6 +109,8 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
           allowedAddresses: ['198.51.100.0/24'],
           senderCheck: true,
           observe: false,
+          vlanTrunk: false,
+          allowedFrames: [],
           maxConnections: null,
           type: 'public',
           host: 'local',

@@ -175,19 +175,22 @@ export const headers6 = {
     .map((protocol) => `${protocol} . ${protocol}`),
 } as const
 
-/** What comes of frames that are no IP packets: only ARP passes, and from a VM only what it says of itself. */
+/** What comes of frames that are no IP packets: only `types` and ARP pass, and from a VM only what it says of itself. */
 export function framesOf(
   name: string,
   direction: Direction,
   origin: Origin | undefined,
   deny: NftVerdict,
+  types: readonly number[],
 ): NftChain {
   const { mac, addresses } = (direction === 'egress' && origin) || {}
+  const pass: NftVerdict = { kind: 'goto', chain: passChain(direction) }
   const denied = (...matches: NftMatch[]): NftRule => ({ matches, verdict: deny })
   return {
     name,
     rules: [
       ...(mac === undefined ? [] : [denied({ kind: 'source-mac', mac, not: true })]),
+      ...types.map((type): NftRule => ({ matches: [{ kind: 'ether-type', types: [type] }], verdict: pass })),
       denied({ kind: 'ether-type', types: [ETHERTYPE.arp], not: true }),
       // Of Ethernet and IPv4, a request or an answer: another form would not say where it says what.
       ...words(
@@ -199,7 +202,7 @@ export function framesOf(
       ...(addresses === undefined
         ? []
         : [denied({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4, not: true })]),
-      { matches: [], verdict: { kind: 'goto', chain: passChain(direction) } },
+      { matches: [], verdict: pass },
     ],
   }
 }

@@ -219,7 +219,7 @@ export function createLowering(): Lowering {
         }
         const { of, denials } = chainsFor(making)
         try {
-          const made = perDirection((way) => of(device, policy, way))
+          const made = perDirection((way) => of(device, policy, way, each.frames))
           const answer =
             mode === 'bridged' && kernel.rejects && !watch && rejects(policy) && each.mac !== undefined
               ? chainsFor({ purpose: 'answer', kernel }).of(device, policy, 'ingress')
@@ -297,7 +297,7 @@ interface Placed {
 
 interface Chains {
   /** Throws when the policy cannot be lowered. */
-  of(device: string, policy: EffectivePolicy, direction: Direction): Placed
+  of(device: string, policy: EffectivePolicy, direction: Direction, frames?: readonly number[]): Placed
   readonly denials: readonly NftChain[]
 }
 
@@ -410,14 +410,14 @@ function createChains(making: Making): Chains {
   }
 
   return {
-    of(device, policy, direction) {
+    of(device, policy, direction, types = []) {
       const part = policy[direction]
       const checked = direction === 'egress' && policy.origin !== undefined
       const { allow, deny } = verdicts[direction]
       const frames =
         kernel === null || purpose === 'answer'
           ? undefined
-          : framesOf(framesChain(device, direction), direction, policy.origin, deny)
+          : framesOf(framesChain(device, direction), direction, policy.origin, deny, types)
       const about = { frames: frames ? goto(frames.name) : leave }
       if (!part.filtered && !checked) return { ...about, entry: allow, chains: frames ? [frames] : [] }
       const chain = interfaceChainOf(device, policy, direction)

@@ -11,6 +11,8 @@ export interface DesiredInterface {
   readonly device: string
   /** The VM's, in lower case; absent when it is not known. */
   readonly mac?: Mac
+  /** Ethernet types that pass beside IP and ARP where it is a port of a bridge. Absent means none. */
+  readonly frames?: readonly number[]
   /** Null: the interface is known, but its policy is not; nothing passes. */
   readonly policy: EffectivePolicy | null
   /** Packets are judged and counted, and none is dropped. Absent means false. */

@@ -24,6 +24,10 @@ export interface Interface {
   readonly senderCheck: boolean
   /** Packets are judged and counted, and none is dropped; the operator's switch. */
   readonly observe: boolean
+  /** Whether VLAN-tagged frames pass unjudged where it is a port of a bridge (docs/semantics.md §11); the operator's switch. */
+  readonly vlanTrunk: boolean
+  /** Ethernet types, 0x0600 to 0xffff, that pass unjudged there beside IP and ARP; the operator's. Empty means none. */
+  readonly allowedFrames: readonly number[]
   /** Tracked connections that it may begin, and as many towards it; 0 means no limit, null what its host says. */
   readonly maxConnections: number | null
   readonly type: InterfaceType
@@ -38,6 +42,7 @@ export interface Interface {
 /** Of an interface that an API makes: on no host yet, and the operator has said nothing of what it may send from. */
 export const unplaced = {
   ...{ allowedAddresses: [], senderCheck: true, observe: false, maxConnections: null },
+  ...{ vlanTrunk: false, allowedFrames: [] },
   ...{ host: null, device: null },
 } as const
 

@@ -70,6 +70,19 @@ const Interface = Type.Object(
     observe: optional(
       Type.Boolean({ description: 'Packets are judged and counted, and none is dropped.', default: false }),
     ),
+    vlanTrunk: optional(
+      Type.Boolean({
+        description: 'In a bridge, whether VLAN-tagged frames pass both ways. No rule judges what is inside.',
+        default: false,
+      }),
+    ),
+    allowedFrames: optional(
+      list(
+        Type.Integer({ minimum: 0x0600, maximum: 0xffff }),
+        'In a bridge, Ethernet types that pass both ways beside IP and ARP, such as 0x88cc (LLDP).',
+        { maxItems: 100, expected: 'a list of at most 100' },
+      ),
+    ),
     maxConnections: optional(
       Type.Integer({
         minimum: 0,

@@ -143,6 +143,7 @@ function readInterface(
   report.locate(id, at)
   report.once('interface', id, at, `the interface ${id}`)
   const { senderCheck = true, observe = false, maxConnections = null } = nic
+  const { vlanTrunk = false, allowedFrames = [] } = nic
   const { host = null, device = null } = nic
   const { lan, firewallActive, firewallType } = nic
   if (device !== null) {
@@ -163,6 +164,7 @@ function readInterface(
   }
   return {
     ...{ id, server: server.id, index, senderCheck, observe, maxConnections, host, device },
+    ...{ vlanTrunk, allowedFrames },
     mac: readMac(nic.mac, id, `${at}.mac`, report),
     addresses: readAddresses(nic.addresses ?? [], `${at}.addresses`, host ?? id, report),
     allowedAddresses: (nic.allowedAddresses ?? []).map((text, place) =>

@@ -7,6 +7,7 @@ import { origins } from './0004-origins.ts'
 import { includedPolicies } from './0005-included-policies.ts'
 import { names } from './0006-names.ts'
 import { limits } from './0007-limits.ts'
+import { frames } from './0008-frames.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
@@ -19,6 +20,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   includedPolicies,
   names,
   limits,
+  frames,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */
