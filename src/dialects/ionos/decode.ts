@@ -7,8 +7,8 @@ import { parsePrefix } from '../../core/net/prefix.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { decodeRule } from './decode-rule.ts'
 import { violated, violates } from './errors.ts'
-import { isObject, readProperties, type Table, Violations } from './properties.ts'
-import type { RuleText } from './wire.ts'
+import { isObject, misplaced, narrowing, readProperties, type Table, Violations } from './properties.ts'
+import { collections, type RuleText } from './wire.ts'
 
 const text = { type: 'text', range: [0, 255] } as const
 const flag = { type: 'boolean' } as const
@@ -135,7 +135,30 @@ export function given(method: string, body: JsonValue | undefined): Result<Given
   if (entities !== undefined && entities !== null && !isObject(entities)) {
     return err(violates('(root).entities', 'Attribute value must be an object'))
   }
+  const violations = new Violations()
+  checkEnvelope(body, '(root)', violations)
+  if (violations.count > 0) return err(violated(violations.list))
   return ok({ properties, at: '(root).properties', entities: isObject(entities) ? entities : {} })
+}
+
+const envelope: ReadonlySet<string> = new Set(['id', 'type', 'href', 'metadata', 'properties', 'entities'])
+const nestable: ReadonlySet<string> = new Set(
+  Object.values(collections).flatMap((each) => each.map(({ name }) => name)),
+)
+
+/** Refuses what is about filtering beside `properties`, and in collections that there are not: nobody reads it there. */
+function checkEnvelope(item: JsonObject, at: string, violations: Violations): void {
+  const nested = isObject(item.entities) ? item.entities : {}
+  for (const [object, place, known] of [
+    [item, at, envelope],
+    [nested, `${at}.entities`, nestable],
+  ] as const) {
+    for (const name of Object.keys(object)) {
+      const start = name.slice(0, 64)
+      if (!known.has(name) && misplaced.test(start))
+        violations.add(`${place}.${start}`, 'Attribute is not allowed here')
+    }
+  }
 }
 
 /** By a table; `old` is what is changed. */
@@ -171,7 +194,7 @@ export function decodeGroup(
   RequestError
 > {
   const violations = new Violations()
-  const properties = readProperties(groupTable, body.properties, body.at, violations, old)
+  const properties = readProperties(groupTable, body.properties, body.at, violations, old, narrowing)
   const rules = nestedRules(body.entities, 'rules', '(root)', violations, known)
   return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
 }
@@ -245,6 +268,7 @@ const newRules = (...args: Parameters<typeof nestedRules>): readonly RuleText[] 
   (nestedRules(...args) ?? []).map(({ text }) => text)
 
 function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
+  checkEnvelope(item, at, violations)
   if (isObject(item.properties)) return item.properties
   violations.add(at, "Resource-definition requires 'properties' attribute")
   return {}

@@ -27,10 +27,12 @@ const mostText = 64
 const mostJson = 10_000
 
 /** Words in the names of properties that are about what passes: one that is unknown here is refused, because ignoring it opens more than was meant. */
-const filtering = /^firewall|filter|security_?group|polic(y|ies)|^acl|deny|drop/i
-/** Those of a rule, every property of which narrows it. */
+const filtering = /^firewall|filter|security|polic(y|ies)|^acl|deny|drop/i
+/** Those of a rule or a group, every property of which narrows it. */
 export const narrowing =
-  /action|priority|deny|drop|allow|reject|source|target|dest|port|proto|icmp|address|cidr|mac|ip_?version|direction|range|state|peer|group|interface|^(src|dst|ip|from|to|family|flags|log|order)/i
+  /action|priority|deny|drop|allow|reject|source|target|dest|port|proto|icmp|address|cidr|mac|ip_?version|direction|range|state|peer|group|interface|active|enabled|disabled|remote|network|subnet|prefix|rules|servers|nics|^(src|dst|ip|from|to|family|flags|log|order|type)/i
+/** Whatever is about what passes, where nothing is that is read. */
+export const misplaced = new RegExp(`${filtering.source}|${narrowing.source}`, 'i')
 
 /** Everything wrong with one body. */
 export class Violations {

@@ -152,6 +152,21 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
         nested('securitygroups', { properties: name }),
         'entities.securitygroups.items.[0]',
       ],
+      ['PUT', nic, { firewallActive: true }, 'firewallActive'],
+      [
+        'POST',
+        `${server}/nics`,
+        { entities: { firewallRules: { items: [rule] } } },
+        'entities.firewallRules',
+      ],
+      ['POST', `${nic}/firewallrules`, { ...rule, sourceIp: '192.0.2.1' }, 'sourceIp'],
+      ['POST', `${nic}/firewallrules`, { ...rule, Properties: {}, enabled: false }, 'enabled'],
+      [
+        'PUT',
+        paths.group ?? '',
+        nested('rules', { ...rule, type: 'x', targetIp: '::' }),
+        'entities.rules.items.[0].targetIp',
+      ],
     ] as const) {
       const { status, text } = await service.call(method, path, {
         properties: method === 'POST' ? name : {},
@@ -168,12 +183,21 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
       [paths['rule of a NIC'], 'sourcePort'],
       [paths['rule of a group'], 'action'],
       [paths['rule of a group'], 'destinationIp'],
+      ...['enabled', 'disabled', 'active', 'Type', 'remote', 'subnet'].map(
+        (key) => [paths['rule of a NIC'], key] as const,
+      ),
+      ...['stateful', 'defaultAction', 'enabled', 'rules', 'servers', 'nics'].map(
+        (key) => [paths.group, key] as const,
+      ),
+      [nic, 'security'],
       [nic, 'entities'],
     ] as const) {
       const { status, text } = await service.call('PATCH', path ?? '', { [key]: 'x' })
       assert.equal(status, 422, `${path} ${key}: ${text}`)
       assert.ok(text.includes(`[(root).${key}]`), text)
     }
+    const { status, text } = await service.call('PATCH', dc, { secAuthProtection: true })
+    assert.equal(status, 422, text)
     assert.equal(await all(), before)
   })
 })

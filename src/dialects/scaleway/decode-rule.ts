@@ -16,7 +16,8 @@ const ruleKeys: ReadonlySet<string> = new Set([
   ...['protocol', 'direction', 'action', 'ip_range', 'dest_port_from', 'dest_port_to'],
 ])
 /** Every property of a rule narrows it. `dest_ip_range` is null in every answer, and may come back so. */
-const filtering = /range|port|proto|icmp|source|src|dest|dst|action|policy|priority|state|mac|family|ip$|^ip/i
+const filtering =
+  /range|port|proto|icmp|source|src|dest|dst|action|policy|priority|state|mac|family|ip$|^ip|type|active|enabled|disabled|remote|cidr|network|subnet|prefix|group|interface|flags|^(from|to|hosts?)$/i
 
 export const textOf = ({ spec }: Pick<RuleRecord, 'spec'>): RuleText => spec as unknown as RuleText
 

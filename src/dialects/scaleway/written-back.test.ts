@@ -87,6 +87,9 @@ onBothStores('Scaleway, read and written back', (start) => {
       ['PATCH', rule, { src_port_from: 1024 }, 'src_port_from'],
       ['POST', `${group}/rules`, { ...whole, source_port: 1 }, 'source_port'],
       ['PUT', `${group}/rules`, { rules: [{ ...whole, icmp_type: 8 }] }, 'rules.0.icmp_type'],
+      ...['enabled', 'disabled', 'active', 'type', 'remote', 'cidr', 'subnet', 'from', 'tcp_flags'].map(
+        (key) => ['POST', `${group}/rules`, { ...whole, [key]: false }, key] as const,
+      ),
       ['PATCH', group, { inbound_policy: 'drop' }, 'inbound_policy'],
       ['PATCH', group, { servers: [{ id: servers.instance }] }, 'servers'],
       ['PUT', group, { servers: [] }, 'servers'],

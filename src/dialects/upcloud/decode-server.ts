@@ -98,10 +98,13 @@ const privateFirewall: Readonly<Record<string, readonly string[]>> = {
   firewall_public_default_outgoing_action: ['accept', 'drop'],
 }
 
+/** Words in the names of attributes that are about what passes: one that is unknown here is refused, because ignoring it opens more than was meant. */
+const filtering = /firewall|filter|security|ruleset|stateful|default_\w*action/i
+
 /** What of filtering cannot be had; undefined when nothing such is asked for. */
 function refusedFiltering(given: JsonObject): RequestError | undefined {
   for (const [key, value] of Object.entries(given)) {
-    if (!key.startsWith('firewall') || key === 'firewall') continue
+    if (key === 'firewall' || !filtering.test(key.slice(0, 100))) continue
     const values = Object.hasOwn(privateFirewall, key) ? privateFirewall[key] : undefined
     if (!values) return unknownAttribute(key)
     const possible = values.some((each) => each === value)
@@ -118,23 +121,31 @@ function refusedFiltering(given: JsonObject): RequestError | undefined {
 
 /**
  * Interfaces check the sender of what leaves them, or do not, as the operator says: a body that says otherwise is refused.
- * `answered` is the server that it is of; a new one's interfaces check.
+ * `answered` is the server that it is of; without one it is a new server, whose interfaces check.
  */
-function refusedInterfaces(given: JsonObject, answered: JsonObject = {}): RequestError | undefined {
-  const there = interfacesOf(answered)
-  for (const { index, source_ip_filtering: wanted } of interfacesOf(given)) {
-    const done = there.find((nic) => nic.index === index)?.source_ip_filtering ?? 'yes'
-    if (isAbsent(wanted) || wanted === done) continue
-    const reason = `source_ip_filtering is ${done} here: the operator of the host decides it.`
-    return invalid('source_ip_filtering', undefined, reason)
+function refusedInterfaces(given: JsonObject, answered?: JsonObject): RequestError | undefined {
+  const [wanted, there] = [interfacesOf(given), interfacesOf(answered ?? {})]
+  if (!wanted) return invalid('networking')
+  for (const nic of wanted) {
+    const key = 'source_ip_filtering'
+    const unknown = Object.keys(nic).find((each) => each !== key && filtering.test(each.slice(0, 100)))
+    if (unknown !== undefined) return unknownAttribute(unknown)
+    const same = there?.find(({ index }) => String(index) === String(nic.index))
+    const done = answered ? same?.[key] : 'yes'
+    if (isAbsent(nic[key]) || nic[key] === done) continue
+    const reason = done
+      ? `${key} is ${done} here: the operator of the host decides it.`
+      : `${key} is of an interface that the server does not have.`
+    return invalid(key, undefined, reason)
   }
   return undefined
 }
 
-function interfacesOf({ networking }: JsonObject): readonly JsonObject[] {
-  const list = objectOf(objectOf(networking)?.interfaces)?.interface
-  return Array.isArray(list) ? list.map(objectOf).filter((each) => each !== undefined) : []
-}
+/** Undefined when it is anything but `{"interfaces":{"interface":[…]}}`. */
+const interfacesOf = ({ networking }: JsonObject): readonly JsonObject[] | undefined =>
+  isAbsent(networking)
+    ? []
+    : listOf(objectOf(objectOf(networking)?.interfaces)?.interface, Number.POSITIVE_INFINITY)
 
 /** Size and plan are one choice of three attributes. */
 const sizeKeys = ['plan', 'core_number', 'memory_amount']

@@ -354,6 +354,14 @@ onBothStores('UpCloud', (start) => {
       ),
       ['firewall_made_up', ['on'], 'UNKNOWN_ATTRIBUTE'],
       ['firewall', ['ON', '', true, 1, 'nonsense'], 'FIREWALL_INVALID'],
+      ...[
+        'Firewall',
+        'source_ip_filtering',
+        'ip_filters',
+        'security_groups',
+        'default_action',
+        'stateful',
+      ].map((key): [string, unknown[], string] => [key, ['on', null], 'UNKNOWN_ATTRIBUTE']),
     ]
     for (const [key, given, code] of values) {
       for (const value of given) {
@@ -372,6 +380,22 @@ onBothStores('UpCloud', (start) => {
     const networking = { interfaces: { interface: [{ ...nic, source_ip_filtering: 'no' }] } }
     const off = await service.call('PUT', path, { server: { networking } })
     assert.equal(off.body.error.error_code, 'SOURCE_IP_FILTERING_INVALID')
+    for (const [interfaces, code] of [
+      [{ interface: [{ index: '1', source_ip_filtering: 'no' }] }, 'SOURCE_IP_FILTERING_INVALID'],
+      [{ interface: [{ source_ip_filtering: 'yes' }] }, 'SOURCE_IP_FILTERING_INVALID'],
+      [{ interface: [{ index: 9, source_ip_filtering: 'yes' }] }, 'SOURCE_IP_FILTERING_INVALID'],
+      [{ interface: [{ ...nic, firewall: 'on' }] }, 'UNKNOWN_ATTRIBUTE'],
+      [{ interface: { ...nic, source_ip_filtering: 'no' } }, 'NETWORKING_INVALID'],
+      [[{ ...nic, source_ip_filtering: 'no' }], 'NETWORKING_INVALID'],
+    ] as const) {
+      const answer = await service.call('PUT', path, { server: { networking: { interfaces } } })
+      assert.equal(answer.body.error?.error_code, code, JSON.stringify(interfaces))
+    }
+    const same = { interface: [{ index: '1', source_ip_filtering: 'yes' }] }
+    assert.equal(
+      (await service.call('PUT', path, { server: { networking: { interfaces: same } } })).status,
+      202,
+    )
     const made = await service.call('POST', '/1.3/server', {
       server: { hostname: 'x', title: 'x', zone: 'fi-hel1', networking },
     })
