@@ -34,8 +34,8 @@ async function refused(
   const lines = complaints(stderr)
   assert.equal(lines.length, 1, stderr)
   assert.match(lines[0] ?? '', complaint)
-  // Neither codes of the system's nor a stack.
-  assert.doesNotMatch(stderr, /\bE[A-Z]{4,}\b|\bat .*:\d+:\d+/)
+  // Neither codes of the system's nor a stack, and no secret.
+  assert.doesNotMatch(stderr, /\bE[A-Z]{4,}\b|\bat .*:\d+:\d+|tell-nobody/)
   assert.equal(code, status, stderr)
 }
 
@@ -137,7 +137,14 @@ describe('a start that cannot work is refused in one line', () => {
       { PORTCULLIS_OBSERVE: 'perhaps' },
     ],
     'a target that is to come': [['--enforce', 'ovn'], 2, /not available yet/],
-    'another database': [['--database', 'mysql://x'], 2, /Expected postgres:/],
+    'another database': [['--database', 'mysql://u:tell-nobody@x'], 2, /--database: expected postgres:/],
+    'another database, by environment': [
+      [],
+      2,
+      /--database: expected postgres:/,
+      { PORTCULLIS_DATABASE: 'mysql://u:tell-nobody@x' },
+    ],
+    'no data directory': [['--data', ''], 2, /--data: expected a directory$/],
     'no database there': [
       ['--database', 'postgres://127.0.0.1:1/x'],
       1,
