@@ -161,6 +161,9 @@ export function createConnections(url: string, types: pg.CustomTypesConfig): Con
     }
   }
 
+  /** Connections that have said that they are of no use any more; their sockets may take a moment longer to close. */
+  const lost = new WeakSet<pg.ClientBase>()
+
   const sessionOf = (client: pg.ClientBase): Session => ({
     async query(statement) {
       const flight = { client, sentAt: performance.now(), seenAt: Number.NEGATIVE_INFINITY }
@@ -168,7 +171,7 @@ export function createConnections(url: string, types: pg.CustomTypesConfig): Con
       try {
         return await client.query(statement)
       } catch (error) {
-        throw explain(error, streamOf(client).destroyed)
+        throw explain(error, lost.has(client) || streamOf(client).destroyed)
       } finally {
         flights.delete(flight)
       }
@@ -195,25 +198,22 @@ export function createConnections(url: string, types: pg.CustomTypesConfig): Con
   return {
     async use(work) {
       const client = await acquire()
-      let broken = false
-      const lost = () => {
-        broken = true
-      }
-      client.on('error', lost)
+      const isLost = () => void lost.add(client)
+      client.on('error', isLost)
       try {
         return await work(sessionOf(client))
       } catch (error) {
         // Whatever state a transaction is in, its connection must be fit for the next one.
-        broken ||= error instanceof Unavailable
+        if (error instanceof Unavailable) lost.add(client)
         throw error
       } finally {
-        client.off('error', lost)
-        client.release(broken)
+        client.off('error', isLost)
+        client.release(lost.has(client))
       }
     },
     async open() {
       const client = new pg.Client(settings)
-      client.on('error', () => {})
+      client.on('error', () => void lost.add(client))
       try {
         await client.connect()
       } catch (error) {

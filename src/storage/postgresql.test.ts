@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import pg from 'pg'
 import { createDatabase, noCluster, noPostgresql, startCluster } from '../../test/support/postgresql.ts'
 import { type DatabaseProxy, startProxy } from '../../test/support/proxy.ts'
@@ -131,6 +131,37 @@ describe('a database that says nothing', { skip: noPostgresql }, () => {
       assert.ok((await served(service, list)) < 5000)
     } finally {
       await service.close()
+    }
+  })
+
+  test('a connection that is ended anywhere in a transaction is trouble of the database, and no fault of ours', async () => {
+    const { url, run, drop } = await createDatabase()
+    const connections = createConnections(url, {
+      getTypeParser: pg.types.getTypeParser,
+    } as pg.CustomTypesConfig)
+    try {
+      // Whether the end is noticed by a statement or between two of them differs from one time to the next.
+      for (let round = 0; round < 20; round++) {
+        const work = connections.use(async (session) => {
+          const { rows } = await session.query({ text: 'SELECT pg_backend_pid() AS pid' })
+          const ending = run(`SELECT pg_terminate_backend(${rows[0].pid})`)
+          try {
+            for (let i = 0; i < 100_000; i++) {
+              await setImmediate()
+              await session.query({ text: 'SELECT 1' })
+            }
+          } catch (error) {
+            await assert.rejects(session.query({ text: 'ROLLBACK' }), Unavailable)
+            throw error
+          } finally {
+            await ending
+          }
+        })
+        await assert.rejects(work, Unavailable)
+      }
+    } finally {
+      await connections.close()
+      await drop()
     }
   })
 
