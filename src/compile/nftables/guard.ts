@@ -1,7 +1,7 @@
 /** The guard: keeps devices closed until our tables have judged their packets, and whatever becomes of those tables. */
 import type { Link } from '../../core/model/link.ts'
 import { guardTables } from './names.ts'
-import { bridged, deviceOf, hangsAt, hooks, type Place, routed, takeJudged } from './places.ts'
+import { bridged, clearJudged, deviceOf, hangsAt, hooks, type Place, routed, takeJudged } from './places.ts'
 import type { Hook } from './ruleset.ts'
 import {
   indexElements,
@@ -24,7 +24,10 @@ export interface Guard {
   readonly open: ReadonlySet<string>
 }
 
-/** Both tables of the guard hold the same. It stands right behind the table that judges. */
+/**
+ * Both tables of the guard hold the same. It stands right behind the table that judges, and right before it: a mark that
+ * somebody else set must not pass for ours.
+ */
 export function renderGuard(guard: Guard): RenderedTables {
   const sets = new Map<string, RenderedSet>([
     ['closed-names', { kind: 'set', type: 'type ifname', elements: nameElements(guard.devices) }],
@@ -35,9 +38,12 @@ export function renderGuard(guard: Guard): RenderedTables {
     sets,
     chains: new Map([
       ...hooks.map((hook) => [unjudgedOf(hook), unjudged(hook, guard).join('\n')] as const),
-      ...places.map(({ name, from, hook, priority }) => {
-        const behind = hangsAt({ hook, priority: priority + 1 })
-        return [name, [behind, takeJudged(from), `goto ${unjudgedOf(from)}`].join('\n')] as const
+      ...places.flatMap(({ name, from, hook, priority }) => {
+        const [before, behind] = [priority - 1, priority + 1].map((at) => hangsAt({ hook, priority: at }))
+        return [
+          [`before-${name}`, `${before}\n${clearJudged(from)}`],
+          [name, [behind, takeJudged(from), `goto ${unjudgedOf(from)}`].join('\n')],
+        ] as const
       }),
     ]),
   })

@@ -38,7 +38,8 @@ export const deviceOf = { 'from-vm': 'iif', 'to-vm': 'oif' } as const satisfies 
 
 /**
  * Bits of the packet's mark that say that our table let it pass, coming from a VM or going to one. The guard stands
- * right behind and takes them away again, so that nobody else sees them (decision 0018).
+ * on both sides: it takes them away right before, whoever set them, and right behind, so that nobody else sees them
+ * (decision 0018).
  */
 const judgedBit = { 'from-vm': 0x20000000, 'to-vm': 0x40000000 } as const satisfies Record<Hook, number>
 const otherHook = { 'from-vm': 'to-vm', 'to-vm': 'from-vm' } as const satisfies Record<Hook, Hook>
@@ -48,11 +49,14 @@ const hex = (value: number) => `0x${(value >>> 0).toString(16).padStart(8, '0')}
 export const setJudged = (hook: Hook): string =>
   `meta mark set meta mark & ${hex(~judgedBit[otherHook[hook]])} | ${hex(judgedBit[hook])}`
 
-/** Lets a judged packet go on, as it was before it was judged. */
-export const takeJudged = (hook: Hook): string => {
+/** Takes the bit away from a packet that has it. */
+export const clearJudged = (hook: Hook): string => {
   const bit = hex(judgedBit[hook])
-  return `meta mark & ${bit} == ${bit} meta mark set meta mark & ${hex(~judgedBit[hook])} accept`
+  return `meta mark & ${bit} == ${bit} meta mark set meta mark & ${hex(~judgedBit[hook])}`
 }
+
+/** Lets a judged packet go on, as it was before it was judged. */
+export const takeJudged = (hook: Hook): string => `${clearJudged(hook)} accept`
 
 /** What begins a base chain: its place. */
 export const hangsAt = ({ hook, priority }: Pick<Place, 'hook' | 'priority'>): string =>
