@@ -157,6 +157,45 @@ describe('the guard', { skip: noLab }, () => {
     })
   }
 
+  test('marks that somebody else sets open nothing, with the main table and without', async () => {
+    const marking = (hook: string) =>
+      `chain ${hook} {\ntype ${hook === 'output' ? 'route' : 'filter'} hook ${hook} priority -150\nmeta mark set 0xffffffff\n}\n`
+    const script = `table inet foreign {\n${['prerouting', 'forward', 'output'].map(marking).join('')}}\n`
+    const inventory = await host.describe([{ device: 'tap1i0' }])
+    const service = await host.serve([...enforcing(), '--inventory', inventory])
+    await host.until((now) => now.in === 3)
+    await service.stop()
+    try {
+      assert.equal((await host.inRouter(['nft', '-f', '-'], script)).status, 0)
+      // `two` is described by nobody.
+      assert.deepEqual(await host.arriving(), { ...open, between: 0 })
+      await host.inRouter(['nft', 'delete', 'table', 'inet', 'portcullis'])
+      assert.deepEqual(await host.arriving(), closed)
+    } finally {
+      await host.inRouter(['nft', 'delete', 'table', 'inet', 'foreign'])
+    }
+  })
+
+  test('one family of the guard is left, and no file: it closes what it closed', async () => {
+    const byName = host.flags.map((each) => (each === 'tap*' ? 'none*' : each))
+    const inventory = await host.describe([{ device: 'tap1i0' }, { device: 'tap2i0' }, { device: 'tap2i1' }])
+    const service = await host.serve([
+      ...[...byName, '--enforce', 'nftables', '--host', 'kvm'],
+      ...['--inventory', inventory],
+    ])
+    await host.until((now) => now.in === 3)
+    await service.stop()
+    for (const left of ['inet', 'bridge']) {
+      const other = left === 'inet' ? 'bridge' : 'inet'
+      await host.inRouter(['nft', 'delete', 'table', 'inet', 'portcullis'])
+      await host.inRouter(['nft', 'delete', 'table', other, 'portcullis-guard'])
+      await rm(join(host.folder, 'data', 'guard.nft'))
+      assert.equal((await host.portcullis(['guard', 'up', ...byName])).status, 0)
+      assert.deepEqual(await host.arriving(), closed, left)
+      assert.deepEqual(await tables(), guards)
+    }
+  })
+
   test('a described device stays closed under any name, now and after a restart', async () => {
     const inventory = await host.describe([{ device: 'tap1i0' }, { device: 'tap2i0' }, { device: 'tap2i1' }])
     let service = await host.serve([...enforcing(), '--inventory', inventory])

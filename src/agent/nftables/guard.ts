@@ -36,13 +36,15 @@ export interface Raised {
 export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   const { nft, path, patterns } = options
   let from: Raised['from'] = 'kept'
-  let guard = await readGuard(options)
+  const standing = await readStanding(options)
+  let guard = whole(standing)
   if (!guard) {
     const text = await readFile(path, 'utf8').catch(() => undefined)
     if (text !== undefined && (await loads(nft, text))) guard = await readGuard(options)
     from = guard ? 'file' : 'patterns'
   }
-  const { devices, indexes, open, patterns: had } = guard ?? nothing
+  // Where one family was left, that closes more than its patterns.
+  const { devices, indexes, open, patterns: had } = guard ?? standing.find((each) => each) ?? nothing
   const lacking = patterns.filter((pattern) => !had.includes(pattern))
   if (guard && lacking.length === 0) return { guard, from, unwritten: null }
   const wanted = { devices, indexes, open, patterns: [...had, ...lacking] }
@@ -57,16 +59,22 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
 
 const nothing: Guard = { devices: new Set(), indexes: new Set(), patterns: [], open: new Set() }
 
+type Standing = readonly (Guard | undefined)[]
+
 /** The guard that stands in both families; undefined when it does not. */
-export async function readGuard({
-  nft,
-  readLinks,
-}: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Guard | undefined> {
+export async function readGuard(from: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Guard | undefined> {
+  return whole(await readStanding(from))
+}
+
+/** What stands in each family. */
+async function readStanding({ nft, readLinks }: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Standing> {
   const links = new Map((await readLinks()).map(({ name, index }) => [name, index]))
   const found = await Promise.all(guardTables.map((name) => nft.list(name, (device) => links.get(device))))
-  const [routed, bridged] = found
-  return routed && bridged && guardOf(routed)
+  return found.map((table) => table && guardOf(table))
 }
+
+const whole = (standing: Standing): Guard | undefined =>
+  standing.includes(undefined) ? undefined : standing[0]
 
 /** Removes the guard from the kernel; its file stays. Answers whether there was one. */
 export async function lowerGuard(nft: Nft): Promise<boolean> {
