@@ -11,7 +11,7 @@ interface Printed {
 }
 
 export async function readLinks(netns: string | undefined): Promise<readonly Link[]> {
-  const text = await run(within(netns, ['ip', '-d', '-j', 'link']))
+  const text = await run(within(netns, ['ip', '-d', '-j', 'link']), { patienceMs: 10_000 })
   return (JSON.parse(text || '[]') as Printed[]).map(({ ifindex, ifname, master, linkinfo }) => ({
     index: ifindex,
     name: ifname,

@@ -16,7 +16,17 @@ test('a program that cannot be run, one that fails, and one that answers', async
     assert.equal(error.message, 'first')
     return true
   })
-  assert.equal(await run(['cat'], 'input'), 'input')
+  assert.equal(await run(['cat'], { input: 'input' }), 'input')
+})
+
+test('a program that is killed has refused nothing, and one that hangs is killed, whoever holds its outputs', async () => {
+  const refusedNothing = (message: RegExp) => (error: Error) =>
+    !(error instanceof ProgramError) && message.test(error.message)
+  await assert.rejects(run(['sh', '-c', 'kill -9 $$']), refusedNothing(/^sh was ended by SIGKILL$/))
+  await assert.rejects(
+    run(['sh', '-c', 'sleep 5; true'], { patienceMs: 100 }),
+    refusedNothing(/^sh has not ended in 0\.1 s, and was killed$/),
+  )
 })
 
 /** Resolves when `wanted` is true after something was heard. */

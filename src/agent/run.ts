@@ -8,18 +8,34 @@ export type Command = readonly [program: string, ...args: string[]]
 export const within = (netns: string | undefined, command: Command): Command =>
   netns === undefined ? command : ['ip', 'netns', 'exec', netns, ...command]
 
-/** What a program said when it ended with another status than 0. */
+/** What a program said when it ended by itself with another status than 0. */
 export class ProgramError extends Error {}
 
-/** Answers standard output. Rejects with a ProgramError, or with what kept the program from starting. */
+export interface RunOptions {
+  readonly input?: string
+  /** Told the process's id. */
+  readonly started?: (pid: number) => void
+  /** Milliseconds until a program that has not ended is killed. */
+  readonly patienceMs?: number
+}
+
+/**
+ * Answers standard output. Rejects with a ProgramError, or with what kept the program from starting or ending by itself:
+ * one that was killed has said nothing about what it was given.
+ */
 export function run(
   [program, ...args]: Command,
-  input = '',
-  started: (pid: number) => void = () => {},
+  { input = '', started = () => {}, patienceMs = 60_000 }: RunOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     if (child.pid !== undefined) started(child.pid)
+    const patience = setTimeout(() => {
+      child.kill('SIGKILL')
+      // Children of its own may hold them for ever.
+      for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
+      reject(new Error(`${program} has not ended in ${patienceMs / 1000} s, and was killed`))
+    }, patienceMs)
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -32,8 +48,10 @@ export function run(
     child.stdin.on('error', () => {})
     child.on('error', (error) => reject(cannotRun(program, error)))
     child.on('close', (code, signal) => {
+      clearTimeout(patience)
       if (code === 0) return resolve(stdout)
-      reject(new ProgramError(firstLine(stderr) || `${program} ended with ${code ?? signal}`))
+      if (signal !== null) return reject(new Error(`${program} was ended by ${signal}`))
+      reject(new ProgramError(firstLine(stderr) || `${program} ended with ${code}`))
     })
     child.stdin.end(input)
   })

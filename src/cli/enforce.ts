@@ -5,7 +5,7 @@ import { startAgent } from '../agent/agent.ts'
 import type { ApplyReport } from '../agent/dataplane.ts'
 import { createJournal } from '../agent/journal.ts'
 import { readLinks } from '../agent/links.ts'
-import { guardPath, raiseGuard } from '../agent/nftables/guard.ts'
+import { guardPath, guardPatienceMs, raiseGuard } from '../agent/nftables/guard.ts'
 import { createNft } from '../agent/nftables/nft.ts'
 import { createNftables } from '../agent/nftables/nftables.ts'
 import type { DesiredSource, HostStatus } from '../core/model/desired.ts'
@@ -39,7 +39,11 @@ export async function closeFirst(options: EnforceOptions, logger: FastifyBaseLog
   if (options.observe) return
   const { netns, guard: patterns } = options
   const { unwritten } = await raiseGuard({
-    nft: createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) }),
+    nft: createNft({
+      netns,
+      patienceMs: guardPatienceMs,
+      ...(options.nft !== undefined && { program: options.nft }),
+    }),
     path: guardPath(resolve(options.data)),
     patterns,
     readLinks: () => readLinks(netns),

@@ -6,7 +6,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { readLinks } from '../agent/links.ts'
-import { guardPath, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
+import { guardPath, guardPatienceMs, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
 import { createNft } from '../agent/nftables/nft.ts'
 import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
 import { bridgeTable, table } from '../compile/nftables/names.ts'
@@ -57,7 +57,7 @@ export function guardCommand(): Command {
 type GuardContext = ReturnType<typeof context>
 
 const context = ({ data, guard, netns, nft }: GuardFlags) => ({
-  nft: createNft({ netns, ...(nft !== undefined && { program: nft }) }),
+  nft: createNft({ netns, patienceMs: guardPatienceMs, ...(nft !== undefined && { program: nft }) }),
   path: guardPath(resolve(data)),
   patterns: guard,
   readLinks: () => readLinks(netns),

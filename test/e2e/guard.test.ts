@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { closed, createHost, type Host, open } from '../support/host.ts'
@@ -28,6 +29,10 @@ describe('the guard', { skip: noLab }, () => {
     for (const name of await tables()) await host.inRouter(['nft', 'delete', 'table', ...name.split(' ')])
     await rm(join(host.folder, 'data'), { recursive: true, force: true })
   })
+  /** Does what nft does that never ends. */
+  const hanging = join(tmpdir(), `portcullis-hanging-nft-${process.pid}`)
+  before(() => writeFile(hanging, '#!/bin/sh\nsleep 60\n', { mode: 0o755 }))
+  after(() => rm(hanging, { force: true }))
   const enforcing = () => [...host.flags, '--enforce', 'nftables', '--host', 'kvm']
   const guards = ['bridge portcullis-guard', 'inet portcullis-guard']
 
@@ -86,6 +91,7 @@ describe('the guard', { skip: noLab }, () => {
 
     for (const [what, args, env, status, says] of [
       ['nft missing', ['--nft', '/nowhere/nft'], {}, 1, /the guard cannot be loaded: .*nft/],
+      ['nft hangs', ['--nft', hanging], {}, 1, /the guard cannot be loaded: .* has not ended in 10 s/],
       [
         'no program found at all',
         [],
@@ -113,6 +119,22 @@ describe('the guard', { skip: noLab }, () => {
       )
       assert.deepEqual(await host.arriving(), closed)
     })
+  })
+
+  test('the directory that a start makes for the guard is its owner’s alone', async () => {
+    assert.equal((await host.portcullis(['guard', 'up', ...host.flags])).status, 0)
+    assert.equal((await stat(join(host.folder, 'data'))).mode & 0o777, 0o700)
+    // Node's own way to make folders never ends there.
+    const nowhere = await host.portcullis([
+      'guard',
+      'up',
+      ...host.flags,
+      '--guard',
+      'x*',
+      '--data',
+      '/proc/x/y',
+    ])
+    assert.match(nowhere.stderr, /^portcullis: it is not kept for the next boot: .*\n$/)
   })
 
   test('a start closes before it reads anything, and opens what the rules let pass', async () => {

@@ -1,13 +1,17 @@
 /** The guard on this host: loaded before anything else is known, kept as a file that a boot unit can load with nft. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open as openFile, readFile, rename, rm } from 'node:fs/promises'
+import { open as openFile, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
 import { deltaScript, type RenderedTables } from '../../compile/nftables/table.ts'
 import type { Link } from '../../core/model/link.ts'
+import { makeDirectory } from '../directory.ts'
 import { ProgramError } from '../run.ts'
 import type { Nft } from './nft.ts'
+
+/** Milliseconds for a call of nft that is about the guard alone, which is small. */
+export const guardPatienceMs = 10_000
 
 /** Where the guard of a data directory is kept. */
 export const guardPath = (data: string): string => join(data, 'guard.nft')
@@ -90,7 +94,7 @@ export async function lowerGuard(nft: Nft): Promise<boolean> {
 /** Replaces the file in one step, durably: after a power failure there is the old one or the new one. */
 export async function writeGuard(path: string, guard: Guard): Promise<void> {
   const folder = dirname(path)
-  await mkdir(folder, { recursive: true })
+  await makeDirectory(folder)
   const draft = `${path}.${randomUUID()}`
   try {
     const file = await openFile(draft, 'w', 0o644)

@@ -23,14 +23,22 @@ export interface Nft {
   readonly monitor: Command
 }
 
-export function createNft({ program = 'nft', netns }: { program?: string; netns?: string | undefined }): Nft {
+export interface NftOptions {
+  readonly program?: string
+  readonly netns?: string | undefined
+  /** Milliseconds until a call that has not ended is given up. */
+  readonly patienceMs?: number
+}
+
+export function createNft({ program = 'nft', netns, patienceMs = 60_000 }: NftOptions): Nft {
   const call = (...args: string[]): Command => within(netns, [program, ...args])
   /** Processes of ours, the latest last: their commits are not foreign. */
   const ours: number[] = []
   const remember = (pid: number): void => {
     if (ours.push(pid) > 64) ours.shift()
   }
-  const nft = (input: string, ...args: string[]) => run(call(...args), input, remember)
+  const nft = (input: string, ...args: string[]) =>
+    run(call(...args), { input, started: remember, patienceMs })
   /** Whether the transaction whose lines are being read touches a table of ours. */
   let touched = false
 
