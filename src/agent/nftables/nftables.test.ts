@@ -1,6 +1,9 @@
 /** The third witness: the kernel takes every ruleset, prints it back as it was written, and changes by deltas alone. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
@@ -97,6 +100,40 @@ describe('nftables', { skip }, () => {
       ),
       { numRuns: 12 },
     )
+  })
+
+  test('what somebody changes between our writing and our reading is not taken for how nft prints', async () => {
+    const wanted = desired([one({ protocol: 6 })])
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-nft-'))
+    // Once, behind the first commit, rules are gone.
+    const racing = join(folder, 'nft')
+    const flushes = ['to-vm', 'policy.p6.in'].map((chain) => `nft flush chain inet portcullis ${chain}`)
+    writeFileSync(
+      racing,
+      `#!/bin/sh\nnft "$@" || exit\n[ "$1" != -f ] || ! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
+      { mode: 0o755 },
+    )
+    const dataplane = create({ nft: racing })
+    try {
+      await dataplane.apply(wanted)
+      const now = () => canonical(list()).join('\n')
+      const raced = now()
+      const signal = AbortSignal.timeout(10_000)
+      while (now() === raced) {
+        await new Promise<void>((resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Error(raced)))
+          dataplane.onForeignChange(resolve)
+        })
+        await dataplane.apply(wanted)
+      }
+      const repaired = now()
+      nft('delete', 'table', 'inet', 'portcullis')
+      const fresh = create()
+      await fresh.apply(wanted)
+      assert.equal(repaired, now())
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('a foreign change is seen and repaired, whatever it was', async () => {

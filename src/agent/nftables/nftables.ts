@@ -85,7 +85,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
     for (const [name, { chains }] of wanted) {
       for (const [chain, text] of chains) {
         const printed = found.get(name)?.chains.get(chain)
-        if (printed !== undefined && printed !== text) printedAs.set(text, printed)
+        // With more rules or fewer somebody has changed them since we wrote them.
+        if (printed !== undefined && printed !== text && rulesIn(printed) === rulesIn(text))
+          printedAs.set(text, printed)
       }
     }
   }
@@ -313,5 +315,7 @@ function some(names: readonly string[]): string {
   const [first, rest] = [names.slice(0, 10), names.length - 10]
   return `${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
+
+const rulesIn = (body: string): number => (body === '' ? 0 : body.split('\n').length)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
