@@ -282,6 +282,7 @@ describe('an inventory that is wrong', () => {
       ['accounts: [ { name: "tell-nobody } ]', /^line 1, column \d+: a quote, bracket/],
       ['accounts: @tell-nobody', /begins with this character needs quotes/],
       [`accounts: &a [ *a ]`, /^accounts\[0\]: expected keys and values$/],
+      ['accounts: [ { <<: 5, name: a } ]', /^a merge key \(<<\) has no keys and values to take$/],
       [bomb(9), /^its aliases \(\*\) stand for too much$/],
       [bomb(3), /^the file: x0 is not known here/],
     ],
@@ -352,6 +353,14 @@ describe('an inventory that is wrong', () => {
       [
         credential('accessKey: k, secretKey: tell-nobody, project: x'),
         /project: x is none of the projects that the account lists$/,
+      ],
+      [
+        account('credentials: [ { accessKey: k, secretKey: s }, { accessKey: k, secretKey: tell-nobody } ]'),
+        /^accounts\[0\]\.credentials\[1\]\.accessKey: the access key is there twice, first at/,
+      ],
+      [
+        'accounts: [ { name: a, contractNumber: 5 }, { name: b, contractNumber: 5 } ]',
+        /^accounts\[1\]\.contractNumber: the contract number is there twice, first at/,
       ],
       [
         account('credentials: [ { token: tell-nobody }, { token: tell-nobody } ]'),

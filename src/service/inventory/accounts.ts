@@ -32,6 +32,9 @@ export async function readAccounts(
     const id = entry.id ?? known.get(name) ?? madeUp('account', name)
     report.once('account', id, at, `the account ${id}`)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
+    if (contractNumber !== undefined) {
+      report.once('contract', String(contractNumber), `${at}.contractNumber`, 'the contract number')
+    }
     if (!entry.credentials?.length && !entry.servers?.length) {
       report.warn(at, 'has neither credentials nor servers: it does nothing')
     }
@@ -153,6 +156,8 @@ function readCredential(
   // Enough to tell two tokens apart in the audit, and nothing of the token itself.
   if (token !== undefined) return draft('token', hash, { hash }, `token ${hash.slice(0, 8)}`)
   if (accessKey === undefined) report.add(`${at}.accessKey`, 'expected text: a secretKey needs one')
+  // Callers ask about a key by it, and events name who acted by it.
+  else report.once('access key', accessKey, `${at}.accessKey`, 'the access key')
   if (project !== undefined && !projects.includes(project)) {
     report.add(`${at}.project`, `${project} is none of the projects that the account lists`)
   }

@@ -181,7 +181,9 @@ const Credential = Type.Object(
     ),
     password: optional(line('Stored as a scrypt hash.', 1000)),
     token: optional(secret('Bearer and X-API-Key: UpCloud, IONOS, HostUp, native. Stored as a hash.')),
-    accessKey: optional(line('With `secretKey`: Scaleway’s pair; it is shown in events.', 100)),
+    accessKey: optional(
+      line('With `secretKey`: Scaleway’s pair, each once in the file; it is shown in events.', 100),
+    ),
     secretKey: optional(secret('X-Auth-Token: Scaleway. Stored as a hash.')),
     project: optional(
       id('With `secretKey`: the key’s own project, one that the account lists; the first when absent.'),
@@ -214,7 +216,9 @@ const Account = Type.Object(
   {
     name: line('Unique in the file.'),
     id: optional(id('Made from the name and kept when absent.')),
-    contractNumber: optional(whole('IONOS. Made from the id when absent.', 9_999_999_999)),
+    contractNumber: optional(
+      whole('IONOS. Each once in the file; made from the id when absent.', 9_999_999_999),
+    ),
     credentials: optional(list(Credential, 'Who may act for it; nobody when empty.')),
     projects: optional(
       list(

@@ -41,8 +41,10 @@ export function parseYaml(text: string): Result<unknown> {
   try {
     return ok(document.toJS({ maxAliasCount: mostAliases }))
   } catch (error) {
-    const unknown = error instanceof ReferenceError && error.message.startsWith('Unresolved alias')
-    return err(unknown ? 'an alias (*) has no anchor (&) before it' : 'its aliases (*) stand for too much')
+    const { message } = error as Error
+    if (message.startsWith('Unresolved alias')) return err('an alias (*) has no anchor (&) before it')
+    if (message.startsWith('Merge sources')) return err('a merge key (<<) has no keys and values to take')
+    return err('its aliases (*) stand for too much')
   }
 }
 
