@@ -28,10 +28,16 @@ const dialect: Dialect = {
   error: () => ({ status: 500 }),
 }
 
+/** The one route asks for no credential. */
+const authenticator: Authenticator = {
+  authenticate: async () => ({ ok: false, error: { kind: 'unauthenticated' } }),
+  close() {},
+}
+
 async function originAt(host: string, publicUrl?: string): Promise<{ origin: string; url: string }> {
   const server = createServer({
     services: {} as Services,
-    authenticator: {} as Authenticator,
+    authenticator,
     dialects: [dialect],
     metrics: createMetrics(() => []),
     logger: pino({ level: 'silent' }),
