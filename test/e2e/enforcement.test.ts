@@ -5,15 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  bridgedByDefault,
-  type Meter,
-  meter,
-  noLab,
-  openLab,
-  type TestLab,
-  type WireRule,
-} from '../support/lab.ts'
+import { judging, type Meter, meter, noLab, openLab, type TestLab, type WireRule } from '../support/lab.ts'
 
 const port = (action: 'accept' | 'drop', number: number): WireRule => ({
   direction: 'in',
@@ -23,8 +15,6 @@ const port = (action: 'accept' | 'drop', number: number): WireRule => ({
   destination_port_start: String(number),
   destination_port_end: String(number),
 })
-/** The family of the table that judges. */
-const place = bridgedByDefault ? 'bridge' : 'inet'
 const dropAll: WireRule = { direction: 'in', action: 'drop' }
 
 /** 10000 to 11999. */
@@ -144,8 +134,8 @@ describe('enforcement never opens', { skip: noLab }, () => {
   })
 
   for (const [what, command] of [
-    ['flushed', ['nft', 'flush', 'table', place, 'portcullis']],
-    ['deleted', ['nft', 'delete', 'table', place, 'portcullis']],
+    ['flushed', ['nft', 'flush', 'table', ...judging]],
+    ['deleted', ['nft', 'delete', 'table', ...judging]],
     ['flushed with all others', ['nft', 'flush', 'ruleset']],
   ] as const) {
     test(`table ${what} by somebody else under traffic: it is repaired at once`, async () => {
@@ -156,7 +146,7 @@ describe('enforcement never opens', { skip: noLab }, () => {
         const ran = await lab.inRouter(command)
         assert.equal(ran.status, 0, ran.stderr)
         // Until a reader finds our table whole again.
-        while (!(await lab.inRouter(['nft', 'list', 'table', place, 'portcullis'])).stdout.includes('10005'))
+        while (!(await lab.inRouter(['nft', 'list', 'table', ...judging])).stdout.includes('10005'))
           await delay(2)
         repaired = performance.now() - started
         // Whatever passed while there was no table, passes no more.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
 import { datacenter } from '../../src/lab/topology.ts'
-import { noLab, openLab, type TestLab } from '../support/lab.ts'
+import { judging, noLab, openLab, type TestLab } from '../support/lab.ts'
 
 const six = { family: 6 } as const
 const dc = `/cloudapi/v6/datacenters/${datacenter}`
@@ -208,8 +208,7 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
       'nft',
       'list',
       'chain',
-      'inet',
-      'portcullis',
+      ...judging,
       `policy.${nic.split('/').at(-1)}.in`,
     ])
     const rules = stdout.split('\n').filter((line) => line.includes('goto pass.in'))
@@ -237,7 +236,7 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
     const id = await group(port(22))
     const others = ['cube1', 'cube2'].map((name) => `${dc}/servers/${lab.vm(name).server}`)
     for (const each of others) await attach(each, id)
-    const { stdout } = await lab.inRouter(['nft', 'list', 'table', 'inet', 'portcullis'])
+    const { stdout } = await lab.inRouter(['nft', 'list', 'table', ...judging])
     const lines = (text: string) => stdout.split('\n').filter((line) => line.includes(text)).length
     assert.deepEqual([lines(`chain policy.${id}.in`), lines(`jump policy.${id}.in`)], [1, 2])
     for (const each of others) await attach(each)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
-import { meter, noLab, openLab, type TestLab } from '../support/lab.ts'
+import { judging, meter, noLab, openLab, type TestLab } from '../support/lab.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
 const groups = `${zone}/security_groups`
@@ -180,7 +180,7 @@ describe('Scaleway and real packets', { skip: noLab }, () => {
 
   test('the list of a group is in the kernel once, however many VMs share it', async () => {
     const id = await group({}, [rule({ dest_port_from: 80 })], 'scw1', 'scw2', 'scw3')
-    const { stdout } = await lab.inRouter(['nft', 'list', 'table', 'inet', 'portcullis'])
+    const { stdout } = await lab.inRouter(['nft', 'list', 'table', ...judging])
     const chains = (name: string) =>
       stdout.split('\n').filter((line) => line.includes(`chain ${name}`)).length
     assert.equal(chains(`policy.${id}.in`), 1)

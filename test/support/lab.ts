@@ -68,6 +68,8 @@ export interface TestLab {
 
 /** Whether labs are bridged where a test says nothing: PORTCULLIS_TEST_LAB=bridged runs the suites of routed labs there. */
 export const bridgedByDefault = process.env.PORTCULLIS_TEST_LAB === 'bridged'
+/** The table that judges there, as nft's words. */
+export const judging = [bridgedByDefault ? 'bridge' : 'inet', 'portcullis'] as const
 
 /** `serve`: more arguments for the service. */
 export async function openLab(
