@@ -226,6 +226,30 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await storage.serverById('made'))?.id, 'made')
     })
 
+    test('credentials that come, change and go are events of their account', async () => {
+      const records = inventory('a')
+      const [credential] = records.credentials
+      assert.ok(credential)
+      await applied({ ...records, credentials: [] })
+      await applied(records)
+      await applied({ ...records, credentials: [{ ...credential, scopes: ['read'] }] })
+      await applied({ ...records, credentials: [] })
+      const { account, kind, label, scopes } = credential
+      const events = await storage.audit({ account, limit: 100 })
+      assert.deepEqual(
+        events
+          .filter(({ resource, id }) => resource === 'credential' && id === label)
+          .map(({ operation, before, after }) => [operation, before, after])
+          .reverse(),
+        [
+          ['credential.create', null, { kind, scopes }],
+          ['credential.update', { kind, scopes }, { kind, scopes: ['read'] }],
+          ['credential.remove', { kind, scopes: ['read'] }, null],
+        ],
+      )
+      assert.equal(await storage.revision(), Math.max(...events.map(({ revision }) => revision)))
+    })
+
     test('accounts swap their names, and one takes the name of another that is gone', async () => {
       const named = (names: Record<string, string>): InventoryRecords => ({
         ...inventory(),

@@ -29,10 +29,10 @@ export function* applyInventory(
   actor: Actor,
 ): Program<Programs['applyInventory']['answer']> {
   const revision = yield* nextRevision()
-  const changes = [
-    ...(yield* applyAccounts(inventory.accounts)),
-    ...(yield* applyCredentials(inventory.credentials)),
-  ]
+  const known = new Set((yield* query('SELECT id FROM accounts')).map(({ id }) => String(id)))
+  const accounts = yield* applyAccounts(inventory.accounts)
+  const credentials = yield* applyCredentials(inventory.credentials)
+  const changes = [...accounts, ...credentials.map(inWords)]
   const documents = yield* applyDocuments(inventory.documents, revision)
   if (!documents.ok) return documents
   const servers = yield* applyServers(inventory.servers, revision, actor.at)
@@ -51,7 +51,41 @@ export function* applyInventory(
         ? [...changes.slice(0, mostNamed), `and ${changes.length - mostNamed} more`]
         : changes,
   })
-  return ok({ revision, changed: true })
+  // Those that a new account comes with are no change to it.
+  const told = credentials.filter(({ before, after }) => known.has((after ?? before)?.account ?? ''))
+  return ok({ revision: yield* recordCredentials(told, revision, actor), changed: true })
+}
+
+/** One side is absent where there is none. */
+interface CredentialChange {
+  readonly before?: CredentialRecord
+  readonly after?: CredentialRecord
+}
+
+const inWords = ({ before, after }: CredentialChange) =>
+  after ? `credential ${after.label}` : `credential ${before?.label} left`
+
+/** An event each, of the account that may log in otherwise from now on; answers the newest revision. */
+function* recordCredentials(
+  changes: readonly CredentialChange[],
+  revision: number,
+  actor: Actor,
+): Steps<number> {
+  const known = (of: CredentialRecord | undefined) => (of ? { kind: of.kind, scopes: [...of.scopes] } : null)
+  let newest = revision
+  for (const { before, after } of changes) {
+    const credential = after ?? before
+    if (!credential) continue
+    newest = yield* nextRevision()
+    yield* record({ ...actor, account: credential.account }, newest, {
+      operation: after ? (before ? 'credential.update' : 'credential.create') : 'credential.remove',
+      resource: 'credential',
+      id: credential.label,
+      before: known(before),
+      after: known(after),
+    })
+  }
+  return newest
 }
 
 function* applyAccounts(accounts: readonly AccountRecord[]): Steps<string[]> {
@@ -87,8 +121,8 @@ function* applyAccounts(accounts: readonly AccountRecord[]): Steps<string[]> {
 }
 
 /** Only the inventory gives credentials, so those it does not name are deleted. */
-function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<string[]> {
-  const changes: string[] = []
+function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<CredentialChange[]> {
+  const changes: CredentialChange[] = []
   const stored = (yield* query(`SELECT ${credentialColumns} FROM credentials`)).map(toCredential)
   const key = ({ kind, lookup }: CredentialRecord) => `${kind} ${lookup}`
   const before = new Map(stored.map((credential) => [key(credential), credential]))
@@ -96,7 +130,7 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<stri
   for (const old of stored) {
     if (wanted.has(key(old))) continue
     yield* query('DELETE FROM credentials WHERE id = ?', old.id)
-    changes.push(`credential ${old.label} left`)
+    changes.push({ before: old })
   }
   for (const credential of credentials) {
     const old = before.get(key(credential))
@@ -106,7 +140,7 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<stri
       `INSERT INTO credentials (${credentialColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       ...fromCredential(credential),
     )
-    changes.push(`credential ${credential.label}`)
+    changes.push({ ...(old && { before: old }), after: credential })
   }
   return changes
 }
