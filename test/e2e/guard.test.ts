@@ -59,11 +59,11 @@ describe('the guard', { skip: noLab }, () => {
       'damaged store': async () => {
         await mkdir(join(host.folder, 'data'), { recursive: true })
         await writeFile(join(host.folder, 'data', 'portcullis.db'), 'x'.repeat(8192))
-        return { args: enforcing(), says: /the store cannot be opened/ }
+        return { args: enforcing(), says: /the store in .* cannot be opened: file is not a database/ }
       },
       'unreachable database': async () => ({
         args: [...enforcing(), '--database', 'postgres://127.0.0.1:1/x'],
-        says: /the store cannot be opened/,
+        says: /the database cannot be opened: nothing listens there/,
       }),
       'port in use': async () => {
         const taken = createServer().listen(0, '127.0.0.1')
@@ -71,7 +71,7 @@ describe('the guard', { skip: noLab }, () => {
         const { port } = taken.address() as { port: number }
         return {
           args: [...enforcing(), '--listen', `127.0.0.1:${port}`],
-          says: /in use|EADDRINUSE/,
+          says: /another program listens there/,
           undo: async () => taken.close(),
         }
       },
