@@ -106,6 +106,9 @@ const shell = '"$@" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill $child
 const settledMs = 1000
 
 /** Reads the lines of a program that runs on, on either of its outputs, and starts it again when it ends. */
+/** Ends in a row that are no problem yet: two changes of our own, one upon the other, end nft 1.0.6 twice. */
+const tolerated = 2
+
 export function follow({
   command,
   onLine,
@@ -114,8 +117,8 @@ export function follow({
   pauses = { first: 50, last: 60_000 },
 }: FollowOptions): Follower {
   let problem: string | null = null
-  /** It has run well until now: an end is not a problem yet. */
-  let settled = false
+  /** How often in a row it has ended soon after its start, or at once after it had run well. */
+  let ends = 0
   let stopped = false
   let pause = pauses.first
   let timer: NodeJS.Timeout | undefined
@@ -137,7 +140,7 @@ export function follow({
     }
     timer = setTimeout(() => {
       problem = null
-      settled = true
+      ends = 0
       pause = pauses.first
       onGap()
     }, settledMs)
@@ -150,8 +153,7 @@ export function follow({
   function ended(why: string): void {
     clearTimeout(timer)
     if (stopped) return
-    if (!settled) problem = `${command.join(' ')}: ${why}`
-    settled = false
+    if (++ends > tolerated) problem = `${command.join(' ')}: ${why}`
     onGap()
     timer = setTimeout(start, pause)
     timer.unref()
