@@ -105,10 +105,10 @@ const shell = '"$@" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill $child
 /** A program that has run for so long listens, milliseconds. */
 const settledMs = 1000
 
-/** Reads the lines of a program that runs on, on either of its outputs, and starts it again when it ends. */
 /** Ends in a row that are no problem yet: two changes of our own, one upon the other, end nft 1.0.6 twice. */
 const tolerated = 2
 
+/** Reads the lines of a program that runs on, on either of its outputs, and starts it again when it ends. */
 export function follow({
   command,
   onLine,

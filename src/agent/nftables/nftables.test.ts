@@ -110,7 +110,7 @@ describe('nftables', { skip }, () => {
     const flushes = ['to-vm', 'policy.p6.in'].map((chain) => `nft flush chain inet portcullis ${chain}`)
     writeFileSync(
       racing,
-      `#!/bin/sh\nnft "$@" || exit\n[ "$1" != -f ] || ! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
+      `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nnft "$@" || exit\n! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
       { mode: 0o755 },
     )
     const dataplane = create({ nft: racing })
