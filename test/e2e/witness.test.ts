@@ -14,7 +14,7 @@ import { evaluate } from '../../src/core/semantics/evaluate.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import { arbitraryPacket, arbitraryPolicy } from '../support/arbitraries.ts'
-import { type Frame, frame, payloadLength, sendFrames } from '../support/frames.ts'
+import { type Frame, frame, sendFrames } from '../support/frames.ts'
 import { noLabOr } from '../support/lab.ts'
 
 const skip = await noLabOr({ trafgen: 'netsniff-ng', conntrack: 'conntrack' })
@@ -122,7 +122,7 @@ describe('the kernel and the evaluator', { skip }, () => {
       ['netns', 'exec', router, 'nft', '-f', '-'],
       `table inet seen {
       set v4 { typeof ip id . ct state; flags dynamic; size 4096; }
-      set v6 { typeof ip6 length . ct state; flags dynamic; size 4096; }
+      set v6 { typeof ip6 flowlabel . ct state; flags dynamic; size 4096; }
       chain before { type filter hook prerouting priority -146; policy accept;
         meta iifname "tap0" jump count
       }
@@ -131,16 +131,16 @@ describe('the kernel and the evaluator', { skip }, () => {
       }
       chain count {
         meta nfproto ipv4 update @v4 { ip id . ct state }
-        meta nfproto ipv6 update @v6 { ip6 length . ct state }
+        meta nfproto ipv6 update @v6 { ip6 flowlabel . ct state }
       }
       set passed4 { typeof ip id; flags dynamic; size 4096; }
-      set passed6 { typeof ip6 length; flags dynamic; size 4096; }
+      set passed6 { typeof ip6 flowlabel; flags dynamic; size 4096; }
       chain after { type filter hook prerouting priority -140; policy accept;
         meta iifname "tap0" jump passed
       }
       chain passed {
         meta nfproto ipv4 update @passed4 { ip id }
-        meta nfproto ipv6 update @passed6 { ip6 length }
+        meta nfproto ipv6 update @passed6 { ip6 flowlabel }
       }
     }\n`,
     )
@@ -149,10 +149,10 @@ describe('the kernel and the evaluator', { skip }, () => {
       ['netns', 'exec', vm, 'nft', '-f', '-'],
       `table inet seen {
       set passed4 { typeof ip id; flags dynamic; size 4096; }
-      set passed6 { typeof ip6 length; flags dynamic; size 4096; }
+      set passed6 { typeof ip6 flowlabel; flags dynamic; size 4096; }
       chain arrivals { type filter hook prerouting priority -500; policy drop;
         meta nfproto ipv4 update @passed4 { ip id }
-        meta nfproto ipv6 update @passed6 { ip6 length }
+        meta nfproto ipv6 update @passed6 { ip6 flowlabel }
       }
     }\n`,
     )
@@ -177,7 +177,6 @@ describe('the kernel and the evaluator', { skip }, () => {
     }
     return nftables.find((each) => each.set)?.set?.elem ?? []
   }
-  const idOf = (family: Frame['family'], key: number) => (family === 'ipv4' ? key : key - payloadLength(0))
 
   /** What tracking said of each packet, by family and id. */
   async function seen(): Promise<Map<string, ConnectionState>> {
@@ -185,10 +184,7 @@ describe('the kernel and the evaluator', { skip }, () => {
     for (const family of ['ipv4', 'ipv6'] as const) {
       for (const each of await elements(router, family === 'ipv4' ? 'v4' : 'v6')) {
         const [key, state] = (each as { concat: [number, string] }).concat
-        result.set(
-          `${family} ${idOf(family, key)}`,
-          (state === 'untracked' ? 'new' : state) as ConnectionState,
-        )
+        result.set(`${family} ${key}`, (state === 'untracked' ? 'new' : state) as ConnectionState)
       }
     }
     return result
@@ -197,7 +193,7 @@ describe('the kernel and the evaluator', { skip }, () => {
     const result = new Set<string>()
     for (const family of ['ipv4', 'ipv6'] as const) {
       for (const each of await elements(namespace, family === 'ipv4' ? 'passed4' : 'passed6'))
-        result.add(`${family} ${idOf(family, each as number)}`)
+        result.add(`${family} ${each}`)
     }
     return result
   }

@@ -7,12 +7,9 @@ export interface Frame extends Omit<Packet, 'state' | 'link'> {
   readonly sourceMac: string
   readonly destinationMac: string
   readonly hopLimit: number
-  /** By which a counter knows the packet again, 1 to 1000: IPv4's identification, and how much longer the IPv6 packet is than the shortest. */
+  /** A counter recognises the packet by this number, 1 to 1000: IPv4's identification, IPv6's flow label. */
   readonly id: number
 }
-
-/** Length of the IPv6 payload of a frame of this id. */
-export const payloadLength = (id: number): number => 48 + id
 
 /** An Ethernet frame with checksums that are right, UDP-Lite's but for the protocol: Linux compares it with UDP's. */
 export function frame(of: Frame): Buffer {
@@ -33,7 +30,7 @@ export function frame(of: Frame): Buffer {
     return Buffer.concat([ethernet, Buffer.from([0x08, 0x00]), header, payload])
   }
   const header = Buffer.alloc(8)
-  header.writeUInt8(0x60, 0)
+  header.writeUInt32BE(0x60000000 + id, 0)
   header.writeUInt16BE(payload.length, 4)
   header.writeUInt8(protocol, 6)
   header.writeUInt8(hopLimit, 7)
@@ -41,7 +38,7 @@ export function frame(of: Frame): Buffer {
 }
 
 function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer): Buffer {
-  const payload = Buffer.alloc(family === 'ipv4' ? 48 : payloadLength(id))
+  const payload = Buffer.alloc(48)
   if (hasPorts(protocol)) {
     payload.writeUInt16BE(fields.sourcePort ?? 0, 0)
     payload.writeUInt16BE(fields.destinationPort ?? 0, 2)
