@@ -4,7 +4,7 @@ import type { Interface } from '../../core/model/inventory.ts'
 import { ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, PolicyRecord, ServerRecord } from '../../storage/storage.ts'
 import type { Call } from './call.ts'
-import type { Bears } from './world.ts'
+import type { Bears, Lan } from './world.ts'
 
 type Found<T> = Promise<Result<T, RequestError>>
 
@@ -36,6 +36,13 @@ export async function findGroup(
   if (!zone.ok) return zone
   const group = await call.world.group(zone.value.id, call.id('securityGroupId'))
   return group.ok ? ok({ zone: zone.value, group: group.value }) : group
+}
+
+export async function findLan(call: Call): Found<{ readonly zone: string; readonly lan: Lan }> {
+  const zone = await findZone(call)
+  if (!zone.ok) return zone
+  const lan = await call.world.lan(zone.value.id, call.id('lanId'))
+  return lan.ok ? ok({ zone: zone.value.id, lan: lan.value }) : lan
 }
 
 /** Where rules are: a NIC or a group. The policy of a NIC has the NIC's id. */

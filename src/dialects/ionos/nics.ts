@@ -8,11 +8,10 @@ import { parseMac } from '../../core/net/mac.ts'
 import { ok, type Result } from '../../core/result.ts'
 import { rangeOf } from '../../core/semantics/scopes.ts'
 import { addressSet, contains } from '../../core/sets/address-set.ts'
-import type { NewDocument } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { violates } from './errors.ts'
 import { stamped } from './stamp.ts'
-import { type Lan, profile } from './world.ts'
+import type { Lan } from './world.ts'
 
 /** What of a NIC is decided by its properties; `old` keeps what they do not mention. */
 export function withProperties(
@@ -117,33 +116,4 @@ export async function newNic(
   const pool = nic.type === 'public' ? 'public-ipv4' : 'utility-ipv4'
   const taken = await request.services.servers.takeAddresses(request, pool, 1)
   return taken.ok ? ok({ ...nic, addresses: [...taken.value, ...nic.addresses] }) : taken
-}
-
-/** Of the LANs that they are in, each once. */
-export const numbersOf = (nics: readonly Pick<Interface, 'attributes'>[]): readonly string[] => [
-  ...new Set(nics.map(({ attributes }) => String(attributes.lan ?? 1))),
-]
-
-/** A NIC in a LAN that is not there makes it. */
-export function missingLans(
-  request: DialectRequest,
-  zone: string,
-  nics: readonly Interface[],
-  lans: readonly Lan[],
-): NewDocument[] {
-  // What only a NIC speaks of would go with that NIC.
-  const kept = new Set(lans.filter(({ body }) => body.meta !== undefined).map(({ id }) => id))
-  return numbersOf(nics)
-    .filter((id) => !kept.has(id))
-    .map((id) => lanDocument(request, zone, id, { ...lans.find((lan) => lan.id === id)?.body }))
-}
-
-export function lanDocument(
-  request: DialectRequest,
-  zone: string,
-  id: string,
-  body: JsonObject,
-): NewDocument {
-  const { account } = request.principal
-  return { account, profile, kind: 'lan', id: `${zone}/${id}`, body: { ...body, meta: stamped(request) } }
 }

@@ -46,6 +46,10 @@ export class Violations {
   }
 }
 
+/** `change` over `old`; null removes a key. */
+export const merged = (old: JsonObject, change: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
+
 export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
 

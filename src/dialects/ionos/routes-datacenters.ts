@@ -1,4 +1,4 @@
-/** Datacenters and their LANs (contract: ionos §2.4, §4). */
+/** Datacenters and their default group (contract: ionos §2.4, §4). */
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
@@ -16,16 +16,16 @@ import {
   resourceAnswer,
   route,
 } from './call.ts'
-import { datacenterTable, decode, given, lanTable } from './decode.ts'
-import { datacenterProperties, lanProperties } from './encode.ts'
+import { datacenterTable, decode, given } from './decode.ts'
+import { datacenterProperties } from './encode.ts'
 import { impossible, violates } from './errors.ts'
 import { findZone } from './find.ts'
-import { lanDocument } from './nics.ts'
-import { newGroup, newRules } from './routes-groups.ts'
+import { defaultRules, newGroup, newRules } from './groups.ts'
+import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
-import { limits, type RuleText } from './wire.ts'
-import { createWorld, type Lan, profile, type World } from './world.ts'
+import { limits } from './wire.ts'
+import { createWorld, profile, type World } from './world.ts'
 
 const one = '/datacenters/:datacenterId'
 const gone404 = (id: string): Result<never, RequestError> =>
@@ -103,140 +103,7 @@ export const datacenterRoutes: readonly Route[] = [
     })
     return done.ok ? gone(change, node) : done
   }),
-
-  route('GET', `${one}/lans`, 'listLans', 200, 'LANs of a datacenter', async (call) => {
-    const zone = await findZone(call)
-    if (!zone.ok) return zone
-    const { id } = zone.value
-    const nodes = (await call.world.lansIn(id)).map((lan) => call.world.lanNode(id, lan))
-    return listAnswer(call, { id, path: `/datacenters/${id}` }, 'lans', nodes)
-  }),
-  route('POST', `${one}/lans`, 'createLan', 202, 'Make a LAN', async (call) => {
-    const zone = await findZone(call)
-    if (!zone.ok) return zone
-    const body = given('POST', call.request.body)
-    if (!body.ok) return body
-    const properties = decode(lanTable, body.value)
-    if (!properties.ok) return properties
-    const nested = await checkUnwritten({ kind: 'lan' }, body.value.entities)
-    if (!nested.ok) return nested
-    return writeLan(call, zone.value.id, 'POST', (lans) => {
-      const taken = new Set(lans.map((lan) => lan.id))
-      let number = 1
-      while (taken.has(String(number))) number++
-      return ok({ id: String(number), body: set({}, properties.value) })
-    })
-  }),
-  route('GET', `${one}/lans/:lanId`, 'getLan', 200, 'One LAN', async (call) => {
-    const found = await findLan(call)
-    return found.ok ? resourceAnswer(call, call.world.lanNode(found.value.zone, found.value.lan)) : found
-  }),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
-      method,
-      `${one}/lans/:lanId`,
-      method === 'PUT' ? 'putLan' : 'patchLan',
-      202,
-      'Change a LAN',
-      async (call) => {
-        const found = await findLan(call)
-        if (!found.ok) return found
-        const body = given(method, call.request.body)
-        if (!body.ok) return body
-        const { zone, lan } = found.value
-        const properties = decode(lanTable, body.value, lan.body)
-        if (!properties.ok) return properties
-        const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
-        if (!nested.ok) return nested
-        return writeLan(
-          call,
-          zone,
-          method,
-          ([old]) => (old ? ok({ id: old.id, body: set(old.body, properties.value) }) : gone404(lan.id)),
-          lan.id,
-        )
-      },
-    ),
-  ),
-  route('DELETE', `${one}/lans/:lanId`, 'deleteLan', 202, 'Delete a LAN that no NIC is in', async (call) => {
-    const found = await findLan(call)
-    if (!found.ok) return found
-    const { zone, lan } = found.value
-    const change = mutation(call, zone, 'DELETE')
-    const node = call.world.lanNode(zone, lan)
-    const done = await call.request.services.zones.change(change.context, profile, zone, async () => {
-      const world = createWorld(call.request)
-      const current = (await world.lansIn(zone)).find((each) => each.id === lan.id)
-      if (!current) return gone404(lan.id)
-      const nics = (await world.lanNode(zone, current).children.nics?.()) ?? []
-      if (nics.length > 0) return err(impossible(`LAN ${lan.id} still has NICs`))
-      const id = `${zone}/${lan.id}`
-      return ok({
-        change: {
-          documents: { remove: [{ kind: 'lan', id }] },
-          event: { operation: 'lan.delete', resource: 'document', id, before: current.body, after: null },
-        },
-        request: change.log([node]),
-      })
-    })
-    return done.ok ? gone(change, node) : done
-  }),
-  route('GET', `${one}/lans/:lanId/nics`, 'listLanNics', 200, 'NICs of a LAN', async (call) => {
-    const found = await findLan(call)
-    if (!found.ok) return found
-    const node = call.world.lanNode(found.value.zone, found.value.lan)
-    return listAnswer(call, node, 'nics', (await node.children.nics?.()) ?? [])
-  }),
 ]
-
-/** Merged; what is null is taken away. */
-export const set = (old: JsonObject, change: JsonObject): JsonObject =>
-  Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
-
-async function findLan(
-  call: Call,
-): Promise<Result<{ readonly zone: string; readonly lan: Lan }, RequestError>> {
-  const zone = await findZone(call)
-  if (!zone.ok) return zone
-  const lan = await call.world.lan(zone.value.id, call.id('lanId'))
-  return lan.ok ? ok({ zone: zone.value.id, lan: lan.value }) : lan
-}
-
-/** `decide` is handed all LANs, or only the one whose id is given. */
-async function writeLan(
-  call: Call,
-  zone: string,
-  method: string,
-  decide: (lans: readonly Lan[]) => Result<Lan, RequestError>,
-  only?: string,
-): Handled {
-  const change = mutation(call, zone, method)
-  let result: Lan = { id: '', body: {} }
-  const done = await call.request.services.zones.change(change.context, profile, zone, async (there) => {
-    if (!there) return gone404(zone)
-    const world = createWorld(call.request)
-    const lans = await (only === undefined ? world.lansIn(zone) : world.lansOf(zone, [only]))
-    const decided = decide(lans)
-    if (!decided.ok) return decided
-    const { id, body } = decided.value
-    const before = lans.find((lan) => lan.id === id)?.body ?? null
-    if (before && isDeepStrictEqual(lanProperties(before), lanProperties(body))) {
-      result = { id, body: before }
-      return ok({ change: null, request: change.log([call.world.lanNode(zone, result)]) })
-    }
-    const old = before?.meta === undefined ? undefined : stampOf(before.meta, '', 0)
-    const document = lanDocument(call.request, zone, id, body)
-    result = { id, body: { ...document.body, meta: stamped(call.request, old) } }
-    return ok({
-      change: {
-        documents: { put: [{ ...document, body: result.body }] },
-        event: { operation: 'lan.put', resource: 'document', id: document.id, before, after: result.body },
-      },
-      request: change.log([call.world.lanNode(zone, result)]),
-    })
-  })
-  return done.ok ? changed(call, change, call.world.lanNode(zone, result)) : done
-}
 
 /** Made, or changed: properties, and which group is the default of servers to come. */
 async function putDatacenter(
@@ -256,7 +123,7 @@ async function putDatacenter(
     if (!decoded.ok) return decoded
     const { createDefaultSecurityGroup, defaultSecurityGroupId, ...properties } = decoded.value
     const old = there && stampOf(there.body.meta, account, Number(there.body.createdAt ?? 0))
-    const body = { ...set(there?.body ?? {}, properties), meta: stamped(request, old) }
+    const body = { ...merged(there?.body ?? {}, properties), meta: stamped(request, old) }
     const world = createWorld(request)
     const group = await defaultGroup(call, world, id, at, body, {
       make: createDefaultSecurityGroup === true,
@@ -322,19 +189,4 @@ async function defaultGroup(
   if (!chosen) return err(impossible(`security group ${choose} does not exist in the datacenter`))
   // The old one lets go first: there is one at a time.
   return ok({ policies: { put: [...cleared, { ...chosen, defaultFor: zone }] } })
-}
-
-/** Everything out; in, whatever comes from the datacenter's own networks. */
-function defaultRules(ipv6CidrBlock: string | undefined): readonly RuleText[] {
-  const rule = (change: Partial<RuleText>): RuleText => ({
-    ...{ name: null, protocol: 'ANY', sourceMac: null, ipVersion: null, sourceIp: null, targetIp: null },
-    ...{ icmpCode: null, icmpType: null, portRangeStart: null, portRangeEnd: null, type: 'INGRESS' },
-    ...change,
-  })
-  return [
-    rule({ type: 'EGRESS', ipVersion: 'IPv4' }),
-    rule({ type: 'EGRESS', ipVersion: 'IPv6' }),
-    rule({ sourceIp: '10.0.0.0/24' }),
-    ...(ipv6CidrBlock === undefined ? [] : [rule({ sourceIp: ipv6CidrBlock })]),
-  ]
 }

@@ -1,13 +1,10 @@
 /** Groups and what they are attached to (contract: ionos G1–G6, A1, A2). */
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { groupSettings } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { policyRecord } from '../../service/records.ts'
-import type { NewPolicyRecord, PolicyRecord, RuleRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { NewPolicyRecord, PolicyRecord } from '../../storage/storage.ts'
+import type { Route } from '../dialect.ts'
 import {
   type Call,
   changed,
@@ -19,68 +16,19 @@ import {
   route,
   writing,
 } from './call.ts'
-import { decodeGroup, decodeIds, given, type WantedRule } from './decode.ts'
-import { modelRule } from './decode-rule.ts'
-import { groupProperties, sameRule, textOf } from './encode.ts'
+import { decodeGroup, decodeIds, given } from './decode.ts'
+import { groupProperties, textOf } from './encode.ts'
 import { impossible } from './errors.ts'
 import { findGroup, findNic, findServer, findZone } from './find.ts'
+import { newGroup, newRules, rulesInstead, tooMany } from './groups.ts'
 import { list } from './render.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
-import { limits, type RuleText } from './wire.ts'
+import { limits } from './wire.ts'
 import { createWorld, profile } from './world.ts'
 
 const groupsPath = '/datacenters/:datacenterId/securitygroups'
 const serverPath = '/datacenters/:datacenterId/servers/:serverId'
-
-export function newGroup(
-  request: DialectRequest,
-  zone: string,
-  { name, description }: { readonly name: string; readonly description: string | null },
-  defaultFor: string | null = null,
-): NewPolicyRecord {
-  const settings = groupSettings[profile]
-  if (!settings) throw new Error('groups of ionos have no settings')
-  const attributes = { ...(description !== null && { description }), meta: stamped(request) }
-  const fields = { id: randomUUID(), account: request.principal.account, profile, name, zone, defaultFor }
-  return policyRecord(settings, request.now, { ...fields, attributes } as const)
-}
-
-export function newRules(request: DialectRequest, policy: string, rules: readonly RuleText[]) {
-  const meta = stamped(request)
-  return {
-    policy,
-    rules: rules.map((rule) => modelRule(rule, meta)),
-    ids: rules.map(() => randomUUID() as string),
-  }
-}
-
-/** All rules of a group as they are to be; undefined when they are so already. Those that stay keep their id and their stamp. */
-function rulesInstead(
-  request: DialectRequest,
-  policy: string,
-  wanted: readonly WantedRule[],
-  old: readonly RuleRecord[],
-): ReturnType<typeof newRules> | undefined {
-  const there = new Map(old.map((rule) => [rule.id, rule]))
-  const next = wanted.map(({ id, text }) => {
-    const before = id === undefined ? undefined : there.get(id)
-    if (!before) return { id: randomUUID() as string, rule: modelRule(text, stamped(request)), same: false }
-    const { id: own, position: _, ...kept } = before
-    const same = sameRule(before.spec, text)
-    const stamp = stampOf(before.spec.meta, request.principal.account, 0)
-    return { id: own, rule: same ? kept : modelRule(text, stamped(request, stamp)), same }
-  })
-  const unchanged =
-    next.length === old.length && next.every(({ id, same }, index) => same && id === old[index]?.id)
-  return unchanged
-    ? undefined
-    : { policy, rules: next.map(({ rule }) => rule), ids: next.map(({ id }) => id) }
-}
-
-export function tooMany(rules: readonly unknown[], most: number): RequestError | undefined {
-  return rules.length > most ? { kind: 'limit-reached', resource: 'rule', limit: most } : undefined
-}
 
 export const groupRoutes: readonly Route[] = [
   route('GET', groupsPath, 'listGroups', 200, 'Groups of a datacenter', async (call) => {

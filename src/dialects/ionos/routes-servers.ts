@@ -21,10 +21,11 @@ import {
 import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
 import { nicProperties, serverProperties } from './encode.ts'
 import { findNic, findServer, findZone } from './find.ts'
-import { missingLans, newNic, notOurs, numbersOf, withProperties } from './nics.ts'
+import { newRules, tooMany } from './groups.ts'
+import { missingLans, numbersOf } from './lans.ts'
+import { newNic, notOurs, withProperties } from './nics.ts'
+import { merged } from './properties.ts'
 import { collection, paging } from './render.ts'
-import { set } from './routes-datacenters.ts'
-import { newRules, tooMany } from './routes-groups.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
 import { limits } from './wire.ts'
@@ -166,8 +167,8 @@ async function createServer(call: Call): Handled {
     },
     ...{ state: 'started', nextState: null, nextStateAt: null, createdAt: request.now, revision: 0 },
     attributes: {
-      ...set({}, attributes),
-      volumes: volumes.map((volume) => ({ id: randomUUID(), ...set({}, volume), meta: stamped(request) })),
+      ...merged({}, attributes),
+      volumes: volumes.map((volume) => ({ id: randomUUID(), ...merged({}, volume), meta: stamped(request) })),
       meta: stamped(request),
     },
   }
@@ -223,7 +224,7 @@ async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
     if (!read.ok) return read
     const { name = old.name, ...properties } = read.value
     const stamp = stampOf(old.attributes.meta, old.account, old.createdAt)
-    const attributes = { ...set(old.attributes, properties), meta: stamped(call.request, stamp) }
+    const attributes = { ...merged(old.attributes, properties), meta: stamped(call.request, stamp) }
     const put = { ...old, name: String(name ?? ''), attributes }
     const node = createWorld(call.request).serverNode(current.value)
     const nested = await checkUnwritten(node, body.value.entities)

@@ -18,7 +18,7 @@ import {
 import { decode, given, volumeTable } from './decode.ts'
 import { volumeProperties } from './encode.ts'
 import { findServer, findZone } from './find.ts'
-import { set } from './routes-datacenters.ts'
+import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { createWorld, type Node, profile, volumesOf } from './world.ts'
 
@@ -51,7 +51,7 @@ export const volumeRoutes: readonly Route[] = [
         const properties = decode(volumeTable, body.value, {})
         if (!properties.ok) return properties
         return write(call, method, found.value, (volume) => ({
-          ...set(volume, properties.value),
+          ...merged(volume, properties.value),
           meta: stamped(call.request, stampOf(volume.meta, '', 0)),
         }))
       },

@@ -3,6 +3,7 @@ import type { Route } from '../dialect.ts'
 import { accountRoutes } from './routes-account.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
 import { groupRoutes } from './routes-groups.ts'
+import { lanRoutes } from './routes-lans.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { volumeRoutes } from './routes-volumes.ts'
@@ -11,6 +12,7 @@ export const routes: readonly Route[] = [
   ...ruleRoutes,
   ...groupRoutes,
   ...datacenterRoutes,
+  ...lanRoutes,
   ...serverRoutes,
   ...volumeRoutes,
   ...accountRoutes,
