@@ -1,0 +1,73 @@
+/** Interfaces and disks of a server that is being created. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { type Interface, unplaced } from '../../core/model/inventory.ts'
+import { err, ok } from '../../core/result.ts'
+import type { NewServer } from '../../service/services.ts'
+import type { DialectRequest } from '../dialect.ts'
+import type { WantedDisk, WantedNic } from './decode-server.ts'
+import { type Found, findStorage, userOf } from './find.ts'
+import type { WireDisk } from './wire.ts'
+
+export async function makeInterfaces(
+  request: DialectRequest,
+  wanted: readonly WantedNic[],
+): Found<Omit<Interface, 'server'>[]> {
+  const nics: Omit<Interface, 'server'>[] = []
+  for (const [index, { type, families }] of wanted.entries()) {
+    const addresses: string[] = []
+    for (const family of type === 'private' ? [] : families) {
+      const pool = type === 'utility' ? 'utility-ipv4' : family === 'IPv4' ? 'public-ipv4' : 'public-ipv6'
+      const taken = await request.services.servers.takeAddresses(request, pool, 1)
+      if (!taken.ok) return taken
+      addresses.push(...taken.value)
+    }
+    // Locally administered, unicast.
+    const bytes = randomBytes(6)
+    bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0)
+    const mac = bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
+    const place = { ...unplaced, attributes: {} }
+    nics.push({ id: randomUUID(), index: index + 1, mac, addresses, type, ...place })
+  }
+  return ok(nics)
+}
+
+type NewDisk = NewServer['documents'][number]
+
+export async function makeDisks(
+  request: DialectRequest,
+  server: string,
+  zone: string,
+  wanted: readonly WantedDisk[],
+): Found<{ disks: WireDisk[]; documents: NewDisk[] }> {
+  const disks: WireDisk[] = []
+  const documents: NewDisk[] = []
+  for (const [index, { existing, ...disk }] of wanted.entries()) {
+    let { title, size, tier } = disk
+    if (existing !== undefined) {
+      const found = await findStorage(request, existing)
+      if (!found.ok) return found
+      if ((await userOf(request, found.value)) !== undefined) {
+        return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
+      }
+      // On condition that nobody else attaches or deletes it meanwhile.
+      const { body, revision: ifRevision } = found.value
+      documents.push({ kind: 'storage', id: existing, body: { ...body, server }, ifRevision })
+      ;({ title, size, tier } = { ...disk, ...(found.value.body as unknown as typeof disk) })
+    }
+    const id = existing ?? randomUUID()
+    if (existing === undefined)
+      documents.push({ kind: 'storage', id, body: { title, size, tier, zone, server } })
+    disks.push({
+      address: `virtio:${index}`,
+      boot_disk: '0',
+      part_of_plan: index === 0 ? 'yes' : 'no',
+      storage: id,
+      storage_encrypted: 'no',
+      storage_size: size,
+      storage_tier: tier,
+      storage_title: title,
+      type: 'disk',
+    })
+  }
+  return ok({ disks, documents })
+}

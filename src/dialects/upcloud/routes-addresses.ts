@@ -1,0 +1,35 @@
+/** IP addresses of servers (contract: upcloud §3.7). */
+import type { JsonObject } from '../../core/json.ts'
+import { formatAddress, parseAddress } from '../../core/net/address.ts'
+import { err, ok } from '../../core/result.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { Route } from '../dialect.ts'
+import { encodeAddress } from './encode.ts'
+import { profile, route } from './find.ts'
+
+export const addressRoutes: readonly Route[] = [
+  route('GET', '/ip_address', 'listAddresses', 200, 'Addresses of all servers', async (request) => {
+    const servers = await request.services.servers.list(request, profile)
+    const listed = addressesOf(servers).map(({ wire }) => wire)
+    return ok({ status: 200, body: { ip_addresses: { ip_address: listed } } })
+  }),
+  route('GET', '/ip_address/:address', 'getAddress', 200, 'One address', async (request) => {
+    const { address: text = '' } = request.params
+    const parsed = parseAddress(text)
+    const canonical = parsed.ok ? formatAddress(parsed.value.family, parsed.value.value) : undefined
+    const server = canonical && (await request.services.servers.withAddress(request, profile, canonical))
+    const found = server && addressesOf([server]).find(({ address }) => address === canonical)
+    if (!found) return err({ kind: 'not-found', resource: 'ip-address', id: text })
+    return ok({ status: 200, body: { ip_address: found.wire } })
+  }),
+]
+
+function addressesOf(servers: readonly ServerView[]): { address: string; wire: JsonObject }[] {
+  return servers.flatMap((server) =>
+    server.interfaces
+      .filter((nic) => nic.type !== 'private')
+      .flatMap((nic) =>
+        nic.addresses.map((address) => ({ address, wire: encodeAddress(server, nic, address) })),
+      ),
+  )
+}
