@@ -1,9 +1,10 @@
 /** The evaluator: what an effective policy does to a packet. It is the specification; targets are tested against it. */
 import type { DirectionPolicy, EffectivePolicy, EssentialName } from '../model/effective-policy.ts'
+import type { MatchField } from '../model/match-fields.ts'
 import type { Action, Direction, Rule } from '../model/rule.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
 import { isTrackable } from '../net/protocol.ts'
-import { holds, type MatchField, mismatch } from './match.ts'
+import { holds, mismatch } from './match.ts'
 import { isForged } from './origin.ts'
 
 export type DecidedBy =

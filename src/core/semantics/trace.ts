@@ -1,9 +1,9 @@
 /** A verdict with the way to it: every rule looked at, and why it did not match. */
 import type { EffectivePolicy } from '../model/effective-policy.ts'
+import type { MatchField } from '../model/match-fields.ts'
 import type { Direction } from '../model/rule.ts'
 import type { Packet } from '../net/packet.ts'
 import { evaluate, type Verdict } from './evaluate.ts'
-import type { MatchField } from './match.ts'
 
 export interface TraceStep {
   readonly rule: string

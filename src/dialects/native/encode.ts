@@ -1,8 +1,9 @@
 /** The model → the native API's JSON. */
 import type { JsonObject } from '../../core/json.ts'
-import { encodeAddresses, encodeMatch } from '../../core/model/codec.ts'
+import { encodeMatch } from '../../core/model/codec.ts'
 import type { Connections, HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
+import { encodeAddresses } from '../../core/model/match-fields.ts'
 import type { Placement, ServerView } from '../../service/services.ts'
 import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 

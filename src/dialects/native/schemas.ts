@@ -1,5 +1,6 @@
 /** The native API's JSON: one schema for each body, which checks requests and describes them in the OpenAPI document. */
 import { type Static, Type } from 'typebox'
+import { fieldOf, matchFieldNames } from '../../core/model/match-fields.ts'
 
 const closed = { additionalProperties: false } as const
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
@@ -125,6 +126,12 @@ const Interface = Type.Object({
   connections: Type.Optional(Connections),
 })
 
+/** A field that is absent matches anything. */
+const Match = Type.Object(
+  Object.fromEntries(matchFieldNames.map((name) => [name, Type.Optional(Type.Unsafe(fieldOf(name).schema))])),
+  closed,
+)
+
 const DirectionPolicy = Type.Object({
   filtered: Type.Boolean({ description: 'False: every packet passes' }),
   default: Type.Optional(Action),
@@ -138,7 +145,7 @@ const DirectionPolicy = Type.Object({
             position: Type.Integer(),
             action: Action,
             enabled: Type.Boolean(),
-            matches: Type.Array(Type.Object({}, { additionalProperties: true })),
+            matches: Type.Array(Match, { description: 'The rule matches when any of these does' }),
           }),
         ),
       }),
