@@ -26,6 +26,7 @@ export function traceCommand(): Command {
     )
     .option('--source-mac <mac>', 'sender’s MAC address')
     .option('--hop-limit <number>', 'TTL or hop limit as it reaches the host')
+    .option('--target <address>', 'what a neighbour solicitation or advertisement is about')
     .option('--link', 'sent by the host that carries the VM, or addressed to it')
     .option('--json', 'answer in JSON')
     .action(trace)
@@ -37,6 +38,7 @@ interface Flags {
   readonly state: string
   readonly sourceMac?: string
   readonly hopLimit?: string
+  readonly target?: string
   readonly link?: true
   readonly json?: true
 }
@@ -90,6 +92,7 @@ async function trace(
           state: flags.state,
           ...(flags.sourceMac === undefined ? {} : { sourceMac: flags.sourceMac }),
           ...(flags.hopLimit === undefined ? {} : { hopLimit: Number(flags.hopLimit) }),
+          ...(flags.target === undefined ? {} : { target: flags.target }),
           ...(flags.link && { link: true }),
         },
       }),

@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseAddress } from '../../src/core/net/address.ts'
 import { bridgeOf, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import type { LabNic } from '../../src/lab/topology.ts'
@@ -16,6 +17,7 @@ import {
   arp,
   broadcast,
   type Datagram,
+  discovery,
   ethernet,
   etherType,
   type FrameMeter,
@@ -545,6 +547,51 @@ describe('a bridge', { skip: noLab }, () => {
     } finally {
       await lab.chain('web1', web1Chain)
     }
+  })
+
+  test('nobody claims the IPv6 address of another, as nobody does in ARP', async () => {
+    const own = v6('db1')
+    const [ownLocal, random] = ['fe80::5054:ff:fe00:300', 'fe80::a1b2:c3d4:e5f6:789a']
+    const others = [v6('web2'), v6('outside'), 'fe80::1', 'fe80::5054:ff:fe00:200', '2001:db8::99']
+    const ends = link('db1', 'outside')
+    const claim = (target: string, more: Partial<Datagram> = {}, type: 135 | 136 = 136) =>
+      discovery(ends, { source: own, destination: v6('outside'), ...more }, type, target)
+    /** About an address, as the receiver's filter reads it. */
+    const about = (type: number, target: string) => {
+      const parsed = parseAddress(target)
+      assert.ok(parsed.ok)
+      return `icmpv6 type ${type} @th,64,128 0x${parsed.value.value.toString(16)}`
+    }
+    const cases: readonly (readonly [what: string, frame: Buffer, match: string, passes: boolean])[] = [
+      ...[own, ownLocal, random].map(
+        (target) => [`${target}, its own`, claim(target), about(136, target), true] as const,
+      ),
+      ...others.flatMap((target) => [
+        [`${target} from its own`, claim(target), about(136, target), false] as const,
+        [
+          `${target} by a probe`,
+          claim(target, { source: '::', destination: 'ff02::1:ff00:1' }, 135),
+          `ip6 saddr :: ${about(135, target)}`,
+          false,
+        ] as const,
+      ]),
+      ...['fe80::1', 'fe80::5054:ff:fe00:200', v6('web2')].map(
+        (source) =>
+          [
+            `a question from ${source}`,
+            claim('2001:db8::1', { source }, 135),
+            `ip6 saddr ${source} icmpv6 type 135`,
+            false,
+          ] as const,
+      ),
+    ]
+    const seen = await arrivals(
+      'db1',
+      'outside',
+      cases.map(([, frame]) => frame),
+      Object.fromEntries(cases.map(([what, , match]) => [what, match])),
+    )
+    assert.deepEqual(seen, Object.fromEntries(cases.map(([what, , , passes]) => [what, passes ? 1 : 0])))
   })
 
   test('DHCP: an answer comes to the one who asked, and to nobody else', async () => {

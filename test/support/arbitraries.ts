@@ -6,7 +6,7 @@ import type { MatchField } from '../../src/core/model/match-fields.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress, parseAddress } from '../../src/core/net/address.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
-import { hasPorts, icmpFamily } from '../../src/core/net/protocol.ts'
+import { hasPorts, icmpFamily, namesTarget } from '../../src/core/net/protocol.ts'
 import { essentials, essentialsOf } from '../../src/core/semantics/essentials.ts'
 import { type AddressRange, type AddressSet, addressSet } from '../../src/core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
@@ -29,6 +29,7 @@ const special: Record<Family, readonly bigint[]> = {
   ipv6: [
     'fe80::1',
     'fe80::5054:ff:fe00:1',
+    'fe80::a1b2:c3d4:e5f6:789a',
     'ff02::1',
     'ff02::2',
     'ff02::16',
@@ -133,14 +134,17 @@ export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
 
 /** What is sent on a link, of which a random packet is hardly ever one: what essentials and the sender check look for. */
 const linkTraffic: fc.Arbitrary<Partial<Packet>> = fc.oneof(
-  fc.record({
-    family: fc.constant<Family>('ipv6'),
-    protocol: fc.constant(58),
-    icmpType: icmpNumber,
-    icmpCode: fc.constantFrom(0, 0, 0, 1),
-    source: value('ipv6'),
-    destination: value('ipv6'),
-  }),
+  fc
+    .record({
+      family: fc.constant<Family>('ipv6'),
+      protocol: fc.constant(58),
+      icmpType: icmpNumber,
+      icmpCode: fc.constantFrom(0, 0, 0, 1),
+      source: value('ipv6'),
+      destination: value('ipv6'),
+      target: value('ipv6'),
+    })
+    .map(({ target, ...rest }) => ({ ...rest, ...(namesTarget(rest.icmpType) && { target }) })),
   fc.record({
     family: fc.constant<Family>('ipv4'),
     protocol: fc.constant(2),
@@ -174,14 +178,16 @@ const anyPacket: fc.Arbitrary<Packet> = family.chain((of) =>
       sourceMac: fc.option(mac, { nil: undefined }),
       hopLimit: fc.option(hopLimit, { nil: undefined }),
       link: fc.boolean(),
+      target: value('ipv6'),
       state: fc.constantFrom<Packet['state']>('new', 'new', 'established', 'related', 'invalid'),
     })
-    .map(({ protocol, ports, icmp, sourceMac, hopLimit, ...rest }) => ({
+    .map(({ protocol, ports, icmp, sourceMac, hopLimit, target, ...rest }) => ({
       family: of,
       protocol,
       ...rest,
       ...(hasPorts(protocol) && { sourcePort: ports[0], destinationPort: ports[1] }),
       ...(icmpFamily(protocol) === of && { icmpType: icmp[0], icmpCode: icmp[1] }),
+      ...(of === 'ipv6' && protocol === 58 && namesTarget(icmp[0]) && { target }),
       ...(sourceMac !== undefined && { sourceMac }),
       ...(hopLimit !== undefined && { hopLimit }),
     })),

@@ -56,7 +56,8 @@ function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer
   } else if (icmpFamily(protocol) === family) {
     payload.writeUInt8(fields.icmpType ?? 0, 0)
     payload.writeUInt8(fields.icmpCode ?? 0, 1)
-    payload.writeUInt16BE(id, 4)
+    if (fields.target === undefined) payload.writeUInt16BE(id, 4)
+    else bytes(fields.target, 16).copy(payload, 8)
     payload.writeUInt16BE(protocol === ICMP ? checksum(payload) : sum(ICMPV6), 2)
   }
   return payload

@@ -133,6 +133,23 @@ export function icmp(datagram: Datagram, type: number, code: number, data: Buffe
   return head(sumOf(before, head(0)))
 }
 
+/** A neighbour solicitation (135) or advertisement (136) about an address, which says that it is at the sender's MAC. */
+export function discovery(
+  link: Link,
+  datagram: Omit<Datagram, 'protocol'>,
+  type: 135 | 136,
+  target: string,
+): Buffer {
+  const head: Datagram = { hopLimit: 255, ...datagram, protocol: 58 }
+  const option = Buffer.concat([u8(type === 135 ? 1 : 2, 1), mac(link.from)])
+  // Solicited, override: what makes a neighbour forget what it knew.
+  return packet(
+    link,
+    head,
+    icmp(head, type, 0, Buffer.concat([u32(type === 136 ? 0x60000000 : 0), ip(target), option])),
+  )
+}
+
 /** Counts what comes to a device, before its own machine looks at it. `matches` are nft's, by a name of the caller's. */
 export interface FrameMeter {
   /** Waits until that counter has counted something, bounded. */

@@ -46,6 +46,8 @@ export const memories: ReadonlyMap<string, string> = new Map(
     neighbours: ['oif . ip6 saddr', 3600],
     // Requests of DHCP clients, by their transaction: an answer with the same one is from the link.
     asked: ['iif . @th,96,32', 60],
+    // Who gave a VM its address: it asks there to keep it.
+    servers: ['oif . ip saddr', 604_800],
     // Who was just told that a packet does not pass, and by whom.
     rejected4: ['iif . ip daddr . ip saddr', 1],
     rejected6: ['iif . ip6 daddr . ip6 saddr', 1],
@@ -59,6 +61,7 @@ export const memories: ReadonlyMap<string, string> = new Map(
 export const recalls = {
   asked: 'oif . @th,96,32 @asked',
   neighbour: 'iif . ip6 daddr @neighbours',
+  server: 'iif . ip daddr @servers',
 } as const
 
 const words = (...lines: string[]): NftRule[] => lines.map((line) => ({ words: line }))
@@ -81,9 +84,12 @@ export function passOf(direction: Direction): NftChain {
       ...words(
         `ip frag-off & 16383 == 8192 update @fragments4.${name} { ${fragmentKey(direction, 4)} }`,
         `frag frag-off 0 update @fragments6.${name} { ${fragmentKey(direction, 6)} }`,
-        direction === 'ingress'
-          ? 'icmpv6 type { 135, 136 } ip6 hoplimit 255 update @neighbours { oif . ip6 saddr }'
-          : 'udp sport 68 udp dport 67 update @asked { iif . @th,96,32 }',
+        ...(direction === 'ingress'
+          ? [
+              'icmpv6 type { 135, 136 } ip6 hoplimit 255 update @neighbours { oif . ip6 saddr }',
+              `udp sport 67 udp dport 68 ${recalls.asked} update @servers { oif . ip saddr }`,
+            ]
+          : ['udp sport 68 udp dport 67 update @asked { iif . @th,96,32 }']),
       ),
       { pass: hookOf[direction] },
     ],
@@ -97,14 +103,15 @@ export function passOf(direction: Direction): NftChain {
 export function nearInBridge({ link, ...match }: LinkMatch, direction: Direction): NftMatch[][] {
   const plain = lowerMatch(match)
   if (!link) return plain
-  const remembered = (as: 'asked' | 'neighbour') =>
+  const remembered = (as: keyof typeof recalls) =>
     plain.map((matches) => [...matches, { kind: 'remembered', as } as const])
-  if (direction === 'egress') return match.hopLimit === 255 ? remembered('neighbour') : []
+  const isDhcp = match.family === 'ipv4' && match.protocol === UDP
+  if (direction === 'egress') {
+    if (match.hopLimit === 255) return remembered('neighbour')
+    return isDhcp ? remembered('server') : []
+  }
   if (match.hopLimit === 255 || match.source === linkLocal) return plain
-  return [
-    ...lowerMatch({ ...match, destination: manyReceivers }),
-    ...(match.family === 'ipv4' && match.protocol === UDP ? remembered('asked') : []),
-  ]
+  return [...lowerMatch({ ...match, destination: manyReceivers }), ...(isDhcp ? remembered('asked') : [])]
 }
 
 /** Sends fragments to the chains below. A fragment that is whole by itself goes on. */

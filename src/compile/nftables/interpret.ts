@@ -3,6 +3,7 @@ import type { Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
+import { isDerived, isSmall } from '../../core/semantics/scopes.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { hookOf } from './names.ts'
 import type { NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
@@ -72,6 +73,13 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'source-mac':
       // Every frame has a sender; the tests leave out what nobody looks at.
       return packet.sourceMac !== undefined && (packet.sourceMac === match.mac) !== (match.not ?? false)
+    case 'target':
+      return packet.target !== undefined && within(match.ranges, packet.target)
+    case 'identifier': {
+      const address = packet[match.of]
+      const is = match.as === 'derived' ? isDerived : isSmall
+      return packet.family === 'ipv6' && address !== undefined && is(address) !== (match.not ?? false)
+    }
     case 'hop-limit':
       return packet.family === match.family && packet.hopLimit === match.value
     case 'to-host':

@@ -2,9 +2,11 @@
 import type { Essential, LinkMatch, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { families } from '../../core/net/address.ts'
-import { unowned } from '../../core/semantics/origin.ts'
+import { claims, unowned } from '../../core/semantics/origin.ts'
+import { linkLocal } from '../../core/semantics/scopes.ts'
+import type { AddressSet } from '../../core/sets/address-set.ts'
 import { lowerMatch } from './lower-match.ts'
-import { essentialsChain, type Purpose, unownedChain } from './names.ts'
+import { claimsChain, essentialsChain, type Purpose, unownedChain } from './names.ts'
 import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
 
 /** The chain to jump to, and those behind it: a packet of another protocol is asked about three times and no more. */
@@ -46,7 +48,12 @@ export const sentByLink: Nearness = ({ link, ...match }) => {
 }
 
 /** Packets of another sender than the interface are denied, those of addresses that are not its own by a chain of all. */
-export function forged({ mac, addresses }: Origin, deny: NftVerdict, unownedBy: NftChain): NftRule[] {
+export function forged(
+  { mac, addresses }: Origin,
+  deny: NftVerdict,
+  unownedBy: NftChain,
+  claimed: NftChain | undefined,
+): NftRule[] {
   return [
     ...(mac === undefined
       ? []
@@ -64,6 +71,9 @@ export function forged({ mac, addresses }: Origin, deny: NftVerdict, unownedBy: 
             verdict: { kind: 'jump', chain: unownedBy.name },
           }
         })),
+    ...(claimed
+      ? claims.flatMap((match) => rulesFor(match, { kind: 'jump', chain: claimed.name }, lowerMatch))
+      : []),
   ]
 }
 
@@ -71,7 +81,35 @@ export function forged({ mac, addresses }: Origin, deny: NftVerdict, unownedBy: 
 export const unownedOf = (deny: NftVerdict, purpose: Purpose, near: Nearness): NftChain => ({
   name: unownedChain(purpose),
   rules: [
+    ...(['derived', 'small'] as const).map(
+      (as): NftRule => ({
+        matches: [
+          { kind: 'address', family: 'ipv6', side: 'source', ranges: linkLocal.ipv6 },
+          { kind: 'identifier', of: 'source', as },
+        ],
+        verdict: deny,
+      }),
+    ),
     ...unowned.flatMap((match) => rulesFor(match, { kind: 'return' }, near)),
+    { matches: [], verdict: deny },
+  ],
+})
+
+/** Returns for claims of an address that may be the interface's. */
+export const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftVerdict): NftChain => ({
+  name: claimsChain(device),
+  rules: [
+    ...(ipv6.length === 0
+      ? []
+      : [{ matches: [{ kind: 'target', ranges: ipv6 } as const], verdict: { kind: 'return' } as const }]),
+    {
+      matches: [
+        { kind: 'target', ranges: linkLocal.ipv6 },
+        { kind: 'identifier', of: 'target', as: 'derived', not: true },
+        { kind: 'identifier', of: 'target', as: 'small', not: true },
+      ],
+      verdict: { kind: 'return' },
+    },
     { matches: [], verdict: deny },
   ],
 })

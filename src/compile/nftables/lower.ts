@@ -25,6 +25,7 @@ import {
   unanswered,
 } from './bridge.ts'
 import {
+  claimsOf,
   type EssentialChains,
   essentialChains,
   forged,
@@ -307,7 +308,7 @@ function createChains(making: Making): Chains {
   const verdicts = perDirection((direction) => verdictsOf(direction, making))
   const policyChains = new WeakMap<RuleList, NftChain>()
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
-  const interfaceChains = new WeakMap<EffectivePolicy, Map<string, NftChain>>()
+  const interfaceChains = new WeakMap<EffectivePolicy, Map<string, readonly [NftChain, ...NftChain[]]>>()
   /** What tracking should call invalid, whatever this kernel's does. */
   const untracked = perDirection(
     (direction): NftChain => ({
@@ -376,20 +377,25 @@ function createChains(making: Making): Chains {
       ),
     )
 
-  function interfaceChainOf(device: string, policy: EffectivePolicy, direction: Direction): NftChain {
-    const chains = remembered(interfaceChains, policy, () => new Map<string, NftChain>())
+  /** The chain to enter, and those that are only this interface's. */
+  function interfaceChainsOf(
+    device: string,
+    policy: EffectivePolicy,
+    direction: Direction,
+  ): readonly [NftChain, ...NftChain[]] {
+    const known = remembered(interfaceChains, policy, () => new Map())
     const name = interfaceChain(device, direction, purpose)
-    let chain = chains.get(name)
-    if (!chain) {
+    let chains = known.get(name)
+    if (!chains) {
       const part = policy[direction]
+      const origin = direction === 'egress' ? policy.origin : undefined
+      const claims = origin?.addresses && claimsOf(device, origin.addresses, verdicts.egress.deny)
       const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
-      chain = {
+      const chain = {
         name,
         rules: [
           ...headers[direction].rules,
-          ...(direction === 'egress' && policy.origin
-            ? forged(policy.origin, verdicts.egress.deny, unowned)
-            : []),
+          ...(origin ? forged(origin, verdicts.egress.deny, unowned, claims) : []),
           ...(part.filtered
             ? [
                 ...fragments[direction].rules,
@@ -404,9 +410,10 @@ function createChains(making: Making): Chains {
           { matches: [], verdict: verdicts[direction][part.filtered ? part.default : 'allow'] },
         ],
       }
-      chains.set(name, chain)
+      chains = claims ? [chain, claims] : [chain]
+      known.set(name, chains)
     }
-    return chain
+    return chains
   }
 
   return {
@@ -420,11 +427,11 @@ function createChains(making: Making): Chains {
           : framesOf(framesChain(device, direction), direction, policy.origin, deny, types)
       const about = { frames: frames ? goto(frames.name) : leave }
       if (!part.filtered && !checked) return { ...about, entry: allow, chains: frames ? [frames] : [] }
-      const chain = interfaceChainOf(device, policy, direction)
+      const own = interfaceChainsOf(device, policy, direction)
       const essentials = essentialsOf(policy.essentials)[direction]
       return {
         ...about,
-        entry: goto(chain.name),
+        entry: goto(own[0].name),
         ...(direction === 'ingress' && { link: { kind: 'jump', chain: essentials[0].name } }),
         chains: [
           ...(frames ? [frames] : []),
@@ -438,7 +445,7 @@ function createChains(making: Making): Chains {
                 ...part.lists.map(policyChainOf),
               ]
             : []),
-          chain,
+          ...own,
         ],
       }
     },

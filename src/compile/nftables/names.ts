@@ -58,6 +58,9 @@ export const essentialsChain = (
 /** What may be sent from an address that is not the sender's own. */
 export const unownedChain = (purpose: Purpose): string => `${beginning[purpose]}unowned`
 
+/** Where packets of a device go that claim an IPv6 address. */
+export const claimsChain = (device: string): string => `claims.${device}`
+
 /** Where packets go that pass: it marks them as judged. */
 export const passChain = (direction: Direction): string => `pass.${short[direction]}`
 

@@ -151,6 +151,11 @@ function match(one: NftMatch, place: Place): string {
       return `${icmpWord[one.family]} ${one.field} ${one.value}`
     case 'source-mac':
       return `ether saddr ${one.not ? '!= ' : ''}${one.mac}`
+    case 'target':
+      // This nft has no word for it. It is not in a packet that is too short for it, and no match holds then.
+      return `@th,64,128 ${oneOrSet(one.ranges.map(rawAddresses))}`
+    case 'identifier':
+      return identifier(one.of, identifierBits[one.as], one.not ? '!= ' : '')
     case 'hop-limit':
       return one.family === 'ipv4' ? `ip ttl ${one.value}` : `ip6 hoplimit ${one.value}`
     case 'to-host':
@@ -166,6 +171,25 @@ function match(one: NftMatch, place: Place): string {
       return `arp saddr ip ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
   }
 }
+
+/** Where the bits lie in an address, and their value. */
+const identifierBits = {
+  derived: [88, 16, 0xfffen],
+  small: [64, 32, 0n],
+} as const satisfies Record<string, readonly [number, number, bigint]>
+function identifier(
+  of: 'source' | 'target',
+  [at, length, value]: readonly [number, number, bigint],
+  not: string,
+): string {
+  if (of === 'target') return `@th,${64 + at},${length} ${not}${hex(value)}`
+  const place = BigInt(128 - at - length)
+  const mask = ((1n << BigInt(length)) - 1n) << place
+  return `ip6 saddr & ${formatAddress('ipv6', mask)} ${not || '== '}${formatAddress('ipv6', value << place)}`
+}
+const hex = (value: bigint): string => `0x${value.toString(16)}`
+const rawAddresses = ({ first, last }: Range<bigint>): string =>
+  first === last ? hex(first) : `${hex(first)}-${hex(last)}`
 
 const oneOrSet = (values: readonly string[]): string =>
   values.length === 1 ? (values[0] as string) : `{ ${values.join(', ')} }`

@@ -29,12 +29,21 @@ export type NftMatch =
       readonly value: number
     }
   | { readonly kind: 'source-mac'; readonly mac: string; readonly not?: true }
+  /** The address that a neighbour solicitation or advertisement is about; only of these. */
+  | { readonly kind: 'target'; readonly ranges: readonly Range<bigint>[] }
+  /** How the interface identifier of an IPv6 source, or of a target, was chosen. */
+  | {
+      readonly kind: 'identifier'
+      readonly of: 'source' | 'target'
+      readonly as: 'derived' | 'small'
+      readonly not?: true
+    }
   /** TTL or hop limit. */
   | { readonly kind: 'hop-limit'; readonly family: Family; readonly value: number }
   /** Addressed to an address of this host. */
   | { readonly kind: 'to-host' }
-  /** An answer to what the VM has asked, or to one that was heard as its neighbour, in a bridge. */
-  | { readonly kind: 'remembered'; readonly as: 'asked' | 'neighbour' }
+  /** In a bridge: an answer to what the VM has asked; to one heard as its neighbour; to one that gave it an address. */
+  | { readonly kind: 'remembered'; readonly as: 'asked' | 'neighbour' | 'server' }
   /** Any of these types; a tagged frame is of its tag's. */
   | { readonly kind: 'ether-type'; readonly types: readonly number[]; readonly not?: true }
   /** What ARP says of its sender. */

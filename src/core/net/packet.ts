@@ -18,6 +18,8 @@ export interface Packet {
   /** Absent for protocols other than ICMP (1) over IPv4 and ICMPv6 (58) over IPv6. */
   readonly icmpType?: number
   readonly icmpCode?: number
+  /** The address that a neighbour solicitation or advertisement (ICMPv6 135, 136) is about; absent when unknown. */
+  readonly target?: bigint
   /** Absent when unknown; a rule that names a MAC then does not match. */
   readonly sourceMac?: Mac
   /** TTL or hop limit, 0 to 255, as it reaches the host that filters; absent when unknown. */

@@ -61,6 +61,9 @@ export function icmpFamily(protocol: number): Family | undefined {
   return protocol === ICMP ? 'ipv4' : protocol === ICMPV6 ? 'ipv6' : undefined
 }
 
+/** Whether ICMPv6 messages of that type name the address that they are about: neighbour solicitation, advertisement. */
+export const namesTarget = (icmpType: number | undefined): boolean => icmpType === 135 || icmpType === 136
+
 /** Whether it is the number of ICMP of either family. */
 export function isIcmp(protocol: number): boolean {
   return icmpFamily(protocol) !== undefined

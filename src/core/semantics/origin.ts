@@ -9,6 +9,7 @@ import { type AddressRange, type AddressSet, addressSet, contains } from '../set
 import { holds } from './match.ts'
 import {
   allRouters,
+  isSelfAssigned,
   limitedBroadcast,
   linkLocal,
   linkMulticast,
@@ -95,9 +96,23 @@ export const unowned: readonly LinkMatch[] = [
   { family: 'ipv6', source: linkLocal, link: true },
 ]
 
-/** A packet whose sender's MAC is not known is not held to be forged by it. */
+/**
+ * What claims an address, which neighbours then look for at the sender: advertisements, and the solicitation before an
+ * address is taken into use (RFC 4862 §5.4.3), which keeps another from using it. Other solicitations and everything
+ * else claim their source.
+ */
+export const claims: readonly LinkMatch[] = [discovery(136), { ...discovery(135), source: unspecified }]
+
+/** A packet whose sender's MAC, or whose target, is not known is not held to be forged by it. */
 export function isForged({ mac, addresses }: Origin, packet: Packet): boolean {
   if (mac !== undefined && packet.sourceMac !== undefined && packet.sourceMac !== mac) return true
-  if (!addresses || contains(addresses, packet.family, packet.source)) return false
-  return !unowned.some((match) => holds(match, packet))
+  if (!addresses) return false
+  const { family, source, target } = packet
+  const owns = (address: bigint) => contains(addresses, family, address)
+  if (!owns(source)) {
+    if (contains(linkLocal, family, source) && !isSelfAssigned(source)) return true
+    if (!unowned.some((match) => holds(match, packet))) return true
+  }
+  if (target === undefined || !claims.some((match) => holds(match, packet))) return false
+  return !owns(target) && !isSelfAssigned(target)
 }

@@ -441,14 +441,41 @@ describe('the sender (§6)', () => {
     checked({}, policy([rule('allow', {})])),
     [
       [packet('udp [fe80::5054:ff:fe00:1]:9 > [fe80::99]:9'), 'allow off'],
-      [packet('udp [fe80::7]:9 > [fe80::99]:9'), 'deny origin'],
-      [packet('udp [fe80::7]:9 > [fe80::1]:9', { link: true }), 'allow off'],
-      [packet('udp [fe80::7]:5353 > [ff02::fb]:5353'), 'allow off'],
-      [packet('udp [fe80::7]:5353 > [ff05::fb]:5353'), 'deny origin'],
-      [packet('icmpv6/136/0 fe80::7 > fe80::99', near), 'allow off'],
-      [packet('icmpv6/136/0 fe80::7 > fe80::99', { hopLimit: 254 }), 'deny origin'],
-      [packet('icmpv6/128/0 fe80::7 > fe80::99', near), 'deny origin'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:9 > [fe80::99]:9'), 'deny origin'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:9 > [fe80::1]:9', { link: true }), 'allow off'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:5353 > [ff02::fb]:5353'), 'allow off'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:5353 > [ff05::fb]:5353'), 'deny origin'],
+      [packet('icmpv6/136/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', near), 'allow off'],
+      [packet('icmpv6/136/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', { hopLimit: 254 }), 'deny origin'],
+      [packet('icmpv6/128/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', near), 'deny origin'],
+      // A neighbour's, by its MAC; one that people give to routers.
+      [packet('icmpv6/135/0 fe80::5054:ff:fe00:2 > ff02::1:ff00:1', near), 'deny origin'],
+      [packet('icmpv6/135/0 fe80::1 > ff02::1:ff00:1', near), 'deny origin'],
+      [packet('udp [fe80::1]:5353 > [ff02::fb]:5353'), 'deny origin'],
       [packet('udp 169.254.1.1:9 > 198.51.100.1:9'), 'deny origin'],
+    ],
+    'egress',
+  )
+
+  const about = (text: string) => ({ ...near, target: number(text).value })
+  check(
+    'neighbour discovery claims the sender’s own addresses only',
+    checked({}, policy([rule('allow', {})])),
+    [
+      [packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', about('2001:db8::10')), 'allow off'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::5054:ff:fe00:1')), 'allow off'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::a1b2:c3d4:e5f6:7')), 'allow off'],
+      [packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', about('2001:db8::11')), 'deny origin'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::1')), 'deny origin'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::5054:ff:fe00:2')), 'deny origin'],
+      [packet('icmpv6/135/0 2001:db8::10 > 2001:db8::11', about('2001:db8::11')), 'allow off'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:10', about('2001:db8::10')), 'allow off'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:11', about('2001:db8::11')), 'deny origin'],
+      // Nobody listens to what has crossed a router.
+      [
+        packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', { ...about('2001:db8::11'), hopLimit: 64 }),
+        'allow off',
+      ],
     ],
     'egress',
   )

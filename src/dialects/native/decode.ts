@@ -3,7 +3,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
-import { hasPorts, ICMP, ICMPV6, icmpFamily, parseProtocol } from '../../core/net/protocol.ts'
+import { hasPorts, ICMP, ICMPV6, icmpFamily, namesTarget, parseProtocol } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { TraceRequest } from './schemas.ts'
 
@@ -30,6 +30,10 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
   if (icmpFamily(protocol) !== family && (icmpType !== undefined || icmpCode !== undefined)) {
     return invalid('icmpType', `${given.protocol} is not ICMP`)
   }
+  const target = given.target === undefined ? undefined : parseAddress(given.target)
+  if (target && !target.ok) return invalid('target', target.error)
+  if (target && (protocol !== ICMPV6 || target.value.family !== family || !namesTarget(icmpType)))
+    return invalid('target', 'only neighbour solicitations and advertisements (ICMPv6 135, 136) have one')
   const mac = sourceMac === undefined ? undefined : parseMac(sourceMac)
   if (mac && !mac.ok) return invalid('sourceMac', mac.error)
   return ok({
@@ -41,6 +45,7 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
     ...(destinationPort !== undefined && { destinationPort }),
     ...(icmpType !== undefined && { icmpType }),
     ...(icmpCode !== undefined && { icmpCode }),
+    ...(target && { target: target.value.value }),
     ...(mac && { sourceMac: mac.value }),
     ...(hopLimit !== undefined && { hopLimit }),
     ...(link !== undefined && { link }),

@@ -222,6 +222,7 @@ accounts:
       [{ ...tcp, state: 'old' }, {}, 'packet.state'],
       [{ ...tcp, hopLimit: 256 }, {}, 'packet.hopLimit'],
       [{ ...tcp, link: 'yes' }, {}, 'packet.link'],
+      [{ ...tcp, target: '2001:db8::1' }, {}, 'packet.target'],
       [{ ...tcp, colour: 'red' }, {}, 'packet'],
       [tcp, { direction: 'in' }, 'direction'],
     ] as const) {

@@ -25,6 +25,13 @@ export const PacketSchema = Type.Object(
     destinationPort: Type.Optional(port('Only with a protocol that has ports')),
     icmpType: Type.Optional(byte('Only with ICMP of that family')),
     icmpCode: Type.Optional(byte('Only with ICMP of that family')),
+    target: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description:
+          'The address that a neighbour solicitation or advertisement (ICMPv6 135, 136) is about; absent: unknown',
+      }),
+    ),
     sourceMac: Type.Optional(Type.String({ maxLength: 17, description: 'Absent: unknown' })),
     hopLimit: Type.Optional(byte('TTL or hop limit as it reaches the host that filters; absent: unknown')),
     link: Type.Optional(
