@@ -1,5 +1,15 @@
 /** Writes the pages that are made from code: `npm run docs`. A test refuses pages that are not fresh. */
 import { writeFileSync } from 'node:fs'
+import { offersOf } from './src/dialects/catalogue.ts'
+import { catalogueReference } from './src/dialects/catalogue-reference.ts'
+import { dialects } from './src/dialects/dialects.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
 
-writeFileSync(new URL('docs/inventory.md', import.meta.url), inventoryReference())
+const pages = {
+  'inventory.md': inventoryReference(offersOf(dialects)),
+  'catalogue.md': catalogueReference(dialects),
+}
+
+for (const [name, text] of Object.entries(pages)) {
+  writeFileSync(new URL(`docs/${name}`, import.meta.url), text)
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
-import { localImages } from '../src/dialects/scaleway/catalogue.ts'
+import { catalogue } from '../src/dialects/scaleway/catalogue.ts'
 import {
   accessKey,
   credentials,
@@ -176,7 +176,7 @@ onBothStores('every route with every credential', (start) => {
       { name: 'x', commercial_type: 'DEV1-S', volumes },
       key,
     )
-    const image = localImages.find((each) => each.zone === 'fr-par-1')?.id ?? ''
+    const image = [...catalogue.value.images.values()].find((each) => each.zone === 'fr-par-1')?.id ?? ''
     Object.assign(scaleway, {
       ...{
         'security_groups/id': own.id,

@@ -106,6 +106,16 @@ describe('a start that cannot work is refused in one line', () => {
       1,
       /the file: expected keys and values, and it is empty$/,
     ],
+    'no such catalogue': [
+      ['--catalogue', '/nowhere.yaml'],
+      2,
+      /^portcullis: --catalogue \/nowhere\.yaml: there is no such file$/,
+    ],
+    'a catalogue that is wrong': [
+      ['--catalogue', at('good.yaml')],
+      2,
+      /good\.yaml: the file: accounts is not known here; known are upcloud, ionos, scaleway$/,
+    ],
     'a data directory that is a file': [
       ['--data', at('good.yaml')],
       1,

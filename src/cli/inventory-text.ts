@@ -1,26 +1,13 @@
 /** The text of the inventory that a start applies: the file's, or the demonstration's. */
-import { readFile } from 'node:fs/promises'
 import { err, ok, type Result } from '../core/result.ts'
 import { demonstration, type Inventoried, mayDemonstrate } from './demonstration.ts'
-import { inWords } from './words.ts'
+import { readText } from './text-file.ts'
 
 /** The error is one line. Without a file it is the demonstration, unless the store holds what another inventory made. */
 export async function inventoryText(file: string | undefined, store: Inventoried): Promise<Result<string>> {
-  if (file === undefined) {
-    if (await mayDemonstrate(store)) return ok(demonstration)
-    return err(
-      'the store holds an inventory, and the demonstration would end it: name its file with --inventory',
-    )
-  }
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch (error) {
-    return err(inWords(error))
-  }
-  try {
-    return ok(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    return err('it is not UTF-8 text')
-  }
+  if (file !== undefined) return readText(file)
+  if (await mayDemonstrate(store)) return ok(demonstration)
+  return err(
+    'the store holds an inventory, and the demonstration would end it: name its file with --inventory',
+  )
 }

@@ -11,11 +11,9 @@ import { makeDirectory } from '../agent/directory.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { mostConnections } from '../core/model/desired.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { hostupDialect } from '../dialects/hostup/dialect.ts'
-import { ionosDialect } from '../dialects/ionos/dialect.ts'
-import { nativeDialect } from '../dialects/native/dialect.ts'
-import { scalewayDialect } from '../dialects/scaleway/dialect.ts'
-import { upcloudDialect } from '../dialects/upcloud/dialect.ts'
+import { configureCatalogues, offersOf } from '../dialects/catalogue.ts'
+import type { Dialects } from '../dialects/dialect.ts'
+import { dialects as builtIn } from '../dialects/dialects.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { createServer } from '../server/server.ts'
 import { createAuthenticator } from '../service/authenticate.ts'
@@ -34,6 +32,7 @@ import { dataOption, guardOption, isOn, netnsOption, nftOption } from './options
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
 import { endWhenAsked, ignoreHangUp } from './signals.ts'
+import { readText } from './text-file.ts'
 import { inWords, inWordsWithPath } from './words.ts'
 
 interface Listen {
@@ -48,6 +47,7 @@ interface ServeOptions {
   readonly database?: string
   readonly databasePasswordFile?: string
   readonly inventory?: string
+  readonly catalogue?: string
   readonly enforce: 'nftables' | 'ovn' | 'none'
   readonly host: string
   readonly guard: readonly string[]
@@ -96,6 +96,12 @@ export function serveCommand(): Command {
       new Option('--inventory <file>', 'accounts and servers, YAML; without it a demonstration').env(
         'PORTCULLIS_INVENTORY',
       ),
+    )
+    .addOption(
+      new Option(
+        '--catalogue <file>',
+        'zones, plans, images of the dialects, in place of those built in',
+      ).env('PORTCULLIS_CATALOGUE'),
     )
     .addOption(
       new Option('--enforce <target>', 'what filters packets on this host')
@@ -230,6 +236,8 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   }
   const refused = refusal(options)
   if (refused !== undefined) return complain(refused, 2)
+  const dialects = await dialectsOf(options)
+  if (!dialects.ok) return complain(dialects.error, 2)
   const logger = createLogger(options.logLevel)
   ignoreHangUp(logger)
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
@@ -248,11 +256,19 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
   try {
-    await start(options, storage, logger)
+    await start(options, dialects.value, storage, logger)
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)
   }
+}
+
+/** With the catalogues that are in force. The error is one line. */
+async function dialectsOf({ catalogue }: ServeOptions): Promise<Result<Dialects>> {
+  if (catalogue === undefined) return ok(builtIn)
+  const text = await readText(catalogue)
+  const configured = text.ok ? configureCatalogues(builtIn, text.value) : text
+  return configured.ok ? configured : err(`--catalogue ${catalogue}: ${configured.error}`)
 }
 
 /** At once: a connection that was half made keeps the process alive until its peer loses patience. */
@@ -296,11 +312,14 @@ const mostWarnings = 20
  */
 async function takeInventory(
   { inventory }: ServeOptions,
+  dialects: Dialects,
   storage: Storage,
   logger: FastifyBaseLogger,
 ): Promise<boolean> {
   const text = await inventoryText(inventory, storage)
-  const loaded = text.ok ? await loadInventory(storage, text.value, Date.now()) : text
+  // The demonstration is of the providers' zones, whatever the catalogue says.
+  const offers = offersOf(inventory === undefined ? builtIn : dialects)
+  const loaded = text.ok ? await loadInventory(storage, text.value, Date.now(), offers) : text
   const file = `--inventory ${inventory}`
   if (loaded.ok) {
     const { warnings } = loaded.value
@@ -317,8 +336,13 @@ async function takeInventory(
 }
 
 /** Rejects, with everything but the store ended, when it cannot serve. */
-async function start(options: ServeOptions, storage: Storage, logger: FastifyBaseLogger): Promise<void> {
-  const fileInForce = await takeInventory(options, storage, logger)
+async function start(
+  options: ServeOptions,
+  dialects: Dialects,
+  storage: Storage,
+  logger: FastifyBaseLogger,
+): Promise<void> {
+  const fileInForce = await takeInventory(options, dialects, storage, logger)
   const services = createServices(storage, {
     ...defaultSettings,
     transitionMs: options.transitionMs,
@@ -345,7 +369,7 @@ async function start(options: ServeOptions, storage: Storage, logger: FastifyBas
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
-    dialects: [nativeDialect, upcloudDialect, hostupDialect, ionosDialect, scalewayDialect],
+    dialects,
     metrics,
     logger,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),

@@ -11,6 +11,7 @@ import type { Profile } from '../core/model/inventory.ts'
 import type { Scheme } from '../service/authenticate.ts'
 import type { Context, Scope } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
+import type { Catalogue } from './catalogue.ts'
 
 export interface Answer {
   readonly status: number
@@ -21,6 +22,8 @@ export interface Answer {
 
 export interface DialectRequest extends Context {
   readonly services: Services
+  /** What the dialect offers, of its own type (catalogue.ts); undefined for dialects that have no catalogue. */
+  readonly catalogue: unknown
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Where the client reaches this service: `http://host:port`, or the configured public URL; no slash at the end. */
@@ -66,6 +69,8 @@ export interface Dialect {
   /** Paths that are this dialect's to refuse though none of its prefixes: `/1.4/…` is an unknown version of UpCloud's. */
   readonly claims?: (path: string) => RequestError | undefined
   readonly routes: readonly Route[]
+  /** What it offers, where that is data; an operator's file may replace it. */
+  readonly catalogue?: Catalogue
   /** Most bytes of a body; absent: as of all (server/body.ts). */
   readonly bodyLimit?: number
   /** Every kind of error in this dialect's words, status and envelope. */
@@ -74,6 +79,9 @@ export interface Dialect {
     request: Pick<DialectRequest, 'path' | 'requestId' | 'headers'> & { readonly method?: string },
   ) => Answer
 }
+
+/** One or more: the first spells errors of paths that are no dialect's. */
+export type Dialects = readonly [Dialect, ...Dialect[]]
 
 /** Something of the provider's API that we do not imitate, and why: makes the compatibility page. */
 export interface Gap {

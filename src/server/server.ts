@@ -17,7 +17,7 @@ import {
 } from 'fastify'
 import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
-import type { Answer, Dialect, Method, Route } from '../dialects/dialect.ts'
+import type { Answer, Dialect, Dialects, Method, Route } from '../dialects/dialect.ts'
 import type { Authenticator } from '../service/authenticate.ts'
 import type { Principal } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
@@ -30,7 +30,7 @@ export interface ServerOptions {
   readonly services: Services
   readonly authenticator: Authenticator
   /** The first one spells the errors of paths that are nobody's. */
-  readonly dialects: readonly [Dialect, ...Dialect[]]
+  readonly dialects: Dialects
   readonly metrics: Metrics
   readonly logger: FastifyBaseLogger
   /** Rejects with what keeps the service from doing its work. */
@@ -203,6 +203,7 @@ export function createServer(options: ServerOptions): Server {
           requestId: request.id,
           now: now(),
           services,
+          catalogue: dialect.catalogue?.value,
           headers: request.headers,
           origin: publicUrl ?? calledOrigin(request),
           path: pathOf(request),

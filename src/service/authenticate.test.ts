@@ -24,7 +24,7 @@ describe('authentication', () => {
   before(async () => {
     store = await engines.sqlite.create()
     storage = await store.open()
-    await loadInventory(storage, file('pass:word'), 1000)
+    await loadInventory(storage, file('pass:word'), 1000, {})
     authenticator = createAuthenticator(storage)
   })
   after(async () => {
@@ -65,7 +65,7 @@ describe('authentication', () => {
 
   test('a password that was changed no longer logs in, remembered or not', async () => {
     assert.equal(await who(basic('jane:pass:word')), 'password read,write')
-    await loadInventory(storage, file('another'), 1000)
+    await loadInventory(storage, file('another'), 1000, {})
     assert.equal(await who(basic('jane:pass:word')), undefined)
     assert.equal(await who(basic('jane:another')), 'password read,write')
   })
@@ -75,7 +75,7 @@ describe('authentication', () => {
     const deaf = createAuthenticator({ ...storage, onCommit: () => () => {} }, { now: () => now })
     const known = async () => (await deaf.authenticate(basic('jane:another'), all, '192.0.2.1')).ok
     assert.equal(await known(), true)
-    await loadInventory(storage, file('third'), 1000)
+    await loadInventory(storage, file('third'), 1000, {})
     now = 59_999
     assert.equal(await known(), true)
     now = 60_000

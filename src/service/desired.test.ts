@@ -18,6 +18,7 @@ test('the sender of every interface is checked, and the status says where less i
         ${nic(1, 'addresses: [192.0.2.1]')}, ${nic(2, '')}, ${nic(3, 'addresses: [192.0.2.3], senderCheck: false')},
         ${nic(4, 'allowedAddresses: [10.8.0.0/16], type: private')} ] } ] } ]`,
       1000,
+      {},
     )
     assert.ok(loaded.ok, loaded.ok ? '' : loaded.error)
     const { interfaces } = await createDesiredSource(storage, createResolver(), 'kvm1').read()

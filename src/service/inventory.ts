@@ -6,11 +6,14 @@
  */
 import { err, ok, type Result } from '../core/result.ts'
 import type { Storage } from '../storage/storage.ts'
+import { check } from './config/check.ts'
+import { createReport } from './config/report.ts'
+import { parseYaml } from './config/yaml.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
-import { check } from './inventory/check.ts'
-import { createReport } from './inventory/report.ts'
 import { InventoryFile } from './inventory/schema.ts'
-import { parseYaml } from './inventory/yaml.ts'
+import type { Offers } from './inventory/servers.ts'
+
+export type { Offers }
 
 export interface Applied {
   readonly revision: number
@@ -21,9 +24,14 @@ export interface Applied {
 
 /**
  * Applies the text of a file, whole or not at all. The error is one line for the operator, with the place in the file and
- * no secret. `now` is milliseconds since 1970. Rejects when the store cannot be read or written.
+ * no secret. `now` is milliseconds since 1970; `offers` closes lists of zones and plans. Rejects when the store cannot be read or written.
  */
-export async function loadInventory(storage: Storage, text: string, now: number): Promise<Result<Applied>> {
+export async function loadInventory(
+  storage: Storage,
+  text: string,
+  now: number,
+  offers: Offers,
+): Promise<Result<Applied>> {
   const parsed = parseYaml(text)
   if (!parsed.ok) return parsed
   if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
@@ -31,7 +39,7 @@ export async function loadInventory(storage: Storage, text: string, now: number)
   if (!file.ok) return file
 
   const report = createReport()
-  const { drafts, ...records } = await readAccounts(file.value, storage, now, report)
+  const { drafts, ...records } = await readAccounts(file.value, storage, now, offers, report)
   if (report.fault !== undefined) return err(report.fault)
 
   const inventory = { ...records, credentials: await hashed(drafts, storage) }

@@ -16,7 +16,7 @@ test('failed logins, and the first from a source, once', async () => {
   const store = await engines.sqlite.create()
   const storage = await store.open()
   try {
-    await loadInventory(storage, file, 1000)
+    await loadInventory(storage, file, 1000, {})
     const [{ id: account } = { id: '' }] = await storage.accounts()
     let now = 1000
     const authenticator = createAuthenticator(storage, { events: createLoginEvents(storage, () => now) })

@@ -1,11 +1,8 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
 import { describe } from 'node:test'
 import { pino } from 'pino'
-import { hostupDialect } from '../../src/dialects/hostup/dialect.ts'
-import { ionosDialect } from '../../src/dialects/ionos/dialect.ts'
-import { nativeDialect } from '../../src/dialects/native/dialect.ts'
-import { scalewayDialect } from '../../src/dialects/scaleway/dialect.ts'
-import { upcloudDialect } from '../../src/dialects/upcloud/dialect.ts'
+import { configureCatalogues, offersOf } from '../../src/dialects/catalogue.ts'
+import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
@@ -16,7 +13,8 @@ import type { Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
 import { engines, type TestStore } from './stores.ts'
 
-export const dialects = [nativeDialect, upcloudDialect, hostupDialect, ionosDialect, scalewayDialect] as const
+export const dialects = builtIn
+export const offers = offersOf(builtIn)
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
@@ -169,6 +167,8 @@ export interface ServiceOptions {
   readonly transitionMs?: number
   readonly holdMs?: number
   readonly inventory?: string
+  /** Text of a catalogue file. */
+  readonly catalogue?: string
   /** Where it keeps what it is told, opened and removed with it; absent: SQLite. */
   readonly store?: TestStore
 }
@@ -185,7 +185,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const store = options.store ?? (await engines[options.engine ?? 'sqlite'].create())
   const opened = await store.open()
   const storage = options.through?.(opened) ?? opened
-  const loaded = await loadInventory(storage, options.inventory ?? inventory, Date.now())
+  const configured = configureCatalogues(builtIn, options.catalogue ?? '{}')
+  if (!configured.ok) throw new Error(configured.error)
+  const dialects = configured.value
+  const text = options.inventory ?? inventory
+  const loaded = await loadInventory(storage, text, Date.now(), offersOf(dialects))
   if (!loaded.ok) throw new Error(loaded.error)
   const services = createServices(storage, {
     ...defaultSettings,

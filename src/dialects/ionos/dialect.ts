@@ -5,6 +5,7 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
+import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
 import { routes } from './routes.ts'
 import { prefix } from './wire.ts'
@@ -15,5 +16,6 @@ export const ionosDialect: Dialect = {
   schemes: ['basic', 'bearer'],
   contentType: 'application/json',
   routes,
+  catalogue,
   error: errorAnswer,
 }

@@ -5,8 +5,9 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending } from '../../service/services.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
 import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
+import { catalogueOf } from './catalogue.ts'
 import { collection, paging } from './render.ts'
 import {
   encodeRequest,
@@ -36,7 +37,11 @@ export const accountRoutes: readonly Route[] = [
     'The contract and its limits',
     async ({ request, base }) => {
       const number = await contractNumber(request)
-      const properties = { contractNumber: number, owner: request.principal.credential.label, ...contract }
+      const properties = {
+        contractNumber: number,
+        owner: request.principal.credential.label,
+        ...contract(request),
+      }
       const stub = collection('contracts', `${base}/contracts`)
       return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
     },
@@ -86,22 +91,19 @@ export const accountRoutes: readonly Route[] = [
   ),
 ]
 
-const contract: JsonObject = {
+const contract = (request: DialectRequest): JsonObject => ({
   status: 'BILLABLE',
   regDomain: 'ionos.de',
   resourceLimits: {
-    ...{ coresPerServer: 64, coresPerContract: 500, coresProvisioned: 0 },
-    ...{ ramPerServer: 262_144, ramPerContract: 1_048_576, ramProvisioned: 0 },
-    ...{ hddLimitPerVolume: 2_097_152, hddLimitPerContract: 4_194_304, hddVolumeProvisioned: 0 },
-    ...{ ssdLimitPerVolume: 2_097_152, ssdLimitPerContract: 4_194_304, ssdVolumeProvisioned: 0 },
-    ...{ dasVolumeProvisioned: 0, reservableIps: 10, reservedIpsOnContract: 0, reservedIpsInUse: 0 },
-    ...{ k8sClusterLimitTotal: 10, k8sClustersProvisioned: 0, nlbLimitTotal: 10, nlbProvisioned: 0 },
-    ...{ natGatewayLimitTotal: 10, natGatewayProvisioned: 0 },
+    ...catalogueOf(request).resourceLimits,
+    ...{ coresProvisioned: 0, ramProvisioned: 0, hddVolumeProvisioned: 0, ssdVolumeProvisioned: 0 },
+    ...{ dasVolumeProvisioned: 0, reservedIpsOnContract: 0, reservedIpsInUse: 0 },
+    ...{ k8sClustersProvisioned: 0, nlbProvisioned: 0, natGatewayProvisioned: 0 },
     securityGroupsPerVdc: limits.groupsPerVdc,
     securityGroupsPerResource: limits.groupsPerResource,
     rulesPerSecurityGroup: limits.rulesPerGroup,
   },
-}
+})
 
 async function findRequest(call: Call): Promise<Result<RequestRecord, RequestError>> {
   const id = call.id('requestId').toLowerCase()

@@ -1,60 +1,40 @@
-/** What can be ordered: zones, commercial types and images, enough for the clients that look before they create. */
+/** What can be ordered: zones, commercial types and images (catalogue.json). */
+import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
-import { offeredZones } from '../../core/model/offers.ts'
+import { closed, line, list, whole } from '../../service/config/fields.ts'
 import { madeUp } from '../../service/made-up.ts'
+import { createCatalogue, readerOf } from '../catalogue.ts'
+import data from './catalogue.json' with { type: 'json' }
 
-/** The zones of the public SDKs, November 2026; the inventory takes the same. */
-export const zones: readonly string[] = offeredZones.scaleway
-
-const gibibyte = 1024 ** 3
-const gigabyte = 1000 ** 3
-
-/** `local`: most bytes of local disks, 0 where there are none; `mbit`: of the network. */
-const type = (ncpus: number, memory: number, local: number, mbit: number, hourly: number): JsonObject => ({
-  alt_names: [],
-  arch: 'x86_64',
-  ncpus,
-  ram: memory * gibibyte,
-  gpu: 0,
-  gpu_info: null,
-  mig_profile: null,
-  volumes_constraint: { min_size: 0, max_size: local * gigabyte },
-  per_volume_constraint: { l_ssd: { min_size: 0, max_size: local * gigabyte } },
-  scratch_storage_max_size: 0,
-  monthly_price: Math.round(hourly * 730 * 100) / 100,
-  hourly_price: hourly,
-  capabilities: {
-    boot_types: ['local', 'rescue'],
-    placement_groups: true,
-    block_storage: true,
-    hot_snapshots_local_volume: false,
-    private_network: 8,
-    max_file_systems: 0,
+const CommercialType = Type.Object(
+  {
+    ncpus: whole('Cores.', 1024),
+    ram: whole('Bytes.', Number.MAX_SAFE_INTEGER),
+    local_storage: whole('Most bytes of local disks; 0 where there are none.', Number.MAX_SAFE_INTEGER, 0),
+    bandwidth: whole('Bits per second.', Number.MAX_SAFE_INTEGER),
+    hourly_price: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'Euros.' }),
   },
-  network: {
-    ipv6_support: true,
-    sum_internal_bandwidth: mbit * 1_000_000,
-    sum_internet_bandwidth: mbit * 1_000_000,
-    interfaces: [{ internal_bandwidth: mbit * 1_000_000, internet_bandwidth: mbit * 1_000_000 }],
-  },
-  block_bandwidth: 100_000_000,
-  end_of_service: false,
-})
+  closed,
+)
 
-/** https://www.scaleway.com/en/pricing/virtual-instances, November 2026; prices are those of fr-par. */
-export const commercialTypes: Readonly<Record<string, JsonObject>> = {
-  'DEV1-S': type(2, 2, 20, 200, 0.0088),
-  'DEV1-M': type(3, 4, 40, 300, 0.0198),
-  'DEV1-L': type(4, 8, 80, 400, 0.042),
-  'GP1-XS': type(4, 16, 150, 500, 0.091),
-  'GP1-S': type(8, 32, 300, 800, 0.187),
-  'PLAY2-PICO': type(1, 2, 0, 100, 0.014),
-  'PLAY2-NANO': type(2, 4, 0, 200, 0.027),
-  'PLAY2-MICRO': type(4, 8, 0, 400, 0.054),
-  'PRO2-XXS': type(2, 8, 0, 350, 0.055),
-  'PRO2-XS': type(4, 16, 0, 700, 0.11),
-  'PRO2-S': type(8, 32, 0, 1500, 0.219),
-}
+const Sections = Type.Object(
+  {
+    zones: list(line('Unique.', 63), 'Zones that servers can be in.', { minItems: 1 }),
+    types: Type.Record(Type.String(), CommercialType, {
+      description: 'Sizes of servers by name.',
+      minProperties: 1,
+      expected: 'keys and values, one or more',
+    }),
+    images: list(
+      Type.Object(
+        { label: line('Unique; clients look images up by it.', 100), name: line('Its name.') },
+        closed,
+      ),
+      'Images, each in every zone and for both kinds of disk.',
+    ),
+  },
+  closed,
+)
 
 export interface LocalImage {
   readonly id: string
@@ -64,23 +44,75 @@ export interface LocalImage {
   readonly zone: string
 }
 
-const labels = {
-  ubuntu_jammy: 'Ubuntu 22.04 Jammy Jellyfish',
-  ubuntu_noble: 'Ubuntu 24.04 Noble Numbat',
-  debian_bullseye: 'Debian Bullseye',
-  debian_bookworm: 'Debian Bookworm',
-  debian_trixie: 'Debian Trixie',
-  rockylinux_9: 'Rocky Linux 9',
+export interface Catalogue {
+  readonly zones: readonly string[]
+  /** As the list of products answers them. */
+  readonly types: Readonly<Record<string, JsonObject>>
+  /** One per label, zone and kind of disk, with ids of our own. */
+  readonly images: ReadonlyMap<string, LocalImage>
 }
 
-/** One per label, zone and kind of disk, with ids of our own: clients look them up by label. */
-export const localImages: readonly LocalImage[] = zones.flatMap((zone) =>
-  Object.entries(labels).flatMap(([label, name]) =>
-    ['instance_local', 'instance_sbs'].map((type) => ({
-      id: madeUp('image', label, type, zone),
-      ...{ label, name, type, zone },
-    })),
-  ),
-)
+/**
+ * Zones: those of the public SDKs, November 2026. Types: https://www.scaleway.com/en/pricing/virtual-instances,
+ * November 2026, with the prices of fr-par.
+ */
+export const catalogue = createCatalogue({
+  schema: Sections,
+  data,
+  read({ zones, types, images }, report): Catalogue {
+    for (const [index, zone] of zones.entries()) report.once('zone', zone, `zones[${index}]`, zone)
+    for (const [index, { label }] of images.entries()) {
+      report.once('label', label, `images[${index}].label`, label)
+    }
+    const local = zones.flatMap((zone) =>
+      images.flatMap(({ label, name }) =>
+        ['instance_local', 'instance_sbs'].map((type) => {
+          const id = madeUp('image', label, type, zone)
+          return [id, { id, label, name, type, zone }] as const
+        }),
+      ),
+    )
+    return {
+      zones,
+      types: Object.fromEntries(Object.entries(types).map(([name, type]) => [name, encodeType(type)])),
+      images: new Map(local),
+    }
+  },
+  offers: ({ zones, types }) => ({ zones, plans: Object.keys(types) }),
+})
 
-export const imageById = (id: string): LocalImage | undefined => localImages.find((image) => image.id === id)
+export const catalogueOf = readerOf(catalogue)
+
+function encodeType(type: Static<typeof CommercialType>): JsonObject {
+  const { ncpus, ram, local_storage: local, bandwidth, hourly_price: hourly } = type
+  return {
+    alt_names: [],
+    arch: 'x86_64',
+    ncpus,
+    ram,
+    gpu: 0,
+    gpu_info: null,
+    mig_profile: null,
+    volumes_constraint: { min_size: 0, max_size: local },
+    per_volume_constraint: { l_ssd: { min_size: 0, max_size: local } },
+    scratch_storage_max_size: 0,
+    monthly_price: Math.round(hourly * 730 * 100) / 100,
+    hourly_price: hourly,
+    capabilities: {
+      boot_types: ['local', 'rescue'],
+      placement_groups: true,
+      block_storage: true,
+      hot_snapshots_local_volume: false,
+      private_network: 8,
+      max_file_systems: 0,
+    },
+    network: {
+      ipv6_support: true,
+      sum_internal_bandwidth: bandwidth,
+      sum_internet_bandwidth: bandwidth,
+      interfaces: [{ internal_bandwidth: bandwidth, internet_bandwidth: bandwidth }],
+    },
+    block_bandwidth: 100_000_000,
+    end_of_service: false,
+  }
+}

@@ -1,7 +1,7 @@
 /** Bodies about servers → what the services take (contract: scaleway §3 B). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Result } from '../../core/result.ts'
-import { commercialTypes, imageById } from './catalogue.ts'
+import type { Catalogue } from './catalogue.ts'
 import type { Failure } from './errors.ts'
 import { Fields, mostCharacters, mostTags, objectOf } from './fields.ts'
 
@@ -39,10 +39,13 @@ const mostDisks = 16
 const mostBytes = 10_000_000_000_000
 const rootBytes = 10_000_000_000
 
-export function decodeNewServer(body: JsonValue | undefined): Result<WantedServer, Failure> {
+export function decodeNewServer(
+  body: JsonValue | undefined,
+  catalogue: Catalogue,
+): Result<WantedServer, Failure> {
   const fields = Fields.of(body)
   const name = fields.required('name', fields.text('name', mostCharacters.name) || undefined)
-  const commercialType = fields.required('commercial_type', decodeType(fields))
+  const commercialType = fields.required('commercial_type', decodeType(fields, catalogue))
   const image = fields.text('image', 100)?.toLowerCase() || undefined
   const ipv6 = fields.boolean('enable_ipv6') ?? false
   const ipv4 = fields.boolean('dynamic_ip_required') ?? false
@@ -53,7 +56,7 @@ export function decodeNewServer(body: JsonValue | undefined): Result<WantedServe
     group: fields.text('security_group', 100) || undefined,
     ips: fields.texts('public_ips', { items: 10, characters: 100 }) ?? [],
     ...{ ipv4, ipv6 },
-    disks: decodeDisks(fields, image),
+    disks: decodeDisks(fields, image, catalogue),
     attributes: { image: image ?? null, ...decodeCommon(fields) },
   }
   return fields.result(() => ({ ...wanted, name: name ?? '', commercialType: commercialType ?? '' }))
@@ -66,11 +69,14 @@ export interface ServerFields {
 }
 
 /** What is absent stays. A server always has a group, so null is no group to have. */
-export function decodeServerChange(body: JsonValue | undefined): Result<ServerFields, Failure> {
+export function decodeServerChange(
+  body: JsonValue | undefined,
+  catalogue: Catalogue,
+): Result<ServerFields, Failure> {
   const fields = Fields.of(body)
   const name = fields.text('name', mostCharacters.name)
   if (name === '') fields.refuse('name', 'required', 'a value is required')
-  const commercialType = decodeType(fields)
+  const commercialType = decodeType(fields, catalogue)
   const given = fields.given.security_group
   const group = objectOf(given)?.id
   if (given !== undefined && typeof group !== 'string') {
@@ -104,17 +110,21 @@ function decodeCommon(fields: Fields): JsonObject {
   )
 }
 
-function decodeType(fields: Fields): string | undefined {
+function decodeType(fields: Fields, { types }: Catalogue): string | undefined {
   const type = fields.text('commercial_type', 100)
   if (type === undefined || type === '') return undefined
-  if (Object.hasOwn(commercialTypes, type)) return type
-  const known = Object.keys(commercialTypes).join(', ')
+  if (Object.hasOwn(types, type)) return type
+  const known = Object.keys(types).join(', ')
   return fields.refuse('commercial_type', 'constraint', `expected one of ${known}`)
 }
 
 /** By slot; the first is there also when nobody asks for it, of the kind that the image is for. */
-function decodeDisks(fields: Fields, image: string | undefined): readonly WantedDisk[] {
-  const kind = image && imageById(image)?.type === 'instance_local' ? 'l_ssd' : 'sbs_volume'
+function decodeDisks(
+  fields: Fields,
+  image: string | undefined,
+  { images }: Catalogue,
+): readonly WantedDisk[] {
+  const kind = image && images.get(image)?.type === 'instance_local' ? 'l_ssd' : 'sbs_volume'
   const root = { slot: '0', type: kind, size: rootBytes, name: undefined, boot: false }
   if (fields.isAbsent('volumes')) return image ? [root] : []
   const slots = Object.entries(objectOf(fields.given.volumes) ?? {})

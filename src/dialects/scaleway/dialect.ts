@@ -5,6 +5,7 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
+import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
 import { catalogueRoutes } from './routes-catalogue.ts'
 import { groupRoutes } from './routes-groups.ts'
@@ -28,5 +29,6 @@ export const scalewayDialect: Dialect = {
     ...catalogueRoutes,
     ...identityRoutes,
   ],
+  catalogue,
   error: errorAnswer,
 }

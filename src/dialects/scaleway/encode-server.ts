@@ -5,7 +5,7 @@ import { parseAddress } from '../../core/net/address.ts'
 import { madeUp } from '../../service/made-up.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import { commercialTypes, imageById, type LocalImage } from './catalogue.ts'
+import type { Catalogue, LocalImage } from './catalogue.ts'
 import { instantOf, instantZ, json } from './encode.ts'
 import type { ServerAttributes } from './wire.ts'
 
@@ -30,19 +30,23 @@ const published = Date.UTC(2026, 0, 1)
 
 export function encodeServer(
   view: ServerView,
-  { organization, group }: { readonly organization: string; readonly group: JsonObject },
+  {
+    organization,
+    group,
+    catalogue: { types, images },
+  }: { readonly organization: string; readonly group: JsonObject; readonly catalogue: Catalogue },
 ): JsonObject {
   const { server, interfaces } = view
   const attributes = serverAttributes(view)
   // An inventory calls it a plan.
   const type = attributes.commercial_type ?? attributes.plan ?? 'DEV1-S'
-  const image = attributes.image ? imageById(attributes.image) : undefined
+  const image = attributes.image ? images.get(attributes.image) : undefined
   const state = stateOf(view)
   const ips = interfaces.filter((nic) => nic.type === 'public').flatMap(publicIps)
   return {
     id: server.id,
     name: server.name,
-    arch: commercialTypes[type]?.arch ?? 'x86_64',
+    arch: types[type]?.arch ?? 'x86_64',
     commercial_type: type,
     boot_type: attributes.boot_type ?? 'local',
     organization,
@@ -126,11 +130,14 @@ export function encodeImage(image: LocalImage, organization: string): JsonObject
   }
 }
 
-export const encodeLocalImage = ({ id, zone, label, type }: LocalImage): JsonObject => ({
+export const encodeLocalImage = (
+  { id, zone, label, type }: LocalImage,
+  { types }: Catalogue,
+): JsonObject => ({
   id,
   arch: 'x86_64',
   zone,
-  compatible_commercial_types: Object.keys(commercialTypes),
+  compatible_commercial_types: Object.keys(types),
   label,
   type,
 })

@@ -6,7 +6,7 @@ import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'
-import { zones } from './catalogue.ts'
+import { catalogueOf } from './catalogue.ts'
 import { attributesOf, type GroupContext } from './encode.ts'
 import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
 import { decodePage, type Page } from './pages.ts'
@@ -32,7 +32,7 @@ export function zoned(
 ): Route {
   return route(method, `${product}/zones/:zone${path}`, operation, success, summary, async (request) => {
     const { zone = '' } = request.params
-    return zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
+    return catalogueOf(request).zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
   })
 }
 

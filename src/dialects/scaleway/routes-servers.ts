@@ -7,7 +7,7 @@ import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import type { ServerChange, ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { imageById } from './catalogue.ts'
+import { catalogueOf } from './catalogue.ts'
 import {
   decodeAction,
   decodeNewServer,
@@ -42,7 +42,10 @@ async function answer(request: DialectRequest, status: number, view: ServerView)
   const group = member && (await groups.find(request, profile, member.policy))
   const { organization } = await projectsOf(request)
   const named = group?.ok ? { id: group.value.id, name: group.value.name } : noGroup
-  return { status, body: { server: encodeServer(view, { organization, group: named }) } }
+  return {
+    status,
+    body: { server: encodeServer(view, { organization, group: named, catalogue: catalogueOf(request) }) },
+  }
 }
 
 export const serverRoutes: readonly Route[] = [
@@ -79,20 +82,24 @@ export const serverRoutes: readonly Route[] = [
     const servers = slice(found, page).map((view) => {
       const id = groups.get(view.server.id)
       const group = id === undefined ? noGroup : { id, name: names.get(id) ?? '' }
-      return encodeServer(view, { organization: projects.organization, group })
+      return encodeServer(view, {
+        organization: projects.organization,
+        group,
+        catalogue: catalogueOf(request),
+      })
     })
     const headers = pageHeaders('servers', found.length, page, query)
     return ok({ status: 200, body: { servers }, headers })
   }),
 
   zoned('POST', '/servers', 'createServer', 201, 'Create a server', async (request, zone) => {
-    const decoded = decodeNewServer(request.body)
+    const decoded = decodeNewServer(request.body, catalogueOf(request))
     if (!decoded.ok) return decoded
     const wanted = decoded.value
     const projects = await projectsOf(request)
     const project = chooseProject(projects, wanted)
     if (!project.ok) return project
-    if (wanted.image !== undefined && imageById(wanted.image)?.zone !== zone) {
+    if (wanted.image !== undefined && catalogueOf(request).images.get(wanted.image)?.zone !== zone) {
       return notFound('instance_image', wanted.image)
     }
     // No address exists by itself here.
@@ -138,7 +145,7 @@ export const serverRoutes: readonly Route[] = [
     async (request, zone) => {
       const found = await findServer(request, zone)
       if (!found.ok) return found
-      const change = decodeServerChange(request.body)
+      const change = decodeServerChange(request.body, catalogueOf(request))
       if (!change.ok) return change
       const { name, group: wanted, attributes } = change.value
       const { project } = serverAttributes(found.value)

@@ -10,7 +10,7 @@ import {
   servers,
   type TestService,
 } from '../../../test/support/service.ts'
-import { zones } from './catalogue.ts'
+import { catalogue } from './catalogue.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
 const groups = `${zone}/security_groups`
@@ -614,7 +614,7 @@ onBothStores('Scaleway', (start) => {
       )
     }
     assert.equal((await call('GET', `/instance/v1/zones/fr-par-2/servers/${servers.instance}`)).status, 404)
-    for (const each of zones)
+    for (const each of catalogue.value.zones)
       assert.equal((await call('GET', `/instance/v1/zones/${each}/security_groups`)).status, 200)
     const unknown = await call('GET', '/instance/v1/zones/xx-yyy-1/security_groups')
     assert.deepEqual(

@@ -1,73 +1,134 @@
-/** What can be ordered: zones, plans and templates, enough for the clients that check them before they create. */
+/** What can be ordered: zones, plans and templates (catalogue.json). */
 import { createHash } from 'node:crypto'
+import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
+import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
+import { createCatalogue, readerOf } from '../catalogue.ts'
+import data from './catalogue.json' with { type: 'json' }
 
-/** https://upcloud.com/data-centres, November 2026; the inventory takes the same (core/model/offers.ts). */
-export const zones = [
-  { description: 'Sydney #1', id: 'au-syd1', public: 'yes' },
-  { description: 'Frankfurt #1', id: 'de-fra1', public: 'yes' },
-  { description: 'Copenhagen #1', id: 'dk-cph1', public: 'yes' },
-  { description: 'Madrid #1', id: 'es-mad1', public: 'yes' },
-  { description: 'Helsinki #1', id: 'fi-hel1', public: 'yes' },
-  { description: 'Helsinki #2', id: 'fi-hel2', public: 'yes' },
-  { description: 'Amsterdam #1', id: 'nl-ams1', public: 'yes' },
-  { description: 'Stavanger #1', id: 'no-svg1', public: 'yes' },
-  { description: 'Warsaw #1', id: 'pl-waw1', public: 'yes' },
-  { description: 'Stockholm #1', id: 'se-sto1', public: 'yes' },
-  { description: 'Singapore #1', id: 'sg-sin1', public: 'yes' },
-  { description: 'London #1', id: 'uk-lon1', public: 'yes' },
-  { description: 'Chicago #1', id: 'us-chi1', public: 'yes' },
-  { description: 'New York #1', id: 'us-nyc1', public: 'yes' },
-  { description: 'San Jose #1', id: 'us-sjo1', public: 'yes' },
-] as const
+const uuid = (description: string) =>
+  Type.String({
+    ...{ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description },
+    expected: 'a UUID in lower case',
+  })
 
-const plan = (cores: number, gigabytes: number, disk: number, traffic: number) => ({
-  core_number: cores,
-  memory_amount: gigabytes * 1024,
-  name: `${cores}xCPU-${gigabytes}GB`,
-  public_traffic_out: traffic,
-  storage_size: disk,
-  storage_tier: 'maxiops',
+const some = { minItems: 1 }
+
+/** Fields are the provider's own. */
+const Sections = Type.Object(
+  {
+    zones: list(
+      Type.Object(
+        {
+          id: line('Unique.', 63),
+          description: line('Its name.'),
+          public: optional(Type.Enum(['yes', 'no'], { description: '`yes` when absent.' })),
+        },
+        closed,
+      ),
+      'Zones that servers can be in.',
+      some,
+    ),
+    plans: list(
+      Type.Object(
+        {
+          name: line('Unique.', 63),
+          core_number: whole('Cores.', 1024),
+          memory_amount: whole('MiB.', 2 ** 30),
+          storage_size: whole('GiB; 0 for none.', 2 ** 30, 0),
+          storage_tier: line('Of its storage.', 63),
+          public_traffic_out: whole('GiB a month.', 2 ** 30, 0),
+        },
+        closed,
+      ),
+      'Sizes of servers. The first is that of a server that names none.',
+      some,
+    ),
+    templates: list(
+      Type.Object(
+        {
+          uuid: uuid('Unique.'),
+          title: line('Unique; storages can be cloned by it.'),
+          size: whole('GiB.', 4096),
+          template_type: line('`cloud-init` or `native`.', 63),
+        },
+        closed,
+      ),
+      'Public templates that disks are cloned from.',
+    ),
+  },
+  closed,
+)
+
+export interface Catalogue {
+  readonly zones: readonly JsonObject[]
+  readonly plans: Static<typeof Sections>['plans']
+  /** As lists of storages answer them. */
+  readonly templates: readonly (JsonObject &
+    Readonly<Record<'uuid' | 'title', string>> & { readonly size: number })[]
+}
+
+/**
+ * Zones: https://upcloud.com/data-centres, November 2026. Ids and titles of templates are the provider's, so that
+ * configurations written for it find them.
+ */
+export const catalogue = createCatalogue({
+  schema: Sections,
+  data,
+  read({ zones, plans, templates }, report): Catalogue {
+    const once = (section: string, key: string, values: readonly string[]) => {
+      for (const [index, value] of values.entries()) {
+        report.once(`${section}.${key}`, value, `${section}[${index}].${key}`, value)
+      }
+    }
+    once(
+      'zones',
+      'id',
+      zones.map(({ id }) => id),
+    )
+    once(
+      'plans',
+      'name',
+      plans.map(({ name }) => name),
+    )
+    once(
+      'templates',
+      'uuid',
+      templates.map((each) => each.uuid),
+    )
+    once(
+      'templates',
+      'title',
+      templates.map(({ title }) => title),
+    )
+    return {
+      zones: zones.map(({ description, id, public: open = 'yes' }) => ({ description, id, public: open })),
+      plans,
+      templates: templates.map(({ uuid, title, size, template_type }) => ({
+        ...{ access: 'public', encrypted: 'no', labels: [], license: 0, size, state: 'online' },
+        ...{ template_type, title, type: 'template', uuid },
+      })),
+    }
+  },
+  offers: ({ zones, plans }) => ({
+    zones: zones.map(({ id }) => String(id)),
+    plans: plans.map(({ name }) => name),
+  }),
 })
 
-export const plans = [
-  plan(1, 1, 25, 1024),
-  plan(1, 2, 50, 2048),
-  plan(2, 2, 60, 3072),
-  plan(2, 4, 80, 4096),
-  plan(4, 8, 160, 5120),
-  plan(6, 16, 320, 6144),
-  plan(8, 32, 640, 7168),
-] as const
+export const catalogueOf = readerOf(catalogue)
 
-const template = (uuid: string, title: string) => ({
-  access: 'public',
-  encrypted: 'no',
-  labels: [],
-  license: 0,
-  size: 5,
-  state: 'online',
-  template_type: 'cloud-init',
-  title,
-  type: 'template',
-  uuid,
-})
-
-/** Ids and titles are the provider's, so that configurations written for it find them. */
-export const templates = [
-  template('01000000-0000-4000-8000-000020060100', 'Debian GNU/Linux 11 (Bullseye)'),
-  template('01000000-0000-4000-8000-000020070100', 'Debian GNU/Linux 12 (Bookworm)'),
-  template('01000000-0000-4000-8000-000030220200', 'Ubuntu Server 22.04 LTS (Jammy Jellyfish)'),
-  template('01000000-0000-4000-8000-000030240200', 'Ubuntu Server 24.04 LTS (Noble Numbat)'),
-] as const satisfies readonly JsonObject[]
-
-/** The size of a server: its plan's, or its own when it has none. */
-export function planOf(attributes: JsonObject): { name: string; cores: number; memory: number } {
-  const { core_number: cores, memory_amount: memory } = attributes
+/** The size of a server: its plan's, or its own when it has none. A plan that is no longer offered keeps its name. */
+export function planOf(
+  attributes: JsonObject,
+  { plans }: Pick<Catalogue, 'plans'>,
+): { name: string; cores: number; memory: number } {
+  const { core_number: cores, memory_amount: memory, plan } = attributes
   if (typeof cores === 'number' && typeof memory === 'number') return { name: 'custom', cores, memory }
-  const found = plans.find(({ name }) => name === attributes.plan) ?? plans[0]
-  return { name: found.name, cores: found.core_number, memory: found.memory_amount }
+  const found = plans.find(({ name }) => name === plan) ?? plans[0]
+  const { name = '', core_number = 1, memory_amount = 1024 } = found ?? {}
+  return { name: typeof plan === 'string' ? plan : name, cores: core_number, memory: memory_amount }
 }
 
 /** A number that is the same for servers on the same host. */

@@ -6,7 +6,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerChange } from '../../service/services.ts'
-import { plans, templates, zones } from './catalogue.ts'
+import type { Catalogue } from './catalogue.ts'
 import { isAbsent, isShort, objectOf, unwrap } from './decode.ts'
 import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
 import type { WireLabel } from './wire.ts'
@@ -58,7 +58,10 @@ const known: ReadonlySet<string> = new Set([
   ...['tags', 'title', 'user_data', 'zone'],
 ])
 
-export function decodeNewServer(body: JsonValue | undefined): Result<WantedServer, RequestError> {
+export function decodeNewServer(
+  body: JsonValue | undefined,
+  catalogue: Catalogue,
+): Result<WantedServer, RequestError> {
   const wrapped = unwrapObject(body, 'server')
   if (!wrapped.ok) return wrapped
   const given = wrapped.value
@@ -68,12 +71,12 @@ export function decodeNewServer(body: JsonValue | undefined): Result<WantedServe
   if (refused) return err(refused)
   for (const key of ['zone', 'hostname', 'title']) if (isAbsent(given[key])) return err(missing(key))
   const { zone } = given
-  if (!zones.some(({ id }) => id === zone)) return err(invalid('zone'))
-  const common = decodeCommon(given)
+  if (!catalogue.zones.some(({ id }) => id === zone)) return err(invalid('zone'))
+  const common = decodeCommon(given, catalogue)
   if (!common.ok) return common
   const nics = decodeNics(given.networking)
   if (!nics.ok) return nics
-  const disks = decodeDisks(given.storage_devices)
+  const disks = decodeDisks(given.storage_devices, catalogue)
   if (!disks.ok) return disks
   const { title, firewall = false, attributes } = common.value
   // Without a plan or a size it is the smallest there is, without a plan.
@@ -166,6 +169,7 @@ function differing(given: JsonObject, answered: JsonObject): JsonObject {
 export function decodeServerChange(
   body: JsonValue | undefined,
   answered: JsonObject,
+  catalogue: Catalogue,
 ): Result<ServerChange, RequestError> {
   const wrapped = unwrapObject(body, 'server')
   if (!wrapped.ok) return wrapped
@@ -173,10 +177,10 @@ export function decodeServerChange(
   if (refused) return err(refused)
   const { zone } = wrapped.value
   // It stays where it is, and clients say so.
-  if (!isAbsent(zone) && zone !== answered.zone && !zones.some(({ id }) => id === zone)) {
+  if (!isAbsent(zone) && zone !== answered.zone && !catalogue.zones.some(({ id }) => id === zone)) {
     return err(invalid('zone'))
   }
-  const common = decodeCommon(differing(wrapped.value, answered))
+  const common = decodeCommon(differing(wrapped.value, answered), catalogue)
   if (!common.ok) return common
   const { title, firewall, attributes } = common.value
   return ok({
@@ -202,7 +206,7 @@ interface Common {
   readonly attributes: JsonObject
 }
 
-function decodeCommon(given: JsonObject): Result<Common, RequestError> {
+function decodeCommon(given: JsonObject, { plans }: Catalogue): Result<Common, RequestError> {
   const attributes: Record<string, JsonValue> = {}
   const { firewall = null, title, hostname, labels, plan } = given
   if (firewall !== null && firewall !== 'on' && firewall !== 'off') return err(invalid('firewall'))
@@ -294,7 +298,10 @@ function decodeNics(networking: JsonValue | undefined): Result<readonly WantedNi
 
 const tiers: ReadonlySet<JsonValue> = new Set(['maxiops', 'standard', 'archive', 'hdd'])
 
-function decodeDisks(devices: JsonValue | undefined): Result<readonly WantedDisk[], RequestError> {
+function decodeDisks(
+  devices: JsonValue | undefined,
+  { templates }: Catalogue,
+): Result<readonly WantedDisk[], RequestError> {
   if (isAbsent(devices)) return ok([])
   const list = listOf(objectOf(devices)?.storage_device, mostDisks)
   if (!list) return err(invalid('storage_devices'))

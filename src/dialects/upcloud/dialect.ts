@@ -5,6 +5,7 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
+import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
 import { routes } from './routes.ts'
 
@@ -25,5 +26,6 @@ export const upcloudDialect: Dialect = {
         }
       : undefined,
   routes,
+  catalogue,
   error: errorAnswer,
 }

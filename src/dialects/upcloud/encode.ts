@@ -5,7 +5,7 @@ import { parseAddress } from '../../core/net/address.ts'
 import { originOf } from '../../core/semantics/origin.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, RuleRecord } from '../../storage/storage.ts'
-import { hostNumber, networkOf, planOf } from './catalogue.ts'
+import { type Catalogue, hostNumber, networkOf, planOf } from './catalogue.ts'
 import type { RuleText, WireDisk, WireLabel, WireRule } from './wire.ts'
 
 export function encodeRule({ position, spec }: Pick<RuleRecord, 'position' | 'spec'>): WireRule {
@@ -34,10 +34,10 @@ export function encodeRuleList(rules: readonly RuleRecord[]): Buffer {
 }
 
 /** An element of the list of servers: the whole without `firewall` and what is costly to know. */
-export function encodeListedServer(view: ServerView): JsonObject {
+export function encodeListedServer(view: ServerView, catalogue: Catalogue): JsonObject {
   const { server } = view
   const { attributes } = server
-  const { name: plan, cores, memory } = planOf(attributes)
+  const { name: plan, cores, memory } = planOf(attributes, catalogue)
   return {
     core_number: String(cores),
     created: Math.floor(server.createdAt / 1000),
@@ -59,11 +59,11 @@ export function encodeListedServer(view: ServerView): JsonObject {
   }
 }
 
-export function encodeServer(view: ServerView): JsonObject {
+export function encodeServer(view: ServerView, catalogue: Catalogue): JsonObject {
   const { server, chain, interfaces } = view
   const { attributes } = server
   const whole: Record<string, JsonValue> = {
-    ...encodeListedServer(view),
+    ...encodeListedServer(view, catalogue),
     boot_order: text(attributes.boot_order, 'disk'),
     firewall: chain?.enabled ? 'on' : 'off',
     ip_addresses: {

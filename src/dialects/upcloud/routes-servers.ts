@@ -4,6 +4,7 @@ import { chainSettings } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { catalogueOf } from './catalogue.ts'
 import { decodeNewServer, decodeServerChange, decodeStop } from './decode-server.ts'
 import { disksOf, encodeListedServer, encodeNetworking, encodeServer, labelsOf } from './encode.ts'
 import { findServer, type Handled, noContent, profile, refuseStates, route } from './find.ts'
@@ -14,11 +15,14 @@ export const serverRoutes: readonly Route[] = [
     const servers = await request.services.servers.list(request, profile)
     const wanted = new Set(request.query.getAll('label'))
     const listed = wanted.size === 0 ? servers : servers.filter((server) => hasLabels(server, wanted))
-    return ok({ status: 200, body: { servers: { server: listed.map(encodeListedServer) } } })
+    return ok({
+      status: 200,
+      body: { servers: { server: listed.map((each) => encodeListedServer(each, catalogueOf(request))) } },
+    })
   }),
 
   route('POST', '/server', 'createServer', 202, 'Create a server', async (request) => {
-    const wanted = decodeNewServer(request.body)
+    const wanted = decodeNewServer(request.body, catalogueOf(request))
     if (!wanted.ok) return wanted
     const { title, zone, firewall, attributes, nics, disks } = wanted.value
     const id = randomUUID()
@@ -40,14 +44,14 @@ export const serverRoutes: readonly Route[] = [
     if (!created.ok) return created
     // The answer is of the moment it was made, however soon it is started.
     const { server, ...rest } = created.value
-    const body = encodeServer({ ...rest, server: { ...server, state: 'maintenance' } })
+    const body = encodeServer({ ...rest, server: { ...server, state: 'maintenance' } }, catalogueOf(request))
     const login = { password: randomBytes(12).toString('base64url'), progress: '0', username: 'root' }
     return ok({ status: 202, body: { server: { ...body, ...login } } })
   }),
 
   route('GET', '/server/:uuid', 'getServer', 200, 'One server', async (request) => {
     const found = await findServer(request)
-    return found.ok ? ok(serverAnswer(200, found.value)) : found
+    return found.ok ? ok(serverAnswer(request, 200, found.value)) : found
   }),
 
   route(
@@ -59,14 +63,15 @@ export const serverRoutes: readonly Route[] = [
     async (request) => {
       const found = await findServer(request)
       if (!found.ok) return found
-      const change = decodeServerChange(request.body, encodeServer(found.value))
+      const catalogue = catalogueOf(request)
+      const change = decodeServerChange(request.body, encodeServer(found.value, catalogue), catalogue)
       if (!change.ok) return change
       const { id } = found.value.server
       const done = await request.services.servers.update(request, profile, id, {
         ...change.value,
         refuseStates,
       })
-      return done.ok ? ok(serverAnswer(202, done.value)) : done
+      return done.ok ? ok(serverAnswer(request, 202, done.value)) : done
     },
   ),
 
@@ -108,9 +113,9 @@ export const serverRoutes: readonly Route[] = [
   ),
 ]
 
-const serverAnswer = (status: number, view: ServerView): Answer => ({
+const serverAnswer = (request: DialectRequest, status: number, view: ServerView): Answer => ({
   status,
-  body: { server: encodeServer(view) },
+  body: { server: encodeServer(view, catalogueOf(request)) },
 })
 
 async function changeState(
@@ -127,7 +132,7 @@ async function changeState(
   const done = await request.services.servers.update(request, profile, id, { requireStates, state })
   if (!done.ok) return done
   const { server, ...rest } = done.value
-  return ok(serverAnswer(200, { ...rest, server: { ...server, state: state.now } }))
+  return ok(serverAnswer(request, 200, { ...rest, server: { ...server, state: state.now } }))
 }
 
 /** Each is `key` or `key=value`. */

@@ -1,7 +1,7 @@
 /** Storages, which exist as descriptions only (contract: upcloud §3.6). */
 import { err, ok } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
-import { templates } from './catalogue.ts'
+import { catalogueOf } from './catalogue.ts'
 import { encodeStorage, encodeStorageDetails } from './encode.ts'
 import { findStorage, noContent, profile, route, userOf } from './find.ts'
 
@@ -19,14 +19,14 @@ export const storageRoutes: readonly Route[] = [
           ['', '/public', '/template'].includes(kind),
           ['', '/private', '/normal'].includes(kind),
         ]
-        const listed = [...(withTemplates ? templates : []), ...(withOwn ? own : [])]
+        const listed = [...(withTemplates ? catalogueOf(request).templates : []), ...(withOwn ? own : [])]
         return ok({ status: 200, body: { storages: { storage: listed } } })
       },
     ),
   ),
   route('GET', '/storage/:uuid', 'getStorage', 200, 'One storage', async (request) => {
     const { uuid = '' } = request.params
-    const template = templates.find((each) => each.uuid === uuid)
+    const template = catalogueOf(request).templates.find((each) => each.uuid === uuid)
     if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template, []) } })
     const storage = await findStorage(request, uuid)
     if (!storage.ok) return storage
@@ -38,7 +38,7 @@ export const storageRoutes: readonly Route[] = [
   }),
   route('DELETE', '/storage/:uuid', 'deleteStorage', 204, 'Delete a storage', async (request) => {
     const { uuid = '' } = request.params
-    if (templates.some((each) => each.uuid === uuid)) {
+    if (catalogueOf(request).templates.some((each) => each.uuid === uuid)) {
       return err({ kind: 'forbidden', resource: 'storage', id: uuid })
     }
     const storage = await findStorage(request, uuid)

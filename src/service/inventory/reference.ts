@@ -1,17 +1,8 @@
 /** The page on the inventory file, made from its schema: `npm run docs` writes it, and a test keeps it fresh. */
-import { offeredPlans, offeredZones, serverStates } from '../../core/model/offers.ts'
+import { serverStates } from '../../core/model/server-states.ts'
+import { keyTable, type Schema } from '../config/reference.ts'
 import { InventoryFile } from './schema.ts'
-
-interface Schema {
-  readonly type?: string
-  readonly enum?: readonly string[]
-  readonly properties?: Readonly<Record<string, Schema>>
-  readonly required?: readonly string[]
-  readonly items?: Schema
-  readonly description?: string
-  readonly default?: unknown
-  readonly expected?: string
-}
+import type { Offers } from './servers.ts'
 
 const intro = `# The inventory file
 
@@ -44,7 +35,8 @@ const sections: readonly [title: string, path: readonly string[]][] = [
   ['An interface', ['accounts', 'servers', 'interfaces']],
 ]
 
-export function inventoryReference(): string {
+/** `offers`: of the catalogues that are built in. */
+export function inventoryReference(offers: Offers): string {
   const tables = sections.map(([title, path]) => {
     const place = path.reduce<Schema | undefined>(
       (at, key) => at?.properties?.[key]?.items,
@@ -52,35 +44,25 @@ export function inventoryReference(): string {
     )
     const where = path.length === 0 ? '' : `\`${path.map((key) => `${key}[]`).join('.')}\`. `
     const about = `${where}${place?.description ?? ''}`.trim()
-    const rows = Object.entries(place?.properties ?? {}).map(([key, value]) => {
-      const needed = place?.required?.includes(key) ? 'yes' : ''
-      return `| \`${key}\` | ${needed} | ${cell(expectedOf(value))} | ${cell(textOf(value))} |`
-    })
-    const head = '| key | needed | expected | |\n| --- | --- | --- | --- |'
-    return `## ${title}\n${about === '' ? '' : `\n${about}\n`}\n${head}\n${rows.join('\n')}\n`
+    return `## ${title}\n${about === '' ? '' : `\n${about}\n`}\n${keyTable(place)}`
   })
-  return [intro, ...tables, offers()].join('\n')
+  return [intro, ...tables, offered(offers)].join('\n')
 }
 
-function expectedOf(schema: Schema): string {
-  if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ')
-  if (schema.type === 'boolean') return '`true`, `false`'
-  if (schema.type === 'integer') return 'a whole number'
-  return schema.expected ?? (schema.type === 'array' ? 'a list' : 'text')
-}
-
-function textOf({ description = '', default: otherwise }: Schema): string {
-  return otherwise === undefined ? description : `${description} \`${otherwise}\` when absent.`
-}
-
-const cell = (text: string): string => text.replaceAll('|', '\\|')
-
-function offers(): string {
+function offered(offers: Offers): string {
   const rows = Object.entries(serverStates).flatMap(([profile, states]) => {
-    const lists = [states, (offeredZones as Lists)[profile], (offeredPlans as Lists)[profile]]
-    const cells = lists.map((list) => list?.map((each) => `\`${each}\``).join(' ') ?? 'no list')
+    const { zones, plans } = offers[profile as keyof Offers] ?? {}
+    const cells = [states, zones, plans].map(
+      (list) => list?.map((each) => `\`${each}\``).join(' ') ?? 'no list',
+    )
     return profile === 'native' ? [] : [`| \`${profile}\` | ${cells.join(' | ')} |`]
   })
-  return `## What providers offer\n\n| profile | states | zones | plans |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`
+  return `## What providers offer
+
+Zones and plans are those of the catalogues that come with this version; [\`--catalogue\`](catalogue.md) replaces them.
+
+| profile | states | zones | plans |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`
 }
-type Lists = Readonly<Record<string, readonly string[] | undefined>>

@@ -4,37 +4,19 @@
  * `expected` completes the message `accounts[0].name: expected …`. What depends on the profile or on other values is
  * checked where the values are read (accounts.ts, servers.ts).
  */
-import { type Static, type TSchema, Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { mostConnections } from '../../core/model/desired.ts'
 import { interfaceTypes, profiles } from '../../core/model/inventory.ts'
 import { firewallTypes } from '../../core/model/profile.ts'
 import { scopeNames } from '../authenticate.ts'
+import { closed, id, line, linePattern, list, optional, whole } from '../config/fields.ts'
 
-const closed = { additionalProperties: false } as const
-const optional = <T extends TSchema>(type: T) => Type.Optional(type)
-
-/** One line: no control characters, no line separators, no halves of characters. */
-const linePattern = '^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff]*$'
-const line = (description: string, most = 255) =>
-  Type.String({
-    ...{ minLength: 1, maxLength: most, pattern: linePattern, description },
-    expected: `text of 1 to ${most} characters in one line`,
-  })
 /** Printable ASCII without spaces: what a header can carry. */
 const secret = (description: string) =>
   Type.String({
     ...{ pattern: '^[!-~]{1,1000}$', description },
     expected: 'text of 1 to 1000 printable ASCII characters without spaces',
   })
-/** Usable in paths of APIs and in names of the kernel's objects. */
-const id = (description: string) =>
-  Type.String({
-    ...{ pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$', description },
-    expected: '1 to 100 letters, digits, dots, hyphens or underscores',
-  })
-const list = <T extends TSchema>(items: T, description: string, more: object = {}) =>
-  Type.Array(items, { description, ...more })
-const whole = (description: string, maximum: number) => Type.Integer({ minimum: 1, maximum, description })
 
 const Interface = Type.Object(
   {

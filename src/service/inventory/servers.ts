@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { isDeviceName } from '../../compile/nftables/names.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface, Profile } from '../../core/model/inventory.ts'
-import { offeredPlans, offeredZones, serverStates } from '../../core/model/offers.ts'
 import {
   chainSettings,
   type DefaultPolicy,
@@ -11,16 +10,22 @@ import {
   defaultPolicies,
   interfaceSettings,
 } from '../../core/model/profile.ts'
+import { serverStates } from '../../core/model/server-states.ts'
 import { type Address, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { formatPrefix, parsePrefix } from '../../core/net/prefix.ts'
 import type { InventoryRecords } from '../../storage/storage.ts'
+import type { Report } from '../config/report.ts'
 import { madeUp, madeUpMac } from '../made-up.ts'
 import { policyRecord } from '../records.ts'
-import type { Report } from './report.ts'
 import type { InterfaceEntry, ServerEntry } from './schema.ts'
 
 type ServerRecords = InventoryRecords['servers'][number]
+
+/** Ids of zones and names of plans that a profile's servers may have; an absent list allows any. */
+export type Offers = Partial<
+  Record<Profile, { readonly zones?: readonly string[]; readonly plans?: readonly string[] }>
+>
 
 /** What the account of a server has, by id. */
 export interface Place {
@@ -28,6 +33,7 @@ export interface Place {
   /** The first is where servers go that name none. */
   readonly projects: readonly string[]
   readonly datacenters: readonly string[]
+  readonly offers: Offers
 }
 
 /** Faults are reported, and the answer is then of no use. `now` is milliseconds since 1970. */
@@ -84,7 +90,7 @@ function checkProfile(
   entry: ServerEntry,
   profile: Profile,
   at: string,
-  { projects, datacenters }: Place,
+  { projects, datacenters, offers }: Place,
   report: Report,
 ): void {
   const { id, vmid, zone, datacenter, project, state, plan, labels, firewall } = entry
@@ -104,11 +110,10 @@ function checkProfile(
     if (zone !== undefined) report.add(`${at}.zone`, `${servers} are in a datacenter`)
   } else if (datacenter !== undefined) report.add(`${at}.datacenter`, `${servers} are in none`)
 
-  const zones = offered(offeredZones, profile)
+  const { zones, plans } = offers[profile] ?? {}
   if (zone === undefined) {
     if (defaultPolicies[profile]) report.add(`${at}.zone`, `${servers} need one`)
   } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, `expected one of ${zones.join(', ')}`)
-  const plans = offered(offeredPlans, profile)
   if (plan !== undefined && plans && !plans.includes(plan)) {
     report.add(`${at}.plan`, `expected one of ${plans.join(', ')}`)
   }
@@ -126,11 +131,6 @@ function checkProfile(
     report.add(`${at}.labels`, 'expected keys of 1 to 32 characters in one line')
   }
 }
-
-const offered = (
-  lists: Partial<Record<Profile, readonly string[]>>,
-  profile: Profile,
-): readonly string[] | undefined => lists[profile]
 
 function readInterface(
   nic: InterfaceEntry,

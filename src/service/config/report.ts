@@ -1,4 +1,4 @@
-/** What there is to say of an inventory beyond what its schema can say, with its place in the file. */
+/** What there is to say of a configuration file beyond what its schema can say, with its place in the file. */
 
 export interface Report {
   /** The first fault, as one line; undefined: there is none. */

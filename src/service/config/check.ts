@@ -91,6 +91,8 @@ function expected(schema: Schema | undefined): string {
       return 'true or false'
     case 'integer':
       return `a whole number from ${schema.minimum} to ${schema.maximum}`
+    case 'number':
+      return `a number from ${schema.minimum} to ${schema.maximum}`
     default:
       return 'text'
   }

@@ -1,4 +1,4 @@
-/** The inventory's text → plain values. What the parser complains of becomes one line without a word of the file in it. */
+/** The text of a configuration file → plain values. What the parser complains of becomes one line without a word of the file in it. */
 import { parseDocument, type ScalarTag, type YAMLError } from 'yaml'
 import { err, ok, type Result } from '../../core/result.ts'
 
@@ -18,7 +18,7 @@ const numeral: ScalarTag = {
   tag: 'tag:yaml.org,2002:int',
   default: true,
   identify: (value) => value instanceof Numeral,
-  test: /^\d{1,15}$/,
+  test: /^\d{1,15}(\.\d{1,15})?$/,
   resolve: (source) => new Numeral(source),
   stringify: ({ value }) => (value as Numeral).source,
 }
@@ -26,7 +26,7 @@ const numeral: ScalarTag = {
 /** Aliases that stand for aliases grow without bound; this is far above what a person writes. */
 const mostAliases = 100_000
 
-/** Merge keys (`<<`) and aliases are followed. Numbers of up to 15 digits are Numerals, all others are text. */
+/** Merge keys (`<<`) and aliases are followed. Numbers of up to 15 digits, and decimals, are Numerals; all others are text. */
 export function parseYaml(text: string): Result<unknown> {
   const document = parseDocument(text, {
     logLevel: 'error',
