@@ -64,6 +64,7 @@ const tcp = { protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 }
 const ingress = { protocol: 'TCP', direction: 'inbound', action: 'accept', ip_range: '::/0' }
 const accept = { type: 'in', action: 'ACCEPT', proto: '', dport: '', source: '', comment: '', enable: 1 }
 const drop = { firewall_rule: { direction: 'in', action: 'drop' } }
+const flowLog = { name: 'f', action: 'ALL', direction: 'INGRESS', bucket: 'b' }
 const ionosServer = { properties: { name: 'n', cores: 1, ram: 1024 } }
 
 /** Bodies that would be taken from the owner, so that it is not their form that is refused. Absent: an empty one. */
@@ -102,6 +103,10 @@ const bodies: Record<string, object> = {
   'ionos createNic': { properties: { lan: 1 } },
   'ionos putNic': { properties: { firewallActive: false } },
   'ionos patchNic': { firewallActive: false },
+  'ionos createFlowLog': { properties: flowLog },
+  'ionos putFlowLog': { properties: { name: 'taken' } },
+  'ionos patchFlowLog': { name: 'taken' },
+  'ionos patchPcc': { name: 'taken' },
   'ionos putVolume': { properties: { name: 'taken' } },
   'ionos patchVolume': { name: 'taken' },
   'scaleway replaceGroup': { name: 'taken' },
@@ -150,7 +155,14 @@ onBothStores('every route with every credential', (start) => {
     const dc = `/cloudapi/v6/datacenters/${ionos.datacenterId}`
     const rules = { items: [{ properties: tcp }] }
     const nested = {
-      nics: { items: [{ properties: { lan: 5 }, entities: { firewallrules: rules } }] },
+      nics: {
+        items: [
+          {
+            properties: { lan: 5 },
+            entities: { firewallrules: rules, flowlogs: { items: [{ properties: flowLog }] } },
+          },
+        ],
+      },
       volumes: { items: [{ properties: { name: 'd', size: 10 } }] },
     }
     const cube = await made(`${dc}/servers?depth=5`, { ...ionosServer, entities: nested })
@@ -163,6 +175,8 @@ onBothStores('every route with every credential', (start) => {
     Object.assign(ionos, {
       ...{ serverId: cube.id, nicId: nic.id, lanId: '5', volumeId: cube.entities.volumes.items[0].id },
       firewallruleId: nic.entities.firewallrules.items[0].id,
+      flowlogId: nic.entities.flowlogs.items[0].id,
+      pccId: (await made('/cloudapi/v6/pccs', { properties: { name: 'p' } })).id,
       ...{ securityGroupId: owned.id, ruleId: owned.entities.rules.items[0].id },
     })
     await made(`${dc}/servers/${cube.id}/securitygroups`, { ids: [owned.id] }, token, 'PUT')

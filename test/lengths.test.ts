@@ -173,6 +173,21 @@ const places: readonly Place[] = [
   ...of('IONOS group', 'POST', `${datacenter}/securitygroups`, ['name', 'description'], (field, text) => ({
     properties: { name: 'x', [field]: text },
   })),
+  ...of(
+    'IONOS flow log',
+    'POST',
+    `${nic}/flowlogs`,
+    ['name', 'action', 'direction', 'bucket'],
+    (field, text) => ({
+      properties: { name: 'f', action: 'ALL', direction: 'INGRESS', bucket: 'b', [field]: text },
+    }),
+  ),
+  ...of('IONOS cross connect', 'POST', '/cloudapi/v6/pccs', ['name', 'description'], (field, text) => ({
+    properties: { name: 'x', [field]: text },
+  })),
+  ...of('IONOS LAN', 'POST', `${datacenter}/lans`, ['name', 'pcc', 'ipv6CidrBlock'], (field, text) => ({
+    properties: { [field]: text },
+  })),
   ...of('IONOS', 'PATCH', datacenter, ['defaultSecurityGroupId', 'name'], (field, text) => ({
     [field]: text,
   })),

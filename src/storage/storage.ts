@@ -413,7 +413,11 @@ export const zoneKind = 'datacenter'
 
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
 export interface ZoneChange {
-  readonly documents?: Changes<NewDocument, { readonly kind: string; readonly id: string }>
+  /** With `ifRevision` it is there and of that one, else `conflict` (document). */
+  readonly documents?: Changes<
+    NewDocument & { readonly ifRevision?: number },
+    { readonly kind: string; readonly id: string }
+  >
   readonly servers?: Changes<Omit<ServerRecord, 'revision'>, string>
   /** Of servers that are there, or made with them. */
   readonly interfaces?: Changes<Interface, string>

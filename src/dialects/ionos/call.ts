@@ -1,13 +1,13 @@
 /** What every endpoint does before and after its own work: contract number, depth, the request's log, links, ETag. */
 import { createHash, randomUUID } from 'node:crypto'
-import type { JsonValue } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'
 import { decodePage, type Page } from './decode.ts'
 import { errorAnswer, violates } from './errors.ts'
-import { etagOf, list, resource, type View } from './render.ts'
+import { etagOf, hash, list, resource, type View } from './render.ts'
 import { logged } from './requests.ts'
 import { prefix } from './wire.ts'
 import { type Bears, createWorld, type Node, type World } from './world.ts'
@@ -84,13 +84,23 @@ export async function listAnswer(
 ): Handled {
   const id = parent ? `${parent.id}/${name}` : name
   const path = parent ? `${parent.path}/${name}` : `/${name}`
-  const wanted = call.request.query.get('filter.name')?.toLowerCase()
-  const named = (node: Node) => {
-    const { name } = node.properties
-    return typeof name === 'string' && name.toLowerCase().includes(wanted ?? '')
-  }
-  const shown = wanted === undefined ? nodes : nodes.filter(named)
+  const shown = nodes.filter(({ properties }) => passes(properties, call.request.query))
   return ok(answer(await list(viewOf(call), { id, path }, shown, call.page)))
+}
+
+/** Whether every `filter.<property>` of the query holds; properties that there are not are ignored. */
+function passes(properties: JsonObject, query: URLSearchParams): boolean {
+  return [...query].every(([key, wanted]) => {
+    const name = key.startsWith('filter.') ? key.slice('filter.'.length) : ''
+    return !Object.hasOwn(properties, name) || matches(properties[name] ?? null, wanted)
+  })
+}
+
+/** Text contains what is wanted in any case, a list one such item; everything else equals it. */
+function matches(value: JsonValue, wanted: string): boolean {
+  if (Array.isArray(value)) return value.some((each: JsonValue) => matches(each, wanted))
+  if (typeof value === 'string') return value.toLowerCase().includes(wanted.toLowerCase())
+  return value !== null && String(value) === wanted
 }
 
 export async function resourceAnswer(call: Call, node: Node): Handled {
@@ -107,11 +117,11 @@ export interface Mutation {
   readonly location: Readonly<Record<string, string>>
 }
 
-/** Of something within a datacenter, or of the datacenter itself. */
-export function mutation({ request, base }: Call, zone: string, method: string): Mutation {
+/** Of something within a datacenter, or of the datacenter itself; a null `zone`: of something that is in none. */
+export function mutation({ request, base }: Call, zone: string | null, method: string): Mutation {
   const requestId = randomUUID()
   return {
-    context: { ...request, requestId, within: { kind: 'datacenter', id: zone } },
+    context: { ...request, requestId, ...(zone !== null && { within: { kind: 'datacenter', id: zone } }) },
     log: (targets, bears = targets[0]?.bears ?? {}) => logged(request, method, targets, bears),
     location: { location: `${base}/requests/${requestId}/status` },
   }
@@ -131,7 +141,11 @@ export async function changed(call: Call, change: Mutation, node: Node, status =
   return ok({ status, body, headers: { ...change.location, etag: etagOf(node) } })
 }
 
-export const gone = (change: Mutation, node: Node): Result<Answer, RequestError> =>
-  ok({ status: 202, headers: { ...change.location, etag: etagOf(node) } })
+/** Answers without a body have one ETag: the real service has no other. */
+const emptyTag = hash('')
+
+/** Answers 202 without a body. */
+export const gone = (change: Mutation): Result<Answer, RequestError> =>
+  ok({ status: 202, headers: { ...change.location, etag: emptyTag } })
 
 export const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)

@@ -92,6 +92,19 @@ export const volumeTable: Table = {
   backupunitId: { ...text, emptyIsNull: true },
 }
 
+/** As the vendor's: `name` alone can be changed. */
+export const flowLogTable: Table = {
+  name: { ...text, required: true },
+  action: { type: 'text', required: true, immutable: true, oneOf: ['ACCEPTED', 'REJECTED', 'ALL'] },
+  direction: {
+    ...({ type: 'text', required: true, immutable: true } as const),
+    oneOf: ['INGRESS', 'EGRESS', 'BIDIRECTIONAL'],
+  },
+  bucket: { ...text, required: true, immutable: true },
+}
+
+export const pccTable: Table = { name: { ...text, required: true }, description: text }
+
 export const lanTable: Table = {
   name: text,
   public: flag,
@@ -202,13 +215,28 @@ export function decodeGroup(
 export interface WantedNic {
   readonly properties: JsonObject
   readonly rules: readonly RuleText[]
+  readonly flowLogs: readonly JsonObject[]
 }
 
 export function decodeNic(body: Given): Result<WantedNic, RequestError> {
   const violations = new Violations()
-  const properties = readProperties(nicTable, body.properties, body.at, violations)
-  const rules = newRules(body.entities, 'firewallrules', '(root)', violations)
-  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+  const nic = readNic(body.properties, body.at, body.entities, '(root)', violations)
+  return violations.count > 0 ? err(violated(violations.list)) : ok(nic)
+}
+
+/** `at` is where its properties are, `parent` what its entities are in. */
+function readNic(
+  properties: JsonObject,
+  at: string,
+  entities: JsonObject,
+  parent: string,
+  violations: Violations,
+): WantedNic {
+  return {
+    properties: readProperties(nicTable, properties, at, violations),
+    rules: newRules(entities, 'firewallrules', parent, violations),
+    flowLogs: newItems(flowLogTable, entities, 'flowlogs', parent, violations),
+  }
 }
 
 /** A new server with its NICs and their rules. */
@@ -231,15 +259,9 @@ export function decodeServer(body: Given): Result<
   }
   const nics = (itemsOf(body.entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
     const wanted = nestedProperties(item, at, violations)
-    return {
-      properties: readProperties(nicTable, wanted, `${at}.properties`, violations),
-      rules: newRules(isObject(item.entities) ? item.entities : {}, 'firewallrules', at, violations),
-    }
+    return readNic(wanted, `${at}.properties`, isObject(item.entities) ? item.entities : {}, at, violations)
   })
-  const volumes = (itemsOf(body.entities, 'volumes', '(root)', violations) ?? []).map(({ item, at }) => {
-    const wanted = nestedProperties(item, at, violations)
-    return readProperties(volumeTable, wanted, `${at}.properties`, violations)
-  })
+  const volumes = newItems(volumeTable, body.entities, 'volumes', '(root)', violations)
   return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
 }
 
@@ -266,6 +288,18 @@ function nestedRules(
 
 const newRules = (...args: Parameters<typeof nestedRules>): readonly RuleText[] =>
   (nestedRules(...args) ?? []).map(({ text }) => text)
+
+/** Properties of what is made in a nested collection. */
+const newItems = (
+  table: Table,
+  entities: JsonObject,
+  name: string,
+  parent: string,
+  violations: Violations,
+): readonly JsonObject[] =>
+  (itemsOf(entities, name, parent, violations) ?? []).map(({ item, at }) =>
+    readProperties(table, nestedProperties(item, at, violations), `${at}.properties`, violations),
+  )
 
 function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
   checkEnvelope(item, at, violations)

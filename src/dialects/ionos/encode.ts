@@ -112,6 +112,10 @@ export function lanProperties(body: JsonObject): JsonObject {
   }
 }
 
+export function flowLogProperties({ name, action, direction, bucket }: JsonObject): JsonObject {
+  return { name: or(name), action: or(action), direction: or(direction), bucket: or(bucket) }
+}
+
 export function groupProperties({ name, attributes }: Pick<PolicyRecord, 'name' | 'attributes'>): JsonObject {
   return { name, description: or(attributes.description) }
 }

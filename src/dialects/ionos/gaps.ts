@@ -7,8 +7,16 @@ export const gaps: readonly Gap[] = [
     why: 'There are no disks: those of a new server are kept so that it can be read, changed and deleted.',
   },
   {
-    what: 'CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, flow logs, labels',
+    what: 'CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, backup units, labels',
     why: 'They take no part in filtering: their collections are empty.',
+  },
+  {
+    what: 'Writing flow logs to their buckets',
+    why: 'They are kept as they were described, so that clients find them; no bucket is looked at, and nothing is written.',
+  },
+  {
+    what: 'Traffic between LANs that a cross connect joins',
+    why: 'A cross connect lists the LANs that name it; to a trace they stay separate segments, and the network is the operator’s.',
   },
   {
     what: 'Starting, stopping and suspending servers; templates of Cubes',
@@ -43,7 +51,7 @@ export const gaps: readonly Gap[] = [
     why: 'Each is still found by its id.',
   },
   {
-    what: 'If-Match, orderBy, maxResults, filters other than filter.name',
-    why: 'No client sends the first; the others are ignored as unknown parameters are.',
+    what: 'If-Match, orderBy, maxResults, filters of metadata, X-RateLimit headers',
+    why: 'No client sends the first; the others are ignored as unknown parameters are. Requests are not counted, so no count is told.',
   },
 ]

@@ -9,7 +9,9 @@ import { ok, type Result } from '../../core/result.ts'
 import { rangeOf } from '../../core/semantics/scopes.ts'
 import { addressSet, contains } from '../../core/sets/address-set.ts'
 import type { DialectRequest } from '../dialect.ts'
+import type { WantedNic } from './decode.ts'
 import { violates } from './errors.ts'
+import { merged } from './properties.ts'
 import { stamped } from './stamp.ts'
 import type { Lan } from './world.ts'
 
@@ -96,9 +98,13 @@ export async function newNic(
   request: DialectRequest,
   server: string,
   index: number,
-  properties: JsonObject,
+  { properties, flowLogs }: Pick<WantedNic, 'properties' | 'flowLogs'>,
   lans: readonly Lan[],
 ): Promise<Result<Interface, RequestError>> {
+  const newFlowLog = (flowLog: JsonObject) => ({
+    ...{ id: randomUUID(), ...merged({}, flowLog) },
+    meta: stamped(request),
+  })
   const bare: Interface = {
     id: randomUUID(),
     server,
@@ -109,7 +115,7 @@ export async function newNic(
     addresses: [],
     type: 'private',
     ...unplaced,
-    attributes: {},
+    attributes: flowLogs.length === 0 ? {} : { flowLogs: flowLogs.map(newFlowLog) },
   }
   const nic = withProperties(bare, properties, lans, stamped(request))
   if (nic.addresses.some((text) => !text.includes(':'))) return ok(nic)

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Page } from './decode.ts'
-import type { Stamp } from './stamp.ts'
 import { collections } from './wire.ts'
 import type { Node, World } from './world.ts'
 
@@ -28,7 +27,7 @@ export async function resource(view: View, node: Node, depth: number): Promise<J
     ...ref(view, node),
     metadata: metadata(node, busy),
     properties: node.properties,
-    ...(collections[node.kind].length > 0 && { entities }),
+    ...(collections[node.kind].length > 0 && !node.bare && { entities }),
   }
 }
 
@@ -75,18 +74,19 @@ export function paging(href: string, total: number, { depth, offset, limit }: Pa
 export const collection = (id: string, href: string): JsonObject => ({ id, type: 'collection', href })
 
 export function metadata(node: Node, busy: boolean): JsonObject {
-  const { stamp } = node
-  return { etag: etagOf(node), ...dates(stamp), state: busy ? 'BUSY' : 'AVAILABLE' }
+  return { etag: etagOf(node), ...authors(node), state: busy ? 'BUSY' : 'AVAILABLE' }
 }
 
-function dates(stamp: Stamp): JsonObject {
+/** Cross connects do not name users by id. */
+function authors({ kind, stamp }: Node): JsonObject {
+  const named = kind !== 'pcc'
   return {
     createdDate: date(stamp.createdAt),
     createdBy: stamp.createdBy,
-    createdByUserId: stamp.createdByUserId,
+    ...(named && { createdByUserId: stamp.createdByUserId }),
     lastModifiedDate: date(stamp.modifiedAt),
     lastModifiedBy: stamp.modifiedBy,
-    lastModifiedByUserId: stamp.modifiedByUserId,
+    ...(named && { lastModifiedByUserId: stamp.modifiedByUserId }),
   }
 }
 

@@ -5,7 +5,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending } from '../../service/services.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { Route } from '../dialect.ts'
 import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
 import { catalogueOf } from './catalogue.ts'
 import { collection, paging } from './render.ts'
@@ -20,7 +20,7 @@ import {
   statusTag,
 } from './requests.ts'
 import { limits } from './wire.ts'
-import { narrowed } from './world.ts'
+import { narrowed, profile } from './world.ts'
 
 /** Newest requests that a list and its filters look at. */
 const mostRequests = 1000
@@ -29,23 +29,16 @@ export const accountRoutes: readonly Route[] = [
   route('GET', '/', 'getApiInfo', 200, 'Name and version', async ({ base }) =>
     ok(answer({ href: base, name: 'Cloud API', version: '6.0' })),
   ),
-  route(
-    'GET',
-    '/contracts',
-    'listContracts',
-    200,
-    'The contract and its limits',
-    async ({ request, base }) => {
-      const number = await contractNumber(request)
-      const properties = {
-        contractNumber: number,
-        owner: request.principal.credential.label,
-        ...contract(request),
-      }
-      const stub = collection('contracts', `${base}/contracts`)
-      return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
-    },
-  ),
+  route('GET', '/contracts', 'listContracts', 200, 'The contract and its limits', async (call) => {
+    const { request, base } = call
+    const properties = {
+      contractNumber: await contractNumber(request),
+      owner: request.principal.credential.label,
+      ...(await contract(call)),
+    }
+    const stub = collection('contracts', `${base}/contracts`)
+    return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
+  }),
 
   route('GET', '/requests', 'listRequests', 200, 'Mutations, newest first', async (call) => {
     const { request, base, page } = call
@@ -83,7 +76,7 @@ export const accountRoutes: readonly Route[] = [
     },
   ),
 
-  ...(['ipblocks', 'locations', 'images', 'snapshots', 'pccs'] as const).map((name) =>
+  ...(['ipblocks', 'locations', 'images', 'snapshots', 'backupunits'] as const).map((name) =>
     route('GET', `/${name}`, `list${capitalised(name)}`, 200, `No ${name} are kept`, async (call) => {
       const href = `${call.base}/${name}`
       return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
@@ -91,19 +84,28 @@ export const accountRoutes: readonly Route[] = [
   ),
 ]
 
-const contract = (request: DialectRequest): JsonObject => ({
+const contract = async (call: Call): Promise<JsonObject> => ({
   status: 'BILLABLE',
   regDomain: 'ionos.de',
   resourceLimits: {
-    ...catalogueOf(request).resourceLimits,
-    ...{ coresProvisioned: 0, ramProvisioned: 0, hddVolumeProvisioned: 0, ssdVolumeProvisioned: 0 },
+    ...catalogueOf(call.request).resourceLimits,
+    ...{ hddVolumeProvisioned: 0, ssdVolumeProvisioned: 0 },
     ...{ dasVolumeProvisioned: 0, reservedIpsOnContract: 0, reservedIpsInUse: 0 },
     ...{ k8sClustersProvisioned: 0, nlbProvisioned: 0, natGatewayProvisioned: 0 },
+    ...(await provisioned(call)),
     securityGroupsPerVdc: limits.groupsPerVdc,
     securityGroupsPerResource: limits.groupsPerResource,
     rulesPerSecurityGroup: limits.rulesPerGroup,
   },
 })
+
+/** What the contract uses of its limits now. */
+async function provisioned({ request, world }: Call) {
+  const servers = await request.services.servers.list(request, profile)
+  const all = servers.map(({ server }) => world.serverNode(server).properties)
+  const sum = (name: string) => all.reduce((total, each) => total + Number(each[name] ?? 0), 0)
+  return { coresProvisioned: sum('cores'), ramProvisioned: sum('ram') }
+}
 
 async function findRequest(call: Call): Promise<Result<RequestRecord, RequestError>> {
   const id = call.id('requestId').toLowerCase()

@@ -8,6 +8,7 @@ import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import {
   type Call,
+  capitalised,
   changed,
   gone,
   type Handled,
@@ -20,11 +21,12 @@ import { datacenterTable, decode, given } from './decode.ts'
 import { datacenterProperties } from './encode.ts'
 import { impossible, violates } from './errors.ts'
 import { findZone } from './find.ts'
+import { freshDatacenter } from './fresh.ts'
 import { defaultRules, newGroup, newRules } from './groups.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
-import { limits } from './wire.ts'
+import { collections, limits } from './wire.ts'
 import { createWorld, profile, type World } from './world.ts'
 
 const one = '/datacenters/:datacenterId'
@@ -69,6 +71,24 @@ export const datacenterRoutes: readonly Route[] = [
       },
     ),
   ),
+  ...collections.datacenter.flatMap(({ name, of }) =>
+    of === undefined
+      ? [
+          route(
+            'GET',
+            `${one}/${name}`,
+            `list${capitalised(name)}`,
+            200,
+            `No ${name} are kept`,
+            async (call) => {
+              const zone = await findZone(call)
+              if (!zone.ok) return zone
+              return listAnswer(call, await call.world.datacenterNode(zone.value), name, [])
+            },
+          ),
+        ]
+      : [],
+  ),
   route('DELETE', one, 'deleteDatacenter', 202, 'Delete a datacenter and all that is in it', async (call) => {
     const zone = await findZone(call)
     if (!zone.ok) return zone
@@ -101,7 +121,7 @@ export const datacenterRoutes: readonly Route[] = [
         request: change.log([node]),
       })
     })
-    return done.ok ? gone(change, node) : done
+    return done.ok ? gone(change) : done
   }),
 ]
 
@@ -154,7 +174,8 @@ async function putDatacenter(
   })
   if (!done.ok || !result) return done.ok ? gone404(id) : done
   const current = await createWorld(request).datacenter(id)
-  return changed(call, change, await createWorld(request).datacenterNode(current.ok ? current.value : result))
+  const node = await createWorld(request).datacenterNode(current.ok ? current.value : result)
+  return changed(call, change, method === 'POST' ? freshDatacenter(node) : node)
 }
 
 /** What changes among the groups. */

@@ -100,7 +100,7 @@ export const groupRoutes: readonly Route[] = [
     const node = call.world.groupNode(zone.id, group)
     const { groups } = call.request.services
     const done = await groups.remove(writing(change, [node], {}), profile, group.id)
-    if (done.ok) return gone(change, node)
+    if (done.ok) return gone(change)
     return done.error.kind === 'conflict' ? inUse(call, group.id) : done
   }),
 

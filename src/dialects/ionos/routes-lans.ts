@@ -1,5 +1,6 @@
 /** LANs of a datacenter (contract: ionos §4). */
 import { isDeepStrictEqual } from 'node:util'
+import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
@@ -17,7 +18,9 @@ import { decode, given, lanTable } from './decode.ts'
 import { lanProperties } from './encode.ts'
 import { impossible } from './errors.ts'
 import { findLan, findZone } from './find.ts'
+import { freshLan } from './fresh.ts'
 import { lanDocument } from './lans.ts'
+import { joining } from './pccs.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
@@ -44,7 +47,7 @@ export const lanRoutes: readonly Route[] = [
     if (!properties.ok) return properties
     const nested = await checkUnwritten({ kind: 'lan' }, body.value.entities)
     if (!nested.ok) return nested
-    return writeLan(call, zone.value.id, 'POST', (lans) => {
+    return writeLan(call, zone.value.id, 'POST', properties.value, (lans) => {
       const taken = new Set(lans.map((lan) => lan.id))
       let number = 1
       while (taken.has(String(number))) number++
@@ -76,6 +79,7 @@ export const lanRoutes: readonly Route[] = [
           call,
           zone,
           method,
+          properties.value,
           ([old]) => (old ? ok({ id: old.id, body: merged(old.body, properties.value) }) : gone404(lan.id)),
           lan.id,
         )
@@ -103,7 +107,7 @@ export const lanRoutes: readonly Route[] = [
         request: change.log([node]),
       })
     })
-    return done.ok ? gone(change, node) : done
+    return done.ok ? gone(change) : done
   }),
   route('GET', `${lans}/:lanId/nics`, 'listLanNics', 200, 'NICs of a LAN', async (call) => {
     const found = await findLan(call)
@@ -118,6 +122,7 @@ async function writeLan(
   call: Call,
   zone: string,
   method: string,
+  given: JsonObject,
   decide: (lans: readonly Lan[]) => Result<Lan, RequestError>,
   only?: string,
 ): Handled {
@@ -135,16 +140,20 @@ async function writeLan(
       result = { id, body: before }
       return ok({ change: null, request: change.log([call.world.lanNode(zone, result)]) })
     }
+    const joined = await joining(call, before?.pcc, body.pcc)
+    if (!joined.ok) return joined
     const old = before?.meta === undefined ? undefined : stampOf(before.meta, '', 0)
     const document = lanDocument(call.request, zone, id, body)
     result = { id, body: { ...document.body, meta: stamped(call.request, old) } }
     return ok({
       change: {
-        documents: { put: [{ ...document, body: result.body }] },
+        documents: { put: [{ ...document, body: result.body }, ...joined.value] },
         event: { operation: 'lan.put', resource: 'document', id: document.id, before, after: result.body },
       },
       request: change.log([call.world.lanNode(zone, result)]),
     })
   })
-  return done.ok ? changed(call, change, call.world.lanNode(zone, result)) : done
+  if (!done.ok) return done
+  const node = call.world.lanNode(zone, result)
+  return changed(call, change, method === 'POST' ? freshLan(node, given) : node)
 }

@@ -154,7 +154,7 @@ function routesOf({ collection, param, name, of, holder, maxRules, created }: Pl
       const change = mutation(call, place.zone, 'DELETE')
       const { groups } = call.request.services
       const done = await groups.removeRule(writing(change, [old]), profile, place.policy, rule.id)
-      return done.ok ? gone(change, old) : done
+      return done.ok ? gone(change) : done
     }),
   ]
 }

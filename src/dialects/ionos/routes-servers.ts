@@ -21,6 +21,7 @@ import {
 import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
 import { nicProperties, serverProperties } from './encode.ts'
 import { findNic, findServer, findZone } from './find.ts'
+import { freshNic, freshServer } from './fresh.ts'
 import { newRules, tooMany } from './groups.ts'
 import { missingLans, numbersOf } from './lans.ts'
 import { newNic, notOurs, withProperties } from './nics.ts'
@@ -72,7 +73,7 @@ export const serverRoutes: readonly Route[] = [
       } as const
       return ok({ change: { servers: { remove: [id] }, event }, request: change.log([node]) })
     })
-    return done.ok ? gone(change, node) : done
+    return done.ok ? gone(change) : done
   }),
 
   ...(['cdroms', 'labels'] as const).map((name) =>
@@ -136,7 +137,7 @@ export const serverRoutes: readonly Route[] = [
         request: change.log([node], { server: server.id }),
       })
     })
-    return done.ok ? gone(change, node) : done
+    return done.ok ? gone(change) : done
   }),
 ]
 
@@ -147,7 +148,7 @@ async function createServer(call: Call): Handled {
   if (!body.ok) return body
   const decoded = decodeServer(body.value)
   if (!decoded.ok) return decoded
-  const written = { nics: ['firewallrules'], volumes: [] }
+  const written = { nics: ['firewallrules', 'flowlogs'], volumes: [] }
   const nested = await checkUnwritten({ kind: 'server' }, body.value.entities, written)
   if (!nested.ok) return nested
   const { request } = call
@@ -202,10 +203,7 @@ async function createServer(call: Call): Handled {
   })
   if (!done.ok) return done
   const node = createWorld(request).serverNode(server)
-  return changed(call, change, {
-    ...node,
-    properties: { ...node.properties, vmState: null, bootVolume: null },
-  })
+  return changed(call, change, freshServer(node))
 }
 
 async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
@@ -273,10 +271,10 @@ async function makeNics(
   const numbers = numbersOf(wanted.map(({ properties }) => ({ attributes: properties })))
   const lans = await call.world.lansOf(zone, numbers)
   const made: MadeNic[] = []
-  for (const [index, { properties, rules }] of wanted.entries()) {
-    const over = tooMany(rules, limits.rulesPerNic)
+  for (const [index, { properties, rules, flowLogs }] of wanted.entries()) {
+    const over = tooMany(rules, limits.rulesPerNic) ?? tooMany(flowLogs, limits.flowLogsPerNic)
     if (over) return err(over)
-    const nic = await newNic(call.request, server, first + index, properties, lans)
+    const nic = await newNic(call.request, server, first + index, { properties, flowLogs }, lans)
     if (!nic.ok) return nic
     made.push({ nic: nic.value, rules })
   }
@@ -290,7 +288,10 @@ async function createNic(call: Call): Handled {
   if (!body.ok) return body
   const wanted = decodeNic(body.value)
   if (!wanted.ok) return wanted
-  const nested = await checkUnwritten({ kind: 'nic' }, body.value.entities, { firewallrules: [] })
+  const nested = await checkUnwritten({ kind: 'nic' }, body.value.entities, {
+    firewallrules: [],
+    flowlogs: [],
+  })
   if (!nested.ok) return nested
   const { request } = call
   const { zone, server } = found.value
@@ -323,13 +324,7 @@ async function createNic(call: Call): Handled {
       request: change.log(nicTargets(call, zone.id, nic, rules)),
     })
   })
-  return done.ok ? changed(call, change, fresh(node, wanted.value.properties)) : done
-}
-
-/** As it was asked for: what is given to it is not known until the request is done. */
-function fresh(node: Node, given: JsonObject): Node {
-  const { mac = null, ips = [], firewallType = null } = given
-  return { ...node, properties: { ...node.properties, mac, ips: ips ?? [], firewallType, pciSlot: null } }
+  return done.ok ? changed(call, change, freshNic(node, wanted.value.properties)) : done
 }
 
 async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {

@@ -138,5 +138,5 @@ async function write(
   })
   if (!done.ok) return done
   const now = call.world.volumeNodes(result).find((each) => each.id === node.id)
-  return now ? changed(call, change, now) : gone(change, node)
+  return now ? changed(call, change, now) : gone(change)
 }

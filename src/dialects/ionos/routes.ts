@@ -2,8 +2,10 @@
 import type { Route } from '../dialect.ts'
 import { accountRoutes } from './routes-account.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
+import { flowLogRoutes } from './routes-flowlogs.ts'
 import { groupRoutes } from './routes-groups.ts'
 import { lanRoutes } from './routes-lans.ts'
+import { pccRoutes } from './routes-pccs.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { volumeRoutes } from './routes-volumes.ts'
@@ -14,6 +16,8 @@ export const routes: readonly Route[] = [
   ...datacenterRoutes,
   ...lanRoutes,
   ...serverRoutes,
+  ...flowLogRoutes,
   ...volumeRoutes,
+  ...pccRoutes,
   ...accountRoutes,
 ]

@@ -66,6 +66,8 @@ const howTo: Readonly<Record<Exclude<Kind, 'volume'>, string>> = {
   lan: 'LANs are made and changed by themselves',
   'security-group': 'groups are attached with PUT .../securitygroups',
   'firewall-rule': 'rules are made and changed by themselves',
+  'flow-log': 'flow logs are made and changed by themselves',
+  pcc: 'cross connects are made and changed by themselves',
 }
 
 function itemsOf(entities: JsonObject, name: string): readonly JsonValue[] | undefined {

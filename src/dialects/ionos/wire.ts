@@ -3,7 +3,16 @@
 /** Where all paths are below. */
 export const prefix = '/cloudapi/v6'
 
-export type Kind = 'datacenter' | 'server' | 'volume' | 'nic' | 'lan' | 'security-group' | 'firewall-rule'
+export type Kind =
+  | 'datacenter'
+  | 'server'
+  | 'volume'
+  | 'nic'
+  | 'lan'
+  | 'security-group'
+  | 'firewall-rule'
+  | 'flow-log'
+  | 'pcc'
 
 export interface Collection {
   /** Last part of its path and of its id. */
@@ -28,11 +37,13 @@ export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
     securitygroups: 'security-group',
   }),
   server: holding({ cdroms: undefined, volumes: 'volume', nics: 'nic', securitygroups: 'security-group' }),
-  nic: holding({ firewallrules: 'firewall-rule', flowlogs: undefined, securitygroups: 'security-group' }),
+  nic: holding({ firewallrules: 'firewall-rule', flowlogs: 'flow-log', securitygroups: 'security-group' }),
   lan: holding({ nics: 'nic' }),
   'security-group': holding({ rules: 'firewall-rule', servers: 'server', nics: 'nic' }),
   volume: [],
   'firewall-rule': [],
+  'flow-log': [],
+  pcc: [],
 }
 
 /** What is stored of a rule: its text as the client gave it, null where it gave none. */
@@ -54,10 +65,11 @@ export const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'GRE', 'VRRP', 'ESP', 
 export type Protocol = (typeof protocols)[number]
 export type IpVersion = 'IPv4' | 'IPv6'
 
-/** Of the vendor's documentation of security groups; a NIC's own rules have none published. */
+/** Of the vendor's documentation of security groups; for a NIC's own rules and flow logs none is published. */
 export const limits = {
   groupsPerVdc: 200,
   rulesPerGroup: 100,
   groupsPerResource: 10,
   rulesPerNic: 100,
+  flowLogsPerNic: 10,
 } as const

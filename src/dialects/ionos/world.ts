@@ -3,7 +3,7 @@
  *
  * Reads are made when something is asked for, and once in a request: a tree costs what is in it, not what could be.
  */
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -12,6 +12,7 @@ import type { DocumentRecord, PolicyRecord, RuleRecord, ServerRecord } from '../
 import type { DialectRequest } from '../dialect.ts'
 import {
   datacenterProperties,
+  flowLogProperties,
   groupProperties,
   lanProperties,
   nicProperties,
@@ -32,6 +33,8 @@ export interface Node {
   readonly path: string
   readonly stamp: Stamp
   readonly properties: JsonObject
+  /** Rendered without `entities`, as in the answer that makes a LAN. */
+  readonly bare?: true
   /** What it is under way with when changes are not enforced yet. */
   readonly bears: Bears
   /** By name of collection; one that is missing is empty. */
@@ -66,13 +69,16 @@ export function narrowed({ zone, ...bears }: Bears): PendingOf {
 type Found<T> = Promise<Result<T, RequestError>>
 const found = <T>(result: Result<T, unknown>): readonly T[] => (result.ok ? [result.value] : [])
 /** Ids that can be looked up: what is malformed does not exist. */
-const plausible = /^[\w.-]{1,64}$/
+export const plausible = /^[\w.-]{1,64}$/
 const missing = (resource: 'document' | 'server' | 'interface' | 'policy' | 'rule', id: string) =>
   err<RequestError>({ kind: 'not-found', resource, id })
 
+const objects = (value: JsonValue | undefined): readonly JsonObject[] =>
+  Array.isArray(value) ? value.filter(isObject) : []
 /** As they are kept with a server, in order. */
-export const volumesOf = ({ volumes }: JsonObject): readonly JsonObject[] =>
-  Array.isArray(volumes) ? volumes.filter(isObject) : []
+export const volumesOf = ({ volumes }: JsonObject): readonly JsonObject[] => objects(volumes)
+/** As they are kept with a NIC, in order. */
+export const flowLogsOf = ({ flowLogs }: JsonObject): readonly JsonObject[] => objects(flowLogs)
 
 export type World = ReturnType<typeof createWorld>
 
@@ -242,9 +248,23 @@ export function createWorld(request: DialectRequest) {
           const rules = await zones.rules(id)
           return rules.map((rule) => ruleNode(`${path}/firewallrules`, rule, { interface: id }))
         },
+        flowlogs: async () => flowLogNodes(zone, nic),
         securitygroups: () => groupNodes(zone, server, id),
       },
     }
+  }
+
+  /** A NIC's flow logs are kept with it. */
+  function flowLogNodes(zone: string, { id: nic, server, attributes }: Interface): readonly Node[] {
+    return flowLogsOf(attributes).map(({ id, meta, ...flowLog }) => ({
+      kind: 'flow-log',
+      id: String(id),
+      path: `/datacenters/${zone}/servers/${server}/nics/${nic}/flowlogs/${id}`,
+      stamp: stampOf(meta, account, 0),
+      properties: flowLogProperties(flowLog),
+      bears: {},
+      children: {},
+    }))
   }
 
   function lanNode(zone: string, { id, body }: Lan): Node {
@@ -348,8 +368,9 @@ export function createWorld(request: DialectRequest) {
 
   return {
     ...{ datacenter, server, nic, lan, group, rule, busy },
-    ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, lanNode, groupNode, ruleNode },
-    ...{ serversIn, groupsIn, lansIn, lansOf },
+    ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, flowLogNodes, lanNode },
+    ...{ groupNode, ruleNode },
+    ...{ serversIn, groupsIn, lansIn, lansOf, lanDocuments: () => lanDocuments('') },
     async datacenters(): Promise<readonly Node[]> {
       const created = ({ body, id }: DocumentRecord) =>
         stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt

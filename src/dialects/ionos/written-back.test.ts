@@ -31,7 +31,18 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
     const made = await make(`${dc}/servers?depth=1`, {
       properties: { name: 'made', cores: 1, ram: 1024, bootCdrom: { id: nics.cube } },
       entities: {
-        nics: { items: [{ properties: { lan: 7, ips: ['10.0.0.7'], ipv6Ips: ['2001:DB8::7'] } }] },
+        nics: {
+          items: [
+            {
+              properties: { lan: 7, ips: ['10.0.0.7'], ipv6Ips: ['2001:DB8::7'] },
+              entities: {
+                flowlogs: {
+                  items: [{ properties: { name: 'f', action: 'ALL', direction: 'EGRESS', bucket: 'b' } }],
+                },
+              },
+            },
+          ],
+        },
         volumes: { items: [{ properties: { name: 'disk', size: 10 } }] },
       },
     })

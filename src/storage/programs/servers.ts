@@ -38,7 +38,7 @@ import {
 } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
 
-function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
+export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
   const row = yield* queryOne(documentByKey, profile, kind, id)
   const document = row && toDocument(row)
   return document?.account === account ? document : undefined

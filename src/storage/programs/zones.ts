@@ -14,6 +14,7 @@ import {
   insertInterfaces,
   insertPolicies,
   insertServer,
+  ownDocument,
   removePolicy,
   removeServer,
   syncInterfacePolicies,
@@ -35,7 +36,13 @@ export function* changeZone(
   for (const { kind, id } of args.documents?.remove ?? []) {
     yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   }
-  for (const document of args.documents?.put ?? []) yield* upsertDocument({ ...document, revision })
+  for (const { ifRevision, ...document } of args.documents?.put ?? []) {
+    const there = ifRevision === undefined ? undefined : yield* ownDocument(document)
+    if (there?.revision !== ifRevision) {
+      return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+    }
+    yield* upsertDocument({ ...document, revision })
+  }
   for (const id of args.policies?.remove ?? []) {
     yield* detachPolicy(id, revision)
     yield* removePolicy(id)
