@@ -155,3 +155,34 @@ test('who may send: of every interface, whether or not anything filters it', () 
   ].map((sender) => resolve({ ...at('public'), ...sender }, [base]))
   assert.deepEqual(a?.origin, b?.origin)
 })
+
+test('of guards that disagree, what fewer packets pass holds, whichever policy comes first', () => {
+  const open = { dhcp: true, neighbourDiscovery: true, routerAdvertisement: true }
+  const loose: Policy = {
+    ...{ ...base, id: 'loose' },
+    guards: { ...open, sourceMac: false, sourceAddress: false },
+  }
+  const unchecked = { ...at('public'), senderCheck: false }
+  const essentials = {
+    dhcp: 'dhcp',
+    neighbourDiscovery: 'neighbour-discovery',
+    routerAdvertisement: 'router-advertisement',
+  }
+  const checks = { sourceMac: 'mac', sourceAddress: 'addresses' }
+  const of = (guards: Partial<Policy['guards']>, first: boolean) => {
+    const strict: Policy = { ...loose, id: 'strict', guards: { ...loose.guards, ...guards } }
+    const { essentials, origin } = createResolver()(unchecked, first ? [strict, loose] : [loose, strict])
+    return [...essentials.map(({ name }) => name as string), ...Object.keys(origin ?? {})]
+  }
+  for (const first of [true, false]) {
+    const names = of({}, first)
+    for (const [guard, name] of Object.entries(essentials)) {
+      assert.ok(names.includes(name), name)
+      assert.ok(!of({ [guard]: false }, first).includes(name), `${guard}, ${first}`)
+    }
+    for (const [guard, name] of Object.entries(checks)) {
+      assert.ok(!names.includes(name), name)
+      assert.ok(of({ [guard]: true }, first).includes(name), `${guard}, ${first}`)
+    }
+  }
+})
