@@ -250,6 +250,23 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal(await storage.revision(), Math.max(...events.map(({ revision }) => revision)))
     })
 
+    test('a credential that is given to another account opens that one alone, and both can see it', async () => {
+      const records = inventory('a')
+      const [credential] = records.credentials
+      assert.ok(credential)
+      await applied(records)
+      await applied({ ...records, credentials: [{ ...credential, id: 'moved', account: 'other' }] })
+      const { kind, lookup, label } = credential
+      assert.equal((await storage.credential(kind, lookup))?.account, 'other')
+      assert.deepEqual(await storage.credentials('acme'), [])
+      const seen = async (account: string) =>
+        (await storage.audit({ account, limit: 100 }))
+          .filter(({ resource, id }) => resource === 'credential' && id === label)
+          .map(({ operation }) => operation)
+      assert.equal((await seen('acme'))[0], 'credential.remove')
+      assert.deepEqual(await seen('other'), ['credential.create'])
+    })
+
     test('accounts swap their names, and one takes the name of another that is gone', async () => {
       const named = (names: Record<string, string>): InventoryRecords => ({
         ...inventory(),

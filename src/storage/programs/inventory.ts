@@ -140,7 +140,9 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<Cred
       `INSERT INTO credentials (${credentialColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       ...fromCredential(credential),
     )
-    changes.push({ ...(old && { before: old }), after: credential })
+    // The account that had it loses it, and must be able to see that.
+    if (old && old.account !== credential.account) changes.push({ before: old }, { after: credential })
+    else changes.push({ ...(old && { before: old }), after: credential })
   }
   return changes
 }
