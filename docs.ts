@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { offersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
+import { errorsReference } from './src/dialects/errors-reference.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
 
 const pages = {
   'inventory.md': inventoryReference(offersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
+  'errors.md': errorsReference(dialects),
 }
 
 for (const [name, text] of Object.entries(pages)) {

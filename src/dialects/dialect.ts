@@ -73,6 +73,8 @@ export interface Dialect {
   readonly catalogue?: Catalogue
   /** Most bytes of a body; absent: as of all (server/body.ts). */
   readonly bodyLimit?: number
+  /** Paths whose errors have a form of their own, for the page on errors; absent: all are alike. */
+  readonly errorPaths?: readonly string[]
   /** Every kind of error in this dialect's words, status and envelope. */
   readonly error: (
     error: RequestError,

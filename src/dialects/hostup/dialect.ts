@@ -14,5 +14,6 @@ export const hostupDialect: Dialect = {
   schemes: ['x-api-key', 'bearer'],
   contentType: 'application/json',
   routes: [...rules, ...options, ...assignment, ...groups, ...routes],
+  errorPaths: ['/api', '/api/v2'],
   error: errorAnswer,
 }
