@@ -63,6 +63,8 @@ onBothStores('hostile input', (start) => {
         ['PUT', chain],
         ['POST', '/1.3/server'],
         ['PUT', `/1.3/server/${servers.web}`],
+        ['POST', '/1.3/tag'],
+        ['PUT', '/1.3/tag/x'],
       ] as const) {
         const answer = await service.raw(method, path, body, json)
         assert.ok(

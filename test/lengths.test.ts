@@ -142,6 +142,25 @@ const places: readonly Place[] = [
     ],
     (field, text) => ({ server: { [field]: text } }),
   ),
+  ...of('UpCloud tag', 'POST', '/1.3/tag', ['name', 'description', 'servers'], (field, text) => ({
+    tag: { name: 'x', [field]: field === 'servers' ? { server: [text] } : text },
+  })),
+  ...of('UpCloud new server', 'POST', '/1.3/server', ['access', 'family'], (field, text) => ({
+    server: {
+      ...{ hostname: 'x', title: 'x', zone: 'fi-hel1' },
+      ip_addresses: { ip_address: [{ [field]: text }] },
+    },
+  })),
+  ...of('UpCloud disk', 'POST', '/1.3/server', ['size', 'interval', 'time', 'retention'], (field, text) => {
+    const rule = { interval: 'daily', time: '0430', retention: '30', [field]: text }
+    const disk = { action: 'create', size: field === 'size' ? text : 10, title: 'x', backup_rule: rule }
+    return {
+      server: {
+        ...{ hostname: 'x', title: 'x', zone: 'fi-hel1' },
+        storage_devices: { storage_device: [disk] },
+      },
+    }
+  }),
   ...of('UpCloud label', 'PUT', `/1.3/server/${servers.web}`, ['key', 'value'], (field, text) => ({
     server: { labels: { label: [{ key: 'k', value: 'v', [field]: text }] } },
   })),
@@ -287,6 +306,20 @@ describe('2 MB in every field', () => {
     const nested = { nics: { items: many(20_000, () => ({ properties: { lan: 1 } })) } }
     for (const [method, path, body] of [
       ['PATCH', nic, { ips: many(90_000, () => '10.0.0.1') }],
+      [
+        'POST',
+        '/1.3/tag',
+        { tag: { name: 'x', servers: { server: [...many(45_000, () => servers.web), ''] } } },
+      ],
+      [
+        ...(['POST', '/1.3/server'] as const),
+        {
+          server: {
+            ...{ hostname: 'x', title: 'x', zone: 'fi-hel1' },
+            ip_addresses: { ip_address: many(90_000, () => ({ family: 'IPv6' })) },
+          },
+        },
+      ],
       ['PATCH', nic, { ipv6Ips: many(90_000, () => '::1') }],
       ['PATCH', nic, keys(45_000)],
       ['PATCH', nic, keys(1900)],

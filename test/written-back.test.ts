@@ -149,6 +149,27 @@ const rows: readonly Row[] = [
     },
   },
   {
+    resource: 'UpCloud storage',
+    path: async (service) => {
+      const disk = { action: 'create', size: 10, title: 'disk', labels: [{ key: 'a', value: '' }] }
+      const rule = { interval: 'sun', time: '0000', retention: '7' }
+      const { server: made } = await ok(service, 'POST', '/1.3/server', {
+        server: {
+          ...{ title: 'x', hostname: 'x', zone: 'fi-hel1' },
+          storage_devices: { storage_device: [{ ...disk, backup_rule: rule }] },
+        },
+      })
+      return `/1.3/storage/${made.storage_devices.storage_device[0].storage}`
+    },
+  },
+  {
+    resource: 'UpCloud tag',
+    path: async (service) => {
+      await ok(service, 'POST', '/1.3/tag', { tag: { name: 'Web_1', servers: { server: [servers.web] } } })
+      return '/1.3/tag/web_1'
+    },
+  },
+  {
     resource: 'UpCloud rules',
     path: async (service) => {
       const rule = { direction: 'in', action: 'accept' }

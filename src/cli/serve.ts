@@ -56,6 +56,7 @@ interface ServeOptions {
   readonly maxConnections: number
   readonly transitionMs: number
   readonly ionosHoldMs: number
+  readonly upcloudRestartMs: number
   readonly historyDays: number
   readonly historySize: number
   readonly logLevel: string
@@ -149,6 +150,15 @@ export function serveCommand(): Command {
       )
         .env('PORTCULLIS_IONOS_HOLD_MS')
         .default(0)
+        .argParser(parseMilliseconds),
+    )
+    .addOption(
+      new Option(
+        '--upcloud-restart-ms <milliseconds>',
+        'how long UpCloud’s servers show that they restart; its clients first look after 5 s',
+      )
+        .env('PORTCULLIS_UPCLOUD_RESTART_MS')
+        .default(8000)
         .argParser(parseMilliseconds),
     )
     .addOption(
@@ -347,6 +357,7 @@ async function start(
     ...defaultSettings,
     transitionMs: options.transitionMs,
     holdMs: options.ionosHoldMs,
+    restartMs: options.upcloudRestartMs,
   })
   // No other process uses the embedded store: there are no other agents.
   if (storage.engine === 'sqlite') {

@@ -16,6 +16,7 @@ import { createZoneService } from './zones.ts'
 export const defaultSettings: Settings = {
   transitionMs: 0,
   holdMs: 0,
+  restartMs: 8000,
   pools: {
     'public-ipv4': '198.18.0.0/15',
     'public-ipv6': '2001:db8:5000::/36',

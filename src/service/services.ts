@@ -447,6 +447,8 @@ export interface Settings {
   readonly transitionMs: number
   /** How long a dialect that tells of progress says that a change is under way, milliseconds, for testing clients. */
   readonly holdMs: number
+  /** How long UpCloud's servers show that they restart, at least, milliseconds: its clients wait to see it. */
+  readonly restartMs: number
   /** Prefixes that new servers' addresses come from. */
   readonly pools: Readonly<Record<'public-ipv4' | 'public-ipv6' | 'utility-ipv4', string>>
 }

@@ -166,6 +166,7 @@ export interface ServiceOptions {
   readonly logins?: Limits
   readonly transitionMs?: number
   readonly holdMs?: number
+  readonly restartMs?: number
   readonly inventory?: string
   /** Text of a catalogue file. */
   readonly catalogue?: string
@@ -195,6 +196,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     ...defaultSettings,
     transitionMs: options.transitionMs ?? 0,
     holdMs: options.holdMs ?? 0,
+    ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
   })
   const log: string[] = []
   let offset = 0

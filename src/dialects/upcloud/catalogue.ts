@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
+import { madeUp } from '../../service/made-up.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'
 import data from './catalogue.json' with { type: 'json' }
 
@@ -37,7 +38,7 @@ const Sections = Type.Object(
           core_number: whole('Cores.', 1024),
           memory_amount: whole('MiB.', 2 ** 30),
           storage_size: whole('GiB; 0 for none.', 2 ** 30, 0),
-          storage_tier: line('Of its storage.', 63),
+          storage_tier: optional(line('Of its storage; absent: no storage belongs to it.', 63)),
           public_traffic_out: whole('GiB a month.', 2 ** 30, 0),
         },
         closed,
@@ -63,14 +64,17 @@ const Sections = Type.Object(
 
 export interface Catalogue {
   readonly zones: readonly JsonObject[]
-  readonly plans: Static<typeof Sections>['plans']
+  /** As lists of plans answer them. */
+  readonly plans: readonly (Omit<Static<typeof Sections>['plans'][number], 'storage_tier'> & {
+    readonly storage_tier: string | null
+  })[]
   /** As lists of storages answer them. */
   readonly templates: readonly (JsonObject &
     Readonly<Record<'uuid' | 'title', string>> & { readonly size: number })[]
 }
 
 /**
- * Zones: https://upcloud.com/data-centres, November 2026. Ids and titles of templates are the provider's, so that
+ * Zones: https://upcloud.com/data-centres, November 2026. Plans: those of April 2025, and two that only 2020 had. Ids and titles of templates are the provider's, so that
  * configurations written for it find them.
  */
 export const catalogue = createCatalogue({
@@ -104,7 +108,7 @@ export const catalogue = createCatalogue({
     )
     return {
       zones: zones.map(({ description, id, public: open = 'yes' }) => ({ description, id, public: open })),
-      plans,
+      plans: plans.map((plan) => ({ ...plan, storage_tier: plan.storage_tier ?? null })),
       templates: templates.map(({ uuid, title, size, template_type }) => ({
         ...{ access: 'public', encrypted: 'no', labels: [], license: 0, size, state: 'online' },
         ...{ template_type, title, type: 'template', uuid },
@@ -135,9 +139,7 @@ export function planOf(
 export const hostNumber = (name: string): number =>
   createHash('sha256').update(name).digest().readUIntBE(0, 4) + 4_294_967_296
 
-/** The network an interface is in. Private ones are named when they are made. */
-export function networkOf({ type, id }: Interface): string {
-  if (type === 'public') return '03000000-0000-4000-8001-000000000000'
-  if (type === 'utility') return '03000000-0000-4000-8002-000000000000'
-  return id
+/** The network an interface is in: one of each kind per zone, and one for each private interface. */
+export function networkOf({ type, id }: Interface, zone: string): string {
+  return type === 'private' ? id : `03${madeUp('network', type, zone).slice(2)}`
 }

@@ -3,27 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerChange } from '../../service/services.ts'
 import type { Catalogue } from './catalogue.ts'
-import { isAbsent, isShort, objectOf, unwrap } from './decode.ts'
-import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
-import type { WireLabel } from './wire.ts'
-
-export interface WantedNic {
-  readonly type: InterfaceType
-  readonly families: readonly ('IPv4' | 'IPv6')[]
-}
-
-export interface WantedDisk {
-  /** A storage of the account's that is attached as it is. */
-  readonly existing?: string
-  readonly title: string
-  /** GiB. */
-  readonly size: number
-  readonly tier: string
-}
+import { decodeInterfaces, refusedInterfaces, type WantedNic } from './decode-interfaces.ts'
+import { decodeDisks, type WantedDisk } from './decode-storages.ts'
+import { type Failure, invalid, missing, unknownAttribute } from './errors.ts'
+import { decodeLabels, filtering, integer, isAbsent, isLine, unwrapObject } from './fields.ts'
 
 export interface WantedServer {
   readonly title: string
@@ -34,16 +20,6 @@ export interface WantedServer {
   readonly disks: readonly WantedDisk[]
 }
 
-/** What upctl leaves to the service: an address of each kind. */
-const defaultNics: readonly WantedNic[] = [
-  { type: 'utility', families: ['IPv4'] },
-  { type: 'public', families: ['IPv4'] },
-  { type: 'public', families: ['IPv6'] },
-]
-
-const mostNics = 10
-const mostDisks = 16
-
 /** Kept as they are given, and answered again. */
 const kept = [
   ...['boot_order', 'metadata', 'nic_model', 'remote_access_enabled', 'remote_access_password'],
@@ -53,15 +29,23 @@ const kept = [
 /** Attributes of POST, those without a meaning here included. */
 const known: ReadonlySet<string> = new Set([
   ...kept,
-  ...['avoid_host', 'core_number', 'firewall', 'host', 'hostname', 'interfaces', 'labels', 'login_user'],
-  ...['memory_amount', 'networking', 'password_delivery', 'plan', 'server_group', 'storage_devices'],
+  ...['avoid_host', 'core_number', 'firewall', 'host', 'hostname', 'interfaces', 'ip_addresses', 'labels'],
+  ...[
+    'login_user',
+    'memory_amount',
+    'networking',
+    'password_delivery',
+    'plan',
+    'server_group',
+    'storage_devices',
+  ],
   ...['tags', 'title', 'user_data', 'zone'],
 ])
 
 export function decodeNewServer(
   body: JsonValue | undefined,
   catalogue: Catalogue,
-): Result<WantedServer, RequestError> {
+): Result<WantedServer, Failure> {
   const wrapped = unwrapObject(body, 'server')
   if (!wrapped.ok) return wrapped
   const given = wrapped.value
@@ -74,9 +58,9 @@ export function decodeNewServer(
   if (!catalogue.zones.some(({ id }) => id === zone)) return err(invalid('zone'))
   const common = decodeCommon(given, catalogue)
   if (!common.ok) return common
-  const nics = decodeNics(given.networking)
+  const nics = decodeInterfaces(given)
   if (!nics.ok) return nics
-  const disks = decodeDisks(given.storage_devices, catalogue)
+  const disks = decodeDisks(given.storage_devices, common.value.attributes.plan, catalogue)
   if (!disks.ok) return disks
   const { title, firewall = false, attributes } = common.value
   // Without a plan or a size it is the smallest there is, without a plan.
@@ -101,9 +85,6 @@ const privateFirewall: Readonly<Record<string, readonly string[]>> = {
   firewall_public_default_outgoing_action: ['accept', 'drop'],
 }
 
-/** Words in the names of attributes that are about what passes: one that is unknown here is refused, because ignoring it opens more than was meant. */
-const filtering = /firewall|filter|security|ruleset|stateful|default_\w*action/i
-
 /** What of filtering cannot be had; undefined when nothing such is asked for. */
 function refusedFiltering(given: JsonObject): RequestError | undefined {
   for (const [key, value] of Object.entries(given)) {
@@ -121,34 +102,6 @@ function refusedFiltering(given: JsonObject): RequestError | undefined {
   }
   return undefined
 }
-
-/**
- * Interfaces check the sender of what leaves them, or do not, as the operator says: a body that says otherwise is refused.
- * `answered` is the server that it is of; without one it is a new server, whose interfaces check.
- */
-function refusedInterfaces(given: JsonObject, answered?: JsonObject): RequestError | undefined {
-  const [wanted, there] = [interfacesOf(given), interfacesOf(answered ?? {})]
-  if (!wanted) return invalid('networking')
-  for (const nic of wanted) {
-    const key = 'source_ip_filtering'
-    const unknown = Object.keys(nic).find((each) => each !== key && filtering.test(each.slice(0, 100)))
-    if (unknown !== undefined) return unknownAttribute(unknown)
-    const same = there?.find(({ index }) => String(index) === String(nic.index))
-    const done = answered ? same?.[key] : 'yes'
-    if (isAbsent(nic[key]) || nic[key] === done) continue
-    const reason = done
-      ? `${key} is ${done} here: the operator of the host decides it.`
-      : `${key} is of an interface that the server does not have.`
-    return invalid(key, undefined, reason)
-  }
-  return undefined
-}
-
-/** Undefined when it is anything but `{"interfaces":{"interface":[…]}}`. */
-const interfacesOf = ({ networking }: JsonObject): readonly JsonObject[] | undefined =>
-  isAbsent(networking)
-    ? []
-    : listOf(objectOf(objectOf(networking)?.interfaces)?.interface, Number.POSITIVE_INFINITY)
 
 /** Size and plan are one choice of three attributes. */
 const sizeKeys = ['plan', 'core_number', 'memory_amount']
@@ -232,8 +185,8 @@ function decodeCommon(given: JsonObject, { plans }: Catalogue): Result<Common, R
       ['memory_amount', 1_048_576],
     ] as const) {
       if (isAbsent(given[key])) continue
-      const value = Number(given[key])
-      if (!/^[1-9]\d{0,6}$/.test(String(given[key])) || value > most) return err(invalid(key))
+      const value = integer(given[key], 1, most)
+      if (value === undefined) return err(invalid(key))
       attributes[key] = value
     }
     // Half a size is completed by the smallest other half.
@@ -259,92 +212,3 @@ function decodeCommon(given: JsonObject, { plans }: Catalogue): Result<Common, R
     attributes,
   })
 }
-
-/** `{"label":[{"key","value"}]}`; undefined when it is not that. */
-function decodeLabels(value: JsonValue): readonly WireLabel[] | undefined {
-  const list = Array.isArray(value) ? value : (objectOf(value)?.label ?? [])
-  if (!Array.isArray(list) || list.length > 50) return undefined
-  const labels: WireLabel[] = []
-  for (const element of list as readonly JsonValue[]) {
-    const { key, value: text = '' } = objectOf(element) ?? {}
-    if (!isLine(key, 32) || typeof text !== 'string' || !isShort(text, 255)) return undefined
-    labels.push({ key, value: text })
-  }
-  return labels
-}
-
-function decodeNics(networking: JsonValue | undefined): Result<readonly WantedNic[], RequestError> {
-  if (isAbsent(networking)) return ok(defaultNics)
-  const interfaces = objectOf(objectOf(networking)?.interfaces)
-  const list = listOf(interfaces?.interface, mostNics)
-  if (!list) return err(invalid('networking'))
-  const nics: WantedNic[] = []
-  for (const element of list) {
-    const type = interfaceTypes.find((each) => each === element.type)
-    if (!type) return err(invalid('type', 'INTERFACE_TYPE_INVALID'))
-    const addresses = isAbsent(element.ip_addresses)
-      ? []
-      : listOf(objectOf(element.ip_addresses)?.ip_address, 5)
-    if (!addresses) return err(invalid('ip_addresses'))
-    const families: WantedNic['families'][number][] = []
-    for (const { family = 'IPv4' } of addresses) {
-      if (family !== 'IPv4' && (family !== 'IPv6' || type !== 'public')) return err(invalid('family'))
-      families.push(family)
-    }
-    nics.push({ type, families: families.length > 0 ? families : ['IPv4'] })
-  }
-  return ok(nics)
-}
-
-const tiers: ReadonlySet<JsonValue> = new Set(['maxiops', 'standard', 'archive', 'hdd'])
-
-function decodeDisks(
-  devices: JsonValue | undefined,
-  { templates }: Catalogue,
-): Result<readonly WantedDisk[], RequestError> {
-  if (isAbsent(devices)) return ok([])
-  const list = listOf(objectOf(devices)?.storage_device, mostDisks)
-  if (!list) return err(invalid('storage_devices'))
-  const disks: WantedDisk[] = []
-  for (const [index, element] of list.entries()) {
-    const { action, storage, title, size, tier, encrypted } = element
-    if (action !== 'clone' && action !== 'create' && action !== 'attach') return err(invalid('action'))
-    if (action !== 'create' && typeof storage !== 'string') return err(missing('storage'))
-    const given = isAbsent(size) ? undefined : Number(size)
-    if (given !== undefined && !(Number.isInteger(given) && given >= 1 && given <= 4096))
-      return err(invalid('size'))
-    if (action === 'create' && given === undefined) return err(missing('size'))
-    if (!isAbsent(encrypted) && encrypted !== 'no') {
-      return err(invalid('encrypted', undefined, 'Storages are not encrypted here: encrypted must be no.'))
-    }
-    if (!isAbsent(tier) && !tiers.has(tier)) return err(invalid('tier'))
-    if (!isAbsent(title) && !isLine(title, 255)) return err(invalid('title', 'STORAGE_TITLE_INVALID'))
-    // A clone is as large as what it is of, unless it is to be larger.
-    const origin = templates.find(({ uuid, title }) => uuid === storage || title === storage)
-    disks.push({
-      ...(action === 'attach' && { existing: String(storage) }),
-      title: isAbsent(title) ? `disk${index + 1}` : String(title),
-      size: given ?? origin?.size ?? 10,
-      tier: isAbsent(tier) ? 'maxiops' : String(tier),
-    })
-  }
-  return ok(disks)
-}
-
-function unwrapObject(body: JsonValue | undefined, key: string): Result<JsonObject, RequestError> {
-  const wrapped = unwrap(body, key)
-  if (!wrapped.ok) return wrapped
-  const object = objectOf(wrapped.value)
-  return object ? ok(object) : err(requestInvalid(`${key} must be an object.`))
-}
-
-/** Objects, at most so many; undefined when it is anything else. */
-function listOf(value: JsonValue | undefined, most: number): readonly JsonObject[] | undefined {
-  if (!Array.isArray(value) || value.length > most) return undefined
-  const objects = (value as readonly JsonValue[]).map(objectOf)
-  return objects.every((each) => each !== undefined) ? objects : undefined
-}
-
-/** One line of text, at most so many characters. */
-const isLine = (value: JsonValue | undefined, most: number): value is string =>
-  typeof value === 'string' && value !== '' && isShort(value, most) && !/\p{Cc}/u.test(value)

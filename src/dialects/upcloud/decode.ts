@@ -9,6 +9,7 @@ import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { PortSet } from '../../core/sets/port-set.ts'
 import type { NewRule } from '../../storage/storage.ts'
 import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
+import { integer, isAbsent, isShort, objectOf, unwrap } from './fields.ts'
 import { emptyRule, type RuleText } from './wire.ts'
 
 export const mostRules = 1000
@@ -63,30 +64,10 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
   return ok(rules)
 }
 
-/** Whether a text has at most so many characters; one that is far too long is not counted. */
-export const isShort = (text: string, most: number): boolean =>
-  text.length <= 2 * most && [...text].length <= most
-
 /** The index in a path: canonical decimal, 1 to 1000. */
 export function decodeIndex(text: string): Result<number, RequestError> {
   const index = integer(text, 1, mostRules)
   return index === undefined ? err(invalid('position')) : ok(index)
-}
-
-/** The value under the only key that the body may have. */
-export function unwrap(body: JsonValue | undefined, key: string): Result<JsonValue, RequestError> {
-  const object = objectOf(body)
-  if (!object) return err(requestInvalid(`The body must be an object with the key ${key}.`))
-  const value = object[key]
-  if (value === undefined) return err(requestInvalid(`The key ${key} is missing.`))
-  const other = Object.keys(object).find((each) => each !== key)
-  return other === undefined ? ok(value) : err(unknownAttribute(other))
-}
-
-export function objectOf(value: JsonValue | undefined): JsonObject | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined
 }
 
 /** Says which of the rules in the body is meant, from 1. */
@@ -165,10 +146,6 @@ function textOf(given: JsonObject): RuleText {
   ) as unknown as RuleText
 }
 
-/** How clients say that an attribute is not set. */
-export const isAbsent = (value: JsonValue | undefined): value is undefined | null | '' =>
-  value === undefined || value === null || value === ''
-
 function required<T>(
   given: JsonObject,
   key: string,
@@ -187,14 +164,6 @@ function chosen<T>(
   values: Readonly<Record<string, T>>,
 ): Result<T | undefined, RequestError> {
   return isAbsent(given[key]) ? ok(undefined) : required(given, key, values)
-}
-
-/** A JSON integer or its canonical digits, both ends inclusive. */
-function integer(value: JsonValue | undefined, first: number, last: number): number | undefined {
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || !/^(0|[1-9]\d{0,5})$/.test(text)) return undefined
-  const result = Number(text)
-  return result >= first && result <= last ? result : undefined
 }
 
 function number(

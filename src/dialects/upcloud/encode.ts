@@ -33,15 +33,50 @@ export function encodeRuleList(rules: readonly RuleRecord[]): Buffer {
   return Buffer.from(JSON.stringify({ firewall_rules: { firewall_rule: rules.map(encodeRule) } }))
 }
 
+/** What an answer says of a server besides what is stored of it. */
+export interface Listed {
+  /** The state it is shown in (`stateAt`). */
+  readonly state: string
+  /** Names of its tags. */
+  readonly tags: readonly string[]
+  readonly catalogue: Pick<Catalogue, 'plans'>
+}
+
+export interface Shown extends Listed {
+  readonly disks: readonly ShownDisk[]
+  readonly access: AccessWords
+}
+
+/** A disk as answers have it: its storage's own title, size and labels. */
+export interface ShownDisk extends WireDisk {
+  readonly labels: readonly WireLabel[]
+}
+
+/** What the version of the API that is called says of addresses of each kind of interface. */
+export type AccessWords = Readonly<Record<Interface['type'], string>>
+const accessWords: AccessWords = { public: 'public', utility: 'utility', private: 'private' }
+export const accessOf = (path: string): AccessWords =>
+  path.startsWith('/1.2/') ? { ...accessWords, utility: 'private' } : accessWords
+
+/**
+ * A restart shows as maintenance until this attribute's time (milliseconds since 1970), however short it was: clients
+ * wait to see that state, and first look after 5 s. By the clock, so that reading changes nothing.
+ */
+export const restartShownUntil = 'restartShownUntil'
+export function stateAt({ server }: ServerView, now: number): string {
+  const until = server.attributes[restartShownUntil]
+  return server.state === 'started' && typeof until === 'number' && until > now ? 'maintenance' : server.state
+}
+
 /** An element of the list of servers: the whole without `firewall` and what is costly to know. */
-export function encodeListedServer(view: ServerView, catalogue: Catalogue): JsonObject {
+export function encodeListedServer(view: ServerView, { state, tags, catalogue }: Listed): JsonObject {
   const { server } = view
   const { attributes } = server
   const { name: plan, cores, memory } = planOf(attributes, catalogue)
   return {
     core_number: String(cores),
     created: Math.floor(server.createdAt / 1000),
-    ...host(view),
+    ...host(view, state),
     hostname: text(attributes.hostname, server.name),
     labels: { label: labelsOf(view) as unknown as JsonValue },
     license: 0,
@@ -51,26 +86,28 @@ export function encodeListedServer(view: ServerView, catalogue: Catalogue): Json
     plan_ipv6_bytes: '0',
     server_group: null,
     simple_backup: text(attributes.simple_backup, 'no'),
-    state: server.state,
-    tags: { tag: [] },
+    state,
+    tags: { tag: tags },
     title: server.name,
     uuid: server.id,
     zone: server.zone,
   }
 }
 
-export function encodeServer(view: ServerView, catalogue: Catalogue): JsonObject {
+export function encodeServer(view: ServerView, shown: Shown): JsonObject {
   const { server, chain, interfaces } = view
   const { attributes } = server
   const whole: Record<string, JsonValue> = {
-    ...encodeListedServer(view, catalogue),
+    ...encodeListedServer(view, shown),
     boot_order: text(attributes.boot_order, 'disk'),
     firewall: chain?.enabled ? 'on' : 'off',
     ip_addresses: {
       ip_address: interfaces.flatMap((nic) =>
         nic.type === 'private'
           ? []
-          : nic.addresses.map((address) => ({ access: nic.type, address, family: familyOf(address) })),
+          : nic.addresses.map((address) => ({
+              ...{ access: shown.access[nic.type], address, family: familyOf(address) },
+            })),
       ),
     },
     metadata: text(attributes.metadata, 'no'),
@@ -79,20 +116,18 @@ export function encodeServer(view: ServerView, catalogue: Catalogue): JsonObject
     remote_access_enabled: text(attributes.remote_access_enabled, 'no'),
     remote_access_password: text(attributes.remote_access_password, ''),
     remote_access_type: text(attributes.remote_access_type, 'vnc'),
-    storage_devices: {
-      storage_device: disksOf(view).map((disk) => ({ ...disk, labels: [] })) as unknown as JsonValue,
-    },
+    storage_devices: { storage_device: shown.disks as unknown as JsonValue },
     timezone: text(attributes.timezone, 'UTC'),
     video_model: text(attributes.video_model, 'vga'),
   }
   return Object.fromEntries(Object.entries(whole).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-export function encodeNetworking({ interfaces }: ServerView): JsonObject {
-  return { interfaces: { interface: interfaces.map(encodeInterface) } }
+export function encodeNetworking({ server, interfaces }: ServerView): JsonObject {
+  return { interfaces: { interface: interfaces.map((nic) => encodeInterface(nic, server.zone)) } }
 }
 
-function encodeInterface(nic: Interface): JsonObject {
+function encodeInterface(nic: Interface, zone: string): JsonObject {
   return {
     bootable: 'no',
     index: nic.index,
@@ -100,16 +135,21 @@ function encodeInterface(nic: Interface): JsonObject {
       ip_address: nic.addresses.map((address) => ({ address, family: familyOf(address), floating: 'no' })),
     },
     mac: nic.mac,
-    network: networkOf(nic),
+    network: networkOf(nic, zone),
     // Without addresses only the MAC is looked at.
     source_ip_filtering: originOf(nic, plainGuards)?.addresses ? 'yes' : 'no',
     type: nic.type,
   }
 }
 
-export function encodeAddress({ server }: ServerView, nic: Interface, address: string): JsonObject {
+export function encodeAddress(
+  { server }: ServerView,
+  nic: Interface,
+  address: string,
+  access: AccessWords,
+): JsonObject {
   return {
-    access: nic.type,
+    access: access[nic.type],
     address,
     family: familyOf(address),
     floating: 'no',
@@ -126,7 +166,7 @@ export function encodeStorage({ id, body }: DocumentRecord): JsonObject {
   return {
     access: 'private',
     encrypted: 'no',
-    labels: [],
+    labels: body.labels ?? [],
     license: 0,
     size: body.size ?? 10,
     state: 'online',
@@ -138,9 +178,14 @@ export function encodeStorage({ id, body }: DocumentRecord): JsonObject {
   }
 }
 
-/** With what only a single storage tells. */
-export function encodeStorageDetails(storage: JsonObject, servers: readonly string[]): JsonObject {
-  return { ...storage, backup_rule: {}, backups: { backup: [] }, servers: { server: servers } }
+/** With what only the answer about a single storage says; `server` is the one it is attached to. */
+export function encodeStorageDetails(
+  storage: JsonObject,
+  backupRule: JsonValue = {},
+  server?: string,
+): JsonObject {
+  const servers = server === undefined ? [] : [server]
+  return { ...storage, backup_rule: backupRule, backups: { backup: [] }, servers: { server: servers } }
 }
 
 export function labelsOf({ server }: ServerView): readonly WireLabel[] {
@@ -154,9 +199,9 @@ export function disksOf({ server }: ServerView): readonly WireDisk[] {
   return (server.attributes.disks ?? []) as unknown as WireDisk[]
 }
 
-/** A server that is being made is on no host yet. */
-const host = ({ server, interfaces }: ServerView): JsonObject =>
-  server.state === 'maintenance' ? {} : { host: hostNumber(interfaces[0]?.host ?? server.zone) }
+/** A server in maintenance is on no host. */
+const host = ({ server, interfaces }: ServerView, state: string): JsonObject =>
+  state === 'maintenance' ? {} : { host: hostNumber(interfaces[0]?.host ?? server.zone) }
 
 function familyOf(address: string): 'IPv4' | 'IPv6' {
   const parsed = parseAddress(address)

@@ -3,7 +3,21 @@ import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { clip } from '../clip.ts'
 import type { Answer } from '../dialect.ts'
 
-export function errorAnswer(error: RequestError): Answer {
+/** What only this dialect refuses, in its own words. */
+interface Refusal {
+  readonly kind: 'refusal'
+  readonly status: number
+  readonly code: string
+  readonly message: string
+}
+
+export type Failure = RequestError | Refusal
+
+export const refusal = (status: number, code: string, message: string): Failure => ({
+  ...{ kind: 'refusal', status, code, message },
+})
+
+export function errorAnswer(error: Failure): Answer {
   const { status, code, message, headers } = explain(error)
   return {
     status,
@@ -42,8 +56,10 @@ interface Explained {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-function explain(error: RequestError): Explained {
+function explain(error: Failure): Explained {
   switch (error.kind) {
+    case 'refusal':
+      return error
     case 'unauthenticated':
       return {
         status: 401,

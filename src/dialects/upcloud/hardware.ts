@@ -1,12 +1,16 @@
 /** Interfaces and disks of a server that is being created. */
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { err, ok } from '../../core/result.ts'
 import type { NewServer } from '../../service/services.ts'
 import type { DialectRequest } from '../dialect.ts'
-import type { WantedDisk, WantedNic } from './decode-server.ts'
+import type { WantedNic } from './decode-interfaces.ts'
+import type { WantedDisk } from './decode-storages.ts'
+import { type Failure, refusal } from './errors.ts'
+import { objectOf } from './fields.ts'
 import { type Found, findStorage, userOf } from './find.ts'
-import type { WireDisk } from './wire.ts'
+import type { StorageBody, WireDisk } from './wire.ts'
 
 export async function makeInterfaces(
   request: DialectRequest,
@@ -43,10 +47,11 @@ export async function makeDisks(
   const documents: NewDisk[] = []
   for (const [index, { existing, ...disk }] of wanted.entries()) {
     let { title, size, tier } = disk
+    const { backupRule, labels } = disk
     if (existing !== undefined) {
       const found = await findStorage(request, existing)
       if (!found.ok) return found
-      if ((await userOf(request, found.value)) !== undefined) {
+      if (await userOf(request, found.value)) {
         return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
       }
       // On condition that nobody else attaches or deletes it meanwhile.
@@ -55,8 +60,14 @@ export async function makeDisks(
       ;({ title, size, tier } = { ...disk, ...(found.value.body as unknown as typeof disk) })
     }
     const id = existing ?? randomUUID()
-    if (existing === undefined)
-      documents.push({ kind: 'storage', id, body: { title, size, tier, zone, server } })
+    if (existing === undefined) {
+      const body: StorageBody = {
+        ...{ title, size, tier, zone, server },
+        ...(backupRule && { backupRule }),
+        ...(labels && { labels }),
+      }
+      documents.push({ kind: 'storage', id, body: body as unknown as JsonObject })
+    }
     disks.push({
       address: `virtio:${index}`,
       boot_disk: '0',
@@ -70,4 +81,19 @@ export async function makeDisks(
     })
   }
   return ok({ disks, documents })
+}
+
+/** A server has backups of its own, or its storages have rules for theirs. */
+export function backupConflict(
+  simpleBackup: JsonValue | undefined,
+  storages: readonly { readonly body: JsonObject }[],
+): Failure | undefined {
+  if (simpleBackup === undefined || simpleBackup === 'no') return undefined
+  const ruled = storages.some(({ body }) => Object.keys(objectOf(body.backupRule) ?? {}).length > 0)
+  if (!ruled) return undefined
+  return refusal(
+    409,
+    'BACKUP_RULE_CONFLICT',
+    'The server has simple_backup: its storages have no backup_rule.',
+  )
 }

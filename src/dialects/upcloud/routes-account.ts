@@ -1,12 +1,12 @@
-/** The account that asks (contract: upcloud §3.1). */
-import { ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
+/** The account that asks (contract: upcloud §3.1; upcloud-more §3.3). */
+import type { JsonObject } from '../../core/json.ts'
+import { err, ok } from '../../core/result.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
+import { refusal } from './errors.ts'
 import { route } from './find.ts'
 
 export const accountRoutes: readonly Route[] = [
   route('GET', '/account', 'getAccount', 200, 'Who asks', async (request) => {
-    const { credential } = request.principal
-    const account = await request.services.servers.account(request)
     return ok({
       status: 200,
       body: {
@@ -23,9 +23,41 @@ export const accountRoutes: readonly Route[] = [
             storage_maxiops: 10_240,
             storage_ssd: 10_240,
           },
-          username: credential.kind === 'password' ? credential.label : account.name,
+          username: await usernameOf(request),
         },
       },
     })
   }),
+
+  route(
+    'GET',
+    '/account/details/:username',
+    'getAccountDetails',
+    200,
+    'The account that asks, in detail',
+    async (request) => {
+      const { username = '' } = request.params
+      if (username === (await usernameOf(request))) {
+        const names = { main_account: username, username }
+        return ok({ status: 200, body: { account: { ...details, ...names } } })
+      }
+      return err(refusal(404, 'USER_NOT_FOUND', `The user ${username} does not exist.`))
+    },
+  ),
 ]
+
+async function usernameOf(request: DialectRequest): Promise<string> {
+  const { credential } = request.principal
+  if (credential.kind === 'password') return credential.label
+  return (await request.services.servers.account(request)).name
+}
+
+/** Nothing is known of the person behind an account, and every credential reaches all of it. */
+const details: JsonObject = {
+  ...{ address: '', allow_api: 'yes', allow_gui: 'no', campaigns: { campaign: [] }, city: '', company: '' },
+  ...{ country: 'FIN', currency: 'EUR', email: '', enable_3rd_party_services: 'no', first_name: '' },
+  ...{ ip_filters: { ip_filter: ['*'] }, language: 'en', last_name: '', network_access: { network: ['*'] } },
+  ...{ phone: '', postal_code: '', roles: { role: [] }, simple_backup: 'no', state: '' },
+  ...{ server_access: { server: [{ storage: 'yes', uuid: '*' }] }, storage_access: { storage: ['*'] } },
+  ...{ tag_access: { tag: [] }, timezone: 'UTC', type: 'main', vat_number: '' },
+}

@@ -4,13 +4,13 @@ import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { Route } from '../dialect.ts'
-import { encodeAddress } from './encode.ts'
+import { type AccessWords, accessOf, encodeAddress } from './encode.ts'
 import { profile, route } from './find.ts'
 
 export const addressRoutes: readonly Route[] = [
   route('GET', '/ip_address', 'listAddresses', 200, 'Addresses of all servers', async (request) => {
     const servers = await request.services.servers.list(request, profile)
-    const listed = addressesOf(servers).map(({ wire }) => wire)
+    const listed = addressesOf(servers, accessOf(request.path)).map(({ wire }) => wire)
     return ok({ status: 200, body: { ip_addresses: { ip_address: listed } } })
   }),
   route('GET', '/ip_address/:address', 'getAddress', 200, 'One address', async (request) => {
@@ -18,18 +18,22 @@ export const addressRoutes: readonly Route[] = [
     const parsed = parseAddress(text)
     const canonical = parsed.ok ? formatAddress(parsed.value.family, parsed.value.value) : undefined
     const server = canonical && (await request.services.servers.withAddress(request, profile, canonical))
-    const found = server && addressesOf([server]).find(({ address }) => address === canonical)
+    const found =
+      server && addressesOf([server], accessOf(request.path)).find(({ address }) => address === canonical)
     if (!found) return err({ kind: 'not-found', resource: 'ip-address', id: text })
     return ok({ status: 200, body: { ip_address: found.wire } })
   }),
 ]
 
-function addressesOf(servers: readonly ServerView[]): { address: string; wire: JsonObject }[] {
+function addressesOf(
+  servers: readonly ServerView[],
+  access: AccessWords,
+): { address: string; wire: JsonObject }[] {
   return servers.flatMap((server) =>
     server.interfaces
       .filter((nic) => nic.type !== 'private')
       .flatMap((nic) =>
-        nic.addresses.map((address) => ({ address, wire: encodeAddress(server, nic, address) })),
+        nic.addresses.map((address) => ({ address, wire: encodeAddress(server, nic, address, access) })),
       ),
   )
 }

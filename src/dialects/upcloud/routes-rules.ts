@@ -1,10 +1,9 @@
 /** The chain of rules of a server (contract: upcloud §2). */
-import type { RequestError } from '../../core/model/error.ts'
-import { ok, type Result } from '../../core/result.ts'
+import { ok } from '../../core/result.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { decodeIndex, decodeRuleBody, decodeRulesBody, mostRules } from './decode.ts'
 import { encodeRule, encodeRuleList } from './encode.ts'
-import { findServer, noContent, profile, refuseStates, route, serverId } from './find.ts'
+import { type Found, findServer, noContent, profile, refuseStates, route, serverId } from './find.ts'
 
 const chainLimits = { maxRules: mostRules, refuseStates }
 
@@ -98,7 +97,7 @@ export const ruleRoutes: readonly Route[] = [
 ]
 
 /** Existence, ownership and state, which are reported before anything in the body is. */
-async function writableChain(request: DialectRequest): Promise<Result<string, RequestError>> {
+async function writableChain(request: DialectRequest): Found<string> {
   const uuid = serverId(request)
   if (!uuid.ok) return uuid
   const found = await request.services.chains.writable(request, profile, uuid.value, refuseStates)

@@ -1,24 +1,35 @@
 /** Servers: created, changed, moved from state to state, deleted (contract: upcloud §3.2 to §3.4). */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { chainSettings } from '../../core/model/profile.ts'
-import { ok } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { err, ok } from '../../core/result.ts'
+import type { ServerChange } from '../../service/services.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
 import { decodeNewServer, decodeServerChange, decodeStop } from './decode-server.ts'
-import { disksOf, encodeListedServer, encodeNetworking, encodeServer, labelsOf } from './encode.ts'
-import { findServer, type Handled, noContent, profile, refuseStates, route } from './find.ts'
-import { makeDisks, makeInterfaces } from './hardware.ts'
+import { disksOf, encodeNetworking, labelsOf, restartShownUntil } from './encode.ts'
+import {
+  findServer,
+  type Handled,
+  labelFilter,
+  noContent,
+  profile,
+  refuseStates,
+  route,
+  serverList,
+  shown,
+} from './find.ts'
+import { backupConflict, makeDisks, makeInterfaces } from './hardware.ts'
 
 export const serverRoutes: readonly Route[] = [
   route('GET', '/server', 'listServers', 200, 'All servers of the account', async (request) => {
+    const wanted = labelFilter(request)
     const servers = await request.services.servers.list(request, profile)
-    const wanted = new Set(request.query.getAll('label'))
-    const listed = wanted.size === 0 ? servers : servers.filter((server) => hasLabels(server, wanted))
-    return ok({
-      status: 200,
-      body: { servers: { server: listed.map((each) => encodeListedServer(each, catalogueOf(request))) } },
-    })
+    return ok(
+      await serverList(
+        request,
+        servers.filter((server) => wanted(labelsOf(server))),
+      ),
+    )
   }),
 
   route('POST', '/server', 'createServer', 202, 'Create a server', async (request) => {
@@ -30,6 +41,8 @@ export const serverRoutes: readonly Route[] = [
     if (!interfaces.ok) return interfaces
     const storages = await makeDisks(request, id, zone, disks)
     if (!storages.ok) return storages
+    const conflict = backupConflict(attributes.simple_backup, storages.value.documents)
+    if (conflict) return err(conflict)
     const created = await request.services.servers.create(request, profile, {
       id,
       name: title,
@@ -42,16 +55,15 @@ export const serverRoutes: readonly Route[] = [
       documents: storages.value.documents,
     })
     if (!created.ok) return created
-    // The answer is of the moment it was made, however soon it is started.
-    const { server, ...rest } = created.value
-    const body = encodeServer({ ...rest, server: { ...server, state: 'maintenance' } }, catalogueOf(request))
+    // The answer is of the moment it was created, however soon it is started.
+    const body = await shown(request, created.value, 'maintenance')
     const login = { password: randomBytes(12).toString('base64url'), progress: '0', username: 'root' }
     return ok({ status: 202, body: { server: { ...body, ...login } } })
   }),
 
   route('GET', '/server/:uuid', 'getServer', 200, 'One server', async (request) => {
     const found = await findServer(request)
-    return found.ok ? ok(serverAnswer(request, 200, found.value)) : found
+    return found.ok ? ok({ status: 200, body: { server: await shown(request, found.value) } }) : found
   }),
 
   route(
@@ -63,15 +75,14 @@ export const serverRoutes: readonly Route[] = [
     async (request) => {
       const found = await findServer(request)
       if (!found.ok) return found
-      const catalogue = catalogueOf(request)
-      const change = decodeServerChange(request.body, encodeServer(found.value, catalogue), catalogue)
+      const change = decodeServerChange(request.body, await shown(request, found.value), catalogueOf(request))
       if (!change.ok) return change
       const { id } = found.value.server
       const done = await request.services.servers.update(request, profile, id, {
         ...change.value,
         refuseStates,
       })
-      return done.ok ? ok(serverAnswer(request, 202, done.value)) : done
+      return done.ok ? ok({ status: 202, body: { server: await shown(request, done.value) } }) : done
     },
   ),
 
@@ -87,18 +98,20 @@ export const serverRoutes: readonly Route[] = [
   }),
 
   route('POST', '/server/:uuid/start', 'startServer', 200, 'Start a stopped server', (request) =>
-    changeState(request, ['stopped'], 'server', { now: 'started' }),
+    changeState(request, ['stopped'], 'server', { state: { now: 'started' } }),
   ),
   route('POST', '/server/:uuid/stop', 'stopServer', 200, 'Stop a started server', (request) =>
-    // It is still started when the answer is given.
     changeState(request, ['started'], 'stop_server', {
-      now: 'started',
-      next: { state: 'stopped', afterMs: request.services.settings.transitionMs },
+      state: { now: 'started', next: { state: 'stopped', afterMs: request.services.settings.transitionMs } },
     }),
   ),
-  route('POST', '/server/:uuid/restart', 'restartServer', 200, 'Restart a started server', (request) =>
-    changeState(request, ['started'], 'restart_server', { now: 'started' }),
-  ),
+  route('POST', '/server/:uuid/restart', 'restartServer', 200, 'Restart a started server', (request) => {
+    const { transitionMs, restartMs } = request.services.settings
+    return changeState(request, ['started'], 'restart_server', {
+      state: { now: 'maintenance', next: { state: 'started', afterMs: transitionMs } },
+      attributes: { [restartShownUntil]: request.now + restartMs },
+    })
+  }),
 
   route(
     'GET',
@@ -113,30 +126,22 @@ export const serverRoutes: readonly Route[] = [
   ),
 ]
 
-const serverAnswer = (request: DialectRequest, status: number, view: ServerView): Answer => ({
-  status,
-  body: { server: encodeServer(view, catalogueOf(request)) },
-})
-
 async function changeState(
   request: DialectRequest,
   requireStates: readonly string[],
   key: string,
-  state: { now: string; next?: { state: string; afterMs: number } },
+  change: Pick<ServerChange, 'state' | 'attributes'>,
 ): Handled {
   const found = await findServer(request)
   if (!found.ok) return found
   const body = decodeStop(request.body, key)
   if (!body.ok) return body
   const { id } = found.value.server
-  const done = await request.services.servers.update(request, profile, id, { requireStates, state })
-  if (!done.ok) return done
-  const { server, ...rest } = done.value
-  return ok(serverAnswer(request, 200, { ...rest, server: { ...server, state: state.now } }))
-}
-
-/** Each is `key` or `key=value`. */
-function hasLabels(server: ServerView, wanted: ReadonlySet<string>): boolean {
-  const own = new Set(labelsOf(server).flatMap(({ key, value }) => [key, `${key}=${value}`]))
-  return [...wanted].every((label) => own.has(label))
+  const done = await request.services.servers.update(request, profile, id, {
+    requireStates,
+    ...change,
+    attributes: { [restartShownUntil]: null, ...change.attributes },
+  })
+  // A stop and a restart have only begun when they are answered.
+  return done.ok ? ok({ status: 200, body: { server: await shown(request, done.value, 'started') } }) : done
 }

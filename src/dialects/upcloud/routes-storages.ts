@@ -1,9 +1,16 @@
-/** Storages, which exist as descriptions only (contract: upcloud §3.6). */
+/** Storages, which exist as descriptions only (contract: upcloud §3.6; upcloud-more §3.5). */
+import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
+import { whileOvertaken } from '../../service/retry.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
+import type { DialectRequest, Route } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
+import { decodeStorageChange } from './decode-storages.ts'
 import { encodeStorage, encodeStorageDetails } from './encode.ts'
-import { findStorage, noContent, profile, route, userOf } from './find.ts'
+import { findStorage, type Handled, labelFilter, noContent, profile, route, userOf } from './find.ts'
+import { backupConflict } from './hardware.ts'
+import type { WireLabel } from './wire.ts'
 
 export const storageRoutes: readonly Route[] = [
   ...['', '/public', '/private', '/template', '/normal', '/cdrom', '/backup', '/favorite'].map((kind) =>
@@ -14,43 +21,79 @@ export const storageRoutes: readonly Route[] = [
       200,
       'Storages',
       async (request) => {
-        const own = (await request.services.documents.list(request, profile, 'storage')).map(encodeStorage)
+        const documents = await request.services.documents.list(request, profile, 'storage')
         const [withTemplates, withOwn] = [
           ['', '/public', '/template'].includes(kind),
           ['', '/private', '/normal'].includes(kind),
         ]
-        const listed = [...(withTemplates ? catalogueOf(request).templates : []), ...(withOwn ? own : [])]
+        const all = [
+          ...(withTemplates ? catalogueOf(request).templates : []),
+          ...(withOwn ? documents.map(encodeStorage) : []),
+        ]
+        const wanted = labelFilter(request)
+        const listed = all.filter(({ labels }) => wanted(labels as unknown as readonly WireLabel[]))
         return ok({ status: 200, body: { storages: { storage: listed } } })
       },
     ),
   ),
   route('GET', '/storage/:uuid', 'getStorage', 200, 'One storage', async (request) => {
     const { uuid = '' } = request.params
-    const template = catalogueOf(request).templates.find((each) => each.uuid === uuid)
-    if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template, []) } })
+    const template = templateOf(request, uuid)
+    if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template) } })
     const storage = await findStorage(request, uuid)
     if (!storage.ok) return storage
-    const user = await userOf(request, storage.value)
     return ok({
       status: 200,
-      body: { storage: encodeStorageDetails(encodeStorage(storage.value), user === undefined ? [] : [user]) },
+      body: { storage: details(storage.value, await userOf(request, storage.value)) },
     })
   }),
-  route('DELETE', '/storage/:uuid', 'deleteStorage', 204, 'Delete a storage', async (request) => {
-    const { uuid = '' } = request.params
-    if (catalogueOf(request).templates.some((each) => each.uuid === uuid)) {
-      return err({ kind: 'forbidden', resource: 'storage', id: uuid })
-    }
-    const storage = await findStorage(request, uuid)
-    if (!storage.ok) return storage
-    if ((await userOf(request, storage.value)) !== undefined) {
-      return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
-    }
-    const condition = { ifRevision: storage.value.revision }
-    const done = await request.services.documents.remove(request, profile, 'storage', uuid, condition)
-    return done.ok ? ok(noContent) : done
-  }),
+
+  route('PUT', '/storage/:uuid', 'modifyStorage', 202, 'Change what is kept of a storage', (request) =>
+    changeStorage(request, async (storage) => {
+      const user = await userOf(request, storage)
+      const change = decodeStorageChange(request.body, details(storage, user))
+      if (!change.ok) return change
+      const body = { ...storage.body, ...change.value } as unknown as JsonObject
+      const conflict =
+        change.value.backupRule && backupConflict(user?.server.attributes.simple_backup, [{ body }])
+      if (conflict) return err(conflict)
+      const { kind, id, revision } = storage
+      const condition = { ifRevision: revision }
+      const done = await request.services.documents.put(request, { profile, kind, id, body }, condition)
+      return done.ok ? ok({ status: 202, body: { storage: details({ ...storage, body }, user) } }) : done
+    }),
+  ),
+
+  route('DELETE', '/storage/:uuid', 'deleteStorage', 204, 'Delete a storage', (request) =>
+    changeStorage(request, async (storage) => {
+      if (await userOf(request, storage)) {
+        return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
+      }
+      const { kind, id, revision } = storage
+      const done = await request.services.documents.remove(request, profile, kind, id, {
+        ifRevision: revision,
+      })
+      return done.ok ? ok(noContent) : done
+    }),
+  ),
 ]
+
+/** Templates are everybody's, and stay as they are. */
+const templateOf = (request: DialectRequest, uuid: string) =>
+  catalogueOf(request).templates.find((each) => each.uuid === uuid.toLowerCase())
+
+const details = (storage: DocumentRecord, user: ServerView | undefined) =>
+  encodeStorageDetails(encodeStorage(storage), storage.body.backupRule, user?.server.id)
+
+/** Whoever changes the storage at the same time: it is then looked at again. */
+function changeStorage(request: DialectRequest, change: (storage: DocumentRecord) => Handled): Handled {
+  const { uuid = '' } = request.params
+  return whileOvertaken(`storage ${uuid.toLowerCase()}`, async () => {
+    if (templateOf(request, uuid)) return err({ kind: 'forbidden', resource: 'storage', id: uuid })
+    const storage = await findStorage(request, uuid)
+    return storage.ok ? change(storage.value) : storage
+  })
+}
 
 function capitalised(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)

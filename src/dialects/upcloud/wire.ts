@@ -1,5 +1,7 @@
 /** UpCloud's JSON as it is spelled, version 1.3: keys in alphabetical order, as the real service prints them. */
 
+import type { JsonObject } from '../../core/json.ts'
+
 /** Every value is a string; what is not set is `""`. */
 export interface WireRule {
   readonly action: string
@@ -55,6 +57,20 @@ export interface WireDisk {
   readonly storage_tier: string
   readonly storage_title: string
   readonly type: string
+}
+
+/** What is stored of a storage. */
+export interface StorageBody {
+  readonly title: string
+  /** GiB. */
+  readonly size: number
+  readonly tier: string
+  readonly zone: string
+  /** Id of the server it was attached to last; absent: to none. */
+  readonly server?: string
+  /** Empty or absent: none. */
+  readonly backupRule?: JsonObject
+  readonly labels?: readonly WireLabel[]
 }
 
 export type OnOff = 'on' | 'off'

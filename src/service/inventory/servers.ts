@@ -113,13 +113,13 @@ function checkProfile(
   const { zones, plans } = offers[profile] ?? {}
   if (zone === undefined) {
     if (defaultPolicies[profile]) report.add(`${at}.zone`, `${servers} need one`)
-  } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, `expected one of ${zones.join(', ')}`)
+  } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, oneOf(zones))
   if (plan !== undefined && plans && !plans.includes(plan)) {
-    report.add(`${at}.plan`, `expected one of ${plans.join(', ')}`)
+    report.add(`${at}.plan`, oneOf(plans))
   }
   const states: readonly string[] = serverStates[profile]
   if (state !== undefined && !states.includes(state)) {
-    report.add(`${at}.state`, `expected one of ${states.join(', ')}`)
+    report.add(`${at}.state`, oneOf(states))
   }
   if (project !== undefined && !projects.includes(project)) {
     report.add(`${at}.project`, `${project} is none of the account’s projects`)
@@ -248,3 +248,11 @@ const present = (values: Readonly<Record<string, JsonObject[string] | undefined>
   Object.fromEntries(
     Object.entries(values).filter((each): each is [string, JsonObject[string]] => each[1] !== undefined),
   )
+
+/** Names that a message lists: a catalogue may offer hundreds. */
+const mostNamed = 16
+
+function oneOf(names: readonly string[]): string {
+  const more = names.length - mostNamed
+  return `expected one of ${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}

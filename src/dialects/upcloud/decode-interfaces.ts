@@ -1,0 +1,115 @@
+/** Interfaces of a server that is created or changed, as bodies describe them (contract: upcloud §3.3; upcloud-more §3.2). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
+import { filtering, isAbsent, listOf, objectOf } from './fields.ts'
+
+export interface WantedNic {
+  readonly type: InterfaceType
+  readonly families: readonly ('IPv4' | 'IPv6')[]
+}
+
+/** What upctl leaves to the service: an address of each kind. */
+const defaultNics: readonly WantedNic[] = [
+  { type: 'utility', families: ['IPv4'] },
+  { type: 'public', families: ['IPv4'] },
+  { type: 'public', families: ['IPv6'] },
+]
+
+const mostNics = 10
+/** Of a family, and of the utility network. */
+const [mostPublic, mostUtility] = [5, 1]
+
+/** `networking` wins where both are given: Python can send both. Neither means an address of each kind. */
+export function decodeInterfaces({
+  networking,
+  ip_addresses,
+}: JsonObject): Result<readonly WantedNic[], Failure> {
+  if (!isAbsent(networking)) return decodeNics(networking)
+  const inner = isAbsent(ip_addresses) ? null : objectOf(ip_addresses)
+  if (inner === undefined) return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID'))
+  const list = inner === null || isAbsent(inner.ip_address) ? [] : inner.ip_address
+  return Array.isArray(list) && list.length === 0 ? ok(defaultNics) : decodeAddresses(list)
+}
+
+/** One interface per address, in order; nothing is added. */
+function decodeAddresses(value: JsonValue): Result<readonly WantedNic[], Failure> {
+  const list = listOf(value, Number.POSITIVE_INFINITY)
+  if (!list) return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID'))
+  const nics: WantedNic[] = []
+  for (const address of list) {
+    const unknown = Object.keys(address).find((key) => filtering.test(key.slice(0, 100)))
+    if (unknown !== undefined) return err(unknownAttribute(unknown))
+    const access = isAbsent(address.access) ? 'public' : address.access
+    const family = isAbsent(address.family) ? 'IPv4' : address.family
+    // The older version calls the utility network private.
+    const type = access === 'private' ? 'utility' : access
+    if (
+      (type !== 'public' && type !== 'utility') ||
+      (family !== 'IPv4' && (family !== 'IPv6' || type === 'utility'))
+    ) {
+      const reason = 'ip_addresses must be public with family IPv4 or IPv6, or utility with family IPv4'
+      return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID', reason))
+    }
+    const same = nics.filter((nic) => nic.type === type && nic.families.includes(family))
+    if (same.length === (type === 'public' ? mostPublic : mostUtility)) {
+      const message = `A server has at most ${mostPublic} public addresses of a family and ${mostUtility} utility address.`
+      return err(refusal(409, 'SERVER_IP_LIMIT_REACHED', message))
+    }
+    nics.push({ type, families: [family] })
+  }
+  return ok(nics)
+}
+
+function decodeNics(networking: JsonValue | undefined): Result<readonly WantedNic[], RequestError> {
+  if (isAbsent(networking)) return ok(defaultNics)
+  const interfaces = objectOf(objectOf(networking)?.interfaces)
+  const list = listOf(interfaces?.interface, mostNics)
+  if (!list) return err(invalid('networking'))
+  const nics: WantedNic[] = []
+  for (const element of list) {
+    const type = interfaceTypes.find((each) => each === element.type)
+    if (!type) return err(invalid('type', 'INTERFACE_TYPE_INVALID'))
+    const addresses = isAbsent(element.ip_addresses)
+      ? []
+      : listOf(objectOf(element.ip_addresses)?.ip_address, 5)
+    if (!addresses) return err(invalid('ip_addresses'))
+    const families: WantedNic['families'][number][] = []
+    for (const { family = 'IPv4' } of addresses) {
+      if (family !== 'IPv4' && (family !== 'IPv6' || type !== 'public')) return err(invalid('family'))
+      families.push(family)
+    }
+    nics.push({ type, families: families.length > 0 ? families : ['IPv4'] })
+  }
+  return ok(nics)
+}
+
+/**
+ * Interfaces check the sender of what leaves them, or do not, as the operator says: a body that says otherwise is refused.
+ * `answered` is the server that it is of; without one it is a new server, whose interfaces check.
+ */
+export function refusedInterfaces(given: JsonObject, answered?: JsonObject): RequestError | undefined {
+  const [wanted, there] = [interfacesOf(given), interfacesOf(answered ?? {})]
+  if (!wanted) return invalid('networking')
+  for (const nic of wanted) {
+    const key = 'source_ip_filtering'
+    const unknown = Object.keys(nic).find((each) => each !== key && filtering.test(each.slice(0, 100)))
+    if (unknown !== undefined) return unknownAttribute(unknown)
+    const same = there?.find(({ index }) => String(index) === String(nic.index))
+    const done = answered ? same?.[key] : 'yes'
+    if (isAbsent(nic[key]) || nic[key] === done) continue
+    const reason = done
+      ? `${key} is ${done} here: the operator of the host decides it.`
+      : `${key} is of an interface that the server does not have.`
+    return invalid(key, undefined, reason)
+  }
+  return undefined
+}
+
+/** Undefined when it is anything but `{"interfaces":{"interface":[…]}}`. */
+const interfacesOf = ({ networking }: JsonObject): readonly JsonObject[] | undefined =>
+  isAbsent(networking)
+    ? []
+    : listOf(objectOf(objectOf(networking)?.interfaces)?.interface, Number.POSITIVE_INFINITY)

@@ -1,0 +1,192 @@
+/** Tags, and servers by their tags (contract: upcloud-more §3.6). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
+import { isAbsent, isShort, objectOf, unwrapObject } from './fields.ts'
+import {
+  decodeServerId,
+  type Found,
+  findServer,
+  type Handled,
+  noContent,
+  profile,
+  route,
+  serverList,
+  shown,
+} from './find.ts'
+import { changeTags, findTag, isNamed, type Tag, tagsOf } from './tags.ts'
+
+export const tagRoutes: readonly Route[] = [
+  route('GET', '/tag', 'listTags', 200, 'All tags of the account', async (request) => {
+    const [tags, own] = await Promise.all([tagsOf(request), ownServers(request)])
+    return ok({ status: 200, body: { tags: { tag: tags.map((tag) => encodeTag(tag, own)) } } })
+  }),
+
+  route('GET', '/tag/:name', 'getTag', 200, 'One tag', async (request) => {
+    const tag = findTag(await tagsOf(request), request.params.name ?? '')
+    return tag.ok ? ok(answer(tag.value, await ownServers(request))) : tag
+  }),
+
+  route('POST', '/tag', 'createTag', 200, 'Create a tag', async (request) => {
+    const own = await ownServers(request)
+    const wanted = await decodeTag(request, own)
+    if (!wanted.ok) return wanted
+    const { name, description = '', servers = [] } = wanted.value
+    if (name === undefined) return err(invalid('name', 'TAG_INVALID', nameRule))
+    const tag = { name, description, servers }
+    const done = await changeTags(request, (tags) =>
+      tags.some(isNamed(name)) ? exists(name) : ok([...tags, tag]),
+    )
+    return done.ok ? ok(answer(tag, own)) : done
+  }),
+
+  route('PUT', '/tag/:name', 'modifyTag', 200, 'Rename a tag, or change what has it', async (request) => {
+    const { name: called = '' } = request.params
+    const own = await ownServers(request)
+    const wanted = await decodeTag(request, own)
+    if (!wanted.ok) return wanted
+    const done = await changeTags(request, (tags) => {
+      const old = findTag(tags, called)
+      if (!old.ok) return old
+      const tag = { ...old.value, ...wanted.value }
+      const other = tags.find((each) => each !== old.value && isNamed(tag.name)(each))
+      if (other) return exists(tag.name)
+      return ok(
+        tags.map((each) =>
+          each === old.value ? { ...tag, servers: tag.servers.filter((id) => own.has(id)) } : each,
+        ),
+      )
+    })
+    if (!done.ok) return done
+    const tag = findTag(done.value, wanted.value.name ?? called)
+    return tag.ok ? ok(answer(tag.value, own)) : tag
+  }),
+
+  route('DELETE', '/tag/:name', 'deleteTag', 204, 'Delete a tag; servers lose it', async (request) => {
+    const { name = '' } = request.params
+    const done = await changeTags(request, (tags) => {
+      const tag = findTag(tags, name)
+      return tag.ok ? ok(tags.filter((each) => each !== tag.value)) : tag
+    })
+    return done.ok ? ok(noContent) : done
+  }),
+
+  route(
+    'GET',
+    '/server/tag/:names',
+    'listServersByTag',
+    200,
+    'Servers with any, or all, of some tags',
+    async (request) => {
+      const tags = await tagsOf(request)
+      // Commas mean any of them, colons all.
+      const choices: ReadonlySet<string>[][] = []
+      for (const names of (request.params.names ?? '').split(',')) {
+        const all: ReadonlySet<string>[] = []
+        for (const name of names.split(':')) {
+          const tag = findTag(tags, name)
+          if (!tag.ok) return tag
+          all.push(new Set(tag.value.servers))
+        }
+        choices.push(all)
+      }
+      const servers = await request.services.servers.list(request, profile)
+      const chosen = servers.filter(({ server }) =>
+        choices.some((all) => all.every((ids) => ids.has(server.id))),
+      )
+      return ok(await serverList(request, chosen))
+    },
+  ),
+
+  route('POST', '/server/:uuid/tag/:names', 'tagServer', 200, 'Give a server one tag or several', (request) =>
+    fileUnder(request, (ids, id) => [...new Set([...ids, id])]),
+  ),
+  route('POST', '/server/:uuid/untag/:names', 'untagServer', 200, 'Take tags off a server', (request) =>
+    fileUnder(request, (ids, id) => ids.filter((each) => each !== id)),
+  ),
+]
+
+/** Allowed in any state of the server, and done for all of the names or none. */
+async function fileUnder(
+  request: DialectRequest,
+  change: (servers: readonly string[], server: string) => readonly string[],
+): Handled {
+  const found = await findServer(request)
+  if (!found.ok) return found
+  const { id } = found.value.server
+  const names = (request.params.names ?? '').split(',')
+  const done = await changeTags(request, (tags) => {
+    const chosen = new Set<Tag>()
+    for (const name of names) {
+      const tag = findTag(tags, name)
+      if (!tag.ok) return tag
+      chosen.add(tag.value)
+    }
+    return ok(tags.map((tag) => (chosen.has(tag) ? { ...tag, servers: change(tag.servers, id) } : tag)))
+  })
+  return done.ok ? ok({ status: 200, body: { server: await shown(request, found.value) } }) : done
+}
+
+async function ownServers(request: DialectRequest): Promise<ReadonlySet<string>> {
+  const servers = await request.services.servers.list(request, profile)
+  return new Set(servers.map(({ server }) => server.id))
+}
+
+/** Servers that have been deleted are left out. */
+const encodeTag = ({ description, name, servers }: Tag, own: ReadonlySet<string>): JsonObject => ({
+  ...{ description, name, servers: { server: servers.filter((id) => own.has(id)) } },
+})
+
+const answer = (tag: Tag, own: ReadonlySet<string>): Answer => ({
+  status: 200,
+  body: { tag: encodeTag(tag, own) },
+})
+
+const exists = (name: string): Result<never, Failure> =>
+  err(refusal(409, 'TAG_EXISTS', `The tag ${name} exists already.`))
+
+const nameRule = 'name must be 1 to 32 letters, digits and underscores'
+
+/** What is absent is kept, or nothing where the tag is new; `servers`, when given, are all that shall have it. */
+async function decodeTag(request: DialectRequest, own: ReadonlySet<string>): Found<Partial<Tag>> {
+  const wrapped = unwrapObject(request.body, 'tag')
+  if (!wrapped.ok) return wrapped
+  const { name, description, servers, ...rest } = wrapped.value
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) return err(unknownAttribute(unknown))
+  if (name !== undefined && (typeof name !== 'string' || !/^[A-Za-z0-9_]{1,32}$/.test(name))) {
+    return err(invalid('name', 'TAG_INVALID', nameRule))
+  }
+  if (!isAbsent(description) && (typeof description !== 'string' || !isShort(description, 255))) {
+    return err(invalid('description'))
+  }
+  const ids = isAbsent(servers) ? undefined : await decodeServers(request, servers, own)
+  if (ids && !ids.ok) return ids
+  return ok({
+    ...(name !== undefined && { name }),
+    ...(description !== undefined && { description: description ?? '' }),
+    ...(ids && { servers: ids.value }),
+  })
+}
+
+/** `{"server":["<uuid>",…]}`, each a server of the account. */
+async function decodeServers(
+  request: DialectRequest,
+  value: JsonValue,
+  own: ReadonlySet<string>,
+): Found<readonly string[]> {
+  const list = objectOf(value)?.server
+  if (!Array.isArray(list)) return err(invalid('servers'))
+  const ids = new Set<string>()
+  for (const element of list as readonly JsonValue[]) {
+    const id = decodeServerId(String(element))
+    if (!id.ok) return id
+    if (!own.has(id.value)) {
+      const found = await request.services.servers.get(request, profile, id.value)
+      if (!found.ok) return found
+    }
+    ids.add(id.value)
+  }
+  return ok([...ids])
+}
