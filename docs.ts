@@ -5,11 +5,13 @@ import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
 import { errorsReference } from './src/dialects/errors-reference.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
+import { freshPage } from './test/clients/page.ts'
 
 const pages = {
   'inventory.md': inventoryReference(offersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
   'errors.md': errorsReference(dialects),
+  'compatibility.md': freshPage(),
 }
 
 for (const [name, text] of Object.entries(pages)) {
