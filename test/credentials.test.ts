@@ -26,7 +26,12 @@ const values: Record<Of, Record<string, Values>> = {
   acme: {
     upcloud: { uuid: servers.web, index: '1', address: '192.0.2.10' },
     hostup: { vmid: '10000', id: vpsId(servers.vm), pos: '0' },
-    scaleway: { zone: 'fr-par-1', 'servers/id': servers.instance, 'api-keys/key': accessKey },
+    scaleway: {
+      zone: 'fr-par-1',
+      'servers/id': servers.instance,
+      'user_data/key': 'cloud-init',
+      'api-keys/key': accessKey,
+    },
     ionos: { datacenterId: datacenters.own },
     native: { id: servers.web },
   },
@@ -36,6 +41,7 @@ const values: Record<Of, Record<string, Values>> = {
     scaleway: {
       zone: 'fr-par-1',
       'servers/id': servers.foreignInstance,
+      'user_data/key': 'cloud-init',
       'api-keys/key': 'SCWOTHER000000000000',
     },
     ionos: { datacenterId: datacenters.foreign },
@@ -117,6 +123,8 @@ const bodies: Record<string, object> = {
   'scaleway updateRule': { action: 'drop' },
   'scaleway updateServer': { name: 'taken' },
   'scaleway actOnServer': { action: 'terminate' },
+  'scaleway attachVolume': { volume_id: servers.web },
+  'scaleway detachVolume': { volume_id: servers.web },
   'scaleway updateProject': { name: 'taken' },
 }
 
@@ -190,6 +198,7 @@ onBothStores('every route with every credential', (start) => {
       { name: 'x', commercial_type: 'DEV1-S', volumes },
       key,
     )
+    await made(`${zone}/servers/${scaleway['servers/id']}/user_data/cloud-init`, {}, key, 'PATCH')
     const image = [...catalogue.value.images.values()].find((each) => each.zone === 'fr-par-1')?.id ?? ''
     Object.assign(scaleway, {
       ...{

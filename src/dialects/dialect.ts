@@ -34,6 +34,8 @@ export interface DialectRequest extends Context {
   readonly query: URLSearchParams
   /** Undefined when the request had no body. */
   readonly body: JsonValue | undefined
+  /** The body of a route with `rawBody`; empty without one. */
+  readonly bytes?: Buffer
 }
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -51,6 +53,8 @@ export interface Route {
   readonly summary: string
   /** Of the longest body it takes; absent: the server's own limit, which is for bodies of everything else. */
   readonly mostBodyBytes?: number
+  /** The body is opaque bytes, whatever media type is declared: it is in `bytes`. */
+  readonly rawBody?: true
   /** Checked before the handler runs, and the source of the OpenAPI document; dialects with their own order of checks leave it out. */
   readonly schema?: { readonly query?: TSchema; readonly body?: TSchema; readonly answer?: TSchema }
   readonly handler: (request: DialectRequest) => Promise<Answer>

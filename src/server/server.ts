@@ -105,6 +105,7 @@ export function createServer(options: ServerOptions): Server {
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (of(request).route?.rawBody) return done(null, bytes)
     const body = readBody(bytes as Buffer, request.headers['content-type'])
     if (body.ok) done(null, body.value)
     // Content means nothing there (RFC 9110 §9.3.5): whatever a client sends, it is not why a deletion fails.
@@ -209,7 +210,8 @@ export function createServer(options: ServerOptions): Server {
           path: pathOf(request),
           params: withoutNul(request.params as Record<string, string>),
           query: new URLSearchParams(query < 0 ? '' : request.url.slice(query + 1)),
-          body: request.body as JsonValue | undefined,
+          body: route.rawBody ? undefined : (request.body as JsonValue | undefined),
+          ...(route.rawBody && { bytes: (request.body as Buffer | undefined) ?? Buffer.alloc(0) }),
         })
         return send(reply, answer, dialect)
       },

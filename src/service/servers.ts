@@ -113,12 +113,11 @@ export function createServerService(storage: Storage, settings: Settings): Serve
         chain,
         attach,
         ifRevision,
+        documents,
       } = change
+      const { account } = ctx.principal
       const args: Programs['updateServer']['args'] = {
-        account: ctx.principal.account,
-        profile,
-        server: id,
-        refuseStates,
+        ...{ account, profile, server: id, refuseStates },
         ...(requireStates && { requireStates }),
         ...(refuseAttributes && { refuseAttributes }),
         ...(ifRevision !== undefined && { ifRevision }),
@@ -130,20 +129,24 @@ export function createServerService(storage: Storage, settings: Settings): Serve
         ...(attributes && { attributes }),
         ...(chain && { policy: chain }),
         ...(attach && { attach }),
+        ...(documents && {
+          documents: {
+            ...documents,
+            put: (documents.put ?? []).map((each) => ({ ...each, account, profile })),
+          },
+        }),
       }
       const done = await storage.run('updateServer', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
     },
-    async remove(ctx, profile, id, { requireStates, refuseStates = [], refuseAttributes, documents }) {
+    async remove(ctx, profile, id, { refuseStates = [], outlive = [], ...conditions }) {
       const { account } = ctx.principal
-      const states = {
-        refuseStates,
-        ...(requireStates && { requireStates }),
-        ...(refuseAttributes && { refuseAttributes }),
-      }
       const done = await storage.run(
         'deleteServer',
-        { account, profile, server: id, ...states, documents },
+        {
+          ...{ ...conditions, account, profile, server: id, refuseStates },
+          outlive: outlive.map((document) => ({ ...document, account, profile })),
+        },
         actorOf(ctx),
       )
       return done.ok ? ok(undefined) : done

@@ -281,10 +281,10 @@ export interface NewServer {
   readonly attach?: readonly string[]
   /** Attaches what is the default of this place, or makes this policy the default first. */
   readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
-  /** Made with it; with `ifRevision` it is there and of that one, and is replaced, else `conflict` (document). */
-  readonly documents: readonly (Omit<NewDocument, 'account' | 'profile'> & Condition)[]
+  readonly documents: readonly ServerDocument[]
 }
 
+/** `ifRevision` is the chain's; the server's own where it has no chain. */
 export interface ServerChange extends Condition {
   /** The server must be in one of these states, else `conflict`. */
   readonly requireStates?: readonly string[]
@@ -301,11 +301,19 @@ export interface ServerChange extends Condition {
   }
   /** Merged over the stored attributes, key by key; null removes a key. */
   readonly attributes?: JsonObject
-  /** Merged over the chain's settings inside the transaction, the guards too. `ifRevision` is the chain's. */
+  /** Merged over the chain's settings inside the transaction, the guards too. */
   readonly chain?: SettingsChange
   /** Policies by themselves that are attached to it from now on, in order, in place of others. */
   readonly attach?: readonly string[]
+  /** Written with it, all or nothing; their bodies are in no event, so they may hold secrets. */
+  readonly documents?: {
+    readonly put?: readonly ServerDocument[]
+    readonly remove?: readonly { readonly kind: string; readonly id: string }[]
+  }
 }
+
+/** Without `ifRevision` it is made; with it, it is there and of that one, and is replaced, else `conflict` (document). */
+export type ServerDocument = Omit<NewDocument, 'account' | 'profile'> & Condition
 
 export interface ServerService {
   list(ctx: Context, profile: Profile): Promise<readonly ServerView[]>
@@ -325,7 +333,9 @@ export interface ServerService {
       refuseAttributes?: JsonObject
       refuseStates?: readonly string[]
       documents: readonly { kind: string; id: string }[]
-    },
+      /** Documents that outlive it, as they are afterwards. */
+      outlive?: readonly ServerDocument[]
+    } & Condition,
   ): Outcome<void>
   account(ctx: Context): Promise<AccountRecord>
   /** Addresses never handed out before, from the configured pools, canonical text; `limit-reached` when one is used up. */

@@ -318,6 +318,57 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(before?.rules, [{ comment: 'x' }])
     })
 
+    test('documents change with their server, all or nothing, and their bodies are in no event', async () => {
+      const { id: account } = (await storage.accounts())[0] ?? { id: '' }
+      const at = { account, profile: 'scaleway' } as const
+      const target = { ...at, server: 's', refuseStates: [] }
+      const document = (id: string, body: object) => ({ ...at, kind: 'd', id, body: { ...body } })
+      const server = {
+        ...{ ...at, id: 's', name: 's', number: null, zone: 'z', state: 'stopped', createdAt: 1 },
+        ...{ nextState: null, nextStateAt: null, attributes: {} },
+      }
+      const nothing = { interfaces: [], policies: [], attachments: [] }
+      const made = await storage.run(
+        'createServer',
+        { server, ...nothing, documents: [document('a', { n: 1 })] },
+        actor,
+      )
+      assert.ok(made.ok)
+      const { revision: first } = made.value
+      const update = (args: object) => storage.run('updateServer', { ...target, ...args }, actor)
+      const bodies = async () =>
+        Object.fromEntries((await storage.documents({ ...at, kind: 'd' })).map(({ id, body }) => [id, body]))
+
+      const put = [{ ...document('a', { secret: 2 }), ifRevision: first }, document('b', { secret: 3 })]
+      const second = await update({ documents: { put }, ifRevision: first })
+      assert.ok(second.ok)
+      assert.deepEqual(await bodies(), { a: { secret: 2 }, b: { secret: 3 } })
+      for (const late of [
+        { ifRevision: first, attributes: { x: 1 } },
+        { attributes: { x: 1 }, documents: { put: [{ ...document('b', {}), ifRevision: first }] } },
+        { attributes: { x: 1 }, documents: { put: [{ ...document('c', {}), ifRevision: first }] } },
+      ]) {
+        const refused = await update(late)
+        assert.deepEqual(
+          !refused.ok && [refused.error.kind, 'resource' in refused.error && refused.error.resource],
+          [...['conflict', 'document']],
+        )
+      }
+      assert.deepEqual((await storage.server('scaleway', 's'))?.attributes, {})
+      const third = await update({ documents: { remove: [{ kind: 'd', id: 'a' }] } })
+      assert.ok(third.ok)
+      assert.deepEqual(await bodies(), { b: { secret: 3 } })
+
+      const { revision: ifRevision } = second.value
+      const end = (args: object) => storage.run('deleteServer', { ...target, documents: [], ...args }, actor)
+      assert.equal((await end({ ifRevision })).ok, false)
+      assert.equal((await end({ outlive: [{ ...document('b', {}), ifRevision: first }] })).ok, false)
+      assert.ok(await storage.serverById('s'))
+      assert.ok((await end({ outlive: [{ ...document('b', { free: true }), ifRevision }] })).ok)
+      assert.deepEqual(await bodies(), { b: { free: true } })
+      assert.ok(!JSON.stringify(await storage.audit({ account, limit: 10 })).includes('secret'))
+    })
+
     test('what an interface is filtered by, and what changed since a revision', async () => {
       const { revision, interfaces } = await storage.placed('local')
       assert.equal(revision, await storage.revision())

@@ -219,7 +219,10 @@ export interface ChainTarget {
   readonly server: string
   /** Effective server states (see `effectiveState`) in which the write is refused with `conflict`. */
   readonly refuseStates: readonly string[]
-  /** When given, the chain must still be of this revision, else `conflict` (policy): somebody else has written. */
+  /**
+   * When given, the chain must still be of this revision, else `conflict` (policy): somebody else has written. Of a server
+   * that has no chain, the server itself, else `conflict` (document).
+   */
   readonly ifRevision?: number
 }
 
@@ -333,8 +336,7 @@ export interface Programs {
       attach?: readonly string[]
       /** Attaches what is the default of this, or makes this policy the default first. */
       attachDefault?: { for: string; otherwise?: NewPolicyRecord }
-      /** With `ifRevision` it is there and of that one, and is replaced; else `conflict` (document). */
-      documents: readonly (NewDocument & { readonly ifRevision?: number })[]
+      documents: readonly DocumentChange[]
     }
     answer: { revision: number }
   }
@@ -351,6 +353,8 @@ export interface Programs {
       policy?: SettingsChange
       /** Policies by themselves that are attached to it from now on, in order, in place of others. As of `createServer`. */
       attach?: readonly string[]
+      /** Written with it; their bodies are in no event. */
+      documents?: Changes<DocumentChange, { readonly kind: string; readonly id: string }>
     }
     answer: Written
   }
@@ -361,6 +365,8 @@ export interface Programs {
       requireStates?: readonly string[]
       refuseAttributes?: JsonObject
       documents: readonly { kind: string; id: string }[]
+      /** Documents that outlive it, as they are afterwards. */
+      outlive?: readonly DocumentChange[]
     }
     answer: { revision: number }
   }
@@ -437,7 +443,10 @@ export interface ZoneChange {
 /** What is given; of the guards too. The rest stays. */
 export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & { readonly guards?: Partial<Guards> }
 
-interface Changes<T, Id> {
+/** Without `ifRevision` the document is made; with it the document must be of that revision, else `conflict` (document). */
+export type DocumentChange = NewDocument & { readonly ifRevision?: number }
+
+export interface Changes<T, Id> {
   readonly put?: readonly T[]
   readonly remove?: readonly Id[]
 }

@@ -6,7 +6,7 @@ import type { Result } from '../../core/result.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { attributesOf } from './encode.ts'
 import type { Failure } from './errors.ts'
-import { Fields, mostCharacters, mostTags, objectOf } from './fields.ts'
+import { Fields, maxCharacters, maxTags, objectOf } from './fields.ts'
 import { type GroupAttributes, type WireAction, wireActions } from './wire.ts'
 
 /** What of a group a client can say; what is absent is not said. */
@@ -38,7 +38,8 @@ export interface NewGroup extends Omit<GroupState, 'attributes'> {
 
 export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Failure> {
   const fields = Fields.of(body)
-  const given = read(fields, [])
+  const given = read(fields, true)
+  checkServers(fields, [])
   fields.required('name', given.name || undefined)
   return fields.result(() => ({
     name: given.name ?? '',
@@ -51,32 +52,37 @@ export function decodeNewGroup(body: JsonValue | undefined): Result<NewGroup, Fa
   }))
 }
 
-/** What the group is after the change. PUT is the whole object, and takes what it does not say for unchanged. */
-export function decodeGroupChange(
-  body: JsonValue | undefined,
-  old: PolicyRecord,
-  {
-    whole,
-    organization,
-    servers,
-  }: { readonly whole: boolean; readonly organization: string; readonly servers: readonly string[] },
-): Result<GroupState, Failure> {
+export interface GroupChange {
+  readonly fields: Fields
+  readonly given: GroupFields
+}
+
+/** What can be told of a change without the group: the body comes before the ids. PUT is the whole object. */
+export function decodeGroupChange(body: JsonValue | undefined, whole: boolean): Result<GroupChange, Failure> {
   const fields = Fields.of(body)
-  const given = read(fields, servers, whole)
-  const attributes = attributesOf(old)
+  const given = read(fields, whole)
   if (given.name === '') fields.refuse('name', 'required', 'a value is required')
-  if (whole) {
-    if (fields.given.tags === null) fields.refuse('tags', 'constraint', 'expected a list')
-    for (const [key, value] of [
-      ['project', attributes.project],
-      ['organization', organization],
-    ] as const) {
-      if (given[key] !== undefined && given[key] !== value)
-        fields.refuse(key, 'constraint', 'cannot be changed')
-    }
+  if (whole && fields.given.tags === null) fields.refuse('tags', 'constraint', 'expected a list')
+  return fields.result(() => ({ fields, given }))
+}
+
+/** What the group is after the change; omitted keys keep their values. */
+export function applyGroupChange(
+  { fields, given }: GroupChange,
+  old: PolicyRecord,
+  { organization, servers }: { readonly organization: string; readonly servers: readonly string[] },
+): Result<GroupState, Failure> {
+  const attributes = attributesOf(old)
+  const check = fields.again()
+  checkServers(check, servers)
+  for (const [key, value] of [
+    ['project', attributes.project],
+    ['organization', organization],
+  ] as const) {
+    if (given[key] !== undefined && given[key] !== value) check.refuse(key, 'constraint', 'cannot be changed')
   }
   const { description = attributes.description, tags = attributes.tags } = given
-  return fields.result(() => ({
+  return check.result(() => ({
     name: given.name ?? old.name,
     settings: settingsOf(old, given),
     attributes: { project: attributes.project, description, tags },
@@ -99,16 +105,15 @@ function checkServers(fields: Fields, servers: readonly string[]): void {
 }
 
 /** Where it is, is said when it is made or set as a whole. */
-function read(fields: Fields, servers: readonly string[], placed = true): GroupFields {
+function read(fields: Fields, placed: boolean): GroupFields {
   fields.refuseUnknown(groupKeys, /policy|security|firewall|filter|stateful|rule|server|acl/i)
-  checkServers(fields, servers)
   const byProject = fields.boolean('project_default')
   return {
-    name: fields.text('name', mostCharacters.name),
+    name: fields.text('name', maxCharacters.name),
     // Null is a value here: a description that is cleared.
     description:
-      fields.given.description === null ? null : fields.text('description', mostCharacters.description),
-    tags: fields.texts('tags', mostTags),
+      fields.given.description === null ? null : fields.text('description', maxCharacters.description),
+    tags: fields.texts('tags', maxTags),
     stateful: fields.boolean('stateful'),
     inbound: fields.oneOf('inbound_default_policy', wireActions),
     outbound: fields.oneOf('outbound_default_policy', wireActions),

@@ -26,14 +26,25 @@ export const textOf = ({ spec }: Pick<RuleRecord, 'spec'>): RuleText => spec as 
  * A port of 0 is no port in a change, and an error in a whole rule.
  */
 export function decodeRule(fields: Fields, old?: RuleText): RuleText | undefined {
-  fields.refuseUnknown(ruleKeys, filtering)
-  const protocol = fields.required('protocol', fields.oneOf('protocol', wireProtocols) ?? old?.protocol)
-  const direction = fields.required('direction', fields.oneOf('direction', wireDirections) ?? old?.direction)
-  const action = fields.required('action', fields.oneOf('action', wireActions) ?? old?.action)
-  const range = fields.required('ip_range', decodeRange(fields) ?? old?.ip_range)
+  const given = decodeGiven(fields)
+  const protocol = fields.required('protocol', given.protocol ?? old?.protocol)
+  const direction = fields.required('direction', given.direction ?? old?.direction)
+  const action = fields.required('action', given.action ?? old?.action)
+  const range = fields.required('ip_range', given.range ?? old?.ip_range)
   const ports = protocol && decodePorts(fields, protocol, old)
   if (!protocol || !direction || !action || !range || !ports) return undefined
   return { protocol, direction, action, ip_range: range, ...ports }
+}
+
+/** What can be told of a rule's keys one by one. Which ports make sense is a matter of the whole rule. */
+export function decodeGiven(fields: Fields) {
+  fields.refuseUnknown(ruleKeys, filtering)
+  return {
+    protocol: fields.oneOf('protocol', wireProtocols),
+    direction: fields.oneOf('direction', wireDirections),
+    action: fields.oneOf('action', wireActions),
+    range: decodeRange(fields),
+  }
 }
 
 function decodeRange(fields: Fields): string | undefined {

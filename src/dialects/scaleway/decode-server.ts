@@ -2,16 +2,25 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Result } from '../../core/result.ts'
 import type { Catalogue } from './catalogue.ts'
-import type { Failure } from './errors.ts'
-import { Fields, mostCharacters, mostTags, objectOf } from './fields.ts'
+import { decodeSize } from './decode-volume.ts'
+import { type Failure, uuidPattern } from './errors.ts'
+import { Fields, maxCharacters, maxTags, objectOf } from './fields.ts'
+import { type VolumeType, volumeTypes } from './wire.ts'
 
-export interface WantedDisk {
-  /** On the server: "0", "1", … */
+/** A volume for a slot of a server: one there is, or a new one. */
+export interface WantedVolume {
+  /** Where the body names it: `volumes.0.id`. */
+  readonly argument: string
+  /** "0", "1", … */
   readonly slot: string
-  readonly type: string
+  /** Undefined: a new one. */
+  readonly id: string | undefined
+  readonly type: VolumeType | undefined
   /** Bytes. */
-  readonly size: number
+  readonly size: number | undefined
   readonly name: string | undefined
+  /** Id of the snapshot to make it from. */
+  readonly snapshot: string | undefined
   readonly boot: boolean
 }
 
@@ -26,26 +35,27 @@ export interface WantedServer {
   readonly ips: readonly string[]
   readonly ipv4: boolean
   readonly ipv6: boolean
-  readonly disks: readonly WantedDisk[]
+  /** With the root volume, when there is an image. */
+  readonly volumes: readonly WantedVolume[]
+  readonly placementGroup: string | undefined
   readonly attributes: JsonObject
 }
 
 const serverKeys: ReadonlySet<string> = new Set(['security_group'])
 
-const volumeTypes = ['l_ssd', 'b_ssd', 'scratch', 'sbs_volume'] as const
 const bootTypes = ['local', 'bootscript', 'rescue'] as const
-const mostDisks = 16
-/** 10 TB, and what an image takes. */
-const mostBytes = 10_000_000_000_000
-const rootBytes = 10_000_000_000
+export const maxVolumes = 16
 
 export function decodeNewServer(
   body: JsonValue | undefined,
   catalogue: Catalogue,
 ): Result<WantedServer, Failure> {
   const fields = Fields.of(body)
-  const name = fields.required('name', fields.text('name', mostCharacters.name) || undefined)
+  const name = fields.required('name', fields.text('name', maxCharacters.name) || undefined)
   const commercialType = fields.required('commercial_type', decodeType(fields, catalogue))
+  if (['commercial_type', 'image', 'volumes'].every((key) => fields.isAbsent(key))) {
+    for (const key of ['image', 'volumes']) fields.required(key, undefined)
+  }
   const image = fields.text('image', 100)?.toLowerCase() || undefined
   const ipv6 = fields.boolean('enable_ipv6') ?? false
   const ipv4 = fields.boolean('dynamic_ip_required') ?? false
@@ -56,7 +66,8 @@ export function decodeNewServer(
     group: fields.text('security_group', 100) || undefined,
     ips: fields.texts('public_ips', { items: 10, characters: 100 }) ?? [],
     ...{ ipv4, ipv6 },
-    disks: decodeDisks(fields, image, catalogue),
+    volumes: withRoot(decodeVolumes(fields) ?? [], image),
+    placementGroup: decodePlacementGroup(fields) ?? undefined,
     attributes: { image: image ?? null, ...decodeCommon(fields) },
   }
   return fields.result(() => ({ ...wanted, name: name ?? '', commercialType: commercialType ?? '' }))
@@ -65,6 +76,10 @@ export function decodeNewServer(
 export interface ServerFields {
   readonly name?: string
   readonly group?: string
+  /** All its volumes from now on. */
+  readonly volumes?: readonly WantedVolume[]
+  readonly placementGroup?: string
+  readonly commercialType?: string
   readonly attributes: JsonObject
 }
 
@@ -74,7 +89,7 @@ export function decodeServerChange(
   catalogue: Catalogue,
 ): Result<ServerFields, Failure> {
   const fields = Fields.of(body)
-  const name = fields.text('name', mostCharacters.name)
+  const name = fields.text('name', maxCharacters.name)
   if (name === '') fields.refuse('name', 'required', 'a value is required')
   const commercialType = decodeType(fields, catalogue)
   const given = fields.given.security_group
@@ -82,13 +97,18 @@ export function decodeServerChange(
   if (given !== undefined && typeof group !== 'string') {
     fields.refuse('security_group', 'format', 'expected an object with the id of a group')
   }
-  const attributes = {
-    ...decodeCommon(fields),
-    ...(commercialType !== undefined && { commercial_type: commercialType }),
+  const volumes = decodeVolumes(fields)
+  for (const { argument, id } of volumes ?? []) {
+    if (id === undefined) fields.refuse(argument, 'required', 'a value is required')
   }
+  const placementGroup = decodePlacementGroup(fields)
+  const attributes = decodeCommon(fields)
   return fields.result(() => ({
     ...(name !== undefined && { name }),
     ...(typeof group === 'string' && { group }),
+    ...(volumes && { volumes }),
+    ...(placementGroup && { placementGroup }),
+    ...(commercialType !== undefined && { commercialType }),
     attributes,
   }))
 }
@@ -96,8 +116,12 @@ export function decodeServerChange(
 /** Kept as they are given, and answered again. */
 function decodeCommon(fields: Fields): JsonObject {
   fields.refuseUnknown(serverKeys, /security|firewall|filter|rule|acl/i)
+  // No system is behind it that could encrypt a password.
+  if (fields.text('admin_password_encryption_ssh_key_id', 100)) {
+    fields.refuse('admin_password_encryption_ssh_key_id', 'constraint', 'is not supported')
+  }
   const kept = {
-    tags: fields.texts('tags', mostTags),
+    tags: fields.texts('tags', maxTags),
     boot_type: fields.oneOf('boot_type', bootTypes),
     protected: fields.boolean('protected'),
     dynamic_ip_required: fields.boolean('dynamic_ip_required'),
@@ -118,42 +142,52 @@ function decodeType(fields: Fields, { types }: Catalogue): string | undefined {
   return fields.refuse('commercial_type', 'constraint', `expected one of ${known}`)
 }
 
-/** By slot; the first is there also when nobody asks for it, of the kind that the image is for. */
-function decodeDisks(
-  fields: Fields,
-  image: string | undefined,
-  { images }: Catalogue,
-): readonly WantedDisk[] {
-  const kind = image && images.get(image)?.type === 'instance_local' ? 'l_ssd' : 'sbs_volume'
-  const root = { slot: '0', type: kind, size: rootBytes, name: undefined, boot: false }
-  if (fields.isAbsent('volumes')) return image ? [root] : []
+/** By slot; undefined when the body says nothing of them. */
+function decodeVolumes(fields: Fields): readonly WantedVolume[] | undefined {
+  if (fields.isAbsent('volumes')) return undefined
   const slots = Object.entries(objectOf(fields.given.volumes) ?? {})
-  if (!objectOf(fields.given.volumes) || slots.length > mostDisks) {
-    fields.refuse('volumes', 'constraint', `expected at most ${mostDisks} volumes by slot`)
-    return []
+  if (!objectOf(fields.given.volumes) || slots.length > maxVolumes) {
+    return fields.refuse('volumes', 'constraint', `expected at most ${maxVolumes} volumes by slot`)
   }
-  const disks = slots.flatMap(([slot, entry]): WantedDisk[] => {
+  const seen = new Set<string>()
+  return slots.flatMap(([slot, entry]): WantedVolume[] => {
     if (!/^(0|[1-9]\d?)$/.test(slot)) {
       fields.refuse('volumes', 'format', 'slots are numbers from 0')
       return []
     }
     const each = fields.inside(entry, `volumes.${slot}`)
     if (!each) return []
-    const size = each.integer('size')
-    if (size !== undefined && (size < 0 || size > mostBytes)) {
-      each.refuse('size', 'constraint', `value must be 0 to ${mostBytes}`)
-    }
+    const id = each.uuid('id')
+    if (id !== undefined && seen.has(id)) each.refuse('id', 'constraint', 'the same volume is there twice')
+    if (id !== undefined) seen.add(id)
     return [
       {
-        slot,
-        type: each.oneOf('volume_type', volumeTypes) ?? kind,
-        size: size || rootBytes,
-        name: each.text('name', mostCharacters.name) || undefined,
+        ...{ argument: `volumes.${slot}.id`, slot, id },
+        type: each.oneOf('volume_type', volumeTypes),
+        size: decodeSize(each),
+        name: each.text('name', maxCharacters.name) || undefined,
+        snapshot: each.text('base_snapshot', 100) || undefined,
         boot: each.boolean('boot') ?? false,
       },
     ]
   })
-  return disks.some(({ slot }) => slot === '0') || !image ? disks : [root, ...disks]
+}
+
+const root: WantedVolume = {
+  ...{ argument: 'volumes.0.id', slot: '0', id: undefined, type: undefined, size: undefined },
+  ...{ name: undefined, snapshot: undefined, boot: false },
+}
+
+/** The root volume is there also when nobody asks for it. */
+const withRoot = (volumes: readonly WantedVolume[], image: string | undefined): readonly WantedVolume[] =>
+  image === undefined || volumes.some(({ slot }) => slot === '0') ? volumes : [root, ...volumes]
+
+/** Null: out of any. */
+function decodePlacementGroup(fields: Fields): string | null | undefined {
+  const { placement_group: given } = fields.given
+  if (given === undefined || given === null) return given
+  if (typeof given === 'string' && uuidPattern.test(given)) return given.toLowerCase()
+  return fields.refuse('placement_group', 'constraint', 'not a valid value')
 }
 
 export const serverActions = [

@@ -4,9 +4,10 @@ import type { Interface } from '../../core/model/inventory.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { madeUp } from '../../service/made-up.ts'
 import type { ServerView } from '../../service/services.ts'
-import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Catalogue, LocalImage } from './catalogue.ts'
-import { instantOf, instantZ, json } from './encode.ts'
+import { instantOf } from './encode.ts'
+import { encodeLocalVolume } from './encode-volume.ts'
+import type { VolumeRecord } from './find.ts'
 import type { ServerAttributes } from './wire.ts'
 
 export const serverAttributes = ({ server }: Pick<ServerView, 'server'>): ServerAttributes =>
@@ -17,9 +18,23 @@ export const stateOf = ({ server }: Pick<ServerView, 'server'>): string =>
   server.state === 'started' ? 'running' : server.state
 
 const allowedActions: Readonly<Record<string, readonly string[]>> = {
-  running: ['poweroff', 'terminate', 'reboot', 'stop_in_place', 'backup'],
-  'stopped in place': ['poweron', 'poweroff', 'terminate', 'backup'],
   stopped: ['poweron', 'backup'],
+  starting: ['stop_in_place', 'backup'],
+  running: ['poweroff', 'terminate', 'reboot', 'stop_in_place', 'backup'],
+  stopping: ['stop_in_place', 'backup'],
+  'stopped in place': ['poweron', 'poweroff', 'terminate', 'reboot', 'backup'],
+}
+
+/** The model's states in which an action is allowed. */
+export const statesFor = (action: string): readonly string[] =>
+  Object.keys(allowedActions)
+    .filter((state) => allowedActions[state]?.includes(action))
+    .flatMap((state) => (state === 'running' ? ['running', 'started'] : state))
+
+const stateDetails: Readonly<Record<string, string>> = {
+  starting: 'allocating node',
+  running: 'booting kernel',
+  stopping: 'stopping',
 }
 
 export const actionsOf = (view: Pick<ServerView, 'server'>): readonly string[] =>
@@ -28,14 +43,17 @@ export const actionsOf = (view: Pick<ServerView, 'server'>): readonly string[] =
 /** When all images were made. */
 const published = Date.UTC(2026, 0, 1)
 
-export function encodeServer(
-  view: ServerView,
-  {
-    organization,
-    group,
-    catalogue: { types, images },
-  }: { readonly organization: string; readonly group: JsonObject; readonly catalogue: Catalogue },
-): JsonObject {
+export interface ServerContext {
+  readonly organization: string
+  readonly group: JsonObject
+  readonly catalogue: Catalogue
+  /** The local volumes it has, by id; block storage tells of its own itself. */
+  readonly localVolumes: ReadonlyMap<string, VolumeRecord>
+}
+
+export function encodeServer(view: ServerView, context: ServerContext): JsonObject {
+  const { organization, group } = context
+  const { types, images } = context.catalogue
   const { server, interfaces } = view
   const attributes = serverAttributes(view)
   // An inventory calls it a plan.
@@ -53,11 +71,11 @@ export function encodeServer(
     project: attributes.project,
     hostname: server.name,
     image: image ? encodeImage(image, organization) : null,
-    volumes: attributes.volumes ?? {},
+    volumes: encodeSlots(view, context),
     tags: attributes.tags ?? [],
     state,
     protected: attributes.protected ?? false,
-    state_detail: state === 'running' ? 'booted' : '',
+    state_detail: stateDetails[state] ?? '',
     public_ip: ips.find((ip) => ip.family === 'inet') ?? null,
     public_ips: ips,
     mac_address: interfaces[0]?.mac ?? 'de:00:00:00:00:01',
@@ -81,6 +99,21 @@ export function encodeServer(
     end_of_service: false,
     dns: `${server.id}.pub.instances.example.invalid`,
   }
+}
+
+function encodeSlots(view: ServerView, { organization, localVolumes }: ServerContext): JsonObject {
+  const { id: server, name, zone } = view.server
+  return Object.fromEntries(
+    Object.entries(serverAttributes(view).volumes ?? {}).map(([slot, { id, boot, volume_type }]) => {
+      const local = localVolumes.get(id)
+      return [
+        slot,
+        local
+          ? { boot, ...encodeLocalVolume(local, organization, { id: server, name }) }
+          : { boot, volume_type, id, state: 'available', zone },
+      ]
+    }),
+  )
 }
 
 /** They are the server's while it is there. What the service handed out is not handed out again. */
@@ -141,51 +174,6 @@ export const encodeLocalImage = (
   label,
   type,
 })
-
-/** A disk of the block storage product. */
-export function encodeBlockVolume({ id, body }: DocumentRecord, inUse: boolean): JsonObject {
-  const createdAt = Number(body.createdAt)
-  return {
-    id,
-    name: body.name ?? '',
-    type: 'sbs_5k',
-    size: body.size ?? 0,
-    project_id: body.project ?? '',
-    created_at: instantZ(createdAt),
-    updated_at: instantZ(createdAt),
-    references: [],
-    parent_snapshot_id: null,
-    status: inUse ? 'in_use' : 'available',
-    tags: [],
-    specs: { perf_iops: 5000, class: 'sbs' },
-    last_detached_at: null,
-    zone: body.zone ?? '',
-  }
-}
-
-/** A disk of the instance product: a local one. */
-export function encodeLocalVolume(
-  { id, body }: DocumentRecord,
-  organization: string,
-  user: { readonly id: string; readonly name: string } | undefined,
-): JsonObject {
-  const at = instantOf(Number(body.createdAt))
-  return {
-    id,
-    name: body.name ?? '',
-    size: body.size ?? 0,
-    volume_type: body.type ?? 'l_ssd',
-    creation_date: at,
-    modification_date: at,
-    organization,
-    project: body.project ?? '',
-    tags: [],
-    server: json(user ?? null),
-    state: 'available',
-    zone: body.zone ?? '',
-    export_uri: null,
-  }
-}
 
 /** What was asked of a server, done by the time it is answered. */
 export const encodeTask = (server: string, zone: string, now: number): JsonObject => ({

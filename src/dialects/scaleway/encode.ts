@@ -1,5 +1,5 @@
 /** Groups and rules of the model → Scaleway's JSON (contract: scaleway §2.1). */
-import type { JsonValue } from '../../core/json.ts'
+import type { JsonObject } from '../../core/json.ts'
 import { builtInRules } from '../../core/model/built-in.ts'
 import type { Action } from '../../core/model/rule.ts'
 import type { Unapplied } from '../../service/services.ts'
@@ -105,4 +105,4 @@ export function encodeRules(
 }
 
 /** A wire type is JSON, which its interface does not say. */
-export const json = (value: object | null): JsonValue => value as unknown as JsonValue
+export const json = (value: object): JsonObject => value as unknown as JsonObject

@@ -28,6 +28,14 @@ export const invalid = (violations: readonly Violation[]): Result<never, Refusal
 export const notFound = (resource: string, id: string): Result<never, Refusal> =>
   refusal(404, notFoundBody(resource, id))
 
+/** As the block storage and marketplace products write it. */
+export const notFoundSorted = (resource: string, id: string): Result<never, Refusal> =>
+  refusal(404, { message: 'resource is not found', resource, resource_id: id, type: 'not_found' })
+
+/** Refuses a path below something that exists. */
+export const notServed = (method: string, path: string): Result<never, Refusal> =>
+  refusal(404, notServedBody(method, path))
+
 /** The resource is not in a state that permits it. */
 export const precondition = (code: string, help: string): Result<never, Refusal> =>
   refusal(400, {
@@ -53,6 +61,11 @@ const invalidBody = (violations: readonly Violation[]): JsonObject => ({
 
 const notFoundBody = (resource: string, id: string): JsonObject => ({
   ...{ type: 'not_found', message: 'resource is not found', resource, resource_id: id },
+})
+
+/** Without a type: SDKs take an id from the text of errors of some types, and clients take others for "gone". */
+const notServedBody = (method: string, path: string): JsonObject => ({
+  message: `This path is not served: ${method} ${path}`,
 })
 
 const forbiddenBody = (resource: string, action: string): JsonObject => ({
@@ -107,8 +120,7 @@ export function errorAnswer(
         : { status: 403, body: forbiddenBody('instance', 'write') }
     case 'not-found':
       return error.resource === 'route'
-        ? // Without a type: SDKs look for an id in the text of those that have one.
-          { status: 404, body: { message: `This path is not served: ${request.method ?? ''} ${error.id}` } }
+        ? { status: 404, body: notServedBody(request.method ?? '', error.id) }
         : { status: 404, body: notFoundBody(nouns[error.resource], error.id) }
     case 'method-not-allowed':
       return {

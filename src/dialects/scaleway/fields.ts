@@ -32,6 +32,11 @@ export class Fields {
     return this.refuse(path, 'format', 'expected an object')
   }
 
+  /** The same body, with nothing found wrong with it: checks may run more than once. */
+  again(): Fields {
+    return new Fields(this.given, this.#prefix, [])
+  }
+
   refuse(argument: string, reason: Violation['reason'], help: string): undefined {
     if (this.#violations.length < mostViolations)
       this.#violations.push({ argument: this.#prefix + argument, reason, help })
@@ -131,5 +136,5 @@ export const objectOf = (value: JsonValue | undefined): JsonObject | undefined =
   value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : undefined
 
 /** Of names and descriptions. */
-export const mostCharacters = { name: 255, description: 1000 } as const
-export const mostTags = { items: 100, characters: 255 } as const
+export const maxCharacters = { name: 255, description: 1000 } as const
+export const maxTags = { items: 100, characters: 255 } as const

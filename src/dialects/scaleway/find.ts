@@ -10,6 +10,7 @@ import { catalogueOf } from './catalogue.ts'
 import { attributesOf, type GroupContext } from './encode.ts'
 import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
 import { decodePage, type Page } from './pages.ts'
+import type { VolumeAttributes } from './wire.ts'
 
 export const profile = 'scaleway'
 
@@ -151,6 +152,35 @@ export async function groupContext(request: DialectRequest, policy: string): Pro
     groups.unapplied(request, policy),
   ])
   return { organization, members, unapplied: unapplied.get(policy) }
+}
+
+export interface VolumeRecord extends DocumentRecord {
+  readonly attributes: VolumeAttributes
+}
+
+export const volumeOf = (document: DocumentRecord): VolumeRecord => ({
+  ...document,
+  attributes: document.body as unknown as VolumeAttributes,
+})
+
+export const isBlock = ({ attributes }: VolumeRecord): boolean => attributes.type === 'sbs_volume'
+
+export async function volumeById(
+  request: DialectRequest,
+  zone: string,
+  id: string,
+): Promise<VolumeRecord | undefined> {
+  const found = await request.services.documents.get(request, profile, 'volume', id.toLowerCase())
+  return found.ok && found.value.body.zone === zone ? volumeOf(found.value) : undefined
+}
+
+/** The server that has the volume. */
+export async function userOf(
+  request: DialectRequest,
+  { attributes: { server } }: VolumeRecord,
+): Promise<ServerView | undefined> {
+  const found = server ? await request.services.servers.get(request, profile, server) : undefined
+  return found?.ok ? found.value : undefined
 }
 
 export async function findServer(request: DialectRequest, zone: string): Found<ServerView> {

@@ -7,16 +7,20 @@ export const gaps: readonly Gap[] = [
     why: 'SDKs carry it and no client calls it yet; the one list of it that is called while a server is refreshed is answered.',
   },
   {
-    what: 'Flexible IPs, private networks, snapshots, placement groups, user data, other products',
+    what: 'Flexible IPs, private networks, snapshots, placement groups, other products',
     why: 'Not part of a firewall workflow: those paths answer 404, a server with `public_ips` is refused.',
+  },
+  {
+    what: 'User data in guests',
+    why: 'No metadata service exists: values are kept for clients to read back, and no guest reads them.',
   },
   {
     what: 'Private interfaces of an inventory in the API',
     why: 'The product that lists them is another one; they are there, and are not filtered.',
   },
   {
-    what: 'Disks',
-    why: 'None exist behind the API; they are kept so that servers can be created, refreshed and destroyed.',
+    what: 'Content of volumes, scratch volumes, snapshots of volumes',
+    why: 'No disk exists behind the API; volumes are kept with name, size, IOPS and place so that servers can be created, refreshed and destroyed.',
   },
   {
     what: 'Handing an address out again',

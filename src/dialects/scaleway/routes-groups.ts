@@ -4,7 +4,7 @@ import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { asAttributes, decodeGroupChange, decodeNewGroup, differs } from './decode-group.ts'
+import { applyGroupChange, asAttributes, decodeGroupChange, decodeNewGroup, differs } from './decode-group.ts'
 import { attributesOf, encodeGroup, type GroupContext, json } from './encode.ts'
 import { invalid, precondition } from './errors.ts'
 import {
@@ -113,6 +113,8 @@ export const groupRoutes: readonly Route[] = [
 
 /** Says `syncing` of what it changed, whether or not a host has to follow: the next read tells how far it is. */
 async function change(request: DialectRequest, zone: string, whole: boolean): Handled {
+  const stated = decodeGroupChange(request.body, whole)
+  if (!stated.ok) return stated
   const done = await whileOvertaken(
     subject(request),
     async (): Found<{ policy: PolicyRecord; changed: boolean }> => {
@@ -122,7 +124,7 @@ async function change(request: DialectRequest, zone: string, whole: boolean): Ha
       const { organization } = await projectsOf(request)
       const members = await request.services.groups.members(request, profile, { policy: old.id })
       const servers = members.map(({ server }) => server)
-      const next = decodeGroupChange(request.body, old, { whole, organization, servers })
+      const next = applyGroupChange(stated.value, old, { organization, servers })
       if (!next.ok) return next
       if (!differs(old, next.value)) return ok({ policy: old, changed: false })
       const { name, settings, attributes, isDefault } = next.value

@@ -9,7 +9,7 @@ import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { attributesOf, instantZ } from './encode.ts'
 import { serverAttributes } from './encode-server.ts'
 import { forbidden, notFound, precondition } from './errors.ts'
-import { Fields, mostCharacters } from './fields.ts'
+import { Fields, maxCharacters } from './fields.ts'
 import { type Found, noContent, profile, projectsOf, route, subject } from './find.ts'
 import { decodePage, slice } from './pages.ts'
 
@@ -68,8 +68,8 @@ export const identityRoutes: readonly Route[] = [
   // 200, not 201: the product's own way.
   route('POST', '/account/v3/projects', 'createProject', 200, 'Create a project', async (request) => {
     const fields = Fields.of(request.body)
-    const name = fields.text('name', mostCharacters.name)
-    const description = fields.text('description', mostCharacters.description)
+    const name = fields.text('name', maxCharacters.name)
+    const description = fields.text('description', maxCharacters.description)
     const asked = fields.uuid('organization_id')
     const decoded = fields.result(() => ({
       name: name || `proj-${randomUUID().slice(0, 8)}`,
@@ -94,18 +94,18 @@ export const identityRoutes: readonly Route[] = [
     return ok({ status: 200, body: encodeProject(found.value, (await projectsOf(request)).organization) })
   }),
 
-  route('PATCH', '/account/v3/projects/:id', 'updateProject', 200, 'Change a project', (request) =>
-    whileOvertaken(subject(request), async () => {
+  route('PATCH', '/account/v3/projects/:id', 'updateProject', 200, 'Change a project', async (request) => {
+    const fields = Fields.of(request.body)
+    const name = fields.text('name', maxCharacters.name)
+    const description = fields.text('description', maxCharacters.description)
+    const decoded = fields.result(() => ({
+      ...(name && { name }),
+      ...(description !== undefined && { description }),
+    }))
+    if (!decoded.ok) return decoded
+    return whileOvertaken(subject(request), async () => {
       const found = await findProject(request)
       if (!found.ok) return found
-      const fields = Fields.of(request.body)
-      const name = fields.text('name', mostCharacters.name)
-      const description = fields.text('description', mostCharacters.description)
-      const decoded = fields.result(() => ({
-        ...(name && { name }),
-        ...(description !== undefined && { description }),
-      }))
-      if (!decoded.ok) return decoded
       const { revision, account: _, ...old } = found.value
       const { organization } = await projectsOf(request)
       const changes = Object.entries(decoded.value).filter(([key, value]) => (old.body[key] ?? '') !== value)
@@ -114,8 +114,8 @@ export const identityRoutes: readonly Route[] = [
       const done = await request.services.documents.put(request, document, { ifRevision: revision })
       if (!done.ok) return done
       return ok({ status: 200, body: encodeProject({ ...found.value, ...document }, organization) })
-    }),
-  ),
+    })
+  }),
 
   route('DELETE', '/account/v3/projects/:id', 'deleteProject', 204, 'Delete an empty project', (request) =>
     whileOvertaken(subject(request), async (): Found<Answer> => {
@@ -127,9 +127,11 @@ export const identityRoutes: readonly Route[] = [
       if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
       const groups = await services.groups.list(request, profile)
       const servers = await services.servers.list(request, profile)
+      const volumes = await services.documents.list(request, profile, 'volume')
       const used =
         groups.some((each) => attributesOf(each).project === id) ||
-        servers.some((each) => serverAttributes(each).project === id)
+        servers.some((each) => serverAttributes(each).project === id) ||
+        volumes.some(({ body }) => body.project === id)
       if (used) return precondition('resource_still_in_use', 'the project is not empty')
       // Whatever is made in it meanwhile renews it.
       const condition = { ifRevision: revision }

@@ -8,7 +8,7 @@ import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView } from '../../service/services.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
+import { decodeGiven, decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
 import { encodeBuiltIn, encodeRule, encodeRules, json } from './encode.ts'
 import { type Failure, invalid, notFound } from './errors.ts'
 import { Fields } from './fields.ts'
@@ -70,26 +70,26 @@ export const ruleRoutes: readonly Route[] = [
   }),
 
   zoned('POST', '/security_groups/:id/rules', 'createRule', 201, 'Add a rule', async (request, zone) => {
+    const decoded = decodeWhole(request.body)
+    if (!decoded.ok) return decoded
+    const { text, position } = decoded.value
     const group = await findGroup(request, zone)
     if (!group.ok) return group
-    const fields = Fields.of(request.body)
-    const text = decodeRule(fields)
-    const position = decodePosition(fields)
-    const decoded = fields.result(() => text as RuleText)
-    if (!decoded.ok) return decoded
     const place = { maxRules: mostRules, ...(position !== undefined && { position }) }
-    const rule = toRule(decoded.value)
+    const rule = toRule(text)
     const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
     if (!done.ok) return done
     const headers = { location: locationOf(request, done.value.id) }
     return ok({ ...answer(201, done.value, zone), headers })
   }),
 
-  zoned('PUT', '/security_groups/:id/rules', 'replaceRules', 200, 'Set all rules', (request, zone) =>
-    onGroup(request, zone, async (view) => {
-      const wanted = decodeRules(request.body, view.rules)
-      if (!wanted.ok) return wanted
+  zoned('PUT', '/security_groups/:id/rules', 'replaceRules', 200, 'Set all rules', async (request, zone) => {
+    const wanted = decodeRules(request.body)
+    if (!wanted.ok) return wanted
+    return onGroup(request, zone, async (view) => {
       const { policy } = view
+      const unknown = wanted.value.find(({ id }) => id && !view.rules.some((rule) => rule.id === id))
+      if (unknown?.id) return missing(unknown.id)
       const rules = wanted.value.map(({ text }) => toRule(text))
       const ids = wanted.value.map(({ id }) => id ?? randomUUID())
       const same = isDeepStrictEqual(
@@ -102,8 +102,8 @@ export const ruleRoutes: readonly Route[] = [
         ifRevision: policy.revision,
       })
       return done.ok ? ok(listAnswer(done.value)) : done
-    }),
-  ),
+    })
+  }),
 
   zoned('GET', '/security_groups/:id/rules/:rule', 'getRule', 200, 'One rule', async (request, zone) => {
     const view = await viewOf(request, zone)
@@ -165,21 +165,36 @@ async function viewOf(request: DialectRequest, zone: string): Found<ChainView> {
   return view.ok && view.value.policy.zone === zone ? view : notFound('instance_security_group', id)
 }
 
-function changeRule(request: DialectRequest, zone: string, whole: boolean): Handled {
+interface WholeRule {
+  readonly text: RuleText
+  readonly position: number | undefined
+}
+
+/** A rule that says everything, or over `old` what is given of one. */
+function decodeWhole(body: JsonValue | undefined, old?: RuleText): Result<WholeRule, Failure> {
+  const fields = Fields.of(body)
+  const text = decodeRule(fields, old)
+  const position = decodePosition(fields)
+  return fields.result(() => ({ text: text as RuleText, position }))
+}
+
+async function changeRule(request: DialectRequest, zone: string, whole: boolean): Handled {
+  const fields = Fields.of(request.body)
+  decodeGiven(fields)
+  decodePosition(fields)
+  const stated = whole ? decodeWhole(request.body) : fields.result(() => undefined)
+  if (!stated.ok) return stated
   return onGroup(request, zone, async ({ policy, rules }) => {
     const { rule: id = '' } = request.params
     if (hasBuiltIn(policy, id)) return notEditable()
     const old = rules.find((each) => each.id === id.toLowerCase())
     if (!old) return missing(id)
-    const fields = Fields.of(request.body)
-    const text = decodeRule(fields, whole ? undefined : textOf(old))
-    const position = decodePosition(fields)
-    const decoded = fields.result(() => text as RuleText)
+    const decoded = decodeWhole(request.body, whole ? undefined : textOf(old))
     if (!decoded.ok) return decoded
+    const { text, position } = decoded.value
     const place = Math.min(position ?? old.position, rules.length)
-    if (place === old.position && isDeepStrictEqual(decoded.value, textOf(old)))
-      return ok(answer(200, old, zone))
-    const rule = toRule(decoded.value)
+    if (place === old.position && isDeepStrictEqual(text, textOf(old))) return ok(answer(200, old, zone))
+    const rule = toRule(text)
     const condition = { ifRevision: policy.revision, ...(place !== old.position && { moveTo: place }) }
     const done = await request.services.groups.updateRule(
       request,
@@ -200,10 +215,7 @@ interface WantedRule {
 }
 
 /** The whole list, in order. Entries that nobody can edit say nothing: they stand in every list that is read. */
-function decodeRules(
-  body: JsonValue | undefined,
-  old: readonly RuleRecord[],
-): Result<readonly WantedRule[], Failure> {
+function decodeRules(body: JsonValue | undefined): Result<readonly WantedRule[], Failure> {
   const fields = Fields.of(body)
   const { rules } = fields.given
   const entries: readonly JsonValue[] = Array.isArray(rules) ? rules : []
@@ -221,7 +233,6 @@ function decodeRules(
     if (id !== undefined && isBuiltIn(id)) continue
     const text = decodeRule(each)
     const place = decodePosition(each) ?? Number.POSITIVE_INFINITY
-    if (id !== undefined && !old.some((rule) => rule.id === id)) return missing(id)
     if (id !== undefined && seen.has(id)) each.refuse('id', 'constraint', 'the same rule is there twice')
     if (id !== undefined) seen.add(id)
     if (text) wanted.push({ id, text, place })

@@ -1,22 +1,19 @@
-/** Servers: made in a group, moved between groups, started, stopped and deleted (contract: scaleway §3 B). */
+/** Servers: made in a group, changed, moved between groups, deleted (contract: scaleway §3 B, scaleway-more §5). */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
-import type { ServerChange, ServerView } from '../../service/services.ts'
+import { whileOvertaken } from '../../service/retry.ts'
+import type { ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
-import {
-  decodeAction,
-  decodeNewServer,
-  decodeServerChange,
-  type PerformedAction,
-  type WantedServer,
-} from './decode-server.ts'
-import { actionsOf, encodeServer, encodeTask, serverAttributes, stateOf } from './encode-server.ts'
-import { invalid, notFound, precondition } from './errors.ts'
+import { endServer, hindered, onServer } from './change-server.ts'
+import { decodeNewServer, decodeServerChange, type ServerFields, type WantedServer } from './decode-server.ts'
+import { json } from './encode.ts'
+import { serverAttributes, stateOf } from './encode-server.ts'
+import { invalid, notFound } from './errors.ts'
 import {
   chooseProject,
   decodeListing,
@@ -31,22 +28,9 @@ import {
   projectsOf,
   zoned,
 } from './find.ts'
-import { pageHeaders, slice } from './pages.ts'
-import type { WireDisk } from './wire.ts'
-
-const noGroup: JsonObject = { id: '', name: '' }
-
-async function answer(request: DialectRequest, status: number, view: ServerView): Promise<Answer> {
-  const { groups } = request.services
-  const [member] = await groups.members(request, profile, { server: view.server.id })
-  const group = member && (await groups.find(request, profile, member.policy))
-  const { organization } = await projectsOf(request)
-  const named = group?.ok ? { id: group.value.id, name: group.value.name } : noGroup
-  return {
-    status,
-    body: { server: encodeServer(view, { organization, group: named, catalogue: catalogueOf(request) }) },
-  }
-}
+import { decodePage, pageHeaders, slice } from './pages.ts'
+import { renderServer, renderServers } from './render.ts'
+import { changeSlots } from './volumes.ts'
 
 export const serverRoutes: readonly Route[] = [
   zoned('GET', '/servers', 'listServers', 200, 'Servers', async (request, zone) => {
@@ -73,21 +57,7 @@ export const serverRoutes: readonly Route[] = [
         )
       })
       .toSorted(order)
-    const names = new Map(
-      (await services.groups.list(request, profile, zone)).map(({ id, name }) => [id, name]),
-    )
-    const groups = new Map(
-      (await services.groups.members(request, profile)).map(({ server, policy }) => [server, policy]),
-    )
-    const servers = slice(found, page).map((view) => {
-      const id = groups.get(view.server.id)
-      const group = id === undefined ? noGroup : { id, name: names.get(id) ?? '' }
-      return encodeServer(view, {
-        organization: projects.organization,
-        group,
-        catalogue: catalogueOf(request),
-      })
-    })
+    const servers = await renderServers(request, zone, projects.organization, slice(found, page))
     const headers = pageHeaders('servers', found.length, page, query)
     return ok({ status: 200, body: { servers }, headers })
   }),
@@ -99,41 +69,48 @@ export const serverRoutes: readonly Route[] = [
     const projects = await projectsOf(request)
     const project = chooseProject(projects, wanted)
     if (!project.ok) return project
-    if (wanted.image !== undefined && catalogueOf(request).images.get(wanted.image)?.zone !== zone) {
-      return notFound('instance_image', wanted.image)
-    }
+    const image = wanted.image === undefined ? undefined : catalogueOf(request).images.get(wanted.image)
+    if (wanted.image !== undefined && image?.zone !== zone) return notFound('instance_image', wanted.image)
+    const { snapshot } = wanted.volumes.find((volume) => volume.snapshot !== undefined) ?? {}
+    if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
     // No address exists by itself here.
     if (wanted.ips[0] !== undefined) return notFound('instance_ip', wanted.ips[0])
     const group =
       wanted.group === undefined ? undefined : await groupFor(request, zone, project.value, wanted.group)
     if (group && !group.ok) return group
+    if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
     const id = randomUUID()
+    const place = { server: id, name: wanted.name, zone, project: project.value }
     const nic = await makeInterface(request, wanted)
     if (!nic.ok) return nic
-    const { volumes, documents } = makeDisks(wanted, { id, zone, project: project.value, now: request.now })
-    const created = await request.services.servers.create(inProject(request, project.value), profile, {
-      ...{ id, name: wanted.name, zone, state: 'stopped' },
-      attributes: {
-        ...{ project: project.value, commercial_type: wanted.commercialType },
-        ...wanted.attributes,
-        volumes,
-      },
-      interfaces: [nic.value],
-      ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
-      documents,
+    return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
+      const slots = await changeSlots(request, place, {}, wanted.volumes, image)
+      if (!slots.ok) return slots
+      const { volumes, documents } = slots.value
+      const created = await request.services.servers.create(inProject(request, project.value), profile, {
+        ...{ id, name: wanted.name, zone, state: 'stopped' },
+        attributes: {
+          ...{ project: project.value, commercial_type: wanted.commercialType },
+          ...wanted.attributes,
+          volumes: json(volumes),
+        },
+        interfaces: [nic.value],
+        ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
+        documents,
+      })
+      if (!created.ok) {
+        // It was there, and has been deleted since.
+        const gone = created.error.kind === 'not-found' && created.error.resource === 'policy'
+        return gone ? notFound('instance_security_group', wanted.group ?? '') : projectGone(created)
+      }
+      const headers = { location: locationOf(request, id) }
+      return ok({ ...(await renderServer(request, 201, created.value)), headers })
     })
-    if (!created.ok) {
-      // It was there, and has been deleted since.
-      const gone = created.error.kind === 'not-found' && created.error.resource === 'policy'
-      return gone ? notFound('instance_security_group', wanted.group ?? '') : projectGone(created)
-    }
-    const headers = { location: locationOf(request, id) }
-    return ok({ ...(await answer(request, 201, created.value)), headers })
   }),
 
   zoned('GET', '/servers/:id', 'getServer', 200, 'One server', async (request, zone) => {
     const found = await findServer(request, zone)
-    return found.ok ? ok(await answer(request, 200, found.value)) : found
+    return found.ok ? ok(await renderServer(request, 200, found.value)) : found
   }),
 
   zoned(
@@ -143,82 +120,22 @@ export const serverRoutes: readonly Route[] = [
     200,
     'Change a server, its group too',
     async (request, zone) => {
-      const found = await findServer(request, zone)
-      if (!found.ok) return found
       const change = decodeServerChange(request.body, catalogueOf(request))
       if (!change.ok) return change
-      const { name, group: wanted, attributes } = change.value
-      const { project } = serverAttributes(found.value)
-      const group = wanted === undefined ? undefined : await groupFor(request, zone, project, wanted)
-      if (group && !group.ok) return group
-      const { server } = found.value
-      const [member] = await request.services.groups.members(request, profile, { server: server.id })
-      const same =
-        (name ?? server.name) === server.name &&
-        (group?.value.id ?? member?.policy) === member?.policy &&
-        isDeepStrictEqual({ ...shown(server.attributes), ...attributes }, shown(server.attributes))
-      if (same) return ok(await answer(request, 200, found.value))
-      const done = await request.services.servers.update(request, profile, server.id, {
-        ...(name !== undefined && { name }),
-        attributes: { ...attributes, modifiedAt: request.now },
-        ...(group && { attach: [group.value.id] }),
-      })
-      return done.ok ? ok(await answer(request, 200, done.value)) : done
+      const perform = (view: ServerView) => changeServer(request, view, change.value)
+      // Volumes are written on condition; everything else is merged where it is written.
+      if (change.value.volumes) return onServer(request, zone, perform)
+      const found = await findServer(request, zone)
+      return found.ok ? perform(found.value) : found
     },
   ),
 
-  zoned('DELETE', '/servers/:id', 'deleteServer', 204, 'Delete a stopped server', async (request, zone) => {
-    const found = await findServer(request, zone)
-    if (!found.ok) return found
-    const done = await request.services.servers.remove(request, profile, found.value.server.id, {
-      requireStates: ['stopped'],
-      refuseAttributes: unprotected,
-      documents: [],
-    })
-    if (done.ok) return ok(noContent)
-    if (done.error.kind !== 'conflict') return done
-    return hinder(request, zone, () => 'the server must be stopped before it is deleted')
-  }),
-
-  zoned(
-    'GET',
-    '/servers/:id/action',
-    'listServerActions',
-    200,
-    'What can be done to it',
-    async (request, zone) => {
-      const found = await findServer(request, zone)
-      return found.ok ? ok({ status: 200, body: { actions: actionsOf(found.value) } }) : found
-    },
-  ),
-
-  zoned(
-    'POST',
-    '/servers/:id/action',
-    'actOnServer',
-    202,
-    'Start, stop, reboot, terminate',
-    async (request, zone) => {
-      const found = await findServer(request, zone)
-      if (!found.ok) return found
-      const action = decodeAction(request.body)
-      if (!action.ok) return action
-      const done = await act(request, found.value, action.value)
-      if (!done.ok) return done
-      return ok({ status: 202, body: { task: encodeTask(found.value.server.id, zone, request.now) } })
-    },
-  ),
-
-  zoned(
-    'GET',
-    '/servers/:id/user_data',
-    'listUserData',
-    200,
-    'Keys of its user data',
-    async (request, zone) => {
-      const found = await findServer(request, zone)
-      return found.ok ? ok({ status: 200, body: { user_data: [] } }) : found
-    },
+  zoned('DELETE', '/servers/:id', 'deleteServer', 204, 'Delete a stopped server', (request, zone) =>
+    onServer(request, zone, async (view): Found<Answer> => {
+      const done = await endServer(request, view, { requireStates: ['stopped'] }, 'keep')
+      if (done.ok) return ok(noContent)
+      return hindered(request, zone, done, () => 'the server must be stopped before it is deleted')
+    }),
   ),
 
   zoned(
@@ -228,17 +145,62 @@ export const serverRoutes: readonly Route[] = [
     200,
     'Private interfaces',
     async (request, zone) => {
+      const page = decodePage(request.query)
+      if (!page.ok) return page
       const found = await findServer(request, zone)
       if (!found.ok) return found
-      return ok({ status: 200, body: { private_nics: [] }, headers: { 'x-total-count': '0' } })
+      const headers = pageHeaders(
+        `servers/${found.value.server.id}/private_nics`,
+        0,
+        page.value,
+        request.query,
+      )
+      return ok({ status: 200, body: { private_nics: [] }, headers })
     },
   ),
 ]
 
+async function changeServer(
+  request: DialectRequest,
+  view: ServerView,
+  { name, group: wanted, volumes, placementGroup, commercialType, attributes: stated }: ServerFields,
+): Found<Answer> {
+  const { server } = view
+  const { project, volumes: old = {} } = serverAttributes(view)
+  const group = wanted === undefined ? undefined : await groupFor(request, server.zone, project, wanted)
+  if (group && !group.ok) return group
+  if (placementGroup !== undefined) return notFound('instance_placement_group', placementGroup)
+  const place = { server: server.id, name: server.name, zone: server.zone, project }
+  const slots = volumes && (await changeSlots(request, place, old, volumes))
+  if (slots && !slots.ok) return slots
+  const [member] = await request.services.groups.members(request, profile, { server: server.id })
+  const before = shown(server.attributes)
+  const attributes = {
+    ...stated,
+    ...(commercialType !== undefined && { commercial_type: commercialType }),
+    ...(slots && { volumes: json(slots.value.volumes) }),
+  }
+  const same =
+    (name ?? server.name) === server.name &&
+    (group?.value.id ?? member?.policy) === member?.policy &&
+    isDeepStrictEqual({ ...before, ...attributes }, before)
+  if (same) return ok(await renderServer(request, 200, view))
+  const resized = commercialType !== undefined && commercialType !== before.commercial_type
+  const done = await request.services.servers.update(request, profile, server.id, {
+    ...(name !== undefined && { name }),
+    ...(resized && { requireStates: ['stopped'] }),
+    attributes: { ...attributes, modifiedAt: request.now },
+    ...(group && { attach: [group.value.id] }),
+    ...(slots && { documents: { put: slots.value.documents }, ifRevision: server.revision }),
+  })
+  if (done.ok) return ok(await renderServer(request, 200, done.value))
+  return hindered(request, server.zone, done, () => 'the server must be stopped to change its type')
+}
+
 /** Attributes with what is answered where there are none: a client that writes this back changes nothing. */
 const shown = (attributes: JsonObject): JsonObject => ({
   ...{ commercial_type: attributes.plan ?? 'DEV1-S', boot_type: 'local', tags: [], protected: false },
-  ...{ dynamic_ip_required: false, enable_ipv6: false },
+  ...{ dynamic_ip_required: false, enable_ipv6: false, volumes: {} },
   ...attributes,
 })
 
@@ -252,17 +214,6 @@ const orders = new Map([
   ['modification_date_desc', byDate(modified, -1)],
   ['modification_date_asc', byDate(modified, 1)],
 ])
-
-const unprotected = { protected: true }
-
-/** What was in the way of an action that its transaction refused: protection, or the state. */
-async function hinder(request: DialectRequest, zone: string, help: (view: ServerView) => string) {
-  const found = await findServer(request, zone)
-  if (!found.ok) return found
-  return serverAttributes(found.value).protected
-    ? precondition('protected_resource', 'the server is protected')
-    : precondition('resource_not_usable', help(found.value))
-}
 
 function defaultGroup(project: string, zone: string) {
   const { name = '', settings, attributes } = defaultPolicies.scaleway ?? {}
@@ -296,75 +247,4 @@ async function makeInterface(
     .replace(/(..)(?=.)/g, '$1:')}`
   const place = { ...unplaced, attributes: {} }
   return ok({ id: randomUUID(), index: 1, mac, addresses, type: 'public', ...place })
-}
-
-function makeDisks(
-  { disks, name }: WantedServer,
-  server: { readonly id: string; readonly zone: string; readonly project: string; readonly now: number },
-): { volumes: JsonObject; documents: { kind: string; id: string; body: JsonObject }[] } {
-  const { zone, project, now } = server
-  const made = disks.map((disk) => {
-    const id = randomUUID()
-    const label = disk.name ?? `${name}_${disk.type === 'sbs_volume' ? 'sbs_volume' : 'volume'}_${disk.slot}`
-    const wire: WireDisk = { boot: disk.boot, volume_type: disk.type, id, state: 'available', zone }
-    // The block storage product tells the rest itself.
-    const local = disk.type === 'sbs_volume' ? {} : { name: label, size: disk.size }
-    const body = {
-      name: label,
-      type: disk.type,
-      size: disk.size,
-      server: server.id,
-      zone,
-      project,
-      createdAt: now,
-    }
-    return {
-      slot: disk.slot,
-      wire: { ...wire, ...local } as unknown as JsonObject,
-      document: { kind: 'volume', id, body },
-    }
-  })
-  return {
-    volumes: Object.fromEntries(made.map(({ slot, wire }) => [slot, wire])),
-    documents: made.map(({ document }) => document),
-  }
-}
-
-const running = ['running', 'started'] as const
-
-/** What each needs the server to be, and what it then is and becomes. */
-const transitions: Readonly<
-  Record<Exclude<PerformedAction, 'terminate'>, { from: readonly string[]; now: string; next: string }>
-> = {
-  poweron: { from: ['stopped', 'stopped in place'], now: 'starting', next: 'running' },
-  poweroff: { from: [...running, 'stopped in place'], now: 'stopping', next: 'stopped' },
-  stop_in_place: { from: running, now: 'stopping', next: 'stopped in place' },
-  reboot: { from: running, now: 'starting', next: 'running' },
-}
-
-async function act(request: DialectRequest, view: ServerView, action: PerformedAction): Found<void> {
-  const { services } = request
-  const { id } = view.server
-  const { zone } = view.server
-  if (action === 'terminate') {
-    const disks = Object.values(serverAttributes(view).volumes ?? {})
-    const documents = disks.map((disk) => ({ kind: 'volume', id: String(disk.id) }))
-    const ended = await services.servers.remove(request, profile, id, {
-      refuseAttributes: unprotected,
-      documents,
-    })
-    if (ended.ok || ended.error.kind !== 'conflict') return ended
-    return hinder(request, zone, () => 'the server cannot be terminated')
-  }
-  const { from, now, next } = transitions[action]
-  const change: ServerChange = {
-    requireStates: from,
-    ...(action === 'poweroff' && { refuseAttributes: unprotected }),
-    state: { now, next: { state: next, afterMs: services.settings.transitionMs } },
-    attributes: { modifiedAt: request.now },
-  }
-  const done = await services.servers.update(request, profile, id, change)
-  if (done.ok) return ok(undefined)
-  if (done.error.kind !== 'conflict') return done
-  return hinder(request, zone, (now) => `the server is ${stateOf(now)}: it cannot be asked for ${action}`)
 }

@@ -1,69 +1,120 @@
-/** Disks of servers, in the two products that tell of them (contract: scaleway §3 D). */
+/** Local volumes of the instance product (contract: scaleway-more §5). */
+import { randomUUID } from 'node:crypto'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { encodeBlockVolume, encodeLocalVolume } from './encode-server.ts'
-import { notFound, precondition } from './errors.ts'
-import { type Found, noContent, profile, projectsOf, subject, zoned } from './find.ts'
+import { decodeNewVolume, decodeVolumeChange } from './decode-volume.ts'
+import { json } from './encode.ts'
+import { encodeLocalVolume } from './encode-volume.ts'
+import { notFound } from './errors.ts'
+import {
+  chooseProject,
+  decodeListing,
+  type Found,
+  inProject,
+  isBlock,
+  locationOf,
+  profile,
+  projectGone,
+  projectsOf,
+  subject,
+  userOf,
+  type VolumeRecord,
+  volumeById,
+  volumeOf,
+  zoned,
+} from './find.ts'
+import { pageHeaders, slice } from './pages.ts'
+import { removeVolume, updateVolume } from './volumes.ts'
+import type { VolumeAttributes } from './wire.ts'
 
-const isBlock = ({ body }: DocumentRecord): boolean => body.type === 'sbs_volume'
-
-async function findVolume(request: DialectRequest, zone: string, block: boolean): Found<DocumentRecord> {
+async function find(request: DialectRequest, zone: string): Found<VolumeRecord> {
   const { id = '' } = request.params
-  const found = await request.services.documents.get(request, profile, 'volume', id.toLowerCase())
-  if (found.ok && isBlock(found.value) === block && found.value.body.zone === zone) return found
-  return notFound(block ? 'volume' : 'instance_volume', id)
+  const volume = await volumeById(request, zone, id)
+  return volume && !isBlock(volume) ? ok(volume) : notFound('instance_volume', id)
 }
 
-/** The server it is on, while that is there. */
-async function userOf(request: DialectRequest, { body }: DocumentRecord) {
-  const found = await request.services.servers.get(request, profile, String(body.server))
-  return found.ok ? { id: found.value.server.id, name: found.value.server.name } : undefined
+async function answer(request: DialectRequest, status: number, volume: VolumeRecord): Promise<Answer> {
+  const user = await userOf(request, volume)
+  const { organization } = await projectsOf(request)
+  return { status, body: { volume: encodeLocalVolume(volume, organization, user?.server) } }
 }
 
-const volume = (block: boolean, product: string, name: string): readonly Route[] => [
-  zoned(
-    'GET',
-    '/volumes/:id',
-    `get${name}Volume`,
-    200,
-    'A disk',
-    async (request, zone) => {
-      const found = await findVolume(request, zone, block)
-      if (!found.ok) return found
-      const user = await userOf(request, found.value)
-      if (block) return ok({ status: 200, body: encodeBlockVolume(found.value, user !== undefined) })
-      const { organization } = await projectsOf(request)
-      return ok({ status: 200, body: { volume: encodeLocalVolume(found.value, organization, user) } })
-    },
-    product,
-  ),
+export const volumeRoutes: readonly Route[] = [
+  zoned('GET', '/volumes', 'listLocalVolumes', 200, 'Local volumes', async (request, zone) => {
+    const { query, services } = request
+    const listing = await decodeListing(request)
+    if (!listing.ok) return listing
+    const { page, projects, wants } = listing.value
+    const [name, type] = [query.get('name') ?? '', query.get('volume_type') ?? '']
+    const found = (await services.documents.list(request, profile, 'volume'))
+      .map(volumeOf)
+      .filter((volume) => {
+        const { attributes } = volume
+        return (
+          attributes.zone === zone &&
+          !isBlock(volume) &&
+          attributes.name.includes(name) &&
+          (type === '' || type === attributes.type) &&
+          wants(attributes.project, attributes.tags ?? [])
+        )
+      })
+      .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
+    const users = new Map(
+      (await services.servers.list(request, profile)).map(({ server }) => [server.id, server]),
+    )
+    const volumes = slice(found, page).map((volume) =>
+      encodeLocalVolume(volume, projects.organization, users.get(volume.attributes.server ?? '')),
+    )
+    return ok({ status: 200, body: { volumes }, headers: pageHeaders('volumes', found.length, page, query) })
+  }),
+
+  zoned('POST', '/volumes', 'createLocalVolume', 201, 'Create a local volume', async (request, zone) => {
+    const wanted = decodeNewVolume(request.body)
+    if (!wanted.ok) return wanted
+    const { name, size, tags, snapshot } = wanted.value
+    const project = chooseProject(await projectsOf(request), wanted.value)
+    if (!project.ok) return project
+    if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
+    const attributes: VolumeAttributes = {
+      ...{ name, type: 'l_ssd', size, zone, project: project.value, server: null, tags },
+      createdAt: request.now,
+    }
+    const document = { profile, kind: 'volume', id: randomUUID(), body: json(attributes) } as const
+    const done = await request.services.documents.put(inProject(request, project.value), document)
+    if (!done.ok) return projectGone(done)
+    const { account } = request.principal
+    const headers = { location: locationOf(request, document.id) }
+    return ok({ ...(await answer(request, 201, volumeOf({ ...document, account, revision: 0 }))), headers })
+  }),
+
+  zoned('GET', '/volumes/:id', 'getLocalVolume', 200, 'One local volume', async (request, zone) => {
+    const found = await find(request, zone)
+    return found.ok ? ok(await answer(request, 200, found.value)) : found
+  }),
+
+  zoned('PATCH', '/volumes/:id', 'updateLocalVolume', 200, 'Change a local volume', async (request, zone) => {
+    const change = decodeVolumeChange(request.body)
+    if (!change.ok) return change
+    const { iops: _, ...stated } = change.value
+    return onVolume(request, zone, async (volume) => {
+      const done = await updateVolume(request, volume, stated)
+      return done.ok ? ok(await answer(request, 200, done.value)) : done
+    })
+  }),
+
   zoned(
     'DELETE',
     '/volumes/:id',
-    `delete${name}Volume`,
+    'deleteLocalVolume',
     204,
-    'Delete a disk that no server has',
-    (request, zone) =>
-      // Whatever is attached meanwhile is written into it: then it is looked at again.
-      whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {
-        const found = await findVolume(request, zone, block)
-        if (!found.ok) return found
-        if (await userOf(request, found.value)) {
-          return precondition('resource_still_in_use', 'the volume is attached to a server')
-        }
-        const { id, revision } = found.value
-        const condition = { ifRevision: revision }
-        const done = await request.services.documents.remove(request, profile, 'volume', id, condition)
-        return done.ok ? ok(noContent) : done
-      }),
-    product,
+    'Delete a local volume that no server has',
+    (request, zone) => onVolume(request, zone, (volume) => removeVolume(request, volume)),
   ),
 ]
 
-export const volumeRoutes: readonly Route[] = [
-  ...volume(false, '/instance/v1', 'Local'),
-  ...volume(true, '/block/v1', 'Block'),
-  ...volume(true, '/block/v1alpha1', 'BlockAlpha'),
-]
+const onVolume = (request: DialectRequest, zone: string, handle: (volume: VolumeRecord) => Found<Answer>) =>
+  whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {
+    const found = await find(request, zone)
+    return found.ok ? handle(found.value) : found
+  })

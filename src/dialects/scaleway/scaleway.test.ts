@@ -1016,10 +1016,10 @@ accounts:
         ['poweroff', 400, 'stopped', 'stopped'],
         ['poweron', 202, 'starting', 'running'],
         ['stop_in_place', 202, 'stopping', 'stopped in place'],
-        ['reboot', 400, 'stopped in place', 'stopped in place'],
-        ['poweron', 202, 'starting', 'running'],
         ['reboot', 202, 'starting', 'running'],
         ['backup', 400, 'running', 'running'],
+        ['stop_in_place', 202, 'stopping', 'stopped in place'],
+        ['poweron', 202, 'starting', 'running'],
         ['poweroff', 202, 'stopping', 'stopped'],
       ] as const) {
         assert.deepEqual([await act(action), await state()], [status, now], action)

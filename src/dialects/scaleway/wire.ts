@@ -1,6 +1,4 @@
 /** Scaleway's JSON as it is spelled, instance API v1: keys in the order that the real service prints them. */
-import type { JsonObject } from '../../core/json.ts'
-
 export const wireProtocols = ['TCP', 'UDP', 'ICMP', 'ANY'] as const
 export const wireDirections = ['inbound', 'outbound'] as const
 export const wireActions = ['accept', 'drop'] as const
@@ -57,13 +55,38 @@ export interface GroupAttributes {
   readonly tags: readonly string[]
 }
 
-/** A disk as it hangs on a server; the volume itself is a document of its own. */
-export interface WireDisk {
-  readonly boot: boolean
-  readonly volume_type: string
+export const volumeTypes = ['l_ssd', 'sbs_volume'] as const
+export type VolumeType = (typeof volumeTypes)[number]
+
+/** A volume in a slot of a server. */
+export interface AttachedVolume {
   readonly id: string
-  readonly state: string
+  readonly volume_type: VolumeType
+  readonly boot: boolean
+}
+
+/** The slots of a server: numbers from 0 on, as text. */
+export type Slots = Readonly<Record<string, AttachedVolume>>
+
+/** What is stored of a volume. Times are milliseconds since 1970. */
+export interface VolumeAttributes {
+  readonly name: string
+  readonly type: VolumeType
+  /** Bytes. */
+  readonly size: number
   readonly zone: string
+  readonly project: string
+  /** Of the server it is attached to; null or absent: none. */
+  readonly server?: string | null
+  readonly tags?: readonly string[]
+  /** Of block storage: 5000 or 15000 operations a second. */
+  readonly iops?: number
+  /** Id of the image's snapshot that it was made from. */
+  readonly snapshot?: string
+  readonly createdAt: number
+  readonly modifiedAt?: number
+  readonly attachedAt?: number
+  readonly detachedAt?: number
 }
 
 /** What is stored of a server beside what the model knows. */
@@ -77,8 +100,9 @@ export interface ServerAttributes {
   readonly protected?: boolean
   readonly dynamic_ip_required?: boolean
   readonly enable_ipv6?: boolean
-  /** By slot: numbers from 0 on, as text. */
-  readonly volumes?: Readonly<Record<string, JsonObject>>
+  readonly volumes?: Slots
+  /** Keys of its user data; the values are documents. */
+  readonly userData?: readonly string[]
   /** Milliseconds since 1970. */
   readonly modifiedAt?: number
 }

@@ -3,7 +3,7 @@ import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, Programs } from '../storage.ts'
-import { isNoChange, nextRevision, notFound, record } from './common.ts'
+import { isNoChange, nextRevision, notFound, placeThere, record } from './common.ts'
 
 /** Of an inventory that names it, or of an API. */
 export const documentByKey = `SELECT ${documentColumns} FROM documents
@@ -14,6 +14,8 @@ export function* putDocument(
   actor: Actor,
 ): Program<Programs['putDocument']['answer']> {
   const revision = yield* nextRevision()
+  const place = yield* placeThere(actor)
+  if (!place.ok) return place
   const { account, profile, kind, id, body } = document
   const row = yield* queryOne(documentByKey, profile, kind, id)
   const old = row && toDocument(row)

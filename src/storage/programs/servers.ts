@@ -20,6 +20,7 @@ import { insertRows, type Program, query, queryOne, type Steps } from '../statem
 import type {
   Actor,
   Attachment,
+  DocumentChange,
   DocumentRecord,
   NewDocument,
   PolicyRecord,
@@ -69,6 +70,32 @@ export function* insertAttachments(attachments: readonly Attachment[]): Steps<vo
 
 export function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
   yield* insertRows(`documents (${documentColumns})`, columns(documentColumns), documents.map(fromDocument))
+}
+
+function* writeDocuments(
+  documents: readonly DocumentChange[],
+  revision: number,
+): Steps<Result<void, RequestError>> {
+  for (const { ifRevision, ...document } of documents) {
+    const old = ifRevision === undefined ? undefined : yield* ownDocument(document)
+    if (old?.revision !== ifRevision) return overtaken
+    yield* old ? upsertDocument({ ...document, revision }) : insertDocuments([{ ...document, revision }])
+  }
+  return ok(undefined)
+}
+
+const overtaken = err({
+  kind: 'conflict',
+  resource: 'document',
+  reason: 'it has been changed by somebody else',
+} as const)
+
+function* removeDocuments(
+  { account, profile }: Pick<ServerRecord, 'account' | 'profile'>,
+  documents: readonly { readonly kind: string; readonly id: string }[],
+): Steps<void> {
+  const sql = 'DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?'
+  for (const { kind, id } of documents) yield* query(sql, profile, kind, id, account)
 }
 
 /** Attaches policies by themselves, in order, in place of others that are attached to just that. */
@@ -213,13 +240,8 @@ export function* createServer(
   const attach = args.attach ?? (byDefault === undefined ? [] : [byDefault])
   const attached = yield* attachPolicies(server, null, attach)
   if (!attached.ok) return attached
-  for (const { ifRevision, ...document } of args.documents) {
-    const old = ifRevision === undefined ? undefined : yield* ownDocument(document)
-    if (old?.revision !== ifRevision) {
-      return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
-    }
-    yield* old ? upsertDocument({ ...document, revision }) : insertDocuments([{ ...document, revision }])
-  }
+  const written = yield* writeDocuments(args.documents, revision)
+  if (!written.ok) return written
   const { name, zone, state, attributes } = server
   const after = { name, zone, state, attributes, attached: attach }
   yield* record(actor, revision, {
@@ -243,14 +265,15 @@ export function* updateServer(
   const server = found.value
   const attributes = merge(server.attributes, args.attributes ?? {})
   const chain = yield* chainOf(server.id)
-  const current = chain && unchanged(chain, args)
-  if (current?.ok === false) return current
-  const { attach } = args
+  const current = unchangedServer(server, chain, args)
+  if (!current.ok) return current
+  const { attach, documents } = args
   const attachedBefore = attach && (yield* attachedTo(server.id))
   const guards = chain && { ...chain.guards, ...args.policy?.guards }
   const settings = chain && args.policy && { ...chain, ...args.policy, guards: guards ?? chain.guards }
   const wanted = { ...server, ...args.change, attributes }
   if (
+    !documents &&
     isNoChange(
       actor,
       [fromServer(server), chain && fromPolicy(chain), attachedBefore],
@@ -265,6 +288,11 @@ export function* updateServer(
   if (attach) {
     const done = yield* attachPolicies(server, null, attach)
     if (!done.ok) return done
+  }
+  if (documents) {
+    const written = yield* writeDocuments(documents.put ?? [], revision)
+    if (!written.ok) return written
+    yield* removeDocuments(server, documents.remove ?? [])
   }
   const after = {
     ...args.change,
@@ -284,6 +312,15 @@ export function* updateServer(
     after,
   })
   return ok({ revision })
+}
+
+function unchangedServer(
+  server: ServerRecord,
+  chain: PolicyRecord | undefined,
+  { ifRevision }: { readonly ifRevision?: number },
+): Result<unknown, RequestError> {
+  if (chain) return unchanged(chain, ifRevision === undefined ? {} : { ifRevision })
+  return ifRevision === undefined || ifRevision === server.revision ? ok(server) : overtaken
 }
 
 function merge(old: JsonObject, change: JsonObject): JsonObject {
@@ -306,21 +343,17 @@ export function* deleteServer(
   const revision = yield* nextRevision()
   const found = yield* writableServer(args, actor)
   if (!found.ok) return found
+  const current = unchangedServer(found.value, yield* chainOf(found.value.id), args)
+  if (!current.ok) return current
   const { id, name, zone, attributes } = found.value
   const rules = yield* query(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,
   )
   yield* removeServer(id)
-  for (const document of args.documents) {
-    yield* query(
-      'DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ? AND account = ?',
-      args.profile,
-      document.kind,
-      document.id,
-      args.account,
-    )
-  }
+  yield* removeDocuments(found.value, args.documents)
+  const written = yield* writeDocuments(args.outlive ?? [], revision)
+  if (!written.ok) return written
   const before = { name, zone, attributes, rules: rules.map((row) => JSON.parse(String(row.spec))) }
   yield* record(actor, revision, {
     ...{ operation: 'server.delete', resource: 'server', id, server: id, before, after: null },

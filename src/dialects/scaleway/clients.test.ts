@@ -1,0 +1,565 @@
+/** What unmodified clients ask beside groups and rules: cases of scw, Terraform and the SDKs (contract: scaleway-more). */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, test } from 'node:test'
+import {
+  onBothStores,
+  projects,
+  type Reply,
+  secretKeys,
+  type TestService,
+} from '../../../test/support/service.ts'
+
+const zone = '/instance/v1/zones/fr-par-1'
+const block = '/block/v1/zones/fr-par-1/volumes'
+const nobody = '00000000-0000-4000-8000-00000000dead'
+const gone = (resource: string, id = nobody) => ({
+  ...{ type: 'not_found', message: 'resource is not found', resource, resource_id: id },
+})
+
+onBothStores('Scaleway’s clients', (start) => {
+  let service: TestService
+  beforeEach(async () => {
+    service = await start()
+  })
+  afterEach(() => service.close())
+
+  const call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+    service.call(method, path, body, headers ?? secretKeys.right)
+  const plain = (method: string, path: string, body: Buffer | string = 'x', type = 'text/plain') =>
+    service.raw(method, path, body, { ...secretKeys.right, 'content-type': type })
+  async function good(method: string, path: string, body?: unknown) {
+    const answer = await call(method, path, body)
+    assert.ok(answer.status < 300, `${method} ${path}: ${answer.status} ${answer.text}`)
+    return answer.body
+  }
+  const create = async (fields: object = {}, at = zone) =>
+    (await good('POST', `${at}/servers`, { name: 'vm', commercial_type: 'DEV1-S', ...fields })).server
+  const refused = (answer: Reply) => [
+    answer.status,
+    ...(answer.body?.details ?? []).map(
+      (each: Record<string, string>) => `${each.argument_name} ${each.reason}: ${each.help_message}`,
+    ),
+  ]
+
+  test('SC1: a path that is not served is a 404 without a type, whatever is asked and of which product', async () => {
+    for (const path of [
+      ...[`${zone}/nothing`, `${zone}/placement_groups?page=1`, '/vpc/v2/regions/fr-par/private-networks'],
+      ...[
+        '/iam/v1alpha1/applications',
+        '/product-catalog/v2alpha1/public-catalog/products',
+        '/lb/v1/zones/x/lbs',
+      ],
+      ...[
+        `${zone}/servers/${nobody}/nothing`,
+        '/block/v1/zones/fr-par-1/snapshots',
+        '/instance/v9',
+        '/instance',
+      ],
+    ]) {
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        const answer = await call(method, path, method === 'GET' ? undefined : {})
+        const message = `This path is not served: ${method} ${path.split('?')[0]}`
+        assert.deepEqual([answer.status, answer.body], [404, { message }])
+        assert.equal(answer.headers.get('content-type'), 'application/json')
+      }
+      assert.equal((await call('GET', path, undefined, secretKeys.none)).status, 401, path)
+    }
+  })
+
+  test('SC3: credential, path, verb, media type, body, ids: in this order', async () => {
+    const { id } = await create()
+    const group = (await good('GET', `${zone}/security_groups`)).security_groups[0].id
+    const wrongBody = { name: 5, tags: 5, action: 5, size: 'x', protocol: 'X', project: 5, volume_id: 5 }
+    assert.equal((await plain('PATCH', `${zone}/servers/${id}/user_data/cloud-init`)).status, 204)
+    const unserved = await plain('PATCH', `${zone}/servers/${id}/nothing`)
+    assert.deepEqual(
+      [unserved.status, unserved.body],
+      [404, { message: `This path is not served: PATCH ${zone}/servers/${id}/nothing` }],
+    )
+    const verb = await plain('PUT', `${zone}/servers/${id}`)
+    assert.deepEqual([verb.status, verb.headers.get('allow')], [405, 'GET, PATCH, DELETE'])
+    for (const path of [`security_groups/${group}`, `security_groups/${nobody}`, `servers/${nobody}`]) {
+      assert.equal((await plain('PATCH', `${zone}/${path}`)).status, 415, path)
+      assert.equal((await plain('PATCH', `${zone}/${path}`, '{broken', 'application/json')).status, 400, path)
+    }
+    for (const [method, path] of [
+      ['PATCH', `${zone}/servers/${nobody}`],
+      ['POST', `${zone}/servers/${nobody}/action`],
+      ['POST', `${zone}/servers/${nobody}/attach-volume`],
+      ['POST', `${zone}/servers/${nobody}/detach-volume`],
+      ['PATCH', `${zone}/security_groups/${nobody}`],
+      ['PUT', `${zone}/security_groups/${nobody}`],
+      ['POST', `${zone}/security_groups/${nobody}/rules`],
+      ['PUT', `${zone}/security_groups/${nobody}/rules`],
+      ['PUT', `${zone}/security_groups/${group}/rules/${nobody}`],
+      ['PATCH', `${zone}/security_groups/${group}/rules/${nobody}`],
+      ['PATCH', `${zone}/volumes/${nobody}`],
+      ['PATCH', `${block}/${nobody}`],
+      ['PATCH', `/account/v3/projects/${nobody}`],
+    ] as const) {
+      assert.equal((await call(method, path, wrongBody)).status, 400, `${method} ${path}`)
+      const clean = { action: 'poweron', volume_id: nobody, name: 'x' }
+      const rules = { rules: [], protocol: 'TCP', direction: 'inbound', ip_range: '::/0' }
+      const right = path.includes('/rules') ? { ...rules, action: 'accept' } : clean
+      assert.equal((await call(method, path, right)).status, 404, `${method} ${path}`)
+    }
+    assert.equal(
+      (await service.raw('PATCH', `${zone}/servers/${id}`, Buffer.from('{"name":"y"}'), secretKeys.right))
+        .status,
+      200,
+    )
+  })
+
+  test('SC4: names, sizes and speed of volumes change where clients change them', async () => {
+    const sbs = (await create()).id
+    const { id } = await good('POST', block, {
+      ...{
+        name: 'data',
+        project_id: projects.first,
+        perf_iops: 5000,
+        tags: ['a'],
+        from_empty: { size: 10e9 },
+      },
+    })
+    for (const at of [block, block.replace('v1', 'v1alpha1')]) {
+      const fast = await good('PATCH', `${at}/${id}`, { perf_iops: 15_000 })
+      assert.deepEqual([fast.type, fast.specs], ['sbs_15k', { perf_iops: 15_000, class: 'sbs' }])
+      assert.equal('kms_key_id' in fast, at === block)
+      assert.equal((await good('PATCH', `${at}/${id}`, { perf_iops: 5000 })).type, 'sbs_5k')
+      const renamed = await good('PATCH', `${at}/${id}`, { name: at, size: 20e9, tags: [] })
+      assert.deepEqual([renamed.name, renamed.size, renamed.tags], [at, 20e9, []])
+      assert.deepEqual(await good('GET', `${at}/${id}`), renamed)
+      assert.deepEqual(await good('PATCH', `${at}/${id}`, {}), renamed)
+    }
+    assert.deepEqual(refused(await call('PATCH', `${block}/${id}`, { size: 10e9 })), [
+      ...[400, 'size constraint: value must be at least 20000000000'],
+    ])
+    assert.equal((await call('PATCH', `${block}/${id}`, { perf_iops: 7 })).status, 400)
+
+    const { volume } = await good('POST', `${zone}/volumes`, { name: 'l', volume_type: 'l_ssd', size: 10e9 })
+    const { volume: patched } = await good('PATCH', `${zone}/volumes/${volume.id}`, {
+      name: 'new',
+      tags: ['t'],
+    })
+    assert.deepEqual([patched.name, patched.tags, patched.size], ['new', ['t'], 10e9])
+    assert.equal(Object.keys(patched).length, 13)
+    assert.ok(sbs)
+  })
+
+  test('SC7: the metadata service that Terraform looks for is not there', async () => {
+    assert.equal((await service.raw('GET', '/metadata', undefined as never, {})).status, 404)
+  })
+
+  test('user data is bytes, whatever they are called, and comes back as it was', async () => {
+    const { id } = await create()
+    const at = `${zone}/servers/${id}/user_data`
+    const value = Buffer.concat([Buffer.from('#cloud-config\r\n\0'), randomBytes(100 * 1024)])
+    for (const [key, type] of [
+      ['foo', 'application/octet-stream'],
+      ['cloud-init', 'text/plain'],
+      ['json', 'application/json'],
+    ] as const) {
+      const set = await plain('PATCH', `${at}/${key}`, value, type)
+      assert.deepEqual([set.status, set.text, set.headers.get('content-type')], [204, '', 'text/plain'])
+      const read = await fetch(`${service.url}${at}/${key}`, { headers: secretKeys.right })
+      assert.deepEqual([read.status, read.headers.get('content-type')], [200, 'text/plain'])
+      assert.ok(Buffer.from(await read.arrayBuffer()).equals(value))
+    }
+    assert.deepEqual(await good('GET', at), { user_data: ['cloud-init', 'foo', 'json'] })
+    assert.equal((await plain('PATCH', `${at}/foo`, 'shorter')).status, 204)
+    assert.equal((await call('GET', `${at}/foo`)).text, 'shorter')
+    assert.equal((await plain('PATCH', `${at}/empty`, '')).status, 204)
+    const empty = await call('GET', `${at}/empty`)
+    assert.deepEqual([empty.status, empty.text], [200, ''])
+
+    for (const missing of [
+      await call('GET', `${at}/missing`),
+      await call('DELETE', `${at}/missing`),
+      await call('GET', `${at}/${'x'.repeat(129)}`),
+    ]) {
+      assert.deepEqual(
+        [missing.status, missing.text, missing.headers.get('content-type')],
+        [404, '', 'text/plain'],
+      )
+    }
+    assert.equal((await call('DELETE', `${at}/foo`)).status, 204)
+    assert.deepEqual(await good('GET', at), { user_data: ['cloud-init', 'empty', 'json'] })
+    const unknown = `${zone}/servers/${nobody}/user_data`
+    for (const answer of [
+      await call('GET', unknown),
+      await call('GET', `${unknown}/x`),
+      await plain('PATCH', `${unknown}/x`),
+      await call('DELETE', `${unknown}/x`),
+    ])
+      assert.deepEqual([answer.status, answer.body], [404, gone('instance_server')])
+    for (const path of [at, `${at}/cloud-init`]) {
+      const foreign = await call('GET', path, undefined, secretKeys.foreign)
+      assert.deepEqual([foreign.status, foreign.body], [404, gone('instance_server', id)])
+    }
+    const stolen = await service.raw('PATCH', `${at}/x`, 'y', {
+      ...secretKeys.foreign,
+      'content-type': 'text/plain',
+    })
+    assert.deepEqual([stolen.status, stolen.body], [404, gone('instance_server', id)])
+  })
+
+  test('user data has bounds: 128 KiB each, 100 of them, keys of 128 characters', async () => {
+    const { id } = await create()
+    const at = `${zone}/servers/${id}/user_data`
+    assert.equal((await plain('PATCH', `${at}/most`, Buffer.alloc(128 * 1024, 1))).status, 204)
+    assert.equal((await plain('PATCH', `${at}/over`, Buffer.alloc(128 * 1024 + 1, 1))).status, 413)
+    for (const key of ['x'.repeat(129), 'a%2Fb']) {
+      assert.equal((await plain('PATCH', `${at}/${key}`)).status, 400, key)
+    }
+    const keys = Array.from({ length: 99 }, (_, n) => `k${n}`)
+    const all = await Promise.all(keys.map((key) => plain('PATCH', `${at}/${key}`, key)))
+    assert.deepEqual([...new Set(all.map((each) => each.status))], [204])
+    assert.equal((await plain('PATCH', `${at}/one-more`)).status, 400)
+    assert.equal((await plain('PATCH', `${at}/k5`, 'changed')).status, 204)
+    assert.deepEqual((await good('GET', at)).user_data, [...keys, 'most'].toSorted())
+    assert.equal((await call('GET', `${at}/k5`)).text, 'changed')
+  })
+
+  test('user data is a secret: in no log, event or document that outlives the server', async () => {
+    const { id } = await create()
+    const at = `${zone}/servers/${id}/user_data`
+    const secret = 'hunter2-hunter2'
+    await plain('PATCH', `${at}/cloud-init`, secret)
+    await plain('PATCH', `${at}/cloud-init`, `${secret}!`)
+    await plain('PATCH', `${at}/other`, secret)
+    await call('DELETE', `${at}/other`)
+    const hidden = [secret, Buffer.from(secret).toString('base64').slice(0, 16)]
+    const audit = JSON.stringify(
+      await service.storage.audit({ account: (await account()) ?? '', limit: 100 }),
+    )
+    for (const text of [service.log.join('\n'), audit]) {
+      for (const word of hidden) assert.ok(!text.includes(word))
+    }
+    assert.equal((await documents()).length, 1)
+    assert.equal((await call('DELETE', `${zone}/servers/${id}`)).status, 204)
+    assert.deepEqual(await documents(), [])
+    for (const word of hidden) assert.ok(!service.log.join('\n').includes(word))
+  })
+  const account = async () => (await service.storage.accounts()).find(({ name }) => name === 'acme')?.id
+  const documents = async () =>
+    service.storage.documents({ account: (await account()) ?? '', profile: 'scaleway', kind: 'user-data' })
+
+  test('user data that is set while its server is deleted: kept with it, or refused, and none is left over', async () => {
+    for (let round = 0; round < 5; round++) {
+      const { id } = await create()
+      const at = `${zone}/servers/${id}`
+      const answers = await Promise.all([
+        plain('PATCH', `${at}/user_data/a`),
+        call('DELETE', at),
+        plain('PATCH', `${at}/user_data/b`),
+      ])
+      assert.equal(answers[1]?.status, 204)
+      for (const { status } of answers) assert.ok([204, 404].includes(status), String(status))
+      assert.deepEqual(await documents(), [])
+    }
+  })
+
+  test('SC5: a root volume is called after its image, any other after its server', async () => {
+    const image = async (type: string) =>
+      (await good('GET', `/marketplace/v2/local-images?image_label=ubuntu_jammy&type=${type}&zone=fr-par-1`))
+        .local_images[0].id
+    const sbs = await create({ image: await image('instance_sbs') })
+    assert.deepEqual(Object.keys(sbs.volumes['0']), ['boot', 'volume_type', 'id', 'state', 'zone'])
+    const volume = await good('GET', `${block}/${sbs.volumes['0'].id}`)
+    assert.equal(volume.name, 'Ubuntu 22.04 Jammy Jellyfish_sbs_volume_0')
+    assert.equal(typeof volume.parent_snapshot_id, 'string')
+    const local = await create({
+      image: await image('instance_local'),
+      volumes: { 1: { size: 1e9, volume_type: 'l_ssd' } },
+    })
+    const { server: _, ...root } = local.volumes['0']
+    assert.deepEqual(Object.keys(local.volumes['0']).toSorted(), [
+      ...[
+        'boot',
+        'creation_date',
+        'export_uri',
+        'id',
+        'modification_date',
+        'name',
+        'organization',
+        'project',
+      ],
+      ...['server', 'size', 'state', 'tags', 'volume_type', 'zone'],
+    ])
+    assert.deepEqual(
+      [root.name, root.export_uri, root.volume_type],
+      ['Ubuntu 22.04 Jammy Jellyfish', null, 'l_ssd'],
+    )
+    assert.equal(local.volumes['1'].name, 'vm-volume-1')
+    const named = await create({ image: await image('instance_local'), volumes: { 0: { name: 'mine' } } })
+    assert.deepEqual(
+      [named.volumes['0'].name, named.volumes['0'].server],
+      ['mine', { id: named.id, name: 'vm' }],
+    )
+    const bare = await create({ volumes: { 0: { boot: false, size: 5e9, volume_type: 'sbs_volume' } } })
+    assert.equal((await good('GET', `${block}/${bare.volumes['0'].id}`)).name, 'vm-volume-0')
+  })
+
+  test('a block volume says who has it, and since when nobody does', async () => {
+    const made = await good('POST', block, {
+      name: 'data',
+      project_id: projects.first,
+      from_empty: { size: 5e9 },
+    })
+    assert.deepEqual(
+      [made.status, made.type, made.references, made.kms_key_id],
+      ['creating', 'sbs_5k', [], null],
+    )
+    assert.equal((await good('GET', `${block}/${made.id}`)).status, 'available')
+    const server = await create({ volumes: { 1: { id: made.id, volume_type: 'sbs_volume' } } })
+    const used = await good('GET', `${block}/${made.id}`)
+    const [{ id: _, created_at: since, ...reference }] = used.references
+    assert.deepEqual(reference, {
+      product_resource_type: 'instance_server',
+      product_resource_id: server.id,
+      type: 'exclusive',
+      status: 'attached',
+    })
+    assert.match(since, /\.\d{6}Z$/)
+    assert.deepEqual([used.status, used.last_detached_at], ['in_use', null])
+    assert.equal((await call('DELETE', `${block}/${made.id}`)).body.precondition, 'resource_still_in_use')
+    assert.deepEqual(
+      (await good('GET', `${block}?product_resource_id=${server.id}`)).volumes.map((each: Reply) => each),
+      [used],
+    )
+    await call('DELETE', `${zone}/servers/${server.id}`)
+    const free = await good('GET', `${block}/${made.id}`)
+    assert.deepEqual([free.status, free.references], ['available', []])
+    assert.match(free.last_detached_at, /\.\d{6}Z$/)
+    assert.equal((await call('DELETE', `${block}/${made.id}`)).status, 204)
+    const missing = await call('GET', `${block}/${made.id}`)
+    assert.equal(
+      missing.text,
+      `{"message":"resource is not found","resource":"volume","resource_id":"${made.id}","type":"not_found"}`,
+    )
+    const snapshot = await call('POST', block, { name: 'x', from_snapshot: { snapshot_id: nobody } })
+    assert.deepEqual([snapshot.status, snapshot.body.resource], [404, 'snapshot'])
+    assert.deepEqual(refused(await call('POST', block, {})).slice(1), [
+      'name required: a value is required',
+      'from_empty required: a value is required',
+    ])
+    const listed = await good('GET', '/block/v1alpha1/zones/fr-par-1/volumes?page_size=1')
+    assert.deepEqual([listed.volumes.length, listed.total_count], [0, 0])
+  })
+
+  test('volumes come to servers and go: slots, attach-volume, detach-volume', async () => {
+    const make = async (name: string, at = zone) =>
+      (await good('POST', `${at}/volumes`, { name, volume_type: 'l_ssd', size: 5e9 })).volume.id
+    const [a, b, c] = [await make('a'), await make('b'), await make('c')]
+    const { id } = await create({ volumes: { 0: { id: a, boot: true } } })
+    const at = `${zone}/servers/${id}`
+    const slots = (server: { volumes: Record<string, { id: string }> }) =>
+      Object.entries(server.volumes).map(([slot, volume]) => `${slot} ${[a, b, c].indexOf(volume.id)}`)
+    assert.deepEqual(
+      slots((await good('POST', `${at}/attach-volume`, { volume_id: b, volume_type: 'l_ssd' })).server),
+      ['0 0', '1 1'],
+    )
+    assert.deepEqual((await good('GET', `${zone}/volumes/${b}`)).volume.server, { id, name: 'vm' })
+    const other = await create({ name: 'other' })
+    for (const path of [`${at}/attach-volume`, `${zone}/servers/${other.id}/attach-volume`]) {
+      assert.deepEqual(refused(await call('POST', path, { volume_id: a, volume_type: 'l_ssd' })), [
+        400,
+        `volume_id constraint: Volume ${a} is already attached to a server`,
+      ])
+    }
+    assert.deepEqual(refused(await call('POST', `${at}/detach-volume`, { volume_id: c })), [
+      400,
+      `volume_id constraint: Volume ${c} is not attached to this server`,
+    ])
+    assert.deepEqual(refused(await call('POST', `${at}/detach-volume`, { volume_id: nobody })), [
+      400,
+      `volume_id constraint: Volume ${nobody} is not attached to this server`,
+    ])
+    const patched = await good('PATCH', at, {
+      volumes: { 0: { id: b, boot: true, name: 'ignored' }, 3: { id: c } },
+    })
+    assert.deepEqual([slots(patched.server), patched.server.volumes['0'].name], [['0 1', '3 2'], 'b'])
+    assert.equal((await good('GET', `${zone}/volumes/${a}`)).volume.server, null)
+    assert.deepEqual(slots((await good('POST', `${at}/detach-volume`, { volume_id: b })).server), ['3 2'])
+    assert.deepEqual(slots((await good('PATCH', at, { volumes: {} })).server), [])
+    assert.equal((await good('GET', `${zone}/volumes/${c}`)).volume.server, null)
+
+    const strange = await make('strange', '/instance/v1/zones/nl-ams-1')
+    for (const [method, path, body, resource] of [
+      ['POST', `${at}/attach-volume`, { volume_id: strange }, 'instance_volume'],
+      ['PATCH', at, { volumes: { 0: { id: nobody } } }, 'instance_volume'],
+      [
+        'POST',
+        `${zone}/servers`,
+        { name: 'x', commercial_type: 'DEV1-S', volumes: { 0: { id: nobody } } },
+        'instance_volume',
+      ],
+      [
+        'POST',
+        `${zone}/servers`,
+        {
+          name: 'x',
+          commercial_type: 'DEV1-S',
+          volumes: { 0: { name: 'x', volume_type: 'l_ssd', base_snapshot: nobody } },
+        },
+        'instance_snapshot',
+      ],
+    ] as const) {
+      const answer = await call(method, path, body)
+      assert.deepEqual([answer.status, answer.body.resource], [404, resource], answer.text)
+    }
+    assert.deepEqual(refused(await call('PATCH', at, { volumes: { 0: { boot: true } } })), [
+      400,
+      'volumes.0.id required: a value is required',
+    ])
+    assert.deepEqual(refused(await call('PATCH', at, { volumes: { 0: { id: a }, 1: { id: a } } })).slice(1), [
+      'volumes.1.id constraint: the same volume is there twice',
+    ])
+    await good('PATCH', at, { volumes: { 0: { id: a } } })
+    const busy = await call('DELETE', `${zone}/volumes/${a}`)
+    assert.deepEqual([busy.status, busy.body.type], [400, 'precondition_failed'])
+    const listed = await call('GET', `${zone}/volumes?per_page=2`)
+    assert.deepEqual(
+      [listed.headers.get('x-total-count'), listed.body.volumes.length, listed.headers.get('link')],
+      ['3', 2, '</volumes?page=2&per_page=2&>; rel="next",</volumes?page=2&per_page=2&>; rel="last"'],
+    )
+  })
+
+  test('one volume, many servers that want it: one has it', async () => {
+    const { volume } = await good('POST', `${zone}/volumes`, { name: 'v', size: 5e9 })
+    const all = await Promise.all(Array.from({ length: 4 }, () => create()))
+    const answers = await Promise.all(
+      all.map(({ id }) => call('POST', `${zone}/servers/${id}/attach-volume`, { volume_id: volume.id })),
+    )
+    assert.deepEqual(answers.map((each) => each.status).toSorted(), [200, 400, 400, 400])
+    const has = await Promise.all(
+      all.map(async ({ id }) => (await good('GET', `${zone}/servers/${id}`)).server),
+    )
+    assert.equal(has.filter((each) => Object.keys(each.volumes).length === 1).length, 1)
+  })
+
+  test('DELETE leaves volumes, terminate takes the local ones along', async () => {
+    const volumes = { 0: { size: 5e9, volume_type: 'l_ssd' }, 1: { size: 5e9, volume_type: 'sbs_volume' } }
+    for (const end of ['DELETE', 'terminate']) {
+      const server = await create({ volumes })
+      const at = `${zone}/servers/${server.id}`
+      if (end === 'DELETE') assert.equal((await call('DELETE', at)).status, 204)
+      else {
+        const early = await call('POST', `${at}/action`, { action: 'terminate' })
+        assert.deepEqual([early.status, early.body.precondition], [400, 'resource_not_usable'])
+        await good('POST', `${at}/action`, { action: 'poweron' })
+        await good('POST', `${at}/action`, { action: 'terminate' })
+      }
+      assert.equal((await call('GET', at)).status, 404)
+      const local = await call('GET', `${zone}/volumes/${server.volumes['0'].id}`)
+      assert.equal(local.status, end === 'DELETE' ? 200 : 404, end)
+      assert.equal((await good('GET', `${block}/${server.volumes['1'].id}`)).status, 'available')
+    }
+  })
+
+  test('actions: the task, the states, and what each of them allows', async () => {
+    const { id, allowed_actions: first } = await create()
+    const at = `${zone}/servers/${id}`
+    assert.deepEqual(first, ['poweron', 'backup'])
+    const started = await call('POST', `${at}/action`, { action: 'poweron' })
+    assert.equal(started.headers.get('location'), null)
+    const { started_at: _, ...task } = started.body.task
+    assert.deepEqual(task, {
+      id: '00000000-0000-0000-0000-000000000000',
+      description: 'fake task',
+      status: 'pending',
+      href_from: `/servers/${id}/action`,
+      href_result: `/servers/${id}`,
+      terminated_at: null,
+      progress: 0,
+      zone: 'fr-par-1',
+    })
+    const state = async () => {
+      const { server } = await good('GET', at)
+      return [server.state, server.state_detail, ...server.allowed_actions].join()
+    }
+    assert.equal(await state(), 'running,booting kernel,poweroff,terminate,reboot,stop_in_place,backup')
+    await good('POST', `${at}/action`, { action: 'stop_in_place' })
+    assert.equal(await state(), 'stopped in place,,poweron,poweroff,terminate,reboot,backup')
+    const wrong = await call('POST', `${at}/action`, { action: 'stop_in_place' })
+    assert.deepEqual(
+      [wrong.status, wrong.body.type, wrong.body.precondition],
+      [...[400, 'precondition_failed', 'resource_not_usable']],
+    )
+    const backup = await call('POST', `${at}/action`, { action: 'backup' })
+    assert.deepEqual(refused(backup), [400, 'action constraint: backups are not made here'])
+    const slow = await start({ transitionMs: 60_000 })
+    try {
+      const { server } = (
+        await slow.call('POST', `${zone}/servers`, { name: 'x', commercial_type: 'DEV1-S' }, secretKeys.right)
+      ).body
+      const path = `${zone}/servers/${server.id}`
+      await slow.call('POST', `${path}/action`, { action: 'poweron' }, secretKeys.right)
+      const { body } = await slow.call('GET', path, undefined, secretKeys.right)
+      const { state, state_detail: detail, allowed_actions: actions } = body.server
+      assert.deepEqual([state, detail, actions], ['starting', 'allocating node', ['stop_in_place', 'backup']])
+    } finally {
+      await slow.close()
+    }
+  })
+
+  test('private interfaces are listed, with a total of none, and not made', async () => {
+    const { id } = await create()
+    const listed = await call('GET', `${zone}/servers/${id}/private_nics`)
+    assert.deepEqual(
+      [listed.body, listed.headers.get('x-total-count'), listed.headers.get('link')],
+      [{ private_nics: [] }, '0', `</servers/${id}/private_nics?page=0&per_page=50&>; rel="last"`],
+    )
+    const other = '/instance/v2alpha1/zones/fr-par-1/private-network-interfaces'
+    assert.deepEqual(await good('GET', other), { private_network_interfaces: [], total_count: 0 })
+    for (const path of [`${zone}/servers/${id}/private_nics`, other]) {
+      const made = await call('POST', path, {})
+      assert.deepEqual([made.status, made.body], [404, { message: `This path is not served: POST ${path}` }])
+    }
+  })
+
+  test('placement groups: none is as good as null, and there is no other', async () => {
+    const { id } = await create({ placement_group: null })
+    const at = `${zone}/servers/${id}`
+    assert.equal((await good('PATCH', at, { placement_group: null })).server.placement_group, null)
+    for (const [method, path, body] of [
+      ['PATCH', at, {}],
+      ['POST', `${zone}/servers`, { name: 'x', commercial_type: 'DEV1-S' }],
+    ] as const) {
+      const unknown = await call(method, path, { ...body, placement_group: nobody })
+      assert.deepEqual([unknown.status, unknown.body], [404, gone('instance_placement_group')])
+      assert.deepEqual(refused(await call(method, path, { ...body, placement_group: 'x' })), [
+        400,
+        'placement_group constraint: not a valid value',
+      ])
+    }
+  })
+
+  test('a server’s type changes while it is stopped; what a body must name is said at once', async () => {
+    const { id } = await create()
+    const at = `${zone}/servers/${id}`
+    assert.equal(
+      (await good('PATCH', at, { commercial_type: 'PRO2-XXS' })).server.commercial_type,
+      'PRO2-XXS',
+    )
+    await good('POST', `${at}/action`, { action: 'poweron' })
+    assert.equal((await good('PATCH', at, { commercial_type: 'PRO2-XXS', name: 'n' })).server.name, 'n')
+    assert.equal(
+      (await call('PATCH', at, { commercial_type: 'DEV1-S' })).body.precondition,
+      'resource_not_usable',
+    )
+    assert.deepEqual(refused(await call('POST', `${zone}/servers`, { name: 'x' })), [
+      400,
+      ...['commercial_type', 'image', 'volumes'].map((key) => `${key} required: a value is required`),
+    ])
+  })
+
+  test('a project with volumes is not empty', async () => {
+    const { id } = await good('POST', '/account/v3/projects', { name: 'p' })
+    const { volume } = await good('POST', `${zone}/volumes`, { name: 'v', project: id, size: 5e9 })
+    assert.equal((await call('DELETE', `/account/v3/projects/${id}`)).status, 400)
+    assert.equal((await call('DELETE', `${zone}/volumes/${volume.id}`)).status, 204)
+    assert.equal((await call('DELETE', `/account/v3/projects/${id}`)).status, 204)
+  })
+})

@@ -1,0 +1,165 @@
+/** What can be done to a server: actions, and volumes that come and go (contract: scaleway-more §5, §6). */
+import { ok } from '../../core/result.ts'
+import type { ServerView } from '../../service/services.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { endServer, hindered, onServer, unprotected } from './change-server.ts'
+import { decodeAction, maxVolumes, type PerformedAction, type WantedVolume } from './decode-server.ts'
+import { decodeVolumeRequest } from './decode-volume.ts'
+import { json } from './encode.ts'
+import { actionsOf, encodeTask, serverAttributes, stateOf, statesFor } from './encode-server.ts'
+import { invalid, notServed } from './errors.ts'
+import { type Found, findServer, profile, zoned } from './find.ts'
+import { renderServer } from './render.ts'
+import { alreadyAttached, changeSlots } from './volumes.ts'
+import type { Slots } from './wire.ts'
+
+/** Where lists are read that are always empty: nothing of the kind can be made, and 405 would blame the verb. */
+const unserved = (product: string, path: string, operation: string) =>
+  zoned(
+    'POST',
+    path,
+    operation,
+    404,
+    'Not served: private networks',
+    async (request) => notServed('POST', request.path),
+    product,
+  )
+
+export const actionRoutes: readonly Route[] = [
+  zoned(
+    'GET',
+    '/servers/:id/action',
+    'listServerActions',
+    200,
+    'What can be done to it',
+    async (request, zone) => {
+      const found = await findServer(request, zone)
+      return found.ok ? ok({ status: 200, body: { actions: actionsOf(found.value) } }) : found
+    },
+  ),
+
+  zoned(
+    'POST',
+    '/servers/:id/action',
+    'actOnServer',
+    202,
+    'Start, stop, reboot, terminate',
+    async (request, zone) => {
+      const action = decodeAction(request.body)
+      if (!action.ok) return action
+      const perform = async (view: ServerView): Found<Answer> => {
+        const done = await act(request, view, action.value)
+        if (!done.ok) return done
+        return ok({ status: 202, body: { task: encodeTask(view.server.id, zone, request.now) } })
+      }
+      if (action.value === 'terminate') return onServer(request, zone, perform)
+      const found = await findServer(request, zone)
+      return found.ok ? perform(found.value) : found
+    },
+  ),
+
+  zoned(
+    'POST',
+    '/servers/:id/attach-volume',
+    'attachVolume',
+    200,
+    'Attach a volume',
+    async (request, zone) => {
+      const wanted = decodeVolumeRequest(request.body)
+      if (!wanted.ok) return wanted
+      return onServer(request, zone, async (view) => {
+        const { volumes = {} } = serverAttributes(view)
+        const { id } = wanted.value
+        if (Object.values(volumes).some((volume) => volume.id === id))
+          return refuseVolume(alreadyAttached(id))
+        const slot = String(Array.from({ length: 100 }, (_, n) => n).find((n) => !volumes[n]))
+        const added = { ...blank, ...wanted.value, slot, argument: 'volume_id' }
+        return setSlots(request, view, [...stay(volumes), added])
+      })
+    },
+  ),
+
+  zoned(
+    'POST',
+    '/servers/:id/detach-volume',
+    'detachVolume',
+    200,
+    'Detach a volume',
+    async (request, zone) => {
+      const wanted = decodeVolumeRequest(request.body)
+      if (!wanted.ok) return wanted
+      return onServer(request, zone, async (view) => {
+        const all = stay(serverAttributes(view).volumes ?? {})
+        const { id } = wanted.value
+        const others = all.filter((each) => each.id !== id)
+        if (others.length === all.length) {
+          const help = `Volume ${id} is not attached to this server`
+          return invalid([{ argument: 'volume_id', reason: 'constraint', help }])
+        }
+        return setSlots(request, view, others)
+      })
+    },
+  ),
+
+  unserved('/instance/v1', '/servers/:id/private_nics', 'createPrivateNic'),
+  unserved('/instance/v2alpha1', '/private-network-interfaces', 'createPrivateNetworkInterface'),
+]
+
+const refuseVolume = (help: string) => invalid([{ argument: 'volume_id', reason: 'constraint', help }])
+
+const blank = { size: undefined, name: undefined, snapshot: undefined }
+
+const stay = (volumes: Slots): readonly WantedVolume[] =>
+  Object.entries(volumes).map(([slot, { id, boot }]) => ({
+    ...{ ...blank, argument: 'volume_id', slot, id, boot, type: undefined },
+  }))
+
+async function setSlots(
+  request: DialectRequest,
+  view: ServerView,
+  wanted: readonly WantedVolume[],
+): Found<Answer> {
+  const { server } = view
+  if (wanted.length > maxVolumes) {
+    return refuseVolume(`at most ${maxVolumes} volumes`)
+  }
+  const { project, volumes = {} } = serverAttributes(view)
+  const place = { server: server.id, name: server.name, zone: server.zone, project }
+  const slots = await changeSlots(request, place, volumes, wanted)
+  if (!slots.ok) return slots
+  const done = await request.services.servers.update(request, profile, server.id, {
+    attributes: { volumes: json(slots.value.volumes), modifiedAt: request.now },
+    documents: { put: slots.value.documents },
+    ifRevision: server.revision,
+  })
+  return done.ok ? ok(await renderServer(request, 200, done.value)) : done
+}
+
+/** What a server is at once, and what it then becomes. */
+const transitions: Readonly<
+  Record<Exclude<PerformedAction, 'terminate'>, { readonly now: string; readonly next: string }>
+> = {
+  poweron: { now: 'starting', next: 'running' },
+  poweroff: { now: 'stopping', next: 'stopped' },
+  stop_in_place: { now: 'stopping', next: 'stopped in place' },
+  reboot: { now: 'starting', next: 'running' },
+}
+
+async function act(request: DialectRequest, view: ServerView, action: PerformedAction): Found<void> {
+  const { services } = request
+  const { server } = view
+  const requireStates = statesFor(action)
+  const help = (now: ServerView) => `the server is ${stateOf(now)}: it cannot be asked for ${action}`
+  if (action === 'terminate') {
+    const ended = await endServer(request, view, { requireStates }, 'delete')
+    return ended.ok ? ended : hindered(request, server.zone, ended, help)
+  }
+  const { now, next } = transitions[action]
+  const done = await services.servers.update(request, profile, server.id, {
+    requireStates,
+    ...(action === 'poweroff' && { refuseAttributes: unprotected }),
+    state: { now, next: { state: next, afterMs: services.settings.transitionMs } },
+    attributes: { modifiedAt: request.now },
+  })
+  return done.ok ? ok(undefined) : hindered(request, server.zone, done, help)
+}
