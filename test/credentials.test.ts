@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Dialect, Route } from '../src/dialects/dialect.ts'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
+import { catalogue as ionosCatalogue } from '../src/dialects/ionos/catalogue.ts'
 import { catalogue } from '../src/dialects/scaleway/catalogue.ts'
 import {
   accessKey,
@@ -21,6 +22,12 @@ import {
 type Of = 'acme' | 'other'
 type Values = Record<string, string>
 
+const ofCatalogue = {
+  imageId: [...ionosCatalogue.value.images.keys()][0] ?? '',
+  templateId: [...ionosCatalogue.value.templates.keys()][0] ?? '',
+  ...{ region: 'de', location: 'fra', number: '2' },
+}
+
 /** What parameters of paths are filled with, by profile: things that exist, of each account. Before the slash: what it is of. */
 const values: Record<Of, Record<string, Values>> = {
   acme: {
@@ -32,7 +39,7 @@ const values: Record<Of, Record<string, Values>> = {
       'user_data/key': 'cloud-init',
       'api-keys/key': accessKey,
     },
-    ionos: { datacenterId: datacenters.own },
+    ionos: { datacenterId: datacenters.own, ...ofCatalogue },
     native: { id: servers.web },
   },
   other: {
@@ -44,7 +51,7 @@ const values: Record<Of, Record<string, Values>> = {
       'user_data/key': 'cloud-init',
       'api-keys/key': 'SCWOTHER000000000000',
     },
-    ionos: { datacenterId: datacenters.foreign },
+    ionos: { datacenterId: datacenters.foreign, ...ofCatalogue },
     native: { id: servers.foreign },
   },
 }
@@ -62,9 +69,10 @@ const secrets: Record<Of, string[]> = {
   ],
 }
 
-/** Below a zone there is something for everybody; images are everybody's. */
+/** Below a zone there is something for everybody; what a catalogue lists is everybody's. */
 const namesSomething = (path: string): boolean =>
-  /:(?!zone\b)\w+/.test(path) && !/\/(images|local-images)\/:id$/.test(path)
+  /:(?!zone\b)\w+/.test(path) &&
+  !/\/(images|local-images)\/:id$|\/:(imageId|templateId|location|region|number)$/.test(path)
 
 const tcp = { protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 }
 const ingress = { protocol: 'TCP', direction: 'inbound', action: 'accept', ip_range: '::/0' }
@@ -113,6 +121,8 @@ const bodies: Record<string, object> = {
   'ionos putFlowLog': { properties: { name: 'taken' } },
   'ionos patchFlowLog': { name: 'taken' },
   'ionos patchPcc': { name: 'taken' },
+  'ionos createVolume': { properties: { size: 1, licenceType: 'OTHER' } },
+  'ionos attachVolume': { properties: { size: 1, licenceType: 'OTHER' } },
   'ionos putVolume': { properties: { name: 'taken' } },
   'ionos patchVolume': { name: 'taken' },
   'scaleway replaceGroup': { name: 'taken' },
@@ -171,7 +181,7 @@ onBothStores('every route with every credential', (start) => {
           },
         ],
       },
-      volumes: { items: [{ properties: { name: 'd', size: 10 } }] },
+      volumes: { items: [{ properties: { name: 'd', size: 10, licenceType: 'LINUX' } }] },
     }
     const cube = await made(`${dc}/servers?depth=5`, { ...ionosServer, entities: nested })
     ionos.requestId = location.split('/').at(-2) ?? ''
@@ -212,8 +222,9 @@ onBothStores('every route with every credential', (start) => {
     })
     const { body } = await service.call('GET', '/v1/revisions?limit=1', undefined, token)
     native.revision = String(body.revisions[0].revision)
+    const everybodys = [image, ...Object.values(ofCatalogue)]
     const ids = [held, ...Object.values(ionos), ...Object.values(scaleway)]
-    secrets[of].push(...ids.filter((id) => /^[0-9a-f-]{36}$/.test(id) && id !== image))
+    secrets[of].push(...ids.filter((id) => /^[0-9a-f-]{36}$/.test(id) && !everybodys.includes(id)))
   }
 
   /** `of`: whose the parameter with this number is. */
@@ -222,7 +233,7 @@ onBothStores('every route with every credential', (start) => {
     let index = 0
     return (
       prefix +
-      route.path.replace(/(\w[\w-]*)\/:(\w+)/g, (_, before: string, name: string) => {
+      route.path.replace(/(\w[\w-]*|)\/:(\w+)/g, (_, before: string, name: string) => {
         const known = values[of(index++)][dialect.profile]
         const short = `${before}/${name}`
         const value = known?.[`${product} ${short}`] ?? known?.[short] ?? known?.[name]

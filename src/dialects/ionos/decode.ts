@@ -10,8 +10,8 @@ import { violated, violates } from './errors.ts'
 import { isObject, misplaced, narrowing, readProperties, type Table, Violations } from './properties.ts'
 import { collections, type RuleText } from './wire.ts'
 
-const text = { type: 'text', range: [0, 255] } as const
-const flag = { type: 'boolean' } as const
+export const text = { type: 'text', range: [0, 255] } as const
+export const flag = { type: 'boolean' } as const
 
 export const datacenterTable: Table = {
   name: text,
@@ -25,26 +25,6 @@ export const datacenterTable: Table = {
   },
   createDefaultSecurityGroup: flag,
   defaultSecurityGroupId: { type: 'text', emptyIsNull: true, range: [1, 64] },
-}
-
-export const serverTable: Table = {
-  name: text,
-  hostname: { ...text, emptyIsNull: true },
-  type: { type: 'text', oneOf: ['ENTERPRISE', 'CUBE', 'VCPU', 'GPU'] },
-  cores: { type: 'integer', range: [1, 1024] },
-  ram: {
-    type: 'integer',
-    range: [256, 1 << 24],
-    objection: (value) =>
-      Number(value) % 256 === 0 ? undefined : 'RAM of requested server is not a multiple of 256',
-  },
-  availabilityZone: { ...text, emptyIsNull: true },
-  cpuFamily: { ...text, emptyIsNull: true },
-  templateUuid: { ...text, emptyIsNull: true },
-  placementGroupId: { ...text, emptyIsNull: true },
-  nicMultiQueue: flag,
-  bootCdrom: { type: 'json' },
-  bootVolume: { type: 'json' },
 }
 
 const plainAddress = (value: string) => {
@@ -77,19 +57,6 @@ export const nicTable: Table = {
   firewallActive: flag,
   firewallType: { type: 'text', oneOf: ['INGRESS', 'EGRESS', 'BIDIRECTIONAL'] },
   vnet: { ...text, emptyIsNull: true },
-}
-
-/** Passwords, keys and user data are for guests that nobody starts here: they are not kept. */
-export const volumeTable: Table = {
-  name: text,
-  type: text,
-  size: { type: 'integer', range: [1, 1 << 24] },
-  availabilityZone: { ...text, emptyIsNull: true },
-  image: { ...text, emptyIsNull: true },
-  imageAlias: { ...text, emptyIsNull: true },
-  bus: text,
-  licenceType: text,
-  backupunitId: { ...text, emptyIsNull: true },
 }
 
 /** As the vendor's: `name` alone can be changed. */
@@ -239,31 +206,12 @@ function readNic(
   }
 }
 
-/** A new server with its NICs and their rules. */
-export function decodeServer(body: Given): Result<
-  {
-    readonly properties: JsonObject
-    readonly volumes: readonly JsonObject[]
-    readonly nics: readonly WantedNic[]
-  },
-  RequestError
-> {
-  const violations = new Violations()
-  const read = readProperties(serverTable, body.properties, body.at, violations)
-  const properties = { type: 'ENTERPRISE', ...read }
-  if (properties.type === 'ENTERPRISE') {
-    for (const name of ['cores', 'ram']) {
-      const missing = (body.properties[name] ?? null) === null
-      if (missing) violations.add(`${body.at}.${name}`, `Attribute '${name}' is required`)
-    }
-  }
-  const nics = (itemsOf(body.entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
+/** NICs that are made with their server. */
+export const nestedNics = (entities: JsonObject, violations: Violations): readonly WantedNic[] =>
+  (itemsOf(entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
     const wanted = nestedProperties(item, at, violations)
     return readNic(wanted, `${at}.properties`, isObject(item.entities) ? item.entities : {}, at, violations)
   })
-  const volumes = newItems(volumeTable, body.entities, 'volumes', '(root)', violations)
-  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, volumes, nics })
-}
 
 function nestedRules(
   entities: JsonObject,
@@ -301,7 +249,7 @@ const newItems = (
     readProperties(table, nestedProperties(item, at, violations), `${at}.properties`, violations),
   )
 
-function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
+export function nestedProperties(item: JsonObject, at: string, violations: Violations): JsonObject {
   checkEnvelope(item, at, violations)
   if (isObject(item.properties)) return item.properties
   violations.add(at, "Resource-definition requires 'properties' attribute")
@@ -312,7 +260,7 @@ function nestedProperties(item: JsonObject, at: string, violations: Violations):
 const mostItems = 500
 
 /** Undefined when the body says nothing of the collection or of its items. */
-function itemsOf(
+export function itemsOf(
   entities: JsonObject,
   name: string,
   parent: string,

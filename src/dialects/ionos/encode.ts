@@ -4,28 +4,45 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
-import type { PolicyRecord } from '../../storage/storage.ts'
+import type { PolicyRecord, ServerRecord } from '../../storage/storage.ts'
+import type { Offered } from './catalogue.ts'
 import { ipVersionOf } from './decode-rule.ts'
 import type { RuleText } from './wire.ts'
 
 const or = (value: JsonValue | undefined, otherwise: JsonValue = null): JsonValue => value ?? otherwise
 
-export function datacenterProperties(body: JsonObject, version: number, group: string | null): JsonObject {
+/** `group`: the id of its default group. */
+export function datacenterProperties(
+  body: JsonObject,
+  version: number,
+  group: string | null,
+  { features, cpuArchitecture }: ReturnType<Offered['placeOf']>,
+): JsonObject {
   return {
     name: or(body.name),
     description: or(body.description),
     location: or(body.location),
     version,
-    // Flow logs are not among them: none is written.
-    features: ['ssd', 'nic-hot-plug'],
+    features,
     secAuthProtection: false,
-    cpuArchitecture: [{ cpuFamily: 'INTEL_SKYLAKE', maxCores: 4, maxRam: 20480, vendor: 'GenuineIntel' }],
+    cpuArchitecture,
     ipv6CidrBlock: or(body.ipv6CidrBlock),
     defaultSecurityGroupId: group,
   }
 }
 
-export function serverProperties(name: string, attributes: JsonObject): JsonObject {
+/** Words of the model's states. */
+export const vmStates: Readonly<Record<string, string>> = {
+  started: 'RUNNING',
+  stopped: 'SHUTOFF',
+  suspended: 'SUSPENDED',
+}
+
+/** `boot`: references to what it starts from. */
+export function serverProperties(
+  { name, state, attributes }: Pick<ServerRecord, 'name' | 'state' | 'attributes'>,
+  boot: { readonly bootCdrom: JsonValue; readonly bootVolume: JsonValue },
+): JsonObject {
   const cube = attributes.type === 'CUBE'
   return {
     templateUuid: or(attributes.templateUuid),
@@ -34,9 +51,8 @@ export function serverProperties(name: string, attributes: JsonObject): JsonObje
     cores: or(attributes.cores, 1),
     ram: or(attributes.ram, 1024),
     availabilityZone: or(attributes.availabilityZone, 'AUTO'),
-    vmState: 'RUNNING',
-    bootCdrom: or(attributes.bootCdrom),
-    bootVolume: or(attributes.bootVolume),
+    vmState: vmStates[state] ?? 'NOSTATE',
+    ...boot,
     cpuFamily: or(attributes.cpuFamily, cube ? null : 'INTEL_SKYLAKE'),
     type: or(attributes.type, 'ENTERPRISE'),
     placementGroupId: or(attributes.placementGroupId),
@@ -44,26 +60,48 @@ export function serverProperties(name: string, attributes: JsonObject): JsonObje
   }
 }
 
-export function volumeProperties(volume: JsonObject, server: string): JsonObject {
+/** A volume of a server, as it is kept with the server. */
+export interface Attachment {
+  readonly id: string
+  readonly deviceNumber: number
+  readonly pciSlot: number
+}
+
+/** In the order in which they were attached. */
+export const attachmentsOf = ({ volumes }: JsonObject): readonly (Attachment & JsonObject)[] =>
+  Array.isArray(volumes) ? (volumes as readonly (Attachment & JsonObject)[]) : []
+
+/** Where a volume is attached; `boot`: the server starts from it. */
+export interface Attached extends Attachment {
+  readonly server: string
+  readonly boot: boolean
+}
+
+export function volumeProperties(volume: JsonObject, attached: Attached | undefined): JsonObject {
   return {
     name: or(volume.name),
     type: or(volume.type, 'HDD'),
     size: or(volume.size),
     availabilityZone: or(volume.availabilityZone, 'AUTO'),
     image: or(volume.image),
+    imageAlias: null,
     imagePassword: null,
-    imageAlias: or(volume.imageAlias),
     sshKeys: null,
-    bus: or(volume.bus, 'VIRTIO'),
+    bus: or(volume.bus, attached ? 'VIRTIO' : null),
     licenceType: or(volume.licenceType, 'UNKNOWN'),
-    ...{ cpuHotPlug: true, ramHotPlug: true, nicHotPlug: true, nicHotUnplug: true },
-    ...{ discVirtioHotPlug: true, discVirtioHotUnplug: true },
-    deviceNumber: 1,
-    pciSlot: 5,
-    backupunitId: or(volume.backupunitId),
+    applicationType: 'UNKNOWN',
+    ...{ cpuHotPlug: or(volume.cpuHotPlug, false), ramHotPlug: or(volume.ramHotPlug, false) },
+    ...{ nicHotPlug: or(volume.nicHotPlug, false), nicHotUnplug: or(volume.nicHotUnplug, false) },
+    discVirtioHotPlug: or(volume.discVirtioHotPlug, false),
+    discVirtioHotUnplug: or(volume.discVirtioHotUnplug, false),
+    exposeSerial: or(volume.exposeSerial, false),
+    requireLegacyBios: or(volume.requireLegacyBios, true),
+    deviceNumber: attached?.deviceNumber ?? null,
+    pciSlot: attached?.pciSlot ?? null,
+    backupunitId: null,
     userData: null,
-    bootServer: server,
-    bootOrder: 'AUTO',
+    bootServer: attached?.boot ? attached.server : null,
+    bootOrder: or(volume.bootOrder, attached ? 'AUTO' : 'NONE'),
   }
 }
 
@@ -91,10 +129,14 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     firewallActive: or(attributes.firewallActive, false),
     firewallType: or(attributes.firewallType, 'INGRESS'),
     deviceNumber: null,
-    pciSlot: index + 4,
+    pciSlot: pciSlotOf({ attributes, index }),
     vnet: or(attributes.vnet),
   }
 }
+
+/** NICs of an inventory, and those of older stores, are counted from 5. */
+export const pciSlotOf = ({ attributes, index }: Pick<Interface, 'attributes' | 'index'>): number =>
+  typeof attributes.pciSlot === 'number' ? attributes.pciSlot : index + 4
 
 function canonical(text: JsonValue): string {
   const address = parseAddress(String(text))

@@ -1,10 +1,10 @@
 /** From the ids in a path to what they name; a parent that does not own the child is as if the child were not there. */
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { ok, type Result } from '../../core/result.ts'
+import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, PolicyRecord, ServerRecord } from '../../storage/storage.ts'
 import type { Call } from './call.ts'
-import type { Bears, Lan } from './world.ts'
+import type { Bears, Lan, Volume } from './world.ts'
 
 type Found<T> = Promise<Result<T, RequestError>>
 
@@ -36,6 +36,20 @@ export async function findGroup(
   if (!zone.ok) return zone
   const group = await call.world.group(zone.value.id, call.id('securityGroupId'))
   return group.ok ? ok({ zone: zone.value, group: group.value }) : group
+}
+
+export async function findVolume(call: Call): Found<Volume> {
+  const zone = await findZone(call)
+  return zone.ok ? call.world.volume(zone.value.id, call.id('volumeId')) : zone
+}
+
+/** A volume of the server in the path. */
+export async function findAttached(call: Call): Found<Volume> {
+  const place = await findServer(call)
+  if (!place.ok) return place
+  const id = call.id('volumeId').toLowerCase()
+  const volume = (await call.world.volumesOf(place.value.server)).find((each) => each.id === id)
+  return volume ? ok(volume) : err({ kind: 'not-found', resource: 'storage', id })
 }
 
 export async function findLan(call: Call): Found<{ readonly zone: string; readonly lan: Lan }> {

@@ -3,11 +3,27 @@ import type { Gap } from '../dialect.ts'
 
 export const gaps: readonly Gap[] = [
   {
-    what: 'Volumes that are made by themselves or attached later; passwords, keys and user data of their guests',
-    why: 'There are no disks: those of a new server are kept so that it can be read, changed and deleted.',
+    what: 'Contents of images',
+    why: 'The catalogue lists what a server is said to run; nothing is installed. Images of the vendor’s are taken by any id.',
   },
   {
-    what: 'CD-ROMs, images, snapshots, IP blocks, load balancers, gateways, backup units, labels',
+    what: 'Servers with GPUs: 422',
+    why: 'No template has one.',
+  },
+  {
+    what: 'Disks behind volumes',
+    why: 'A volume is a description: it is made, attached, changed and deleted so that clients find what they asked for.',
+  },
+  {
+    what: 'Passwords, keys and user data of guests',
+    why: 'Nobody starts a guest here: they are checked, and neither kept nor returned.',
+  },
+  {
+    what: 'Backup units: a backupunitId is refused with 422',
+    why: 'Nothing is backed up, and who names one believes that it is.',
+  },
+  {
+    what: 'CD-ROMs, snapshots, IP blocks, load balancers, gateways, backup units, labels',
     why: 'They take no part in filtering: their collections are empty.',
   },
   {
@@ -19,8 +35,8 @@ export const gaps: readonly Gap[] = [
     why: 'A cross connect lists the LANs that name it; to a trace they stay separate segments, and the network is the operator’s.',
   },
   {
-    what: 'Starting, stopping and suspending servers; templates of Cubes',
-    why: 'A server here is a place for NICs; it is always RUNNING.',
+    what: 'Guests behind start, stop, reboot, suspend and resume',
+    why: 'A server here is a place for NICs: the state is a word that is kept, and rules and addresses stay in force.',
   },
   {
     what: 'Deny rules, order and priority',

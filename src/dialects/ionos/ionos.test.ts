@@ -819,8 +819,6 @@ onBothStores('IONOS Cloud', (start) => {
     assert.equal(contract.properties.resourceLimits.rulesPerSecurityGroup, 100)
     for (const path of [
       '/ipblocks',
-      '/locations',
-      '/images',
       '/snapshots',
       '/pccs',
       `/datacenters/${datacenters.own}/volumes`,

@@ -3,18 +3,20 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Violation } from '../../core/model/error.ts'
 
 export interface Property {
-  readonly type: 'text' | 'integer' | 'boolean' | 'texts' | 'json'
+  readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'texts' | 'json'
   /** It must be there when the resource is made, and cannot be cleared. */
   readonly required?: true
   /** It may be absent and may not be null. */
   readonly notNull?: true
   /** An update may repeat it, and not change it. */
   readonly immutable?: true
-  /** `""` is taken for null. */
+  /** `""` and `[]` are taken for null. */
   readonly emptyIsNull?: true
   readonly oneOf?: readonly string[]
   /** Both ends inclusive; of text, its number of characters; of texts, how many. Text without one has at most `mostText`. */
   readonly range?: readonly [number, number]
+  /** Most characters of one of several texts; absent: `mostText`. */
+  readonly longest?: number
   /** What is wrong with the value; undefined when nothing is. */
   readonly objection?: (value: JsonValue) => string | undefined
 }
@@ -74,7 +76,8 @@ export function readProperties(
   for (const [name, property] of Object.entries(table)) {
     const field = `${at}.${name}`
     let value = Object.hasOwn(given, name) ? (given[name] ?? null) : undefined
-    if (value === '' && (property.emptyIsNull || (property.immutable && old))) value = null
+    const empty = value === '' || (Array.isArray(value) && value.length === 0)
+    if (empty && (property.emptyIsNull || (property.immutable && old))) value = null
     if (value === undefined || value === null) {
       // Clients that always write what may not be changed write nothing into it.
       if (property.immutable && old) continue
@@ -100,6 +103,7 @@ export function readProperties(
 const words = {
   text: 'a string',
   integer: 'an integer',
+  number: 'a number',
   boolean: 'a boolean',
   texts: 'an array of strings',
   json: 'a value',
@@ -114,6 +118,11 @@ function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
       const number = typeof value === 'string' && /^-?\d{1,10}$/.test(value) ? Number(value) : value
       return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined
     }
+    case 'number': {
+      const number =
+        typeof value === 'string' && /^\d{1,10}(\.\d{1,10})?$/.test(value) ? Number(value) : value
+      return typeof number === 'number' ? number : undefined
+    }
     case 'boolean':
       if (value === 'true' || value === 'false') return value === 'true'
       return typeof value === 'boolean' ? value : undefined
@@ -125,7 +134,8 @@ function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
 }
 
 /** Lengths come first: nothing long is looked into, and nothing long is repeated in a message. */
-function objection(value: JsonValue, { type, oneOf, range, objection: own }: Property): string | undefined {
+function objection(value: JsonValue, property: Property): string | undefined {
+  const { type, oneOf, range, longest = mostText, objection: own } = property
   const [least, most] = range ?? [0, mostText]
   if (typeof value === 'string' && type === 'text') {
     const length = characters(value, most)
@@ -134,8 +144,8 @@ function objection(value: JsonValue, { type, oneOf, range, objection: own }: Pro
   }
   if (Array.isArray(value) && type === 'texts') {
     if (value.length > most) return `Attribute value must have at most ${most} items`
-    if (value.some((text) => typeof text === 'string' && text.length > mostText)) {
-      return `Attribute value must be an array of strings of at most ${mostText} characters`
+    if (value.some((text) => typeof text === 'string' && text.length > longest)) {
+      return `Attribute value must be an array of strings of at most ${longest} characters`
     }
   }
   if (type === 'json' && JSON.stringify(value).length > mostJson)

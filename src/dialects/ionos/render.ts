@@ -25,7 +25,7 @@ export async function resource(view: View, node: Node, depth: number): Promise<J
   for (const { name } of collections[node.kind]) entities[name] = await nested(view, node, name, depth)
   return {
     ...ref(view, node),
-    metadata: metadata(node, busy),
+    ...(node.kind !== 'location' && { metadata: metadata(node, busy) }),
     properties: node.properties,
     ...(collections[node.kind].length > 0 && !node.bare && { entities }),
   }
@@ -74,7 +74,8 @@ export function paging(href: string, total: number, { depth, offset, limit }: Pa
 export const collection = (id: string, href: string): JsonObject => ({ id, type: 'collection', href })
 
 export function metadata(node: Node, busy: boolean): JsonObject {
-  return { etag: etagOf(node), ...authors(node), state: busy ? 'BUSY' : 'AVAILABLE' }
+  const state = node.kind !== 'label' && { state: busy ? 'BUSY' : 'AVAILABLE' }
+  return { etag: etagOf(node), ...authors(node), ...state }
 }
 
 /** Cross connects do not name users by id. */

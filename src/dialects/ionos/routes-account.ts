@@ -76,7 +76,7 @@ export const accountRoutes: readonly Route[] = [
     },
   ),
 
-  ...(['ipblocks', 'locations', 'images', 'snapshots', 'backupunits'] as const).map((name) =>
+  ...(['ipblocks', 'snapshots', 'backupunits'] as const).map((name) =>
     route('GET', `/${name}`, `list${capitalised(name)}`, 200, `No ${name} are kept`, async (call) => {
       const href = `${call.base}/${name}`
       return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))

@@ -17,6 +17,7 @@ import {
   resourceAnswer,
   route,
 } from './call.ts'
+import { catalogueOf } from './catalogue.ts'
 import { datacenterTable, decode, given } from './decode.ts'
 import { datacenterProperties } from './encode.ts'
 import { impossible, violates } from './errors.ts'
@@ -108,6 +109,7 @@ export const datacenterRoutes: readonly Route[] = [
             remove: [
               { kind: 'datacenter', id },
               ...lans.map((lan) => ({ kind: 'lan', id: `${id}/${lan.id}` })),
+              ...(await world.volumesIn(id)).map((volume) => ({ kind: 'volume', id: `${id}/${volume.id}` })),
             ],
           },
           event: {
@@ -150,7 +152,7 @@ async function putDatacenter(
       choose: defaultSecurityGroupId as string | null | undefined,
     })
     if (!group.ok) return group
-    const shown = (of: JsonObject) => datacenterProperties(of, 0, null)
+    const shown = (of: JsonObject) => datacenterProperties(of, 0, null, catalogueOf(request).placeOf(''))
     if (there && !group.value.policies && isDeepStrictEqual(shown(there.body), shown(body))) {
       result = there
       return ok({ change: null, request: change.log([await world.datacenterNode(there)], {}) })

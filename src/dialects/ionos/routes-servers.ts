@@ -1,9 +1,9 @@
 /** Servers and their NICs (contract: ionos §4). */
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { err, ok } from '../../core/result.ts'
+import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import {
@@ -18,8 +18,11 @@ import {
   resourceAnswer,
   route,
 } from './call.ts'
-import { decode, decodeNic, decodeServer, given, nicTable, serverTable, type WantedNic } from './decode.ts'
-import { nicProperties, serverProperties } from './encode.ts'
+import { catalogueOf } from './catalogue.ts'
+import { decode, decodeNic, given, nicTable, type WantedNic } from './decode.ts'
+import { decodeServer, decodeServerChange } from './decode-server.ts'
+import { nicProperties } from './encode.ts'
+import { impossible } from './errors.ts'
 import { findNic, findServer, findZone } from './find.ts'
 import { freshNic, freshServer } from './fresh.ts'
 import { newRules, tooMany } from './groups.ts'
@@ -29,8 +32,9 @@ import { merged } from './properties.ts'
 import { collection, paging } from './render.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
+import { attachAll, createRewiring, inSlot, isDas, newVolume, withSlots } from './volumes.ts'
 import { limits } from './wire.ts'
-import { createWorld, type Node, profile, type World } from './world.ts'
+import { createWorld, type Node, profile, type Volume, type World } from './world.ts'
 
 const servers = '/datacenters/:datacenterId/servers'
 const one = `${servers}/:serverId`
@@ -54,27 +58,40 @@ export const serverRoutes: readonly Route[] = [
       changeServer(call, method),
     ),
   ),
-  route('DELETE', one, 'deleteServer', 202, 'Delete a server with its NICs', async (call) => {
-    const found = await findServer(call)
-    if (!found.ok) return found
-    const { zone, server } = found.value
-    const { id, name } = server
-    const change = mutation(call, zone.id, 'DELETE')
-    const node = call.world.serverNode(server)
-    const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
-      const there = await createWorld(call.request).server(zone.id, id)
-      if (!there.ok) return there
-      const event = {
-        operation: 'server.delete',
-        resource: 'server',
-        id,
-        before: { name },
-        after: null,
-      } as const
-      return ok({ change: { servers: { remove: [id] }, event }, request: change.log([node]) })
-    })
-    return done.ok ? gone(change) : done
-  }),
+  route(
+    'DELETE',
+    one,
+    'deleteServer',
+    202,
+    'Delete a server with its NICs; its volumes stay',
+    async (call) => {
+      const found = await findServer(call)
+      if (!found.ok) return found
+      const { zone, server } = found.value
+      const { id, name } = server
+      const change = mutation(call, zone.id, 'DELETE')
+      const node = call.world.serverNode(server)
+      const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
+        const world = createWorld(call.request)
+        const there = await world.server(zone.id, id)
+        if (!there.ok) return there
+        const rewiring = createRewiring(call.request, world, zone.id)
+        // Volumes stay, those of a Cube excepted: they are its own.
+        for (const volume of await world.volumesOf(there.value))
+          await (isDas(volume) ? rewiring.remove(volume) : rewiring.release(volume))
+        const { documents } = rewiring.change()
+        const event = {
+          operation: 'server.delete',
+          resource: 'server',
+          id,
+          before: { name },
+          after: null,
+        } as const
+        return ok({ change: { servers: { remove: [id] }, documents, event }, request: change.log([node]) })
+      })
+      return done.ok ? gone(change) : done
+    },
+  ),
 
   ...(['cdroms', 'labels'] as const).map((name) =>
     route(
@@ -126,7 +143,9 @@ export const serverRoutes: readonly Route[] = [
       if (!owner.ok) return owner
       const there = await world.nic(owner.value, nic.id)
       if (!there.ok) return there
-      const { revision: _, ...record } = owner.value
+      // Its slot is not given out again.
+      const others = await call.request.services.zones.interfacesOf(server.id)
+      const { revision: _, ...record } = withSlots(owner.value, others, 0).server
       const event = {
         ...({ operation: 'interface.delete', resource: 'interface', id: nic.id } as const),
         before: nicProperties(there.value),
@@ -146,59 +165,68 @@ async function createServer(call: Call): Handled {
   if (!zone.ok) return zone
   const body = given('POST', call.request.body)
   if (!body.ok) return body
-  const decoded = decodeServer(body.value)
+  const { id: place, body: datacenter } = zone.value
+  const { request } = call
+  const offered = catalogueOf(request)
+  const decoded = decodeServer(body.value, { offered, location: String(datacenter.location ?? '') })
   if (!decoded.ok) return decoded
   const written = { nics: ['firewallrules', 'flowlogs'], volumes: [] }
   const nested = await checkUnwritten({ kind: 'server' }, body.value.entities, written)
   if (!nested.ok) return nested
-  const { request } = call
   const { properties, volumes, nics: wanted } = decoded.value
-  const { name, ...attributes } = properties
-  const [id, place] = [randomUUID() as string, zone.value.id]
+  const id: string = randomUUID()
   const made = await makeNics(call, place, id, 1, wanted)
   if (!made.ok) return made
-  const server: ServerRecord = {
-    ...{
-      id,
-      account: request.principal.account,
-      profile,
-      name: String(name ?? ''),
-      number: null,
-      zone: place,
-    },
+  const bare: ServerRecord = {
+    ...({ id, account: request.principal.account, profile, number: null, zone: place } as const),
     ...{ state: 'started', nextState: null, nextStateAt: null, createdAt: request.now, revision: 0 },
-    attributes: {
-      ...merged({}, attributes),
-      volumes: volumes.map((volume) => ({ id: randomUUID(), ...merged({}, volume), meta: stamped(request) })),
-      meta: stamped(request),
-    },
+    name: properties.name ?? '',
+    attributes: { ...merged({}, properties.attributes), meta: stamped(request) },
   }
+  const newVolumes = volumes.map((each) =>
+    'make' in each ? newVolume(request, place, each.make) : each.attach,
+  )
   const change = mutation(call, place, 'POST')
   const rules = made.value.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
-  const nodes = [
-    call.world.serverNode(server),
-    ...call.world.volumeNodes(server),
-    ...made.value.flatMap(({ nic }, i) => nicTargets(call, place, nic, rules[i])),
-  ]
+  let server = bare
   const done = await request.services.zones.change(change.context, profile, place, async (there) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
     const world = createWorld(request)
+    const rewiring = createRewiring(request, world, place)
+    const { revision: _, ...record } = bare
+    rewiring.put(record)
+    const attached = await attachAll(world, rewiring, { zone: place, server: id }, newVolumes)
+    if (!attached.ok) return attached
+    const boot = properties.bootVolume ?? null
+    const chosen = attached.value.find((volume) => volume.id === boot)
+    if (boot !== null && !chosen) return err(impossible(`volume ${boot} is not attached to the server`))
+    if (chosen) await rewiring.boot(chosen, true)
+    const slotted = withSlots(rewiring.server(id) ?? record, [], made.value.length)
+    rewiring.put(slotted.server)
+    server = { ...slotted.server, revision: 0 }
+    const interfaces = made.value.map(({ nic }, index) => inSlot(nic, slotted.first + index))
     const standard = (await world.groupsIn(place)).find((group) => group.defaultFor === place)
-    const interfaces = made.value.map(({ nic }) => nic)
-    const { revision: _, ...record } = server
-    const after = { ...properties, nics: interfaces.map(nicProperties), defaultGroup: standard?.id ?? null }
+    const { servers, documents } = rewiring.change()
+    const lans = missingLans(request, place, interfaces, await world.lansOf(place, numbersOf(interfaces)))
+    const after = {
+      ...{ name: server.name, ...server.attributes },
+      ...{ nics: interfaces.map(nicProperties), defaultGroup: standard?.id ?? null },
+    }
+    const targets = [
+      world.serverNode(server),
+      ...attached.value.map((volume) => world.volumeNodeAt(volume, undefined)),
+      ...interfaces.flatMap((nic, i) => nicTargets(call, place, nic, rules[i])),
+    ]
     return ok({
       change: {
-        servers: { put: [record] },
+        servers,
         interfaces: { put: interfaces },
         rules,
-        documents: {
-          put: missingLans(request, place, interfaces, await world.lansOf(place, numbersOf(interfaces))),
-        },
+        documents: { put: [...(documents.put ?? []), ...lans] },
         ...(standard && { attach: [{ server: id, interface: null, policies: [standard.id] }] }),
         event: { operation: 'server.create', resource: 'server', id, before: null, after },
       },
-      request: change.log(nodes),
+      request: change.log(targets),
     })
   })
   if (!done.ok) return done
@@ -215,39 +243,51 @@ async function changeServer(call: Call, method: 'PUT' | 'PATCH'): Handled {
   const change = mutation(call, zone.id, method)
   let result = server
   const done = await call.request.services.zones.change(change.context, profile, zone.id, async () => {
-    const current = await createWorld(call.request).server(zone.id, server.id)
+    const world = createWorld(call.request)
+    const current = await world.server(zone.id, server.id)
     if (!current.ok) return current
     const { revision: _, ...old } = current.value
-    const read = decode(serverTable, body.value, old.attributes)
+    const node = world.serverNode(current.value)
+    const read = decodeServerChange(body.value, node.properties)
     if (!read.ok) return read
-    const { name = old.name, ...properties } = read.value
-    const stamp = stampOf(old.attributes.meta, old.account, old.createdAt)
-    const attributes = { ...merged(old.attributes, properties), meta: stamped(call.request, stamp) }
-    const put = { ...old, name: String(name ?? ''), attributes }
-    const node = createWorld(call.request).serverNode(current.value)
     const nested = await checkUnwritten(node, body.value.entities)
     if (!nested.ok) return nested
-    const shown = ({ name, attributes }: Pick<ServerRecord, 'name' | 'attributes'>) =>
-      serverProperties(name, { ...attributes, bootVolume: null })
-    if (isDeepStrictEqual(shown(old), shown(put)) && keepsBoot(node, body.value.properties)) {
+    const { name = old.name, attributes: properties, bootVolume } = read.value
+    const volume = await bootable(world, current.value, bootVolume ?? null)
+    if (!volume.ok) return volume
+    const stamp = stampOf(old.attributes.meta, old.account, old.createdAt)
+    const boot = bootVolume === undefined ? {} : { bootVolume }
+    const attributes = {
+      ...merged(old.attributes, { ...properties, ...boot }),
+      meta: stamped(call.request, stamp),
+    }
+    const put = { ...old, name, attributes }
+    result = { ...put, revision: 0 }
+    const changedNode = world.serverNode(result)
+    if (isDeepStrictEqual(node.properties, changedNode.properties)) {
       result = current.value
       return ok({ change: null, request: change.log([node]) })
     }
-    result = { ...put, revision: 0 }
     const before = { name: old.name, ...old.attributes }
-    const after = { name: put.name, ...attributes }
+    const after = { name, ...attributes }
     const event = { operation: 'server.update', resource: 'server', id: old.id, before, after } as const
-    return ok({
-      change: { servers: { put: [put] }, event },
-      request: change.log([call.world.serverNode(result)]),
-    })
+    const chosen = bootVolume === old.attributes.bootVolume ? undefined : volume.value
+    const targets = [changedNode, ...(chosen ? [world.volumeNodeAt(chosen, undefined)] : [])]
+    return ok({ change: { servers: { put: [put] }, event }, request: change.log(targets) })
   })
   return done.ok ? changed(call, change, createWorld(call.request).serverNode(result)) : done
 }
 
-/** Whether the disk that it starts from stays: not named, or named as it is shown. */
-const keepsBoot = ({ properties }: Node, given: JsonObject): boolean =>
-  !Object.hasOwn(given, 'bootVolume') || isDeepStrictEqual(given.bootVolume, properties.bootVolume)
+/** The volume that a server is to start from: one of its own. */
+async function bootable(
+  world: World,
+  server: ServerRecord,
+  id: string | null,
+): Promise<Result<Volume | undefined, RequestError>> {
+  if (id === null) return ok(undefined)
+  const volume = (await world.volumesOf(server)).find((each) => each.id === id)
+  return volume ? ok(volume) : err(impossible(`volume ${id} is not attached to the server`))
+}
 
 interface MadeNic {
   readonly nic: Interface
@@ -307,13 +347,16 @@ async function createNic(call: Call): Handled {
     const owner = await world.server(zone.id, server.id)
     if (!owner.ok) return owner
     const others = await request.services.zones.interfacesOf(server.id)
-    const nic = { ...only.nic, index: Math.max(0, ...others.map((each) => each.index)) + 1 }
+    const { server: slotted, first } = withSlots(owner.value, others, 1)
+    const { revision: _, ...record } = slotted
+    const nic = inSlot({ ...only.nic, index: Math.max(0, ...others.map((each) => each.index)) + 1 }, first)
     const event = {
       ...({ operation: 'interface.create', resource: 'interface', id: nic.id, before: null } as const),
       after: nicProperties(nic),
     }
     return ok({
       change: {
+        servers: { put: [record] },
         interfaces: { put: [nic] },
         rules: [rules],
         documents: {

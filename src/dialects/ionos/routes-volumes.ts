@@ -1,9 +1,9 @@
-/** Disks of servers: made with their server, and kept so that clients find what they asked for (contract: ionos §4). */
+/** Volumes: made by themselves, attached, changed and deleted; no disk stands behind them (contract: ionos-more §5). */
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ServerRecord } from '../../storage/storage.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import {
   type Call,
@@ -15,128 +15,197 @@ import {
   resourceAnswer,
   route,
 } from './call.ts'
-import { decode, given, volumeTable } from './decode.ts'
-import { volumeProperties } from './encode.ts'
-import { findServer, findZone } from './find.ts'
-import { merged } from './properties.ts'
-import { stamped, stampOf } from './stamp.ts'
-import { createWorld, type Node, profile, volumesOf } from './world.ts'
+import { catalogueOf } from './catalogue.ts'
+import { given } from './decode.ts'
+import { decodeNewVolume, decodeVolumeChange, unsupported } from './decode-volume.ts'
+import { violated, violates } from './errors.ts'
+import { findAttached, findServer, findVolume, findZone } from './find.ts'
+import { freshVolume } from './fresh.ts'
+import { isObject, Violations } from './properties.ts'
+import {
+  changedVolume,
+  createRewiring,
+  dasStays,
+  isDas,
+  newVolume,
+  type Rewiring,
+  serverOf,
+} from './volumes.ts'
+import { createWorld, profile, type Volume, type World } from './world.ts'
 
-const one = '/datacenters/:datacenterId/volumes'
+const volumes = '/datacenters/:datacenterId/volumes'
+const one = `${volumes}/:volumeId`
 const ofServer = '/datacenters/:datacenterId/servers/:serverId/volumes'
 
 export const volumeRoutes: readonly Route[] = [
-  route('GET', one, 'listVolumes', 200, 'Disks of all servers of a datacenter', async (call) => {
+  route('GET', volumes, 'listVolumes', 200, 'Volumes of a datacenter', async (call) => {
     const zone = await findZone(call)
     if (!zone.ok) return zone
     const node = await call.world.datacenterNode(zone.value)
     return listAnswer(call, node, 'volumes', (await node.children.volumes?.()) ?? [])
   }),
-  route('GET', `${one}/:volumeId`, 'getVolume', 200, 'One disk', async (call) => {
+  route('POST', volumes, 'createVolume', 202, 'Make a volume', async (call) => {
+    const zone = await findZone(call)
+    if (!zone.ok) return zone
+    const made = newOne(call, zone.value)
+    if (!made.ok) return made
+    const volume = made.value
+    return write(call, zone.value.id, 'POST', 'create', async (_world, rewiring) => {
+      rewiring.putVolume(volume)
+      return ok({ before: null, after: volume })
+    })
+  }),
+  route('GET', one, 'getVolume', 200, 'One volume', async (call) => {
     const found = await findVolume(call)
-    return found.ok ? resourceAnswer(call, found.value.node) : found
+    return found.ok ? resourceAnswer(call, await call.world.volumeNode(found.value)) : found
   }),
   ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
-      method,
-      `${one}/:volumeId`,
-      method === 'PUT' ? 'putVolume' : 'patchVolume',
-      202,
-      'Change what is said of a disk',
-      async (call) => {
-        const found = await findVolume(call)
-        if (!found.ok) return found
-        const body = given(method, call.request.body)
-        if (!body.ok) return body
-        const properties = decode(volumeTable, body.value, {})
-        if (!properties.ok) return properties
-        return write(call, method, found.value, (volume) => ({
-          ...merged(volume, properties.value),
-          meta: stamped(call.request, stampOf(volume.meta, '', 0)),
-        }))
-      },
+    route(method, one, method === 'PUT' ? 'putVolume' : 'patchVolume', 202, 'Change a volume', (call) =>
+      changeVolume(call, method),
     ),
   ),
-  route('DELETE', `${one}/:volumeId`, 'deleteVolume', 202, 'Delete a disk', async (call) => {
-    const found = await findVolume(call)
-    return found.ok ? write(call, 'DELETE', found.value, () => undefined) : found
-  }),
-  route('GET', ofServer, 'listServerVolumes', 200, 'Disks of a server', async (call) => {
+  route('DELETE', one, 'deleteVolume', 202, 'Delete a volume, attached or not', deleteVolume),
+
+  route('GET', ofServer, 'listServerVolumes', 200, 'Volumes of a server', async (call) => {
     const found = await findServer(call)
     if (!found.ok) return found
     const node = call.world.serverNode(found.value.server)
-    return listAnswer(call, node, 'volumes', call.world.volumeNodes(found.value.server))
+    return listAnswer(call, node, 'volumes', (await node.children.volumes?.()) ?? [])
   }),
-  route('GET', `${ofServer}/:volumeId`, 'getServerVolume', 200, 'One disk of a server', async (call) => {
-    const found = await findServer(call)
-    if (!found.ok) return found
-    const node = pick(call, call.world.volumeNodes(found.value.server))
-    return node.ok ? resourceAnswer(call, node.value) : node
+  route('POST', ofServer, 'attachVolume', 202, 'Attach a volume, wherever it is now', attachVolume),
+  route('GET', `${ofServer}/:volumeId`, 'getServerVolume', 200, 'One volume of a server', async (call) => {
+    const found = await findAttached(call)
+    return found.ok ? resourceAnswer(call, await call.world.volumeNode(found.value)) : found
   }),
+  route('DELETE', `${ofServer}/:volumeId`, 'detachVolume', 202, 'Detach a volume', detachVolume),
 ]
 
-interface Found {
-  readonly zone: string
-  readonly server: ServerRecord
-  readonly node: Node
+/** A volume from a body of `{properties}`. */
+function newOne(call: Call, { id, body: datacenter }: DocumentRecord): Result<Volume, RequestError> {
+  const body = given('POST', call.request.body)
+  if (!body.ok) return body
+  const violations = new Violations()
+  const place = { offered: catalogueOf(call.request), location: String(datacenter.location ?? '') }
+  const read = decodeNewVolume(body.value.properties, body.value.at, place, violations)
+  if (violations.count > 0) return err(violated(violations.list))
+  const refused = unsupported(read)
+  return refused ? err(refused) : ok(newVolume(call.request, id, read))
 }
 
-function pick(call: Call, nodes: readonly Node[]): Result<Node, RequestError> {
-  const id = call.id('volumeId').toLowerCase()
-  const found = nodes.find((node) => node.id === id)
-  return found ? ok(found) : missing(call)
+async function changeVolume(call: Call, method: 'PUT' | 'PATCH'): Handled {
+  const found = await findVolume(call)
+  if (!found.ok) return found
+  const body = given(method, call.request.body)
+  if (!body.ok) return body
+  const { id, zone } = found.value
+  return write(call, zone, method, 'update', async (world, rewiring) => {
+    const current = await world.volume(zone, id)
+    if (!current.ok) return current
+    const before = current.value
+    const { properties: old } = await world.volumeNode(before)
+    const read = decodeVolumeChange(body.value, old)
+    if (!read.ok) return read
+    const after = changedVolume(call.request, before, read.value)
+    const { properties: now } = await world.volumeNode(after)
+    if (isDeepStrictEqual(old, now)) return ok({ before, after: before })
+    rewiring.putVolume(after)
+    if (now.bootOrder !== old.bootOrder && now.bootOrder !== 'AUTO')
+      await rewiring.boot(after, now.bootOrder === 'PRIMARY')
+    return ok({ before, after })
+  })
 }
 
-const missing = (call: Call): Result<never, RequestError> =>
-  err({ kind: 'not-found', resource: 'storage', id: call.id('volumeId') })
-
-async function findVolume(call: Call): Promise<Result<Found, RequestError>> {
-  const zone = await findZone(call)
-  if (!zone.ok) return zone
-  for (const server of await call.world.serversIn(zone.value.id)) {
-    const node = pick(call, call.world.volumeNodes(server))
-    if (node.ok) return ok({ zone: zone.value.id, server, node: node.value })
-  }
-  return missing(call)
+async function deleteVolume(call: Call): Handled {
+  const found = await findVolume(call)
+  if (!found.ok) return found
+  const { id, zone } = found.value
+  return write(call, zone, 'DELETE', 'delete', async (world, rewiring) => {
+    const current = await world.volume(zone, id)
+    if (!current.ok) return current
+    await rewiring.remove(current.value)
+    return ok({ before: current.value, after: null })
+  })
 }
 
-const shown = (volumes: readonly JsonObject[]) =>
-  volumes.map(({ id, ...volume }) => ({ id: String(id), ...volumeProperties(volume, '') }))
+/** A body of `{id}` names a volume that is there; one of `{properties}` makes it first. */
+async function attachVolume(call: Call): Handled {
+  const found = await findServer(call)
+  if (!found.ok) return found
+  const { zone, server } = found.value
+  const { body } = call.request
+  const { id, properties = null } = isObject(body) ? body : {}
+  if (properties === null && typeof id !== 'string')
+    return err(violates('(root).id', "Attribute 'id' is required"))
+  const made = properties === null ? undefined : newOne(call, zone)
+  if (made?.ok === false) return made
+  return write(call, zone.id, 'POST', 'attach', async (world, rewiring) => {
+    const owner = await world.server(zone.id, server.id)
+    if (!owner.ok) return owner
+    const current = made ?? (await world.volume(zone.id, String(id)))
+    if (!current.ok) return current
+    const volume = current.value
+    if (serverOf(volume) === server.id) return ok({ before: volume, after: volume })
+    if (isDas(volume)) return err(dasStays)
+    return ok({ before: made ? null : volume, after: await rewiring.attach(volume, server.id) })
+  })
+}
 
-/** Undefined: it goes. */
+async function detachVolume(call: Call): Handled {
+  const found = await findAttached(call)
+  if (!found.ok) return found
+  const { id, zone } = found.value
+  const server = serverOf(found.value)
+  return write(call, zone, 'DELETE', 'detach', async (world, rewiring) => {
+    const current = await world.volume(zone, id)
+    if (!current.ok) return current
+    const volume = current.value
+    if (serverOf(volume) !== server) return err({ kind: 'not-found', resource: 'storage', id })
+    if (isDas(volume)) return err(dasStays)
+    return ok({ before: volume, after: await rewiring.release(volume) })
+  })
+}
+
+interface Outcome {
+  readonly before: Volume | null
+  /** Null: it is gone. The same as before: nothing changes. */
+  readonly after: Volume | null
+}
+
 async function write(
   call: Call,
+  zone: string,
   method: string,
-  { zone, server, node }: Found,
-  edit: (volume: JsonObject) => JsonObject | undefined,
+  operation: 'create' | 'update' | 'delete' | 'attach' | 'detach',
+  decide: (world: World, rewiring: Rewiring) => Promise<Result<Outcome, RequestError>>,
 ): Handled {
+  const { request } = call
   const change = mutation(call, zone, method)
-  let result = server
-  const done = await call.request.services.zones.change(change.context, profile, zone, async () => {
-    const current = await createWorld(call.request).server(zone, server.id)
-    if (!current.ok) return current
-    const { revision: _, ...old } = current.value
-    const before = volumesOf(old.attributes)
-    if (!before.some(({ id }) => id === node.id)) return missing(call)
-    const volumes = before
-      .map((volume) => (volume.id === node.id ? edit(volume) : volume))
-      .filter((volume) => volume !== undefined)
-    if (isDeepStrictEqual(shown(before), shown(volumes))) {
-      result = current.value
-      return ok({ change: null, request: change.log([node]) })
+  let outcome: Outcome = { before: null, after: null }
+  const done = await request.services.zones.change(change.context, profile, zone, async (there) => {
+    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone })
+    const world = createWorld(request)
+    const rewiring = createRewiring(request, world, zone)
+    const decided = await decide(world, rewiring)
+    if (!decided.ok) return decided
+    outcome = decided.value
+    const { before, after } = outcome
+    const volume = after ?? before
+    if (!volume) throw new Error('a volume was neither there nor made')
+    const log = change.log([world.volumeNodeAt(volume, undefined)])
+    if (before === after) return ok({ change: null, request: log })
+    const event = {
+      ...({ operation: `volume.${operation}`, resource: 'storage', id: volume.id } as const),
+      before: before?.body ?? null,
+      after: after?.body ?? null,
     }
-    const put = { ...old, attributes: { ...old.attributes, volumes } }
-    result = { ...put, revision: 0 }
-    const event = { operation: 'server.update', resource: 'server', id: server.id } as const
-    return ok({
-      change: {
-        servers: { put: [put] },
-        event: { ...event, before: { volumes: before }, after: { volumes } },
-      },
-      request: change.log([node]),
-    })
+    return ok({ change: { ...rewiring.change(), event }, request: log })
   })
   if (!done.ok) return done
-  const now = call.world.volumeNodes(result).find((each) => each.id === node.id)
-  return now ? changed(call, change, now) : gone(change)
+  const { before, after } = outcome
+  if (method === 'DELETE' || !after) return gone(change)
+  const node = await createWorld(request).volumeNode(after)
+  if (before === after || method !== 'POST') return changed(call, change, node)
+  const { properties } = request.body as JsonObject
+  const given = before === null && isObject(properties) ? properties : undefined
+  return changed(call, change, freshVolume(node, given, serverOf(after) !== undefined))
 }

@@ -1,11 +1,13 @@
 /** IONOS Cloud's endpoints, by what they are about. */
 import type { Route } from '../dialect.ts'
 import { accountRoutes } from './routes-account.ts'
+import { catalogueRoutes } from './routes-catalogue.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
 import { flowLogRoutes } from './routes-flowlogs.ts'
 import { groupRoutes } from './routes-groups.ts'
 import { lanRoutes } from './routes-lans.ts'
 import { pccRoutes } from './routes-pccs.ts'
+import { powerRoutes } from './routes-power.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { volumeRoutes } from './routes-volumes.ts'
@@ -17,7 +19,9 @@ export const routes: readonly Route[] = [
   ...lanRoutes,
   ...serverRoutes,
   ...flowLogRoutes,
+  ...powerRoutes,
   ...volumeRoutes,
   ...pccRoutes,
+  ...catalogueRoutes,
   ...accountRoutes,
 ]

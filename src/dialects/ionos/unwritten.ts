@@ -59,7 +59,7 @@ async function check(
   }
 }
 
-const howTo: Readonly<Record<Exclude<Kind, 'volume'>, string>> = {
+const howTo: Readonly<Partial<Record<Kind, string>>> = {
   datacenter: 'datacenters are changed by themselves',
   server: 'servers are made and changed by themselves',
   nic: 'NICs are made and changed by themselves',

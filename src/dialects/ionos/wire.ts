@@ -13,6 +13,10 @@ export type Kind =
   | 'firewall-rule'
   | 'flow-log'
   | 'pcc'
+  | 'label'
+  | 'image'
+  | 'location'
+  | 'template'
 
 export interface Collection {
   /** Last part of its path and of its id. */
@@ -44,6 +48,10 @@ export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
   'firewall-rule': [],
   'flow-log': [],
   pcc: [],
+  label: [],
+  image: [],
+  location: [],
+  template: [],
 }
 
 /** What is stored of a rule: its text as the client gave it, null where it gave none. */

@@ -10,7 +10,9 @@ import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending, PendingOf } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
+import { catalogueOf } from './catalogue.ts'
 import {
+  attachmentsOf,
   datacenterProperties,
   flowLogProperties,
   groupProperties,
@@ -54,6 +56,13 @@ export interface Lan {
   readonly body: JsonObject
 }
 
+/** `body`: its properties, and `server`, which it is attached to. */
+export interface Volume {
+  readonly id: string
+  readonly zone: string
+  readonly body: JsonObject
+}
+
 /** Whether a change to what `bears` names waits for that interface. */
 export const concerns = (bears: Bears, pending: Pending): boolean =>
   pending.server === bears.server ||
@@ -70,15 +79,24 @@ type Found<T> = Promise<Result<T, RequestError>>
 const found = <T>(result: Result<T, unknown>): readonly T[] => (result.ok ? [result.value] : [])
 /** Ids that can be looked up: what is malformed does not exist. */
 export const plausible = /^[\w.-]{1,64}$/
-const missing = (resource: 'document' | 'server' | 'interface' | 'policy' | 'rule', id: string) =>
+const missing = (resource: 'document' | 'server' | 'storage' | 'interface' | 'policy' | 'rule', id: string) =>
   err<RequestError>({ kind: 'not-found', resource, id })
 
-const objects = (value: JsonValue | undefined): readonly JsonObject[] =>
-  Array.isArray(value) ? value.filter(isObject) : []
-/** As they are kept with a server, in order. */
-export const volumesOf = ({ volumes }: JsonObject): readonly JsonObject[] => objects(volumes)
 /** As they are kept with a NIC, in order. */
-export const flowLogsOf = ({ flowLogs }: JsonObject): readonly JsonObject[] => objects(flowLogs)
+export const flowLogsOf = ({ flowLogs }: JsonObject): readonly JsonObject[] =>
+  Array.isArray(flowLogs) ? flowLogs.filter(isObject) : []
+
+const byId = <T extends { readonly id: string }>(all: readonly T[]) =>
+  new Map(all.map((each) => [each.id, each]))
+function picked<T>(all: ReadonlyMap<string, T>, id: string): readonly T[] {
+  const one = all.get(id)
+  return one === undefined ? [] : [one]
+}
+
+function volumeOf({ id, body }: DocumentRecord): Volume {
+  const [zone = '', own = ''] = id.split('/')
+  return { id: own, zone, body }
+}
 
 export type World = ReturnType<typeof createWorld>
 
@@ -86,6 +104,7 @@ export function createWorld(request: DialectRequest) {
   const { services, principal, now } = request
   const { zones, groups, documents } = services
   const { account } = principal
+  const offered = catalogueOf(request)
 
   /** Remembers what was read of each zone, or of another key. */
   function once<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
@@ -98,10 +117,17 @@ export function createWorld(request: DialectRequest) {
   }
   const serversIn = once((zone) => zones.servers(request, profile, zone))
   const nicsIn = once((zone) => zones.interfaces(request, profile, zone))
+  const serverIndex = once(async (zone) => byId(await serversIn(zone)))
+  const volumeIndex = once(async (zone) => byId(await volumesIn(zone)))
   const groupsIn = once((zone) => groups.list(request, profile, zone))
   const allMembers = once(() => groups.members(request, profile))
   const pendingOf = once((key) => zones.pending(request, JSON.parse(key) as PendingOf))
   const lanDocuments = once(() => documents.list(request, profile, 'lan'))
+  const volumesIn = once(async (zone) => {
+    const all = (await documents.list(request, profile, 'volume')).map(volumeOf)
+    const created = ({ body }: Volume) => stampOf(body.meta, account, 0).createdAt
+    return all.filter((each) => each.zone === zone).toSorted((a, b) => created(a) - created(b))
+  })
 
   /** LANs in order of number: those that were made, and those that an interface is in. */
   async function lansIn(zone: string): Promise<readonly Lan[]> {
@@ -144,11 +170,15 @@ export function createWorld(request: DialectRequest) {
   const perZone = once(async (zone) => ({
     server: oneOrAll<ServerRecord>(
       async (id) => found(await zones.server(request, profile, zone, id)),
-      async (id) => (await serversIn(zone)).filter((server) => server.id === id),
+      async (id) => picked(await serverIndex(zone), id),
     ),
     group: oneOrAll<PolicyRecord>(
       async (id) => found(await group(zone, id)),
       async (id) => (await groupsIn(zone)).filter((group) => group.id === id),
+    ),
+    volume: oneOrAll<Volume>(
+      async (id) => found(await volume(zone, id)),
+      async (id) => picked(await volumeIndex(zone), id),
     ),
     nicsOf: oneOrAll<Interface>(
       (server) => zones.interfacesOf(server),
@@ -180,11 +210,11 @@ export function createWorld(request: DialectRequest) {
       id,
       path,
       stamp: stampOf(body.meta, account, Number(body.createdAt ?? 0)),
-      properties: datacenterProperties(body, revision, null),
+      properties: datacenterProperties(body, revision, null, offered.placeOf(String(body.location))),
       bears: { zone: id },
       children: {
         servers: async () => (await serversIn(id)).map((server) => serverNode(server)),
-        volumes: async () => (await serversIn(id)).flatMap((server) => volumeNodes(server)),
+        volumes: async () => Promise.all((await volumesIn(id)).map(volumeNode)),
         lans: async () => (await lansIn(id)).map((lan) => lanNode(id, lan)),
         securitygroups: async () => (await groupsIn(id)).map((group) => groupNode(id, group)),
       },
@@ -195,38 +225,54 @@ export function createWorld(request: DialectRequest) {
   async function wholeDatacenter(document: DocumentRecord): Promise<Node> {
     const isDefault = (group: PolicyRecord) => group.defaultFor === document.id
     const group = (await groupsIn(document.id)).find(isDefault)
-    const properties = datacenterProperties(document.body, document.revision, group?.id ?? null)
-    return { ...datacenterNode(document), properties }
+    const node = datacenterNode(document)
+    return { ...node, properties: { ...node.properties, defaultSecurityGroupId: group?.id ?? null } }
   }
 
-  /** A server's disks are kept with it. */
-  function volumeNodes({ id: server, zone, createdAt, attributes }: ServerRecord): readonly Node[] {
-    return volumesOf(attributes).map(({ id, meta, ...volume }) => ({
+  /** Of a server, in the order in which they were attached. */
+  async function volumesOf({ id, zone, attributes }: ServerRecord): Promise<readonly Volume[]> {
+    const { volume } = await perZone(zone)
+    const attached = await Promise.all(attachmentsOf(attributes).map((each) => volume(each.id)))
+    return attached.flat().filter(({ body }) => body.server === id)
+  }
+
+  async function volumeNode(volume: Volume): Promise<Node> {
+    const { server } = await perZone(volume.zone)
+    const [owner] = typeof volume.body.server === 'string' ? await server(volume.body.server) : []
+    return volumeNodeAt(volume, owner)
+  }
+
+  function volumeNodeAt({ id, zone, body }: Volume, server: ServerRecord | undefined): Node {
+    const attachment = server && attachmentsOf(server.attributes).find((each) => each.id === id)
+    const boot = server?.attributes.bootVolume === id
+    return {
       kind: 'volume',
-      id: String(id),
+      id,
       path: `/datacenters/${zone}/volumes/${id}`,
-      stamp: stampOf(meta, account, createdAt),
-      properties: volumeProperties(volume, server),
+      stamp: stampOf(body.meta, account, 0),
+      properties: volumeProperties(body, server && attachment && { ...attachment, server: server.id, boot }),
       bears: {},
       children: {},
-    }))
+    }
   }
 
   function serverNode(server: ServerRecord): Node {
-    const { id, zone, name, createdAt, attributes } = server
-    const [boot] = volumeNodes(server)
-    const bootVolume = boot
-      ? { id: boot.id, type: 'volume', href: request.origin + prefix + boot.path }
-      : (attributes.bootVolume ?? null)
+    const { id, zone, createdAt, attributes } = server
+    const ref = (type: string, path: string, of: JsonValue | undefined) =>
+      typeof of === 'string' ? { id: of, type, href: `${request.origin}${prefix}${path}/${of}` } : null
+    const boot = {
+      bootCdrom: ref('image', '/images', attributes.bootCdrom),
+      bootVolume: ref('volume', `/datacenters/${zone}/volumes`, attributes.bootVolume),
+    }
     return {
       kind: 'server',
       id,
       path: `/datacenters/${zone}/servers/${id}`,
       stamp: stampOf(attributes.meta, account, createdAt),
-      properties: serverProperties(name, { ...attributes, bootVolume }),
+      properties: serverProperties(server, boot),
       bears: { server: id },
       children: {
-        volumes: async () => volumeNodes(server),
+        volumes: async () => (await volumesOf(server)).map((volume) => volumeNodeAt(volume, server)),
         nics: async () => (await (await perZone(zone)).nicsOf(id)).map((nic) => nicNode(zone, nic)),
         securitygroups: () => groupNodes(zone, id, null),
       },
@@ -335,6 +381,11 @@ export function createWorld(request: DialectRequest) {
   async function server(zone: string, id: string): Found<ServerRecord> {
     return plausible.test(id) ? zones.server(request, profile, zone, id.toLowerCase()) : missing('server', id)
   }
+  async function volume(zone: string, id: string): Found<Volume> {
+    if (!plausible.test(id)) return missing('storage', id)
+    const document = await documents.get(request, profile, 'volume', `${zone}/${id.toLowerCase()}`)
+    return document.ok ? ok(volumeOf(document.value)) : missing('storage', id)
+  }
   async function nic(server: ServerRecord, id: string): Found<Interface> {
     const found = (await zones.interfacesOf(server.id)).find((each) => each.id === id.toLowerCase())
     return found ? ok(found) : missing('interface', id)
@@ -367,10 +418,19 @@ export function createWorld(request: DialectRequest) {
   }
 
   return {
-    ...{ datacenter, server, nic, lan, group, rule, busy },
-    ...{ datacenterNode: wholeDatacenter, serverNode, volumeNodes, nicNode, flowLogNodes, lanNode },
-    ...{ groupNode, ruleNode },
-    ...{ serversIn, groupsIn, lansIn, lansOf, lanDocuments: () => lanDocuments('') },
+    ...{ datacenter, server, volume, nic, lan, group, rule, busy },
+    ...{
+      datacenterNode: wholeDatacenter,
+      serverNode,
+      volumeNode,
+      volumeNodeAt,
+      nicNode,
+      flowLogNodes,
+      lanNode,
+      groupNode,
+      ruleNode,
+    },
+    ...{ serversIn, volumesIn, volumesOf, groupsIn, lansIn, lansOf, lanDocuments: () => lanDocuments('') },
     async datacenters(): Promise<readonly Node[]> {
       const created = ({ body, id }: DocumentRecord) =>
         stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt

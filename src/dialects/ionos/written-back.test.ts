@@ -43,7 +43,7 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
             },
           ],
         },
-        volumes: { items: [{ properties: { name: 'disk', size: 10 } }] },
+        volumes: { items: [{ properties: { name: 'disk', size: 10, licenceType: 'other' } }] },
       },
     })
     const at = `${dc}/servers/${made.id}`

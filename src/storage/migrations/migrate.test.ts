@@ -97,6 +97,50 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
   })
 }
 
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  test(`volumes kept with their server become documents of their own on ${engine}`, { skip }, async () => {
+    const sql = readFileSync(new URL(`../testdata/schema-1-${engine}.sql`, import.meta.url), 'utf8')
+    const [zone, first, second] = ['0dc00000-0000-4000-8000-000000000001', 'a-volume', 'another']
+    const meta = { createdAt: 1, createdBy: "o'neill" }
+    const attributes = {
+      name: 'x',
+      bootVolume: { id: 'never shown' },
+      bootCdrom: { id: 'a-cdrom', type: 'image' },
+      volumes: [
+        { id: first, name: 'one "1"', size: 10, meta },
+        { id: second, size: 20, imageAlias: 'ubuntu:latest', meta },
+      ],
+    }
+    const text = JSON.stringify(attributes).replaceAll("'", "''")
+    const store = await create(`${sql};\nUPDATE servers SET attributes = '${text}' WHERE id = '${cube}';`)
+    const storage = await store.open()
+    try {
+      const account = await accountOf(storage)
+      const documents = await storage.documents({ account, profile: 'ionos', kind: 'volume' })
+      assert.deepEqual(
+        documents.map(({ id, body }) => [id, body]),
+        [
+          [`${zone}/${first}`, { name: 'one "1"', size: 10, meta, server: cube }],
+          [`${zone}/${second}`, { size: 20, imageAlias: 'ubuntu:latest', meta, server: cube }],
+        ],
+      )
+      assert.deepEqual((await storage.server('ionos', cube))?.attributes, {
+        ...{ name: 'x', bootVolume: first, bootCdrom: 'a-cdrom' },
+        volumes: [
+          { id: first, deviceNumber: 1, pciSlot: 5 },
+          { id: second, deviceNumber: 2, pciSlot: 6 },
+        ],
+      })
+      assert.deepEqual((await storage.server('ionos', '00dddd00-32db-4b09-9f5f-30d9e9afb565'))?.attributes, {
+        datacenter: '0dc00000-0000-4000-8000-000000000002',
+      })
+    } finally {
+      await storage.close()
+      await store.remove()
+    }
+  })
+}
+
 test('the same on both engines', { skip: engines.postgresql.skip }, () => {
   assert.deepEqual(seen.postgresql, seen.sqlite)
 })

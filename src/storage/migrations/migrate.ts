@@ -8,6 +8,7 @@ import { includedPolicies } from './0005-included-policies.ts'
 import { names } from './0006-names.ts'
 import { limits } from './0007-limits.ts'
 import { frames } from './0008-frames.ts'
+import { volumes } from './0012-volumes.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
 
@@ -21,6 +22,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   names,
   limits,
   frames,
+  volumes,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

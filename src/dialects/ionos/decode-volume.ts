@@ -1,0 +1,159 @@
+/** A volume's properties, with what it takes from its image or its Cube's template (contract: ionos-more §5). */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { Offered, Template } from './catalogue.ts'
+import { impossible, violated } from './errors.ts'
+import { merged, readProperties, type Table, Violations } from './properties.ts'
+
+const flag = { type: 'boolean' } as const
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Licences are taken in any case and echoed as written: Terraform compares what it sent. */
+const licence = /^(linux|rhel|other|unknown|windows(20\d\d)?)$/i
+
+const plugs = {
+  ...{ cpuHotPlug: flag, ramHotPlug: flag, nicHotPlug: flag, nicHotUnplug: flag },
+  ...{ discVirtioHotPlug: flag, discVirtioHotUnplug: flag },
+}
+
+const table: Table = {
+  name: { type: 'text', range: [0, 255] },
+  type: {
+    ...({ type: 'text', immutable: true } as const),
+    oneOf: ['HDD', 'SSD', 'SSD Standard', 'SSD Premium', 'DAS', 'ISO'],
+  },
+  size: {
+    type: 'number',
+    range: [0, 1 << 24],
+    objection: (value) => (Number(value) > 0 ? undefined : 'Attribute value must be greater than 0'),
+  },
+  availabilityZone: { type: 'text', emptyIsNull: true, oneOf: ['AUTO', 'ZONE_1', 'ZONE_2', 'ZONE_3'] },
+  image: {
+    ...({ type: 'text', emptyIsNull: true, immutable: true } as const),
+    objection: (value) => (uuid.test(String(value)) ? undefined : 'Attribute value must be a UUID'),
+  },
+  imageAlias: { type: 'text', emptyIsNull: true, immutable: true },
+  bus: { type: 'text', emptyIsNull: true, oneOf: ['VIRTIO', 'IDE', 'UNKNOWN'] },
+  licenceType: {
+    type: 'text',
+    emptyIsNull: true,
+    objection: (value) =>
+      licence.test(String(value))
+        ? undefined
+        : `Attribute value '${value}' not allowed. Expected one of [LINUX, RHEL, WINDOWS, WINDOWS<year>, OTHER, UNKNOWN]`,
+  },
+  ...plugs,
+  ...{ exposeSerial: flag, requireLegacyBios: flag },
+  bootOrder: { type: 'text', emptyIsNull: true, oneOf: ['AUTO', 'NONE', 'PRIMARY'] },
+  backupunitId: { type: 'text', emptyIsNull: true },
+}
+
+/** Secrets of guests that nobody starts here: checked, never kept. Only a new volume takes them. */
+const secrets: Table = {
+  imagePassword: { type: 'text', emptyIsNull: true, immutable: true, range: [0, 255] },
+  sshKeys: { type: 'texts', emptyIsNull: true, immutable: true, range: [0, 100], longest: 16_384 },
+  userData: {
+    ...({ type: 'text', emptyIsNull: true, immutable: true, range: [0, 1 << 17] } as const),
+    objection: (value) =>
+      /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(String(value)) ? undefined : 'Attribute value must be base64 text',
+  },
+}
+
+/** Where a volume is made. */
+export interface Place {
+  readonly offered: Offered
+  /** Of the datacenter: aliases of images are looked up there. */
+  readonly location: string
+  /** Of the Cube that the volume is made with; absent where it is made with none. */
+  readonly template?: Template
+}
+
+/** A new volume as it is stored: no secrets, and nothing that is unset. */
+export function decodeNewVolume(
+  given: JsonObject,
+  at: string,
+  place: Place,
+  violations: Violations,
+): JsonObject {
+  const { imageAlias = null, ...read } = readProperties(table, given, at, violations)
+  readProperties(secrets, given, at, violations)
+  const image = imageOf(read.image ?? null, imageAlias, at, place, violations)
+  const das = read.type === 'DAS'
+  if (das && !place.template)
+    violations.add(`${at}.type`, "Attribute value 'DAS' is only allowed for a volume made with its Cube")
+  if (das && (read.size ?? null) !== null)
+    violations.add(`${at}.size`, 'Attribute is not allowed: the template of the Cube decides')
+  const size = (das ? place.template?.storageSize : (read.size ?? image?.size)) ?? null
+  if (size === null && !das) violations.add(`${at}.size`, "Attribute 'size' is required")
+  const licenceType = read.licenceType ?? image?.licenceType ?? null
+  if (licenceType === null && imageAlias === null)
+    violations.add(`${at}.licenceType`, "Attribute 'licenceType' is required where no image is given")
+  const requireLegacyBios = read.requireLegacyBios ?? image?.properties?.requireLegacyBios ?? null
+  const taken = { size, licenceType, requireLegacyBios, image: image?.id ?? null }
+  return merged(plugsOf(image), { ...read, ...taken })
+}
+
+interface KnownImage {
+  readonly id: string
+  readonly size?: number
+  readonly licenceType: string
+  readonly properties?: JsonObject
+}
+
+function imageOf(
+  id: JsonValue,
+  alias: JsonValue,
+  at: string,
+  { offered, location }: Place,
+  violations: Violations,
+): KnownImage | undefined {
+  if (id !== null && alias !== null) {
+    violations.add(`${at}.imageAlias`, 'Attribute is not allowed together with image')
+  } else if (typeof alias === 'string') {
+    const found = offered.imageOfAlias(location, alias)
+    if (!found) violations.add(`${at}.imageAlias`, `No image in ${location} has the alias '${alias}'`)
+    return found
+  } else if (typeof id === 'string') {
+    // Users' files name images of the vendor's that are not in the catalogue.
+    return offered.images.get(id.toLowerCase()) ?? { id, licenceType: 'UNKNOWN' }
+  }
+  return undefined
+}
+
+/** What can be plugged while a guest runs: everything where the image is not known, nothing without one. */
+const plugsOf = (image: KnownImage | undefined): JsonObject =>
+  Object.fromEntries(
+    Object.keys(plugs).map((name) => [name, image !== undefined && (image.properties?.[name] ?? true)]),
+  )
+
+/** Properties that an update may take back. */
+const clearable = new Set(['name', 'availabilityZone', 'bus'])
+
+/** What changes; `old` is the volume as it is rendered. */
+export function decodeVolumeChange(
+  { properties, at }: { readonly properties: JsonObject; readonly at: string },
+  old: JsonObject,
+): Result<JsonObject, RequestError> {
+  const violations = new Violations()
+  const read = readProperties(table, properties, at, violations, old)
+  readProperties(secrets, properties, at, violations, old)
+  const { size } = read
+  if (typeof size === 'number' && old.type === 'DAS' && size !== old.size)
+    violations.add(
+      `${at}.size`,
+      'Attribute is not allowed in update requests: the template of the Cube decides',
+    )
+  else if (typeof size === 'number' && size < Number(old.size))
+    violations.add(`${at}.size`, `Attribute value must be at least ${old.size}: volumes do not shrink`)
+  if (violations.count > 0) return err(violated(violations.list))
+  const refused = unsupported(read)
+  if (refused) return err(refused)
+  return ok(
+    Object.fromEntries(Object.entries(read).filter(([name, value]) => value !== null || clearable.has(name))),
+  )
+}
+
+/** Well formed, and nothing that is done here. */
+export const unsupported = ({ backupunitId = null }: JsonObject): RequestError | undefined =>
+  backupunitId === null ? undefined : impossible('backup units are not kept here: backupunitId must be null')
