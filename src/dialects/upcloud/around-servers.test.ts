@@ -429,7 +429,7 @@ onBothStores('UpCloud, tags', (start) => {
         '403 SERVER_FORBIDDEN',
       ],
       ['POST', '/1.3/tag', undefined, '400 REQUEST_INVALID'],
-      ['PUT', '/1.3/tag/nowhere', { tag: { name: 'x' } }, '404 TAG_NOT_FOUND'],
+      ['PUT', '/1.3/tag/nowhere', { tag: { name: '' } }, '404 TAG_NOT_FOUND'],
       ['PUT', '/1.3/tag/there', { tag: { name: 'a-b' } }, '400 TAG_INVALID'],
       ['PUT', '/1.3/tag/there', { tag: { name: 'dev' } }, '409 TAG_EXISTS'],
       ['DELETE', '/1.3/tag/nowhere', undefined, '404 TAG_NOT_FOUND'],
@@ -442,6 +442,7 @@ onBothStores('UpCloud, tags', (start) => {
     ] as const) {
       assert.equal(await said(call(method, path, body)), code, `${method} ${path} ${JSON.stringify(body)}`)
     }
+    assert.equal(await said(call('GET', `/1.3/server/tag/${new Array(2000).fill('there').join(':')}`)), '200')
     assert.deepEqual(await names(servers.web), [])
     const { body } = await call('GET', '/1.3/tag/nowhere')
     assert.equal(body.error.error_message, 'The tag nowhere does not exist.')
@@ -464,6 +465,9 @@ onBothStores('UpCloud, tags', (start) => {
     await call('DELETE', `/1.3/server/${uuid}`)
     assert.deepEqual((await call('GET', '/1.3/tag/mine')).body.tag.servers.server, [servers.web])
     assert.deepEqual(await by('mine'), ['web'])
+    const { account = '' } = (await service.storage.server('upcloud', servers.web)) ?? {}
+    const kept = await service.storage.document('upcloud', 'tags', account)
+    assert.ok(kept && !JSON.stringify(kept.body).includes(uuid))
     // What is written back has lost it too.
     const read = (await call('GET', '/1.3/tag/mine')).body
     assert.equal((await call('PUT', '/1.3/tag/mine', read)).status, 200)

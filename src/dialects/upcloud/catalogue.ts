@@ -40,6 +40,8 @@ const Sections = Type.Object(
           storage_size: whole('GiB; 0 for none.', 2 ** 30, 0),
           storage_tier: optional(line('Of its storage; absent: no storage belongs to it.', 63)),
           public_traffic_out: whole('GiB a month.', 2 ** 30, 0),
+          gpu_amount: optional(whole('GPUs.', 1024, 0)),
+          gpu_model: optional(line('Of its GPUs.', 63)),
         },
         closed,
       ),

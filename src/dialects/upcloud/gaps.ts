@@ -20,6 +20,10 @@ export const gaps: readonly Gap[] = [
     why: 'Interfaces are devices of a hypervisor: they come from the inventory, or with the server. Networks are those that servers have interfaces in, and can be read.',
   },
   {
+    what: 'Plans with GPUs, premium and starter plans',
+    why: 'Their sizes and traffic are not documented; --catalogue adds plans.',
+  },
+  {
     what: 'Prices (/price)',
     why: 'They would be invented; upctl shows plans without them.',
   },

@@ -19,6 +19,7 @@ import {
   shown,
 } from './find.ts'
 import { backupConflict, makeDisks, makeInterfaces } from './hardware.ts'
+import { forget } from './tags.ts'
 
 export const serverRoutes: readonly Route[] = [
   route('GET', '/server', 'listServers', 200, 'All servers of the account', async (request) => {
@@ -94,7 +95,9 @@ export const serverRoutes: readonly Route[] = [
       requireStates: ['stopped'],
       documents: disks.map(({ storage }) => ({ kind: 'storage', id: storage })),
     })
-    return done.ok ? ok(noContent) : done
+    if (!done.ok) return done
+    await forget(request, found.value.server.id)
+    return ok(noContent)
   }),
 
   route('POST', '/server/:uuid/start', 'startServer', 200, 'Start a stopped server', (request) =>

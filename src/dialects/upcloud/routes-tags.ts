@@ -15,22 +15,22 @@ import {
   serverList,
   shown,
 } from './find.ts'
-import { changeTags, findTag, isNamed, type Tag, tagsOf } from './tags.ts'
+import { changeTags, findTag, findTags, isNamed, type Tag, tagsOf } from './tags.ts'
 
 export const tagRoutes: readonly Route[] = [
   route('GET', '/tag', 'listTags', 200, 'All tags of the account', async (request) => {
-    const [tags, own] = await Promise.all([tagsOf(request), ownServers(request)])
+    const tags = await tagsOf(request)
+    const own = await ownServers(request)
     return ok({ status: 200, body: { tags: { tag: tags.map((tag) => encodeTag(tag, own)) } } })
   }),
 
   route('GET', '/tag/:name', 'getTag', 200, 'One tag', async (request) => {
     const tag = findTag(await tagsOf(request), request.params.name ?? '')
-    return tag.ok ? ok(answer(tag.value, await ownServers(request))) : tag
+    return tag.ok ? ok(await answer(request, tag.value)) : tag
   }),
 
   route('POST', '/tag', 'createTag', 200, 'Create a tag', async (request) => {
-    const own = await ownServers(request)
-    const wanted = await decodeTag(request, own)
+    const wanted = await decodeTag(request)
     if (!wanted.ok) return wanted
     const { name, description = '', servers = [] } = wanted.value
     if (name === undefined) return err(invalid('name', 'TAG_INVALID', nameRule))
@@ -38,29 +38,26 @@ export const tagRoutes: readonly Route[] = [
     const done = await changeTags(request, (tags) =>
       tags.some(isNamed(name)) ? exists(name) : ok([...tags, tag]),
     )
-    return done.ok ? ok(answer(tag, own)) : done
+    return done.ok ? ok(await answer(request, tag)) : done
   }),
 
   route('PUT', '/tag/:name', 'modifyTag', 200, 'Rename a tag, or change what has it', async (request) => {
     const { name: called = '' } = request.params
-    const own = await ownServers(request)
-    const wanted = await decodeTag(request, own)
+    const there = findTag(await tagsOf(request), called)
+    if (!there.ok) return there
+    const wanted = await decodeTag(request)
     if (!wanted.ok) return wanted
     const done = await changeTags(request, (tags) => {
       const old = findTag(tags, called)
       if (!old.ok) return old
       const tag = { ...old.value, ...wanted.value }
-      const other = tags.find((each) => each !== old.value && isNamed(tag.name)(each))
-      if (other) return exists(tag.name)
-      return ok(
-        tags.map((each) =>
-          each === old.value ? { ...tag, servers: tag.servers.filter((id) => own.has(id)) } : each,
-        ),
-      )
+      const others = tags.filter((each) => each !== old.value)
+      if (others.some(isNamed(tag.name))) return exists(tag.name)
+      return ok(tags.map((each) => (each === old.value ? tag : each)))
     })
     if (!done.ok) return done
     const tag = findTag(done.value, wanted.value.name ?? called)
-    return tag.ok ? ok(answer(tag.value, own)) : tag
+    return tag.ok ? ok(await answer(request, tag.value)) : tag
   }),
 
   route('DELETE', '/tag/:name', 'deleteTag', 204, 'Delete a tag; servers lose it', async (request) => {
@@ -79,21 +76,14 @@ export const tagRoutes: readonly Route[] = [
     200,
     'Servers with any, or all, of some tags',
     async (request) => {
-      const tags = await tagsOf(request)
       // Commas mean any of them, colons all.
-      const choices: ReadonlySet<string>[][] = []
-      for (const names of (request.params.names ?? '').split(',')) {
-        const all: ReadonlySet<string>[] = []
-        for (const name of names.split(':')) {
-          const tag = findTag(tags, name)
-          if (!tag.ok) return tag
-          all.push(new Set(tag.value.servers))
-        }
-        choices.push(all)
-      }
+      const choices = [...new Set((request.params.names ?? '').split(','))].map((names) => names.split(':'))
+      const found = findTags(await tagsOf(request), choices.flat())
+      if (!found.ok) return found
+      const members = new Map([...found.value].map(([name, tag]) => [name, new Set(tag.servers)]))
       const servers = await request.services.servers.list(request, profile)
       const chosen = servers.filter(({ server }) =>
-        choices.some((all) => all.every((ids) => ids.has(server.id))),
+        choices.some((names) => names.every((name) => members.get(name)?.has(server.id))),
       )
       return ok(await serverList(request, chosen))
     },
@@ -117,12 +107,9 @@ async function fileUnder(
   const { id } = found.value.server
   const names = (request.params.names ?? '').split(',')
   const done = await changeTags(request, (tags) => {
-    const chosen = new Set<Tag>()
-    for (const name of names) {
-      const tag = findTag(tags, name)
-      if (!tag.ok) return tag
-      chosen.add(tag.value)
-    }
+    const named = findTags(tags, names)
+    if (!named.ok) return named
+    const chosen = new Set(named.value.values())
     return ok(tags.map((tag) => (chosen.has(tag) ? { ...tag, servers: change(tag.servers, id) } : tag)))
   })
   return done.ok ? ok({ status: 200, body: { server: await shown(request, found.value) } }) : done
@@ -138,9 +125,9 @@ const encodeTag = ({ description, name, servers }: Tag, own: ReadonlySet<string>
   ...{ description, name, servers: { server: servers.filter((id) => own.has(id)) } },
 })
 
-const answer = (tag: Tag, own: ReadonlySet<string>): Answer => ({
+const answer = async (request: DialectRequest, tag: Tag): Promise<Answer> => ({
   status: 200,
-  body: { tag: encodeTag(tag, own) },
+  body: { tag: encodeTag(tag, await ownServers(request)) },
 })
 
 const exists = (name: string): Result<never, Failure> =>
@@ -149,7 +136,7 @@ const exists = (name: string): Result<never, Failure> =>
 const nameRule = 'name must be 1 to 32 letters, digits and underscores'
 
 /** What is absent is kept, or nothing where the tag is new; `servers`, when given, are all that shall have it. */
-async function decodeTag(request: DialectRequest, own: ReadonlySet<string>): Found<Partial<Tag>> {
+async function decodeTag(request: DialectRequest): Found<Partial<Tag>> {
   const wrapped = unwrapObject(request.body, 'tag')
   if (!wrapped.ok) return wrapped
   const { name, description, servers, ...rest } = wrapped.value
@@ -161,7 +148,7 @@ async function decodeTag(request: DialectRequest, own: ReadonlySet<string>): Fou
   if (!isAbsent(description) && (typeof description !== 'string' || !isShort(description, 255))) {
     return err(invalid('description'))
   }
-  const ids = isAbsent(servers) ? undefined : await decodeServers(request, servers, own)
+  const ids = isAbsent(servers) ? undefined : await decodeServers(request, servers)
   if (ids && !ids.ok) return ids
   return ok({
     ...(name !== undefined && { name }),
@@ -171,13 +158,10 @@ async function decodeTag(request: DialectRequest, own: ReadonlySet<string>): Fou
 }
 
 /** `{"server":["<uuid>",…]}`, each a server of the account. */
-async function decodeServers(
-  request: DialectRequest,
-  value: JsonValue,
-  own: ReadonlySet<string>,
-): Found<readonly string[]> {
+async function decodeServers(request: DialectRequest, value: JsonValue): Found<readonly string[]> {
   const list = objectOf(value)?.server
   if (!Array.isArray(list)) return err(invalid('servers'))
+  const own = await ownServers(request)
   const ids = new Set<string>()
   for (const element of list as readonly JsonValue[]) {
     const id = decodeServerId(String(element))

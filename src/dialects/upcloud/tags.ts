@@ -66,6 +66,30 @@ export function findTag(tags: readonly Tag[], name: string): Result<Tag, Failure
   return tag ? ok(tag) : err(refusal(404, 'TAG_NOT_FOUND', `The tag ${name} does not exist.`))
 }
 
+/** Tags by the names they are called by; fails with the first that does not exist. */
+export function findTags(
+  tags: readonly Tag[],
+  names: readonly string[],
+): Result<ReadonlyMap<string, Tag>, Failure> {
+  const found = new Map<string, Tag>()
+  for (const name of new Set(names)) {
+    if (found.size === mostTags)
+      return err(refusal(400, 'TAG_INVALID', `At most ${mostTags} tags can be named.`))
+    const tag = findTag(tags, name)
+    if (!tag.ok) return tag
+    found.set(name, tag.value)
+  }
+  return ok(found)
+}
+
+/** A server that is deleted loses its tags. */
+export async function forget(request: DialectRequest, server: string): Promise<void> {
+  if (tagNames(await tagsOf(request), server).length === 0) return
+  await changeTags(request, (tags) =>
+    ok(tags.map((tag) => ({ ...tag, servers: tag.servers.filter((id) => id !== server) }))),
+  )
+}
+
 /** Names of the tags of one server. */
 export const tagNames = (tags: readonly Tag[], server: string): readonly string[] =>
   tags.filter(({ servers }) => servers.includes(server)).map(({ name }) => name)
