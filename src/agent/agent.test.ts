@@ -267,6 +267,21 @@ test('tracked connections are counted beside the rounds, again and again', async
   await agent.stop()
 })
 
+test('rejections that nobody was told of are counted, and what its host cannot do is a note', async () => {
+  const { agent, dataplane, until, change } = world((fake) => {
+    fake.outcome('nic', { state: 'applied', mode: 'bridged', error: null, notes: ['a note'] })
+    fake.leaveUnanswered(new Map([['nic', { ingress: 2, egress: 0 }]]))
+  })
+  const { interfaces } = await until((status) => status.interfaces[0]?.unanswered !== undefined)
+  assert.deepEqual(interfaces[0]?.unanswered, { ingress: 2, egress: 0 })
+  assert.deepEqual(interfaces[0]?.notes, ['a note'])
+  dataplane.leaveUnanswered(new Map())
+  change(2)
+  const kept = await until(applied(2))
+  assert.deepEqual(kept.interfaces[0]?.unanswered, { ingress: 2, egress: 0 })
+  await agent.stop()
+})
+
 test('a history, doubled and reversed, ends where a fresh start would', async () => {
   const one = world()
   await one.agent.ready

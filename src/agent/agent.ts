@@ -11,7 +11,7 @@ import type {
   HostStatus,
   InterfaceStatus,
 } from '../core/model/desired.ts'
-import type { ApplyReport, Dataplane } from './dataplane.ts'
+import type { ApplyReport, Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface AgentOptions {
   readonly host: string
@@ -49,8 +49,8 @@ export interface Agent {
 const backoff = { first: 100, last: 10_000 } as const
 /** How often the denials of observed interfaces are read, milliseconds. */
 const denialsMs = 5000
-/** How often tracked connections are counted, milliseconds. */
-const connectionsMs = 15_000
+/** How often tracked connections and unanswered rejections are counted, milliseconds. */
+const countMs = 15_000
 
 export function startAgent(options: AgentOptions): Agent {
   const { host, target, observeHost = false, source, dataplane, report, observe } = options
@@ -162,22 +162,22 @@ export function startAgent(options: AgentOptions): Agent {
   /** Beside the rounds: no change waits until everything is counted. */
   let counting: Promise<void> | undefined
   const ending = new AbortController()
-  async function countConnections(): Promise<void> {
+  async function count(): Promise<void> {
     while (!stopped) {
       try {
-        const counted = await dataplane.connections()
-        // The next round asks again whether there are limits.
-        if (counted.size === 0) return
+        const [tracked, silent] = await Promise.all([dataplane.connections(), dataplane.unanswered()])
+        // The next round asks again whether there is anything to count.
+        if (tracked.size === 0 && !status.interfaces.some(({ mode }) => mode === 'bridged')) return
         say({
-          interfaces: status.interfaces.map(({ connections: _, ...each }) => {
-            const connections = counted.get(each.id)
-            return connections ? { ...each, connections } : each
+          interfaces: status.interfaces.map(({ connections: _, unanswered: __, ...each }) => {
+            const [connections, unanswered] = [tracked.get(each.id), silent.get(each.id)]
+            return { ...each, ...(connections && { connections }), ...(unanswered && { unanswered }) }
           }),
         })
       } catch (error) {
         observe?.({ kind: 'failed', error })
       }
-      await sleep(connectionsMs, ending.signal)
+      await sleep(countMs, ending.signal)
     }
   }
 
@@ -189,7 +189,7 @@ export function startAgent(options: AgentOptions): Agent {
       let applied: ApplyReport | undefined
       try {
         applied = await round()
-        counting ??= countConnections().finally(() => {
+        counting ??= count().finally(() => {
           counting = undefined
         })
         pause = backoff.first
@@ -238,10 +238,15 @@ function statuses(
   const known = new Map(before.map((each) => [each.id, each]))
   const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
   return interfaces.map(({ id, device, notes = [] }) => {
-    const { state, error, mode } = outcomes.get(id) ?? {
-      ...{ state: 'failing', error: 'the target did not report it', mode: null },
+    const {
+      state,
+      error,
+      mode,
+      notes: more = [],
+    }: Omit<InterfaceReport, 'id'> = outcomes.get(id) ?? {
+      ...{ state: 'failing', error: 'the target did not report it' },
     }
-    const { appliedRevision = null, denials, connections } = known.get(id) ?? {}
+    const { appliedRevision = null, denials, connections, unanswered } = known.get(id) ?? {}
     return {
       id,
       device,
@@ -249,8 +254,9 @@ function statuses(
       state,
       ...(mode && { mode }),
       error,
-      notes,
+      notes: [...notes, ...more],
       ...(state === 'applied' && connections && { connections }),
+      ...(state === 'applied' && unanswered && { unanswered }),
       ...(state === 'observing' && { denials: denials ?? { ingress: 0, egress: 0 } }),
     }
   })

@@ -1,5 +1,12 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
-import type { Connections, Denials, Desired, FilterMode, InterfaceState } from '../core/model/desired.ts'
+import type {
+  Connections,
+  Denials,
+  Desired,
+  FilterMode,
+  InterfaceState,
+  PerDirection,
+} from '../core/model/desired.ts'
 
 export interface Dataplane {
   /**
@@ -12,6 +19,8 @@ export interface Dataplane {
   denials(): Promise<ReadonlyMap<string, Denials>>
   /** Tracked connections by id of every limited interface. Slow on a host with very many connections. */
   connections(): Promise<ReadonlyMap<string, Connections>>
+  /** Rejected packets whose sender could not be told, since the dataplane was created, by id; interfaces without any are left out. */
+  unanswered(): Promise<ReadonlyMap<string, PerDirection>>
   /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
   onForeignChange(listener: () => void): () => void
   close(): Promise<void>
@@ -24,6 +33,8 @@ export interface InterfaceReport {
   readonly mode?: FilterMode | null
   /** Why it fails or is closed, in words for its owner too; null otherwise. */
   readonly error: string | null
+  /** What its owner should know although it works; absent means nothing. */
+  readonly notes?: readonly string[]
   /** More about the error, for the operator's log alone. */
   readonly detail?: string
 }

@@ -1,5 +1,5 @@
 /** A dataplane for tests: enforces in memory, fails when told to, and can be interfered with. */
-import type { Connections, Denials, Desired } from '../core/model/desired.ts'
+import type { Connections, Denials, Desired, PerDirection } from '../core/model/desired.ts'
 import type { Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface FakeDataplane extends Dataplane {
@@ -13,6 +13,8 @@ export interface FakeDataplane extends Dataplane {
   outcome(id: string, report: Omit<InterfaceReport, 'id'> | undefined, retryMs?: number): void
   /** From now on these are the tracked connections. */
   track(connections: ReadonlyMap<string, Connections>): void
+  /** From now on these rejected packets were not answered. */
+  leaveUnanswered(counts: ReadonlyMap<string, PerDirection>): void
   /** From now on these are the denials. */
   count(denials: ReadonlyMap<string, Denials>): void
   /** Applications wait until the promise resolves. */
@@ -32,6 +34,7 @@ export function createFake(): FakeDataplane {
   let retry: number | null = null
   let connections: ReadonlyMap<string, Connections> = new Map()
   let counted: ReadonlyMap<string, Denials> = new Map()
+  let unanswered: ReadonlyMap<string, PerDirection> = new Map()
   return {
     async apply(desired) {
       attempts++
@@ -55,6 +58,7 @@ export function createFake(): FakeDataplane {
     },
     denials: async () => counted,
     connections: async () => connections,
+    unanswered: async () => unanswered,
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -72,6 +76,9 @@ export function createFake(): FakeDataplane {
     },
     track(tracked) {
       connections = tracked
+    },
+    leaveUnanswered(counts) {
+      unanswered = counts
     },
     count(denials) {
       counted = denials

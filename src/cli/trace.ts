@@ -47,6 +47,7 @@ interface Flags {
 interface Trace {
   readonly action: string
   readonly mode: 'routed' | 'bridged' | null
+  readonly told?: string
   readonly note?: string
   readonly decidedBy: {
     readonly kind: string
@@ -151,7 +152,7 @@ function problemOf(status: number, body: string): string {
 
 const where = { routed: 'where its host routes its packets', bridged: 'at its port of a bridge' } as const
 
-function readable({ action, decidedBy, mode, note, path }: Trace): string {
+function readable({ action, decidedBy, mode, told, note, path }: Trace): string {
   const why = {
     rule: `rule ${decidedBy.position} (${decidedBy.rule})`,
     default: 'the default: no rule matches',
@@ -163,6 +164,7 @@ function readable({ action, decidedBy, mode, note, path }: Trace): string {
   return [
     `${action}, decided by ${why ?? decidedBy.kind}`,
     ...(note === undefined ? [] : [`  ${note}`]),
+    ...(told === undefined ? [] : [`  its sender is told: ${told === 'silence' ? 'nothing' : told}`]),
     ...(mode === null ? [] : [`  judged ${where[mode]}`]),
     ...path.map(
       (step) =>

@@ -96,6 +96,8 @@ const routerSettings = [
   // A reply that is due to a probe must not be held back for having sent one a moment ago.
   'echo 0 > /proc/sys/net/ipv4/icmp_ratelimit',
   'echo 0 > /proc/sys/net/ipv6/icmp/ratelimit',
+  // Bridged packets are no routed ones, also where the kernel has br_netfilter, whose switches begin as 1.
+  'for file in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $file ] || echo 0 > $file; done',
 ].join('; ')
 
 /** An address belongs to one interface: with two of them on one link the other must not answer for it. */

@@ -100,6 +100,22 @@ export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
       }
     },
   })
+  new Gauge({
+    name: 'portcullis_rejections_unanswered_packets',
+    help: 'Rejected packets in a bridge whose sender could not be told, since the agent started',
+    labelNames: ['host', 'interface', 'device', 'direction'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { host, interfaces } of hosts()) {
+        for (const { id, device, unanswered } of interfaces) {
+          for (const [direction, packets] of Object.entries(unanswered ?? {})) {
+            this.set({ host, interface: id, device, direction }, packets)
+          }
+        }
+      }
+    },
+  })
   createConnectionMetrics(registry, hosts)
   return {
     contentType: registry.contentType,

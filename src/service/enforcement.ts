@@ -142,7 +142,7 @@ function appliedTo(outcome: InterfaceOutcome, { status }: Known): number {
 function inForceOn(each: Named, known: (host: string) => Known | undefined): [string, InForce][] {
   const there = each.host === null || each.device === null ? undefined : known(each.host)
   if (!there) return []
-  const { state, mode, error, notes, connections } = there.of(each.id)
+  const { state, mode, error, notes, connections, unanswered } = there.of(each.id)
   const applied = appliedTo(there.of(each.id), there)
   return [
     [
@@ -154,6 +154,7 @@ function inForceOn(each: Named, known: (host: string) => Known | undefined): [st
         error,
         notes,
         ...(connections && { connections }),
+        ...(unanswered && { unanswered }),
       },
     ],
   ]
@@ -290,10 +291,14 @@ function createReporter(storage: Storage, host: string): Reporter {
 }
 
 /** Takes apart what changes seldom and what changes all the time, as far as it is worth being kept. */
-function takeCounts({ denials, connections, ...outcome }: InterfaceOutcome) {
+function takeCounts({ denials, connections, unanswered, ...outcome }: InterfaceOutcome) {
   const refuses = connections && connections.refusals.ingress + connections.refusals.egress > 0
-  const counts = { ...(denials && { denials }), ...(refuses && { connections }) }
-  return { outcome, counts: denials || refuses ? counts : undefined }
+  const counts = {
+    ...(denials && { denials }),
+    ...(refuses && { connections }),
+    ...(unanswered && { unanswered }),
+  }
+  return { outcome, counts: Object.keys(counts).length > 0 ? counts : undefined }
 }
 
 /** What most of its interfaces have in common, without counts, which differ. */

@@ -1,7 +1,9 @@
 /** Servers of every profile as the native API sees them: what is in force on each interface, and what it does. */
 import type { Resolver } from '../compile/resolve.ts'
+import { unansweredNote } from '../core/model/desired.ts'
 import { profiles } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
+import { rejectionOf } from '../core/semantics/rejection.ts'
 import { trace } from '../core/semantics/trace.ts'
 import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
@@ -91,8 +93,15 @@ export function createPolicyService(
       if (!judged) return err({ kind: 'not-found', resource: 'interface', id: 'any' })
       const { found, note } = judged
       const traced = trace(found.policy, direction, packet)
-      const mode = found.inForce?.mode ?? null
-      return ok({ ...traced, interface: found.interface.id, mode, ...(note !== undefined && { note }) })
+      const { mode = null, notes = [] } = found.inForce ?? {}
+      const told = notes.includes(unansweredNote) ? 'silence' : rejectionOf(packet)
+      return ok({
+        ...traced,
+        ...(traced.action === 'reject' && { told }),
+        interface: found.interface.id,
+        mode,
+        ...(note !== undefined && { note }),
+      })
     },
   }
 }

@@ -13,6 +13,7 @@ import type { Interface, PolicySettings, Profile } from '../core/model/inventory
 import type { Direction } from '../core/model/rule.ts'
 import type { Packet } from '../core/net/packet.ts'
 import type { Result } from '../core/result.ts'
+import type { Rejection } from '../core/semantics/rejection.ts'
 import type { Trace } from '../core/semantics/trace.ts'
 import type {
   AccountRecord,
@@ -395,6 +396,8 @@ export interface PolicyService {
       readonly interface: string
       /** Where its packets are judged now; null when nobody enforces it. */
       readonly mode: FilterMode | null
+      /** Of a rejected packet: what its sender is told. */
+      readonly told?: Rejection
       readonly note?: string
     }
   >
@@ -424,7 +427,8 @@ export interface HistoryService {
 }
 
 /** What is in force on an interface, as its agent says. */
-export interface InForce extends Pick<InterfaceStatus, 'state' | 'mode' | 'error' | 'notes' | 'connections'> {
+export interface InForce
+  extends Pick<InterfaceStatus, 'state' | 'mode' | 'error' | 'notes' | 'connections' | 'unanswered'> {
   /** Newest revision that is in force; null before the first. */
   readonly appliedRevision: number | null
 }

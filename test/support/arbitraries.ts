@@ -5,10 +5,13 @@ import { plainGuards } from '../../src/core/model/inventory.ts'
 import type { MatchField } from '../../src/core/model/match-fields.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress, parseAddress } from '../../src/core/net/address.ts'
+import type { Frame as NonIpFrame } from '../../src/core/net/frame.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
 import { hasPorts, icmpFamily, namesTarget } from '../../src/core/net/protocol.ts'
 import { essentials, essentialsOf } from '../../src/core/semantics/essentials.ts'
-import { type AddressRange, type AddressSet, addressSet } from '../../src/core/sets/address-set.ts'
+import { manyReceivers } from '../../src/core/semantics/rejection.ts'
+import { linkLocal } from '../../src/core/semantics/scopes.ts'
+import { type AddressRange, type AddressSet, addressSet, contains } from '../../src/core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
 
 const family = fc.constantFrom<Family>('ipv4', 'ipv6')
@@ -209,3 +212,48 @@ export const arbitraryPacket: fc.Arbitrary<Packet> = fc.oneof(
     ),
   },
 )
+
+/**
+ * The packet as it is in a bridge, where what is from the link shows in the packet itself (docs/semantics.md §11).
+ * `heard`: its VM has asked for what it answers, or has heard from where it goes.
+ */
+export function inBridge(packet: Packet, direction: Direction, heard: boolean): Packet {
+  const { family, protocol, source, destination, icmpType = 0, hopLimit } = packet
+  const isDiscovery = family === 'ipv6' && protocol === 58 && icmpType >= 133 && icmpType <= 136
+  const isDhcp = family === 'ipv4' && protocol === 17
+  const isNear =
+    direction === 'egress'
+      ? heard && (isDhcp || (isDiscovery && hopLimit === 255))
+      : (heard && isDhcp) ||
+        (isDiscovery && hopLimit === 255) ||
+        contains(linkLocal, family, source) ||
+        contains(manyReceivers, family, destination)
+  return { ...packet, link: isNear }
+}
+
+/** Frames that are no IP packets, ARP mostly. */
+export const arbitraryFrame: fc.Arbitrary<NonIpFrame> = fc
+  .record({
+    type: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(0x0806) },
+      { weight: 3, arbitrary: fc.constantFrom(0x8100, 0x88a8, 0x88cc, 0x88b5, 0x8035, 0x0100) },
+    ),
+    sourceMac: mac,
+    arp: fc.record({
+      hardwareType: often(1, 6),
+      protocolType: often(0x0800, 0x86dd),
+      hardwareLength: often(6, 8),
+      protocolLength: often(4, 16),
+      operation: fc.constantFrom(1, 1, 2, 2, 3),
+      senderMac: mac,
+      senderAddress: value('ipv4'),
+    }),
+  })
+  .map(({ type, sourceMac, arp }) => ({ type, sourceMac, ...(type === 0x0806 && { arp }) }))
+
+function often(value: number, other: number): fc.Arbitrary<number> {
+  return fc.constantFrom(...Array.from({ length: 9 }, () => value), other)
+}
+
+/** Ethernet types that pass on an interface. */
+export const arbitraryFrameTypes: fc.Arbitrary<number[]> = fc.subarray([0x8100, 0x88a8, 0x88cc])

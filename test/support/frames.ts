@@ -1,4 +1,5 @@
 /** Packets as they are on the wire, also such as no program of the system sends, and sent as they are. */
+import type { Frame as OtherFrame } from '../../src/core/net/frame.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, icmpFamily, TCP, UDP, UDPLITE } from '../../src/core/net/protocol.ts'
 import { mustRun } from '../../src/lab/run.ts'
@@ -68,6 +69,50 @@ function pseudo(addresses: Buffer, protocol: number, length: number): Buffer {
   rest.writeUInt32BE(length, 0)
   rest.writeUInt8(protocol, 7)
   return Buffer.concat([addresses, rest])
+}
+
+/** A frame that is no IP packet; what is not ARP carries nothing that anybody reads. */
+export function arpOrOther({ type, sourceMac, arp }: OtherFrame, destinationMac: string): Buffer {
+  const mac = (text: string) => Buffer.from(text.replaceAll(':', ''), 'hex')
+  const body = Buffer.alloc(46)
+  if (arp) {
+    body.writeUInt16BE(arp.hardwareType, 0)
+    body.writeUInt16BE(arp.protocolType, 2)
+    body.writeUInt8(arp.hardwareLength, 4)
+    body.writeUInt8(arp.protocolLength, 5)
+    body.writeUInt16BE(arp.operation, 6)
+    mac(arp.senderMac).copy(body, 8)
+    bytes(arp.senderAddress, 4).copy(body, 14)
+  }
+  return Buffer.concat([mac(destinationMac), mac(sourceMac), bytes(BigInt(type), 2), body])
+}
+
+/** The same packet, its payload 160 bytes long, in fragments that begin at 0 and at these bytes of it, multiples of 8. */
+export function cut(of: Frame, starts: readonly number[]): Buffer[] {
+  const packet = frame(of)
+  const head = 14 + (of.family === 'ipv4' ? 20 : 40)
+  const payload = Buffer.concat([packet.subarray(head), Buffer.alloc(160)]).subarray(0, 160)
+  const all = [0, ...starts]
+  return all.map((start, i) => {
+    const end = all[i + 1] ?? payload.length
+    const more = end < payload.length ? 1 : 0
+    const header = Buffer.from(packet.subarray(0, head))
+    const piece = payload.subarray(start, end)
+    if (of.family === 'ipv4') {
+      header.writeUInt16BE(20 + piece.length, 16)
+      header.writeUInt16BE((more << 13) | (start >> 3), 20)
+      header.writeUInt16BE(0, 24)
+      header.writeUInt16BE(checksum(header.subarray(14)), 24)
+      return Buffer.concat([header, piece])
+    }
+    const extension = Buffer.alloc(8)
+    extension.writeUInt8(of.protocol, 0)
+    extension.writeUInt16BE(start | more, 2)
+    extension.writeUInt32BE(of.id, 4)
+    header.writeUInt16BE(8 + piece.length, 18)
+    header.writeUInt8(44, 20)
+    return Buffer.concat([header, extension, piece])
+  })
 }
 
 /** RFC 1071. */

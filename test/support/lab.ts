@@ -30,6 +30,19 @@ export async function noLabOr(programs: Readonly<Record<string, string>>): Promi
   return noLab
 }
 
+/**
+ * Whether br_netfilter shows bridged packets to the hooks of routed ones in a namespace: the sysctls of the kernel, which
+ * begin as 1 where it is loaded. Nothing where it is not.
+ */
+export async function bridgeNetfilter(namespace: string, state: 'on' | 'off'): Promise<void> {
+  const value = state === 'on' ? 1 : 0
+  const files = ['iptables', 'ip6tables', 'arptables'].map(
+    (name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`,
+  )
+  const script = `for file in ${files.join(' ')}; do [ ! -e $file ] || echo ${value} > $file; done`
+  await mustRun('ip', ['netns', 'exec', namespace, 'sh', '-c', script])
+}
+
 const program = new URL('../../src/cli/main.ts', import.meta.url).pathname
 
 export interface Answered {

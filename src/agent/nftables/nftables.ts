@@ -18,7 +18,7 @@ import { findRefused } from '../refused.ts'
 import { follow, ProgramError } from '../run.ts'
 import { bridgeKernel } from './bridge-kernel.ts'
 import { createConnections } from './connections.ts'
-import { createDenials } from './denials.ts'
+import { createDenials, createUnanswered } from './counters.ts'
 import { createKeeper } from './keeper.ts'
 import { createNft, tables } from './nft.ts'
 
@@ -67,6 +67,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const keeper = createKeeper(options)
   const refusals = new Map<string, Refusal>()
   const denials = createDenials(nft)
+  const unanswered = createUnanswered(nft)
   const connections = createConnections(nft, netns)
 
   let indexes: ReadonlyMap<string, number> = new Map()
@@ -253,6 +254,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
         denials.watch(lowered, desired, indexOf)
+        unanswered.watch(lowered, desired, indexOf)
         connections.watch(lowered, desired, indexOf)
         const now = performance.now()
         // What was due for another attempt and is not refused again is accepted.
@@ -284,6 +286,10 @@ export function createNftables(options: NftablesOptions): Dataplane {
     },
     denials: () => denials.read(indexOf),
     connections: () => connections.read(indexOf),
+    async unanswered() {
+      const counts = await unanswered.read(indexOf)
+      return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
+    },
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -5,7 +5,9 @@
  */
 import type { LinkMatch, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
+import { etherTypes } from '../../core/net/frame.ts'
 import { UDP } from '../../core/net/protocol.ts'
+import { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { linkLocal, unspecified } from '../../core/semantics/scopes.ts'
 import { union } from '../../core/sets/address-set.ts'
@@ -18,6 +20,7 @@ import {
   type Purpose,
   passChain,
   unansweredChain,
+  unansweredOf,
 } from './names.ts'
 import { deviceOf } from './places.ts'
 import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
@@ -30,9 +33,8 @@ export interface BridgeKernel {
   readonly rejects: boolean
 }
 
-const ETHERTYPE = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const
 /** Frames with rules of their own: tagged ones are of another type, whatever is inside. */
-export const ipTypes = [ETHERTYPE.ipv4, ETHERTYPE.ipv6] as const
+export const ipTypes = [etherTypes.ipv4, etherTypes.ipv6] as const
 
 /** Sets that packets fill, and forget; what is in them is never compared. */
 export const memories: ReadonlyMap<string, string> = new Map(
@@ -182,7 +184,9 @@ export const headers6 = {
     .map((protocol) => `${protocol} . ${protocol}`),
 } as const
 
-/** What comes of frames that are no IP packets: only `types` and ARP pass, and from a VM only what it says of itself. */
+/**
+ * What `evaluateFrame` says. A frame that is too short to say who sends it matches nothing there, and does not pass.
+ */
 export function framesOf(
   name: string,
   direction: Direction,
@@ -192,26 +196,19 @@ export function framesOf(
 ): NftChain {
   const { mac, addresses } = (direction === 'egress' && origin) || {}
   const pass: NftVerdict = { kind: 'goto', chain: passChain(direction) }
-  const denied = (...matches: NftMatch[]): NftRule => ({ matches, verdict: deny })
-  return {
-    name,
-    rules: [
-      ...(mac === undefined ? [] : [denied({ kind: 'source-mac', mac, not: true })]),
-      ...types.map((type): NftRule => ({ matches: [{ kind: 'ether-type', types: [type] }], verdict: pass })),
-      denied({ kind: 'ether-type', types: [ETHERTYPE.arp], not: true }),
-      // Of Ethernet and IPv4, a request or an answer: another form would not say where it says what.
-      ...words(
-        ...['htype != 1', 'ptype != 0x0800', 'hlen != 6', 'plen != 4', 'operation != { 1, 2 }'].map(
-          (form) => `arp ${form} ${printed(deny)}`,
-        ),
-      ),
-      ...(mac === undefined ? [] : [denied({ kind: 'arp-mac', mac, not: true })]),
-      ...(addresses === undefined
-        ? []
-        : [denied({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4, not: true })]),
-      { matches: [], verdict: pass },
-    ],
-  }
+  const rules: NftRule[] = types.map((type) => ({
+    matches: [{ kind: 'ether-type', types: [type] }],
+    verdict: pass,
+  }))
+  if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], verdict: deny })
+  const form = Object.entries(arpForm) as [keyof typeof arpForm, readonly number[]][]
+  const asked: NftMatch[] = [
+    { kind: 'ether-type', types: [etherTypes.arp] },
+    ...form.map(([field, values]): NftMatch => ({ kind: 'arp-form', field, values })),
+  ]
+  if (mac !== undefined) asked.push({ kind: 'arp-mac', mac })
+  if (addresses !== undefined) asked.push({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4 })
+  return { name, rules: [...rules, { matches: asked, verdict: pass }, { matches: [], verdict: deny }] }
 }
 
 /** An answer of ours is of no connection that tracking knows; it is let through to whom we have just told. */
@@ -233,5 +230,16 @@ export const rememberRejected: readonly NftRule[] = words(
   'update @rejected6 { iif . ip6 daddr . ip6 saddr }',
 )
 
-/** Where packets go that are rejected where nobody can be told. */
-export const unanswered: NftChain = { name: unansweredChain, rules: words('counter drop') }
+/**
+ * Packets that are rejected where nobody can be told are counted for the interface that rejects; `silence` are the rules
+ * about those of which nobody is ever told.
+ */
+export const unansweredIn = (direction: Direction, silence: readonly NftRule[]): NftChain => ({
+  name: unansweredChain(direction),
+  rules: [
+    ...silence,
+    ...words(`add @${unansweredOf(hookOf[direction])} { ${deviceOf[hookOf[direction]]} }`),
+    { matches: [], verdict: { kind: 'drop' } },
+  ],
+})
+export const unansweredCount = 'type iface_index\nsize 65535\nflags dynamic\ncounter'

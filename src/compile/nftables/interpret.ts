@@ -1,5 +1,6 @@
-/** Runs packets through a lowered ruleset as the kernel would: the second witness of the tests. */
+/** Runs packets and frames through a lowered ruleset as the kernel would: the second witness of the tests. */
 import type { Direction } from '../../core/model/rule.ts'
+import { etherTypes, type Frame } from '../../core/net/frame.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
@@ -28,8 +29,20 @@ export function interpret(
   return fate === 'return' ? 'drop' : fate
 }
 
+/** The same for a frame that is no IP packet, in a bridge. */
+export function interpretFrame(
+  { bridge, ...ruleset }: NftRuleset,
+  index: number,
+  direction: Direction,
+  frame: Frame,
+): Fate | undefined {
+  const entry = bridge?.frames[hookOf[direction]].get(index)
+  const fate = entry && follow(ruleset, entry, frame)
+  return fate === 'return' ? 'drop' : fate
+}
+
 /** `return`: the chain ended without a verdict, and its caller goes on. */
-function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate | 'return' {
+function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet | Frame): Fate | 'return' {
   if (verdict.kind === 'accept' || verdict.kind === 'drop' || verdict.kind === 'return') return verdict.kind
   if (verdict.kind === 'reject') return verdict.with
   const chain = ruleset.chains.get(verdict.chain)
@@ -39,9 +52,12 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet): Fate 
     // Limits are about how many packets went before.
     if ('count' in rule || 'limit' in rule || 'words' in rule) continue
     if ('state' in rule) {
+      if (isFrame(packet)) throw new Error('only packets have a state')
       if (packet.state === 'invalid' || isCutShort(packet)) return follow(ruleset, rule.state.invalid, packet)
       if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet)
-    } else if (rule.matches.every((match) => holds(match, packet))) {
+    } else if (
+      rule.matches.every((match) => (isFrame(packet) ? holdsForFrame : holds)(match, packet as never))
+    ) {
       const came = follow(ruleset, rule.verdict, packet)
       if (came !== 'return' || rule.verdict.kind !== 'jump') return came
     }
@@ -86,10 +102,30 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'remembered':
       return packet.link === true
     case 'ether-type':
-      return match.types.includes(packet.family === 'ipv4' ? 0x0800 : 0x86dd) !== (match.not ?? false)
+      return match.types.includes(etherTypes[packet.family])
+    case 'arp-form':
     case 'arp-mac':
     case 'arp-address':
       return false
+  }
+}
+
+const isFrame = (subject: Packet | Frame): subject is Frame => 'type' in subject
+
+function holdsForFrame(match: NftMatch, { type, sourceMac, arp }: Frame): boolean {
+  switch (match.kind) {
+    case 'source-mac':
+      return (sourceMac === match.mac) !== (match.not ?? false)
+    case 'ether-type':
+      return match.types.includes(type)
+    case 'arp-form':
+      return arp !== undefined && match.values.includes(arp[match.field])
+    case 'arp-mac':
+      return arp?.senderMac === match.mac
+    case 'arp-address':
+      return arp !== undefined && within(match.ranges, arp.senderAddress)
+    default:
+      throw new Error(`${match.kind} is asked of a frame that is no IP packet`)
   }
 }
 

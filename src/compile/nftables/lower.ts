@@ -3,8 +3,18 @@
  *
  * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
  */
-import type { Desired, DesiredInterface, FilterMode } from '../../core/model/desired.ts'
-import type { EffectivePolicy, Essential, RuleList } from '../../core/model/effective-policy.ts'
+import {
+  type Desired,
+  type DesiredInterface,
+  type FilterMode,
+  unansweredNote,
+} from '../../core/model/desired.ts'
+import type {
+  DirectionPolicy,
+  EffectivePolicy,
+  Essential,
+  RuleList,
+} from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
 import { ICMP, ICMPV6, TCP, UDP, untrackable } from '../../core/net/protocol.ts'
@@ -22,7 +32,7 @@ import {
   toAnswers,
   toFragments,
   toHeaders,
-  unanswered,
+  unansweredIn,
 } from './bridge.ts'
 import {
   claimsOf,
@@ -75,7 +85,7 @@ function verdictsOf(direction: Direction, { purpose, kernel }: Making): Record<A
   }
   // A bridge can tell a sender only where the packet comes in.
   const told = kernel === null || (kernel.rejects && direction === 'egress')
-  return { allow, deny: drop, reject: goto(told ? rejectionChain : unansweredChain) }
+  return { allow, deny: drop, reject: goto(told ? rejectionChain : unansweredChain(direction)) }
 }
 const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
 const perDirection = <T>(make: (direction: Direction) => T): Readonly<Record<Direction, T>> => ({
@@ -83,12 +93,15 @@ const perDirection = <T>(make: (direction: Direction) => T): Readonly<Record<Dir
   egress: make('egress'),
 })
 
-/** What `rejectionOf` says, as rules. */
+/** What `rejectionOf` says, as rules: those of silence, and the others. */
+const silence: readonly NftRule[] = [
+  ...rulesFor({ destination: manyReceivers }, drop),
+  { matches: [{ kind: 'protocol', protocols: [ICMP, ICMPV6] }], verdict: drop },
+]
 const rejectionOf = (before: readonly NftRule[]): NftChain => ({
   name: rejectionChain,
   rules: [
-    ...rulesFor({ destination: manyReceivers }, drop),
-    { matches: [{ kind: 'protocol', protocols: [ICMP, ICMPV6] }], verdict: drop },
+    ...silence,
     ...before,
     ...rulesFor({ protocol: TCP }, { kind: 'reject', with: 'tcp-reset' }),
     ...rulesFor({ protocol: UDP }, { kind: 'reject', with: 'port-unreachable' }),
@@ -107,6 +120,7 @@ const passing = (limited: boolean) =>
 const passed = passing(false)
 const passedWithinLimits = passing(true)
 const passedInBridge = perDirection(passOf)
+const unanswered = perDirection((direction) => unansweredIn(direction, silence))
 const tracking: NftChain = {
   name: trackingChain,
   rules: [{ state: { passed: goto(passChain('egress')), invalid: drop } }],
@@ -144,6 +158,8 @@ export interface LoweredInterface {
   readonly mode: FilterMode | null
   /** Why it is not applied, in words for its owner too; null when it is. */
   readonly error: string | null
+  /** What its owner should know although it is applied; absent means nothing. */
+  readonly notes?: readonly string[]
 }
 
 export interface Lowering {
@@ -166,7 +182,7 @@ export function createLowering(): Lowering {
       const routed = emptyRuleset([tracking, rejection, ...both(passed)])
       const bridged = emptyRuleset([
         ...both(passedInBridge),
-        unanswered,
+        ...both(unanswered),
         ...(kernel.tracks ? [tracking] : []),
         ...(kernel.rejects ? [rejectionInBridge, answers] : []),
       ])
@@ -222,7 +238,11 @@ export function createLowering(): Lowering {
         try {
           const made = perDirection((way) => of(device, policy, way, each.frames))
           const answer =
-            mode === 'bridged' && kernel.rejects && !watch && rejects(policy) && each.mac !== undefined
+            mode === 'bridged' &&
+            kernel.rejects &&
+            !watch &&
+            rejects(policy.ingress) &&
+            each.mac !== undefined
               ? chainsFor({ purpose: 'answer', kernel }).of(device, policy, 'ingress')
               : undefined
           for (const way of directions) enter(way, made[way])
@@ -240,7 +260,9 @@ export function createLowering(): Lowering {
           const limit = each.maxConnections ?? maxConnections
           // Only where packets are routed.
           if (limit > 0 && mode === 'routed') limits.set(index, limit)
-          return { state: 'applied', mode, error: null }
+          const silent =
+            mode === 'bridged' && !kernel.rejects && directions.some((way) => rejects(policy[way]))
+          return { state: 'applied', mode, error: null, ...(silent && { notes: [unansweredNote] }) }
         }
         observed.add(index)
         for (const chain of denials) chains.set(chain.name, chain)
@@ -271,11 +293,11 @@ const emptyRuleset = (chains: readonly NftChain[]) => ({
   limits: new Map<number, number>(),
 })
 
-/** Whether packets to the VM may be rejected. */
-const rejects = ({ ingress }: EffectivePolicy): boolean =>
-  ingress.filtered &&
-  (ingress.default === 'reject' ||
-    ingress.lists.some((list) => list.rules.some((rule) => rule.enabled && rule.action === 'reject')))
+/** Whether packets may be rejected. */
+const rejects = (part: DirectionPolicy): boolean =>
+  part.filtered &&
+  (part.default === 'reject' ||
+    part.lists.some((list) => list.rules.some((rule) => rule.enabled && rule.action === 'reject')))
 
 /** Why the device's packets are seen nowhere; undefined when they are. */
 function hiddenBy({ name, kind, master }: Link): string | undefined {

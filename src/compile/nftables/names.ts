@@ -97,4 +97,6 @@ export const headersChain = (direction: Direction, purpose: Purpose): string =>
 export const answersChain = 'answers.in'
 
 /** Where packets go that are rejected where nobody can be told. */
-export const unansweredChain = 'unanswered'
+export const unansweredChain = (direction: Direction): string => `unanswered.${short[direction]}`
+/** The set that counts them. */
+export const unansweredOf = (hook: Hook): string => `unanswered-${hook}`

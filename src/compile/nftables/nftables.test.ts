@@ -3,17 +3,25 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { arbitraryMatch, arbitraryPacket, arbitraryPolicy } from '../../../test/support/arbitraries.ts'
+import {
+  arbitraryFrame,
+  arbitraryFrameTypes,
+  arbitraryMatch,
+  arbitraryPacket,
+  arbitraryPolicy,
+  inBridge,
+} from '../../../test/support/arbitraries.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Action, Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { essentials } from '../../core/semantics/essentials.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
+import { evaluateFrame } from '../../core/semantics/evaluate-frame.ts'
 import { mismatch } from '../../core/semantics/match.ts'
 import { rejectionOf } from '../../core/semantics/rejection.ts'
 import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
-import { type Fate, interpret } from './interpret.ts'
+import { type Fate, interpret, interpretFrame } from './interpret.ts'
 import { createLowering, type Surroundings } from './lower.ts'
 import { isDeviceName, table } from './names.ts'
 import { render } from './render.ts'
@@ -72,6 +80,81 @@ describe('two witnesses', () => {
     )
     // Generators that never meet would prove nothing.
     assert.ok(allowed > 500 && denied > 500, `${allowed} allowed, ${denied} denied`)
+  })
+
+  test('in a bridge too, with what it has heard, and with frames that are no IP packets', () => {
+    const count = { allow: 0, deny: 0, reject: 0, frames: 0 }
+    fc.assert(
+      fc.property(
+        arbitraryPolicy,
+        direction,
+        fc.array(fc.tuple(arbitraryPacket, fc.boolean()), { minLength: 5 }),
+        fc.array(arbitraryFrame, { minLength: 5 }),
+        arbitraryFrameTypes,
+        fc.boolean(),
+        (policy, way, packets, frames, types, tracks) => {
+          const stateful = policy.stateful && tracks
+          const wanted: Desired = {
+            revision: 1,
+            interfaces: [{ id: 'nic', device: 'tap0', policy: { ...policy, stateful }, frames: types }],
+          }
+          const { bridged, ruleset } = lower(wanted, {
+            links: master('tap0', 'br0', 'bridge'),
+            kernel: { tracks, rejects: true },
+          })
+          assert.ok(bridged)
+          for (const [packet, heard] of packets) {
+            const here = inBridge(packet, way, heard)
+            const { action } = evaluate({ ...policy, stateful }, way, here)
+            count[action]++
+            // Who is rejected at the receiver's port is told at the sender's.
+            const want = way === 'ingress' && action === 'reject' ? 'drop' : fate(action, here)
+            assert.equal(interpret(bridged, 10, way, here), want)
+            assert.equal(interpret(ruleset, 10, way, here), undefined)
+          }
+          for (const frame of frames) {
+            const action = evaluateFrame(policy, way, frame, types)
+            if (action === 'allow') count.frames++
+            assert.equal(interpretFrame(bridged, 10, way, frame), action === 'allow' ? 'accept' : 'drop')
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    )
+    assert.ok(
+      Object.values(count).every((each) => each > 300),
+      JSON.stringify(count),
+    )
+  })
+
+  test('a packet is answered at its sender’s port exactly where its receiver rejects it', () => {
+    const mac = '52:54:00:00:00:01'
+    let answered = 0
+    fc.assert(
+      fc.property(arbitraryPolicy, fc.array(arbitraryPacket, { minLength: 5 }), (policy, packets) => {
+        const wanted: Desired = {
+          revision: 1,
+          interfaces: [{ id: 'nic', device: 'tap0', policy, mac }],
+        }
+        const { bridged } = lower(wanted, { links: master('tap0', 'br0', 'bridge') })
+        const entry = bridged?.bridge?.answers.get(mac)
+        for (const packet of packets) {
+          // What may be essential is left to where it is judged.
+          const { action } = evaluate(policy, 'ingress', { ...packet, link: true })
+          const told = rejectionOf(packet)
+          const want = action === 'reject' ? (told === 'silence' ? 'drop' : told) : 'accept'
+          if (want !== 'accept') answered++
+          // No answer chain: nothing is rejected.
+          const to = new Map(entry ? [[10, entry]] : [])
+          const came =
+            bridged &&
+            interpret({ ...bridged, devices: { ...bridged.devices, 'to-vm': to } }, 10, 'ingress', packet)
+          assert.equal(came ?? 'accept', want)
+        }
+      }),
+      { numRuns: 1000 },
+    )
+    assert.ok(answered > 300, `${answered} were answered`)
   })
 
   test('one match, either way', () => {

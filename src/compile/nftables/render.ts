@@ -1,9 +1,12 @@
 /** Rulesets → nft's language, spelled exactly as `nft -s -n list table` prints them back (nftables 1.0.6). */
 import { type Family, formatAddress } from '../../core/net/address.ts'
+import { etherTypes } from '../../core/net/frame.ts'
 import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
+import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import type { Range } from '../../core/sets/range.ts'
-import { headers6, ipTypes, memories, recalls } from './bridge.ts'
+import { headers6, ipTypes, memories, recalls, unansweredCount } from './bridge.ts'
 import { consult, renderConnections } from './connections.ts'
+import { unansweredOf } from './names.ts'
 import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
 import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 import { indexElements, type RenderedSet, type RenderedTable } from './table.ts'
@@ -75,6 +78,8 @@ export function render(ruleset: NftRuleset): RenderedTable {
     ...{ kind: 'set', type: headers6.type },
     elements: new Map(headers6.elements.map((each) => [each, ''])),
   })
+  for (const hook of hooks)
+    sets.set(unansweredOf(hook), { kind: 'set', type: unansweredCount, elements: new Map() })
   for (const [name, type] of memories) sets.set(name, { kind: 'set', type, elements: new Map() })
   return { chains, sets }
 }
@@ -119,9 +124,15 @@ const rejections = {
 } as const
 
 const familyNumber = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>
-const familyType = { ipv4: 0x0800, ipv6: 0x86dd } as const satisfies Record<Family, number>
 const etherTypeOf = (type: number): string => `0x${type.toString(16).padStart(4, '0')}`
 const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
+const arpWords = {
+  hardwareType: { word: 'htype', format: String },
+  protocolType: { word: 'ptype', format: etherTypeOf },
+  hardwareLength: { word: 'hlen', format: String },
+  protocolLength: { word: 'plen', format: String },
+  operation: { word: 'operation', format: String },
+} as const satisfies Record<keyof typeof arpForm, { word: string; format: (value: number) => string }>
 const icmpWord = { ipv4: 'icmp', ipv6: 'icmpv6' } as const satisfies Record<Family, string>
 const sideLetter = { source: 's', destination: 'd' } as const
 const portWords: Readonly<Record<number, string>> = {
@@ -137,7 +148,7 @@ function match(one: NftMatch, place: Place): string {
     case 'family':
       return place === 'inet'
         ? `meta nfproto ${familyNumber[one.family]}`
-        : `meta protocol ${etherTypeOf(familyType[one.family])}`
+        : `meta protocol ${etherTypeOf(etherTypes[one.family])}`
     case 'protocol':
       return `meta l4proto ${oneOrSet(one.protocols.map(String))}`
     case 'address':
@@ -164,11 +175,15 @@ function match(one: NftMatch, place: Place): string {
     case 'remembered':
       return recalls[one.as]
     case 'ether-type':
-      return `ether type ${one.not ? '!= ' : ''}${oneOrSet(one.types.map(etherTypeOf))}`
+      return `ether type ${oneOrSet(one.types.map(etherTypeOf))}`
+    case 'arp-form': {
+      const { word, format } = arpWords[one.field]
+      return `arp ${word} ${oneOrSet(one.values.map(format))}`
+    }
     case 'arp-mac':
-      return `arp saddr ether ${one.not ? '!= ' : ''}${one.mac}`
+      return `arp saddr ether ${one.mac}`
     case 'arp-address':
-      return `arp saddr ip ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
+      return `arp saddr ip ${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
   }
 }
 

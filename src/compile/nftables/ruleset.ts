@@ -1,5 +1,6 @@
 /** What nft is told, as values: chains of rules, and the maps from device to verdict. */
 import type { Family } from '../../core/net/address.ts'
+import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
 
@@ -45,10 +46,12 @@ export type NftMatch =
   /** In a bridge: an answer to what the VM has asked; to one heard as its neighbour; to one that gave it an address. */
   | { readonly kind: 'remembered'; readonly as: 'asked' | 'neighbour' | 'server' }
   /** Any of these types; a tagged frame is of its tag's. */
-  | { readonly kind: 'ether-type'; readonly types: readonly number[]; readonly not?: true }
+  | { readonly kind: 'ether-type'; readonly types: readonly number[] }
+  /** Any of these values in a field of ARP. */
+  | { readonly kind: 'arp-form'; readonly field: keyof typeof arpForm; readonly values: readonly number[] }
   /** What ARP says of its sender. */
-  | { readonly kind: 'arp-mac'; readonly mac: string; readonly not?: true }
-  | { readonly kind: 'arp-address'; readonly ranges: readonly Range<bigint>[]; readonly not?: true }
+  | { readonly kind: 'arp-mac'; readonly mac: string }
+  | { readonly kind: 'arp-address'; readonly ranges: readonly Range<bigint>[] }
 
 export type NftVerdict =
   | { readonly kind: 'accept' }

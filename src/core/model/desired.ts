@@ -74,6 +74,10 @@ export interface Connections {
   readonly refusals: PerDirection
 }
 
+/** Said of a bridged interface that rejects, where its host cannot tell senders. */
+export const unansweredNote =
+  'what it rejects is dropped, and nobody is told: this kernel cannot reject on bridges (nft_reject_bridge)'
+
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string
@@ -90,6 +94,8 @@ export interface InterfaceStatus {
   readonly denials?: Denials
   /** Absent while it has no limit, and before the first count. */
   readonly connections?: Connections
+  /** Rejected packets whose sender could not be told, since the agent started; absent while there are none. */
+  readonly unanswered?: PerDirection
 }
 
 /** What the agent of a host says of itself. */

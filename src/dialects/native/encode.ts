@@ -19,11 +19,12 @@ export function encodePlacement({
   inForce,
 }: Placement): JsonObject {
   const { id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device } = nic
-  const { state = null, mode = null, error = null, notes = [], connections } = inForce ?? {}
+  const { state = null, mode = null, error = null, notes = [], connections, unanswered } = inForce ?? {}
   return {
     ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device },
     ...{ desiredGeneration, appliedGeneration, state, mode, error, notes },
     ...encodeConnections(connections),
+    ...(unanswered && { unanswered: { ...unanswered } }),
   }
 }
 
@@ -34,11 +35,14 @@ export function encodeHost({ host, target, observe, state, interfaces }: HostSta
     target,
     observe,
     state,
-    interfaces: interfaces.map(({ id, device, state, mode = null, error, notes, denials, connections }) => ({
-      ...{ id, device, state, mode, error, notes },
-      ...(denials && { denials: { ...denials } }),
-      ...encodeConnections(connections),
-    })),
+    interfaces: interfaces.map(
+      ({ id, device, state, mode = null, error, notes, denials, connections, unanswered }) => ({
+        ...{ id, device, state, mode, error, notes },
+        ...(denials && { denials: { ...denials } }),
+        ...encodeConnections(connections),
+        ...(unanswered && { unanswered: { ...unanswered } }),
+      }),
+    ),
   }
 }
 

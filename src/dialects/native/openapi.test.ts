@@ -106,7 +106,7 @@ describe('the OpenAPI document and what is answered', () => {
       interfaces: [
         {
           ...{ id: web.id, device: 'tap1', appliedRevision: 1, state: 'observing', error: null },
-          ...{ notes: ['a note'], denials: { ingress: 1, egress: 0 } },
+          ...{ notes: ['a note'], denials: { ingress: 1, egress: 0 }, unanswered: { ingress: 1, egress: 0 } },
         },
       ],
     })

@@ -90,6 +90,10 @@ export const TraceAnswer = Type.Object({
     ...FilterMode,
     description: 'Where its packets are judged now; null when nobody enforces it',
   }),
+  told: Type.Optional({
+    ...oneOf('tcp-reset', 'port-unreachable', 'prohibited', 'silence'),
+    description: 'Of a rejected packet: what its sender is told where it can be (docs/semantics.md §8, §11)',
+  }),
   note: Type.Optional(Type.String({ description: 'When no interface has the packet’s address' })),
   path: Type.Array(
     Type.Object({
@@ -112,6 +116,10 @@ const Connections = Type.Object({
   refusals: PerDirection,
 })
 
+const Unanswered = Type.Object(PerDirection.properties, {
+  description: 'Rejected packets whose sender could not be told, since the agent started; absent: none',
+})
+
 const Interface = Type.Object({
   id: Type.String(),
   index: Type.Integer({ minimum: 1 }),
@@ -131,6 +139,7 @@ const Interface = Type.Object({
   error: nullable(Type.String({ description: 'Why it fails or is closed' })),
   notes: Type.Array(Type.String()),
   connections: Type.Optional(Connections),
+  unanswered: Type.Optional(Unanswered),
 })
 
 /** A field that is absent matches anything. */
@@ -239,6 +248,7 @@ export const HostList = Type.Object({
           notes: Type.Array(Type.String()),
           denials: Type.Optional(PerDirection),
           connections: Type.Optional(Connections),
+          unanswered: Type.Optional(Unanswered),
         }),
       ),
     }),
