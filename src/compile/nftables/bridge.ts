@@ -106,7 +106,11 @@ export function nearInBridge({ link, ...match }: LinkMatch, direction: Direction
   const plain = lowerMatch(match)
   if (!link) return plain
   const remembered = (as: keyof typeof recalls) =>
-    plain.map((matches) => [...matches, { kind: 'remembered', as } as const])
+    plain.map((matches) => [
+      // The address of the server implies its family.
+      ...(as === 'server' ? matches.filter(({ kind }) => kind !== 'family') : matches),
+      { kind: 'remembered', as } as const,
+    ])
   const isDhcp = match.family === 'ipv4' && match.protocol === UDP
   if (direction === 'egress') {
     if (match.hopLimit === 255) return remembered('neighbour')
@@ -202,10 +206,8 @@ export function framesOf(
   }))
   if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], verdict: deny })
   const form = Object.entries(arpForm) as [keyof typeof arpForm, readonly number[]][]
-  const asked: NftMatch[] = [
-    { kind: 'ether-type', types: [etherTypes.arp] },
-    ...form.map(([field, values]): NftMatch => ({ kind: 'arp-form', field, values })),
-  ]
+  // A match of ARP's fields implies its type.
+  const asked: NftMatch[] = form.map(([field, values]) => ({ kind: 'arp-form', field, values }))
   if (mac !== undefined) asked.push({ kind: 'arp-mac', mac })
   if (addresses !== undefined) asked.push({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4 })
   return { name, rules: [...rules, { matches: asked, verdict: pass }, { matches: [], verdict: deny }] }

@@ -99,8 +99,9 @@ function holds(match: NftMatch, packet: Packet): boolean {
     case 'hop-limit':
       return packet.family === match.family && packet.hopLimit === match.value
     case 'to-host':
-    case 'remembered':
       return packet.link === true
+    case 'remembered':
+      return packet.link === true && (match.as !== 'server' || packet.family === 'ipv4')
     case 'ether-type':
       return match.types.includes(etherTypes[packet.family])
     case 'arp-form':
