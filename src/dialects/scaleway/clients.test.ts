@@ -7,11 +7,15 @@ import {
   projects,
   type Reply,
   secretKeys,
+  servers,
   type TestService,
 } from '../../../test/support/service.ts'
+import { actor } from '../../../test/support/stores.ts'
+import { catalogue } from './catalogue.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
 const block = '/block/v1/zones/fr-par-1/volumes'
+const zones = catalogue.value.zones.map((name) => ({ name }))
 const nobody = '00000000-0000-4000-8000-00000000dead'
 const gone = (resource: string, id = nobody) => ({
   ...{ type: 'not_found', message: 'resource is not found', resource, resource_id: id },
@@ -64,6 +68,136 @@ onBothStores('Scaleway’s clients', (start) => {
         assert.equal(answer.headers.get('content-type'), 'application/json')
       }
       assert.equal((await call('GET', path, undefined, secretKeys.none)).status, 401, path)
+    }
+  })
+
+  test('SC2: images by label: every zone, both kinds of disk, with the types that can start them', async () => {
+    const list = (query: string) => call('GET', `/marketplace/v2/local-images?${query}`)
+    const ids: string[] = []
+    for (const { name: zone } of zones) {
+      for (const label of [
+        'ubuntu_focal',
+        'ubuntu_jammy',
+        'ubuntu_noble',
+        'ubuntu_bionic',
+        'debian_bookworm',
+      ]) {
+        for (const type of ['instance_local', 'instance_sbs']) {
+          const query = `image_label=${label}&order_by=type_asc&type=${type}&zone=${zone}`
+          const { body } = await list(query)
+          const [image] = body.local_images
+          assert.deepEqual([body.total_count, image.label, image.type, image.zone], [1, label, type, zone])
+          const types = image.compatible_commercial_types
+          assert.ok(types.includes('DEV1-S') && types.includes('STARDUST1-S'))
+          for (const remote of ['PLAY2-PICO', 'PRO2-XXS', 'POP2-2C-8G']) {
+            assert.equal(types.includes(remote), type === 'instance_sbs', `${remote} ${type}`)
+          }
+          ids.push(image.id)
+          assert.deepEqual((await list(query)).body.local_images, [image])
+        }
+      }
+    }
+    assert.equal(new Set(ids).size, ids.length)
+    const focal = await list('image_label=ubuntu_focal&type=unknown_type&zone=nl-ams-1')
+    assert.deepEqual(
+      focal.body.local_images.map((image: Record<string, string>) => image.type),
+      ['instance_local', 'instance_sbs'],
+    )
+    const [image] = focal.body.local_images
+    assert.deepEqual(await good('GET', `/marketplace/v2/local-images/${image.id}`), image)
+    for (const query of [
+      'image_label=nope&zone=fr-par-1',
+      'image_label=ubuntu_focal&arch=arm64',
+      'image_label=ubuntu_focal&zone=x',
+    ]) {
+      const { status, body } = await list(query)
+      const label = query.includes('nope') ? 'nope' : 'ubuntu_focal'
+      assert.deepEqual([status, body], [404, gone('MarketplaceImage', label)])
+    }
+    assert.equal((await call('GET', `/marketplace/v2/local-images/${nobody}`)).status, 404)
+    assert.deepEqual((await list('zone=fr-par-1&page=99')).body.local_images, [])
+    assert.equal((await list('order_by=x')).status, 400)
+
+    const [local] = (await list('image_label=ubuntu_focal&type=instance_local&zone=fr-par-1')).body
+      .local_images
+    const { image: shown } = await good('GET', `${zone}/images/${local.id}`)
+    assert.deepEqual(
+      [
+        shown.name,
+        shown.root_volume.volume_type,
+        shown.root_volume.size,
+        shown.root_volume.name,
+        shown.project,
+      ],
+      ['Ubuntu 20.04 Focal Fossa', 'l_ssd', 10e9, shown.name, '51b656e3-4865-41e8-adbc-0c45bdd780db'],
+    )
+    const listed = await call('GET', `${zone}/images?name=Focal&arch=x86_64&public=true`)
+    assert.deepEqual([listed.body.images.length, listed.headers.get('x-total-count')], [2, '2'])
+    assert.match(listed.headers.get('link') ?? '', /^<\/images\?page=1&per_page=50&name=Focal&arch=/)
+    for (const none of ['public=false', `project=${projects.first}`, 'page=9']) {
+      assert.deepEqual((await good('GET', `${zone}/images?${none}`)).images, [], none)
+    }
+    for (const path of [`${zone}/images/${nobody}`, `/instance/v1/zones/nl-ams-1/images/${local.id}`]) {
+      assert.deepEqual((await call('GET', path)).body, gone('instance_image', path.split('/').at(-1)))
+    }
+  })
+
+  test('SC6: types of the vendor’s list, by name, in pages that end', async () => {
+    const names: string[] = []
+    for (let page = 1; ; page++) {
+      const path = `products/servers?page=${page}&per_page=5`
+      const { body, headers } = await call('GET', `${zone}/${path}`)
+      const stock = await call('GET', `${zone}/${path.replace('?', '/availability?')}`)
+      assert.deepEqual(Object.keys(stock.body.servers), Object.keys(body.servers))
+      for (const each of Object.values(stock.body.servers))
+        assert.deepEqual(each, { availability: 'available' })
+      if (Object.keys(body.servers).length === 0) {
+        assert.equal(headers.get('x-total-count'), String(names.length))
+        break
+      }
+      if (page === 1)
+        assert.match(headers.get('link') ?? '', /^<\/products\/servers\?page=2&per_page=5&>; rel="next"/)
+      names.push(...Object.keys(body.servers))
+    }
+    assert.deepEqual(names, names.toSorted())
+    const { servers: types } = await good('GET', `${zone}/products/servers?page=1`)
+    assert.deepEqual(Object.keys(types), names)
+    const {
+      ncpus,
+      ram,
+      volumes_constraint: sizes,
+      per_volume_constraint: each,
+      hourly_price: price,
+    } = types['DEV1-XL']
+    assert.deepEqual(
+      [ncpus, ram, sizes.max_size, each.l_ssd, price, types['DEV1-XL'].scratch_storage_max_volumes_count],
+      [4, 12 * 1024 ** 3, 120e9, { min_size: 1e9, max_size: 800e9 }, 0.065076, 0],
+    )
+    assert.deepEqual(types['POP2-2C-8G'].per_volume_constraint.l_ssd, { min_size: 0, max_size: 0 })
+    assert.equal(types['STARDUST1-S'].volumes_constraint.max_size, 10e9)
+    assert.deepEqual(await good('GET', `${zone}/products/servers?page=9`), { servers: {} })
+  })
+
+  test('an image that is no longer listed stays the server’s', async () => {
+    const { id } = (await good('GET', '/marketplace/v2/local-images?zone=fr-par-1')).local_images[0]
+    const other = await start({ catalogue: 'scaleway: { images: [] }' })
+    try {
+      const path = `${zone}/servers/${servers.instance}`
+      const [{ id: owner } = { id: '' }] = (await other.storage.accounts()).filter(
+        (each) => each.name === 'acme',
+      )
+      const target = {
+        account: owner,
+        profile: 'scaleway',
+        server: servers.instance,
+        refuseStates: [],
+      } as const
+      const done = await other.storage.run('updateServer', { ...target, attributes: { image: id } }, actor)
+      assert.ok(done.ok)
+      const { server } = (await other.call('GET', path, undefined, secretKeys.right)).body
+      assert.deepEqual([server.image.id, server.image.root_volume.volume_type], [id, 'sbs_snapshot'])
+    } finally {
+      await other.close()
     }
   })
 

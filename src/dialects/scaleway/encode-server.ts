@@ -58,7 +58,9 @@ export function encodeServer(view: ServerView, context: ServerContext): JsonObje
   const attributes = serverAttributes(view)
   // An inventory calls it a plan.
   const type = attributes.commercial_type ?? attributes.plan ?? 'DEV1-S'
-  const image = attributes.image ? images.get(attributes.image) : undefined
+  const image = attributes.image
+    ? (images.get(attributes.image) ?? unlisted(attributes.image, server))
+    : undefined
   const state = stateOf(view)
   const ips = interfaces.filter((nic) => nic.type === 'public').flatMap(publicIps)
   return {
@@ -70,7 +72,7 @@ export function encodeServer(view: ServerView, context: ServerContext): JsonObje
     organization,
     project: attributes.project,
     hostname: server.name,
-    image: image ? encodeImage(image, organization) : null,
+    image: image ? encodeImage(image) : null,
     volumes: encodeSlots(view, context),
     tags: attributes.tags ?? [],
     state,
@@ -137,22 +139,30 @@ function publicIps(nic: Interface): JsonObject[] {
   })
 }
 
-export function encodeImage(image: LocalImage, organization: string): JsonObject {
+/** An image that a server was made from and that the catalogue no longer lists. */
+const unlisted = (id: string, { zone }: Pick<ServerView['server'], 'zone'>): LocalImage => ({
+  ...{ id, label: '', name: '', type: 'instance_sbs', arch: 'x86_64', zone, types: [] },
+})
+
+/** The vendor's own, which has all public images. */
+export const vendor = '51b656e3-4865-41e8-adbc-0c45bdd780db'
+
+export function encodeImage(image: LocalImage): JsonObject {
   const block = image.type === 'instance_sbs'
   return {
     id: image.id,
     name: image.name,
-    organization,
-    project: organization,
+    organization: vendor,
+    project: vendor,
     root_volume: {
-      volume_type: block ? 'sbs_snapshot' : 'unified',
+      volume_type: block ? 'sbs_snapshot' : 'l_ssd',
       id: madeUp('snapshot', image.id),
       size: block ? 0 : 10_000_000_000,
-      name: '',
+      name: block ? '' : image.name,
     },
     extra_volumes: {},
     public: true,
-    arch: 'x86_64',
+    arch: image.arch,
     creation_date: instantOf(published),
     modification_date: instantOf(published),
     default_bootscript: null,
@@ -163,14 +173,11 @@ export function encodeImage(image: LocalImage, organization: string): JsonObject
   }
 }
 
-export const encodeLocalImage = (
-  { id, zone, label, type }: LocalImage,
-  { types }: Catalogue,
-): JsonObject => ({
+export const encodeLocalImage = ({ id, arch, zone, types, label, type }: LocalImage): JsonObject => ({
   id,
-  arch: 'x86_64',
+  arch,
   zone,
-  compatible_commercial_types: Object.keys(types),
+  compatible_commercial_types: types,
   label,
   type,
 })
