@@ -16,8 +16,10 @@ import type { Dialects } from '../dialects/dialect.ts'
 import { dialects as builtIn } from '../dialects/dialects.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { createServer } from '../server/server.ts'
+import { configureAddresses } from '../service/addresses.ts'
+import { type AddressConfig, defaultAddresses, readAddresses } from '../service/addresses-file.ts'
 import { createAuthenticator } from '../service/authenticate.ts'
-import { createServices, defaultSettings } from '../service/create.ts'
+import { createServices } from '../service/create.ts'
 import { createDesiredSource } from '../service/desired.ts'
 import { loadInventory } from '../service/inventory.ts'
 import { startRetention } from '../service/retention.ts'
@@ -48,6 +50,7 @@ interface ServeOptions {
   readonly databasePasswordFile?: string
   readonly inventory?: string
   readonly catalogue?: string
+  readonly addresses?: string
   readonly enforce: 'nftables' | 'ovn' | 'none'
   readonly host: string
   readonly guard: readonly string[]
@@ -103,6 +106,11 @@ export function serveCommand(): Command {
         '--catalogue <file>',
         'zones, plans, images of the dialects, in place of those built in',
       ).env('PORTCULLIS_CATALOGUE'),
+    )
+    .addOption(
+      new Option('--addresses <file>', 'pools that addresses of new servers come from, YAML').env(
+        'PORTCULLIS_ADDRESSES',
+      ),
     )
     .addOption(
       new Option('--enforce <target>', 'what filters packets on this host')
@@ -248,6 +256,8 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (refused !== undefined) return complain(refused, 2)
   const dialects = await dialectsOf(options)
   if (!dialects.ok) return complain(dialects.error, 2)
+  const addresses = await addressesOf(options)
+  if (!addresses.ok) return complain(addresses.error, 2)
   const logger = createLogger(options.logLevel)
   ignoreHangUp(logger)
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
@@ -266,7 +276,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
   try {
-    await start(options, dialects.value, storage, logger)
+    await start(options, dialects.value, addresses.value, storage, logger)
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)
@@ -279,6 +289,13 @@ async function dialectsOf({ catalogue }: ServeOptions): Promise<Result<Dialects>
   const text = await readText(catalogue)
   const configured = text.ok ? configureCatalogues(builtIn, text.value) : text
   return configured.ok ? configured : err(`--catalogue ${catalogue}: ${configured.error}`)
+}
+
+async function addressesOf({ addresses }: ServeOptions): Promise<Result<AddressConfig>> {
+  if (addresses === undefined) return ok(defaultAddresses)
+  const text = await readText(addresses)
+  const read = text.ok ? readAddresses(text.value) : text
+  return read.ok ? read : err(`--addresses ${addresses}: ${read.error}`)
 }
 
 /** At once: a connection that was half made keeps the process alive until its peer loses patience. */
@@ -349,12 +366,15 @@ async function takeInventory(
 async function start(
   options: ServeOptions,
   dialects: Dialects,
+  addresses: AddressConfig,
   storage: Storage,
   logger: FastifyBaseLogger,
 ): Promise<void> {
+  // First: addresses that the inventory gives are held in these pools.
+  const pools = await configureAddresses(storage, addresses, Date.now())
   const fileInForce = await takeInventory(options, dialects, storage, logger)
   const services = createServices(storage, {
-    ...defaultSettings,
+    pools,
     transitionMs: options.transitionMs,
     holdMs: options.ionosHoldMs,
     restartMs: options.upcloudRestartMs,

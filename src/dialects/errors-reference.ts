@@ -45,6 +45,10 @@ const kinds: {
     'There are as many as there may be.',
     { kind: 'limit-reached', resource: 'rule', limit: 1000 },
   ],
+  'pool-empty': [
+    'A pool of addresses has fewer left than are needed.',
+    { kind: 'pool-empty', pool: 'public-ipv4', left: 0 },
+  ],
   unavailable: ['The store does not answer; nothing was changed.', { kind: 'unavailable', cause: null }],
   internal: ['A bug of ours.', { kind: 'internal', cause: null }],
 }

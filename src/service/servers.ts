@@ -1,8 +1,6 @@
 /** Servers with their interfaces and chain: made, changed, moved from state to state, deleted. */
 import { randomUUID } from 'node:crypto'
 import type { Interface, Profile } from '../core/model/inventory.ts'
-import { familyBits, formatAddress } from '../core/net/address.ts'
-import { parsePrefix } from '../core/net/prefix.ts'
 import { err, ok } from '../core/result.ts'
 import {
   effectiveState,
@@ -14,7 +12,7 @@ import {
 import { actorOf, type Context } from './context.ts'
 import { newGroup } from './groups.ts'
 import { policyRecord } from './records.ts'
-import type { Outcome, ServerChange, ServerService, ServerView, Settings } from './services.ts'
+import type { Outcome, ServerChange, ServerService, ServerView } from './services.ts'
 
 /** With the state it is in now. */
 export function view(
@@ -56,7 +54,7 @@ export async function viewsOf(
   return servers.map((server) => view(server, nics.get(server.id) ?? [], chainOf.get(server.id), ctx.now))
 }
 
-export function createServerService(storage: Storage, settings: Settings): ServerService {
+export function createServerService(storage: Storage): ServerService {
   async function get(ctx: Context, profile: Profile, id: string): Outcome<ServerView> {
     const found = await ownServer(storage, ctx, profile, id)
     if (!found.ok) return found
@@ -155,25 +153,6 @@ export function createServerService(storage: Storage, settings: Settings): Serve
       const account = await storage.account(ctx.principal.account)
       if (!account) throw new Error(`credential of account ${ctx.principal.account}, which does not exist`)
       return account
-    },
-    async takeAddresses(ctx, pool, count) {
-      const prefix = parsePrefix(settings.pools[pool], { hostBits: 'refuse' })
-      if (!prefix.ok) throw new Error(`pool ${pool}: ${prefix.error}`)
-      const { family, value, length } = prefix.value
-      // The first is the network's, and often the router's the one after.
-      const done = await storage.run(
-        'takeNumbers',
-        { name: `addresses ${pool}`, first: 10, count },
-        actorOf(ctx),
-      )
-      if (!done.ok) return done
-      const end = 1n << BigInt(familyBits[family] - length)
-      if (BigInt(done.value.first + count) >= end) {
-        return err({ kind: 'limit-reached', resource: 'ip-address', limit: Number(end) })
-      }
-      return ok(
-        Array.from({ length: count }, (_, i) => formatAddress(family, value + BigInt(done.value.first + i))),
-      )
     },
   }
 }

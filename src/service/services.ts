@@ -10,6 +10,7 @@ import type { FilterMode, HostStatus, InterfaceStatus } from '../core/model/desi
 import type { EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Pool, PoolKind } from '../core/model/pool.ts'
 import type { Direction } from '../core/model/rule.ts'
 import type { Packet } from '../core/net/packet.ts'
 import type { Result } from '../core/result.ts'
@@ -18,14 +19,18 @@ import type { Trace } from '../core/semantics/trace.ts'
 import type {
   AccountRecord,
   Actor,
+  AddressChange,
   AuditEvent,
   DocumentRecord,
+  Holding,
+  LeaseRecord,
   Member,
   NewDocument,
   NewEvent,
   NewRule,
   PlacedInterface,
   PolicyRecord,
+  PoolUse,
   RequestRecord,
   RevisionRecord,
   RuleRecord,
@@ -339,12 +344,35 @@ export interface ServerService {
     } & Condition,
   ): Outcome<void>
   account(ctx: Context): Promise<AccountRecord>
-  /** Addresses never handed out before, from the configured pools, canonical text; `limit-reached` when one is used up. */
-  takeAddresses(
+}
+
+/**
+ * Addresses and prefixes of the configured pools, canonical text. What an interface or a document (`addresses`) is written
+ * with is held for it in the same transaction, and given back when it no longer has it; given back, it is nobody's for as
+ * long as the operator says. An address that cannot be had is a `conflict` (ip-address) of whatever write names it.
+ */
+export interface AddressService {
+  /**
+   * Sets the lowest free ones aside for the account, for a write within ten minutes. `pool-empty` says how many are left;
+   * `zone` is where they are for, as the dialect calls it.
+   */
+  take(
     ctx: Context,
-    pool: 'public-ipv4' | 'public-ipv6' | 'utility-ipv4',
-    count: number,
+    profile: Profile,
+    wanted: { readonly pool: PoolKind; readonly zone?: string; readonly count?: number },
   ): Outcome<readonly string[]>
+  /** Reserves, attaches, moves, detaches and releases, all or nothing. */
+  change(ctx: Context, profile: Profile, change: AddressChange): Outcome<void>
+  /** What the account holds, in order of address. */
+  list(
+    ctx: Context,
+    profile: Profile,
+    of?: { readonly kind?: string; readonly id?: string },
+  ): Promise<readonly LeaseRecord[]>
+  /** What naming an address or prefix would come to. */
+  holding(ctx: Context, address: string): Promise<Holding>
+  /** How full the pools are. `now` is milliseconds since 1970. */
+  use(now: number): Promise<readonly PoolUse[]>
 }
 
 /** Resources of a dialect that take no part in filtering (storages, images, labels), kept as JSON. */
@@ -463,14 +491,15 @@ export interface Settings {
   readonly holdMs: number
   /** How long UpCloud's servers show that they restart, at least, milliseconds: its clients wait to see it. */
   readonly restartMs: number
-  /** Prefixes that new servers' addresses come from. */
-  readonly pools: Readonly<Record<'public-ipv4' | 'public-ipv6' | 'utility-ipv4', string>>
+  /** That addresses come from: what the store was configured with (addresses.ts). */
+  readonly pools: readonly Pool[]
 }
 
 export interface Services {
   readonly chains: ChainService
   readonly groups: GroupService
   readonly servers: ServerService
+  readonly addresses: AddressService
   readonly documents: DocumentService
   readonly policies: PolicyService
   readonly zones: ZoneService

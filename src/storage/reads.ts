@@ -1,11 +1,16 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
+import { poolKinds } from '../core/model/pool.ts'
 import type { Rule } from '../core/model/rule.ts'
+import { countBlocks } from '../core/net/blocks.ts'
+import { leasedRange, valueOfKey } from './lease-keys.ts'
+import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
 import {
   accountColumns,
   auditColumns,
   credentialColumns,
   documentColumns,
   interfaceColumns,
+  leaseColumns,
   modelColumns,
   policyColumns,
   requestColumns,
@@ -18,6 +23,7 @@ import {
   toDocument,
   toHost,
   toInterface,
+  toLease,
   toLoggedRequest,
   toModelRule,
   toOutcome,
@@ -28,7 +34,7 @@ import {
   toServer,
 } from './rows.ts'
 import { query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
-import { type Behind, isSettled, type OutcomeRecord, type Storage } from './storage.ts'
+import { type Behind, isSettled, type OutcomeRecord, type PoolUse, type Storage } from './storage.ts'
 
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>
@@ -180,6 +186,43 @@ export const reads: Reads = {
       toPolicy,
     )
   },
+  *leases({ account, profile, kind, id }) {
+    const [where, params] = all({ account, profile, kind, id, state: 'held' })
+    const sql = `SELECT ${leaseColumns} FROM leases WHERE ${where} ORDER BY first`
+    return (yield* query(sql, ...params)).map((row) => {
+      const { first: _, last: __, ...lease } = toLease(row)
+      return lease
+    })
+  },
+  *holding(account, address, now) {
+    const range = leasedRange(address)
+    const leases = (yield* leasesOver(range)).filter(({ until }) => until === null || until > now)
+    if (leases.length > 0) return leases.every((lease) => lease.account === account) ? 'own' : 'taken'
+    const free = canBeHad(yield* storedPools(), range)
+    return free === undefined ? 'outside' : free ? 'free' : 'taken'
+  },
+  *poolUse(now) {
+    const use: PoolUse[] = []
+    for (const { name, kind, profile, zone, ranges } of yield* storedPools()) {
+      const { family, length } = poolKinds[kind]
+      let [total, held, quarantined] = [0, 0, 0]
+      for (const { first, last } of ranges) {
+        total += Number(countBlocks(family, length, { first: valueOfKey(first), last: valueOfKey(last) }))
+        // The block that a lease lies in is known by its first digits: lengths are multiples of four.
+        const digits = 1 + length / 4
+        const row = yield* queryOne(
+          `SELECT COUNT(DISTINCT CASE WHEN state <> 'quarantined' THEN SUBSTR(first, 1, ${digits}) END) AS held,
+             COUNT(DISTINCT SUBSTR(first, 1, ${digits})) AS leased
+           FROM leases WHERE first >= ? AND last <= ? AND (until IS NULL OR until > ?)`,
+          ...[first, last, now],
+        )
+        held += Number(row?.held)
+        quarantined += Number(row?.leased) - Number(row?.held)
+      }
+      use.push({ name, kind, profile, zone, free: total - held - quarantined, held, quarantined })
+    }
+    return use
+  },
   *policy(id) {
     return optional(yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE id = ?`, id), toPolicy)
   },
@@ -274,6 +317,8 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'placedOf',
   'behind',
   'audit',
+  'holding',
+  'poolUse',
 ])
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)

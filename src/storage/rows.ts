@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
 import type { Interface, Policy, PolicySettings } from '../core/model/inventory.ts'
 import type { Rule } from '../core/model/rule.ts'
+import type { KeyRange } from './lease-keys.ts'
 import type { Row, SqlValue } from './statement.ts'
 import type {
   AccountRecord,
@@ -10,6 +11,7 @@ import type {
   CredentialRecord,
   DocumentRecord,
   HostRecord,
+  LeaseRecord,
   NewRule,
   OutcomeRecord,
   PolicyRecord,
@@ -25,6 +27,23 @@ const text = (value: SqlValue | undefined) => String(value)
 const number = (value: SqlValue | undefined) => Number(value)
 const nullable = <T>(value: SqlValue | undefined, read: (value: SqlValue) => T): T | null =>
   value === null || value === undefined ? null : read(value)
+
+export const leaseColumns = 'first, last, address, account, profile, state, kind, id, until'
+/** With its keys, which only storage knows. */
+export type StoredLease = LeaseRecord & KeyRange
+export function toLease(row: Row): StoredLease {
+  return {
+    first: text(row.first),
+    last: text(row.last),
+    address: text(row.address),
+    account: text(row.account),
+    profile: text(row.profile) as LeaseRecord['profile'],
+    state: text(row.state) as LeaseRecord['state'],
+    kind: text(row.kind),
+    id: text(row.id),
+    until: nullable(row.until, number),
+  }
+}
 
 export const accountColumns = 'id, name, attributes'
 export function toAccount(row: Row): AccountRecord {

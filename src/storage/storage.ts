@@ -10,8 +10,10 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Guards, Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Pool } from '../core/model/pool.ts'
 import type { Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
+import type { KeyRange } from './lease-keys.ts'
 
 export interface AccountRecord {
   readonly id: string
@@ -106,7 +108,46 @@ export interface DocumentRecord {
   /** Of its last change. */
   readonly revision: number
 }
-export type NewDocument = Omit<DocumentRecord, 'revision'>
+export type NewDocument = Omit<DocumentRecord, 'revision'> & {
+  /** All addresses and prefixes of pools that belong to it from now on, canonical text; absent: as before. */
+  readonly addresses?: readonly string[]
+}
+
+/** An address or prefix of a pool that is not free. */
+export interface LeaseRecord {
+  /** Canonical text; a prefix with its length. */
+  readonly address: string
+  /** In quarantine: the last one. */
+  readonly account: string
+  readonly profile: Profile
+  /** `pending`: set aside for a write that is about to use it. */
+  readonly state: 'held' | 'pending' | 'quarantined'
+  /** What holds it: `interface`, or the kind of a document; empty unless it is held. */
+  readonly kind: string
+  readonly id: string
+  /** When it is free again, milliseconds since 1970; null while it is held. */
+  readonly until: number | null
+}
+
+/**
+ * Whether an account may have an address by naming it: `own` and `free`: yes; `taken`: it is another's, in quarantine or
+ * excluded; `outside`: no pool has it, and the service does not say whose it is.
+ */
+export type Holding = 'own' | 'free' | 'taken' | 'outside'
+
+/** A pool as the store keeps it; ends of ranges are inclusive keys (lease-keys.ts). */
+export interface PoolRecord extends Pick<Pool, 'name' | 'kind' | 'profile' | 'zone'> {
+  readonly whole: readonly KeyRange[]
+  readonly ranges: readonly KeyRange[]
+}
+
+/** How many addresses or prefixes of a pool are what; together they are all that it can hand out. */
+export interface PoolUse extends Pick<Pool, 'name' | 'kind' | 'profile' | 'zone'> {
+  readonly free: number
+  /** Those that are pending included. */
+  readonly held: number
+  readonly quarantined: number
+}
 export type NewPolicyRecord = Omit<PolicyRecord, 'revision'>
 
 /** A policy by itself, and what it is attached to. */
@@ -377,8 +418,29 @@ export interface Programs {
     args: { account: string; profile: Profile; kind: string; id: string; ifRevision?: number }
     answer: { revision: number }
   }
-  /** Next number of a named sequence, from `first` on: how addresses are handed out. Not audited, no revision. */
-  takeNumbers: { args: { name: string; first: number; count: number }; answer: { first: number } }
+  /**
+   * Sets the lowest free addresses or prefixes of a pool aside for an account, until a write holds them or ten minutes have
+   * passed. `pool-empty` says how many there are. Not audited, no revision.
+   */
+  takeAddresses: {
+    args: { account: string; profile: Profile; pool: string; count: number }
+    answer: { addresses: readonly string[] }
+  }
+  /**
+   * Writes documents, addresses of interfaces and attributes of servers of one account and profile, all or nothing.
+   * Documents with `ifRevision` as of `putDocument`; `not-found` (interface, server) when one is not the account's.
+   */
+  changeAddresses: {
+    args: AddressChange & { account: string; profile: Profile }
+    answer: { revision: number }
+  }
+  /** Keeps a prefix that was drawn at random for the installation, unless there is one of the name; answers that one. */
+  drawPrefix: { args: { name: string; prefix: string }; answer: { prefix: string; changed?: boolean } }
+  /**
+   * Makes these all the pools there are. Leases stay; addresses of interfaces that lie in a pool and are nobody's are held
+   * from now on. Not audited, no revision.
+   */
+  configurePools: { args: { pools: readonly PoolRecord[]; quarantineMs: number }; answer: object }
   /** Records what is no write: a login, a change of the guard. `account` of the actor says whose it is; empty: nobody's. */
   recordEvent: { args: { event: NewEvent }; answer: { revision: number } }
   /**
@@ -438,6 +500,24 @@ export interface ZoneChange {
   /** Policies by themselves that are attached to just that from now on, in order, in place of others. */
   readonly attach?: readonly (Omit<Attachment, 'policy'> & { readonly policies: readonly string[] })[]
   readonly event: NewEvent & { readonly resource: ResourceKind }
+}
+
+export interface AddressChange {
+  readonly documents?: {
+    readonly put?: readonly (Omit<NewDocument, 'account' | 'profile'> & { readonly ifRevision?: number })[]
+    readonly remove?: readonly { readonly kind: string; readonly id: string; readonly ifRevision?: number }[]
+  }
+  /** Removed first, then appended. */
+  readonly interfaces?: readonly {
+    readonly interface: string
+    readonly add?: readonly string[]
+    readonly remove?: readonly string[]
+  }[]
+  /** Merged over the stored attributes, key by key; null removes a key. */
+  readonly serverAttributes?: readonly { readonly server: string; readonly attributes: JsonObject }[]
+  /** Of the audit event: what was done, and to what. */
+  readonly operation: string
+  readonly id: string
 }
 
 /** What is given; of the guards too. The rest stays. */
@@ -527,6 +607,17 @@ export interface Storage {
     profile: Profile
     address: string
   }): Promise<readonly Interface[]>
+  /** Of what an account's interfaces and documents hold, in order of address. */
+  leases(filter: {
+    account: string
+    profile: Profile
+    kind?: string
+    id?: string
+  }): Promise<readonly LeaseRecord[]>
+  /** What naming an address or prefix would come to, milliseconds since 1970. */
+  holding(account: string, address: string, now: number): Promise<Holding>
+  /** By name. */
+  poolUse(now: number): Promise<readonly PoolUse[]>
   policy(id: string): Promise<PolicyRecord | undefined>
   /** Policies that stand by themselves, oldest first. */
   policiesBy(filter: {

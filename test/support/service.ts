@@ -5,6 +5,8 @@ import { configureCatalogues, offersOf } from '../../src/dialects/catalogue.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
+import { configureAddresses } from '../../src/service/addresses.ts'
+import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
 import { createServices, defaultSettings } from '../../src/service/create.ts'
 import { loadInventory } from '../../src/service/inventory.ts'
@@ -168,6 +170,8 @@ export interface ServiceOptions {
   readonly holdMs?: number
   readonly restartMs?: number
   readonly inventory?: string
+  /** Text of an address file. */
+  readonly addresses?: string
   /** Text of a catalogue file. */
   readonly catalogue?: string
   /** Where it keeps what it is told, opened and removed with it; absent: SQLite. */
@@ -189,11 +193,18 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const configured = configureCatalogues(builtIn, options.catalogue ?? '{}')
   if (!configured.ok) throw new Error(configured.error)
   const dialects = configured.value
+  const addresses =
+    options.addresses === undefined
+      ? { ok: true as const, value: defaultAddresses }
+      : readAddresses(options.addresses)
+  if (!addresses.ok) throw new Error(addresses.error)
+  const pools = await configureAddresses(storage, addresses.value, Date.now())
   const text = options.inventory ?? inventory
   const loaded = await loadInventory(storage, text, Date.now(), offersOf(dialects))
   if (!loaded.ok) throw new Error(loaded.error)
   const services = createServices(storage, {
     ...defaultSettings,
+    pools,
     transitionMs: options.transitionMs ?? 0,
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),

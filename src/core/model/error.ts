@@ -49,7 +49,11 @@ export type RequestError =
       readonly resource: ResourceKind
       readonly reason: string
       readonly inUse?: true
+      /** Which of them, when the request names several. */
+      readonly id?: string
     }
+  /** A pool of addresses has only `left` more, fewer than are needed. */
+  | { readonly kind: 'pool-empty'; readonly pool: string; readonly left: number }
   | { readonly kind: 'limit-reached'; readonly resource: ResourceKind; readonly limit: number }
   /** `cause` is for the log, never for the caller. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }

@@ -88,6 +88,8 @@ function v1Error(error: RequestError, where: Where): Answer {
       return answer(409, 'CONFLICT', error.reason)
     case 'limit-reached':
       return answer(400, 'BAD_REQUEST', `The limit of ${error.limit} rules is reached`)
+    case 'pool-empty':
+      return answer(409, 'CONFLICT', 'No address is free')
     case 'unavailable':
       return answer(503, 'SERVICE_UNAVAILABLE', 'Try again later')
     case 'internal':
@@ -193,6 +195,8 @@ function v2Error(error: RequestError, where: Where): Answer {
         'Rule limit reached',
         `At most ${error.limit} rules per VPS.`,
       )
+    case 'pool-empty':
+      return answer(409, 'conflict', 'Conflict', 'No address is free.')
     case 'unavailable':
       return answer(503, 'unavailable', 'Unavailable', 'Try again later.')
     case 'internal':

@@ -95,6 +95,8 @@ function explain(error: RequestError): Explained {
       return cannot(error.reason)
     case 'limit-reached':
       return cannot(`the limit of ${error.limit} is reached`)
+    case 'pool-empty':
+      return cannot(`only ${error.left} addresses of this kind are left`)
     case 'unavailable':
       return { status: 503, messages: ['The service is unavailable, try again'] }
     case 'internal':

@@ -120,6 +120,6 @@ export async function newNic(
   const nic = withProperties(bare, properties, lans, stamped(request))
   if (nic.addresses.some((text) => !text.includes(':'))) return ok(nic)
   const pool = nic.type === 'public' ? 'public-ipv4' : 'utility-ipv4'
-  const taken = await request.services.servers.takeAddresses(request, pool, 1)
+  const taken = await request.services.addresses.take(request, 'ionos', { pool })
   return taken.ok ? ok({ ...nic, addresses: [...taken.value, ...nic.addresses] }) : taken
 }

@@ -68,6 +68,12 @@ function explain(error: RequestError): Problem {
       return { status: 409, title: 'Conflict', detail: error.reason }
     case 'limit-reached':
       return { status: 409, title: 'Limit reached', detail: `The limit of ${error.limit} is reached.` }
+    case 'pool-empty':
+      return {
+        status: 409,
+        title: 'No address is free',
+        detail: `The pool has ${error.left} addresses left.`,
+      }
     case 'unavailable':
       return { status: 503, title: 'Unavailable', detail: 'The service cannot do this now; try again.' }
     case 'internal':

@@ -153,6 +153,13 @@ export function errorAnswer(
         body: { type: 'quotas_exceeded', message: 'quota(s) exceeded for this resource', details },
       }
     }
+    case 'pool-empty': {
+      const details = [{ resource: 'instance_ip', quota: error.left, current: error.left }]
+      return {
+        status: 403,
+        body: { type: 'quotas_exceeded', message: 'quota(s) exceeded for this resource', details },
+      }
+    }
     case 'unavailable':
       return { status: 503, body: { message: 'The service is unavailable', type: 'service_unavailable' } }
     case 'internal':

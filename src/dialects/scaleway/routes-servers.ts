@@ -81,7 +81,7 @@ export const serverRoutes: readonly Route[] = [
     if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
     const id = randomUUID()
     const place = { server: id, name: wanted.name, zone, project: project.value }
-    const nic = await makeInterface(request, wanted)
+    const nic = await makeInterface(request, zone, wanted)
     if (!nic.ok) return nic
     return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
       const slots = await changeSlots(request, place, {}, wanted.volumes, image)
@@ -230,6 +230,7 @@ function defaultGroup(project: string, zone: string) {
 
 async function makeInterface(
   request: DialectRequest,
+  zone: string,
   { ipv4, ipv6 }: WantedServer,
 ): Found<Omit<Interface, 'server'>> {
   const addresses: string[] = []
@@ -237,7 +238,7 @@ async function makeInterface(
     ...(ipv4 ? (['public-ipv4'] as const) : []),
     ...(ipv6 ? (['public-ipv6'] as const) : []),
   ]) {
-    const taken = await request.services.servers.takeAddresses(request, pool, 1)
+    const taken = await request.services.addresses.take(request, profile, { pool, zone })
     if (!taken.ok) return taken
     addresses.push(...taken.value)
   }

@@ -125,6 +125,12 @@ function explain(error: Failure): Explained {
         code: `${nouns[error.resource].code}_LIMIT_REACHED`,
         message: `The limit of ${error.limit} is reached.`,
       }
+    case 'pool-empty':
+      return {
+        status: 409,
+        code: 'IP_ADDRESS_RESOURCES_UNAVAILABLE',
+        message: `The zone has ${error.left} free addresses of this kind left.`,
+      }
     case 'unavailable':
       return { status: 503, code: 'SERVICE_UNAVAILABLE', message: 'The service is unavailable, try again.' }
     case 'internal':

@@ -14,6 +14,7 @@ import type { StorageBody, WireDisk } from './wire.ts'
 
 export async function makeInterfaces(
   request: DialectRequest,
+  zone: string,
   wanted: readonly WantedNic[],
 ): Found<Omit<Interface, 'server'>[]> {
   const nics: Omit<Interface, 'server'>[] = []
@@ -21,7 +22,7 @@ export async function makeInterfaces(
     const addresses: string[] = []
     for (const family of type === 'private' ? [] : families) {
       const pool = type === 'utility' ? 'utility-ipv4' : family === 'IPv4' ? 'public-ipv4' : 'public-ipv6'
-      const taken = await request.services.servers.takeAddresses(request, pool, 1)
+      const taken = await request.services.addresses.take(request, 'upcloud', { pool, zone })
       if (!taken.ok) return taken
       addresses.push(...taken.value)
     }

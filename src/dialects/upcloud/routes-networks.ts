@@ -1,10 +1,11 @@
 /** Networks that the account's servers have interfaces in: read only, for they are the hypervisor's (contract: upcloud-more §3.7). */
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface, InterfaceType } from '../../core/model/inventory.ts'
+import { type Pool, poolFor } from '../../core/model/pool.ts'
 import { parseAddress } from '../../core/net/address.ts'
-import { formatPrefix, parsePrefix, prefixRange } from '../../core/net/prefix.ts'
+import { formatPrefix, prefixRange } from '../../core/net/prefix.ts'
 import { err, ok } from '../../core/result.ts'
-import type { ServerView, Settings } from '../../service/services.ts'
+import type { ServerView } from '../../service/services.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { networkOf } from './catalogue.ts'
 import { refusal } from './errors.ts'
@@ -43,7 +44,7 @@ interface Member {
   readonly nic: Interface
 }
 
-function encodeNetwork(uuid: string, members: readonly Member[], pools: Settings['pools']): JsonObject[] {
+function encodeNetwork(uuid: string, members: readonly Member[], pools: readonly Pool[]): JsonObject[] {
   const [first] = members
   if (!first) return []
   const servers = new Map(
@@ -55,7 +56,7 @@ function encodeNetwork(uuid: string, members: readonly Member[], pools: Settings
   const addresses = members.flatMap((member) => member.nic.addresses)
   return [
     {
-      ip_networks: { ip_network: ipNetworks(nic.type, addresses, pools) },
+      ip_networks: { ip_network: ipNetworks(nic.type, zone, addresses, pools) },
       labels: [],
       name: names[nic.type],
       servers: { server: [...servers.values()] },
@@ -70,25 +71,25 @@ const poolsOf = {
   public: ['public-ipv4', 'public-ipv6'],
   utility: ['utility-ipv4'],
   private: [],
-} as const satisfies Record<InterfaceType, readonly (keyof Settings['pools'])[]>
+} as const satisfies Record<InterfaceType, readonly Pool['kind'][]>
 
 /** Pools that addresses of the network come from: of addresses that an inventory names, the prefix is not known. */
 function ipNetworks(
   type: InterfaceType,
+  zone: string,
   addresses: readonly string[],
-  pools: Settings['pools'],
+  pools: readonly Pool[],
 ): readonly JsonObject[] {
   const parsed = addresses.map(parseAddress).flatMap((address) => (address.ok ? [address.value] : []))
-  return poolsOf[type].flatMap((name) => {
-    const prefix = parsePrefix(pools[name], { hostBits: 'refuse' })
-    if (!prefix.ok) return []
-    const { family } = prefix.value
-    const { first, last } = prefixRange(prefix.value)
+  const prefixes = poolsOf[type].flatMap((kind) => poolFor(pools, { kind, profile, zone })?.prefixes ?? [])
+  return prefixes.flatMap((prefix) => {
+    const { family } = prefix
+    const { first, last } = prefixRange(prefix)
     const used = parsed.some((each) => each.family === family && each.value >= first && each.value <= last)
     if (!used) return []
     return [
       {
-        address: formatPrefix(prefix.value),
+        address: formatPrefix(prefix),
         dhcp: 'yes',
         dhcp_default_route: type === 'public' ? 'yes' : 'no',
         family: family === 'ipv4' ? 'IPv4' : 'IPv6',

@@ -38,7 +38,7 @@ export const serverRoutes: readonly Route[] = [
     if (!wanted.ok) return wanted
     const { title, zone, firewall, attributes, nics, disks } = wanted.value
     const id = randomUUID()
-    const interfaces = await makeInterfaces(request, nics)
+    const interfaces = await makeInterfaces(request, zone, nics)
     if (!interfaces.ok) return interfaces
     const storages = await makeDisks(request, id, zone, disks)
     if (!storages.ok) return storages

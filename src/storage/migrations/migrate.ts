@@ -8,6 +8,7 @@ import { includedPolicies } from './0005-included-policies.ts'
 import { names } from './0006-names.ts'
 import { limits } from './0007-limits.ts'
 import { frames } from './0008-frames.ts'
+import { leases } from './0009-leases.ts'
 import { volumes } from './0012-volumes.ts'
 
 export type Engine = 'sqlite' | 'postgresql'
@@ -22,6 +23,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   names,
   limits,
   frames,
+  leases,
   volumes,
 ]
 

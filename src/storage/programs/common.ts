@@ -177,6 +177,10 @@ export function invalid(field: string, reason: string): RequestError {
   return { kind: 'invalid', field, reason }
 }
 
+/** Attributes with a change, key by key; null removes a key. */
+export const merged = (old: JsonObject, change: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
+
 /** Whether two values say the same; the order of keys makes no difference. */
 export const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)
 const canonical = (value: unknown) =>

@@ -1,9 +1,10 @@
-/** Free-form documents of dialects, and the sequences that addresses are handed out from. */
+/** Free-form documents of dialects. */
 import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, Programs } from '../storage.ts'
 import { isNoChange, nextRevision, notFound, placeThere, record } from './common.ts'
+import { applyHoldings, gone } from './leases.ts'
 
 /** Of an inventory that names it, or of an API. */
 export const documentByKey = `SELECT ${documentColumns} FROM documents
@@ -23,8 +24,12 @@ export function* putDocument(
   if (ifRevision !== undefined && ifRevision !== (old?.revision ?? 0)) {
     return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
   }
-  if (old && isNoChange(actor, old.body, body)) return ok({ revision: old.revision, changed: false })
+  if (old && document.addresses === undefined && isNoChange(actor, old.body, body)) {
+    return ok({ revision: old.revision, changed: false })
+  }
   yield* upsertDocument({ ...document, revision })
+  const held = yield* applyHoldings(document, { documents: [document] }, actor.at)
+  if (!held.ok) return held
   const change = { before: old?.body ?? null, after: body }
   yield* record(actor, revision, { operation: `${kind}.put`, resource: 'document', id, ...change })
   return ok({ revision })
@@ -51,22 +56,8 @@ export function* deleteDocument(
     return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
   }
   yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
+  yield* applyHoldings({ account, profile }, { gone: gone(kind, [id]) }, actor.at)
   const change = { before: old.body, after: null }
   yield* record(actor, revision, { operation: `${kind}.delete`, resource: 'document', id, ...change })
   return ok({ revision })
-}
-
-export function* takeNumbers({
-  name,
-  first,
-  count,
-}: Programs['takeNumbers']['args']): Program<Programs['takeNumbers']['answer']> {
-  const row = yield* queryOne(
-    `INSERT INTO sequences (name, next) VALUES (?, ?)
-     ON CONFLICT (name) DO UPDATE SET next = sequences.next + ? RETURNING next`,
-    name,
-    first + count,
-    count,
-  )
-  return ok({ first: Number(row?.next) - count })
 }

@@ -3,10 +3,12 @@ import type { RequestError } from '../../core/model/error.ts'
 import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
-import { deleteDocument, putDocument, takeNumbers } from './documents.ts'
+import { changeAddresses } from './addresses.ts'
+import { deleteDocument, putDocument } from './documents.ts'
 import { pruneHistory, recordEvent } from './history.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
+import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
@@ -28,7 +30,10 @@ export const programs: {
   deleteServer,
   putDocument,
   deleteDocument,
-  takeNumbers,
+  takeAddresses,
+  changeAddresses,
+  drawPrefix,
+  configurePools,
   changeZone,
   recordEvent,
   pruneHistory,
@@ -53,7 +58,10 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteServer: ['servers', 'rules'],
   putDocument: [],
   deleteDocument: [],
-  takeNumbers: [],
+  takeAddresses: [],
+  changeAddresses: ['servers', 'rules'],
+  drawPrefix: [],
+  configurePools: [],
   changeZone: ['servers', 'rules'],
   recordEvent: [],
   pruneHistory: [],

@@ -10,6 +10,7 @@ import { interfaceColumns, serverColumns, toInterface, toServer } from '../rows.
 import { query, queryOne, type Steps } from '../statement.ts'
 import type { InventoryRecords, ServerRecord } from '../storage.ts'
 import { chainOf, invalid, same } from './common.ts'
+import { applyHoldings, documentHeld, holdGiven, gone as noMore, storedPools } from './leases.ts'
 import {
   attachPolicies,
   defaultPolicy,
@@ -73,6 +74,17 @@ export function* applyServers(
     if (!made.ok) return made
     changes.push(`server ${entry.server.name}`)
   }
+  const pools = yield* storedPools()
+  for (const { entry, gone, interfaces, placed } of known) {
+    if (!placed) continue
+    const { account, profile } = entry.server
+    yield* holdGiven(account, profile, interfaces, pools)
+    // Nothing can be refused: what interfaces have is theirs by now.
+    const before = new Map(interfaces.map(({ id, addresses }) => [id, addresses]))
+    yield* applyHoldings(entry.server, { gone: noMore('interface', gone), interfaces, before }, now)
+  }
+  for (const { server, interfaces } of fresh)
+    yield* holdGiven(server.account, server.profile, interfaces, pools)
   return ok(changes)
 }
 
@@ -122,11 +134,14 @@ function* compare(entry: Entry): Steps<Result<Known | undefined, RequestError>> 
     const reason = 'cannot be moved to another zone or project: its group would not be there'
     return err(invalid(server.id, reason))
   }
-  const named = entry.interfaces.map((nic) => {
-    // What its dialect calls it and switches on it stays unless the file says otherwise.
+  const named: Interface[] = []
+  for (const nic of entry.interfaces) {
+    // What its dialect calls it and switches on it stays unless the file says otherwise; so do addresses attached to it.
     const before = interfaces.find((each) => each.nic.id === nic.id)?.nic
-    return { ...nic, attributes: { ...before?.attributes, ...nic.attributes } }
-  })
+    const others = before?.addresses.filter((address) => !nic.addresses.includes(address)) ?? []
+    const addresses = [...nic.addresses, ...(yield* documentHeld(server, others))]
+    named.push({ ...nic, addresses, attributes: { ...before?.attributes, ...nic.attributes } })
+  }
   const others = interfaces.filter(({ nic }) => !named.some(({ id }) => id === nic.id))
   const kept = others.filter(({ byApi }) => byApi)
   const wanted = [

@@ -30,6 +30,7 @@ import type {
 import {
   chainOf,
   isNoChange,
+  merged,
   nextRevision,
   ownPolicy,
   placeThere,
@@ -38,6 +39,7 @@ import {
   writableServer,
 } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
+import { applyHoldings, gone, goneDocuments } from './leases.ts'
 
 export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
   const row = yield* queryOne(documentByKey, profile, kind, id)
@@ -242,6 +244,8 @@ export function* createServer(
   if (!attached.ok) return attached
   const written = yield* writeDocuments(args.documents, revision)
   if (!written.ok) return written
+  const held = yield* applyHoldings(server, args, actor.at)
+  if (!held.ok) return held
   const { name, zone, state, attributes } = server
   const after = { name, zone, state, attributes, attached: attach }
   yield* record(actor, revision, {
@@ -263,7 +267,7 @@ export function* updateServer(
   const found = yield* writableServer(args, actor)
   if (!found.ok) return found
   const server = found.value
-  const attributes = merge(server.attributes, args.attributes ?? {})
+  const attributes = merged(server.attributes, args.attributes ?? {})
   const chain = yield* chainOf(server.id)
   const current = unchangedServer(server, chain, args)
   if (!current.ok) return current
@@ -293,6 +297,10 @@ export function* updateServer(
     const written = yield* writeDocuments(documents.put ?? [], revision)
     if (!written.ok) return written
     yield* removeDocuments(server, documents.remove ?? [])
+    const { put, remove = [] } = documents
+    const holdings = { gone: goneDocuments(remove), ...(put && { documents: put }) }
+    const held = yield* applyHoldings(server, holdings, actor.at)
+    if (!held.ok) return held
   }
   const after = {
     ...args.change,
@@ -323,17 +331,14 @@ function unchangedServer(
   return ifRevision === undefined || ifRevision === server.revision ? ok(server) : overtaken
 }
 
-function merge(old: JsonObject, change: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
-}
-
-/** With its interfaces, its policies and theirs. */
-export function* removeServer(id: string): Steps<void> {
+/** With its interfaces, its policies and theirs; answers the ids of the interfaces. */
+export function* removeServer(id: string): Steps<string[]> {
   yield* query('DELETE FROM attachments WHERE server = ?', id)
   yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
   yield* query('DELETE FROM policies WHERE server = ?', id)
-  yield* query('DELETE FROM interfaces WHERE server = ?', id)
+  const interfaces = yield* query('DELETE FROM interfaces WHERE server = ? RETURNING id', id)
   yield* query('DELETE FROM servers WHERE id = ?', id)
+  return interfaces.map((row) => String(row.id))
 }
 
 export function* deleteServer(
@@ -350,10 +355,14 @@ export function* deleteServer(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,
   )
-  yield* removeServer(id)
+  const interfaces = yield* removeServer(id)
   yield* removeDocuments(found.value, args.documents)
   const written = yield* writeDocuments(args.outlive ?? [], revision)
   if (!written.ok) return written
+  const ended = [...gone('interface', interfaces), ...goneDocuments(args.documents)]
+  const holdings = { gone: ended, ...(args.outlive && { documents: args.outlive }) }
+  const held = yield* applyHoldings(found.value, holdings, actor.at)
+  if (!held.ok) return held
   const before = { name, zone, attributes, rules: rules.map((row) => JSON.parse(String(row.spec))) }
   yield* record(actor, revision, {
     ...{ operation: 'server.delete', resource: 'server', id, server: id, before, after: null },

@@ -6,6 +6,7 @@ import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import { type Actor, type NewPolicyRecord, type Programs, type ServerRecord, zoneKind } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
+import { applyHoldings, gone, goneDocuments } from './leases.ts'
 import { insertRules } from './rules.ts'
 import {
   attachPolicies,
@@ -48,7 +49,8 @@ export function* changeZone(
     yield* removePolicy(id)
   }
   yield* deleteInterfaces(args.interfaces?.remove ?? [])
-  for (const id of args.servers?.remove ?? []) yield* removeServer(id)
+  const removed = [...(args.interfaces?.remove ?? [])]
+  for (const id of args.servers?.remove ?? []) removed.push(...(yield* removeServer(id)))
 
   const touched = new Set<string>()
   for (const server of args.servers?.put ?? []) {
@@ -58,8 +60,10 @@ export function* changeZone(
   }
   const nics = args.interfaces?.put ?? []
   const listed: string[] = []
+  const before = new Map<string, readonly string[]>()
   for (const nic of nics) {
-    const row = yield* queryOne('DELETE FROM interfaces WHERE id = ? RETURNING origin', nic.id)
+    const row = yield* queryOne('DELETE FROM interfaces WHERE id = ? RETURNING origin, addresses', nic.id)
+    if (row) before.set(nic.id, JSON.parse(String(row.addresses)) as string[])
     if (row?.origin === 'inventory') listed.push(nic.id)
     touched.add(nic.server)
   }
@@ -95,6 +99,10 @@ export function* changeZone(
     const attached = yield* attachPolicies(place, nic, policies)
     if (!attached.ok) return attached
   }
+  const { put: documents = [], remove: left = [] } = args.documents ?? {}
+  const ended = [...gone('interface', removed), ...goneDocuments(left)]
+  const held = yield* applyHoldings(args, { gone: ended, documents, interfaces: nics, before }, actor.at)
+  if (!held.ok) return held
   yield* record({ ...actor, within: { kind: zoneKind, id: zone } }, revision, {
     ...event,
     ...(event.resource === 'server' && { server: event.id }),

@@ -1,0 +1,59 @@
+/** Addresses and prefixes of pools: set aside for a write, held by what it wrote, given back to the pool afterwards. */
+import { type Pool, poolFor, poolKinds, poolName } from '../core/model/pool.ts'
+import { prefixRange } from '../core/net/prefix.ts'
+import { err, ok } from '../core/result.ts'
+import { keyRange } from '../storage/lease-keys.ts'
+import type { PoolRecord, Storage } from '../storage/storage.ts'
+import type { AddressConfig } from './addresses-file.ts'
+import { drawnPool } from './addresses-file.ts'
+import { actorOf } from './context.ts'
+import type { AddressService } from './services.ts'
+
+/** Brings the store to these pools; answers all there are. `now` is milliseconds since 1970. */
+export async function configureAddresses(
+  storage: Storage,
+  { pools: configured, quarantineMs, drawn }: AddressConfig,
+  now: number,
+): Promise<readonly Pool[]> {
+  const actor = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: now } as const
+  const pools = [...configured]
+  for (const { kind, prefix } of drawn) {
+    const kept = await storage.run('drawPrefix', { name: kind, prefix: prefix() }, actor)
+    if (!kept.ok) throw new Error(`the prefix of ${kind} cannot be kept: ${kept.error.kind}`)
+    pools.push(drawnPool(kind, kept.value.prefix))
+  }
+  const records = pools.map(toRecord)
+  const done = await storage.run('configurePools', { pools: records, quarantineMs }, actor)
+  if (!done.ok) throw new Error(`the pools of addresses cannot be kept: ${done.error.kind}`)
+  return pools
+}
+
+function toRecord({ name, kind, profile, zone, prefixes, ranges }: Pool): PoolRecord {
+  const { family } = poolKinds[kind]
+  const keys = (list: Pool['ranges']) => list.map((range) => keyRange(family, range))
+  return { name, kind, profile, zone, whole: keys(prefixes.map(prefixRange)), ranges: keys(ranges) }
+}
+
+export function createAddressService(storage: Storage, pools: readonly Pool[]): AddressService {
+  return {
+    async take(ctx, profile, { pool: kind, zone = null, count = 1 }) {
+      const pool = poolFor(pools, { kind, profile, zone })
+      if (!pool) return err({ kind: 'pool-empty', pool: poolName(kind, profile, zone), left: 0 })
+      const { account } = ctx.principal
+      const done = await storage.run(
+        'takeAddresses',
+        { account, profile, pool: pool.name, count },
+        actorOf(ctx),
+      )
+      return done.ok ? ok(done.value.addresses) : done
+    },
+    async change(ctx, profile, change) {
+      const { account } = ctx.principal
+      const done = await storage.run('changeAddresses', { ...change, account, profile }, actorOf(ctx))
+      return done.ok ? ok(undefined) : done
+    },
+    list: (ctx, profile, of = {}) => storage.leases({ account: ctx.principal.account, profile, ...of }),
+    holding: (ctx, address) => storage.holding(ctx.principal.account, address, ctx.now),
+    use: (now) => storage.poolUse(now),
+  }
+}
