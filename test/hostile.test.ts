@@ -228,6 +228,24 @@ onBothStores('hostile input', (start) => {
       ['POST', '/cloudapi/v6/contracts', 'text/plain', 'x', 405],
       ['POST', '/cloudapi/v6/datacenters', 'text/plain', 'x', 415],
       ['POST', '/cloudapi/v6/datacenters', 'application/json', '{', 400],
+      ...(['/1.3', '/1.2'] as const).flatMap(
+        (prefix) =>
+          [
+            ['POST', `${prefix}/nothing`, 'text/plain', 'x', 404],
+            ['PATCH', `${prefix}/tag`, 'text/plain', 'x', 405],
+            ['POST', `${prefix}/tag`, 'text/plain', 'x', 415],
+            ['POST', `${prefix}/tag`, 'application/json', '{', 400],
+          ] as const,
+      ),
+      ['POST', '/api/vm/10000/nothing', 'text/plain', 'x', 404],
+      ['PATCH', '/api/firewall-groups', 'text/plain', 'x', 405],
+      ['POST', '/api/firewall-groups', 'text/plain', 'x', 415],
+      ['POST', '/api/firewall-groups', 'application/json', '{', 400],
+      ['POST', '/api/v2/nothing', 'text/plain', 'x', 404],
+      ['POST', '/v1/nothing', 'text/plain', 'x', 404],
+      ['POST', '/v1/servers', 'text/plain', 'x', 405],
+      ['POST', '/v1/trace', 'text/plain', 'x', 415],
+      ['POST', '/v1/trace', 'application/json', '{', 400],
     ] as const) {
       const key = path.startsWith('/instance') ? secretKeys.right : credentials.right
       const {
@@ -240,6 +258,10 @@ onBothStores('hostile input', (start) => {
         assert.deepEqual(told, { message: `This path is not served: ${method} ${path}` })
       if (path === '/cloudapi/v6/nothing')
         assert.equal(told.messages[0].message, 'This path is not served here')
+      if (/^\/1\..\/nothing/.test(path)) assert.equal(told.error.error_code, 'NOT_FOUND')
+      if (path === '/api/vm/10000/nothing') assert.equal(told.code, 'NOT_FOUND')
+      if (path === '/api/v2/nothing') assert.equal(told.code, 'not_found')
+      if (path === '/v1/nothing') assert.equal(told.type, 'urn:portcullis:problem:not-found')
     }
   })
 
