@@ -6,6 +6,7 @@ import {
   onBothStores,
   type Reply,
   servers,
+  startService,
   type TestService,
 } from '../../../test/support/service.ts'
 
@@ -339,6 +340,25 @@ onBothStores('UpCloud, around a server', (start) => {
     assert.equal(await said(get('/1.3/network/nothing')), '404 NETWORK_NOT_FOUND')
     assert.equal(await said(call('POST', '/1.3/network/', { network: {} })), '405 METHOD_NOT_ALLOWED')
   })
+})
+
+test('plans that an operator adds are listed as they are, with their GPUs', async () => {
+  const plan =
+    '{ name: GPU-8xCPU-64GB-1xL40S, core_number: 8, memory_amount: 65536, storage_size: 0, public_traffic_out: 0'
+  const service = await startService({
+    catalogue: `upcloud: { plans: [ ${plan}, gpu_amount: 1, gpu_model: L40S } ] }`,
+  })
+  try {
+    const { plan: plans } = (await service.call('GET', '/1.3/plan')).body.plans
+    assert.deepEqual(plans, [
+      {
+        ...{ core_number: 8, gpu_amount: 1, gpu_model: 'L40S', memory_amount: 65_536 },
+        ...{ name: 'GPU-8xCPU-64GB-1xL40S', public_traffic_out: 0, storage_size: 0, storage_tier: null },
+      },
+    ])
+  } finally {
+    await service.close()
+  }
 })
 
 onBothStores('UpCloud, tags', (start) => {

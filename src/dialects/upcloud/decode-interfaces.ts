@@ -63,8 +63,7 @@ function decodeAddresses(value: JsonValue): Result<readonly WantedNic[], Failure
   return ok(nics)
 }
 
-function decodeNics(networking: JsonValue | undefined): Result<readonly WantedNic[], RequestError> {
-  if (isAbsent(networking)) return ok(defaultNics)
+function decodeNics(networking: JsonValue): Result<readonly WantedNic[], RequestError> {
   const interfaces = objectOf(objectOf(networking)?.interfaces)
   const list = listOf(interfaces?.interface, mostNics)
   if (!list) return err(invalid('networking'))
