@@ -39,7 +39,7 @@ const values: Record<Of, Record<string, Values>> = {
       'user_data/key': 'cloud-init',
       'api-keys/key': accessKey,
     },
-    ionos: { datacenterId: datacenters.own, ...ofCatalogue },
+    ionos: { datacenterId: datacenters.own, 'labels/key': 'env', ...ofCatalogue },
     native: { id: servers.web },
   },
   other: {
@@ -51,7 +51,7 @@ const values: Record<Of, Record<string, Values>> = {
       'user_data/key': 'cloud-init',
       'api-keys/key': 'SCWOTHER000000000000',
     },
-    ionos: { datacenterId: datacenters.foreign, ...ofCatalogue },
+    ionos: { datacenterId: datacenters.foreign, 'labels/key': 'env', ...ofCatalogue },
     native: { id: servers.foreign },
   },
 }
@@ -123,6 +123,12 @@ const bodies: Record<string, object> = {
   'ionos patchPcc': { name: 'taken' },
   'ionos createVolume': { properties: { size: 1, licenceType: 'OTHER' } },
   'ionos attachVolume': { properties: { size: 1, licenceType: 'OTHER' } },
+  ...Object.fromEntries(
+    ['Datacenter', 'Server', 'Volume'].flatMap((name) => [
+      [`ionos create${name}Label`, { properties: { key: 'taken', value: 'x' } }],
+      [`ionos put${name}Label`, { properties: { value: 'taken' } }],
+    ]),
+  ),
   'ionos putVolume': { properties: { name: 'taken' } },
   'ionos patchVolume': { name: 'taken' },
   'scaleway replaceGroup': { name: 'taken' },
@@ -197,6 +203,8 @@ onBothStores('every route with every credential', (start) => {
       pccId: (await made('/cloudapi/v6/pccs', { properties: { name: 'p' } })).id,
       ...{ securityGroupId: owned.id, ruleId: owned.entities.rules.items[0].id },
     })
+    for (const path of [dc, `${dc}/servers/${cube.id}`, `${dc}/volumes/${ionos.volumeId}`])
+      await made(`${path}/labels`, { properties: { key: 'env', value: of } })
     await made(`${dc}/servers/${cube.id}/securitygroups`, { ids: [owned.id] }, token, 'PUT')
 
     const zone = '/instance/v1/zones/fr-par-1'
@@ -282,9 +290,9 @@ onBothStores('every route with every credential', (start) => {
         const before = await service.storage.revision()
         const foreign = await call(acmes, given.foreign)
         assert.ok(refused.includes(foreign.status), `foreign: ${foreign.status} ${foreign.text}`)
-        // Below something of one's own; numbers are everybody's.
+        // Below something of one's own; numbers and keys are everybody's.
         const params = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
-        const numbered = ['index', 'pos', 'lanId'].includes(params.at(-1) ?? '')
+        const numbered = ['index', 'pos', 'lanId', 'key'].includes(params.at(-1) ?? '')
         if (params.filter((name) => name !== 'zone').length > 1 && !numbered) {
           const mixed = await call((index) => (index === params.length - 1 ? 'acme' : 'other'), given.foreign)
           assert.ok(refused.includes(mixed.status), `mixed: ${mixed.status} ${mixed.text}`)

@@ -11,6 +11,10 @@ export const gaps: readonly Gap[] = [
     why: 'No template has one.',
   },
   {
+    what: 'Labels of the whole contract: /labels',
+    why: 'Labels are listed with the datacenter, server or volume that has them.',
+  },
+  {
     what: 'Disks behind volumes',
     why: 'A volume is a description: it is made, attached, changed and deleted so that clients find what they asked for.',
   },
@@ -23,7 +27,7 @@ export const gaps: readonly Gap[] = [
     why: 'Nothing is backed up, and who names one believes that it is.',
   },
   {
-    what: 'CD-ROMs, snapshots, IP blocks, load balancers, gateways, backup units, labels',
+    what: 'CD-ROMs, snapshots, IP blocks, load balancers, gateways, backup units',
     why: 'They take no part in filtering: their collections are empty.',
   },
   {

@@ -7,9 +7,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import type { ServerRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import {
-  answer,
   type Call,
-  capitalised,
   changed,
   gone,
   type Handled,
@@ -29,7 +27,6 @@ import { newRules, tooMany } from './groups.ts'
 import { missingLans, numbersOf } from './lans.ts'
 import { newNic, notOurs, withProperties } from './nics.ts'
 import { merged } from './properties.ts'
-import { collection, paging } from './render.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
 import { attachAll, createRewiring, inSlot, isDas, newVolume, withSlots } from './volumes.ts'
@@ -93,22 +90,10 @@ export const serverRoutes: readonly Route[] = [
     },
   ),
 
-  ...(['cdroms', 'labels'] as const).map((name) =>
-    route(
-      'GET',
-      `${one}/${name}`,
-      `listServer${capitalised(name)}`,
-      200,
-      `No ${name} are kept`,
-      async (call) => {
-        const found = await findServer(call)
-        if (!found.ok) return found
-        const { id, path } = call.world.serverNode(found.value.server)
-        const stub = collection(`${id}/${name}`, `${call.base}${path}/${name}`)
-        return ok(answer({ ...stub, items: [], ...paging(String(stub.href), 0, call.page) }))
-      },
-    ),
-  ),
+  route('GET', `${one}/cdroms`, 'listServerCdroms', 200, 'No CD-ROMs are kept', async (call) => {
+    const found = await findServer(call)
+    return found.ok ? listAnswer(call, call.world.serverNode(found.value.server), 'cdroms', []) : found
+  }),
 
   route('GET', nics, 'listNics', 200, 'NICs of a server', async (call) => {
     const found = await findServer(call)

@@ -5,6 +5,7 @@ import { catalogueRoutes } from './routes-catalogue.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
 import { flowLogRoutes } from './routes-flowlogs.ts'
 import { groupRoutes } from './routes-groups.ts'
+import { labelRoutes } from './routes-labels.ts'
 import { lanRoutes } from './routes-lans.ts'
 import { pccRoutes } from './routes-pccs.ts'
 import { powerRoutes } from './routes-power.ts'
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...powerRoutes,
   ...volumeRoutes,
   ...pccRoutes,
+  ...labelRoutes,
   ...catalogueRoutes,
   ...accountRoutes,
 ]

@@ -8,8 +8,10 @@ import {
   onBothStores,
   type Reply,
   servers,
+  startService,
   type TestService,
 } from '../../../test/support/service.ts'
+import { loadInventory } from '../../service/inventory.ts'
 
 const base = '/cloudapi/v6'
 const dc = `${base}/datacenters/${datacenters.own}`
@@ -642,4 +644,127 @@ onBothStores('IONOS Cloud servers', (start) => {
     assert.deepEqual(await ids('filter.cpuFamily=doesNotExist'), [])
     assert.deepEqual(await ids('filter.name=needle&filter.cores=30'), [])
   })
+
+  test('labels of datacenters, servers and volumes (IO9)', async () => {
+    const { at, id } = await server()
+    for (const [path, holder] of [
+      [dc, datacenters.own],
+      [at, id],
+      [`${dc}/servers/${servers.cube}`, servers.cube],
+      ...[await volume()].map((each) => [`${volumes}/${each}`, each] as const),
+    ] as const) {
+      const labels = `${path}/labels`
+      const before = await get(path)
+      const list = async () => (await get(`${labels}?depth=1`)).items
+      assert.deepEqual(await list(), [])
+      const make = (key: unknown, value: unknown) => call('POST', labels, { properties: { key, value } })
+      const made = await make('env', 'test')
+      assert.equal(made.status, 201, made.text)
+      assert.equal(made.headers.get('location'), null)
+      const { metadata, ...rest } = made.body
+      const href = `${service.url}${labels}/env`
+      assert.deepEqual(rest, { id: 'env', type: 'label', href, properties: { key: 'env', value: 'test' } })
+      assert.equal(metadata.state, undefined)
+      assert.match(metadata.etag, /^[0-9a-f]{32}$/)
+      assert.equal((await make('a.b-c_D', '1')).status, 201)
+      const collection = await get(labels)
+      assert.equal(collection.id, `${holder}/labels`)
+      assert.deepEqual(
+        collection.items.map((each: { id: string; properties: object }) => [each.id, each.properties]),
+        [
+          ['a.b-c_D', { key: 'a.b-c_D', value: '1' }],
+          ['env', { key: 'env', value: 'test' }],
+        ],
+      )
+      await refused(make('env', 'again'), 422, '200', /the label env is there already/)
+      const changed = await call('PUT', `${labels}/env`, { properties: { key: 'env', value: 'prod' } })
+      assert.deepEqual([changed.status, changed.body.properties.value], [200, 'prod'])
+      assert.equal((await call('PUT', `${labels}/env`, { properties: { value: 'prod' } })).status, 200)
+      assert.equal(changed.body.metadata.createdDate, metadata.createdDate)
+      assert.deepEqual((await get(`${labels}/env`)).properties, { key: 'env', value: 'prod' })
+      const other = { properties: { key: 'other', value: 'x' } }
+      await refused(
+        call('PUT', `${labels}/env`, other),
+        422,
+        '100',
+        /key\] Attribute is not allowed in update requests/,
+      )
+      for (const [key, value] of [
+        ['', 'x'],
+        ['x', ''],
+        [undefined, 'x'],
+        ['x', null],
+        ['a b', 'x'],
+        ['x', 'ä'],
+        ['x'.repeat(64), 'x'],
+        [7, 'x'],
+      ])
+        await refused(make(key, value), 422, '100', /\[\(root\)\.properties\.(key|value)\]/)
+      assert.equal((await make('__proto__', 'x')).status, 201)
+      assert.deepEqual(
+        (await list()).map((each: { id: string }) => each.id),
+        ['__proto__', 'a.b-c_D', 'env'],
+      )
+      const gone = await call('DELETE', `${labels}/__proto__`)
+      assert.deepEqual([gone.status, gone.text, gone.headers.get('content-type')], [200, '', null])
+      for (const key of ['__proto__', 'toString', 'none'])
+        for (const method of ['GET', 'PUT', 'DELETE'])
+          await refused(
+            call(method, `${labels}/${key}`, method === 'PUT' ? other : undefined),
+            404,
+            '309',
+            /does not exist/,
+          )
+      // They are no property of what they stand on.
+      assert.deepEqual((await get(path)).properties, {
+        ...before.properties,
+        ...(path === dc && { version: (await get(dc)).properties.version }),
+      })
+      await ok('PATCH', path, { name: 'labelled' })
+      assert.equal((await list()).length, 2)
+      await refused(call('GET', labels, undefined, credentials.foreign), 404, '309', /does not exist/)
+      await refused(call('PATCH', `${labels}/env`, {}), 405, '405', /answers/)
+      for (const each of await list())
+        assert.equal((await call('DELETE', `${labels}/${each.id}`)).status, 200)
+    }
+    await call('POST', `${at}/labels`, { properties: { key: 'env', value: 'test' } })
+    const requests = (await get(`${base}/requests?depth=1`)).items
+    assert.ok(!JSON.stringify(requests).includes('/labels'), 'no request stands for a label')
+    await ok('DELETE', at)
+    await refused(call('GET', `${at}/labels`), 404, '309', /does not exist/)
+  })
+
+  test('a resource has at most 100 labels', async () => {
+    const labels = `${volumes}/${await volume()}/labels`
+    const make = (key: string) => call('POST', labels, { properties: { key, value: 'x' } })
+    await Promise.all(Array.from({ length: 100 }, (_, index) => make(`k${index}`)))
+    assert.equal((await get(labels)).items.length, 100)
+    await refused(make('one-more'), 422, '200', /limit of 100/)
+  })
+})
+
+test('labels that an inventory gives a server are shown, can be changed, and are set again at the next start', async () => {
+  const inventory = `accounts:
+  - name: acme
+    credentials: [ { token: acme-token } ]
+    datacenters: [ { id: ${datacenters.own}, name: vdc, location: de/txl } ]
+    servers: [ { profile: ionos, id: ${servers.cube}, name: cube, datacenter: ${datacenters.own}, labels: { env: dev, tier: web } } ]`
+  const service = await startService({ inventory })
+  try {
+    const labels = `${dc}/servers/${servers.cube}/labels`
+    const list = async () =>
+      (await service.call('GET', labels)).body.items.map((each: { properties: object }) => each.properties)
+    const given = [
+      { key: 'env', value: 'dev' },
+      { key: 'tier', value: 'web' },
+    ]
+    assert.deepEqual(await list(), given)
+    assert.equal((await service.call('PUT', `${labels}/env`, { properties: { value: 'prod' } })).status, 200)
+    assert.equal((await service.call('DELETE', `${labels}/tier`)).status, 200)
+    assert.deepEqual(await list(), [{ key: 'env', value: 'prod' }])
+    assert.ok((await loadInventory(service.storage, inventory, Date.now(), {})).ok)
+    assert.deepEqual(await list(), given)
+  } finally {
+    await service.close()
+  }
 })

@@ -160,7 +160,7 @@ export function createRewiring(request: DialectRequest, world: World, zone: stri
 }
 export type Rewiring = ReturnType<typeof createRewiring>
 
-function volumeDocument(request: DialectRequest, { id, zone, body }: Volume): NewDocument {
+export function volumeDocument(request: DialectRequest, { id, zone, body }: Volume): NewDocument {
   return { account: request.principal.account, profile, kind: 'volume', id: `${zone}/${id}`, body }
 }
 
