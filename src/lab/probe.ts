@@ -154,7 +154,7 @@ function addressOf(end: End, type: InterfaceType, family: 4 | 6): string | undef
   return fitting.find(({ address }) => address === end.named)?.address ?? fitting[0]?.address
 }
 
-/** Sends probes; keeps its helpers between them, so that many cost little. */
+/** Sends probes, one at a time; keeps its helpers and counters between them, so that many cost little. */
 export interface Prober {
   /** Rejects when the probe could not be tried. */
   send(probe: Probe): Promise<ProbeAnswer>
@@ -171,30 +171,30 @@ export function createProber(prefix: string): Prober {
     return started
   }
 
+  const table = `inet probe_${randomInt(2 ** 47)}`
+  const counting = new Set<string>()
+
   async function send(probe: Probe): Promise<ProbeAnswer> {
     const { kind } = probe
-    const counter = await countArrivals(prefix, probe)
+    const arrivals = await countArrivals(prefix, table, probe)
+    counting.add(probe.to)
     const oneWay =
       kind.protocol === 'udp' || (kind.protocol === 'icmp' && kind.type !== echo(familyOf(probe)))
     const started = performance.now()
-    try {
-      const came = kind.protocol === 'icmp' ? await ping(prefix, probe, kind) : await exchange(probe, kind)
-      let arrived = (await counter.read()) > 0
-      // What is never answered is not waited for: its arrival is what decides.
-      while (oneWay && !arrived && came === 'nothing' && performance.now() - started < probe.waitMs) {
-        arrived = (await counter.read()) > 0
-      }
-      const outcome: ProbeOutcome =
-        came === 'answer' ? 'answered' : arrived ? 'arrived' : came === 'refusal' ? 'refused' : 'timed-out'
-      return {
-        ...probe,
-        outcome,
-        arrived,
-        through: oneWay ? arrived : outcome === 'answered',
-        milliseconds: Math.round((performance.now() - started) * 10) / 10,
-      }
-    } finally {
-      await counter.remove()
+    const came = kind.protocol === 'icmp' ? await ping(prefix, probe, kind) : await exchange(probe, kind)
+    let arrived = (await arrivals()) > 0
+    // What is never answered is not waited for: its arrival is what decides.
+    while (oneWay && !arrived && came === 'nothing' && performance.now() - started < probe.waitMs) {
+      arrived = (await arrivals()) > 0
+    }
+    const outcome: ProbeOutcome =
+      came === 'answer' ? 'answered' : arrived ? 'arrived' : came === 'refusal' ? 'refused' : 'timed-out'
+    return {
+      ...probe,
+      outcome,
+      arrived,
+      through: oneWay ? arrived : outcome === 'answered',
+      milliseconds: Math.round((performance.now() - started) * 10) / 10,
     }
   }
 
@@ -226,25 +226,25 @@ export function createProber(prefix: string): Prober {
     send,
     endpoint,
     async close() {
-      await Promise.all(
-        [...endpoints.values()].map((started) =>
+      await Promise.all([
+        ...[...endpoints.values()].map((started) =>
           started.then(
             (it) => it.close(),
             () => {},
           ),
         ),
-      )
+        ...[...counting].map((name) => run('ip', [...nftIn(prefix, name), `delete table ${table}`])),
+      ])
     },
   }
 }
 
 const familyOf = (probe: Probe): 4 | 6 => (isIPv6(probe.destination) ? 6 : 4)
 
-/** Counts packets like the probe's where they enter the receiver's namespace. */
-async function countArrivals(
-  prefix: string,
-  probe: Probe,
-): Promise<{ read(): Promise<number>; remove(): Promise<void> }> {
+const nftIn = (prefix: string, name: string): string[] => ['netns', 'exec', namespaceOf(prefix, name), 'nft']
+
+/** Counts packets like the probe's where they enter the receiver's namespace, and no longer those of the probe before. */
+async function countArrivals(prefix: string, table: string, probe: Probe): Promise<() => Promise<number>> {
   const { kind } = probe
   const ip = familyOf(probe) === 4 ? 'ip' : 'ip6'
   const icmp = familyOf(probe) === 4 ? 'icmp' : 'icmpv6'
@@ -252,24 +252,20 @@ async function countArrivals(
     kind.protocol === 'icmp'
       ? `${icmp} type ${kind.type} ${icmp} code ${kind.code}`
       : `${kind.protocol} sport ${probe.sourcePort ?? 0} ${kind.protocol} dport ${kind.port}`
-  const table = `inet probe_${randomInt(2 ** 47)}`
-  const nft = ['netns', 'exec', namespaceOf(prefix, probe.to), 'nft']
+  const nft = nftIn(prefix, probe.to)
   await mustRun(
     'ip',
     [...nft, '-f', '-'],
-    `table ${table} { chain arrivals { type filter hook prerouting priority -400; policy accept;
+    `table ${table} {}
+    delete table ${table}
+    table ${table} { chain arrivals { type filter hook prerouting priority -400; policy accept;
       ${ip} saddr ${probe.source} ${ip} daddr ${probe.destination} ${match} counter
     }
     }\n`,
   )
-  return {
-    async read() {
-      const listed = await mustRun('ip', [...nft, 'list', 'table', ...table.split(' ')])
-      return Number(/counter packets (\d+)/.exec(listed)?.[1] ?? 0)
-    },
-    async remove() {
-      await run('ip', [...nft, 'delete', 'table', ...table.split(' ')])
-    },
+  return async () => {
+    const listed = await mustRun('ip', [...nft, `list table ${table}`])
+    return Number(/counter packets (\d+)/.exec(listed)?.[1] ?? 0)
   }
 }
 
