@@ -1,30 +1,37 @@
 /** Bundles what ships: one file for the program, one for each thread or process that it starts. */
 import { rm } from 'node:fs/promises'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
-await rm('dist', { recursive: true, force: true })
-await build({
-  entryPoints: {
-    portcullis: 'src/cli/main.ts',
-    'sqlite-writer': 'src/storage/sqlite-writer.ts',
-    'lab-helper': 'src/lab/helper.ts',
-  },
-  outdir: 'dist',
+/** How our sources become modules that Node runs without their packages. */
+export const bundling = {
   bundle: true,
   platform: 'node',
   target: 'node24.15',
   format: 'esm',
-  // Nouns and engines that are not called are not loaded.
-  splitting: true,
-  chunkNames: 'chunk-[hash]',
   // Half the memory and start of the same libraries loaded file by file. pg's native half is optional, and not ours.
   external: ['pg-native'],
   banner: {
     js: "import { createRequire as createRequireOf } from 'node:module'\nconst require = createRequireOf(import.meta.url)",
   },
-  sourcemap: 'linked',
   // Sources stay in memory as long as the program runs. Names stay readable.
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: 'warning',
-})
+} as const satisfies BuildOptions
+
+if (import.meta.main) {
+  await rm('dist', { recursive: true, force: true })
+  await build({
+    ...bundling,
+    entryPoints: {
+      portcullis: 'src/cli/main.ts',
+      'sqlite-writer': 'src/storage/sqlite-writer.ts',
+      'lab-helper': 'src/lab/helper.ts',
+    },
+    outdir: 'dist',
+    // Nouns and engines that are not called are not loaded.
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    sourcemap: 'linked',
+  })
+}
