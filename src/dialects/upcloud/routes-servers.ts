@@ -38,12 +38,13 @@ export const serverRoutes: readonly Route[] = [
     if (!wanted.ok) return wanted
     const { title, zone, firewall, attributes, nics, disks } = wanted.value
     const id = randomUUID()
-    const interfaces = await makeInterfaces(request, zone, nics)
-    if (!interfaces.ok) return interfaces
     const storages = await makeDisks(request, id, zone, disks)
     if (!storages.ok) return storages
     const conflict = backupConflict(attributes.simple_backup, storages.value.documents)
     if (conflict) return err(conflict)
+    // Last, because addresses are set aside whether or not the server comes to be.
+    const interfaces = await makeInterfaces(request, zone, nics)
+    if (!interfaces.ok) return interfaces
     const created = await request.services.servers.create(request, profile, {
       id,
       name: title,
