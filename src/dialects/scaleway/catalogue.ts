@@ -100,6 +100,18 @@ export const catalogue = createCatalogue({
 
 export const catalogueOf = readerOf(catalogue)
 
+/** By id, or by label: then for the disk that is asked for, `sbs_volume` when none is. */
+export function findImage(
+  { images }: Catalogue,
+  zone: string,
+  { image, disk }: { readonly image: string; readonly disk: string | undefined },
+): LocalImage | undefined {
+  const type = disk === 'l_ssd' ? 'instance_local' : 'instance_sbs'
+  const labelled = (each: LocalImage) => each.label === image && each.type === type && each.zone === zone
+  const found = images.get(image) ?? [...images.values()].find(labelled)
+  return found?.zone === zone ? found : undefined
+}
+
 function encodeType(type: Static<typeof CommercialType>): JsonObject {
   const { arch = 'x86_64', ncpus, ram, local_storage: local, bandwidth, hourly_price: hourly } = type
   return {

@@ -394,6 +394,20 @@ onBothStores('Scaleway’s clients', (start) => {
     }
   })
 
+  test('an image is named by its label, too, as the Python SDK sends it: the one for the disk that is asked for', async () => {
+    const type = async (fields: object) => {
+      const { id } = (await create({ image: 'ubuntu_jammy', ...fields })).image
+      return (await good('GET', `/marketplace/v2/local-images/${id}`)).type
+    }
+    assert.equal(await type({}), 'instance_sbs')
+    assert.equal(await type({ volumes: { 0: { volume_type: 'sbs_volume', size: 20e9 } } }), 'instance_sbs')
+    assert.equal(await type({ volumes: { 0: { volume_type: 'l_ssd', size: 20e9 } } }), 'instance_local')
+    const unknown = await call('POST', `${zone}/servers`, {
+      ...{ name: 'vm', commercial_type: 'DEV1-S', image: 'plan9' },
+    })
+    assert.deepEqual([unknown.status, unknown.body], [404, gone('instance_image', 'plan9')])
+  })
+
   test('SC5: a root volume is called after its image, any other after its server', async () => {
     const image = async (type: string) =>
       (await good('GET', `/marketplace/v2/local-images?image_label=ubuntu_jammy&type=${type}&zone=fr-par-1`))

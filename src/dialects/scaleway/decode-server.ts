@@ -27,7 +27,7 @@ export interface WantedVolume {
 export interface WantedServer {
   readonly name: string
   readonly commercialType: string
-  /** As it is asked for: whether there is such an image is the caller's to see. */
+  /** Id or label, as it is asked for: whether there is such an image is the caller's to see. */
   readonly image: string | undefined
   readonly project: string | undefined
   readonly organization: string | undefined
@@ -68,7 +68,7 @@ export function decodeNewServer(
     ...{ ipv4, ipv6 },
     volumes: withRoot(decodeVolumes(fields) ?? [], image),
     placementGroup: decodePlacementGroup(fields) ?? undefined,
-    attributes: { image: image ?? null, ...decodeCommon(fields) },
+    attributes: decodeCommon(fields),
   }
   return fields.result(() => ({ ...wanted, name: name ?? '', commercialType: commercialType ?? '' }))
 }

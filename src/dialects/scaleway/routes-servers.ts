@@ -8,7 +8,7 @@ import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { catalogueOf } from './catalogue.ts'
+import { catalogueOf, findImage } from './catalogue.ts'
 import { endServer, hindered, onServer } from './change-server.ts'
 import { decodeNewServer, decodeServerChange, type ServerFields, type WantedServer } from './decode-server.ts'
 import { json } from './encode.ts'
@@ -69,8 +69,12 @@ export const serverRoutes: readonly Route[] = [
     const projects = await projectsOf(request)
     const project = chooseProject(projects, wanted)
     if (!project.ok) return project
-    const image = wanted.image === undefined ? undefined : catalogueOf(request).images.get(wanted.image)
-    if (wanted.image !== undefined && image?.zone !== zone) return notFound('instance_image', wanted.image)
+    const disk = wanted.volumes.find(({ slot }) => slot === '0')?.type
+    const image =
+      wanted.image === undefined
+        ? undefined
+        : findImage(catalogueOf(request), zone, { image: wanted.image, disk })
+    if (wanted.image !== undefined && !image) return notFound('instance_image', wanted.image)
     const { snapshot } = wanted.volumes.find((volume) => volume.snapshot !== undefined) ?? {}
     if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
     // No address exists by itself here.
@@ -92,6 +96,7 @@ export const serverRoutes: readonly Route[] = [
         attributes: {
           ...{ project: project.value, commercial_type: wanted.commercialType },
           ...wanted.attributes,
+          image: image?.id ?? null,
           volumes: json(volumes),
         },
         interfaces: [nic.value],
