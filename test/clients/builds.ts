@@ -32,7 +32,7 @@ async function once(name: string, make: (directory: string) => Promise<void>): P
 }
 
 // Static, without symbols: nobody debugs them, and they link in half the time.
-const goBuild = ['build', '-trimpath', '-ldflags=-s -w']
+const goBuild = ['build', '-buildvcs=false', '-trimpath', '-ldflags=-s -w']
 const goEnvironment = { CGO_ENABLED: '0', GOTOOLCHAIN: 'local' }
 
 /** For `obstacle`. */

@@ -13,8 +13,6 @@ export interface Client {
   readonly drives: string
   /** What it can do nowhere, by its own source, as far as that shapes what is driven: for the page. */
   readonly limits?: readonly string[]
-  /** Slow clients are left out of `--quick`: they run by name or in a whole run. */
-  readonly slow?: true
   /** Why it cannot run on this machine, or false. */
   obstacle?(): Promise<string | false>
   /** Fetches and builds; a build that the cache holds is not repeated. Returns the path of what was built, or ''. */

@@ -9,10 +9,9 @@ test('the section is what the recorded results give', () => {
   assert.equal(readFileSync(page, 'utf8'), freshPage(), 'npm run docs writes it')
 })
 
-test('what is recorded is of the version that is driven now, and nothing failed', () => {
-  for (const [name, { version, failed }] of Object.entries(recorded()))
-    assert.deepEqual(
-      { version, failed },
-      { version: clients.find((each) => each.name === name)?.version, failed: [] },
-    )
+test('every client was run whole in the version that it has now, and nothing failed', () => {
+  assert.deepEqual(
+    Object.entries(recorded()).map(([name, { version, failed }]) => ({ name, version, failed })),
+    clients.map(({ name, version }) => ({ name, version, failed: [] })),
+  )
 })

@@ -60,15 +60,14 @@ function withSection(text: string, name: string, content: string): string {
 
 function section(all: Results): string {
   const rows = clients.map((client) => {
-    const { name, drives, slow, builtWith } = client
+    const { name, drives, builtWith } = client
     const result = all[name]
-    const when = slow ? `${result?.date}, by name` : `every commit; whole ${result?.date}`
     const sum = result
       ? result.failed.length > 0
         ? `**${result.failed.length} of ${result.failed.length + result.passed} steps fail**`
         : `all ${result.passed} steps`
       : 'not run yet'
-    return `| ${name} | ${client.version}${builtWith ? ` (${builtWith})` : ''} | ${drives} | ${sum} | ${when} |`
+    return `| ${name} | ${client.version}${builtWith ? ` (${builtWith})` : ''} | ${drives} | ${sum} | ${result?.date ?? ''} |`
   })
   const notes = clients.flatMap(({ name, limits = [] }) => {
     const { failed = [], gaps = [] } = all[name] ?? {}
@@ -81,7 +80,7 @@ function section(all: Results): string {
   })
   return [
     '',
-    '| client | version | what it does here | works | last run |',
+    '| client | version | what it does here | works | last whole run |',
     '| --- | --- | --- | --- | --- |',
     ...rows,
     ...notes,

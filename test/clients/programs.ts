@@ -68,7 +68,7 @@ export const pythonUpcloud = python(
   'upcloud-api (Python)',
   '2.9.0',
   'upcloud.py',
-  'rules of a server, the firewall’s switch, a server with its disk from its creation to its end, errors as the SDK types them',
+  'rules of a server, the firewall’s switch, servers with their disks and addresses from creation to end, tags, errors as the SDK types them',
 )
 
 export const pythonScaleway = python(

@@ -16,7 +16,6 @@ from scaleway.instance.v1.types import (
     ServerState,
     SetSecurityGroupRulesRequestRule,
 )
-from scaleway.marketplace.v2 import MarketplaceV2API
 from scaleway_core.api import ScalewayException
 
 from steps import equal, fails, step
@@ -96,11 +95,10 @@ def _():
     equal(len(api.list_default_security_group_rules().rules), 6)
 
 
-@step("create a server from an image in the group, move it, start it and wait, stop it, delete it")
+@step("create a server from an image's label in the group, move it, start it and wait, stop it, delete it")
 def _():
-    images = MarketplaceV2API(client).list_local_images(image_label="ubuntu_jammy", zone="fr-par-1", type_="instance_sbs")
     server = utils.create_server(
-        name="from Python", commercial_type="DEV1-S", image=images.local_images[0].id, security_group=state["group"],
+        name="from Python", commercial_type="DEV1-S", image="ubuntu_jammy", security_group=state["group"],
         dynamic_ip_required=False,
     ).server
     equal((server.security_group.id, server.state), (state["group"], ServerState.STOPPED))

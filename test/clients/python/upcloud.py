@@ -1,6 +1,7 @@
 """upcloud-api: a server's chain, its switch, its states, and how errors are typed."""
 
 import os
+import time
 
 from upcloud_api import CloudManager, Server, Storage, UpCloudAPIError
 from upcloud_api.firewall import FirewallRule
@@ -11,6 +12,14 @@ manager = CloudManager(os.environ["UPCLOUD_USERNAME"], os.environ["UPCLOUD_PASSW
 manager.api.api_root = f"{os.environ['URL']}/1.3"
 existing = os.environ["SERVER"]
 state = {}
+
+
+def wait(server, wanted):
+    """The SDK's own wait polls every ten seconds."""
+    deadline = time.monotonic() + 60
+    while server.populate().state != wanted:
+        equal(time.monotonic() < deadline, True)
+        time.sleep(0.1)
 
 
 @step("authenticate")
@@ -77,13 +86,38 @@ def _():
 def _():
     server = state["server"]
     server.shutdown(hard=True)
-    while server.populate().state != "stopped":
-        pass
+    wait(server, "stopped")
     server.start()
-    equal(server.populate().state, "started")
+    wait(server, "started")
     server.restart(hard=True)
-    while server.populate().state != "started":
-        pass
+    wait(server, "started")
+
+
+@step("create a server by its addresses, as the SDK's own tests do")
+def _():
+    server = manager.create_server({
+        "server": {
+            "hostname": "addresses.example.com", "title": "addresses", "zone": "fi-hel1", "plan": "1xCPU-1GB",
+            "ip_addresses": {"ip_address": [{"access": "public", "family": "IPv6"}]},
+            "storage_devices": {"storage_device": [{
+                "action": "clone", "storage": "01000000-0000-4000-8000-000030220200", "title": "root", "size": 10,
+            }]},
+        }
+    })
+    server.ensure_started()
+    equal([ip.family for ip in server.populate().ip_addresses], ["IPv6"])
+    server.stop_and_destroy()
+
+
+@step("tags of a server")
+def _():
+    manager.create_tag("web", description="what serves", servers=[existing])
+    equal([tag.name for tag in manager.get_tags()], ["web"])
+    server = manager.get_server(existing)
+    equal(server.tags, ["web"])
+    server.remove_tags(["web"])
+    manager.delete_tag("web")
+    equal(manager.get_tags(), [])
 
 
 @step("rules of the new server, and its end")
