@@ -129,6 +129,8 @@ const bodies: Record<string, object> = {
       [`ionos put${name}Label`, { properties: { value: 'taken' } }],
     ]),
   ),
+  'ionos putIpblock': { properties: { name: 'taken' } },
+  'ionos patchIpblock': { name: 'taken' },
   'ionos putVolume': { properties: { name: 'taken' } },
   'ionos patchVolume': { name: 'taken' },
   'scaleway replaceGroup': { name: 'taken' },
@@ -201,6 +203,7 @@ onBothStores('every route with every credential', (start) => {
       firewallruleId: nic.entities.firewallrules.items[0].id,
       flowlogId: nic.entities.flowlogs.items[0].id,
       pccId: (await made('/cloudapi/v6/pccs', { properties: { name: 'p' } })).id,
+      ipblockId: (await made('/cloudapi/v6/ipblocks', { properties: { location: 'de/txl', size: 1 } })).id,
       ...{ securityGroupId: owned.id, ruleId: owned.entities.rules.items[0].id },
     })
     for (const path of [dc, `${dc}/servers/${cube.id}`, `${dc}/volumes/${ionos.volumeId}`])

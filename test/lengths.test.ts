@@ -204,6 +204,9 @@ const places: readonly Place[] = [
   ...of('IONOS cross connect', 'POST', '/cloudapi/v6/pccs', ['name', 'description'], (field, text) => ({
     properties: { name: 'x', [field]: text },
   })),
+  ...of('IONOS IP block', 'POST', '/cloudapi/v6/ipblocks', ['name', 'location', 'size'], (field, text) => ({
+    properties: { location: 'de/txl', size: 1, [field]: text },
+  })),
   ...of('IONOS LAN', 'POST', `${datacenter}/lans`, ['name', 'pcc', 'ipv6CidrBlock'], (field, text) => ({
     properties: { [field]: text },
   })),

@@ -3,11 +3,19 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
-import { parsePrefix } from '../../core/net/prefix.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { ipv6Block } from './blocks.ts'
 import { decodeRule } from './decode-rule.ts'
 import { violated, violates } from './errors.ts'
-import { isObject, misplaced, narrowing, readProperties, type Table, Violations } from './properties.ts'
+import {
+  isObject,
+  misplaced,
+  narrowing,
+  type Property,
+  readProperties,
+  type Table,
+  Violations,
+} from './properties.ts'
 import { collections, type RuleText } from './wire.ts'
 
 export const text = { type: 'text', range: [0, 255] } as const
@@ -23,6 +31,7 @@ export const datacenterTable: Table = {
     objection: (value) =>
       value === true ? 'Attribute value must be false: a second factor is not supported' : undefined,
   },
+  ipv6CidrBlock: { type: 'text', readOnly: true },
   createDefaultSecurityGroup: flag,
   defaultSecurityGroupId: { type: 'text', emptyIsNull: true, range: [1, 64] },
 }
@@ -35,6 +44,16 @@ const addressesOf = (family: 'ipv4' | 'ipv6') => (value: JsonValue) =>
   (value as readonly string[]).every((each) => plainAddress(each) === family)
     ? undefined
     : `Attribute value must be an array of ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses`
+
+/** A block that is taken from the one around it. */
+const blockOrAuto = (length: number): Property => ({
+  type: 'text',
+  emptyIsNull: true,
+  objection: (value) =>
+    value === 'AUTO' || ipv6Block(String(value), length) !== undefined
+      ? undefined
+      : `Attribute value must be AUTO or an IPv6 CIDR block of length ${length}`,
+})
 
 /** Of each family on one NIC. */
 const mostAddresses = 50
@@ -52,7 +71,7 @@ export const nicTable: Table = {
   ips: { type: 'texts', range: [0, mostAddresses], objection: addressesOf('ipv4') },
   dhcp: flag,
   ipv6Ips: { type: 'texts', range: [0, mostAddresses], objection: addressesOf('ipv6') },
-  ipv6CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
+  ipv6CidrBlock: blockOrAuto(80),
   dhcpv6: flag,
   firewallActive: flag,
   firewallType: { type: 'text', oneOf: ['INGRESS', 'EGRESS', 'BIDIRECTIONAL'] },
@@ -70,6 +89,12 @@ export const flowLogTable: Table = {
   bucket: { ...text, required: true, immutable: true },
 }
 
+export const ipBlockTable: Table = {
+  location: { type: 'text', required: true, immutable: true, range: [1, 63] },
+  size: { type: 'integer', required: true, immutable: true, range: [1, 2 ** 31 - 1] },
+  name: text,
+}
+
 export const pccTable: Table = { name: { ...text, required: true }, description: text }
 
 export const lanTable: Table = {
@@ -77,18 +102,13 @@ export const lanTable: Table = {
   public: flag,
   pcc: { ...text, emptyIsNull: true },
   ipFailover: { type: 'json' },
-  ipv4CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
-  ipv6CidrBlock: { type: 'text', emptyIsNull: true, objection: prefixOrAuto },
+  ipv4CidrBlock: { type: 'text', readOnly: true },
+  ipv6CidrBlock: blockOrAuto(64),
 }
 
 export const groupTable: Table = {
   name: { type: 'text', required: true, range: [1, 60] },
   description: { type: 'text', range: [0, 300] },
-}
-
-function prefixOrAuto(value: JsonValue): string | undefined {
-  if (value === 'AUTO' || parsePrefix(String(value), { hostBits: 'mask' }).ok) return undefined
-  return 'Attribute value must be a CIDR block or AUTO'
 }
 
 /** The properties of a body, and where they are: POST and PUT wrap them, PATCH does not. */

@@ -124,7 +124,7 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     dhcp: or(attributes.dhcp, true),
     ipv6Ips: written('ipv6Ips', of('ipv6')),
     ipv6CidrBlock: or(attributes.ipv6CidrBlock),
-    dhcpv6: or(attributes.dhcpv6),
+    dhcpv6: or(attributes.dhcpv6, attributes.ipv6CidrBlock === undefined ? null : true),
     lan: Number(attributes.lan ?? 1),
     firewallActive: or(attributes.firewallActive, false),
     firewallType: or(attributes.firewallType, 'INGRESS'),
@@ -147,11 +147,17 @@ export function lanProperties(body: JsonObject): JsonObject {
   return {
     name: or(body.name),
     ipFailover: or(body.ipFailover, []),
-    ipv4CidrBlock: or(body.ipv4CidrBlock),
+    // A LAN that is made public keeps its network for when it is private again.
+    ipv4CidrBlock: body.public === true ? null : or(body.ipv4CidrBlock),
     ipv6CidrBlock: or(body.ipv6CidrBlock),
     pcc: or(body.pcc),
     public: or(body.public, false),
   }
+}
+
+export function ipBlockProperties(body: JsonObject, ipConsumers: readonly JsonObject[]): JsonObject {
+  const { ips, location, size, name } = body
+  return { ips: or(ips, []), location: or(location), size: or(size), name: or(name), ipConsumers }
 }
 
 export function flowLogProperties({ name, action, direction, bucket }: JsonObject): JsonObject {

@@ -27,7 +27,7 @@ export const gaps: readonly Gap[] = [
     why: 'Nothing is backed up, and who names one believes that it is.',
   },
   {
-    what: 'CD-ROMs, snapshots, IP blocks, load balancers, gateways, backup units',
+    what: 'CD-ROMs, snapshots, load balancers, gateways, backup units',
     why: 'They take no part in filtering: their collections are empty.',
   },
   {
@@ -51,12 +51,16 @@ export const gaps: readonly Gap[] = [
     why: 'A credential that may write may write groups; users and their groups are not modelled.',
   },
   {
-    what: 'The address ranges that DHCP hands out in a LAN, and the /56 of a datacenter',
-    why: 'Addresses come from the inventory or the configured pools; without a /56 a default group has three rules.',
+    what: 'DHCP, and routes to reserved addresses and IPv6 blocks',
+    why: 'The service hands out addresses and lets their packets pass; servers and routers of the network are the operator’s.',
   },
   {
-    what: 'Another MAC or other addresses for a NIC that has a device: 422',
+    what: 'Another MAC for a NIC that has a device, or addresses that are neither the inventory’s, nor of the contract’s IP blocks, nor in its own /80: 422',
     why: 'They say who it may send as, and are the operator’s: whoever could change them could send as a neighbour.',
+  },
+  {
+    what: 'An IP block of more than 1,024 addresses: 422; reservableIps of the contract',
+    why: 'One request should write no more than that; the configured pool is the limit.',
   },
   {
     what: 'A broken body of a path whose resource does not exist is 400, not 404',

@@ -557,6 +557,7 @@ onBothStores('IONOS Cloud', (start) => {
         ['EGRESS', 'IPv4', null],
         ['EGRESS', 'IPv6', null],
         ['INGRESS', 'IPv4', '10.0.0.0/24'],
+        ['INGRESS', 'IPv6', (await ok('GET', own)).body.properties.ipv6CidrBlock],
       ],
     )
     const server = async () =>

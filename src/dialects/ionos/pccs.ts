@@ -4,9 +4,10 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Call } from './call.ts'
+import { findDocument } from './contract-documents.ts'
 import { impossible } from './errors.ts'
 import { stampOf } from './stamp.ts'
-import { type Node, plausible, profile } from './world.ts'
+import { type Node, profile } from './world.ts'
 
 const kind = 'pcc'
 
@@ -43,11 +44,6 @@ export async function pccNodes(call: Call): Promise<readonly Node[]> {
   return nodes.toSorted((a, b) => a.stamp.createdAt - b.stamp.createdAt)
 }
 
-export async function findPcc({ request }: Call, id: string): Promise<Result<DocumentRecord, RequestError>> {
-  if (!plausible.test(id)) return err({ kind: 'not-found', resource: 'document', id })
-  return request.services.documents.get(request, profile, kind, id.toLowerCase())
-}
-
 /**
  * Documents that a LAN's change of `pcc` writes: the cross connect itself, on condition that it is still there, so that a
  * deletion that runs at the same time is decided again.
@@ -58,7 +54,7 @@ export async function joining(
   after: JsonValue | undefined,
 ): Promise<Result<readonly (DocumentRecord & { readonly ifRevision: number })[], RequestError>> {
   if (typeof after !== 'string' || after === before) return ok([])
-  const found = await findPcc(call, after)
+  const found = await findDocument(call, { kind }, after)
   if (!found.ok) return err(impossible(`cross connect ${after} does not exist`))
   return ok([{ ...found.value, ifRevision: found.value.revision }])
 }

@@ -10,6 +10,8 @@ export interface Property {
   readonly notNull?: true
   /** An update may repeat it, and not change it. */
   readonly immutable?: true
+  /** Only what it is may be given: its value is ours to choose. */
+  readonly readOnly?: true
   /** `""` and `[]` are taken for null. */
   readonly emptyIsNull?: true
   readonly oneOf?: readonly string[]
@@ -76,11 +78,12 @@ export function readProperties(
   for (const [name, property] of Object.entries(table)) {
     const field = `${at}.${name}`
     let value = Object.hasOwn(given, name) ? (given[name] ?? null) : undefined
+    const fixed = property.readOnly || (property.immutable && old)
     const empty = value === '' || (Array.isArray(value) && value.length === 0)
-    if (empty && (property.emptyIsNull || (property.immutable && old))) value = null
+    if (empty && (property.emptyIsNull || fixed)) value = null
     if (value === undefined || value === null) {
       // Clients that always write what may not be changed write nothing into it.
-      if (property.immutable && old) continue
+      if (fixed) continue
       if (property.required && (!old || value === null)) {
         violations.add(field, `Attribute '${name}' is required`)
       } else if (value === null && property.notNull) {
@@ -93,8 +96,8 @@ export function readProperties(
       coerced === undefined ? `Attribute value must be ${words[property.type]}` : objection(coerced, property)
     if (coerced === undefined || reason !== undefined) {
       violations.add(field, reason ?? '')
-    } else if (property.immutable && old && coerced !== old[name]) {
-      violations.add(field, 'Attribute is not allowed in update requests')
+    } else if (fixed && coerced !== old?.[name]) {
+      violations.add(field, `Attribute is not allowed in ${old ? 'update' : 'create'} requests`)
     } else read[name] = coerced
   }
   return read

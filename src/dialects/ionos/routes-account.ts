@@ -8,6 +8,7 @@ import type { RequestRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
 import { catalogueOf } from './catalogue.ts'
+import { reservedIps } from './ipblocks.ts'
 import { collection, paging } from './render.ts'
 import {
   encodeRequest,
@@ -76,7 +77,7 @@ export const accountRoutes: readonly Route[] = [
     },
   ),
 
-  ...(['ipblocks', 'snapshots', 'backupunits'] as const).map((name) =>
+  ...(['snapshots', 'backupunits'] as const).map((name) =>
     route('GET', `/${name}`, `list${capitalised(name)}`, 200, `No ${name} are kept`, async (call) => {
       const href = `${call.base}/${name}`
       return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
@@ -90,7 +91,7 @@ const contract = async (call: Call): Promise<JsonObject> => ({
   resourceLimits: {
     ...catalogueOf(call.request).resourceLimits,
     ...{ hddVolumeProvisioned: 0, ssdVolumeProvisioned: 0 },
-    ...{ dasVolumeProvisioned: 0, reservedIpsOnContract: 0, reservedIpsInUse: 0 },
+    dasVolumeProvisioned: 0,
     ...{ k8sClustersProvisioned: 0, nlbProvisioned: 0, natGatewayProvisioned: 0 },
     ...(await provisioned(call)),
     securityGroupsPerVdc: limits.groupsPerVdc,
@@ -104,7 +105,7 @@ async function provisioned({ request, world }: Call) {
   const servers = await request.services.servers.list(request, profile)
   const all = servers.map(({ server }) => world.serverNode(server).properties)
   const sum = (name: string) => all.reduce((total, each) => total + Number(each[name] ?? 0), 0)
-  return { coresProvisioned: sum('cores'), ramProvisioned: sum('ram') }
+  return { coresProvisioned: sum('cores'), ramProvisioned: sum('ram'), ...(await reservedIps(request)) }
 }
 
 async function findRequest(call: Call): Promise<Result<RequestRecord, RequestError>> {

@@ -6,6 +6,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
+import { ipv6BlockOf } from './blocks.ts'
 import {
   type Call,
   capitalised,
@@ -24,6 +25,7 @@ import { impossible, violates } from './errors.ts'
 import { findZone } from './find.ts'
 import { freshDatacenter } from './fresh.ts'
 import { defaultRules, newGroup, newRules } from './groups.ts'
+import { takingOnce } from './networks.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
@@ -138,6 +140,7 @@ async function putDatacenter(
   const { request } = call
   const { account } = request.principal
   const change = mutation(call, id, method)
+  const takes = takingOnce(request)
   let result: DocumentRecord | undefined
   const done = await request.services.zones.change(change.context, profile, id, async (there) => {
     if (!there && method !== 'POST') return gone404(id)
@@ -145,24 +148,35 @@ async function putDatacenter(
     if (!decoded.ok) return decoded
     const { createDefaultSecurityGroup, defaultSecurityGroupId, ...properties } = decoded.value
     const old = there && stampOf(there.body.meta, account, Number(there.body.createdAt ?? 0))
-    const body = { ...merged(there?.body ?? {}, properties), meta: stamped(request, old) }
+    const wanted = merged(there?.body ?? {}, properties)
+    const shown = (of: JsonObject) => datacenterProperties(of, 0, null, catalogueOf(request).placeOf(''))
+    const touched =
+      !there || createDefaultSecurityGroup === true || !isDeepStrictEqual(shown(there.body), shown(wanted))
+    // One that was made without a /56 gets it with its next change.
+    const block = ipv6BlockOf(wanted) === null && touched ? await takes(wanted)('datacenter-ipv6') : undefined
+    if (block && !block.ok) return block
+    const body: JsonObject = {
+      ...wanted,
+      ...(block && { ipv6CidrBlock: block.value }),
+      meta: stamped(request, old),
+    }
     const world = createWorld(request)
     const group = await defaultGroup(call, world, id, at, body, {
       make: createDefaultSecurityGroup === true,
       choose: defaultSecurityGroupId as string | null | undefined,
     })
     if (!group.ok) return group
-    const shown = (of: JsonObject) => datacenterProperties(of, 0, null, catalogueOf(request).placeOf(''))
     if (there && !group.value.policies && isDeepStrictEqual(shown(there.body), shown(body))) {
       result = there
       return ok({ change: null, request: change.log([await world.datacenterNode(there)], {}) })
     }
     const document = { account, profile, kind: 'datacenter', id, body }
+    const addresses = block ? [block.value] : undefined
     result = { ...document, revision: (there?.revision ?? 0) + 1 }
     return ok({
       change: {
         ...group.value,
-        documents: { put: [document] },
+        documents: { put: [{ ...document, ...(addresses && { addresses }) }] },
         event: {
           operation: 'datacenter.put',
           resource: 'document',

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
+import { ipv6Block, ipv6BlockOf } from './blocks.ts'
 import {
   type Call,
   changed,
@@ -19,10 +20,9 @@ import { lanProperties } from './encode.ts'
 import { impossible } from './errors.ts'
 import { findLan, findZone } from './find.ts'
 import { freshLan } from './fresh.ts'
-import { lanDocument } from './lans.ts'
+import { createNetworks, takingOnce } from './networks.ts'
 import { joining } from './pccs.ts'
 import { merged } from './properties.ts'
-import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
 import { createWorld, type Lan, profile } from './world.ts'
 
@@ -47,12 +47,7 @@ export const lanRoutes: readonly Route[] = [
     if (!properties.ok) return properties
     const nested = await checkUnwritten({ kind: 'lan' }, body.value.entities)
     if (!nested.ok) return nested
-    return writeLan(call, zone.value.id, 'POST', properties.value, (lans) => {
-      const taken = new Set(lans.map((lan) => lan.id))
-      let number = 1
-      while (taken.has(String(number))) number++
-      return ok({ id: String(number), body: merged({}, properties.value) })
-    })
+    return writeLan(call, zone.value.id, 'POST', properties.value)
   }),
   route('GET', `${lans}/:lanId`, 'getLan', 200, 'One LAN', async (call) => {
     const found = await findLan(call)
@@ -75,14 +70,7 @@ export const lanRoutes: readonly Route[] = [
         if (!properties.ok) return properties
         const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
         if (!nested.ok) return nested
-        return writeLan(
-          call,
-          zone,
-          method,
-          properties.value,
-          ([old]) => (old ? ok({ id: old.id, body: merged(old.body, properties.value) }) : gone404(lan.id)),
-          lan.id,
-        )
+        return writeLan(call, zone, method, properties.value, lan.id)
       },
     ),
   ),
@@ -117,43 +105,68 @@ export const lanRoutes: readonly Route[] = [
   }),
 ]
 
-/** `decide` is handed all LANs, or only the one whose id is given. */
+/** Makes the LAN, or changes the one of this id. */
 async function writeLan(
   call: Call,
   zone: string,
   method: string,
-  given: JsonObject,
-  decide: (lans: readonly Lan[]) => Result<Lan, RequestError>,
-  only?: string,
+  { ipv6CidrBlock, ipv4CidrBlock: _, ...given }: JsonObject,
+  lanId?: string,
 ): Handled {
+  const { request } = call
   const change = mutation(call, zone, method)
+  const takes = takingOnce(request)
   let result: Lan = { id: '', body: {} }
-  const done = await call.request.services.zones.change(change.context, profile, zone, async (there) => {
+  const done = await request.services.zones.change(change.context, profile, zone, async (there) => {
     if (!there) return gone404(zone)
-    const world = createWorld(call.request)
-    const lans = await (only === undefined ? world.lansIn(zone) : world.lansOf(zone, [only]))
-    const decided = decide(lans)
-    if (!decided.ok) return decided
-    const { id, body } = decided.value
-    const before = lans.find((lan) => lan.id === id)?.body ?? null
-    if (before && isDeepStrictEqual(lanProperties(before), lanProperties(body))) {
-      result = { id, body: before }
-      return ok({ change: null, request: change.log([call.world.lanNode(zone, result)]) })
+    const world = createWorld(request)
+    const lans = await (lanId === undefined ? world.lansIn(zone) : world.lansOf(zone, [lanId]))
+    const old = lans.find((lan) => lan.id === lanId)
+    if (lanId !== undefined && !old) return gone404(lanId)
+    const before = old?.body ?? null
+    const wanted = { id: old?.id ?? lowestFree(lans), body: merged(before ?? {}, given) }
+    const block = ipv6CidrBlock as string | null | undefined
+    if (
+      before &&
+      isDeepStrictEqual(lanProperties(before), lanProperties(wanted.body)) &&
+      keepsBlock(before, block)
+    ) {
+      result = { id: wanted.id, body: before }
+      return ok({ change: null, request: change.log([world.lanNode(zone, result)]) })
     }
-    const joined = await joining(call, before?.pcc, body.pcc)
+    const joined = await joining(call, before?.pcc, wanted.body.pcc)
     if (!joined.ok) return joined
-    const old = before?.meta === undefined ? undefined : stampOf(before.meta, '', 0)
-    const document = lanDocument(call.request, zone, id, body)
-    result = { id, body: { ...document.body, meta: stamped(call.request, old) } }
+    const networks = createNetworks(request, world, there, takes(there.body))
+    const written = await networks.putLan(wanted.id, wanted.body, block)
+    if (!written.ok) return written
+    result = written.value
+    const { documents, interfaces } = networks.change()
+    const event = { operation: 'lan.put', resource: 'document', id: `${zone}/${result.id}` } as const
     return ok({
       change: {
-        documents: { put: [{ ...document, body: result.body }, ...joined.value] },
-        event: { operation: 'lan.put', resource: 'document', id: document.id, before, after: result.body },
+        documents: { put: [...documents, ...joined.value] },
+        interfaces: { put: interfaces },
+        event: { ...event, before, after: result.body },
       },
-      request: change.log([call.world.lanNode(zone, result)]),
+      // Its NICs may send from other addresses now.
+      request: change.log([world.lanNode(zone, result)], interfaces.length > 0 ? { zone } : {}),
     })
   })
   if (!done.ok) return done
   const node = call.world.lanNode(zone, result)
   return changed(call, change, method === 'POST' ? freshLan(node, given) : node)
+}
+
+function lowestFree(lans: readonly Lan[]): string {
+  const taken = new Set(lans.map((lan) => lan.id))
+  let number = 1
+  while (taken.has(String(number))) number++
+  return String(number)
+}
+
+function keepsBlock(body: JsonObject, wanted: string | null | undefined): boolean {
+  const block = ipv6BlockOf(body)
+  if (wanted === undefined || wanted === null || wanted === 'AUTO')
+    return wanted === undefined || (wanted === null) === (block === null)
+  return ipv6Block(wanted, 64) === block
 }

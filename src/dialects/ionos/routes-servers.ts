@@ -24,8 +24,8 @@ import { impossible } from './errors.ts'
 import { findNic, findServer, findZone } from './find.ts'
 import { freshNic, freshServer } from './fresh.ts'
 import { newRules, tooMany } from './groups.ts'
-import { missingLans, numbersOf } from './lans.ts'
-import { newNic, notOurs, withProperties } from './nics.ts'
+import { createNetworks, type Networks, takingOnce } from './networks.ts'
+import { bareNic } from './nics.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
@@ -160,8 +160,12 @@ async function createServer(call: Call): Handled {
   if (!nested.ok) return nested
   const { properties, volumes, nics: wanted } = decoded.value
   const id: string = randomUUID()
-  const made = await makeNics(call, place, id, 1, wanted)
-  if (!made.ok) return made
+  const made: MadeNic[] = []
+  for (const [index, each] of wanted.entries()) {
+    const nic = toMake(call, id, index + 1, each, `(root).entities.nics.items.[${index}].properties`)
+    if (!nic.ok) return nic
+    made.push(nic.value)
+  }
   const bare: ServerRecord = {
     ...({ id, account: request.principal.account, profile, number: null, zone: place } as const),
     ...{ state: 'started', nextState: null, nextStateAt: null, createdAt: request.now, revision: 0 },
@@ -172,7 +176,8 @@ async function createServer(call: Call): Handled {
     'make' in each ? newVolume(request, place, each.make) : each.attach,
   )
   const change = mutation(call, place, 'POST')
-  const rules = made.value.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
+  const rules = made.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
+  const takes = takingOnce(request)
   let server = bare
   const done = await request.services.zones.change(change.context, profile, place, async (there) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
@@ -186,13 +191,15 @@ async function createServer(call: Call): Handled {
     const chosen = attached.value.find((volume) => volume.id === boot)
     if (boot !== null && !chosen) return err(impossible(`volume ${boot} is not attached to the server`))
     if (chosen) await rewiring.boot(chosen, true)
-    const slotted = withSlots(rewiring.server(id) ?? record, [], made.value.length)
+    const slotted = withSlots(rewiring.server(id) ?? record, [], made.length)
     rewiring.put(slotted.server)
     server = { ...slotted.server, revision: 0 }
-    const interfaces = made.value.map(({ nic }, index) => inSlot(nic, slotted.first + index))
+    const networks = createNetworks(request, world, there, takes(there.body))
+    const placed = await placeAll(networks, made)
+    if (!placed.ok) return placed
+    const interfaces = placed.value.map((nic, index) => inSlot(nic, slotted.first + index))
     const standard = (await world.groupsIn(place)).find((group) => group.defaultFor === place)
     const { servers, documents } = rewiring.change()
-    const lans = missingLans(request, place, interfaces, await world.lansOf(place, numbersOf(interfaces)))
     const after = {
       ...{ name: server.name, ...server.attributes },
       ...{ nics: interfaces.map(nicProperties), defaultGroup: standard?.id ?? null },
@@ -207,7 +214,7 @@ async function createServer(call: Call): Handled {
         servers,
         interfaces: { put: interfaces },
         rules,
-        documents: { put: [...(documents.put ?? []), ...lans] },
+        documents: { put: [...(documents.put ?? []), ...networks.change().documents] },
         ...(standard && { attach: [{ server: id, interface: null, policies: [standard.id] }] }),
         event: { operation: 'server.create', resource: 'server', id, before: null, after },
       },
@@ -274,9 +281,10 @@ async function bootable(
   return volume ? ok(volume) : err(impossible(`volume ${id} is not attached to the server`))
 }
 
-interface MadeNic {
+/** A NIC that is to be made; `at` is where its properties are in the request. */
+interface MadeNic extends Pick<WantedNic, 'properties' | 'rules'> {
   readonly nic: Interface
-  readonly rules: WantedNic['rules']
+  readonly at: string
 }
 
 /** The NIC and its rules. */
@@ -286,24 +294,29 @@ function nicTargets(call: Call, zone: string, nic: Interface, made?: ReturnType<
   return [node, ...records.map((rule) => call.world.ruleNode(`${node.path}/firewallrules`, rule, node.bears))]
 }
 
-async function makeNics(
+function toMake(
   call: Call,
-  zone: string,
   server: string,
-  first: number,
-  wanted: readonly WantedNic[],
-) {
-  const numbers = numbersOf(wanted.map(({ properties }) => ({ attributes: properties })))
-  const lans = await call.world.lansOf(zone, numbers)
-  const made: MadeNic[] = []
-  for (const [index, { properties, rules, flowLogs }] of wanted.entries()) {
-    const over = tooMany(rules, limits.rulesPerNic) ?? tooMany(flowLogs, limits.flowLogsPerNic)
-    if (over) return err(over)
-    const nic = await newNic(call.request, server, first + index, { properties, flowLogs }, lans)
-    if (!nic.ok) return nic
-    made.push({ nic: nic.value, rules })
+  index: number,
+  { properties, rules, flowLogs }: WantedNic,
+  at: string,
+): Result<MadeNic, RequestError> {
+  const over = tooMany(rules, limits.rulesPerNic) ?? tooMany(flowLogs, limits.flowLogsPerNic)
+  if (over) return err(over)
+  return ok({ nic: bareNic(call.request, server, index, flowLogs), properties, rules, at })
+}
+
+async function placeAll(
+  networks: Networks,
+  made: readonly MadeNic[],
+): Promise<Result<readonly Interface[], RequestError>> {
+  const placed: Interface[] = []
+  for (const { nic, properties, at } of made) {
+    const result = await networks.place(nic, properties, at)
+    if (!result.ok) return result
+    placed.push(result.value)
   }
-  return ok(made)
+  return ok(placed)
 }
 
 async function createNic(call: Call): Handled {
@@ -320,21 +333,26 @@ async function createNic(call: Call): Handled {
   if (!nested.ok) return nested
   const { request } = call
   const { zone, server } = found.value
-  const made = await makeNics(call, zone.id, server.id, 1, [wanted.value])
+  const made = toMake(call, server.id, 1, wanted.value, body.value.at)
   if (!made.ok) return made
-  const [only] = made.value
-  if (!only) throw new Error('one NIC was wanted')
+  const { nic: bare, properties, rules: texts, at } = made.value
   const change = mutation(call, zone.id, 'POST')
-  const rules = newRules(request, only.nic.id, only.rules)
-  const node = call.world.nicNode(zone.id, only.nic)
-  const done = await request.services.zones.change(change.context, profile, zone.id, async () => {
+  const rules = newRules(request, bare.id, texts)
+  const takes = takingOnce(request)
+  let nic = bare
+  const done = await request.services.zones.change(change.context, profile, zone.id, async (there) => {
+    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
     const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
     if (!owner.ok) return owner
     const others = await request.services.zones.interfacesOf(server.id)
     const { server: slotted, first } = withSlots(owner.value, others, 1)
     const { revision: _, ...record } = slotted
-    const nic = inSlot({ ...only.nic, index: Math.max(0, ...others.map((each) => each.index)) + 1 }, first)
+    const networks = createNetworks(request, world, there, takes(there.body))
+    const index = Math.max(0, ...others.map((each) => each.index)) + 1
+    const placed = await networks.place({ ...bare, index }, properties, at)
+    if (!placed.ok) return placed
+    nic = inSlot(placed.value, first)
     const event = {
       ...({ operation: 'interface.create', resource: 'interface', id: nic.id, before: null } as const),
       after: nicProperties(nic),
@@ -344,15 +362,13 @@ async function createNic(call: Call): Handled {
         servers: { put: [record] },
         interfaces: { put: [nic] },
         rules: [rules],
-        documents: {
-          put: missingLans(request, zone.id, [nic], await world.lansOf(zone.id, numbersOf([nic]))),
-        },
+        documents: { put: networks.change().documents },
         event,
       },
       request: change.log(nicTargets(call, zone.id, nic, rules)),
     })
   })
-  return done.ok ? changed(call, change, freshNic(node, wanted.value.properties)) : done
+  return done.ok ? changed(call, change, freshNic(call.world.nicNode(zone.id, nic), properties)) : done
 }
 
 async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
@@ -363,9 +379,11 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
   const { request } = call
   const { zone, server, nic } = found.value
   const change = mutation(call, zone.id, method)
+  const takes = takingOnce(request)
   let result = nic
-  const done = await request.services.zones.change(change.context, profile, zone.id, async () => {
-    const world: World = createWorld(request)
+  const done = await request.services.zones.change(change.context, profile, zone.id, async (there) => {
+    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
+    const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
     if (!owner.ok) return owner
     const current = await world.nic(owner.value, nic.id)
@@ -373,17 +391,15 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     const old = current.value
     const read = decode(nicTable, body.value, old.attributes)
     if (!read.ok) return read
-    const foreign = notOurs(old, read.value, body.value.at)
-    if (foreign) return err(foreign)
-    const lans = await world.lansOf(
-      zone.id,
-      numbersOf([{ attributes: { ...old.attributes, ...read.value } }]),
-    )
     const node = world.nicNode(zone.id, old)
     const nested = await checkUnwritten(node, body.value.entities)
     if (!nested.ok) return nested
     const stamp = stampOf(old.attributes.meta, request.principal.account, owner.value.createdAt)
-    result = withProperties(old, read.value, lans, stamped(request, stamp))
+    const networks = createNetworks(request, world, there, takes(there.body))
+    const placed = await networks.place(old, read.value, body.value.at, old)
+    if (!placed.ok) return placed
+    const attributes = { ...placed.value.attributes, meta: stamped(request, stamp) }
+    result = { ...placed.value, attributes }
     if (isDeepStrictEqual(nicProperties(old), nicProperties(result))) {
       result = old
       return ok({ change: null, request: change.log([node]) })
@@ -396,7 +412,7 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     return ok({
       change: {
         interfaces: { put: [result] },
-        documents: { put: missingLans(request, zone.id, [result], lans) },
+        documents: { put: networks.change().documents },
         event,
       },
       request: change.log([world.nicNode(zone.id, result)]),

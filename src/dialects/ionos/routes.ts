@@ -5,6 +5,7 @@ import { catalogueRoutes } from './routes-catalogue.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
 import { flowLogRoutes } from './routes-flowlogs.ts'
 import { groupRoutes } from './routes-groups.ts'
+import { ipBlockRoutes } from './routes-ipblocks.ts'
 import { labelRoutes } from './routes-labels.ts'
 import { lanRoutes } from './routes-lans.ts'
 import { pccRoutes } from './routes-pccs.ts'
@@ -25,5 +26,6 @@ export const routes: readonly Route[] = [
   ...pccRoutes,
   ...labelRoutes,
   ...catalogueRoutes,
+  ...ipBlockRoutes,
   ...accountRoutes,
 ]

@@ -68,6 +68,7 @@ const howTo: Readonly<Partial<Record<Kind, string>>> = {
   'firewall-rule': 'rules are made and changed by themselves',
   'flow-log': 'flow logs are made and changed by themselves',
   pcc: 'cross connects are made and changed by themselves',
+  ipblock: 'IP blocks are made and changed by themselves',
 }
 
 function itemsOf(entities: JsonObject, name: string): readonly JsonValue[] | undefined {

@@ -17,6 +17,7 @@ export type Kind =
   | 'image'
   | 'location'
   | 'template'
+  | 'ipblock'
 
 export interface Collection {
   /** Last part of its path and of its id. */
@@ -52,6 +53,7 @@ export const collections: Readonly<Record<Kind, readonly Collection[]>> = {
   image: [],
   location: [],
   template: [],
+  ipblock: [],
 }
 
 /** What is stored of a rule: its text as the client gave it, null where it gave none. */

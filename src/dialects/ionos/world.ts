@@ -430,7 +430,16 @@ export function createWorld(request: DialectRequest) {
       groupNode,
       ruleNode,
     },
-    ...{ serversIn, volumesIn, volumesOf, groupsIn, lansIn, lansOf, lanDocuments: () => lanDocuments('') },
+    ...{
+      serversIn,
+      nicsIn,
+      volumesIn,
+      volumesOf,
+      groupsIn,
+      lansIn,
+      lansOf,
+      lanDocuments: () => lanDocuments(''),
+    },
     async datacenters(): Promise<readonly Node[]> {
       const created = ({ body, id }: DocumentRecord) =>
         stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt

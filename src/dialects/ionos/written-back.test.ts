@@ -28,7 +28,7 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
     paths['rule of a group'] = `${paths.group}/rules/${own.id}`
     const ofNic = await make(`${nic}/firewallrules`, { properties: { ...tcp, sourceIp: '2001:DB8::1' } })
     paths['rule of a NIC'] = `${nic}/firewallrules/${ofNic.id}`
-    const made = await make(`${dc}/servers?depth=1`, {
+    const made = await make(`${dc}/servers?depth=4`, {
       properties: { name: 'made', cores: 1, ram: 1024, bootCdrom: { id: nics.cube } },
       entities: {
         nics: {
@@ -47,6 +47,10 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
       },
     })
     const at = `${dc}/servers/${made.id}`
+    const [flowLog] = made.entities.nics.items[0].entities.flowlogs.items
+    const six = await make(`${dc}/lans`, { properties: { name: 'six', ipv6CidrBlock: 'AUTO' } })
+    const nicOfSix = await make(`${at}/nics`, { properties: { lan: Number(six.id), dhcpv6: false } })
+    const reserved = await make('/cloudapi/v6/ipblocks', { properties: { location: 'de/txl', size: 2 } })
     Object.assign(paths, {
       datacenter: dc,
       server,
@@ -55,6 +59,10 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
       'NIC that was made': `${at}/nics/${made.entities.nics.items[0].id}`,
       volume: `${dc}/volumes/${made.entities.volumes.items[0].id}`,
       LAN: `${dc}/lans/7`,
+      'LAN with IPv6': `${dc}/lans/${six.id}`,
+      'NIC with IPv6': `${at}/nics/${nicOfSix.id}`,
+      'IP block': `/cloudapi/v6/ipblocks/${reserved.id}`,
+      'flow log': `${at}/nics/${made.entities.nics.items[0].id}/flowlogs/${flowLog.id}`,
       'LAN of an inventory': `${dc}/lans/1`,
     })
     for (const each of [server, nic, at]) await write('PUT', `${each}/securitygroups`, { ids: [group.id] })
@@ -77,6 +85,7 @@ onBothStores('IONOS Cloud, read and written back', (start) => {
   for (const resource of [
     ...['datacenter', 'server', 'NIC', 'LAN', 'group', 'rule of a group', 'rule of a NIC', 'volume'],
     ...['server that was made', 'NIC that was made', 'LAN of an inventory'],
+    ...['LAN with IPv6', 'NIC with IPv6', 'IP block', 'flow log'],
   ]) {
     test(resource, async () => {
       const path = paths[resource] ?? ''
