@@ -45,14 +45,11 @@ test('a section that a file gives replaces that section, and no other', async ()
     assert.equal((await scaleway('/instance/v1/zones/fr-par-1/servers')).status, 404)
     const { body } = await scaleway('/marketplace/v2/local-images?image_label=debian_trixie&page_size=100')
     assert.deepEqual(
-      body.local_images.map(({ zone, compatible_commercial_types: types }: Record<string, unknown>) => [
-        zone,
-        types,
+      body.local_images.map(({ zone, type, compatible_commercial_types }: Record<string, unknown>) => [
+        ...[zone, type, compatible_commercial_types],
       ]),
-      [
-        ['berlin-1', ['S1']],
-        ['berlin-1', ['S1']],
-      ],
+      // A type without local storage has no local image.
+      [['berlin-1', 'instance_sbs', ['S1']]],
     )
   } finally {
     await service.close()
