@@ -4,12 +4,14 @@ import { offersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
 import { errorsReference } from './src/dialects/errors-reference.ts'
+import { addressesReference } from './src/service/addresses-reference.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
 import { freshPage } from './test/clients/page.ts'
 
 const pages = {
   'inventory.md': inventoryReference(offersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
+  'addresses.md': addressesReference(),
   'errors.md': errorsReference(dialects),
   'compatibility.md': freshPage(),
 }

@@ -39,7 +39,10 @@ async function originAt(host: string, publicUrl?: string): Promise<{ origin: str
     services: {} as Services,
     authenticator,
     dialects: [dialect],
-    metrics: createMetrics(() => []),
+    metrics: createMetrics(
+      () => [],
+      async () => [],
+    ),
     logger: pino({ level: 'silent' }),
     ready: async () => ({ ready: true, reasons: [] }),
     ...(publicUrl !== undefined && { publicUrl }),

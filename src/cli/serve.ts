@@ -384,7 +384,10 @@ async function start(
     await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
   }
   if (options.enforce !== 'none') await recordEnforcement(options, services)
-  const metrics = createMetrics(() => services.enforcement.hosts())
+  const metrics = createMetrics(
+    () => services.enforcement.hosts(),
+    () => services.addresses.use(Date.now()),
+  )
   const agent =
     options.enforce === 'nftables'
       ? enforce(

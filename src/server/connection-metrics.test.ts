@@ -19,7 +19,10 @@ test('tracked connections: sums of the host, and the interfaces that are near th
       nic('unlimited'),
     ],
   } as HostStatus
-  const text = await createMetrics(() => [host]).text()
+  const text = await createMetrics(
+    () => [host],
+    async () => [],
+  ).text()
   const found = text.split('\n').filter((line) => /^portcullis_(interface_)?connections/.test(line))
   assert.deepEqual(found.sort(), [
     'portcullis_connections_limit{host="kvm7",direction="egress"} 300',

@@ -1,6 +1,8 @@
 /** What /metrics tells, in Prometheus' text format. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { type HostStatus, interfaceStates } from '../core/model/desired.ts'
+import type { PoolUse } from '../storage/storage.ts'
+import { createAddressMetrics } from './address-metrics.ts'
 import { createConnectionMetrics } from './connection-metrics.ts'
 
 export interface Metrics {
@@ -11,8 +13,11 @@ export interface Metrics {
   applyFailed(): void
 }
 
-/** `hosts` is asked at every scrape. */
-export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
+/** `hosts` and `pools` are asked at every scrape. */
+export function createMetrics(
+  hosts: () => readonly HostStatus[],
+  pools: () => Promise<readonly PoolUse[]>,
+): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -117,6 +122,7 @@ export function createMetrics(hosts: () => readonly HostStatus[]): Metrics {
     },
   })
   createConnectionMetrics(registry, hosts)
+  createAddressMetrics(registry, pools)
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -51,7 +51,8 @@ export const AddressFile = Type.Object(
     quarantine: optional(
       Type.String({
         pattern: '^(0|[1-9]\\d{0,5}[smhd])$',
-        description: 'How long an address stays free after its last use: `90s`, `30m`, `24h`, `7d`, or `0`.',
+        description:
+          'How long an address is given to nobody else after its last use: `90s`, `30m`, `24h`, `7d`, or `0`.',
         expected: 'a time such as 90s, 30m, 24h or 7d, or 0',
         default: '24h',
       }),
@@ -73,7 +74,7 @@ export interface AddressConfig {
 }
 
 /** Documentation and benchmark ranges (RFC 2544, RFC 3849), and private ones: addresses that are nobody's. */
-const defaults: readonly PoolEntry[] = [
+export const defaultPools: readonly PoolEntry[] = [
   { kind: 'public-ipv4', prefixes: ['198.18.0.0/15'], exclude: ['198.18.0.0-198.18.0.9'] },
   { kind: 'public-ipv6', prefixes: ['2001:db8:5000::/36'], exclude: ['2001:db8:5000::-2001:db8:5000::9'] },
   { kind: 'public-ipv6-prefix', prefixes: ['2001:db8:6000::/36'] },
@@ -90,10 +91,10 @@ const formatUniqueLocal = (hex: string): string => `${formatAddress('ipv6', BigI
 export const drawnPool = (kind: PoolKind, prefix: string): Pool =>
   poolOf({ kind, prefixes: [prefix] }, '', createReport())
 
-/** `entries`: kinds that none of them is of have the default pool. */
+/** Kinds that no pool is of have the default one. */
 function withDefaults(pools: readonly Pool[], quarantineMs: number): AddressConfig {
   const missing = ({ kind }: { readonly kind: string }) => !pools.some((pool) => pool.kind === kind)
-  const others = defaults.filter(missing).map((entry) => poolOf(entry, '', createReport()))
+  const others = defaultPools.filter(missing).map((entry) => poolOf(entry, '', createReport()))
   return { pools: [...pools, ...others], quarantineMs, drawn: drawn.filter(missing) }
 }
 
@@ -184,10 +185,11 @@ function excludedRange(text: string, family: Family): Result<Range<bigint>> {
     if (!prefix.ok) return prefix
     return prefix.value.family === family ? ok(prefixRange(prefix.value)) : err('expected the pool’s family')
   }
-  const [first, last] = text.split('-', 2).map((part) => parseAddress(part.trim()))
-  const end = last ?? first
-  if (!first?.ok) return first ?? err('expected an address')
-  if (!end?.ok) return end ?? err('expected an address')
+  const dash = text.indexOf('-')
+  const first = parseAddress(dash < 0 ? text : text.slice(0, dash))
+  if (!first.ok) return first
+  const end = dash < 0 ? first : parseAddress(text.slice(dash + 1))
+  if (!end.ok) return end
   if (first.value.family !== family || end.value.family !== family) return err('expected the pool’s family')
   if (end.value.value < first.value.value) return err('the first address is above the last')
   return ok({ first: first.value.value, last: end.value.value })

@@ -215,7 +215,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     services,
     authenticator: createAuthenticator(storage, options.logins && { limits: options.logins }),
     dialects,
-    metrics: createMetrics(() => services.enforcement.hosts()),
+    metrics: createMetrics(
+      () => services.enforcement.hosts(),
+      () => services.addresses.use(Date.now() + offset),
+    ),
     logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
     async ready() {
       await storage.check()

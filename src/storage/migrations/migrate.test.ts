@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { actor, engines, rule } from '../../../test/support/stores.ts'
+import { configureAddresses } from '../../service/addresses.ts'
+import { readAddresses } from '../../service/addresses-file.ts'
 import type { Storage } from '../storage.ts'
 
 /** Ids in the fixture. */
@@ -76,6 +78,21 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         })
         assert.equal((await storage.policy(group?.policy ?? ''))?.name, 'closed')
         seen[engine as Storage['engine']] = all
+
+        const pools = readAddresses('pools: [ { kind: public-ipv4, prefixes: [192.0.2.0/24] } ]')
+        assert.ok(pools.ok)
+        await configureAddresses(storage, pools.value, actor.at)
+        const account = await accountOf(storage)
+        const given = (await storage.interfacesOf(account)).flatMap(({ id, addresses }) =>
+          addresses.filter((address) => address.startsWith('192.0.2.')).map((address) => `${id} ${address}`),
+        )
+        assert.ok(given.length > 2)
+        const held: string[] = []
+        for (const profile of ['upcloud', 'hostup', 'ionos', 'scaleway'] as const) {
+          const leases = await storage.leases({ account, profile, kind: 'interface' })
+          held.push(...leases.map(({ id, address }) => `${id} ${address}`))
+        }
+        assert.deepEqual(held.sort(), given.sort())
 
         const done = await storage.run(
           'insertRule',
