@@ -6,7 +6,8 @@
 import { readFile } from 'node:fs/promises'
 import { refusedOf, shut, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
 import type { Lowered } from '../../compile/nftables/lower.ts'
-import { table } from '../../compile/nftables/names.ts'
+import { bridgeTable, table } from '../../compile/nftables/names.ts'
+import type { Hook } from '../../compile/nftables/ruleset.ts'
 import type { Connections, Desired, PerDirection } from '../../core/model/desired.ts'
 import { type Command, eachLine, ProgramError, within } from '../run.ts'
 import type { Nft } from './nft.ts'
@@ -30,6 +31,8 @@ interface Limited {
   readonly id: string
   readonly index: number
   readonly limit: number
+  /** The table that limits it. */
+  readonly table: string
   readonly addresses: readonly string[]
 }
 
@@ -72,13 +75,15 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
   }
 
   async function giveBack(indexOf: IndexOf): Promise<void> {
-    for (const limit of new Set(limited.map((each) => each.limit))) {
+    const places = new Map(limited.map(({ table, limit }) => [`${table} ${limit}`, { table, limit }]))
+    for (const { table, limit } of places.values()) {
       const used = await nft.counters(table, trialsOf(limit), indexOf)
       if (used.size === 0) continue
       const closed = await nft.counters(table, shut, indexOf)
-      const few = limited.filter(({ id, index, limit: own }) => {
-        const use = uses.get(id)
-        return own === limit && used.has(index) && use !== undefined && use.ingress < trialLimit(limit)
+      const few = limited.filter((each) => {
+        const use = uses.get(each.id)
+        const isHere = each.table === table && each.limit === limit && used.has(each.index)
+        return isHere && use !== undefined && use.ingress < trialLimit(limit)
       })
       for (const { index } of few) {
         try {
@@ -92,12 +97,26 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
     }
   }
 
+  /** By index of the device, from all tables that limit any. */
+  async function refusedAt(way: Hook, indexOf: IndexOf): Promise<ReadonlyMap<number, number>> {
+    const tables = [...new Set(limited.map((each) => each.table))]
+    const all = await Promise.all(tables.map((name) => nft.counters(name, refusedOf(way), indexOf)))
+    return new Map(
+      limited.map(({ index, table }) => [index, all[tables.indexOf(table)]?.get(index) ?? 0] as const),
+    )
+  }
+
   return {
-    watch({ ruleset }, desired, indexOf) {
+    watch({ ruleset, bridged }, desired, indexOf) {
       limited = desired.interfaces.flatMap(({ id, device, addresses = [] }) => {
         const index = indexOf(device)
-        const limit = index === undefined ? undefined : ruleset.limits.get(index)
-        return index === undefined || limit === undefined ? [] : [{ id, index, limit, addresses }]
+        if (index === undefined) return []
+        return [
+          { table, limit: ruleset.limits.get(index) },
+          { table: bridgeTable, limit: bridged?.limits.get(index) },
+        ].flatMap((each) =>
+          each.limit === undefined ? [] : [{ ...each, limit: each.limit, id, index, addresses }],
+        )
       })
       refusals.watch(limited)
     },
@@ -106,8 +125,8 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
       let refused: ReadonlyMap<string, PerDirection> = new Map()
       try {
         const [egress, ingress] = await Promise.all([
-          nft.counters(table, refusedOf('from-vm'), indexOf),
-          nft.counters(table, refusedOf('to-vm'), indexOf),
+          refusedAt('from-vm', indexOf),
+          refusedAt('to-vm', indexOf),
         ])
         refused = refusals.add((index) => ({
           ingress: ingress.get(index) ?? 0,

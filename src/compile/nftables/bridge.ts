@@ -77,12 +77,13 @@ const fragmentKey = (direction: Direction, version: 4 | 6): string => {
     : `${device} . ip6 saddr . ip6 daddr . frag id`
 }
 
-/** What a packet that passes leaves behind for others, before it is marked as judged. */
-export function passOf(direction: Direction): NftChain {
+/** What a packet that passes leaves behind for others, before it is marked as judged. `limited`: if it is within the limits. */
+export function passOf(direction: Direction, limited: boolean): NftChain {
   const name = end[direction]
   return {
     name: passChain(direction),
     rules: [
+      ...(limited ? [{ limit: hookOf[direction] }] : []),
       ...words(
         `ip frag-off & 16383 == 8192 update @fragments4.${name} { ${fragmentKey(direction, 4)} }`,
         `frag frag-off 0 update @fragments6.${name} { ${fragmentKey(direction, 6)} }`,

@@ -4,8 +4,10 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { mostConnections } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { Link } from '../../core/model/link.ts'
 import { renderConnections, sumOfLimits, trialLimit } from './connections.ts'
 import { createLowering } from './lower.ts'
+import type { NftRuleset } from './ruleset.ts'
 import { replaceScript } from './table.ts'
 
 describe('limits of tracked connections', () => {
@@ -43,22 +45,23 @@ describe('limits of tracked connections', () => {
       ...{ stateful: false, essentials: [] },
       ...{ ingress: { filtered: false }, egress: { filtered: false } },
     }
-    const limits = (maxConnections: number) => {
+    const limits = (maxConnections: number, master: Link['master'] = null, tracks = true) => {
       const own = [{}, { maxConnections: 500 }, { maxConnections: 0 }, { observe: true }]
       const interfaces = own.map((more, n) => ({ id: `nic${n}`, device: `tap${n}`, policy, ...more }))
-      const { ruleset } = createLowering().lower(
+      const lowered = createLowering().lower(
         { revision: 1, interfaces },
         {
           ...{ observe: false, allowBridged: false, refused: new Map(), maxConnections },
-          kernel: { tracks: true, rejects: true },
+          kernel: { tracks, rejects: true },
           links: interfaces.map(({ device }, n) => ({
             index: n + 10,
             name: device,
             kind: 'veth',
-            master: null,
+            master,
           })),
         },
       )
+      const ruleset = (master ? lowered.bridged : lowered.ruleset) as NftRuleset
       const looks = ruleset.chains.get('pass.in')?.rules.some((rule) => 'limit' in rule)
       return [[...ruleset.limits], looks]
     }
@@ -70,6 +73,9 @@ describe('limits of tracked connections', () => {
       true,
     ])
     assert.deepEqual(limits(0), [[[11, 500]], true])
+    const bridge = { name: 'br0', kind: 'bridge' }
+    assert.deepEqual(limits(8192, bridge), limits(8192))
+    assert.deepEqual(limits(8192, bridge, false), [[], false])
   })
 
   test('what they add up to: begun by the VM, begun outside, and two halves on trial', () => {

@@ -6,6 +6,7 @@
  * (nf_conncount.c since 6.18). So connections begun outside are never refused at their first packet for being too many:
  * beyond the limit they are let through on trial, and judged when the other side has answered and they are assured.
  */
+import { hangsAt } from './places.ts'
 import type { Hook } from './ruleset.ts'
 import { indexElements, type RenderedSet } from './table.ts'
 
@@ -62,6 +63,15 @@ const ways = ['from-vm', 'to-vm'] as const satisfies readonly Hook[]
 const limited = (way: Hook) => `limited-${way}`
 const interfacesOf = (limit: number) => `limited-${limit}`
 const full = (way: Hook) => `full-${way}`
+/** Flows that were refused after they were tracked, in a bridge. */
+const ended = [
+  { set: 'ended4', key: 'meta l4proto . ip saddr . ip daddr . th sport . th dport' },
+  { set: 'ended6', key: 'meta l4proto . ip6 saddr . ip6 daddr . th sport . th dport' },
+] as const
+/** As long as the kernel remembers a connection on trial that nothing keeps. */
+const endedSeconds = 120
+/** Before connections are tracked, from -200 on. */
+const untracking = { name: 'ended', hook: 'prerouting', priority: -250 } as const
 /** The set that counts refusals. */
 export const refusedOf = (way: Hook) => `refused-${way}`
 const counted = (limit: number, way: Hook) => `connections-${limit}-${way}`
@@ -84,8 +94,15 @@ export interface RenderedConnections {
   readonly sets: ReadonlyMap<string, RenderedSet>
 }
 
-/** `limits`: index of the device → connections begun by its VM, and as many begun towards it; at least 1. */
-export function renderConnections(limits: ReadonlyMap<number, number>): RenderedConnections {
+/**
+ * `limits`: index of the device → connections begun by its VM, and as many begun towards it; at least 1. In a bridge
+ * nobody can be sent a reset where packets to a VM are judged: what is refused there after its handshake is dropped before
+ * it is tracked, so that its sender cannot keep it in the table (decision 0037).
+ */
+export function renderConnections(
+  limits: ReadonlyMap<number, number>,
+  family: 'inet' | 'bridge' = 'inet',
+): RenderedConnections {
   const chains = new Map<string, string>([
     ['begun-from-vm', keptFor('tcp-from-vm', 'udp-usual')],
     ['begun-to-vm', lines(`ct label set ${label.judged}`, keptFor('tcp-to-vm', 'udp-usual'))],
@@ -106,8 +123,10 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
       'refused-to-vm',
       lines(
         `add @${refusedOf('to-vm')} { oif }`,
-        // The kernel takes a connection that it resets for closed, and soon forgets it.
-        `meta l4proto 6 ct status ${status.known} reject with tcp reset`,
+        ...(family === 'inet'
+          ? // The kernel takes a connection that it resets for closed, and soon forgets it.
+            [`meta l4proto 6 ct status ${status.known} reject with tcp reset`]
+          : ended.map((flow) => `ct status ${status.known} add @${flow.set} { ${flow.key} }`)),
         'drop',
       ),
     ],
@@ -116,6 +135,14 @@ export function renderConnections(limits: ReadonlyMap<number, number>): Rendered
     [trialRate, dynamic('type iface_index')],
     [shut, dynamic('type iface_index', { seconds: shutSeconds })],
   ])
+  if (family === 'bridge') {
+    chains.set(
+      untracking.name,
+      lines(hangsAt(untracking), ...ended.map(({ key, set }) => `${key} @${set} drop`)),
+    )
+    for (const { key, set } of ended)
+      sets.set(set, dynamic(`typeof ${key}`, { seconds: endedSeconds, most: 65_535 }))
+  }
   for (const way of ways) {
     // While it is full nothing is counted: what is refused would be counted too, and the list walked for nothing.
     sets.set(full(way), dynamic('type iface_index', { seconds: 1 }))
@@ -190,13 +217,13 @@ function timeoutObject(name: Timeout): string {
 /** A set that the kernel fills itself; an element that is given `seconds` leaves after them. */
 function dynamic(
   type: string,
-  { seconds, counts = false }: { seconds?: number; counts?: boolean } = {},
+  { seconds, counts = false, most = size }: { seconds?: number; counts?: boolean; most?: number } = {},
 ): RenderedSet {
   return {
     kind: 'set',
     type: lines(
       type,
-      `size ${size}`,
+      `size ${most}`,
       `flags dynamic${seconds === undefined ? '' : `,timeout\ntimeout ${seconds}s`}`,
       ...(counts ? ['counter'] : []),
     ),

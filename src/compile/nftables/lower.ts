@@ -8,6 +8,7 @@ import {
   type DesiredInterface,
   type FilterMode,
   unansweredNote,
+  unlimitedNote,
 } from '../../core/model/desired.ts'
 import type {
   DirectionPolicy,
@@ -119,7 +120,8 @@ const passing = (limited: boolean) =>
   )
 const passed = passing(false)
 const passedWithinLimits = passing(true)
-const passedInBridge = perDirection(passOf)
+const passedInBridge = perDirection((direction) => passOf(direction, false))
+const passedWithinLimitsInBridge = perDirection((direction) => passOf(direction, true))
 const unanswered = perDirection((direction) => unansweredIn(direction, silence))
 const tracking: NftChain = {
   name: trackingChain,
@@ -258,11 +260,15 @@ export function createLowering(): Lowering {
         }
         if (!watch) {
           const limit = each.maxConnections ?? maxConnections
-          // Only where packets are routed.
-          if (limit > 0 && mode === 'routed') limits.set(index, limit)
+          const tracked = mode === 'routed' || kernel.tracks
+          if (limit > 0 && tracked) limits.set(index, limit)
           const silent =
             mode === 'bridged' && !kernel.rejects && directions.some((way) => rejects(policy[way]))
-          return { state: 'applied', mode, error: null, ...(silent && { notes: [unansweredNote] }) }
+          const notes = [
+            ...(silent ? [unansweredNote] : []),
+            ...(limit > 0 && !tracked ? [unlimitedNote] : []),
+          ]
+          return { state: 'applied', mode, error: null, ...(notes.length > 0 && { notes }) }
         }
         observed.add(index)
         for (const chain of denials) chains.set(chain.name, chain)
@@ -270,8 +276,11 @@ export function createLowering(): Lowering {
       }
 
       const placed = interfaces.map((each) => ({ id: each.id, ...place(each) }))
-      if (routed.limits.size > 0) {
-        for (const chain of Object.values(passedWithinLimits)) routed.chains.set(chain.name, chain)
+      for (const [{ limits, chains }, passing] of [
+        [routed, passedWithinLimits],
+        [bridged, passedWithinLimitsInBridge],
+      ] as const) {
+        if (limits.size > 0) for (const chain of both(passing)) chains.set(chain.name, chain)
       }
       return {
         ruleset: routed,

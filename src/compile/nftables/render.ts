@@ -48,19 +48,22 @@ export function render(ruleset: NftRuleset): RenderedTable {
       })
     }
   }
+  const limited = (): RenderedTable => {
+    if (ruleset.limits.size === 0) return { chains, sets }
+    const connections = renderConnections(ruleset.limits, family)
+    return {
+      objects: connections.objects,
+      chains: new Map([...connections.chains, ...chains]),
+      sets: new Map([...sets, ...connections.sets]),
+    }
+  }
   if (!ruleset.bridge) {
     for (const place of routed) {
       const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
       const asked = maps.map((each) => `${deviceOf[place.from]} vmap @${each}`)
       chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
     }
-    if (ruleset.limits.size === 0) return { chains, sets }
-    const connections = renderConnections(ruleset.limits)
-    return {
-      objects: connections.objects,
-      chains: new Map([...connections.chains, ...chains]),
-      sets: new Map([...sets, ...connections.sets]),
-    }
+    return limited()
   }
   const { frames, answers } = ruleset.bridge
   const isIp = match({ kind: 'ether-type', types: ipTypes }, family)
@@ -81,7 +84,7 @@ export function render(ruleset: NftRuleset): RenderedTable {
   for (const hook of hooks)
     sets.set(unansweredOf(hook), { kind: 'set', type: unansweredCount, elements: new Map() })
   for (const [name, type] of memories) sets.set(name, { kind: 'set', type, elements: new Map() })
-  return { chains, sets }
+  return limited()
 }
 
 /** Indexes of the devices that a table of ours, read back, judges. */

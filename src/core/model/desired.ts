@@ -78,6 +78,10 @@ export interface Connections {
 export const unansweredNote =
   'what it rejects is dropped, and nobody is told: this kernel cannot reject on bridges (nft_reject_bridge)'
 
+/** Said of a bridged interface with a limit of connections, where its host tracks none. */
+export const unlimitedNote =
+  'its connections are not limited: this kernel tracks none on bridges (nf_conntrack_bridge)'
+
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string
