@@ -17,7 +17,8 @@ const skip = await noLabOr({ conntrack: 'conntrack' })
 const prefix = `pcl-brc${process.pid % 1000}-`
 const router = routerNamespace(prefix)
 const vm = defaultVms[0] as LabVm
-const limit = 40
+// Small: an emulated kernel has to be done before the first are forgotten.
+const limit = 8
 
 const open: EffectivePolicy = {
   stateful: false,

@@ -213,6 +213,9 @@ export function createLowering(): Lowering {
           purpose: watch ? 'observe' : 'enforce',
           kernel: mode === 'bridged' ? kernel : null,
         }
+        // A route to the device itself would go round its bridge.
+        if (mode === 'bridged' && !watch)
+          for (const way of directions) routed.devices[hookOf[way]].set(index, drop)
         const enter = (way: Direction, { entry, link: first, frames, chains: made }: Placed): void => {
           devices[hookOf[way]].set(index, entry)
           if (mode === 'bridged') bridge.frames[hookOf[way]].set(index, frames)
