@@ -62,7 +62,6 @@ export async function measureGuard(): Promise<GuardResult | undefined> {
       {
         links,
         observe: false,
-        allowBridged: false,
         kernel: { tracks: true, rejects: true },
         refused: new Map(),
       },

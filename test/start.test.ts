@@ -133,12 +133,6 @@ describe('a start that cannot work is refused in one line', () => {
     ],
     'no such target': [['--enforce', 'magic'], 2, /Allowed choices/],
     'judging without enforcing': [['--observe'], 2, /--observe says how packets are judged/],
-    'bridges without enforcing': [
-      ['--allow-bridged'],
-      2,
-      /--allow-bridged says how/,
-      { PORTCULLIS_OBSERVE: 'false' },
-    ],
     'judging without enforcing, by environment': [[], 2, /--observe says how/, { PORTCULLIS_OBSERVE: '1' }],
     'a switch that is none': [
       [],

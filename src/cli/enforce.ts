@@ -17,7 +17,6 @@ export interface EnforceOptions {
   readonly host: string
   readonly guard: readonly string[]
   readonly observe: boolean
-  readonly allowBridged: boolean
   /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
   readonly maxConnections: number
   readonly netns?: string

@@ -55,7 +55,6 @@ interface ServeOptions {
   readonly host: string
   readonly guard: readonly string[]
   readonly observe: boolean
-  readonly allowBridged: boolean
   readonly maxConnections: number
   readonly transitionMs: number
   readonly ionosHoldMs: number
@@ -128,12 +127,6 @@ export function serveCommand(): Command {
       new Option(
         '--observe',
         'judge and count every packet, and drop none (env: PORTCULLIS_OBSERVE)',
-      ).default(false),
-    )
-    .addOption(
-      new Option(
-        '--allow-bridged',
-        'let ports of a bridge that this kernel cannot filter pass, not closed (env: PORTCULLIS_ALLOW_BRIDGED)',
       ).default(false),
     )
     .addOption(
@@ -247,7 +240,6 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
     options = {
       ...flags,
       observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
-      allowBridged: isOn(flags.allowBridged, 'PORTCULLIS_ALLOW_BRIDGED'),
     }
   } catch (error) {
     return complain(messageOf(error), 2)
@@ -464,26 +456,25 @@ async function warnOfDevices(storage: Storage, logger: FastifyBaseLogger): Promi
 
 /** What is closed and what is let through without being looked at is of interest later, too. */
 function recordEnforcement(
-  { enforce, host, guard, observe, allowBridged }: ServeOptions,
+  { enforce, host, guard, observe }: ServeOptions,
   { history }: Services,
 ): Promise<void> {
   const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
-  const after = { enforce, guard, observe, allowBridged }
+  const after = { enforce, guard, observe }
   return history.recordSetting(by, { operation: 'enforcement.set', resource: 'host', id: host, after })
 }
 
 /** Why this cannot be done here, before anything is touched. */
-function refusal({ database, data, enforce, observe, allowBridged }: ServeOptions): string | undefined {
+function refusal({ database, data, enforce, observe }: ServeOptions): string | undefined {
   if (database !== undefined && !/^postgres(ql)?:\/\//.test(database)) {
     return '--database: expected postgres://user:password@host/database'
   }
   if (data === '') return '--data: expected a directory'
   if (enforce === 'ovn') return '--enforce ovn is not available yet; nftables and none are'
   if (enforce === 'none') {
-    const flag = observe ? '--observe' : allowBridged ? '--allow-bridged' : undefined
-    return (
-      flag && `${flag} says how packets are judged, and --enforce none judges none: add --enforce nftables`
-    )
+    return observe
+      ? '--observe says how packets are judged, and --enforce none judges none: add --enforce nftables'
+      : undefined
   }
   const missing = missingPrivilege()
   return missing && `--enforce nftables: ${missing}`

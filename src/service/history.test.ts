@@ -16,13 +16,10 @@ test('a setting of the installation is an event when it changes, and nobody’s 
     const before = await service.storage.revision()
     await set({ guard: ['tap*'] })
     await set({ guard: ['tap*'] })
-    await set({ guard: ['tap*'], allowBridged: true })
+    await set({ guard: ['tap*'], observe: true })
     assert.equal(await service.storage.revision(), before + 2)
     const [event] = await service.storage.audit({ account: '', limit: 1 })
-    assert.deepEqual(
-      [event?.before, event?.after],
-      [{ guard: ['tap*'] }, { guard: ['tap*'], allowBridged: true }],
-    )
+    assert.deepEqual([event?.before, event?.after], [{ guard: ['tap*'] }, { guard: ['tap*'], observe: true }])
     const { body } = await service.call('GET', '/v1/audit')
     assert.deepEqual(body.events, [])
   } finally {

@@ -29,8 +29,6 @@ export interface NftablesOptions {
   readonly guardPath?: string
   /** Judges and counts, and drops nothing on any device. */
   readonly observe?: boolean
-  /** Lets ports of a bridge that this kernel cannot filter pass instead of closing them. */
-  readonly allowBridged?: boolean
   /** Tracked connections of interfaces that say nothing themselves; absent or 0 means no limit. */
   readonly maxConnections?: number
   /** Network namespace to work in; absent: this process's own. */
@@ -55,7 +53,7 @@ interface Refusal {
 }
 
 export function createNftables(options: NftablesOptions): Dataplane {
-  const { observe = false, allowBridged = false, maxConnections = 0, netns, verifyMs = 0 } = options
+  const { observe = false, maxConnections = 0, netns, verifyMs = 0 } = options
   const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
   const listeners = new Set<() => void>()
@@ -120,7 +118,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
-    lowering.lower(desired, { links, observe, allowBridged, refused, maxConnections, kernel })
+    lowering.lower(desired, { links, observe, refused, maxConnections, kernel })
 
   /** The tables that judge. */
   const judging = ({ ruleset, bridged }: Lowered): RenderedTables =>
@@ -269,9 +267,6 @@ export function createNftables(options: NftablesOptions): Dataplane {
           }),
           guarded: keeper.described(),
           warnings: [
-            ...(allowBridged && lowered.open.size > 0
-              ? [`--allow-bridged: ${some(names(lowered.open))} pass unfiltered`]
-              : []),
             ...strangers(desired),
             ...(await connections.warnings()),
             ...keeper.problems(),
@@ -299,10 +294,6 @@ export function createNftables(options: NftablesOptions): Dataplane {
       commits.stop()
       devices.stop()
     },
-  }
-
-  function names(of: ReadonlySet<number>): string[] {
-    return links.filter(({ index }) => of.has(index)).map(({ name }) => name)
   }
 
   /** Devices that the guard closes and nobody has described. */

@@ -51,7 +51,7 @@ describe('limits of tracked connections', () => {
       const lowered = createLowering().lower(
         { revision: 1, interfaces },
         {
-          ...{ observe: false, allowBridged: false, refused: new Map(), maxConnections },
+          ...{ observe: false, refused: new Map(), maxConnections },
           kernel: { tracks, rejects: true },
           links: interfaces.map(({ device }, n) => ({
             index: n + 10,

@@ -133,8 +133,6 @@ export interface Surroundings {
   readonly links: readonly Link[]
   /** Nothing is dropped on the whole host. */
   readonly observe: boolean
-  /** Devices that are ports of a bridge and cannot be filtered there are let through unfiltered. */
-  readonly allowBridged: boolean
   readonly kernel: BridgeKernel
   /** Why interfaces are to be closed whatever their policy says, by id. */
   readonly refused: ReadonlyMap<string, string>
@@ -147,8 +145,6 @@ export interface Lowered {
   readonly ruleset: NftRuleset
   /** Where they are bridged; null when none of the devices is a port of a bridge. */
   readonly bridged: NftRuleset | null
-  /** Indexes of devices that cannot be filtered and are let through. */
-  readonly open: ReadonlySet<number>
   /** One for each interface. */
   readonly interfaces: readonly LoweredInterface[]
 }
@@ -180,7 +176,7 @@ export function createLowering(): Lowering {
   }
 
   return {
-    lower({ interfaces }, { links, observe, allowBridged, refused, maxConnections = 0, kernel }) {
+    lower({ interfaces }, { links, observe, refused, maxConnections = 0, kernel }) {
       const routed = emptyRuleset([tracking, rejection, ...both(passed)])
       const bridged = emptyRuleset([
         ...both(passedInBridge),
@@ -192,7 +188,6 @@ export function createLowering(): Lowering {
         frames: { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() },
         answers: new Map<string, NftVerdict>(),
       }
-      const open = new Set<number>()
       const byName = new Map(links.map((link) => [link.name, link]))
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
@@ -223,7 +218,6 @@ export function createLowering(): Lowering {
           for (const chain of made) chains.set(chain.name, chain)
         }
         const fail = (why: string, pass: boolean) => {
-          if (pass) open.add(index)
           for (const way of directions) {
             const entry = pass ? verdictsOf(way, making).allow : drop
             enter(way, { entry, frames: entry, chains: [] })
@@ -237,7 +231,7 @@ export function createLowering(): Lowering {
         if (mode === 'bridged' && policy.stateful && !kernel.tracks) {
           const port = `${device} is a port of the bridge ${link.master?.name}`
           const why = `${port}, where this kernel tracks no connections (nf_conntrack_bridge), and its policy is stateful`
-          return fail(why, watch || allowBridged)
+          return fail(why, watch)
         }
         const { of, denials } = chainsFor(making)
         try {
@@ -288,7 +282,6 @@ export function createLowering(): Lowering {
       return {
         ruleset: routed,
         bridged: bridged.devices['from-vm'].size > 0 ? { ...bridged, bridge } : null,
-        open,
         interfaces: placed,
       }
     },

@@ -41,7 +41,6 @@ const host: Surroundings = {
     master: null,
   })),
   observe: false,
-  allowBridged: false,
   refused: new Map(),
   kernel: { tracks: true, rejects: true },
 }
@@ -285,8 +284,8 @@ describe('what cannot be enforced closes its interface, and no other', () => {
     )
     assert.match(closed.interfaces[0]?.error ?? '', /tap0 is a port of the bridge br0.*tracks no connections/)
     assert.deepEqual([...(closed.bridged?.devices['to-vm'] ?? [])], [[10, { kind: 'drop' }]])
-    const open = lower(desired(stateful), { links, kernel, allowBridged: true })
-    assert.deepEqual([...open.open], [10])
+    const open = lower(desired(stateful), { links, kernel, observe: true })
+    assert.deepEqual([...(open.bridged?.devices['to-vm'] ?? [])], [[10, { kind: 'goto', chain: 'pass.in' }]])
     assert.match(open.interfaces[0]?.error ?? '', /it is open/)
     const stateless = lower(desired({ ...stateful, stateful: false }), { links, kernel })
     assert.equal(stateless.interfaces[0]?.state, 'applied')
