@@ -124,7 +124,7 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     dhcp: or(attributes.dhcp, true),
     ipv6Ips: written('ipv6Ips', of('ipv6')),
     ipv6CidrBlock: or(attributes.ipv6CidrBlock),
-    dhcpv6: or(attributes.dhcpv6, attributes.ipv6CidrBlock === undefined ? null : true),
+    dhcpv6: or(attributes.dhcpv6),
     lan: Number(attributes.lan ?? 1),
     firewallActive: or(attributes.firewallActive, false),
     firewallType: or(attributes.firewallType, 'INGRESS'),

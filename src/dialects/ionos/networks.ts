@@ -141,14 +141,16 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
 
   return {
     /** The NIC with the properties that are given; `old` is what they change. `at` is where they are in the request. */
-    async place(nic: Interface, given: JsonObject, at: string, old?: Interface): Outcome<Interface> {
-      const lan = await lanOf(String(given.lan ?? lanNumber(nic)))
+    async place(nic: Interface, wanted: JsonObject, at: string, old?: Interface): Outcome<Interface> {
+      const lan = await lanOf(String(wanted.lan ?? lanNumber(nic)))
       if (!lan.ok) return lan
+      const six = ipv6BlockOf(lan.value.body)
+      // Terraform writes null for what its user does not set, and expects to read that.
+      const given = !old && six !== null ? { dhcpv6: true, ...wanted } : wanted
       const listed = Array.isArray(given.ips) && given.ips.length > 0
       const reserved = listed ? await ipBlocks(request) : []
       const foreign = notOurs(nic, given, at, { lan: lan.value, reserved })
       if (foreign) return err(foreign)
-      const six = ipv6BlockOf(lan.value.body)
       const blocks =
         six === null ? [] : (await others(nic.id)).flatMap(({ attributes }) => ipv6BlockOf(attributes) ?? [])
       const joined = withIpv6(nicIn(nic, given, lan.value, reserved), given, at, six, blocks)
