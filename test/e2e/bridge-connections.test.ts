@@ -126,16 +126,14 @@ describe('tracked connections in a bridge', { skip }, () => {
     ])
     assert.doesNotMatch(held, /40000/)
     // One more completes its handshake, and its packets go no further.
-    const before = (await refusals())?.ingress ?? 0
+    // The agent, which would count them, gives trials back when it finds few connections: it is not asked before.
     await connects()
     const deadline = Date.now() + 20_000
-    while (((await refusals())?.ingress ?? 0) <= before) {
+    const ended = () => inRouter('nft', '-n', 'list', 'set', 'bridge', 'portcullis', 'ended4')
+    while (!(await ended()).includes(`${port - 1} . 80`)) {
       assert.ok(Date.now() < deadline, 'nothing was refused')
       await delay(100)
     }
-    assert.match(
-      await inRouter('nft', '-n', 'list', 'set', 'bridge', 'portcullis', 'ended4'),
-      new RegExp(`${port - 1} \\. 80`),
-    )
+    assert.ok(((await refusals())?.ingress ?? 0) > 0)
   })
 })

@@ -375,7 +375,7 @@ describe('text', () => {
 \tmap from-vm-devices {
 \t\ttype iface_index : verdict
 \t\telements = { "tap0" : goto out.tap0, "tap1" : drop,
-\t\t\t     99 : accept }
+\t\t\t     99 : accept, "o"d" : drop, "c,d" : goto out.x, "e",f}" : drop }
 \t}
 
 \tchain out.tap0 {
@@ -404,13 +404,19 @@ describe('text', () => {
 \t}
 }
 `
-    const found = parseListing(text, (name) => ({ tap0: 10, tap1: 11 })[name])
+    const found = parseListing(
+      text,
+      (name) => ({ tap0: 10, tap1: 11, 'o"d': 12, 'c,d': 13, 'e",f}': 14 })[name],
+    )
     assert.deepEqual(
       [...(found.sets.get('from-vm-devices')?.elements ?? [])],
       [
         ['10', 'goto out.tap0'],
         ['11', 'drop'],
         ['99', 'accept'],
+        ['12', 'drop'],
+        ['13', 'goto out.x'],
+        ['14', 'drop'],
       ],
     )
     assert.deepEqual(

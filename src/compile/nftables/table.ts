@@ -106,8 +106,9 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
         first < 0 || isDynamic(type) ? '' : lines.slice(first).join(' ').slice('elements = {'.length)
       const byIndex = declared[0]?.startsWith('type iface_index') ?? false
       const elements = new Map<string, string>()
+      // Names of devices may hold anything but white space and colons, quotes included, and are printed as they are.
       for (const [, device, key = '', to = ''] of listed.matchAll(
-        /(?:"([^"]+)"|([^\s,"}]+(?: \. [^\s,"}]+)*))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
+        /(?:"([^\s:]+)"|([^\s,"}]+(?: \. [^\s,"}]+)*))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
       )) {
         const index = byIndex && device !== undefined ? indexOf(device) : undefined
         elements.set(device === undefined ? key : index === undefined ? `"${device}"` : String(index), to)
