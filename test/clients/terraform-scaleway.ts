@@ -14,7 +14,7 @@ export const terraformScaleway: Client = {
   name: 'terraform-provider-scaleway',
   version,
   drives:
-    'security groups with rules inside and outside, servers and the group each is in: apply, plan, change, apply, plan, import, plan, destroy',
+    'security groups with rules inside and outside, servers with user data and the group each is in: apply, plan, change, apply, plan, import, plan, destroy',
   limits: [
     'a description is not taken back: the empty text is left out of the PATCH, and every plan wants to send it again',
     'after an import it wants to write an address that stands alone in a rule, `external_rules`, and a server’s image label once more; then the plan is empty',
@@ -40,14 +40,15 @@ export const terraformScaleway: Client = {
     }),
 }
 
-function tolerates({ address, attribute = '', before, after }: Difference): boolean {
+/** Nothing of it stays after the next apply. */
+function tolerates({ address, attribute = '', before, after }: Difference, applied: boolean): boolean {
   // Of the configuration alone: no answer says them. A label is compared with the image's id later.
   const unread = /^(external_rules|replace_on_type_change|image)$/.test(attribute)
   // Rules that are a resource of their own are read as the group's, too, until it knows that they are external.
   const external = /^scaleway_instance_security_group\./.test(address) && JSON.stringify(after) === '[]'
   // An address alone is read as `ip` and as `ip_range`, because the provider does not know which was configured.
   const rules = /^(in|out)bound_rule$/.test(attribute) && (external || withoutIp(before) === withoutIp(after))
-  return address.startsWith('scaleway_instance_') && (unread || rules)
+  return !applied && address.startsWith('scaleway_instance_') && (unread || rules)
 }
 
 const withoutIp = (rules: unknown) =>
@@ -79,8 +80,13 @@ interface Group {
 
 export interface Configuration {
   readonly groups: readonly Group[]
-  /** Of each server, the index of its group. */
-  readonly servers: readonly number[]
+  readonly servers: readonly Server[]
+}
+
+interface Server {
+  /** Index. */
+  readonly group: number
+  readonly userData: Readonly<Record<string, string>>
 }
 
 /** A group may have a thousand rules of its own. */
@@ -92,9 +98,14 @@ export function generate(random: Random, index: number, quick: boolean): Configu
     group(random, place === 0 ? size : random.between(0, 5)),
   )
   // Without servers a policy is in force nowhere, and cannot be judged.
-  const servers = Array.from({ length: random.between(1, 3) }, () => random.below(groups.length))
-  return { groups, servers: [0, ...servers] }
+  const servers = Array.from({ length: random.between(1, 3) }, () => server(random, groups.length))
+  return { groups, servers: [{ group: 0, userData: {} }, ...servers] }
 }
+
+const server = (random: Random, groups: number): Server => ({
+  group: random.below(groups),
+  userData: random.pick([{}, { 'cloud-init': '#cloud-config\n' }, { foo: 'bar', note: 'déjà vu ✓' }]),
+})
 
 function group(random: Random, size: number): Group {
   const all = Array.from({ length: size }, () => rule(random))
@@ -142,7 +153,7 @@ export function mutate(random: Random, { groups, servers }: Configuration): Conf
       ? old
       : { ...fresh, external: old.external, inbound: rules(old.inbound), outbound: rules(old.outbound) }
   })
-  return { groups: changed, servers: servers.map(() => random.below(groups.length)) }
+  return { groups: changed, servers: servers.map(() => server(random, groups.length)) }
 }
 
 export function resources({ groups, servers }: Configuration, prefix: string): Resources {
@@ -188,12 +199,13 @@ export function resources({ groups, servers }: Configuration, prefix: string): R
       ),
     ),
     scaleway_instance_server: Object.fromEntries(
-      servers.map((group, index) => [
+      servers.map(({ group, userData }, index) => [
         `${prefix}s${index}`,
         {
           name: `${prefix}-server-${index}`,
           type: 'DEV1-S',
           image: 'ubuntu_jammy',
+          user_data: userData,
           security_group_id: `\${scaleway_instance_security_group.${prefix}g${group}.id}`,
         },
       ]),
@@ -203,7 +215,7 @@ export function resources({ groups, servers }: Configuration, prefix: string): R
 
 /** The service's policy of each server against the configuration's. */
 async function check({ service }: Bench, { configuration, prefix, resources }: Round<Configuration>) {
-  for (const [index, group] of configuration.servers.entries()) {
+  for (const [index, { group }] of configuration.servers.entries()) {
     const { values } = resources.find(
       ({ address }) => address === `scaleway_instance_server.${prefix}s${index}`,
     ) ?? {
