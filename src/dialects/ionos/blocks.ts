@@ -1,5 +1,5 @@
 /** Blocks of addresses inside each other: a /56 holds /64s, those hold /80s, and every block holds hosts. */
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { familyBits, formatAddress, parseAddress } from '../../core/net/address.ts'
 import { freeBlocks } from '../../core/net/blocks.ts'
 import { formatPrefix, type Prefix, parsePrefix, prefixRange } from '../../core/net/prefix.ts'
@@ -12,9 +12,18 @@ export function ipv6Block(text: string, length: number): string | undefined {
   return right ? formatPrefix(prefix.value) : undefined
 }
 
-/** The IPv6 block of a datacenter, LAN or NIC as it is stored; null when it has none. */
-export const ipv6BlockOf = ({ ipv6CidrBlock }: JsonObject): string | null =>
-  typeof ipv6CidrBlock === 'string' ? ipv6CidrBlock : null
+const textOrNull = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null)
+
+/** The /56 of a datacenter as it is stored; null when it has none. */
+export const datacenterBlockOf = ({ ipv6CidrBlock }: JsonObject): string | null => textOrNull(ipv6CidrBlock)
+
+/**
+ * The IPv6 block of a LAN or NIC as it is stored; null when it has none. Older versions kept as `ipv6CidrBlock` and
+ * `ipv4CidrBlock` whatever clients wrote: that is nobody's block, and is not looked at.
+ */
+export const ipv6BlockOf = ({ ipv6 }: JsonObject): string | null => textOrNull(ipv6)
+/** The /24 of a LAN, as `ipv6BlockOf`. */
+export const ipv4BlockOf = ({ ipv4 }: JsonObject): string | null => textOrNull(ipv4)
 
 /** The canonical text of an address; undefined when it is none. */
 export function canonical(text: unknown): string | undefined {

@@ -5,6 +5,7 @@ import type { Interface } from '../../core/model/inventory.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { PolicyRecord, ServerRecord } from '../../storage/storage.ts'
+import { ipv4BlockOf, ipv6BlockOf } from './blocks.ts'
 import type { Offered } from './catalogue.ts'
 import { ipVersionOf } from './decode-rule.ts'
 import type { RuleText } from './wire.ts'
@@ -123,8 +124,8 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     ips: written('ips', of('ipv4')),
     dhcp: or(attributes.dhcp, true),
     ipv6Ips: written('ipv6Ips', of('ipv6')),
-    ipv6CidrBlock: or(attributes.ipv6CidrBlock),
-    dhcpv6: or(attributes.dhcpv6),
+    ipv6CidrBlock: ipv6BlockOf(attributes),
+    dhcpv6: ipv6BlockOf(attributes) === null ? null : or(attributes.dhcpv6),
     lan: Number(attributes.lan ?? 1),
     firewallActive: or(attributes.firewallActive, false),
     firewallType: or(attributes.firewallType, 'INGRESS'),
@@ -148,8 +149,8 @@ export function lanProperties(body: JsonObject): JsonObject {
     name: or(body.name),
     ipFailover: or(body.ipFailover, []),
     // A LAN that is made public keeps its network for when it is private again.
-    ipv4CidrBlock: body.public === true ? null : or(body.ipv4CidrBlock),
-    ipv6CidrBlock: or(body.ipv6CidrBlock),
+    ipv4CidrBlock: body.public === true ? null : ipv4BlockOf(body),
+    ipv6CidrBlock: ipv6BlockOf(body),
     pcc: or(body.pcc),
     public: or(body.public, false),
   }

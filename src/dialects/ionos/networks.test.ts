@@ -565,6 +565,34 @@ onBothStores('IONOS Cloud, around firewalls', (start) => {
     await ok('DELETE', zone)
   })
 
+  test('what older versions kept as blocks is nobody’s: it is not shown, and gives nobody an address', async () => {
+    const document = await service.storage.document('ionos', 'datacenter', datacenters.own)
+    assert.ok(document)
+    const { account, revision: ifRevision } = document
+    const meta = { createdAt: 1, createdBy: 'x', modifiedAt: 1, modifiedBy: 'x' }
+    const body = { name: 'old', ipv6CidrBlock: 'AUTO', ipv4CidrBlock: '192.0.2.0/24', meta }
+    const lan = { account, profile: 'ionos', kind: 'lan', id: `${datacenters.own}/77`, body } as const
+    const done = await service.storage.run(
+      'changeZone',
+      {
+        ...{ account, profile: 'ionos', zone: datacenters.own, ifRevision, documents: { put: [lan] } },
+        event: { operation: 'seed', resource: 'document', id: lan.id, before: null, after: null },
+      },
+      { account, actor: 'test', dialect: 'ionos', requestId: '', at: 1 },
+    )
+    assert.ok(done.ok, JSON.stringify(done))
+    const path = `${dc}/lans/77`
+    const { ipv4CidrBlock, ipv6CidrBlock } = (await ok('GET', path)).body.properties
+    assert.deepEqual([ipv4CidrBlock, ipv6CidrBlock], [null, null])
+    const nic = `${cube}/nics/${(await ok('POST', `${cube}/nics`, { properties: { lan: 77 } })).body.id}`
+    const { properties } = (await ok('GET', nic)).body
+    assert.deepEqual([properties.ipv6CidrBlock, properties.ips[0].startsWith('192.0.2.')], [null, false])
+    await ok('PATCH', path, { ipv6CidrBlock: 'AUTO' })
+    assert.equal((await ipv6(nic)).ipv6Ips.length, 1)
+    await ok('DELETE', nic)
+    await ok('DELETE', path)
+  })
+
   test('8: a private LAN has a network, from which its NICs have their addresses; a public one has none', async () => {
     const zone = await datacenter()
     const lan = async (properties: object) => {

@@ -11,10 +11,20 @@ import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { freeBlock, freeHost, ipv6Block, ipv6BlockOf, isIpv6, within } from './blocks.ts'
+import {
+  datacenterBlockOf,
+  freeBlock,
+  freeHost,
+  ipv4BlockOf,
+  ipv6Block,
+  ipv6BlockOf,
+  isIpv6,
+  within,
+} from './blocks.ts'
 import { impossible } from './errors.ts'
 import { ipBlocks } from './ipblocks.ts'
 import { lanNumber, moved, nicIn, notOurs, withIpv6 } from './nics.ts'
+import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { type Lan, profile, type World } from './world.ts'
 
@@ -55,15 +65,15 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
   const lans = new Map<string, Lan>()
   const nics = new Map<string, Interface>()
   const documents = new Map<string, Put>()
-  let block56 = ipv6BlockOf(zone.body)
+  let block56 = datacenterBlockOf(zone.body)
 
   const put = (document: Put) => documents.set(`${document.kind} ${document.id}`, document)
 
   function putLan(id: string, body: JsonObject): Lan {
     const old = body.meta === undefined ? undefined : stampOf(body.meta, '', 0)
     const lan = { id, body: { ...body, meta: stamped(request, old) } }
-    const { ipv4CidrBlock } = body
-    const addresses = typeof ipv4CidrBlock === 'string' ? [ipv4CidrBlock] : []
+    const ipv4 = ipv4BlockOf(body)
+    const addresses = ipv4 === null ? [] : [ipv4]
     put({ account, profile, kind: 'lan', id: `${zone.id}/${id}`, body: lan.body, addresses })
     lans.set(id, lan)
     return lan
@@ -71,9 +81,9 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
 
   /** With a /24 if it is private and has none. */
   async function withIpv4(body: JsonObject): Outcome<JsonObject> {
-    if (body.public === true || body.ipv4CidrBlock !== undefined) return ok(body)
+    if (body.public === true || ipv4BlockOf(body) !== null) return ok(body)
     const taken = await take('lan-ipv4')
-    return taken.ok ? ok({ ...body, ipv4CidrBlock: taken.value }) : taken
+    return taken.ok ? ok({ ...body, ipv4: taken.value }) : taken
   }
 
   /** A NIC in a LAN that is not there makes it; one that only NICs speak of is written down. */
@@ -100,8 +110,8 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
     if (lan.body.public === true) return take('public-ipv4')
     const body = await withIpv4(lan.body)
     if (!body.ok) return body
-    const { ipv4CidrBlock: block } = body.value
-    if (block !== lan.body.ipv4CidrBlock) putLan(lan.id, body.value)
+    const { ipv4: block } = body.value
+    if (block !== lan.body.ipv4) putLan(lan.id, body.value)
     const used = (await others(nic.id)).filter((each) => lanNumber(each) === lan.id)
     const host = freeHost(
       String(block),
@@ -186,8 +196,7 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
       const before = ipv6BlockOf(wanted)
       const block = await lanBlock(id, ipv6CidrBlock === undefined ? before : ipv6CidrBlock, before)
       if (!block.ok) return block
-      const { ipv6CidrBlock: _, ...rest } = wanted
-      const body = await withIpv4({ ...rest, ...(block.value !== null && { ipv6CidrBlock: block.value }) })
+      const body = await withIpv4(merged(wanted, { ipv6: block.value }))
       if (!body.ok) return body
       if (block.value !== before) {
         for (const nic of await world.nicsIn(zone.id)) {

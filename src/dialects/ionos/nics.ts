@@ -9,7 +9,16 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { rangeOf } from '../../core/semantics/scopes.ts'
 import { addressSet, contains } from '../../core/sets/address-set.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { canonical, firstHosts, freeBlock, ipv6Block, ipv6BlockOf, isIpv6, within } from './blocks.ts'
+import {
+  canonical,
+  firstHosts,
+  freeBlock,
+  ipv4BlockOf,
+  ipv6Block,
+  ipv6BlockOf,
+  isIpv6,
+  within,
+} from './blocks.ts'
 import type { WantedNic } from './decode.ts'
 import { impossible, violates } from './errors.ts'
 import type { IpBlock } from './ipblocks.ts'
@@ -114,7 +123,7 @@ export function withIpv6(
   const placed = nic.device !== null
   const result = (block: string | null, addresses: readonly string[]): Result<Interface, RequestError> => {
     const cleared = block === null ? { dhcpv6: null } : { ipv6Ips: null }
-    const attributes = merged(nic.attributes, { ...cleared, ipv6CidrBlock: block })
+    const attributes = merged(nic.attributes, { ...cleared, ipv6: block })
     return ok({ ...nic, addresses: [...ipv4, ...new Set(addresses)], attributes })
   }
 
@@ -146,8 +155,8 @@ const sendsFromAny = ({ device, addresses, allowedAddresses }: Interface): boole
 
 /** Addresses that an unplaced NIC loses with the LAN that it leaves: those of its /24. */
 export function moved(nic: Interface, from: Lan | undefined): readonly string[] {
-  const block = from?.body.ipv4CidrBlock
-  if (typeof block !== 'string' || nic.device !== null) return []
+  const block = from ? ipv4BlockOf(from.body) : null
+  if (block === null || nic.device !== null) return []
   return nic.addresses.filter((address) => within(block, address))
 }
 

@@ -6,7 +6,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
-import { ipv6BlockOf } from './blocks.ts'
+import { datacenterBlockOf } from './blocks.ts'
 import {
   type Call,
   capitalised,
@@ -153,7 +153,8 @@ async function putDatacenter(
     const touched =
       !there || createDefaultSecurityGroup === true || !isDeepStrictEqual(shown(there.body), shown(wanted))
     // One that was made without a /56 gets it with its next change.
-    const block = ipv6BlockOf(wanted) === null && touched ? await takes(wanted)('datacenter-ipv6') : undefined
+    const block =
+      datacenterBlockOf(wanted) === null && touched ? await takes(wanted)('datacenter-ipv6') : undefined
     if (block && !block.ok) return block
     const body: JsonObject = {
       ...wanted,

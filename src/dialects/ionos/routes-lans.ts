@@ -66,7 +66,7 @@ export const lanRoutes: readonly Route[] = [
         const body = given(method, call.request.body)
         if (!body.ok) return body
         const { zone, lan } = found.value
-        const properties = decode(lanTable, body.value, lan.body)
+        const properties = decode(lanTable, body.value, lanProperties(lan.body))
         if (!properties.ok) return properties
         const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
         if (!nested.ok) return nested
