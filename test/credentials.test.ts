@@ -31,7 +31,7 @@ const ofCatalogue = {
 /** What parameters of paths are filled with, by profile: things that exist, of each account. Before the slash: what it is of. */
 const values: Record<Of, Record<string, Values>> = {
   acme: {
-    upcloud: { uuid: servers.web, index: '1', address: '192.0.2.10' },
+    upcloud: { uuid: servers.web, index: '1', address: '192.0.2.10', username: 'acme' },
     hostup: { vmid: '10000', id: vpsId(servers.vm), pos: '0' },
     scaleway: {
       zone: 'fr-par-1',
@@ -43,7 +43,7 @@ const values: Record<Of, Record<string, Values>> = {
     native: { id: servers.web },
   },
   other: {
-    upcloud: { uuid: servers.foreign, index: '1', address: '192.0.2.99' },
+    upcloud: { uuid: servers.foreign, index: '1', address: '192.0.2.99', username: 'other' },
     hostup: { vmid: '20000', id: vpsId(servers.foreignVm), pos: '0' },
     scaleway: {
       zone: 'fr-par-1',
@@ -86,6 +86,7 @@ const bodies: Record<string, object> = {
   'upcloud createRule': drop,
   'upcloud replaceRules': { firewall_rules: { firewall_rule: [] } },
   'upcloud modifyServer': { server: { title: 'taken' } },
+  'upcloud modifyTag': { tag: { description: 'taken' } },
   'hostup createVmRule': accept,
   'hostup updateVmRule': accept,
   'hostup updateVmOptions': { enable: 1, policy_in: 'ACCEPT' },
@@ -169,9 +170,18 @@ onBothStores('every route with every credential', (start) => {
     }
     await made(`/1.3/server/${upcloud.uuid}/firewall_rule`, drop)
     const disk = { action: 'create', size: 10, title: 'd' }
-    const wanted = { hostname: 'x', title: 'x', zone: 'fi-hel1', storage_devices: { storage_device: [disk] } }
+    const wanted = {
+      ...{ hostname: 'x', title: 'x', zone: 'fi-hel1', storage_devices: { storage_device: [disk] } },
+      networking: { interfaces: { interface: [{ type: 'private' }] } },
+    }
     const { server } = await made('/1.3/server', { server: wanted })
-    upcloud['storage/uuid'] = server.storage_devices.storage_device[0].storage
+    await made('/1.3/tag', { tag: { name: of } })
+    Object.assign(upcloud, {
+      'storage/uuid': server.storage_devices.storage_device[0].storage,
+      // A public one is everybody's in its zone.
+      'network/uuid': server.networking.interfaces.interface[0].network,
+      ...{ 'tag/name': of, 'tag/names': of, 'untag/names': of },
+    })
 
     await made(`/api/vm/${hostup.vmid}/firewall`, accept)
     const group = { name: 'g', description: null, rules: [accept] }
