@@ -125,7 +125,7 @@ const bodies: Record<string, object> = {
   'ionos createVolume': { properties: { size: 1, licenceType: 'OTHER' } },
   'ionos attachVolume': { properties: { size: 1, licenceType: 'OTHER' } },
   ...Object.fromEntries(
-    ['Datacenter', 'Server', 'Volume'].flatMap((name) => [
+    ['Datacenter', 'Server', 'Volume', 'Ipblock'].flatMap((name) => [
       [`ionos create${name}Label`, { properties: { key: 'taken', value: 'x' } }],
       [`ionos put${name}Label`, { properties: { value: 'taken' } }],
     ]),
@@ -216,7 +216,12 @@ onBothStores('every route with every credential', (start) => {
       ipblockId: (await made('/cloudapi/v6/ipblocks', { properties: { location: 'de/txl', size: 1 } })).id,
       ...{ securityGroupId: owned.id, ruleId: owned.entities.rules.items[0].id },
     })
-    for (const path of [dc, `${dc}/servers/${cube.id}`, `${dc}/volumes/${ionos.volumeId}`])
+    for (const path of [
+      dc,
+      `${dc}/servers/${cube.id}`,
+      `${dc}/volumes/${ionos.volumeId}`,
+      `/cloudapi/v6/ipblocks/${ionos.ipblockId}`,
+    ])
       await made(`${path}/labels`, { properties: { key: 'env', value: of } })
     await made(`${dc}/servers/${cube.id}/securitygroups`, { ids: [owned.id] }, token, 'PUT')
 

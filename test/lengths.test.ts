@@ -207,6 +207,39 @@ const places: readonly Place[] = [
   ...of('IONOS IP block', 'POST', '/cloudapi/v6/ipblocks', ['name', 'location', 'size'], (field, text) => ({
     properties: { location: 'de/txl', size: 1, [field]: text },
   })),
+  ...of(
+    'IONOS volume',
+    'POST',
+    `${datacenter}/volumes`,
+    [
+      ...[
+        'name',
+        'type',
+        'size',
+        'availabilityZone',
+        'image',
+        'imageAlias',
+        'bus',
+        'licenceType',
+        'bootOrder',
+      ],
+      ...['exposeSerial', 'backupunitId', 'imagePassword', 'userData'],
+    ],
+    (field, text) => ({ properties: { name: 'v', size: 1, licenceType: 'OTHER', [field]: text } }),
+  ),
+  ...of('IONOS volume, list of', 'POST', `${datacenter}/volumes`, ['sshKeys'], (field, text) => ({
+    properties: { name: 'v', size: 1, licenceType: 'OTHER', [field]: [text] },
+  })),
+  ...of(
+    'IONOS server',
+    'POST',
+    `${datacenter}/servers`,
+    ['name', 'hostname', 'type', 'cores', 'ram', 'availabilityZone', 'cpuFamily', 'templateUuid'],
+    (field, text) => ({ properties: { cores: 1, ram: 1024, [field]: text } }),
+  ),
+  ...of('IONOS label', 'POST', `${datacenter}/labels`, ['key', 'value'], (field, text) => ({
+    properties: { key: 'k', value: 'v', [field]: text },
+  })),
   ...of('IONOS LAN', 'POST', `${datacenter}/lans`, ['name', 'pcc', 'ipv6CidrBlock'], (field, text) => ({
     properties: { [field]: text },
   })),

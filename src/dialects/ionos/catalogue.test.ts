@@ -130,7 +130,7 @@ test('ids of images are the same after a restart', async () => {
   assert.deepEqual(await ids(), before)
 })
 
-test('Terraform finds what its tests name, in every location', async () => {
+test('Terraform finds what its tests name, in every location (IO1)', async () => {
   const images = await all('images')
   for (const { id: location } of await all('locations')) {
     for (const alias of ['ubuntu:latest', 'debian:latest', 'ubuntu:24.04', 'ubuntu:22.04', 'ubuntu:20.04']) {

@@ -12,7 +12,7 @@ export const gaps: readonly Gap[] = [
   },
   {
     what: 'Labels of the whole contract: /labels',
-    why: 'Labels are listed with the datacenter, server or volume that has them.',
+    why: 'Labels are listed with the datacenter, server, volume or IP block that has them.',
   },
   {
     what: 'Disks behind volumes',

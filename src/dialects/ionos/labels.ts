@@ -5,7 +5,9 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
 import type { ZoneChange } from '../../storage/storage.ts'
+import type { DialectRequest } from '../dialect.ts'
 import type { Call } from './call.ts'
 import { impossible } from './errors.ts'
 import { isObject } from './properties.ts'
@@ -15,12 +17,15 @@ import { createWorld, type Node, profile } from './world.ts'
 /** A resource that has labels. */
 export interface Holder {
   readonly resource: 'document' | 'server' | 'storage'
-  readonly zone: string
+  /** Datacenter that it is in; null: in none, and then it is a document. */
+  readonly zone: string | null
   readonly node: Pick<Node, 'id' | 'path' | 'stamp'>
   /** As they are stored; undefined: none. */
   readonly labels: JsonValue | undefined
   /** What is written when these are in their place. */
   readonly put: (labels: JsonObject) => Pick<ZoneChange, 'documents' | 'servers'>
+  /** Of a document that is in no datacenter. */
+  readonly revision?: number
 }
 
 export type FindHolder = (call: Call) => Promise<Result<Holder, RequestError>>
@@ -49,34 +54,66 @@ export function labelNode(holder: Holder, key: string): Result<Node, RequestErro
   return found ? ok(found) : err({ kind: 'not-found', resource: 'document', id: key })
 }
 
-/** Sets one label, or takes it away where `value` is null, and answers the holder as it is then. `fresh`: there must be none. */
+interface Wanted {
+  readonly key: string
+  /** Null: it is taken away. */
+  readonly value: string | null
+  /** There must be none of the key yet. */
+  readonly fresh: boolean
+}
+
+/** Sets one label, and answers the resource as it is then. */
 export async function setLabel(
   call: Call,
   find: FindHolder,
-  { zone }: Holder,
-  { key, value, fresh }: { readonly key: string; readonly value: string | null; readonly fresh: boolean },
+  { zone, node }: Holder,
+  wanted: Wanted,
 ): Promise<Result<Holder, RequestError>> {
   const { request } = call
+  const { zones, documents } = request.services
   let result: Holder | undefined
-  const done = await request.services.zones.change(request, profile, zone, async () => {
+  async function decide() {
     const found = await find({ ...call, world: createWorld(request) })
     if (!found.ok) return found
-    const { node, resource, labels, put } = found.value
-    const old = labelNode(found.value, key)
-    if (!fresh && !old.ok) return old
-    if (fresh && old.ok) return err(impossible(`the label ${key} is there already`))
-    if (fresh && Object.keys(all(labels)).length >= mostLabels)
-      return err({ kind: 'limit-reached', resource: 'document', limit: mostLabels })
-    const { [key]: _, ...others } = all(labels)
-    const meta = stamped(request, old.ok ? old.value.stamp : undefined)
-    const next: JsonObject = value === null ? others : { ...others, [key]: { value, meta } }
-    result = { ...found.value, labels: next }
-    const before = old.ok ? old.value.properties : null
-    const after = value === null ? null : { key, value }
-    const event = { operation: 'label.set', resource, id: node.id, before, after } as const
-    return ok({ change: { ...put(next), event } })
-  })
+    const edited = edit(request, found.value, wanted)
+    if (!edited.ok) return edited
+    result = { ...found.value, labels: edited.value.labels }
+    const change = { ...found.value.put(edited.value.labels), event: edited.value.event }
+    return ok({ change, revision: found.value.revision ?? 0 })
+  }
+  const done =
+    zone === null
+      ? await whileOvertaken(node.path, async () => {
+          const decided = await decide()
+          if (!decided.ok) return decided
+          const { change, revision } = decided.value
+          const [document] = change.documents?.put ?? []
+          return document ? documents.put(request, document, { ifRevision: revision }) : ok(undefined)
+        })
+      : await zones.change(request, profile, zone, async () => {
+          const decided = await decide()
+          return decided.ok ? ok({ change: decided.value.change }) : decided
+        })
   if (!done.ok) return done
   if (!result) throw new Error('a label was set nowhere')
   return ok(result)
+}
+
+function edit(
+  request: DialectRequest,
+  holder: Holder,
+  { key, value, fresh }: Wanted,
+): Result<{ readonly labels: JsonObject; readonly event: ZoneChange['event'] }, RequestError> {
+  const old = labelNode(holder, key)
+  if (!fresh && !old.ok) return old
+  if (fresh && old.ok) return err(impossible(`the label ${key} is there already`))
+  const { [key]: _, ...others } = all(holder.labels)
+  if (fresh && Object.keys(others).length >= mostLabels)
+    return err({ kind: 'limit-reached', resource: 'document', limit: mostLabels })
+  const meta = stamped(request, old.ok ? old.value.stamp : undefined)
+  const labels: JsonObject = value === null ? others : { ...others, [key]: { value, meta } }
+  const { resource, node } = holder
+  const before = old.ok ? old.value.properties : null
+  const after = value === null ? null : { key, value }
+  return ok({ labels, event: { operation: 'label.set', resource, id: node.id, before, after } })
 }

@@ -21,8 +21,8 @@ export interface LoggedRequest {
 
 /** Never a credential. */
 const keptHeaders = ['accept', 'content-type', 'user-agent', 'x-contract-number']
-/** Secrets of guests, which clients send with volumes that are not kept here. */
-const secret = /password|userdata|sshkeys/i
+/** Secrets of guests, which clients send with volumes; nothing here keeps them. */
+const secret = /password|user_?data|ssh_?keys?/i
 /** Characters: a list of requests reads those of very many. */
 const mostBody = 8 * 1024
 

@@ -1,10 +1,12 @@
-/** Labels of datacenters, servers and volumes: no request stands for them, they are there at once (contract: ionos-more §7). */
+/** Labels of datacenters, servers, volumes and IP blocks: no request stands for them, they are there at once (contract: ionos-more §7). */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
 import { type Call, listAnswer, resourceAnswer, route } from './call.ts'
+import { findDocument } from './contract-documents.ts'
 import { decode, given } from './decode.ts'
 import { findServer, findVolume, findZone } from './find.ts'
+import { ipBlockNode } from './ipblocks.ts'
 import { type FindHolder, type Holder, labelNode, labelNodes, setLabel } from './labels.ts'
 import type { Property, Table } from './properties.ts'
 import { volumeDocument } from './volumes.ts'
@@ -56,10 +58,23 @@ async function volume(call: Call): Promise<Result<Holder, RequestError>> {
   })
 }
 
+async function ipBlock(call: Call): Promise<Result<Holder, RequestError>> {
+  const found = await findDocument(call, { kind: 'ipblock' }, call.id('ipblockId'))
+  if (!found.ok) return found
+  const { revision, ...document } = found.value
+  const { body } = document
+  return ok({
+    ...({ resource: 'document', zone: null, revision, labels: body.labels } as const),
+    node: ipBlockNode(found.value, new Map(), []),
+    put: (labels) => ({ documents: { put: [{ ...document, body: { ...body, labels } }] } }),
+  })
+}
+
 const holders: readonly (readonly [name: string, path: string, find: FindHolder])[] = [
   ['Datacenter', '/datacenters/:datacenterId', datacenter],
   ['Server', '/datacenters/:datacenterId/servers/:serverId', server],
   ['Volume', '/datacenters/:datacenterId/volumes/:volumeId', volume],
+  ['Ipblock', '/ipblocks/:ipblockId', ipBlock],
 ]
 
 export const labelRoutes: readonly Route[] = holders.flatMap(([name, path, find]) => {

@@ -246,6 +246,11 @@ onBothStores('IONOS Cloud servers', (start) => {
     assert.deepEqual((await properties(booting.at)).bootVolume, ref(booting.volumes[0] ?? ''))
     await ok('DELETE', `${volumes}/${booting.volumes[0]}`)
     assert.equal((await properties(booting.at)).bootVolume, null)
+    const primary = await server(
+      {},
+      { volumes: items({ size: 1, image }, { ...blank, bootOrder: 'PRIMARY' }) },
+    )
+    assert.deepEqual((await properties(primary.at)).bootVolume, ref(primary.volumes[1] ?? ''))
     await ok('PATCH', booting.at, { bootCdrom: { id: image } })
     const cdrom = { id: image, type: 'image', href: `${service.url}${base}/images/${image}` }
     assert.deepEqual((await properties(booting.at)).bootCdrom, cdrom)
@@ -645,9 +650,12 @@ onBothStores('IONOS Cloud servers', (start) => {
     assert.deepEqual(await ids('filter.name=needle&filter.cores=30'), [])
   })
 
-  test('labels of datacenters, servers and volumes (IO9)', async () => {
+  test('labels of datacenters, servers, volumes and IP blocks (IO9)', async () => {
     const { at, id } = await server()
+    const block = await ok('POST', `${base}/ipblocks`, { properties: { location: 'de/txl', size: 2 } })
+    const { ips } = block.body.properties
     for (const [path, holder] of [
+      [`${base}/ipblocks/${block.body.id}`, block.body.id],
       [dc, datacenters.own],
       [at, id],
       [`${dc}/servers/${servers.cube}`, servers.cube],
@@ -727,6 +735,9 @@ onBothStores('IONOS Cloud servers', (start) => {
       for (const each of await list())
         assert.equal((await call('DELETE', `${labels}/${each.id}`)).status, 200)
     }
+    // What a block reserves stays.
+    assert.deepEqual((await properties(`${base}/ipblocks/${block.body.id}`)).ips, ips)
+    await ok('DELETE', `${base}/ipblocks/${block.body.id}`)
     await call('POST', `${at}/labels`, { properties: { key: 'env', value: 'test' } })
     const requests = (await get(`${base}/requests?depth=1`)).items
     assert.ok(!JSON.stringify(requests).includes('/labels'), 'no request stands for a label')

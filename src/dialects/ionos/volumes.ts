@@ -54,7 +54,8 @@ export const inSlot = (nic: Interface, pciSlot: number): Interface => ({
 function attach<T extends Server>(server: T, { id, body }: Volume, nics: readonly Interface[]): T {
   const { device, pci } = countedOf(server.attributes, nics)
   const entry = { id, deviceNumber: device + 1, pciSlot: pci + 1 }
-  const boots = server.attributes.bootVolume === undefined && isBootable(body)
+  const boots =
+    body.bootOrder === 'PRIMARY' || (server.attributes.bootVolume === undefined && isBootable(body))
   const attributes: JsonObject = {
     ...server.attributes,
     volumes: [...attachmentsOf(server.attributes), entry],
@@ -76,8 +77,7 @@ function detach<T extends Server>(server: T, id: string): T {
 }
 
 /** Whether a server that has nothing to start from starts from it. */
-const isBootable = ({ image, bootOrder }: JsonObject): boolean =>
-  bootOrder === 'PRIMARY' || (image !== undefined && bootOrder !== 'NONE')
+const isBootable = ({ image, bootOrder }: JsonObject): boolean => image !== undefined && bootOrder !== 'NONE'
 
 export const newVolume = (request: DialectRequest, zone: string, body: JsonObject): Volume => ({
   id: randomUUID(),
