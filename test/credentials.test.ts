@@ -244,6 +244,7 @@ onBothStores('every route with every credential', (start) => {
         'local-images/id': image,
       },
       ...{ 'instance volumes/id': vm.volumes[0].id, 'block volumes/id': vm.volumes[1].id },
+      'ips/id': (await made(`${zone}/ips`, {}, key)).ip.id,
       'projects/id': (await made('/account/v3/projects', { name: 'p' }, key)).id,
     })
     const { body } = await service.call('GET', '/v1/revisions?limit=1', undefined, token)

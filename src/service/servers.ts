@@ -95,6 +95,7 @@ export function createServerService(storage: Storage): ServerService {
           attachDefault: { for: place, ...(otherwise && { otherwise: newGroup(ctx, profile, otherwise) }) },
         }),
         documents: wanted.documents.map((document) => ({ ...document, account, profile })),
+        ...(wanted.addresses && { addresses: wanted.addresses }),
       }
       const done = await storage.run('createServer', args, actorOf(ctx))
       return done.ok ? get(ctx, profile, id) : done
@@ -112,6 +113,7 @@ export function createServerService(storage: Storage): ServerService {
         attach,
         ifRevision,
         documents,
+        addresses,
       } = change
       const { account } = ctx.principal
       const args: Programs['updateServer']['args'] = {
@@ -127,6 +129,7 @@ export function createServerService(storage: Storage): ServerService {
         ...(attributes && { attributes }),
         ...(chain && { policy: chain }),
         ...(attach && { attach }),
+        ...(addresses && { addresses }),
         ...(documents && {
           documents: {
             ...documents,

@@ -20,6 +20,7 @@ import type {
   AccountRecord,
   Actor,
   AddressChange,
+  AddressMoves,
   AuditEvent,
   DocumentRecord,
   Holding,
@@ -288,6 +289,8 @@ export interface NewServer {
   /** Attaches what is the default of this place, or makes this policy the default first. */
   readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
   readonly documents: readonly ServerDocument[]
+  /** Addresses that other servers of the account give up for it. */
+  readonly addresses?: AddressMoves
 }
 
 /** `ifRevision` is the chain's; the server's own where it has no chain. */
@@ -316,6 +319,8 @@ export interface ServerChange extends Condition {
     readonly put?: readonly ServerDocument[]
     readonly remove?: readonly { readonly kind: string; readonly id: string }[]
   }
+  /** Addresses that its interfaces get and give up, and that other servers of the account give up for it. */
+  readonly addresses?: AddressMoves
 }
 
 /** Without `ifRevision` it is made; with it, it is there and of that one, and is replaced, else `conflict` (document). */

@@ -378,6 +378,8 @@ export interface Programs {
       /** Attaches what is the default of this, or makes this policy the default first. */
       attachDefault?: { for: string; otherwise?: NewPolicyRecord }
       documents: readonly DocumentChange[]
+      /** What other servers give up for it. */
+      addresses?: AddressMoves
     }
     answer: { revision: number }
   }
@@ -396,6 +398,8 @@ export interface Programs {
       attach?: readonly string[]
       /** Written with it; their bodies are in no event. */
       documents?: Changes<DocumentChange, { readonly kind: string; readonly id: string }>
+      /** Of its interfaces, and what other servers give up for it. */
+      addresses?: AddressMoves
     }
     answer: Written
   }
@@ -502,22 +506,33 @@ export interface ZoneChange {
   readonly event: NewEvent & { readonly resource: ResourceKind }
 }
 
-export interface AddressChange {
+export interface AddressChange extends AddressMoves {
   readonly documents?: {
     readonly put?: readonly (Omit<NewDocument, 'account' | 'profile'> & { readonly ifRevision?: number })[]
     readonly remove?: readonly { readonly kind: string; readonly id: string; readonly ifRevision?: number }[]
   }
+  /** Of the audit event: what was done, and to what. */
+  readonly operation: string
+  readonly id: string
+}
+
+/** Of any servers of the account; `not-found` (interface, server) when one is not its own. */
+export interface AddressMoves {
   /** Removed first, then appended. */
   readonly interfaces?: readonly {
     readonly interface: string
     readonly add?: readonly string[]
     readonly remove?: readonly string[]
   }[]
-  /** Merged over the stored attributes, key by key; null removes a key. */
-  readonly serverAttributes?: readonly { readonly server: string; readonly attributes: JsonObject }[]
-  /** Of the audit event: what was done, and to what. */
-  readonly operation: string
-  readonly id: string
+  /**
+   * Merged over the stored attributes, key by key; null removes a key. With `ifRevision` the server must be of that one, else
+   * `conflict` (document).
+   */
+  readonly serverAttributes?: readonly {
+    readonly server: string
+    readonly attributes: JsonObject
+    readonly ifRevision?: number
+  }[]
 }
 
 /** What is given; of the guards too. The rest stays. */

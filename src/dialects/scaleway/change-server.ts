@@ -7,6 +7,7 @@ import type { Answer, DialectRequest } from '../dialect.ts'
 import { serverAttributes } from './encode-server.ts'
 import { type Failure, precondition } from './errors.ts'
 import { type Found, findServer, isBlock, profile, subject, volumeById } from './find.ts'
+import { currentIps, detachedIp } from './ips.ts'
 import { userDataOf } from './user-data.ts'
 import { detached } from './volumes.ts'
 
@@ -39,7 +40,7 @@ export async function hindered(
     : precondition('resource_not_usable', help(found.value))
 }
 
-/** Deletes a server with its user data. Block volumes outlive it; `localVolumes` says whether local ones do. */
+/** Deletes a server with its user data. Block volumes and flexible IPs outlive it; `localVolumes` says whether local ones do. */
 export async function endServer(
   request: DialectRequest,
   view: ServerView,
@@ -55,6 +56,7 @@ export async function endServer(
     if (localVolumes === 'keep' || isBlock(volume)) outlive.push(detached(volume, request.now))
     else documents.push({ kind: 'volume', id })
   }
+  for (const ip of await currentIps(request, view)) outlive.push(detachedIp(ip))
   return request.services.servers.remove(request, profile, server.id, {
     ...{ ...condition, documents, outlive, refuseAttributes: unprotected, ifRevision: server.revision },
   })

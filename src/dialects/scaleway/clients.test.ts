@@ -703,11 +703,319 @@ onBothStores('Scaleway’s clients', (start) => {
     ])
   })
 
-  test('a project with volumes is not empty', async () => {
+  const pools = (addresses: string) => `
+quarantine: "0"
+pools:
+  - { kind: public-ipv4, prefixes: [198.51.100.0/30] }
+  - { kind: public-ipv6-prefix, prefixes: [${addresses}] }
+`
+  interface Ip {
+    readonly id: string
+    readonly address: string | null
+    readonly prefix: string | null
+    readonly server: { readonly id: string; readonly name: string } | null
+    readonly state: string
+  }
+  const reserve = async (body: object = {}): Promise<Ip> => (await good('POST', `${zone}/ips`, body)).ip
+  const ip = async (id: string): Promise<Ip> => (await good('GET', `${zone}/ips/${id}`)).ip
+  const ipsOf = async (server: string) =>
+    (await good('GET', `${zone}/servers/${server}`)).server.public_ips.map((each: { id: string }) => each.id)
+  const judge = async (server: string, destination: string) => {
+    const packet = {
+      protocol: 'tcp',
+      source: '203.0.113.9',
+      destination,
+      sourcePort: 40_000,
+      destinationPort: 22,
+    }
+    const { body } = await service.call('POST', '/v1/trace', { server, direction: 'ingress', packet })
+    return [body.action, body.note]
+  }
+
+  test('flexible IPs: reserved, read by id and by address, tagged, given back', async () => {
+    const made = await call('POST', `${zone}/ips`, { project: projects.first, tags: ['a'] })
+    const { id, address, ipam_id: ipam, ...rest } = made.body.ip
+    assert.equal(made.status, 201)
+    assert.equal(made.headers.get('location'), `${service.url}${zone}/ips/${id}`)
+    assert.match(address, /^198\.18\./)
+    assert.deepEqual(Object.keys(made.body.ip), [
+      ...[
+        'id',
+        'address',
+        'prefix',
+        'reverse',
+        'server',
+        'organization',
+        'project',
+        'zone',
+        'type',
+        'state',
+        'tags',
+      ],
+      'ipam_id',
+    ])
+    assert.equal(typeof ipam, 'string')
+    const none = {
+      prefix: null,
+      reverse: null,
+      server: null,
+      organization: projects.first,
+      project: projects.first,
+    }
+    assert.deepEqual(rest, { ...none, zone: 'fr-par-1', type: 'routed_ipv4', state: 'detached', tags: ['a'] })
+    for (const called of [id, address])
+      assert.deepEqual((await good('GET', `${zone}/ips/${called}`)).ip, made.body.ip)
+
+    const { ip: v6 } = await good('POST', `${zone}/ips`, { type: 'routed_ipv6' })
+    assert.deepEqual([v6.address, v6.type], [null, 'routed_ipv6'])
+    assert.match(v6.prefix, /^2001:db8:[0-9a-f:]+::\/64$/)
+    const list = await call('GET', `${zone}/ips?page=1`)
+    assert.deepEqual(
+      [list.headers.get('x-total-count'), list.headers.get('link'), list.body.ips.length],
+      ['2', '</ips?page=1&per_page=50&>; rel="last"', 2],
+    )
+    for (const [query, count] of [
+      ...([
+        ['type=routed_ipv6', 1],
+        ['tags=a', 1],
+        ['tags=a,b', 0],
+        [`project=${projects.second}`, 0],
+      ] as const),
+      ...([
+        ['page=2', 0],
+        [`name=${address}`, 1],
+        [`organization=${projects.first}`, 2],
+      ] as const),
+    ])
+      assert.equal((await good('GET', `${zone}/ips?${query}`)).ips.length, count, query)
+
+    assert.deepEqual((await good('PATCH', `${zone}/ips/${id}`, { tags: ['x', 'y'] })).ip.tags, ['x', 'y'])
+    assert.deepEqual((await good('PATCH', `${zone}/ips/${id}`, {})).ip.tags, ['x', 'y'])
+    assert.deepEqual((await good('PATCH', `${zone}/ips/${id}`, { reverse: null })).ip.reverse, null)
+    const reverse = await call('PATCH', `${zone}/ips/${id}`, { reverse: 'vm.example.com' })
+    assert.deepEqual(refused(reverse)[0], 400)
+    assert.deepEqual(
+      [reverse.body.details[0].argument_name, reverse.body.details[0].reason],
+      ['reverse', 'constraint'],
+    )
+    assert.equal((await call('POST', `${zone}/ips`, { type: 'nat' })).status, 400)
+    assert.deepEqual((await call('POST', `${zone}/ips`, { server: nobody })).body, gone('instance_server'))
+    assert.deepEqual(
+      (await call('PATCH', `${zone}/ips/${id}`, { server: nobody })).body,
+      gone('instance_server'),
+    )
+
+    assert.equal((await call('DELETE', `${zone}/ips/${address}`)).status, 204)
+    for (const [called, named] of [
+      [id, id],
+      [address, `${address}/32`],
+      ['51.15.242.82', '51.15.242.82/32'],
+    ] as const) {
+      for (const method of ['GET', 'PATCH', 'DELETE']) {
+        const answer = await call(method, `${zone}/ips/${called}`, method === 'PATCH' ? {} : undefined)
+        assert.deepEqual([answer.status, answer.body], [404, gone('instance_ip', named)])
+      }
+    }
+    for (const called of [v6.id, v6.prefix.replace('/64', '1')]) {
+      assert.equal((await call('GET', `${zone}/ips/${called}`, undefined, secretKeys.foreign)).status, 404)
+    }
+    assert.equal((await call('GET', `/instance/v1/zones/nl-ams-1/ips/${v6.id}`)).status, 404)
+    assert.deepEqual((await call('GET', `${zone}/ips`, undefined, secretKeys.foreign)).body.ips, [])
+  })
+
+  test('flexible IPs come to servers, move between them, and stay when a server ends', async () => {
+    const [v4, v6] = [await reserve({ tags: ['t'] }), await reserve({ type: 'routed_ipv6' })]
+    const server = await create({ public_ips: [v4.id, v6.id] })
+    const at = `${zone}/servers/${server.id}`
+    const [first, second] = server.public_ips
+    assert.deepEqual(server.public_ip, first)
+    const { ipam_id: ipam, ...shown } = first
+    assert.deepEqual(shown, {
+      ...{
+        id: v4.id,
+        address: v4.address,
+        dynamic: false,
+        gateway: '62.210.0.1',
+        netmask: '32',
+        family: 'inet',
+      },
+      ...{ provisioning_mode: 'dhcp', tags: ['t'], state: 'attached' },
+    })
+    assert.equal(Object.keys(first).length, 10)
+    assert.deepEqual(
+      [second.id, second.netmask, second.family, second.provisioning_mode],
+      [v6.id, '64', 'inet6', 'slaac'],
+    )
+    assert.ok(second.address.startsWith(String(v6.prefix).replace('::/64', ':')), second.address)
+    assert.equal((await good('GET', `${zone}/ips/${v4.id}`)).ip.ipam_id, ipam)
+    assert.deepEqual(
+      [(await ip(v6.id)).state, (await ip(v6.id)).server],
+      ['attached', { id: server.id, name: 'vm' }],
+    )
+    assert.deepEqual((await judge(server.id, String(v4.address)))[1], undefined)
+    assert.deepEqual(
+      await good('GET', `${zone}/ips/${second.address}`),
+      await good('GET', `${zone}/ips/${v6.id}`),
+    )
+
+    // As an answer it is written back, and nothing changes.
+    const read = (await good('GET', at)).server
+    assert.deepEqual((await good('PATCH', at, read)).server, read)
+    assert.deepEqual((await good('PATCH', at, { public_ips: [v6.id, v4.id] })).server.public_ip.id, v6.id)
+    assert.deepEqual((await good('PATCH', at, { public_ips: [] })).server.public_ips, [])
+    assert.deepEqual([(await ip(v4.id)).state, (await ip(v4.id)).server], ['detached', null])
+    assert.match((await judge(server.id, String(v4.address)))[1], /no interface of the server has/)
+
+    const other = await create({ name: 'other', public_ip: v4.id })
+    assert.deepEqual(await ipsOf(other.id), [v4.id])
+    assert.equal((await good('PATCH', `${zone}/ips/${v4.id}`, { server: server.id })).ip.server.name, 'vm')
+    assert.deepEqual([await ipsOf(other.id), await ipsOf(server.id)], [[], [v4.id]])
+    await good('PATCH', `${zone}/ips/${v6.id}`, { server: server.id, tags: ['both'] })
+    assert.deepEqual(await ipsOf(server.id), [v4.id, v6.id])
+    await good('PATCH', `${zone}/servers/${other.id}`, { public_ips: [v6.id] })
+    assert.deepEqual([await ipsOf(other.id), await ipsOf(server.id)], [[v6.id], [v4.id]])
+    const third = await create({ name: 'third', public_ips: [v6.id, v4.id] })
+    assert.deepEqual(
+      [await ipsOf(other.id), await ipsOf(server.id), await ipsOf(third.id)],
+      [[], [], [v6.id, v4.id]],
+    )
+    assert.equal((await good('PATCH', `${zone}/ips/${v6.id}`, { server: null })).ip.state, 'detached')
+    assert.deepEqual(await ipsOf(third.id), [v4.id])
+
+    await good('PATCH', `${zone}/ips/${v6.id}`, { server: third.id })
+    assert.equal((await call('DELETE', `${zone}/servers/${third.id}`)).status, 204)
+    for (const { id } of [v4, v6])
+      assert.deepEqual([(await ip(id)).state, (await ip(id)).server], ['detached', null])
+    await good('PATCH', `${zone}/ips/${v4.id}`, { server: server.id })
+    assert.equal((await call('DELETE', `${zone}/ips/${v4.id}`)).status, 204)
+    assert.deepEqual(await ipsOf(server.id), [])
+
+    for (const [method, path, body] of [
+      ['POST', `${zone}/servers`, { name: 'x', commercial_type: 'DEV1-S', public_ips: [nobody] }],
+      ['POST', `${zone}/servers`, { name: 'x', commercial_type: 'DEV1-S', public_ip: nobody }],
+      ['PATCH', at, { public_ips: [v6.id, nobody] }],
+    ] as const) {
+      const answer = await call(method, path, body)
+      assert.deepEqual([answer.status, answer.body], [404, gone('instance_ip')])
+    }
+    assert.equal((await ip(v6.id)).state, 'detached')
+    assert.equal((await call('PATCH', at, { public_ips: 'x' })).status, 400)
+    // A server of an inventory keeps its own beside them.
+    await good('PATCH', `${zone}/ips/${v6.id}`, { server: servers.instance })
+    const instance = (await good('GET', `${zone}/servers/${servers.instance}`)).server
+    assert.deepEqual(
+      instance.public_ips.map((each: Record<string, unknown>) => each.address),
+      [instance.public_ip.address, '192.0.2.40', '2001:db8::40'],
+    )
+    assert.deepEqual((await good('PATCH', `${zone}/servers/${servers.instance}`, instance)).server, instance)
+  })
+
+  test('many servers want one IP: one has it, and no other address of theirs is lost', async () => {
+    const wanted = await reserve()
+    const all = await Promise.all(
+      Array.from({ length: 4 }, async () => (await create({ public_ips: [(await reserve()).id] })).id),
+    )
+    const answers = await Promise.all(
+      all.map((server) => call('PATCH', `${zone}/ips/${wanted.id}`, { server })),
+    )
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    const had = await Promise.all(all.map(ipsOf))
+    assert.deepEqual(had.map((ids) => ids.length).toSorted(), [1, 1, 1, 2])
+    assert.equal((await ip(wanted.id)).server?.id, all[had.findIndex((ids) => ids.includes(wanted.id))])
+    const [a = '', b = ''] = all
+    const more = await Promise.all(Array.from({ length: 4 }, () => reserve()))
+    await Promise.all(more.map(({ id }) => good('PATCH', `${zone}/ips/${id}`, { server: a })))
+    assert.equal((await ipsOf(a)).length, (had[0]?.length ?? 0) + 4)
+    assert.equal((await ipsOf(b)).length, had[1]?.length)
+  })
+
+  test('a dynamic address comes with power and goes with it; it is no flexible one, and a trace knows it', async () => {
+    const server = await create({ dynamic_ip_required: true })
+    const at = `${zone}/servers/${server.id}`
+    const act = (action: string) => good('POST', `${at}/action`, { action })
+    const shown = async () => (await good('GET', at)).server.public_ips
+    assert.deepEqual([server.public_ips, server.public_ip], [[], null])
+    await act('poweron')
+    const [dynamic, ...others] = await shown()
+    assert.deepEqual([dynamic.dynamic, dynamic.state, dynamic.family, others], [true, 'pending', 'inet', []])
+    assert.equal((await judge(server.id, dynamic.address))[1], undefined)
+    assert.deepEqual((await good('GET', `${zone}/ips`)).ips, [])
+    await act('reboot')
+    await act('stop_in_place')
+    assert.equal((await shown())[0].address, dynamic.address)
+    await act('poweroff')
+    assert.deepEqual(await shown(), [])
+    assert.match((await judge(server.id, dynamic.address))[1], /no interface of the server has/)
+
+    await act('poweron')
+    const flexible = await reserve({ server: server.id })
+    assert.deepEqual(await ipsOf(server.id), [flexible.id])
+    await good('PATCH', `${zone}/ips/${flexible.id}`, { server: null })
+    await good('PATCH', at, { dynamic_ip_required: false })
+    await good('PATCH', at, { dynamic_ip_required: true })
+    assert.equal((await shown())[0].dynamic, true)
+    await good('PATCH', at, { dynamic_ip_required: false })
+    assert.deepEqual(await shown(), [])
+    await good('PATCH', `${zone}/ips/${flexible.id}`, { server: server.id })
+    await good('PATCH', at, { dynamic_ip_required: true })
+    assert.deepEqual(await ipsOf(server.id), [flexible.id])
+    const v6 = await create({
+      dynamic_ip_required: true,
+      public_ips: [(await reserve({ type: 'routed_ipv6' })).id],
+    })
+    await good('POST', `${zone}/servers/${v6.id}/action`, { action: 'poweron' })
+    const both = (await good('GET', `${zone}/servers/${v6.id}`)).server.public_ips
+    assert.deepEqual(
+      both.map((each: Record<string, unknown>) => [each.family, each.dynamic]),
+      [
+        ['inet6', false],
+        ['inet', true],
+      ],
+    )
+  })
+
+  test('an empty pool is 403, and nothing is made; what is given back is handed out again', async () => {
+    const small = await start({ addresses: pools('2001:db8:77::/64') })
+    try {
+      const send = (method: string, path: string, body?: unknown) =>
+        small.call(method, path, body, secretKeys.right)
+      const made: string[] = []
+      for (let last: Reply | undefined; last?.status !== 403; ) {
+        last = await send('POST', `${zone}/ips`, {})
+        if (last.status === 201) made.push(last.body.ip.id)
+        else {
+          const { type, details } = last.body
+          assert.deepEqual([last.status, type, details[0].resource], [403, 'quotas_exceeded', 'instance_ip'])
+        }
+      }
+      assert.equal((await send('GET', `${zone}/ips`)).headers.get('x-total-count'), String(made.length))
+      assert.equal((await send('POST', `${zone}/ips`, { type: 'routed_ipv6' })).status, 201)
+      assert.equal((await send('POST', `${zone}/ips`, { type: 'routed_ipv6' })).status, 403)
+      const { server } = (
+        await send('POST', `${zone}/servers`, {
+          name: 'x',
+          commercial_type: 'DEV1-S',
+          dynamic_ip_required: true,
+        })
+      ).body
+      const power = () => send('POST', `${zone}/servers/${server.id}/action`, { action: 'poweron' })
+      assert.equal((await power()).status, 403)
+      assert.equal((await send('GET', `${zone}/servers/${server.id}`)).body.server.state, 'stopped')
+      assert.equal((await send('DELETE', `${zone}/ips/${made[0]}`)).status, 204)
+      assert.equal((await power()).status, 202)
+    } finally {
+      await small.close()
+    }
+  })
+
+  test('a project with volumes or addresses is not empty', async () => {
     const { id } = await good('POST', '/account/v3/projects', { name: 'p' })
     const { volume } = await good('POST', `${zone}/volumes`, { name: 'v', project: id, size: 5e9 })
+    const address = await reserve({ project: id })
     assert.equal((await call('DELETE', `/account/v3/projects/${id}`)).status, 400)
     assert.equal((await call('DELETE', `${zone}/volumes/${volume.id}`)).status, 204)
+    assert.equal((await call('DELETE', `/account/v3/projects/${id}`)).status, 400)
+    assert.equal((await call('DELETE', `${zone}/ips/${address.id}`)).status, 204)
     assert.equal((await call('DELETE', `/account/v3/projects/${id}`)).status, 204)
   })
 })

@@ -32,8 +32,8 @@ export interface WantedServer {
   readonly project: string | undefined
   readonly organization: string | undefined
   readonly group: string | undefined
+  /** Ids of flexible IPs, in order. */
   readonly ips: readonly string[]
-  readonly ipv4: boolean
   readonly ipv6: boolean
   /** With the root volume, when there is an image. */
   readonly volumes: readonly WantedVolume[]
@@ -58,14 +58,13 @@ export function decodeNewServer(
   }
   const image = fields.text('image', 100)?.toLowerCase() || undefined
   const ipv6 = fields.boolean('enable_ipv6') ?? false
-  const ipv4 = fields.boolean('dynamic_ip_required') ?? false
   const wanted = {
     image,
     project: fields.uuid('project'),
     organization: fields.uuid('organization'),
     group: fields.text('security_group', 100) || undefined,
-    ips: fields.texts('public_ips', { items: 10, characters: 100 }) ?? [],
-    ...{ ipv4, ipv6 },
+    ips: decodeIps(fields) ?? legacyIp(fields),
+    ipv6,
     volumes: withRoot(decodeVolumes(fields) ?? [], image),
     placementGroup: decodePlacementGroup(fields) ?? undefined,
     attributes: decodeCommon(fields),
@@ -78,6 +77,8 @@ export interface ServerFields {
   readonly group?: string
   /** All its volumes from now on. */
   readonly volumes?: readonly WantedVolume[]
+  /** Ids of all its IPs from now on, in order. */
+  readonly ips?: readonly string[]
   readonly placementGroup?: string
   readonly commercialType?: string
   readonly attributes: JsonObject
@@ -102,11 +103,13 @@ export function decodeServerChange(
     if (id === undefined) fields.refuse(argument, 'required', 'a value is required')
   }
   const placementGroup = decodePlacementGroup(fields)
+  const ips = decodeIps(fields)
   const attributes = decodeCommon(fields)
   return fields.result(() => ({
     ...(name !== undefined && { name }),
     ...(typeof group === 'string' && { group }),
     ...(volumes && { volumes }),
+    ...(ips && { ips }),
     ...(placementGroup && { placementGroup }),
     ...(commercialType !== undefined && { commercialType }),
     attributes,
@@ -181,6 +184,27 @@ const root: WantedVolume = {
 /** The root volume is there also when nobody asks for it. */
 const withRoot = (volumes: readonly WantedVolume[], image: string | undefined): readonly WantedVolume[] =>
   image === undefined || volumes.some(({ slot }) => slot === '0') ? volumes : [root, ...volumes]
+
+const maxIps = 10
+
+/** Ids, or objects that have them, as answers do. */
+function decodeIps(fields: Fields): readonly string[] | undefined {
+  const { public_ips: given } = fields.given
+  if (given === undefined || given === null) return undefined
+  if (!Array.isArray(given)) return fields.refuse('public_ips', 'constraint', 'expected a list')
+  const ids = given.map((each) => (typeof each === 'string' ? each : objectOf(each)?.id))
+  const known = ids.filter((id) => typeof id === 'string' && id.length <= 100) as string[]
+  if (known.length < ids.length) return fields.refuse('public_ips', 'format', 'expected ids of IPs')
+  const unique = [...new Set(known.map((id) => id.toLowerCase()))]
+  if (unique.length <= maxIps) return unique
+  return fields.refuse('public_ips', 'constraint', `at most ${maxIps}`)
+}
+
+/** The one IP that clients of before named. */
+function legacyIp(fields: Fields): readonly string[] {
+  const id = fields.text('public_ip', 100)
+  return id ? [id.toLowerCase()] : []
+}
 
 /** Null: out of any. */
 function decodePlacementGroup(fields: Fields): string | null | undefined {

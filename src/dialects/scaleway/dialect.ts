@@ -12,6 +12,7 @@ import { blockRoutes } from './routes-block.ts'
 import { catalogueRoutes } from './routes-catalogue.ts'
 import { groupRoutes } from './routes-groups.ts'
 import { identityRoutes } from './routes-identity.ts'
+import { ipRoutes } from './routes-ips.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { userDataRoutes } from './routes-user-data.ts'
@@ -52,6 +53,7 @@ export const scalewayDialect: Dialect = {
     ...serverRoutes,
     ...actionRoutes,
     ...userDataRoutes,
+    ...ipRoutes,
     ...volumeRoutes,
     ...blockRoutes,
     ...catalogueRoutes,

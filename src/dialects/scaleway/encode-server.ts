@@ -1,13 +1,12 @@
 /** Servers, their disks and images → Scaleway's JSON (contract: scaleway §3 B to D). */
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
-import { parseAddress } from '../../core/net/address.ts'
 import { madeUp } from '../../service/made-up.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { Catalogue, LocalImage } from './catalogue.ts'
 import { instantOf } from './encode.ts'
+import { encodeServerIp } from './encode-ip.ts'
 import { encodeLocalVolume } from './encode-volume.ts'
-import type { VolumeRecord } from './find.ts'
+import type { IpRecord, VolumeRecord } from './find.ts'
 import type { ServerAttributes } from './wire.ts'
 
 export const serverAttributes = ({ server }: Pick<ServerView, 'server'>): ServerAttributes =>
@@ -47,6 +46,8 @@ export interface ServerContext {
   readonly organization: string
   readonly group: JsonObject
   readonly catalogue: Catalogue
+  /** Its flexible IPs by id. */
+  readonly ips: ReadonlyMap<string, IpRecord>
   /** The local volumes it has, by id; block storage tells of its own itself. */
   readonly localVolumes: ReadonlyMap<string, VolumeRecord>
 }
@@ -62,7 +63,7 @@ export function encodeServer(view: ServerView, context: ServerContext): JsonObje
     ? (images.get(attributes.image) ?? unlisted(attributes.image, server))
     : undefined
   const state = stateOf(view)
-  const ips = interfaces.filter((nic) => nic.type === 'public').flatMap(publicIps)
+  const ips = encodeIps(view, context)
   return {
     id: server.id,
     name: server.name,
@@ -78,7 +79,7 @@ export function encodeServer(view: ServerView, context: ServerContext): JsonObje
     state,
     protected: attributes.protected ?? false,
     state_detail: stateDetails[state] ?? '',
-    public_ip: ips.find((ip) => ip.family === 'inet') ?? null,
+    public_ip: ips[0] ?? null,
     public_ips: ips,
     mac_address: interfaces[0]?.mac ?? 'de:00:00:00:00:01',
     routed_ip_enabled: true,
@@ -118,26 +119,36 @@ function encodeSlots(view: ServerView, { organization, localVolumes }: ServerCon
   )
 }
 
-/** They are the server's while it is there. What the service handed out is not handed out again. */
-function publicIps(nic: Interface): JsonObject[] {
-  return nic.addresses.map((address) => {
-    const parsed = parseAddress(address)
-    const ipv6 = parsed.ok && parsed.value.family === 'ipv6'
-    const id = madeUp('ip', nic.id, address)
-    return {
-      id,
-      address,
-      dynamic: true,
-      gateway: null,
-      netmask: ipv6 ? '64' : '32',
-      family: ipv6 ? 'inet6' : 'inet',
-      provisioning_mode: ipv6 ? 'slaac' : 'dhcp',
-      tags: [],
-      ipam_id: id,
-      state: 'attached',
-    }
-  })
+/** Flexible IPs first, in order of attachment; then addresses of its own, which come and go with it or its power. */
+function encodeIps(view: ServerView, { ips }: ServerContext): JsonObject[] {
+  const flexible = attachedIps(view, ips)
+  const hosts = new Set(flexible.map(({ attributes }) => attributes.host))
+  const { dynamicIp } = serverAttributes(view)
+  return [
+    ...flexible.map(({ id, attributes: { host, tags } }) =>
+      encodeServerIp(host ?? '', { id, dynamic: false, state: 'attached', tags }),
+    ),
+    ...ownAddresses(view)
+      .filter(({ address }) => !hosts.has(address))
+      .map(({ id, address }) => {
+        const state = address === dynamicIp ? 'pending' : 'attached'
+        return encodeServerIp(address, { id, dynamic: true, state, tags: [] })
+      }),
+  ]
 }
+
+/** The flexible IPs of a server, in order. */
+export const attachedIps = (view: ServerView, ips: ReadonlyMap<string, IpRecord>): readonly IpRecord[] =>
+  (serverAttributes(view).ips ?? []).flatMap((id) => {
+    const ip = ips.get(id)
+    return ip && ip.attributes.server === view.server.id ? [ip] : []
+  })
+
+/** Addresses of its public interfaces, with the ids that they are shown by when they are not flexible. */
+export const ownAddresses = ({ interfaces }: ServerView) =>
+  interfaces
+    .filter((nic) => nic.type === 'public')
+    .flatMap((nic) => nic.addresses.map((address) => ({ id: madeUp('ip', nic.id, address), address })))
 
 /** An image that a server was made from and that the catalogue no longer lists. */
 const unlisted = (id: string, { zone }: Pick<ServerView['server'], 'zone'>): LocalImage => ({

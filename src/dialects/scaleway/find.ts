@@ -1,7 +1,5 @@
-/** From what a path, a query or a body names to what it means, with this dialect's refusals. */
-import type { RequestError } from '../../core/model/error.ts'
+import { familyBits, formatAddress, parseAddress } from '../../core/net/address.ts'
 import { ok, type Result } from '../../core/result.ts'
-import type { Context } from '../../service/context.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
@@ -10,7 +8,7 @@ import { catalogueOf } from './catalogue.ts'
 import { attributesOf, type GroupContext } from './encode.ts'
 import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
 import { decodePage, type Page } from './pages.ts'
-import type { VolumeAttributes } from './wire.ts'
+import type { IpAttributes, VolumeAttributes } from './wire.ts'
 
 export const profile = 'scaleway'
 
@@ -45,13 +43,13 @@ export const locationOf = ({ origin, path }: DialectRequest, id: string): string
   `${origin}${path.replace(/\/$/, '')}/${id}`
 
 /** A write that needs the project to be there still, and that keeps it from being deleted as empty. */
-export const inProject = (request: DialectRequest, id: string): Context => ({
+export const inProject = (request: DialectRequest, id: string): DialectRequest => ({
   ...request,
   within: { kind: 'project', id },
 })
 
 /** What a write in a project came to that was deleted in the meantime. */
-export const projectGone = (failed: Result<never, RequestError>): Result<never, Failure> =>
+export const projectGone = (failed: Result<never, Failure>): Result<never, Failure> =>
   !failed.ok && failed.error.kind === 'not-found' && failed.error.resource === 'document'
     ? forbidden('project', 'read')
     : failed
@@ -183,8 +181,57 @@ export async function userOf(
   return found?.ok ? found.value : undefined
 }
 
+export interface IpRecord extends DocumentRecord {
+  readonly attributes: IpAttributes
+}
+
+export const ipOf = (document: DocumentRecord): IpRecord => ({
+  ...document,
+  attributes: document.body as unknown as IpAttributes,
+})
+
+export async function ipById(
+  request: DialectRequest,
+  zone: string,
+  id: string,
+): Promise<IpRecord | undefined> {
+  const found = await request.services.documents.get(request, profile, 'ip', id.toLowerCase())
+  return found.ok && found.value.body.zone === zone ? ipOf(found.value) : undefined
+}
+
+/** By id, or by the address itself. */
+export async function findIp(request: DialectRequest, zone: string): Found<IpRecord> {
+  const { id = '' } = request.params
+  const address = parseAddress(id)
+  if (!address.ok) {
+    const found = await ipById(request, zone, id)
+    return found ? ok(found) : notFound('instance_ip', id)
+  }
+  const { family, value } = address.value
+  const text = formatAddress(family, value)
+  const all = await request.services.documents.list(request, profile, 'ip')
+  const found = all.find(({ body }) => body.zone === zone && [body.address, body.host].includes(text))
+  return found ? ok(ipOf(found)) : notFound('instance_ip', `${text}/${familyBits[family]}`)
+}
+
+/** The server of that id. */
+export async function serverById(
+  request: DialectRequest,
+  zone: string,
+  id: string,
+): Promise<ServerView | undefined> {
+  const found = await request.services.servers.get(request, profile, id.toLowerCase())
+  return found.ok && found.value.server.zone === zone ? found.value : undefined
+}
+
+/** The server that has the address. */
+export const holderOf = async (
+  request: DialectRequest,
+  { attributes: { server, zone } }: IpRecord,
+): Promise<ServerView | undefined> => (server ? serverById(request, zone, server) : undefined)
+
 export async function findServer(request: DialectRequest, zone: string): Found<ServerView> {
   const { id = '' } = request.params
-  const found = await request.services.servers.get(request, profile, id.toLowerCase())
-  return found.ok && found.value.server.zone === zone ? found : notFound('instance_server', id)
+  const found = await serverById(request, zone, id)
+  return found ? ok(found) : notFound('instance_server', id)
 }

@@ -7,8 +7,16 @@ export const gaps: readonly Gap[] = [
     why: 'SDKs carry it and no client calls it yet; the one list of it that is called while a server is refreshed is answered.',
   },
   {
-    what: 'Flexible IPs, private networks, snapshots, placement groups, other products',
-    why: 'Not part of a firewall workflow: those paths answer 404, a server with `public_ips` is refused.',
+    what: 'Private networks, placement groups, snapshots, images of one’s own, other products',
+    why: 'Not part of a firewall workflow: those paths answer 404 and name the path; ids of such things in bodies are unknown.',
+  },
+  {
+    what: 'Reverse names of flexible IPs',
+    why: 'No DNS is served here, so no name resolves to an address: a name is refused, null is taken.',
+  },
+  {
+    what: 'Encrypted administrator passwords (`admin_password_encryption_ssh_key_id`)',
+    why: 'No system is behind a server that could have a password: the key is refused by name.',
   },
   {
     what: 'User data in guests',
@@ -21,10 +29,6 @@ export const gaps: readonly Gap[] = [
   {
     what: 'Content of volumes, scratch volumes, snapshots of volumes',
     why: 'No disk exists behind the API; volumes are kept with name, size, IOPS and place so that servers can be created, refreshed and destroyed.',
-  },
-  {
-    what: 'Handing an address out again',
-    why: 'Addresses of servers that are gone stay used, so that no trace of old names the wrong server; a pool can come to its end.',
   },
   {
     what: 'Backups of servers',

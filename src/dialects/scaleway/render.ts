@@ -4,7 +4,8 @@ import type { ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
 import { encodeServer, serverAttributes } from './encode-server.ts'
-import { profile, projectsOf, type VolumeRecord, volumeById, volumeOf } from './find.ts'
+import { ipOf, profile, projectsOf, type VolumeRecord, volumeById, volumeOf } from './find.ts'
+import { ipsOf } from './ips.ts'
 
 const noGroup: JsonObject = { id: '', name: '' }
 
@@ -27,11 +28,12 @@ export async function renderServer(
     const volume = await volumeById(request, view.server.zone, id)
     if (volume) localVolumes.set(id, volume)
   }
+  const ips = await ipsOf(request, view)
   const catalogue = catalogueOf(request)
   const named = group?.ok ? { id: group.value.id, name: group.value.name } : noGroup
   return {
     status,
-    body: { server: encodeServer(view, { organization, group: named, localVolumes, catalogue }) },
+    body: { server: encodeServer(view, { organization, group: named, localVolumes, ips, catalogue }) },
   }
 }
 
@@ -55,10 +57,14 @@ export async function renderServers(
   const localVolumes = new Map(
     volumes.filter(({ body }) => body.type !== 'sbs_volume').map((each) => [each.id, volumeOf(each)]),
   )
+  const addresses = views.some((view) => serverAttributes(view).ips?.length)
+    ? await services.documents.list(request, profile, 'ip')
+    : []
+  const ips = new Map(addresses.map((each) => [each.id, ipOf(each)]))
   const catalogue = catalogueOf(request)
   return views.map((view) => {
     const id = groups.get(view.server.id)
     const group = id === undefined ? noGroup : { id, name: names.get(id) ?? '' }
-    return encodeServer(view, { organization, group, localVolumes, catalogue })
+    return encodeServer(view, { organization, group, localVolumes, ips, catalogue })
   })
 }

@@ -9,6 +9,7 @@ import { json } from './encode.ts'
 import { actionsOf, encodeTask, serverAttributes, stateOf, statesFor } from './encode-server.ts'
 import { invalid, notServed } from './errors.ts'
 import { type Found, findServer, profile, zoned } from './find.ts'
+import { planDynamicIp } from './ips.ts'
 import { renderServer } from './render.ts'
 import { alreadyAttached, changeSlots } from './volumes.ts'
 import type { Slots } from './wire.ts'
@@ -47,14 +48,11 @@ export const actionRoutes: readonly Route[] = [
     async (request, zone) => {
       const action = decodeAction(request.body)
       if (!action.ok) return action
-      const perform = async (view: ServerView): Found<Answer> => {
+      return onServer(request, zone, async (view): Found<Answer> => {
         const done = await act(request, view, action.value)
         if (!done.ok) return done
         return ok({ status: 202, body: { task: encodeTask(view.server.id, zone, request.now) } })
-      }
-      if (action.value === 'terminate') return onServer(request, zone, perform)
-      const found = await findServer(request, zone)
-      return found.ok ? perform(found.value) : found
+      })
     },
   ),
 
@@ -155,11 +153,17 @@ async function act(request: DialectRequest, view: ServerView, action: PerformedA
     return ended.ok ? ended : hindered(request, server.zone, ended, help)
   }
   const { now, next } = transitions[action]
+  const required = serverAttributes(view).dynamic_ip_required === true
+  const dynamicIp = requireStates.includes(server.state)
+    ? await planDynamicIp(request, view, { powered: action !== 'poweroff', required })
+    : undefined
+  if (dynamicIp && !dynamicIp.ok) return dynamicIp
   const done = await services.servers.update(request, profile, server.id, {
     requireStates,
     ...(action === 'poweroff' && { refuseAttributes: unprotected }),
     state: { now, next: { state: next, afterMs: services.settings.transitionMs } },
-    attributes: { modifiedAt: request.now },
+    attributes: { ...dynamicIp?.value.attributes, modifiedAt: request.now },
+    ...(dynamicIp && { addresses: { interfaces: dynamicIp.value.interfaces }, ifRevision: server.revision }),
   })
   return done.ok ? ok(undefined) : hindered(request, server.zone, done, help)
 }

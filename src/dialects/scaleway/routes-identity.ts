@@ -127,11 +127,14 @@ export const identityRoutes: readonly Route[] = [
       if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
       const groups = await services.groups.list(request, profile)
       const servers = await services.servers.list(request, profile)
-      const volumes = await services.documents.list(request, profile, 'volume')
+      const documents = [
+        ...(await services.documents.list(request, profile, 'volume')),
+        ...(await services.documents.list(request, profile, 'ip')),
+      ]
       const used =
         groups.some((each) => attributesOf(each).project === id) ||
         servers.some((each) => serverAttributes(each).project === id) ||
-        volumes.some(({ body }) => body.project === id)
+        documents.some(({ body }) => body.project === id)
       if (used) return precondition('resource_still_in_use', 'the project is not empty')
       // Whatever is made in it meanwhile renews it.
       const condition = { ifRevision: revision }

@@ -1,18 +1,18 @@
 /** Servers: made in a group, changed, moved between groups, deleted (contract: scaleway §3 B, scaleway-more §5). */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerDocument, ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { catalogueOf, findImage } from './catalogue.ts'
 import { endServer, hindered, onServer } from './change-server.ts'
-import { decodeNewServer, decodeServerChange, type ServerFields, type WantedServer } from './decode-server.ts'
+import { decodeNewServer, decodeServerChange, type ServerFields } from './decode-server.ts'
 import { json } from './encode.ts'
-import { serverAttributes, stateOf } from './encode-server.ts'
+import { ownAddresses, serverAttributes, stateOf } from './encode-server.ts'
 import { invalid, notFound } from './errors.ts'
 import {
   chooseProject,
@@ -20,7 +20,9 @@ import {
   type Found,
   findServer,
   groupFor,
+  type IpRecord,
   inProject,
+  ipById,
   locationOf,
   noContent,
   profile,
@@ -28,6 +30,15 @@ import {
   projectsOf,
   zoned,
 } from './find.ts'
+import {
+  type AddressMoves,
+  asMoves,
+  currentIps,
+  isPowered,
+  planDynamicIp,
+  planIps,
+  publicNic,
+} from './ips.ts'
 import { decodePage, pageHeaders, slice } from './pages.ts'
 import { renderServer, renderServers } from './render.ts'
 import { changeSlots } from './volumes.ts'
@@ -77,31 +88,34 @@ export const serverRoutes: readonly Route[] = [
     if (wanted.image !== undefined && !image) return notFound('instance_image', wanted.image)
     const { snapshot } = wanted.volumes.find((volume) => volume.snapshot !== undefined) ?? {}
     if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
-    // No address exists by itself here.
-    if (wanted.ips[0] !== undefined) return notFound('instance_ip', wanted.ips[0])
     const group =
       wanted.group === undefined ? undefined : await groupFor(request, zone, project.value, wanted.group)
     if (group && !group.ok) return group
     if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
     const id = randomUUID()
     const place = { server: id, name: wanted.name, zone, project: project.value }
-    const nic = await makeInterface(request, zone, wanted)
+    const nic = await makeInterface(request, zone, wanted.ipv6)
     if (!nic.ok) return nic
     return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
       const slots = await changeSlots(request, place, {}, wanted.volumes, image)
       if (!slots.ok) return slots
       const { volumes, documents } = slots.value
+      const ips = await ipsCalled(request, zone, wanted.ips)
+      if (!ips.ok) return ips
+      const plan = await planIps(request, { id, nic: nic.value, attributes: {} }, [], ips.value)
       const created = await request.services.servers.create(inProject(request, project.value), profile, {
         ...{ id, name: wanted.name, zone, state: 'stopped' },
         attributes: {
           ...{ project: project.value, commercial_type: wanted.commercialType },
           ...wanted.attributes,
           image: image?.id ?? null,
+          ...plan.attributes,
           volumes: json(volumes),
         },
-        interfaces: [nic.value],
+        interfaces: [{ ...nic.value, addresses: [...plan.add, ...nic.value.addresses] }],
+        addresses: plan.elsewhere,
         ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
-        documents,
+        documents: [...documents, ...plan.documents],
       })
       if (!created.ok) {
         // It was there, and has been deleted since.
@@ -128,8 +142,8 @@ export const serverRoutes: readonly Route[] = [
       const change = decodeServerChange(request.body, catalogueOf(request))
       if (!change.ok) return change
       const perform = (view: ServerView) => changeServer(request, view, change.value)
-      // Volumes are written on condition; everything else is merged where it is written.
-      if (change.value.volumes) return onServer(request, zone, perform)
+      if (isConditional(change.value)) return onServer(request, zone, perform)
+      // Everything else is merged where it is written.
       const found = await findServer(request, zone)
       return found.ok ? perform(found.value) : found
     },
@@ -165,11 +179,12 @@ export const serverRoutes: readonly Route[] = [
   ),
 ]
 
-async function changeServer(
-  request: DialectRequest,
-  view: ServerView,
-  { name, group: wanted, volumes, placementGroup, commercialType, attributes: stated }: ServerFields,
-): Found<Answer> {
+/** Whether a change is about what other documents say, too: it is decided again when somebody else wrote. */
+const isConditional = ({ volumes, ips, attributes }: ServerFields): boolean =>
+  volumes !== undefined || ips !== undefined || attributes.dynamic_ip_required !== undefined
+
+async function changeServer(request: DialectRequest, view: ServerView, change: ServerFields): Found<Answer> {
+  const { name, group: wanted, volumes, ips, placementGroup, commercialType, attributes: stated } = change
   const { server } = view
   const { project, volumes: old = {} } = serverAttributes(view)
   const group = wanted === undefined ? undefined : await groupFor(request, server.zone, project, wanted)
@@ -178,25 +193,32 @@ async function changeServer(
   const place = { server: server.id, name: server.name, zone: server.zone, project }
   const slots = volumes && (await changeSlots(request, place, old, volumes))
   if (slots && !slots.ok) return slots
+  const addresses = await changeAddresses(request, view, ips, stated.dynamic_ip_required)
+  if (!addresses.ok) return addresses
   const [member] = await request.services.groups.members(request, profile, { server: server.id })
   const before = shown(server.attributes)
   const attributes = {
     ...stated,
+    ...addresses.value.attributes,
     ...(commercialType !== undefined && { commercial_type: commercialType }),
     ...(slots && { volumes: json(slots.value.volumes) }),
   }
-  const same =
+  const untouched =
     (name ?? server.name) === server.name &&
     (group?.value.id ?? member?.policy) === member?.policy &&
     isDeepStrictEqual({ ...before, ...attributes }, before)
-  if (same) return ok(await renderServer(request, 200, view))
+  if (untouched) return ok(await renderServer(request, 200, view))
   const resized = commercialType !== undefined && commercialType !== before.commercial_type
   const done = await request.services.servers.update(request, profile, server.id, {
     ...(name !== undefined && { name }),
     ...(resized && { requireStates: ['stopped'] }),
     attributes: { ...attributes, modifiedAt: request.now },
     ...(group && { attach: [group.value.id] }),
-    ...(slots && { documents: { put: slots.value.documents }, ifRevision: server.revision }),
+    ...(isConditional(change) && {
+      documents: { put: [...(slots?.value.documents ?? []), ...addresses.value.documents] },
+      addresses: addresses.value.moves,
+      ifRevision: server.revision,
+    }),
   })
   if (done.ok) return ok(await renderServer(request, 200, done.value))
   return hindered(request, server.zone, done, () => 'the server must be stopped to change its type')
@@ -236,21 +258,84 @@ function defaultGroup(project: string, zone: string) {
 async function makeInterface(
   request: DialectRequest,
   zone: string,
-  { ipv4, ipv6 }: WantedServer,
+  ipv6: boolean,
 ): Found<Omit<Interface, 'server'>> {
-  const addresses: string[] = []
-  for (const pool of [
-    ...(ipv4 ? (['public-ipv4'] as const) : []),
-    ...(ipv6 ? (['public-ipv6'] as const) : []),
-  ]) {
-    const taken = await request.services.addresses.take(request, profile, { pool, zone })
-    if (!taken.ok) return taken
-    addresses.push(...taken.value)
-  }
+  const taken =
+    ipv6 && (await request.services.addresses.take(request, profile, { pool: 'public-ipv6', zone }))
+  if (taken && !taken.ok) return taken
   // The provider's prefix; locally administered, unicast.
   const mac = `de:00:00:${randomBytes(3)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')}`
   const place = { ...unplaced, attributes: {} }
+  const addresses = taken ? taken.value : []
   return ok({ id: randomUUID(), index: 1, mac, addresses, type: 'public', ...place })
 }
+
+async function ipsCalled(
+  request: DialectRequest,
+  zone: string,
+  ids: readonly string[],
+): Found<readonly IpRecord[]> {
+  const ips: IpRecord[] = []
+  for (const id of ids) {
+    const ip = await ipById(request, zone, id)
+    if (!ip) return notFound('instance_ip', id)
+    ips.push(ip)
+  }
+  return ok(ips)
+}
+
+interface AddressesChange {
+  readonly attributes: JsonObject
+  readonly documents: readonly ServerDocument[]
+  readonly moves: AddressMoves
+}
+
+/** Its flexible IPs from now on, and the dynamic address that follows from them; undefined: as they are. */
+async function changeAddresses(
+  request: DialectRequest,
+  view: ServerView,
+  ids: readonly string[] | undefined,
+  dynamic: JsonValue | undefined,
+): Found<AddressesChange> {
+  const { server } = view
+  const { dynamic_ip_required: was = false } = serverAttributes(view)
+  const unchanged = { attributes: {}, documents: [], moves: { interfaces: [], serverAttributes: [] } }
+  if (ids === undefined && (dynamic === undefined || dynamic === was)) return ok(unchanged)
+  const old = await currentIps(request, view)
+  // An answer that is written back names addresses that are not flexible, too: they stay.
+  const own = new Set(ownAddresses(view).map(({ id }) => id))
+  const wanted =
+    ids === undefined
+      ? ok(old)
+      : await ipsCalled(
+          request,
+          server.zone,
+          ids.filter((id) => !own.has(id)),
+        )
+  if (!wanted.ok) return wanted
+  const required = typeof dynamic === 'boolean' ? dynamic : was
+  const power = { powered: isPowered(view), required, ips: wanted.value }
+  const dynamicIp = await planDynamicIp(request, view, power)
+  if (!dynamicIp.ok) return dynamicIp
+  const moves = { interfaces: dynamicIp.value.interfaces, serverAttributes: [] }
+  const { attributes } = dynamicIp.value
+  if (same(old, wanted.value)) return ok({ attributes, documents: [], moves })
+  const nic = await publicNic(view)
+  if (!nic.ok) return nic
+  const holder = { id: server.id, nic: nic.value, attributes: serverAttributes(view) }
+  const plan = await planIps(request, holder, old, wanted.value)
+  const { interfaces, serverAttributes: others } = asMoves(plan, nic.value)
+  return ok({
+    attributes: { ...attributes, ...plan.attributes },
+    documents: plan.documents,
+    moves: { interfaces: [...interfaces, ...moves.interfaces], serverAttributes: others },
+  })
+}
+
+const same = (a: readonly IpRecord[], b: readonly IpRecord[]): boolean =>
+  isDeepStrictEqual(
+    a.map(({ id }) => id),
+    b.map(({ id }) => id),
+  )

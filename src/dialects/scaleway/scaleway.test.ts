@@ -951,7 +951,7 @@ accounts:
     assert.deepEqual([server.state, server.image.id, server.tags], ['stopped', image.id, ['t']])
     assert.deepEqual(
       server.public_ips.map((ip: { family: string }) => ip.family),
-      ['inet', 'inet6'],
+      ['inet6'],
     )
     const volume = server.volumes['0'].id
     assert.equal(server.volumes['0'].volume_type, 'sbs_volume')

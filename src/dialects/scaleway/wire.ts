@@ -89,6 +89,26 @@ export interface VolumeAttributes {
   readonly detachedAt?: number
 }
 
+export const ipTypes = ['routed_ipv4', 'routed_ipv6'] as const
+export type IpType = (typeof ipTypes)[number]
+
+/** What is stored of a flexible IP. */
+export interface IpAttributes {
+  readonly type: IpType
+  /** Canonical; of IPv6 a prefix. */
+  readonly address: string
+  readonly zone: string
+  readonly project: string
+  readonly tags: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  /** Where it is attached; null: nowhere. */
+  readonly server: string | null
+  readonly interface: string | null
+  /** The address of that interface: itself, or one in the prefix. */
+  readonly host: string | null
+}
+
 /** What is stored of a server beside what the model knows. */
 export interface ServerAttributes {
   readonly project: string
@@ -101,6 +121,10 @@ export interface ServerAttributes {
   readonly dynamic_ip_required?: boolean
   readonly enable_ipv6?: boolean
   readonly volumes?: Slots
+  /** Ids of its flexible IPs, in order of attachment. */
+  readonly ips?: readonly string[]
+  /** The address it has while it is powered on. */
+  readonly dynamicIp?: string
   /** Keys of its user data; the values are documents. */
   readonly userData?: readonly string[]
   /** Milliseconds since 1970. */

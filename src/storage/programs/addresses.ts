@@ -1,12 +1,12 @@
 /** Addresses that come to interfaces and leave them, together with the documents that say so. */
 import { err, ok } from '../../core/result.ts'
-import { serverColumns, toDocument, toServer } from '../rows.ts'
+import { toDocument } from '../rows.ts'
 import { type Program, query, queryOne } from '../statement.ts'
 import type { Actor, Programs } from '../storage.ts'
-import { merged, nextRevision, notFound, placeThere, record } from './common.ts'
+import { nextRevision, notFound, placeThere, record } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
+import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, goneDocuments } from './leases.ts'
-import { updateServerRow } from './servers.ts'
 
 export function* changeAddresses(
   args: Programs['changeAddresses']['args'],
@@ -33,34 +33,10 @@ export function* changeAddresses(
     yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   }
 
-  const own = "s.account = ? AND s.profile = ? AND s.origin <> 'left'"
-  const before = new Map<string, readonly string[]>()
-  const interfaces: { id: string; server: string; addresses: readonly string[] }[] = []
-  for (const { interface: nic, add = [], remove = [] } of args.interfaces ?? []) {
-    const sql = `SELECT i.id, i.server, i.addresses FROM interfaces i JOIN servers s ON s.id = i.server
-      WHERE i.id = ? AND ${own}`
-    const row = yield* queryOne(sql, nic, account, profile)
-    if (!row) return err(notFound('interface', nic))
-    const old = JSON.parse(String(row.addresses)) as string[]
-    const kept = old.filter((address) => !remove.includes(address))
-    const addresses = [...kept, ...add.filter((address) => !kept.includes(address))]
-    if (!before.has(nic)) before.set(nic, old)
-    interfaces.push({ id: nic, server: String(row.server), addresses })
-    yield* query('UPDATE interfaces SET addresses = ? WHERE id = ?', JSON.stringify(addresses), nic)
-  }
-  for (const { server, attributes } of args.serverAttributes ?? []) {
-    const row = yield* queryOne(
-      `SELECT ${serverColumns} FROM servers s WHERE id = ? AND ${own}`,
-      server,
-      account,
-      profile,
-    )
-    if (!row) return err(notFound('server', server))
-    const old = toServer(row)
-    yield* updateServerRow({ ...old, attributes: merged(old.attributes, attributes), revision })
-  }
+  const moved = yield* moveAddresses({ account, profile }, args, revision)
+  if (!moved.ok) return moved
+  const { before, interfaces } = moved.value
   const servers = new Set(interfaces.map(({ server }) => server))
-  for (const server of servers) yield* query('UPDATE servers SET revision = ? WHERE id = ?', revision, server)
   const holdings = { gone: goneDocuments(remove), documents, interfaces, before }
   const held = yield* applyHoldings({ account, profile }, holdings, actor.at)
   if (!held.ok) return held

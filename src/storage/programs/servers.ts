@@ -39,6 +39,7 @@ import {
   writableServer,
 } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
+import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 
 export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
@@ -244,7 +245,14 @@ export function* createServer(
   if (!attached.ok) return attached
   const written = yield* writeDocuments(args.documents, revision)
   if (!written.ok) return written
-  const held = yield* applyHoldings(server, args, actor.at)
+  const moved = yield* moveAddresses(server, args.addresses ?? {}, revision)
+  if (!moved.ok) return moved
+  const holdings = {
+    documents: args.documents,
+    interfaces: [...args.interfaces, ...moved.value.interfaces],
+    before: moved.value.before,
+  }
+  const held = yield* applyHoldings(server, holdings, actor.at)
   if (!held.ok) return held
   const { name, zone, state, attributes } = server
   const after = { name, zone, state, attributes, attached: attach }
@@ -278,6 +286,7 @@ export function* updateServer(
   const wanted = { ...server, ...args.change, attributes }
   if (
     !documents &&
+    !args.addresses &&
     isNoChange(
       actor,
       [fromServer(server), chain && fromPolicy(chain), attachedBefore],
@@ -297,11 +306,13 @@ export function* updateServer(
     const written = yield* writeDocuments(documents.put ?? [], revision)
     if (!written.ok) return written
     yield* removeDocuments(server, documents.remove ?? [])
-    const { put, remove = [] } = documents
-    const holdings = { gone: goneDocuments(remove), ...(put && { documents: put }) }
-    const held = yield* applyHoldings(server, holdings, actor.at)
-    if (!held.ok) return held
   }
+  const moved = yield* moveAddresses(server, args.addresses ?? {}, revision)
+  if (!moved.ok) return moved
+  const { put, remove = [] } = documents ?? {}
+  const holdings = { gone: goneDocuments(remove), ...(put && { documents: put }), ...moved.value }
+  const held = yield* applyHoldings(server, holdings, actor.at)
+  if (!held.ok) return held
   const after = {
     ...args.change,
     ...args.attributes,

@@ -1,0 +1,199 @@
+/** Flexible IPs: reserved from the configured pools, attached to servers, moved and given back (contract: scaleway-more §3). */
+import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import type { Interface } from '../../core/model/inventory.ts'
+import { ok } from '../../core/result.ts'
+import { whileOvertaken } from '../../service/retry.ts'
+import type { ServerDocument, ServerView } from '../../service/services.ts'
+import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import { decodeIpChange, decodeNewIp } from './decode-ip.ts'
+import { json } from './encode.ts'
+import { encodeIp } from './encode-ip.ts'
+import { serverAttributes } from './encode-server.ts'
+import { notFound } from './errors.ts'
+import {
+  chooseProject,
+  decodeListing,
+  type Found,
+  findIp,
+  holderOf,
+  type IpRecord,
+  inProject,
+  ipOf,
+  locationOf,
+  noContent,
+  profile,
+  projectGone,
+  projectsOf,
+  serverById,
+  subject,
+  zoned,
+} from './find.ts'
+import { type AddressMoves, asMoves, changedIp, currentIps, detachedIp, planIps, publicNic } from './ips.ts'
+import { pageHeaders, slice } from './pages.ts'
+import type { IpAttributes } from './wire.ts'
+
+async function answer(request: DialectRequest, status: number, ip: IpRecord): Promise<Answer> {
+  const holder = await holderOf(request, ip)
+  const { organization } = await projectsOf(request)
+  return { status, body: { ip: encodeIp(ip, organization, holder?.server) } }
+}
+
+export const ipRoutes: readonly Route[] = [
+  zoned('GET', '/ips', 'listIps', 200, 'Flexible IPs', async (request, zone) => {
+    const { query, services } = request
+    const listing = await decodeListing(request)
+    if (!listing.ok) return listing
+    const { page, projects, wants } = listing.value
+    const [name, type] = ['name', 'type'].map((key) => query.get(key) ?? '')
+    const found = (await services.documents.list(request, profile, 'ip'))
+      .map(ipOf)
+      .filter(
+        ({ attributes }) =>
+          attributes.zone === zone &&
+          attributes.address.includes(name ?? '') &&
+          (type === '' || type === 'unknown_iptype' || type === attributes.type) &&
+          wants(attributes.project, attributes.tags),
+      )
+      .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
+    const holders = new Map(
+      (await services.servers.list(request, profile)).map(({ server }) => [server.id, server]),
+    )
+    const ips = slice(found, page).map((ip) =>
+      encodeIp(ip, projects.organization, holders.get(ip.attributes.server ?? '')),
+    )
+    return ok({ status: 200, body: { ips }, headers: pageHeaders('ips', found.length, page, query) })
+  }),
+
+  zoned('POST', '/ips', 'createIp', 201, 'Reserve a flexible IP', async (request, zone) => {
+    const wanted = decodeNewIp(request.body)
+    if (!wanted.ok) return wanted
+    const { type, tags, server } = wanted.value
+    const project = chooseProject(await projectsOf(request), wanted.value)
+    if (!project.ok) return project
+    if (server !== undefined && !(await serverById(request, zone, server))) {
+      return notFound('instance_server', server)
+    }
+    const pool = type === 'routed_ipv4' ? 'public-ipv4' : 'public-ipv6-prefix'
+    const taken = await request.services.addresses.take(request, profile, { pool, zone })
+    if (!taken.ok) return taken
+    const [address = ''] = taken.value
+    const id = randomUUID()
+    const attributes: IpAttributes = {
+      ...{ type, address, zone, project: project.value, tags, createdAt: request.now },
+      ...{ server: null, interface: null, host: null },
+    }
+    const { account } = request.principal
+    // Of revision 0: there is none yet.
+    const blank = ipOf({ profile, account, kind: 'ip', id, body: json(attributes), revision: 0 })
+    return whileOvertaken(`ip ${id}`, async (): Found<Answer> => {
+      const made = await setServer(inProject(request, project.value), blank, server ?? null, 'ip.create')
+      if (!made.ok) return projectGone(made)
+      const headers = { location: locationOf(request, id) }
+      return ok({ ...(await answer(request, 201, made.value)), headers })
+    })
+  }),
+
+  zoned('GET', '/ips/:id', 'getIp', 200, 'One flexible IP', async (request, zone) => {
+    const found = await findIp(request, zone)
+    return found.ok ? ok(await answer(request, 200, found.value)) : found
+  }),
+
+  zoned('PATCH', '/ips/:id', 'updateIp', 200, 'Attach, detach, tag', async (request, zone) => {
+    const change = decodeIpChange(request.body)
+    if (!change.ok) return change
+    const { tags, server } = change.value
+    return onIp(request, zone, async (old) => {
+      const tagged = tags ? { ...old, body: { ...old.body, tags } } : old
+      const holder = await holderOf(request, old)
+      if (server === undefined || server === (holder?.server.id ?? null)) {
+        if (isDeepStrictEqual(tagged.body, old.body)) return ok(await answer(request, 200, old))
+        const { ifRevision, ...document } = changedIp(tagged, {})
+        const condition = { ifRevision: old.revision }
+        const done = await request.services.documents.put(request, { ...document, profile }, condition)
+        return done.ok ? ok(await answer(request, 200, ipOf(tagged))) : done
+      }
+      const done = await setServer(request, ipOf(tagged), server, 'ip.update')
+      return done.ok ? ok(await answer(request, 200, done.value)) : done
+    })
+  }),
+
+  zoned('DELETE', '/ips/:id', 'deleteIp', 204, 'Give back, attached or not', (request, zone) =>
+    onIp(request, zone, async (ip) => {
+      const { id, revision } = ip
+      const holder = await holderOf(request, ip)
+      const left = holder && (await leave(request, holder, ip))
+      const done = await request.services.addresses.change(request, profile, {
+        ...left?.moves,
+        documents: { remove: [{ kind: 'ip', id, ifRevision: revision }] },
+        ...{ operation: 'ip.delete', id },
+      })
+      return done.ok ? ok(noContent) : done
+    }),
+  ),
+]
+
+const onIp = (request: DialectRequest, zone: string, handle: (ip: IpRecord) => Found<Answer>) =>
+  whileOvertaken(`ip ${subject(request)}`, async (): Found<Answer> => {
+    const found = await findIp(request, zone)
+    return found.ok ? handle(found.value) : found
+  })
+
+/** Attaches the IP to a server, from whichever has it, or to none; writes it with its address. */
+async function setServer(
+  request: DialectRequest,
+  ip: IpRecord,
+  server: string | null,
+  operation: string,
+): Found<IpRecord> {
+  const { zone } = ip.attributes
+  const from = await holderOf(request, ip)
+  const to = server === null ? undefined : await serverById(request, zone, server)
+  if (server !== null && !to) return notFound('instance_server', server)
+  const joined = to && (await join(request, to, ip))
+  if (joined && !joined.ok) return joined
+  const { moves, document } = joined?.value ??
+    (from && (await leave(request, from, ip))) ?? { document: detachedIp(ip), moves: {} }
+  const done = await request.services.addresses.change(request, profile, {
+    ...moves,
+    documents: { put: [{ ...document, addresses: [ip.attributes.address] }] },
+    ...{ operation, id: ip.id },
+  })
+  return done.ok ? ok(ipOf({ ...ip, body: document.body })) : done
+}
+
+interface Step {
+  readonly moves: Partial<AddressMoves>
+  readonly document: ServerDocument
+}
+
+async function join(request: DialectRequest, view: ServerView, ip: IpRecord): Found<Step> {
+  const nic = await publicNic(view)
+  if (!nic.ok) return nic
+  const old = await currentIps(request, view)
+  return ok(await step(request, view, nic.value, old, [...old, ip]))
+}
+
+/** Off its server, whose interface may have ended since. */
+async function leave(request: DialectRequest, view: ServerView, ip: IpRecord): Promise<Step> {
+  const nic = view.interfaces.find(({ id }) => id === ip.attributes.interface)
+  const others = (await currentIps(request, view)).filter(({ id }) => id !== ip.id)
+  if (!nic) return { document: detachedIp(ip), moves: {} }
+  return step(request, view, nic, [...others, ip], others)
+}
+
+async function step(
+  request: DialectRequest,
+  view: ServerView,
+  nic: Interface,
+  old: readonly IpRecord[],
+  wanted: readonly IpRecord[],
+): Promise<Step> {
+  const { id: server, revision: ifRevision } = view.server
+  const plan = await planIps(request, { id: server, nic, attributes: serverAttributes(view) }, old, wanted)
+  const [document] = plan.documents
+  if (!document) throw new Error('an IP that comes or goes is written')
+  const { interfaces, serverAttributes: others } = asMoves(plan, nic)
+  const own = { server, attributes: plan.attributes, ifRevision }
+  return { document, moves: { interfaces, serverAttributes: [own, ...others] } }
+}
