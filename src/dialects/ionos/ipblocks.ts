@@ -4,7 +4,7 @@ import type { Interface } from '../../core/model/inventory.ts'
 import type { DocumentRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { ipBlockProperties } from './encode.ts'
-import { stampOf } from './stamp.ts'
+import { inOrderOfCreation, stampOf } from './stamp.ts'
 import { type Node, profile } from './world.ts'
 
 export interface IpBlock {
@@ -21,8 +21,7 @@ const ipBlock = (document: DocumentRecord): IpBlock => ({
 /** All of the contract, in order of creation. */
 export async function ipBlocks(request: DialectRequest): Promise<readonly IpBlock[]> {
   const documents = await request.services.documents.list(request, profile, 'ipblock')
-  const created = ({ body }: DocumentRecord) => stampOf(body.meta, '', 0).createdAt
-  return documents.toSorted((a, b) => created(a) - created(b)).map(ipBlock)
+  return inOrderOfCreation(documents).map(ipBlock)
 }
 
 interface Consumer {

@@ -6,13 +6,13 @@ import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Call } from './call.ts'
 import { findDocument } from './contract-documents.ts'
 import { impossible } from './errors.ts'
-import { stampOf } from './stamp.ts'
+import { inOrderOfCreation, stampOf } from './stamp.ts'
 import { type Node, profile } from './world.ts'
 
 const kind = 'pcc'
 
 export async function pccNode({ request, world }: Call, { id, body }: DocumentRecord): Promise<Node> {
-  const zones = await request.services.zones.list(request, profile)
+  const zones = inOrderOfCreation(await request.services.zones.list(request, profile))
   const named = (of: DocumentRecord) => ({ name: of.body.name ?? null, location: of.body.location ?? null })
   const peers = (await world.lanDocuments()).flatMap((lan) => {
     const [datacenterId = '', number = ''] = lan.id.split('/')
@@ -40,8 +40,7 @@ export async function pccNode({ request, world }: Call, { id, body }: DocumentRe
 /** In order of creation. */
 export async function pccNodes(call: Call): Promise<readonly Node[]> {
   const documents = await call.request.services.documents.list(call.request, profile, kind)
-  const nodes = await Promise.all(documents.map((document) => pccNode(call, document)))
-  return nodes.toSorted((a, b) => a.stamp.createdAt - b.stamp.createdAt)
+  return Promise.all(inOrderOfCreation(documents).map((document) => pccNode(call, document)))
 }
 
 /**

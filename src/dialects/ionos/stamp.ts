@@ -1,6 +1,7 @@
 /** Who made and changed a resource, and when: kept beside its properties under `meta`. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Context } from '../../service/context.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
 import { isObject } from './properties.ts'
 
 /** Times in milliseconds since 1970. */
@@ -31,4 +32,10 @@ export function stampOf(meta: JsonValue | undefined, account: string, at: number
     modifiedByUserId: account,
   }
   return { createdAt: at, modifiedAt: at, ...by }
+}
+
+/** Documents as they were made; the inventory's carry the time themselves. */
+export function inOrderOfCreation(documents: readonly DocumentRecord[]): readonly DocumentRecord[] {
+  const created = ({ body }: DocumentRecord) => stampOf(body.meta, '', Number(body.createdAt ?? 0)).createdAt
+  return documents.toSorted((a, b) => created(a) - created(b))
 }

@@ -23,7 +23,7 @@ import {
   volumeProperties,
 } from './encode.ts'
 import { isObject } from './properties.ts'
-import { type Stamp, stampOf } from './stamp.ts'
+import { inOrderOfCreation, type Stamp, stampOf } from './stamp.ts'
 import { type Kind, prefix } from './wire.ts'
 
 export const profile = 'ionos' as const
@@ -124,9 +124,8 @@ export function createWorld(request: DialectRequest) {
   const pendingOf = once((key) => zones.pending(request, JSON.parse(key) as PendingOf))
   const lanDocuments = once(() => documents.list(request, profile, 'lan'))
   const volumesIn = once(async (zone) => {
-    const all = (await documents.list(request, profile, 'volume')).map(volumeOf)
-    const created = ({ body }: Volume) => stampOf(body.meta, account, 0).createdAt
-    return all.filter((each) => each.zone === zone).toSorted((a, b) => created(a) - created(b))
+    const all = inOrderOfCreation(await documents.list(request, profile, 'volume'))
+    return all.map(volumeOf).filter((each) => each.zone === zone)
   })
 
   /** LANs in order of number: those that were made, and those that an interface is in. */
@@ -441,10 +440,7 @@ export function createWorld(request: DialectRequest) {
       lanDocuments: () => lanDocuments(''),
     },
     async datacenters(): Promise<readonly Node[]> {
-      const created = ({ body, id }: DocumentRecord) =>
-        stampOf(body.meta, id, Number(body.createdAt ?? 0)).createdAt
-      const all = await zones.list(request, profile)
-      return Promise.all(all.toSorted((a, b) => created(a) - created(b)).map(wholeDatacenter))
+      return Promise.all(inOrderOfCreation(await zones.list(request, profile)).map(wholeDatacenter))
     },
   }
 }
