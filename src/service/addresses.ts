@@ -1,7 +1,7 @@
 /** Addresses and prefixes of pools: set aside for a write, held by what it wrote, given back to the pool afterwards. */
 import { type Pool, poolFor, poolKinds, poolName } from '../core/model/pool.ts'
 import { prefixRange } from '../core/net/prefix.ts'
-import { err, ok } from '../core/result.ts'
+import { ok } from '../core/result.ts'
 import { keyRange } from '../storage/lease-keys.ts'
 import type { PoolRecord, Storage } from '../storage/storage.ts'
 import type { AddressConfig } from './addresses-file.ts'
@@ -36,15 +36,14 @@ function toRecord({ name, kind, profile, zone, prefixes, ranges }: Pool): PoolRe
 
 export function createAddressService(storage: Storage, pools: readonly Pool[]): AddressService {
   return {
-    async take(ctx, profile, { pool: kind, zone = null, count = 1 }) {
-      const pool = poolFor(pools, { kind, profile, zone })
-      if (!pool) return err({ kind: 'pool-empty', pool: poolName(kind, profile, zone), left: 0 })
+    async take(ctx, profile, ...wanted) {
       const { account } = ctx.principal
-      const done = await storage.run(
-        'takeAddresses',
-        { account, profile, pool: pool.name, count },
-        actorOf(ctx),
-      )
+      const named = wanted.map(({ pool: kind, zone = null, count = 1 }) => ({
+        // What no pool serves is told to be empty, by the name that the pool would have.
+        pool: poolFor(pools, { kind, profile, zone })?.name ?? poolName(kind, profile, zone),
+        count,
+      }))
+      const done = await storage.run('takeAddresses', { account, profile, wanted: named }, actorOf(ctx))
       return done.ok ? ok(done.value.addresses) : done
     },
     async change(ctx, profile, change) {

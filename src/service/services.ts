@@ -358,13 +358,13 @@ export interface ServerService {
  */
 export interface AddressService {
   /**
-   * Sets the lowest free ones aside for the account, for a write within ten minutes. `pool-empty` says how many are left;
-   * `zone` is where they are for, as the dialect calls it.
+   * Sets the lowest free ones aside for the account, for a write within ten minutes: all that is wanted, in that order,
+   * or nothing. `pool-empty` says how many are left; `zone` is where they are for, as the dialect calls it.
    */
   take(
     ctx: Context,
     profile: Profile,
-    wanted: { readonly pool: PoolKind; readonly zone?: string; readonly count?: number },
+    ...wanted: readonly { readonly pool: PoolKind; readonly zone?: string; readonly count?: number }[]
   ): Outcome<readonly string[]>
   /** Reserves, attaches, moves, detaches and releases, all or nothing. */
   change(ctx: Context, profile: Profile, change: AddressChange): Outcome<void>

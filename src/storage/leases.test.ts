@@ -46,7 +46,11 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     const run = <P extends keyof Programs>(program: P, args: Programs[P]['args'], account = 'acme') =>
       storage.run(program, args, by(account))
     async function take(count = 1, account = 'acme', pool = 'public-ipv4'): Promise<readonly string[]> {
-      const done = await run('takeAddresses', { account, profile: 'upcloud', pool, count }, account)
+      const done = await run(
+        'takeAddresses',
+        { account, profile: 'upcloud', wanted: [{ pool, count }] },
+        account,
+      )
       assert.ok(done.ok, JSON.stringify(done))
       return done.value.addresses
     }
@@ -96,11 +100,26 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await take(2), ['192.0.2.1', '192.0.2.2'])
       assert.deepEqual(await take(3, 'other'), ['192.0.2.3', '192.0.2.4', '192.0.2.5'])
       const done = await run('takeAddresses', {
-        ...{ account: 'acme', profile: 'upcloud', pool: 'public-ipv4', count: 2 },
+        ...{ account: 'acme', profile: 'upcloud', wanted: [{ pool: 'public-ipv4', count: 2 }] },
       })
       assert.deepEqual(refusal(done), { kind: 'pool-empty', pool: 'public-ipv4', left: 1 })
       assert.deepEqual(await take(), ['192.0.2.6'])
       assert.deepEqual(await use(), [0, 6, 0])
+    })
+
+    test('several are set aside together or not at all', async () => {
+      await configure(six)
+      const done = await run('takeAddresses', {
+        ...{ account: 'acme', profile: 'upcloud' },
+        wanted: [
+          { pool: 'public-ipv4', count: 4 },
+          { pool: 'utility-ipv4', count: 1 },
+          { pool: 'public-ipv4', count: 3 },
+        ],
+      })
+      assert.deepEqual(refusal(done), { kind: 'pool-empty', pool: 'public-ipv4', left: 6 })
+      assert.deepEqual(await use(), [6, 0, 0])
+      assert.equal((await take(6, 'other')).length, 6)
     })
 
     test('what nobody uses is free again after ten minutes, without a quarantine', async () => {
@@ -385,8 +404,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
             {
               account: index % 3 === 0 ? 'acme' : 'other',
               profile: 'upcloud',
-              pool: 'public-ipv4',
-              count: 1 + (index % 4),
+              wanted: [{ pool: 'public-ipv4', count: 1 + (index % 4) }],
             },
             by(),
           ),

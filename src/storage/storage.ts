@@ -423,11 +423,11 @@ export interface Programs {
     answer: { revision: number }
   }
   /**
-   * Sets the lowest free addresses or prefixes of a pool aside for an account, until a write holds them or ten minutes have
-   * passed. `pool-empty` says how many there are. Not audited, no revision.
+   * Sets the lowest free addresses or prefixes of pools aside for an account, all or none, until a write holds them or ten
+   * minutes have passed. `pool-empty` says of which pool there are too few, and how many. Not audited, no revision.
    */
   takeAddresses: {
-    args: { account: string; profile: Profile; pool: string; count: number }
+    args: { account: string; profile: Profile; wanted: readonly { pool: string; count: number }[] }
     answer: { addresses: readonly string[] }
   }
   /**

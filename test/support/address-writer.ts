@@ -18,7 +18,11 @@ async function write(_: unknown, lane: number): Promise<never> {
     const id = `server-${round}-${lane}-${turn}`
     const taken = await storage.run(
       'takeAddresses',
-      { account: 'acme', profile: 'upcloud', pool: 'public-ipv4', count: 1 + (turn % 3) },
+      {
+        account: 'acme',
+        profile: 'upcloud',
+        wanted: [{ pool: 'public-ipv4', count: 1 + (turn % 3) }],
+      },
       actor,
     )
     if (!taken.ok) throw new Error(JSON.stringify(taken.error))

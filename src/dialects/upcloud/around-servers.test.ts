@@ -64,6 +64,59 @@ onBothStores('UpCloud, around a server', (start) => {
       return `${index} ${type} ${addresses.map((each) => each.family).join()}`
     })
 
+  test('36. a server that cannot have all its addresses leaves those there are to others', async () => {
+    const service = await start({
+      addresses: 'pools: [ { kind: public-ipv4, prefixes: [198.51.100.0/30] } ]',
+    })
+    const order = (...families: string[]) =>
+      service.call('POST', '/1.3/server', { server: { ...wanted, ...family(...families) } })
+    try {
+      const refused = await order('IPv4', 'IPv4', 'IPv4')
+      assert.equal(refused.status, 409, refused.text)
+      assert.match(refused.body.error.error_message, /has 2 free addresses/)
+      assert.equal(await said(order('IPv6', 'IPv4', 'IPv4')), '202')
+      assert.equal(await said(order('IPv4')), '409 IP_ADDRESS_RESOURCES_UNAVAILABLE')
+    } finally {
+      await service.close()
+    }
+  })
+
+  test('38. a disk is attached once, in its zone, and no clone is smaller than its template', async () => {
+    const order = (...devices: object[]) => create({ storage_devices: { storage_device: devices } })
+    const server = await made({
+      ...{ zone: 'de-fra1', storage_devices: { storage_device: [{ action: 'create', size: 10 }] } },
+    })
+    const { storage } = server.storage_devices.storage_device[0]
+    assert.equal(await said(call('POST', `/1.3/server/${server.uuid}/stop`)), '200')
+    assert.equal(await said(call('DELETE', `/1.3/server/${server.uuid}`)), '204')
+    const attach = { action: 'attach', storage }
+    const elsewhere = await order(attach)
+    assert.match(elsewhere.body.error.error_message, /another zone/)
+    const twice = { storage_device: [attach, { ...attach, storage: storage.toUpperCase() }] }
+    const again = await create({ zone: 'de-fra1', storage_devices: twice })
+    assert.match(again.body.error.error_message, /more than once/)
+    assert.equal(
+      await said(create({ zone: 'de-fra1', storage_devices: { storage_device: [attach] } })),
+      '202',
+    )
+    const [template] = (await get('/1.3/storage/template')).body.storages.storage
+    const clone = { action: 'clone', storage: template.uuid, size: template.size - 1 }
+    assert.equal(await said(order(clone)), '400 SIZE_INVALID')
+    assert.equal(await said(order({ ...clone, size: template.size })), '202')
+  })
+
+  test('ids and numbers that are objects or lists are refused, not read as texts', async () => {
+    for (const id of [{ toString: 1 }, [servers.web], 1, null]) {
+      const answer = await said(call('POST', '/1.3/tag', { tag: { name: 'x', servers: { server: [id] } } }))
+      assert.equal(answer, '400 SERVERS_INVALID', JSON.stringify(id))
+    }
+    for (const index of [{ toString: 1 }, [1]]) {
+      const interfaces = { interface: [{ index, source_ip_filtering: 'yes' }] }
+      const answer = await said(call('PUT', web, { server: { networking: { interfaces } } }))
+      assert.equal(answer, '400 SOURCE_IP_FILTERING_INVALID', JSON.stringify(index))
+    }
+  })
+
   test('36. UP2: ip_addresses asks for one interface each, in order, and for nothing else', async () => {
     const one = await made(family('IPv6'))
     assert.deepEqual(kinds(one), ['1 public IPv6'])

@@ -4,7 +4,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
-import { filtering, isAbsent, listOf, objectOf } from './fields.ts'
+import { filtering, integer, isAbsent, listOf, objectOf } from './fields.ts'
 
 export interface WantedNic {
   readonly type: InterfaceType
@@ -96,7 +96,8 @@ export function refusedInterfaces(given: JsonObject, answered?: JsonObject): Req
     const key = 'source_ip_filtering'
     const unknown = Object.keys(nic).find((each) => each !== key && filtering.test(each.slice(0, 100)))
     if (unknown !== undefined) return unknownAttribute(unknown)
-    const same = there?.find(({ index }) => String(index) === String(nic.index))
+    const number = integer(nic.index, 1, 1_000_000)
+    const same = there?.find(({ index }) => index === number)
     const done = answered ? same?.[key] : 'yes'
     if (isAbsent(nic[key]) || nic[key] === done) continue
     const reason = done

@@ -58,6 +58,11 @@ export function decodeDisks(
     if (!isAbsent(tier) && !tiers.has(tier)) return err(invalid('tier'))
     // A clone is as large as what it is of, unless it is to be larger.
     const origin = templates.find(({ uuid, title }) => uuid === storage || title === storage)
+    if (origin && change.value.size !== undefined && change.value.size < origin.size) {
+      return err(
+        invalid('size', undefined, `size must not be below ${origin.size}, the size of ${origin.title}`),
+      )
+    }
     disks.push({
       ...(action === 'attach' && { existing: String(storage).toLowerCase() }),
       title: `disk${index + 1}`,

@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
+import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok } from '../../core/result.ts'
 import type { NewServer } from '../../service/services.ts'
 import type { DialectRequest } from '../dialect.ts'
@@ -17,23 +18,29 @@ export async function makeInterfaces(
   zone: string,
   wanted: readonly WantedNic[],
 ): Found<Omit<Interface, 'server'>[]> {
-  const nics: Omit<Interface, 'server'>[] = []
-  for (const [index, { type, families }] of wanted.entries()) {
-    const addresses: string[] = []
-    for (const family of type === 'private' ? [] : families) {
-      const pool = type === 'utility' ? 'utility-ipv4' : family === 'IPv4' ? 'public-ipv4' : 'public-ipv6'
-      const taken = await request.services.addresses.take(request, 'upcloud', { pool, zone })
-      if (!taken.ok) return taken
-      addresses.push(...taken.value)
-    }
+  const pools = wanted.map(poolsOf)
+  const places = pools.flat().map((pool) => ({ pool, zone }))
+  // All at once: a server that cannot have all of them sets none aside.
+  const taken = await request.services.addresses.take(request, 'upcloud', ...places)
+  if (!taken.ok) return taken
+  const free = [...taken.value]
+  const nics = wanted.map(({ type }, index) => {
+    const addresses = free.splice(0, pools[index]?.length)
     // Locally administered, unicast.
     const bytes = randomBytes(6)
     bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0)
     const mac = bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
     const place = { ...unplaced, attributes: {} }
-    nics.push({ id: randomUUID(), index: index + 1, mac, addresses, type, ...place })
-  }
+    return { id: randomUUID(), index: index + 1, mac, addresses, type, ...place }
+  })
   return ok(nics)
+}
+
+/** Of the addresses of an interface, in order. */
+function poolsOf({ type, families }: WantedNic): readonly PoolKind[] {
+  if (type === 'private') return []
+  if (type === 'utility') return families.map(() => 'utility-ipv4')
+  return families.map((family) => (family === 'IPv4' ? 'public-ipv4' : 'public-ipv6'))
 }
 
 type NewDisk = NewServer['documents'][number]
@@ -46,6 +53,10 @@ export async function makeDisks(
 ): Found<{ disks: WireDisk[]; documents: NewDisk[] }> {
   const disks: WireDisk[] = []
   const documents: NewDisk[] = []
+  const existing = wanted.flatMap((disk) => (disk.existing === undefined ? [] : [disk.existing]))
+  if (new Set(existing).size < existing.length) {
+    return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached more than once.' })
+  }
   for (const [index, { existing, ...disk }] of wanted.entries()) {
     let { title, size, tier } = disk
     const { backupRule, labels } = disk
@@ -54,6 +65,9 @@ export async function makeDisks(
       if (!found.ok) return found
       if (await userOf(request, found.value)) {
         return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
+      }
+      if (found.value.body.zone !== zone) {
+        return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is in another zone.' })
       }
       // On condition that nobody else attaches or deletes it meanwhile.
       const { body, revision: ifRevision } = found.value

@@ -164,7 +164,8 @@ async function decodeServers(request: DialectRequest, value: JsonValue): Found<r
   const own = await ownServers(request)
   const ids = new Set<string>()
   for (const element of list as readonly JsonValue[]) {
-    const id = decodeServerId(String(element))
+    if (typeof element !== 'string') return err(invalid('servers'))
+    const id = decodeServerId(element)
     if (!id.ok) return id
     if (!own.has(id.value)) {
       const found = await request.services.servers.get(request, profile, id.value)

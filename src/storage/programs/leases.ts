@@ -70,26 +70,54 @@ function* lookAgain(rows: readonly unknown[]): Steps<void> {
 }
 
 export function* takeAddresses(
-  { account, profile, pool: name, count }: Programs['takeAddresses']['args'],
+  { account, profile, wanted }: Programs['takeAddresses']['args'],
   actor: Actor,
 ): Program<Programs['takeAddresses']['answer']> {
   yield* lock()
   yield* forgetExpired(actor.at)
+  const addresses: string[] = []
+  const until = actor.at + pendingMs
+  const counts = new Map<string, number>()
+  for (const { pool, count } of wanted) {
+    const before = counts.get(pool) ?? 0
+    const taken = yield* takeFrom(pool, count, {
+      account,
+      profile,
+      state: 'pending',
+      kind: '',
+      id: '',
+      until,
+    })
+    if (!taken.ok) {
+      // The transaction ends here, so those taken before are free again.
+      return err({ kind: 'pool-empty', pool, left: before + taken.error })
+    }
+    counts.set(pool, before + count)
+    addresses.push(...taken.value)
+  }
+  return ok({ addresses })
+}
+
+/** The error is how many there are, when they are fewer than `count`. */
+function* takeFrom(
+  name: string,
+  count: number,
+  lease: Omit<StoredLease, 'first' | 'last' | 'address'>,
+): Steps<Result<readonly string[], number>> {
   const row = yield* queryOne('SELECT body, next FROM pools WHERE name = ?', name)
-  if (!row) return err({ kind: 'pool-empty', pool: name, left: 0 })
+  if (!row) return err(0)
   const { kind, ranges } = JSON.parse(String(row.body)) as Omit<PoolRecord, 'name'>
   const { family, length } = poolKinds[kind]
   const free = yield* freeIn(family, length, ranges, String(row.next), count)
-  if (free.length < count) return err({ kind: 'pool-empty', pool: name, left: free.length })
+  if (free.length < count) return err(free.length)
   const leased = free.map((prefix) => ({
     ...keyRange(family, prefixRange(prefix)),
     address: length === familyBits[family] ? formatAddress(family, prefix.value) : formatPrefix(prefix),
   }))
-  const until = actor.at + pendingMs
-  yield* insertLeases(leased, { account, profile, state: 'pending', kind: '', id: '', until })
+  yield* insertLeases(leased, lease)
   // What is free is found from below, so nothing below the last one is.
   yield* query('UPDATE pools SET next = ? WHERE name = ?', leased.at(-1)?.first ?? '', name)
-  return ok({ addresses: leased.map(({ address }) => address) })
+  return ok(leased.map(({ address }) => address))
 }
 
 /** Leases read at once. */
