@@ -64,28 +64,36 @@ test('an inventory may name what the catalogue in force offers', () => {
   assert.ok(offersOf(dialects).upcloud?.zones?.includes('fi-hel1'))
 })
 
-test('a server keeps the plan that the catalogue no longer lists', async () => {
+test('a server keeps the plan that the catalogue no longer lists, and its size if it was ordered', async () => {
   const inventory =
     'accounts: [ { name: a, credentials: [ { token: acme-token } ], servers: [ { profile: upcloud, name: u, plan: 2xCPU-4GB } ] } ]'
   const service = await startService({ inventory })
   try {
     const [{ uuid }] = (await service.call('GET', '/1.3/server')).body.servers.server
+    const order = { title: 'o', hostname: 'o', zone: 'fi-hel1', plan: '4xCPU-8GB' }
+    const ordered = (await service.call('POST', '/1.3/server', { server: order })).body.server
     const plans = configured(catalogueExample).find(({ profile }) => profile === 'upcloud')
     const route = plans?.routes.find(({ operation }) => operation === 'getServer')
     const account = (await service.storage.accounts())[0]?.id ?? ''
     const [credential] = await service.storage.credentials(account)
     assert.ok(route && credential)
-    const answer = await route.handler({
-      ...{
-        services: service.services,
-        catalogue: plans?.catalogue?.value,
-        dialect: 'upcloud',
-        requestId: '',
-      },
-      ...{ principal: { account, credential, scopes: new Set() }, now: 0, headers: {}, origin: '', path: '' },
-      ...{ params: { uuid }, query: new URLSearchParams(), body: undefined },
-    })
-    assert.equal((answer.body as { server: { plan: string } }).server.plan, '2xCPU-4GB')
+    const principal = { account, credential, scopes: new Set<never>() }
+    const answered = async (uuid: string) => {
+      const answer = await route.handler({
+        ...{
+          services: service.services,
+          catalogue: plans?.catalogue?.value,
+          dialect: 'upcloud',
+          requestId: '',
+        },
+        ...{ principal, now: 0, headers: {}, origin: '', path: '' },
+        ...{ params: { uuid }, query: new URLSearchParams(), body: undefined },
+      })
+      return (answer.body as { server: Record<string, string> }).server
+    }
+    assert.equal((await answered(uuid)).plan, '2xCPU-4GB')
+    const { plan, core_number, memory_amount } = await answered(ordered.uuid)
+    assert.deepEqual([plan, core_number, memory_amount], ['4xCPU-8GB', '4', '8192'])
   } finally {
     await service.close()
   }

@@ -125,15 +125,17 @@ export const catalogue = createCatalogue({
 
 export const catalogueOf = readerOf(catalogue)
 
-/** The size of a server: its plan's, or its own when it has none. A plan that is no longer offered keeps its name. */
+/** The size of a server: its plan's, or its own when it has none. A plan that is no longer offered keeps its name and size. */
 export function planOf(
   attributes: JsonObject,
   { plans }: Pick<Catalogue, 'plans'>,
 ): { name: string; cores: number; memory: number } {
   const { core_number: cores, memory_amount: memory, plan } = attributes
   if (typeof cores === 'number' && typeof memory === 'number') return { name: 'custom', cores, memory }
-  const found = plans.find(({ name }) => name === plan) ?? plans[0]
-  const { name = '', core_number = 1, memory_amount = 1024 } = found ?? {}
+  const found = plans.find(({ name }) => name === plan)
+  const kept = attributes.planSize as { readonly cores: number; readonly memory: number } | undefined
+  if (!found && kept && typeof plan === 'string') return { name: plan, ...kept }
+  const { name = '', core_number = 1, memory_amount = 1024 } = found ?? plans[0] ?? {}
   return { name: typeof plan === 'string' ? plan : name, cores: core_number, memory: memory_amount }
 }
 

@@ -177,8 +177,11 @@ function decodeCommon(given: JsonObject, { plans }: Catalogue): Result<Common, R
   }
   // A plan that is not one of ours is the name of a size of one's own, as the service itself calls it.
   if (!isAbsent(plan) && plan !== 'custom') {
-    if (!plans.some(({ name }) => name === plan)) return err(invalid('plan'))
+    const offered = plans.find(({ name }) => name === plan)
+    if (!offered) return err(invalid('plan'))
     attributes.plan = plan
+    // For when the catalogue no longer lists the plan.
+    attributes.planSize = { cores: offered.core_number, memory: offered.memory_amount }
   } else {
     for (const [key, most] of [
       ['core_number', 200],
