@@ -199,88 +199,90 @@ describe('IONOS Cloud and real packets', { skip: noLab }, () => {
     await call('PATCH', path, { firewallActive: false })
   })
 
-  const routedOnly = bridgedByDefault && 'the routes that it adds are those of a routed lab'
-  test('IPv6 of a LAN: a NIC sends from its address and no other, and rules with the /64 match', {
-    skip: routedOnly,
-  }, async () => {
-    const lan = `${dc}/lans/1`
-    const taken: { vm: string; address: string }[] = []
-    const ping = async (from: string, source: string, to: string) => {
-      const command = ['ping', '-6', '-n', '-c', '1', '-W', '0.3', '-I', source, to]
-      const answered = await lab.inside(from, command).then(
-        () => true,
-        () => false,
-      )
-      return answered
-    }
-    /** What a trace says of that ping, at one of its ends. */
-    const judged = async (vm: string, direction: string, source: string, destination: string) => {
-      const packet = { protocol: 'icmpv6', source, destination, icmpType: 128, icmpCode: 0 }
-      const question = { server: lab.vm(vm).server, direction, packet }
-      return (await lab.api('POST', '/v1/trace', question)).body.action
-    }
-    /** A VM takes an address, and the router finds it there. */
-    async function take(vm: string, address: string): Promise<void> {
-      await lab.inside(vm, ['ip', 'addr', 'add', `${address}/128`, 'dev', 'eth0', 'nodad'])
-      taken.push({ vm, address })
-      await lab.inRouter(['ip', 'route', 'add', `${address}/128`, 'dev', lab.vm(vm).nics[0]?.device ?? ''])
-    }
-    const pathOf = (vm: string) => `${dc}/servers/${lab.vm(vm).server}/nics/${lab.vm(vm).nics[0]?.id}`
-    const ipv6 = async (vm: string) => {
-      const { ipv6CidrBlock: block, ipv6Ips } = (await call('GET', pathOf(vm))).properties
-      // Beside the one of the inventory.
-      assert.equal(ipv6Ips.length, 2)
-      return { block: block as string, own: ipv6Ips[1] as string }
-    }
-    await firewall({ firewallActive: false })
-    try {
-      const { properties: made } = await call('PATCH', lan, { ipv6CidrBlock: 'AUTO' })
-      const [one, two] = [await ipv6('cube1'), await ipv6('cube2')]
-      for (const [vm, address] of [
-        ['cube1', one.own],
-        ['cube2', two.own],
-      ] as const)
-        await take(vm, address)
-      assert.equal(await ping('cube1', one.own, outside.ipv6), true)
-      assert.equal(await judged('cube1', 'egress', one.own, outside.ipv6), 'allow')
-      // The next one in its own block, and the neighbour's.
-      const next = one.block.replace('/80', '2')
-      for (const foreign of [next, two.block.replace('/80', '3')]) {
-        await take('cube1', foreign)
-        assert.equal(await ping('cube1', foreign, outside.ipv6), false, foreign)
-        assert.equal(await judged('cube1', 'egress', foreign, outside.ipv6), 'deny')
+  // The routes that it adds are those of a routed lab.
+  const routed = bridgedByDefault ? () => {} : test
+  routed(
+    'IPv6 of a LAN: a NIC sends from its address and no other, and rules with the /64 match',
+    async () => {
+      const lan = `${dc}/lans/1`
+      const taken: { vm: string; address: string }[] = []
+      const ping = async (from: string, source: string, to: string) => {
+        const command = ['ping', '-6', '-n', '-c', '1', '-W', '0.3', '-I', source, to]
+        const answered = await lab.inside(from, command).then(
+          () => true,
+          () => false,
+        )
+        return answered
       }
-      // One that the client chooses in its block.
-      await call('PATCH', pathOf('cube1'), { ipv6Ips: [one.own, next] })
-      assert.equal(await ping('cube1', next, outside.ipv6), true)
+      /** What a trace says of that ping, at one of its ends. */
+      const judged = async (vm: string, direction: string, source: string, destination: string) => {
+        const packet = { protocol: 'icmpv6', source, destination, icmpType: 128, icmpCode: 0 }
+        const question = { server: lab.vm(vm).server, direction, packet }
+        return (await lab.api('POST', '/v1/trace', question)).body.action
+      }
+      /** A VM takes an address, and the router finds it there. */
+      async function take(vm: string, address: string): Promise<void> {
+        await lab.inside(vm, ['ip', 'addr', 'add', `${address}/128`, 'dev', 'eth0', 'nodad'])
+        taken.push({ vm, address })
+        await lab.inRouter(['ip', 'route', 'add', `${address}/128`, 'dev', lab.vm(vm).nics[0]?.device ?? ''])
+      }
+      const pathOf = (vm: string) => `${dc}/servers/${lab.vm(vm).server}/nics/${lab.vm(vm).nics[0]?.id}`
+      const ipv6 = async (vm: string) => {
+        const { ipv6CidrBlock: block, ipv6Ips } = (await call('GET', pathOf(vm))).properties
+        // Beside the one of the inventory.
+        assert.equal(ipv6Ips.length, 2)
+        return { block: block as string, own: ipv6Ips[1] as string }
+      }
+      await firewall({ firewallActive: false })
+      try {
+        const { properties: made } = await call('PATCH', lan, { ipv6CidrBlock: 'AUTO' })
+        const [one, two] = [await ipv6('cube1'), await ipv6('cube2')]
+        for (const [vm, address] of [
+          ['cube1', one.own],
+          ['cube2', two.own],
+        ] as const)
+          await take(vm, address)
+        assert.equal(await ping('cube1', one.own, outside.ipv6), true)
+        assert.equal(await judged('cube1', 'egress', one.own, outside.ipv6), 'allow')
+        // The next one in its own block, and the neighbour's.
+        const next = one.block.replace('/80', '2')
+        for (const foreign of [next, two.block.replace('/80', '3')]) {
+          await take('cube1', foreign)
+          assert.equal(await ping('cube1', foreign, outside.ipv6), false, foreign)
+          assert.equal(await judged('cube1', 'egress', foreign, outside.ipv6), 'deny')
+        }
+        // One that the client chooses in its block.
+        await call('PATCH', pathOf('cube1'), { ipv6Ips: [one.own, next] })
+        assert.equal(await ping('cube1', next, outside.ipv6), true)
 
-      const { id } = await call(
-        'POST',
-        `${pathOf('cube2')}/firewallrules`,
-        properties({ protocol: 'ICMPv6', sourceIp: made.ipv6CidrBlock }),
-      )
-      await call('PATCH', pathOf('cube2'), on('INGRESS'))
-      const inventoryOwn = lab.vm('cube1').nics[0]?.addresses[1] ?? ''
-      for (const [source, want] of [
-        [one.own, true],
-        [inventoryOwn, false],
-      ] as const) {
-        assert.equal(await ping('cube1', source, two.own), want, source)
-        assert.equal(await judged('cube2', 'ingress', source, two.own), want ? 'allow' : 'deny')
-      }
-      await call('DELETE', `${pathOf('cube2')}/firewallrules/${id}`)
-      await call('PATCH', pathOf('cube2'), { firewallActive: false })
+        const { id } = await call(
+          'POST',
+          `${pathOf('cube2')}/firewallrules`,
+          properties({ protocol: 'ICMPv6', sourceIp: made.ipv6CidrBlock }),
+        )
+        await call('PATCH', pathOf('cube2'), on('INGRESS'))
+        const inventoryOwn = lab.vm('cube1').nics[0]?.addresses[1] ?? ''
+        for (const [source, want] of [
+          [one.own, true],
+          [inventoryOwn, false],
+        ] as const) {
+          assert.equal(await ping('cube1', source, two.own), want, source)
+          assert.equal(await judged('cube2', 'ingress', source, two.own), want ? 'allow' : 'deny')
+        }
+        await call('DELETE', `${pathOf('cube2')}/firewallrules/${id}`)
+        await call('PATCH', pathOf('cube2'), { firewallActive: false })
 
-      await call('PATCH', lan, { ipv6CidrBlock: null })
-      assert.equal(await ping('cube1', one.own, outside.ipv6), false)
-      assert.equal(await ping('cube1', inventoryOwn, outside.ipv6), true)
-    } finally {
-      for (const { vm, address } of taken) {
-        await lab.inside(vm, ['ip', 'addr', 'del', `${address}/128`, 'dev', 'eth0'])
-        await lab.inRouter(['ip', 'route', 'del', `${address}/128`])
+        await call('PATCH', lan, { ipv6CidrBlock: null })
+        assert.equal(await ping('cube1', one.own, outside.ipv6), false)
+        assert.equal(await ping('cube1', inventoryOwn, outside.ipv6), true)
+      } finally {
+        for (const { vm, address } of taken) {
+          await lab.inside(vm, ['ip', 'addr', 'del', `${address}/128`, 'dev', 'eth0'])
+          await lab.inRouter(['ip', 'route', 'del', `${address}/128`])
+        }
       }
-    }
-  })
+    },
+  )
 
   test('protocols without ports: what the rule names passes, in its family', async () => {
     await firewall(
