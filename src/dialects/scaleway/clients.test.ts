@@ -11,6 +11,7 @@ import {
   type TestService,
 } from '../../../test/support/service.ts'
 import { actor } from '../../../test/support/stores.ts'
+import { err } from '../../core/result.ts'
 import { catalogue } from './catalogue.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
@@ -1006,6 +1007,95 @@ pools:
     } finally {
       await small.close()
     }
+  })
+
+  test('what is refused sets no address aside, and what is tried again takes no second one', async () => {
+    let overtaken = 0
+    const small = await start({
+      addresses: `${pools('2001:db8:77::/64')}  - { kind: public-ipv6, prefixes: ["2001:db8:78::/126"] }\n`,
+      inventory: `
+accounts:
+  - name: acme
+    credentials: [ { accessKey: SCWACME0000000000000, secretKey: ${secretKeys.right['x-auth-token']} } ]
+    servers: [ { profile: scaleway, id: ${servers.instance}, name: cable-less, zone: fr-par-1 } ]
+`,
+      through: (storage) => ({
+        ...storage,
+        run: (name, args, ...rest) =>
+          name === 'updateServer' && overtaken-- > 0
+            ? Promise.resolve(err({ kind: 'conflict', resource: 'document', reason: 'overtaken' }))
+            : storage.run(name, args, ...rest),
+      }),
+    })
+    try {
+      const send = async (method: string, path: string, body?: unknown) => {
+        const answer = await small.call(method, `${zone}${path}`, body, secretKeys.right)
+        return [answer.status, answer.body] as const
+      }
+      const vm = { name: 'x', commercial_type: 'DEV1-S', enable_ipv6: true }
+      for (const wrong of [
+        ...Array.from({ length: 5 }, () => ({ public_ips: [nobody] })),
+        ...Array.from({ length: 5 }, () => ({ volumes: { 1: { id: nobody } } })),
+      ]) {
+        assert.equal((await send('POST', '/servers', { ...vm, ...wrong }))[0], 404)
+      }
+      const [made, { server }] = await send('POST', '/servers', vm)
+      assert.deepEqual([made, server.public_ips.length], [201, 1])
+      assert.equal((await send('POST', `/servers/${server.id}/action`, { action: 'poweron' }))[0], 202)
+      for (let count = 0; count < 5; count++) {
+        const resize = { dynamic_ip_required: true, commercial_type: 'DEV1-M' }
+        assert.equal((await send('PATCH', `/servers/${server.id}`, resize))[0], 400)
+        assert.equal((await send('POST', '/ips', { server: servers.instance }))[0], 400)
+      }
+      overtaken = 5
+      assert.equal((await send('PATCH', `/servers/${server.id}`, { dynamic_ip_required: true }))[0], 200)
+      assert.equal((await send('POST', '/ips', {}))[0], 201)
+      assert.equal((await send('POST', '/ips', {}))[0], 403)
+      assert.ok(overtaken < 0)
+    } finally {
+      await small.close()
+    }
+  })
+
+  test('a server has ten flexible IPs at most, whichever way they come, beside all of its own', async () => {
+    const { id } = await create()
+    const all = await Promise.all(Array.from({ length: 11 }, () => reserve()))
+    const help = 'the server has 10 addresses, which is the most'
+    const answers = await Promise.all(
+      all.map((each) => call('PATCH', `${zone}/ips/${each.id}`, { server: id })),
+    )
+    const [no, ...more] = answers.filter(({ status }) => status !== 200)
+    assert.deepEqual([no && refused(no), more], [[400, `server constraint: ${help}`], []])
+    assert.deepEqual(refused(await call('POST', `${zone}/ips`, { server: id })), [
+      400,
+      `server constraint: ${help}`,
+    ])
+    assert.deepEqual(
+      refused(await call('PATCH', `${zone}/servers/${id}`, { public_ips: all.map((each) => each.id) })),
+      [400, 'public_ips constraint: at most 10'],
+    )
+    const [first = '', ...others] = await ipsOf(id)
+    assert.equal(others.length, 9)
+    // One that it has already is none more.
+    await good('PATCH', `${zone}/ips/${first}`, { server: id })
+    const at = `${zone}/servers/${servers.instance}`
+    await good('PATCH', at, { public_ips: [first, ...others] })
+    const { server: full } = await good('GET', at)
+    assert.equal(full.public_ips.length, 12)
+    assert.deepEqual((await good('PATCH', at, full)).server, full)
+  })
+
+  test('a key of user data is kept as it is named, or refused', async () => {
+    const at = `${zone}/servers/${servers.instance}/user_data`
+    for (const key of ['%00', '%EF%BF%BD', 'a%00b', 'a%2Fb']) {
+      assert.equal((await plain('PATCH', `${at}/${key}`)).status, 400, key)
+      assert.equal((await call('GET', `${at}/${key}`)).status, 404, key)
+    }
+    for (const key of ['__proto__', '\n', 'é', 'e\u0301', '😀']) {
+      assert.equal((await plain('PATCH', `${at}/${encodeURIComponent(key)}`, key)).status, 204, key)
+      assert.equal((await call('GET', `${at}/${encodeURIComponent(key)}`)).text, key)
+    }
+    assert.equal((await good('GET', at)).user_data.length, 5)
   })
 
   test('a project with volumes or addresses is not empty', async () => {

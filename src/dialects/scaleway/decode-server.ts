@@ -185,7 +185,10 @@ const root: WantedVolume = {
 const withRoot = (volumes: readonly WantedVolume[], image: string | undefined): readonly WantedVolume[] =>
   image === undefined || volumes.some(({ slot }) => slot === '0') ? volumes : [root, ...volumes]
 
-const maxIps = 10
+/** Flexible ones. */
+export const maxIps = 10
+/** With those of its own that an answer shows beside them: an interface has at most 1000. */
+const maxShownIps = 1100
 
 /** Ids, or objects that have them, as answers do. */
 function decodeIps(fields: Fields): readonly string[] | undefined {
@@ -196,7 +199,7 @@ function decodeIps(fields: Fields): readonly string[] | undefined {
   const known = ids.filter((id) => typeof id === 'string' && id.length <= 100) as string[]
   if (known.length < ids.length) return fields.refuse('public_ips', 'format', 'expected ids of IPs')
   const unique = [...new Set(known.map((id) => id.toLowerCase()))]
-  if (unique.length <= maxIps) return unique
+  if (unique.length <= maxShownIps) return unique
   return fields.refuse('public_ips', 'constraint', `at most ${maxIps}`)
 }
 

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
+import type { PoolKind } from '../../core/model/pool.ts'
 import { formatAddress } from '../../core/net/address.ts'
 import { parsePrefix } from '../../core/net/prefix.ts'
 import { ok } from '../../core/result.ts'
@@ -48,6 +49,22 @@ function hostOf({ attributes: { address } }: IpRecord, mac: string): string {
   const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((part) => Number.parseInt(part, 16))
   const identifier = [a ^ 2, b, c, 0xff, 0xfe, d, e, f].reduce((all, byte) => (all << 8n) | BigInt(byte), 0n)
   return formatAddress('ipv6', prefix.value.value | identifier)
+}
+
+/** Addresses for one request: what an attempt has taken serves the next one, too. */
+export type TakeAddress = (pool: PoolKind) => Found<string>
+
+export function takingOnce(request: DialectRequest, zone: string): TakeAddress {
+  const known = new Map<PoolKind, string>()
+  return async (pool) => {
+    const before = known.get(pool)
+    if (before !== undefined) return ok(before)
+    const taken = await request.services.addresses.take(request, profile, { pool, zone })
+    if (!taken.ok) return taken
+    const [address = ''] = taken.value
+    known.set(pool, address)
+    return ok(address)
+  }
 }
 
 export interface IpPlan {
@@ -149,7 +166,7 @@ export const detachedIp = (ip: IpRecord): ServerDocument =>
  * address of IPv4, and goes with it. `ips` are its flexible ones from now on.
  */
 export async function planDynamicIp(
-  request: DialectRequest,
+  take: TakeAddress,
   view: ServerView,
   { powered, required, ips = [] }: { powered: boolean; required: boolean; ips?: readonly IpRecord[] },
 ): Found<{ attributes: JsonObject; interfaces: AddressMoves['interfaces'] }> {
@@ -162,11 +179,12 @@ export async function planDynamicIp(
     return ok({ attributes: { dynamicIp: null }, interfaces: [{ interface: nic.id, remove: [dynamicIp] }] })
   }
   if (nic.addresses.some((address) => !address.includes(':')) || ips.some(isIpv4)) return none
-  const { zone } = view.server
-  const taken = await request.services.addresses.take(request, profile, { pool: 'public-ipv4', zone })
+  const taken = await take('public-ipv4')
   if (!taken.ok) return taken
-  const [dynamic = ''] = taken.value
-  return ok({ attributes: { dynamicIp: dynamic }, interfaces: [{ interface: nic.id, add: [dynamic] }] })
+  return ok({
+    attributes: { dynamicIp: taken.value },
+    interfaces: [{ interface: nic.id, add: [taken.value] }],
+  })
 }
 
 /** Whether it has power: it keeps it while it is stopped in place. */

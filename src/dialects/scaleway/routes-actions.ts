@@ -9,7 +9,7 @@ import { json } from './encode.ts'
 import { actionsOf, encodeTask, serverAttributes, stateOf, statesFor } from './encode-server.ts'
 import { invalid, notServed } from './errors.ts'
 import { type Found, findServer, profile, zoned } from './find.ts'
-import { planDynamicIp } from './ips.ts'
+import { planDynamicIp, type TakeAddress, takingOnce } from './ips.ts'
 import { renderServer } from './render.ts'
 import { alreadyAttached, changeSlots } from './volumes.ts'
 import type { Slots } from './wire.ts'
@@ -48,8 +48,9 @@ export const actionRoutes: readonly Route[] = [
     async (request, zone) => {
       const action = decodeAction(request.body)
       if (!action.ok) return action
+      const take = takingOnce(request, zone)
       return onServer(request, zone, async (view): Found<Answer> => {
-        const done = await act(request, view, action.value)
+        const done = await act(request, view, action.value, take)
         if (!done.ok) return done
         return ok({ status: 202, body: { task: encodeTask(view.server.id, zone, request.now) } })
       })
@@ -143,7 +144,12 @@ const transitions: Readonly<
   reboot: { now: 'starting', next: 'running' },
 }
 
-async function act(request: DialectRequest, view: ServerView, action: PerformedAction): Found<void> {
+async function act(
+  request: DialectRequest,
+  view: ServerView,
+  action: PerformedAction,
+  take: TakeAddress,
+): Found<void> {
   const { services } = request
   const { server } = view
   const requireStates = statesFor(action)
@@ -155,7 +161,7 @@ async function act(request: DialectRequest, view: ServerView, action: PerformedA
   const { now, next } = transitions[action]
   const required = serverAttributes(view).dynamic_ip_required === true
   const dynamicIp = requireStates.includes(server.state)
-    ? await planDynamicIp(request, view, { powered: action !== 'poweroff', required })
+    ? await planDynamicIp(take, view, { powered: action !== 'poweroff', required })
     : undefined
   if (dynamicIp && !dynamicIp.ok) return dynamicIp
   const done = await services.servers.update(request, profile, server.id, {

@@ -7,10 +7,11 @@ import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { decodeIpChange, decodeNewIp } from './decode-ip.ts'
+import { maxIps } from './decode-server.ts'
 import { json } from './encode.ts'
 import { encodeIp } from './encode-ip.ts'
 import { serverAttributes } from './encode-server.ts'
-import { notFound } from './errors.ts'
+import { invalid, notFound } from './errors.ts'
 import {
   chooseProject,
   decodeListing,
@@ -71,8 +72,12 @@ export const ipRoutes: readonly Route[] = [
     const { type, tags, server } = wanted.value
     const project = chooseProject(await projectsOf(request), wanted.value)
     if (!project.ok) return project
-    if (server !== undefined && !(await serverById(request, zone, server))) {
-      return notFound('instance_server', server)
+    if (server !== undefined) {
+      // Refused before an address is set aside.
+      const to = await serverById(request, zone, server)
+      if (!to) return notFound('instance_server', server)
+      const free = await freeNic(request, to)
+      if (!free.ok) return free
     }
     const pool = type === 'routed_ipv4' ? 'public-ipv4' : 'public-ipv6-prefix'
     const taken = await request.services.addresses.take(request, profile, { pool, zone })
@@ -167,11 +172,24 @@ interface Step {
   readonly document: ServerDocument
 }
 
-async function join(request: DialectRequest, view: ServerView, ip: IpRecord): Found<Step> {
+/** The interface of a server that can have one more, with what it has. */
+async function freeNic(
+  request: DialectRequest,
+  view: ServerView,
+): Found<{ nic: Interface; old: readonly IpRecord[] }> {
   const nic = await publicNic(view)
   if (!nic.ok) return nic
   const old = await currentIps(request, view)
-  return ok(await step(request, view, nic.value, old, [...old, ip]))
+  if (old.length < maxIps) return ok({ nic: nic.value, old })
+  const help = `the server has ${maxIps} addresses, which is the most`
+  return invalid([{ argument: 'server', reason: 'constraint', help }])
+}
+
+async function join(request: DialectRequest, view: ServerView, ip: IpRecord): Found<Step> {
+  const free = await freeNic(request, view)
+  if (!free.ok) return free
+  const { nic, old } = free.value
+  return ok(await step(request, view, nic, old, [...old, ip]))
 }
 
 /** Off its server, whose interface may have ended since. */

@@ -10,10 +10,10 @@ import type { ServerDocument, ServerView } from '../../service/services.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { catalogueOf, findImage } from './catalogue.ts'
 import { endServer, hindered, onServer } from './change-server.ts'
-import { decodeNewServer, decodeServerChange, type ServerFields } from './decode-server.ts'
+import { decodeNewServer, decodeServerChange, maxIps, type ServerFields } from './decode-server.ts'
 import { json } from './encode.ts'
 import { ownAddresses, serverAttributes, stateOf } from './encode-server.ts'
-import { invalid, notFound } from './errors.ts'
+import { invalid, notFound, precondition } from './errors.ts'
 import {
   chooseProject,
   decodeListing,
@@ -38,6 +38,8 @@ import {
   planDynamicIp,
   planIps,
   publicNic,
+  type TakeAddress,
+  takingOnce,
 } from './ips.ts'
 import { decodePage, pageHeaders, slice } from './pages.ts'
 import { renderServer, renderServers } from './render.ts'
@@ -94,15 +96,18 @@ export const serverRoutes: readonly Route[] = [
     if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
     const id = randomUUID()
     const place = { server: id, name: wanted.name, zone, project: project.value }
-    const nic = await makeInterface(request, zone, wanted.ipv6)
-    if (!nic.ok) return nic
+    const nic = makeInterface()
+    const take = takingOnce(request, zone)
     return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
       const slots = await changeSlots(request, place, {}, wanted.volumes, image)
       if (!slots.ok) return slots
       const { volumes, documents } = slots.value
       const ips = await ipsCalled(request, zone, wanted.ips)
       if (!ips.ok) return ips
-      const plan = await planIps(request, { id, nic: nic.value, attributes: {} }, [], ips.value)
+      const plan = await planIps(request, { id, nic, attributes: {} }, [], ips.value)
+      // Last: what is refused sets no address aside.
+      const own = wanted.ipv6 ? await take('public-ipv6') : undefined
+      if (own && !own.ok) return own
       const created = await request.services.servers.create(inProject(request, project.value), profile, {
         ...{ id, name: wanted.name, zone, state: 'stopped' },
         attributes: {
@@ -112,7 +117,7 @@ export const serverRoutes: readonly Route[] = [
           ...plan.attributes,
           volumes: json(volumes),
         },
-        interfaces: [{ ...nic.value, addresses: [...plan.add, ...nic.value.addresses] }],
+        interfaces: [{ ...nic, addresses: [...plan.add, ...(own ? [own.value] : [])] }],
         addresses: plan.elsewhere,
         ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
         documents: [...documents, ...plan.documents],
@@ -141,7 +146,8 @@ export const serverRoutes: readonly Route[] = [
     async (request, zone) => {
       const change = decodeServerChange(request.body, catalogueOf(request))
       if (!change.ok) return change
-      const perform = (view: ServerView) => changeServer(request, view, change.value)
+      const take = takingOnce(request, zone)
+      const perform = (view: ServerView) => changeServer(request, view, change.value, take)
       if (isConditional(change.value)) return onServer(request, zone, perform)
       // Everything else is merged where it is written.
       const found = await findServer(request, zone)
@@ -183,7 +189,12 @@ export const serverRoutes: readonly Route[] = [
 const isConditional = ({ volumes, ips, attributes }: ServerFields): boolean =>
   volumes !== undefined || ips !== undefined || attributes.dynamic_ip_required !== undefined
 
-async function changeServer(request: DialectRequest, view: ServerView, change: ServerFields): Found<Answer> {
+async function changeServer(
+  request: DialectRequest,
+  view: ServerView,
+  change: ServerFields,
+  take: TakeAddress,
+): Found<Answer> {
   const { name, group: wanted, volumes, ips, placementGroup, commercialType, attributes: stated } = change
   const { server } = view
   const { project, volumes: old = {} } = serverAttributes(view)
@@ -193,10 +204,13 @@ async function changeServer(request: DialectRequest, view: ServerView, change: S
   const place = { server: server.id, name: server.name, zone: server.zone, project }
   const slots = volumes && (await changeSlots(request, place, old, volumes))
   if (slots && !slots.ok) return slots
-  const addresses = await changeAddresses(request, view, ips, stated.dynamic_ip_required)
+  const before = shown(server.attributes)
+  const resized = commercialType !== undefined && commercialType !== before.commercial_type
+  // The write says so, too; here it is before an address is set aside.
+  if (resized && stateOf(view) !== 'stopped') return precondition('resource_not_usable', mustBeStopped)
+  const addresses = await changeAddresses(request, view, take, ips, stated.dynamic_ip_required)
   if (!addresses.ok) return addresses
   const [member] = await request.services.groups.members(request, profile, { server: server.id })
-  const before = shown(server.attributes)
   const attributes = {
     ...stated,
     ...addresses.value.attributes,
@@ -208,7 +222,6 @@ async function changeServer(request: DialectRequest, view: ServerView, change: S
     (group?.value.id ?? member?.policy) === member?.policy &&
     isDeepStrictEqual({ ...before, ...attributes }, before)
   if (untouched) return ok(await renderServer(request, 200, view))
-  const resized = commercialType !== undefined && commercialType !== before.commercial_type
   const done = await request.services.servers.update(request, profile, server.id, {
     ...(name !== undefined && { name }),
     ...(resized && { requireStates: ['stopped'] }),
@@ -221,8 +234,10 @@ async function changeServer(request: DialectRequest, view: ServerView, change: S
     }),
   })
   if (done.ok) return ok(await renderServer(request, 200, done.value))
-  return hindered(request, server.zone, done, () => 'the server must be stopped to change its type')
+  return hindered(request, server.zone, done, () => mustBeStopped)
 }
+
+const mustBeStopped = 'the server must be stopped to change its type'
 
 /** Attributes with what is answered where there are none: a client that writes this back changes nothing. */
 const shown = (attributes: JsonObject): JsonObject => ({
@@ -255,21 +270,14 @@ function defaultGroup(project: string, zone: string) {
   }
 }
 
-async function makeInterface(
-  request: DialectRequest,
-  zone: string,
-  ipv6: boolean,
-): Found<Omit<Interface, 'server'>> {
-  const taken =
-    ipv6 && (await request.services.addresses.take(request, profile, { pool: 'public-ipv6', zone }))
-  if (taken && !taken.ok) return taken
+/** Without addresses. */
+function makeInterface(): Omit<Interface, 'server'> {
   // The provider's prefix; locally administered, unicast.
   const mac = `de:00:00:${randomBytes(3)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')}`
   const place = { ...unplaced, attributes: {} }
-  const addresses = taken ? taken.value : []
-  return ok({ id: randomUUID(), index: 1, mac, addresses, type: 'public', ...place })
+  return { id: randomUUID(), index: 1, mac, addresses: [], type: 'public', ...place }
 }
 
 async function ipsCalled(
@@ -277,6 +285,9 @@ async function ipsCalled(
   zone: string,
   ids: readonly string[],
 ): Found<readonly IpRecord[]> {
+  if (ids.length > maxIps) {
+    return invalid([{ argument: 'public_ips', reason: 'constraint', help: `at most ${maxIps}` }])
+  }
   const ips: IpRecord[] = []
   for (const id of ids) {
     const ip = await ipById(request, zone, id)
@@ -296,6 +307,7 @@ interface AddressesChange {
 async function changeAddresses(
   request: DialectRequest,
   view: ServerView,
+  take: TakeAddress,
   ids: readonly string[] | undefined,
   dynamic: JsonValue | undefined,
 ): Found<AddressesChange> {
@@ -317,7 +329,7 @@ async function changeAddresses(
   if (!wanted.ok) return wanted
   const required = typeof dynamic === 'boolean' ? dynamic : was
   const power = { powered: isPowered(view), required, ips: wanted.value }
-  const dynamicIp = await planDynamicIp(request, view, power)
+  const dynamicIp = await planDynamicIp(take, view, power)
   if (!dynamicIp.ok) return dynamicIp
   const moves = { interfaces: dynamicIp.value.interfaces, serverAttributes: [] }
   const { attributes } = dynamicIp.value

@@ -9,7 +9,8 @@ import { documentId, keysOf, kind } from './user-data.ts'
 
 const maxValueBytes = 128 * 1024
 const maxKeys = 100
-const keyPattern = /^[^/]{1,128}$/su
+/** A NUL in a path arrives as U+FFFD: kept as that it would be another key's. */
+const keyPattern = /^[^/\ufffd]{1,128}$/su
 
 const text = { 'content-type': 'text/plain' }
 /** The one answer of the API that is no JSON and says nothing. */
@@ -40,7 +41,9 @@ export const userDataRoutes: readonly Route[] = [
       return onServer(request, zone, async (view) => {
         const keys = keysOf(view)
         if (!keyPattern.test(key)) {
-          return invalid([{ argument: 'key', reason: 'format', help: 'expected 1 to 128 characters, no /' }])
+          return invalid([
+            { argument: 'key', reason: 'format', help: 'expected 1 to 128 characters, no / and no NUL' },
+          ])
         }
         if (!keys.includes(key) && keys.length >= maxKeys) {
           return invalid([{ argument: 'key', reason: 'constraint', help: `at most ${maxKeys} keys` }])
