@@ -7,7 +7,11 @@ interface Printed {
   readonly ifindex: number
   readonly ifname: string
   readonly master?: string
-  readonly linkinfo?: { readonly info_kind?: string; readonly info_slave_kind?: string }
+  readonly linkinfo?: {
+    readonly info_kind?: string
+    readonly info_slave_kind?: string
+    readonly info_data?: { readonly no_linklocal_learn?: number }
+  }
 }
 
 export async function readLinks(netns: string | undefined): Promise<readonly Link[]> {
@@ -17,7 +21,18 @@ export async function readLinks(netns: string | undefined): Promise<readonly Lin
     name: ifname,
     kind: linkinfo?.info_kind ?? null,
     master: master === undefined ? null : { name: master, kind: linkinfo?.info_slave_kind ?? '' },
+    ...(linkinfo?.info_kind === 'bridge' &&
+      linkinfo.info_data?.no_linklocal_learn === 0 && { learnsLinkLocal: true }),
   }))
+}
+
+/**
+ * Keeps a bridge from learning from frames to 01:80:c2:00:00:00 to 0f. It hands most of them to this host past its
+ * prerouting hook: a VM could draw its neighbours' packets to its own port by such a frame with their MAC.
+ */
+export async function ignoreLinkLocal(netns: string | undefined, bridge: string): Promise<void> {
+  const command = ['ip', 'link', 'set', 'dev', bridge, 'type', 'bridge', 'no_linklocal_learn', '1'] as const
+  await run(within(netns, command), { patienceMs: 10_000 })
 }
 
 /** Prints something whenever a device comes, goes, is renamed, or gets another master. */

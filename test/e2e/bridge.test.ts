@@ -229,6 +229,60 @@ for (const netfilter of canShow ? (['off', 'on'] as const) : (['off'] as const))
       assert.equal(here, 1)
     })
 
+    /** What the bridge keeps for itself, and hands to this host past its prerouting hook. */
+    const reserved = Array.from({ length: 16 }, (_, last) => `01:80:c2:00:00:0${last.toString(16)}`)
+
+    test('the bridge learns nothing from what its hooks do not see, whatever anybody sets', async () => {
+      const bridge = bridgeOf('public')
+      const set = (...words: string[]) =>
+        lab.inRouter(['ip', 'link', 'set', bridge, 'type', 'bridge', ...words])
+      const ignores = async () =>
+        /no_linklocal_learn 1/.test((await lab.inRouter(['ip', '-d', 'link', 'show', bridge])).stdout)
+      const until = async (done: () => Promise<boolean>) => {
+        const deadline = Date.now() + 30_000
+        while (!(await done())) {
+          assert.ok(Date.now() < deadline, 'the bridge learns from frames that nobody judges')
+          await delay(50)
+        }
+      }
+      await until(ignores)
+      await set('no_linklocal_learn', '0')
+      await until(ignores)
+      try {
+        for (const state of ['0', '1']) {
+          await set('forward_delay', '0', 'stp_state', state)
+          const forged = reserved.map((to, last) =>
+            ethernet({ from: `52:54:00:00:99:0${last.toString(16)}`, to }, etherType.lldp, data),
+          )
+          await arrivals('web2', 'db1', forged, {})
+          const { stdout } = await lab.inRouter(['bridge', 'fdb', 'show', 'br', bridge])
+          assert.match(stdout, new RegExp(macOf('web2')))
+          assert.doesNotMatch(stdout, /52:54:00:00:99/, `STP ${state}`)
+        }
+      } finally {
+        await set('stp_state', '0')
+      }
+    })
+
+    test('a packet to a MAC that the bridge keeps for itself does not reach the host past the rules', async () => {
+      const heard =
+        'table inet heard {\nchain got {\ntype filter hook input priority 0\nudp dport 1040 counter\n}\n}\n'
+      assert.equal((await lab.inRouter(['nft', '-f', '-'], heard)).status, 0)
+      try {
+        const frames = reserved.flatMap((to) =>
+          ['192.0.2.1', '255.255.255.255', '224.0.0.1'].map((destination) =>
+            datagram('web2', 'outside', 1040, { link: { to }, ip: { destination } }),
+          ),
+        )
+        await arrivals('web2', 'db1', frames, {})
+        const { stdout } = await lab.inRouter(['nft', 'list', 'table', 'inet', 'heard'])
+        // STP is off: the bridge floods what is for the first of them, and takes it like any other.
+        assert.match(stdout, /counter packets 3 /)
+      } finally {
+        await lab.inRouter(['nft', 'delete', 'table', 'inet', 'heard'])
+      }
+    })
+
     test('frames that are neither IP nor ARP, and tagged ones, neither leave a VM nor come to it', async () => {
       const inner = datagram('web2', 'db1', OPEN).subarray(14)
       const frames = (from: string, to: string): readonly Buffer[] => {

@@ -13,7 +13,7 @@ import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
-import { linkMonitor, readLinks } from '../links.ts'
+import { ignoreLinkLocal, linkMonitor, readLinks } from '../links.ts'
 import { findRefused } from '../refused.ts'
 import { follow, ProgramError } from '../run.ts'
 import { bridgeKernel } from './bridge-kernel.ts'
@@ -251,6 +251,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
 
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
+        const learning = await ignoreLinkLocalOn(desired)
         denials.watch(lowered, desired, indexOf)
         unanswered.watch(lowered, desired, indexOf)
         connections.watch(lowered, desired, indexOf)
@@ -268,6 +269,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
           guarded: keeper.described(),
           warnings: [
             ...strangers(desired),
+            ...learning,
             ...(await connections.warnings()),
             ...keeper.problems(),
             ...[commits, devices].flatMap((each) => {
@@ -294,6 +296,21 @@ export function createNftables(options: NftablesOptions): Dataplane {
       commits.stop()
       devices.stop()
     },
+  }
+
+  /** Has bridges with judged or closed ports ignore link-local frames; answers what kept us from it. */
+  async function ignoreLinkLocalOn({ interfaces }: Desired): Promise<string[]> {
+    if (observe) return []
+    const judged = new Set(interfaces.flatMap(({ device, observe }) => (observe ? [] : [device])))
+    const held = links.filter((link) => judged.has(link.name) || keeper.closes(link))
+    const bridges = new Set(held.map(({ master }) => master?.name))
+    const learning = links.filter(({ name, learnsLinkLocal }) => learnsLinkLocal && bridges.has(name))
+    const done = await Promise.allSettled(learning.map(({ name }) => ignoreLinkLocal(netns, name)))
+    return done.flatMap((each, at) =>
+      each.status === 'fulfilled'
+        ? []
+        : [`${learning[at]?.name} learns from frames that nobody judges: ${messageOf(each.reason)}`],
+    )
   }
 
   /** Devices that the guard closes and nobody has described. */
