@@ -665,3 +665,67 @@ onBothStores('IONOS Cloud, a pool that is used up', (start) => {
     }
   })
 })
+
+onBothStores('IONOS Cloud, requests that are refused', (start) => {
+  let service: TestService
+  const pools = [
+    { kind: 'public-ipv4', prefixes: ['203.0.113.0/29'] },
+    { kind: 'lan-ipv4', prefixes: ['10.64.0.0/16'] },
+    { kind: 'datacenter-ipv6', prefixes: ['fd00:1::/48'] },
+  ]
+  before(async () => {
+    service = await start({ addresses: JSON.stringify({ quarantine: '0', pools }) })
+  })
+  after(() => service.close())
+  const create = async (path: string, properties: object, headers?: Record<string, string>) => {
+    const made = await service.call('POST', path, { properties }, headers)
+    assert.equal(made.status, 202, made.text)
+    return made.body
+  }
+  const inUse = async () =>
+    (await service.services.addresses.use(0)).flatMap(({ name, held }) => (held > 0 ? [[name, held]] : []))
+
+  test('none of their addresses and blocks is set aside', async () => {
+    const made = await create(`${base}/datacenters`, { name: 'net', location: 'de/txl' })
+    const zone = `${base}/datacenters/${made.id}`
+    const lan = Number((await create(`${zone}/lans`, { public: true })).id)
+    const theirs = await create(`${base}/ipblocks`, { location: 'de/txl', size: 1 }, credentials.foreign)
+    const [reserved] = theirs.properties.ips
+    const foreign = await create(`${base}/datacenters`, { location: 'de/txl' }, credentials.foreign)
+    const path = `${base}/datacenters/${foreign.id}`
+    const { ipv6CidrBlock } = (await service.call('GET', path, undefined, credentials.foreign)).body
+      .properties
+    const server = { name: 'web', cores: 1, ram: 1024 }
+    const refusals: Record<string, readonly object[]> = {
+      'a block without one around it': [{ lan }, { lan: 77, ipv6CidrBlock: 'fd00::/80' }],
+      'DHCPv6 without IPv6': [{ lan }, { lan: 77 }, { lan: 78, dhcpv6: true }],
+      'more than the pool has left': Array.from({ length: 6 }, () => ({ lan })),
+      'another contract’s address': [{ lan }, { lan: 77 }, { lan, ips: [reserved] }],
+      'another contract’s IPv6': [{ lan }, { lan: 77, ipv6Ips: [ipv6CidrBlock.replace('/56', '1')] }],
+    }
+    const before = await inUse()
+    for (const [what, nics] of Object.entries(refusals)) {
+      const entities = { nics: { items: nics.map((properties) => ({ properties })) } }
+      const answer = await service.call('POST', `${zone}/servers`, { properties: server, entities })
+      assert.equal(answer.status, 422, `${what}: ${answer.text}`)
+      assert.deepEqual(await inUse(), before, what)
+    }
+    const properties = { location: 'de/txl', defaultSecurityGroupId: unknown }
+    assert.equal((await service.call('POST', `${base}/datacenters`, { properties })).status, 422)
+    assert.deepEqual(await inUse(), before)
+    const { body } = await service.call('GET', `${zone}/lans`)
+    assert.deepEqual(
+      body.items.map(({ id }: { id: string }) => id),
+      [String(lan)],
+    )
+    assert.deepEqual((await service.call('GET', `${zone}/servers`)).body.items, [])
+  })
+
+  test('an id that is no id is not repeated at length', async () => {
+    const entities = { volumes: { items: [{ id: 'x'.repeat(100_000) }] } }
+    const properties = { cores: 1, ram: 1024 }
+    const answer = await service.call('POST', `${dc}/servers`, { properties, entities })
+    assert.deepEqual([answer.status, answer.body.messages[0].errorCode], [422, '200'])
+    assert.ok(answer.text.length < 1000, `${answer.text.length} characters`)
+  })
+})

@@ -4,11 +4,13 @@
  * LANs and NICs are read once and written once. Addresses of pools are set aside by the address service and kept by the
  * change; what lies inside the datacenter's own blocks is chosen here, and the revision of the zone guards the choice.
  */
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import type { Context } from '../../service/context.ts'
+import type { ZoneDecision } from '../../service/services.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import {
@@ -31,36 +33,67 @@ import { type Lan, profile, type World } from './world.ts'
 type Outcome<T> = Promise<Result<T, RequestError>>
 type Put = NonNullable<NonNullable<ZoneChange['documents']>['put']>[number]
 
-/** Sets one address or block of a pool aside. */
-export type Take = (pool: PoolKind) => Outcome<string>
+/** An address or block of a pool, for a datacenter in this location. */
+export type Take = (pool: PoolKind, location: JsonValue | undefined) => string
+
+/** Stand for what is not set aside yet; clients cannot be given these. */
+const placeholders: Readonly<Partial<Record<PoolKind, string>>> = {
+  'public-ipv4': '0.0.0.0',
+  'lan-ipv4': '0.0.0.0/24',
+  'datacenter-ipv6': '::/56',
+}
 
 /**
- * Makes a `Take` for each attempt of one request: an attempt that somebody else overtook is followed by one that gets
- * the same addresses.
+ * Changes a datacenter by a decision that needs addresses of pools. The decision is first made with placeholders; only one
+ * that stands has its addresses set aside, all at once, and is made again with them: a refused request keeps none aside.
+ * After an attempt that somebody else overtook, the next gets the same addresses.
  */
-export function takingOnce(request: DialectRequest): (zone: JsonObject) => Take {
+export function changeDatacenter(
+  request: DialectRequest,
+  context: Context,
+  id: string,
+  decide: (there: DocumentRecord | undefined, take: Take) => Outcome<ZoneDecision>,
+): Outcome<void> {
+  const { addresses, zones } = request.services
   const known = new Map<PoolKind, string[]>()
-  return ({ location }) => {
-    const used = new Map<PoolKind, number>()
-    return async (pool) => {
-      const all = known.get(pool) ?? []
-      known.set(pool, all)
-      const index = used.get(pool) ?? 0
-      used.set(pool, index + 1)
-      if (all[index] === undefined) {
-        const wanted = { pool, ...(typeof location === 'string' && { zone: location }) }
-        const taken = await request.services.addresses.take(request, profile, wanted)
-        if (!taken.ok) return taken
-        all.push(...taken.value)
-      }
-      return ok(all[index] ?? '')
+  return zones.change(context, profile, id, async (there) => {
+    for (;;) {
+      const used = new Map<PoolKind, number>()
+      const missing: { readonly pool: PoolKind; readonly zone?: string }[] = []
+      const decided = await decide(there, (pool, zone) => {
+        const index = used.get(pool) ?? 0
+        used.set(pool, index + 1)
+        const address = known.get(pool)?.[index]
+        if (address === undefined) missing.push({ pool, ...(typeof zone === 'string' && { zone }) })
+        return address ?? placeholders[pool] ?? ''
+      })
+      if (!decided.ok || missing.length === 0) return decided
+      const taken = await addresses.take(request, profile, ...missing)
+      if (!taken.ok) return taken
+      for (const [index, { pool }] of missing.entries())
+        known.set(pool, [...(known.get(pool) ?? []), taken.value[index] ?? ''])
     }
+  })
+}
+
+/** Refuses an address that the store would refuse, before any other is set aside for the same request. */
+async function unavailable(
+  request: DialectRequest,
+  addresses: readonly string[],
+  before: readonly string[],
+): Promise<RequestError | undefined> {
+  for (const address of addresses) {
+    if (before.includes(address)) continue
+    if ((await request.services.addresses.holding(request, address)) === 'taken')
+      return impossible(`the address ${address} is not available`)
   }
+  return undefined
 }
 
 export type Networks = ReturnType<typeof createNetworks>
 
-export function createNetworks(request: DialectRequest, world: World, zone: DocumentRecord, take: Take) {
+export function createNetworks(request: DialectRequest, world: World, zone: DocumentRecord, takes: Take) {
+  const take = (pool: PoolKind) => takes(pool, zone.body.location)
   const { account } = request.principal
   const lans = new Map<string, Lan>()
   const nics = new Map<string, Interface>()
@@ -80,24 +113,19 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
   }
 
   /** With a /24 if it is private and has none. */
-  async function withIpv4(body: JsonObject): Outcome<JsonObject> {
-    if (body.public === true || ipv4BlockOf(body) !== null) return ok(body)
-    const taken = await take('lan-ipv4')
-    return taken.ok ? ok({ ...body, ipv4: taken.value }) : taken
-  }
+  const withIpv4 = (body: JsonObject): JsonObject =>
+    body.public === true || ipv4BlockOf(body) !== null ? body : { ...body, ipv4: take('lan-ipv4') }
 
   /** A NIC in a LAN that is not there makes it; one that only NICs speak of is written down. */
-  async function lanOf(id: string): Outcome<Lan> {
+  async function lanOf(id: string): Promise<Lan> {
     const known = lans.get(id)
-    if (known) return ok(known)
+    if (known) return known
     const [found] = await world.lansOf(zone.id, [id])
     if (found?.body.meta !== undefined) {
       lans.set(id, found)
-      return ok(found)
+      return found
     }
-    if (found) return ok(putLan(id, found.body))
-    const body = await withIpv4({})
-    return body.ok ? ok(putLan(id, body.value)) : body
+    return putLan(id, found ? found.body : withIpv4({}))
   }
 
   /** All NICs of the datacenter as this change leaves them, one excepted. */
@@ -107,11 +135,10 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
   }
 
   async function automaticIpv4(nic: Interface, lan: Lan): Outcome<string> {
-    if (lan.body.public === true) return take('public-ipv4')
-    const body = await withIpv4(lan.body)
-    if (!body.ok) return body
-    const { ipv4: block } = body.value
-    if (block !== lan.body.ipv4) putLan(lan.id, body.value)
+    if (lan.body.public === true) return ok(take('public-ipv4'))
+    const body = withIpv4(lan.body)
+    const { ipv4: block } = body
+    if (block !== lan.body.ipv4) putLan(lan.id, body)
     const used = (await others(nic.id)).filter((each) => lanNumber(each) === lan.id)
     const host = freeHost(
       String(block),
@@ -120,32 +147,32 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
     return host === undefined ? err(impossible(`LAN ${lan.id} has no address left`)) : ok(host)
   }
 
-  async function datacenterBlock(): Outcome<string> {
-    if (block56 !== null) return ok(block56)
-    const taken = await take('datacenter-ipv6')
-    if (!taken.ok) return taken
-    block56 = taken.value
+  function datacenterBlock(): string {
+    if (block56 !== null) return block56
+    block56 = take('datacenter-ipv6')
     const { revision: _, ...document } = zone
     put({ ...document, body: { ...zone.body, ipv6CidrBlock: block56 }, addresses: [block56] })
-    return ok(block56)
+    return block56
   }
 
   /** The /64 that a LAN is to have. `wanted`: `AUTO`, a block, or null for none. */
   async function lanBlock(id: string, wanted: string | null, before: string | null): Outcome<string | null> {
     if (wanted === null || (wanted === 'AUTO' && before !== null)) return ok(wanted && before)
-    const parent = await datacenterBlock()
-    if (!parent.ok) return parent
+    // Nobody can know what lies in a block that is yet to be set aside.
+    if (wanted !== 'AUTO' && block56 === null)
+      return err(impossible(`${wanted} lies outside the datacenter, which has no IPv6 block yet`))
+    const parent = datacenterBlock()
     const taken = (await world.lansIn(zone.id)).flatMap((lan) => {
       const block = lan.id === id ? null : ipv6BlockOf(lan.body)
       return block === null ? [] : [block]
     })
     if (wanted === 'AUTO') {
-      const free = freeBlock(parent.value, 64, taken)
+      const free = freeBlock(parent, 64, taken)
       return free === undefined ? err(impossible('the datacenter has no IPv6 block left')) : ok(free)
     }
     const block = ipv6Block(wanted, 64) ?? wanted
-    if (!within(parent.value, block))
-      return err(impossible(`${block} lies outside the datacenter's block ${parent.value}`))
+    if (!within(parent, block))
+      return err(impossible(`${block} lies outside the datacenter's block ${parent}`))
     return taken.includes(block) ? err(impossible(`${block} belongs to another LAN`)) : ok(block)
   }
 
@@ -153,30 +180,29 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
     /** The NIC with the properties that are given; `old` is what they change. `at` is where they are in the request. */
     async place(nic: Interface, wanted: JsonObject, at: string, old?: Interface): Outcome<Interface> {
       const lan = await lanOf(String(wanted.lan ?? lanNumber(nic)))
-      if (!lan.ok) return lan
-      const six = ipv6BlockOf(lan.value.body)
+      const six = ipv6BlockOf(lan.body)
       // Terraform writes null for what its user does not set, and expects to read that.
       const given = !old && six !== null ? { dhcpv6: true, ...wanted } : wanted
       const listed = Array.isArray(given.ips) && given.ips.length > 0
       const reserved = listed ? await ipBlocks(request) : []
-      const foreign = notOurs(nic, given, at, { lan: lan.value, reserved })
+      const foreign = notOurs(nic, given, at, { lan, reserved })
       if (foreign) return err(foreign)
       const blocks =
         six === null ? [] : (await others(nic.id)).flatMap(({ attributes }) => ipv6BlockOf(attributes) ?? [])
-      const joined = withIpv6(nicIn(nic, given, lan.value, reserved), given, at, six, blocks)
+      const joined = withIpv6(nicIn(nic, given, lan, reserved), given, at, six, blocks)
       if (!joined.ok) return joined
       let placed = joined.value
-      const from = old && lanNumber(old) !== lan.value.id ? await world.lansOf(zone.id, [lanNumber(old)]) : []
+      const refused = await unavailable(request, placed.addresses, nic.addresses)
+      if (refused) return err(refused)
+      const from = old && lanNumber(old) !== lan.id ? await world.lansOf(zone.id, [lanNumber(old)]) : []
       const lost = listed ? [] : moved(placed, from[0])
       const kept = placed.addresses.filter((address) => !lost.includes(address))
       const needed =
         lost.length > 0 || (!old && !kept.some((address) => !isIpv6(address))) ? Math.max(1, lost.length) : 0
       placed = { ...placed, addresses: kept }
       for (let count = 0; count < needed; count++) {
-        const current = await lanOf(lan.value.id)
-        if (!current.ok) return current
         nics.set(placed.id, placed)
-        const address = await automaticIpv4(placed, current.value)
+        const address = await automaticIpv4(placed, await lanOf(lan.id))
         if (!address.ok) return address
         placed = { ...placed, addresses: [address.value, ...placed.addresses] }
       }
@@ -196,8 +222,7 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
       const before = ipv6BlockOf(wanted)
       const block = await lanBlock(id, ipv6CidrBlock === undefined ? before : ipv6CidrBlock, before)
       if (!block.ok) return block
-      const body = await withIpv4(merged(wanted, { ipv6: block.value }))
-      if (!body.ok) return body
+      const body = withIpv4(merged(wanted, { ipv6: block.value }))
       if (block.value !== before) {
         for (const nic of await world.nicsIn(zone.id)) {
           if (lanNumber(nic) !== id) continue
@@ -207,7 +232,7 @@ export function createNetworks(request: DialectRequest, world: World, zone: Docu
           nics.set(nic.id, joined.value)
         }
       }
-      return ok(putLan(id, body.value))
+      return ok(putLan(id, body))
     },
     change: () => ({ documents: [...documents.values()], interfaces: [...nics.values()] }),
   }

@@ -25,7 +25,7 @@ import { impossible, violates } from './errors.ts'
 import { findZone } from './find.ts'
 import { freshDatacenter } from './fresh.ts'
 import { defaultRules, newGroup, newRules } from './groups.ts'
-import { takingOnce } from './networks.ts'
+import { changeDatacenter } from './networks.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { checkUnwritten } from './unwritten.ts'
@@ -140,9 +140,8 @@ async function putDatacenter(
   const { request } = call
   const { account } = request.principal
   const change = mutation(call, id, method)
-  const takes = takingOnce(request)
   let result: DocumentRecord | undefined
-  const done = await request.services.zones.change(change.context, profile, id, async (there) => {
+  const done = await changeDatacenter(request, change.context, id, async (there, take) => {
     if (!there && method !== 'POST') return gone404(id)
     const decoded = decodeFrom(there)
     if (!decoded.ok) return decoded
@@ -154,11 +153,10 @@ async function putDatacenter(
       !there || createDefaultSecurityGroup === true || !isDeepStrictEqual(shown(there.body), shown(wanted))
     // One that was made without a /56 gets it with its next change.
     const block =
-      datacenterBlockOf(wanted) === null && touched ? await takes(wanted)('datacenter-ipv6') : undefined
-    if (block && !block.ok) return block
+      datacenterBlockOf(wanted) === null && touched ? take('datacenter-ipv6', wanted.location) : undefined
     const body: JsonObject = {
       ...wanted,
-      ...(block && { ipv6CidrBlock: block.value }),
+      ...(block && { ipv6CidrBlock: block }),
       meta: stamped(request, old),
     }
     const world = createWorld(request)
@@ -172,7 +170,7 @@ async function putDatacenter(
       return ok({ change: null, request: change.log([await world.datacenterNode(there)], {}) })
     }
     const document = { account, profile, kind: 'datacenter', id, body }
-    const addresses = block ? [block.value] : undefined
+    const addresses = block ? [block] : undefined
     result = { ...document, revision: (there?.revision ?? 0) + 1 }
     return ok({
       change: {

@@ -20,7 +20,7 @@ import { lanProperties } from './encode.ts'
 import { impossible } from './errors.ts'
 import { findLan, findZone } from './find.ts'
 import { freshLan } from './fresh.ts'
-import { createNetworks, takingOnce } from './networks.ts'
+import { changeDatacenter, createNetworks } from './networks.ts'
 import { joining } from './pccs.ts'
 import { merged } from './properties.ts'
 import { checkUnwritten } from './unwritten.ts'
@@ -115,9 +115,8 @@ async function writeLan(
 ): Handled {
   const { request } = call
   const change = mutation(call, zone, method)
-  const takes = takingOnce(request)
   let result: Lan = { id: '', body: {} }
-  const done = await request.services.zones.change(change.context, profile, zone, async (there) => {
+  const done = await changeDatacenter(request, change.context, zone, async (there, take) => {
     if (!there) return gone404(zone)
     const world = createWorld(request)
     const lans = await (lanId === undefined ? world.lansIn(zone) : world.lansOf(zone, [lanId]))
@@ -136,7 +135,7 @@ async function writeLan(
     }
     const joined = await joining(call, before?.pcc, wanted.body.pcc)
     if (!joined.ok) return joined
-    const networks = createNetworks(request, world, there, takes(there.body))
+    const networks = createNetworks(request, world, there, take)
     const written = await networks.putLan(wanted.id, wanted.body, block)
     if (!written.ok) return written
     result = written.value

@@ -24,7 +24,7 @@ import { impossible } from './errors.ts'
 import { findNic, findServer, findZone } from './find.ts'
 import { freshNic, freshServer } from './fresh.ts'
 import { newRules, tooMany } from './groups.ts'
-import { createNetworks, type Networks, takingOnce } from './networks.ts'
+import { changeDatacenter, createNetworks, type Networks } from './networks.ts'
 import { bareNic } from './nics.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
@@ -177,9 +177,8 @@ async function createServer(call: Call): Handled {
   )
   const change = mutation(call, place, 'POST')
   const rules = made.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
-  const takes = takingOnce(request)
   let server = bare
-  const done = await request.services.zones.change(change.context, profile, place, async (there) => {
+  const done = await changeDatacenter(request, change.context, place, async (there, take) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
     const world = createWorld(request)
     const rewiring = createRewiring(request, world, place)
@@ -194,7 +193,7 @@ async function createServer(call: Call): Handled {
     const slotted = withSlots(rewiring.server(id) ?? record, [], made.length)
     rewiring.put(slotted.server)
     server = { ...slotted.server, revision: 0 }
-    const networks = createNetworks(request, world, there, takes(there.body))
+    const networks = createNetworks(request, world, there, take)
     const placed = await placeAll(networks, made)
     if (!placed.ok) return placed
     const interfaces = placed.value.map((nic, index) => inSlot(nic, slotted.first + index))
@@ -338,9 +337,8 @@ async function createNic(call: Call): Handled {
   const { nic: bare, properties, rules: texts, at } = made.value
   const change = mutation(call, zone.id, 'POST')
   const rules = newRules(request, bare.id, texts)
-  const takes = takingOnce(request)
   let nic = bare
-  const done = await request.services.zones.change(change.context, profile, zone.id, async (there) => {
+  const done = await changeDatacenter(request, change.context, zone.id, async (there, take) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
     const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
@@ -348,7 +346,7 @@ async function createNic(call: Call): Handled {
     const others = await request.services.zones.interfacesOf(server.id)
     const { server: slotted, first } = withSlots(owner.value, others, 1)
     const { revision: _, ...record } = slotted
-    const networks = createNetworks(request, world, there, takes(there.body))
+    const networks = createNetworks(request, world, there, take)
     const index = Math.max(0, ...others.map((each) => each.index)) + 1
     const placed = await networks.place({ ...bare, index }, properties, at)
     if (!placed.ok) return placed
@@ -379,9 +377,8 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
   const { request } = call
   const { zone, server, nic } = found.value
   const change = mutation(call, zone.id, method)
-  const takes = takingOnce(request)
   let result = nic
-  const done = await request.services.zones.change(change.context, profile, zone.id, async (there) => {
+  const done = await changeDatacenter(request, change.context, zone.id, async (there, take) => {
     if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
     const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
@@ -395,7 +392,7 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
     const nested = await checkUnwritten(node, body.value.entities)
     if (!nested.ok) return nested
     const stamp = stampOf(old.attributes.meta, request.principal.account, owner.value.createdAt)
-    const networks = createNetworks(request, world, there, takes(there.body))
+    const networks = createNetworks(request, world, there, take)
     const placed = await networks.place(old, read.value, body.value.at, old)
     if (!placed.ok) return placed
     const attributes = { ...placed.value.attributes, meta: stamped(request, stamp) }

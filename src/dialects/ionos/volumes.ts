@@ -174,7 +174,8 @@ export async function attachAll(
   const attached = new Map<string, Volume>()
   for (const each of volumes) {
     const found = typeof each === 'string' ? await world.volume(zone, each) : ok(each)
-    if (!found.ok) return err(impossible(`volume ${each} does not exist in the datacenter`))
+    if (!found.ok)
+      return err(impossible(`volume ${String(each).slice(0, 64)} does not exist in the datacenter`))
     const volume = found.value
     if (attached.has(volume.id)) continue
     if (isDas(volume) && typeof each === 'string') return err(dasStays)
