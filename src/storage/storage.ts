@@ -516,7 +516,10 @@ export interface AddressChange extends AddressMoves {
   readonly id: string
 }
 
-/** Of any servers of the account; `not-found` (interface, server) when one is not its own. */
+/**
+ * Of any servers of the account; `not-found` (interface, server) when one is not its own. An interface that only gives up
+ * addresses may be of a server that an inventory no longer names, or have ended.
+ */
 export interface AddressMoves {
   /** Removed first, then appended. */
   readonly interfaces?: readonly {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, test } from 'node:test'
 import {
+  inventory,
+  offers,
   onBothStores,
   projects,
   type Reply,
@@ -12,6 +14,7 @@ import {
 } from '../../../test/support/service.ts'
 import { actor } from '../../../test/support/stores.ts'
 import { err } from '../../core/result.ts'
+import { loadInventory } from '../../service/inventory.ts'
 import { catalogue } from './catalogue.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
@@ -1083,6 +1086,52 @@ accounts:
     const { server: full } = await good('GET', at)
     assert.equal(full.public_ips.length, 12)
     assert.deepEqual((await good('PATCH', at, full)).server, full)
+  })
+
+  test('an IP whose server or interface an inventory ends is detached, and what is done to it meanwhile lasts', async () => {
+    const reload = async (text: string) =>
+      assert.ok((await loadInventory(service.storage, text, Date.now(), offers)).ok)
+    const elsewhere = '00eeee01-32db-4b09-9f5f-30d9e9afb565'
+    const nic = '{ addresses: [192.0.2.40, "2001:db8::40"] }'
+    const others = inventory
+      .replace(servers.instance, elsewhere)
+      .replace('192.0.2.40, "2001:db8::40"', '192.0.2.41')
+    const at = `${zone}/servers/${servers.instance}`
+    const attach = (id: string, server: string | null) => good('PATCH', `${zone}/ips/${id}`, { server })
+    const shown = async () =>
+      (await good('GET', at)).server.public_ips.map((each: Record<string, string>) => each.address)
+    const addressesOf = async (server: string) =>
+      (await service.storage.interfaces(server)).flatMap(({ addresses }) => addresses).slice()
+    const own = ['192.0.2.40', '2001:db8::40']
+
+    const moved = await reserve({ server: servers.instance })
+    const detached = await reserve({ server: servers.instance })
+    const ended = await reserve({ server: servers.instance })
+    const untouched = await reserve({ server: servers.instance })
+    const v6 = await reserve({ server: servers.instance, type: 'routed_ipv6' })
+    await reload(others)
+    const to = (await create()).id
+    assert.deepEqual([(await ip(moved.id)).server, (await ip(moved.id)).state], [null, 'detached'])
+    await attach(moved.id, to)
+    await attach(detached.id, null)
+    await good('PATCH', `${zone}/servers/${to}`, { public_ips: [moved.id, v6.id] })
+    assert.equal((await call('DELETE', `${zone}/ips/${ended.id}`)).status, 204)
+    await reload(inventory)
+    assert.deepEqual(await shown(), [untouched.address, ...own])
+    assert.deepEqual(await addressesOf(servers.instance), [...own, untouched.address, '10.0.0.40'])
+    assert.deepEqual(await ipsOf(to), [moved.id, v6.id])
+    assert.equal((await ip(detached.id)).server, null)
+
+    // The file gives the server another interface: what was attached to the old one is not.
+    await reload(inventory.replace(nic, nic.replace('{', '{ id: another-nic,')))
+    assert.deepEqual(await shown(), own)
+    const [listed] = (await good('GET', `${zone}/ips?name=${untouched.address}`)).ips
+    assert.deepEqual([listed, listed.state], [await ip(untouched.id), 'detached'])
+    await attach(untouched.id, servers.instance)
+    assert.deepEqual(await shown(), [untouched.address, ...own])
+    assert.ok((await addressesOf(servers.instance)).includes(untouched.address ?? ''))
+    await attach(untouched.id, null)
+    assert.deepEqual(await shown(), own)
   })
 
   test('a key of user data is kept as it is named, or refused', async () => {

@@ -6,7 +6,7 @@ import type { Catalogue, LocalImage } from './catalogue.ts'
 import { instantOf } from './encode.ts'
 import { encodeServerIp } from './encode-ip.ts'
 import { encodeLocalVolume } from './encode-volume.ts'
-import type { IpRecord, VolumeRecord } from './find.ts'
+import { hasIp, type IpRecord, type VolumeRecord } from './find.ts'
 import type { ServerAttributes } from './wire.ts'
 
 export const serverAttributes = ({ server }: Pick<ServerView, 'server'>): ServerAttributes =>
@@ -141,7 +141,7 @@ function encodeIps(view: ServerView, { ips }: ServerContext): JsonObject[] {
 export const attachedIps = (view: ServerView, ips: ReadonlyMap<string, IpRecord>): readonly IpRecord[] =>
   (serverAttributes(view).ips ?? []).flatMap((id) => {
     const ip = ips.get(id)
-    return ip && ip.attributes.server === view.server.id ? [ip] : []
+    return ip && ip.attributes.server === view.server.id && hasIp(view, ip) ? [ip] : []
   })
 
 /** Addresses of its public interfaces, with the ids that they are shown by when they are not flexible. */

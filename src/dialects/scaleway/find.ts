@@ -224,11 +224,18 @@ export async function serverById(
   return found.ok && found.value.server.zone === zone ? found.value : undefined
 }
 
+/** Whether an interface of the server has the address: an inventory may have ended the one it was attached to. */
+export const hasIp = (
+  { interfaces }: Pick<ServerView, 'interfaces'>,
+  { attributes: { interface: nic, host } }: IpRecord,
+): boolean => interfaces.some(({ id, addresses }) => id === nic && addresses.includes(host ?? ''))
+
 /** The server that has the address. */
-export const holderOf = async (
-  request: DialectRequest,
-  { attributes: { server, zone } }: IpRecord,
-): Promise<ServerView | undefined> => (server ? serverById(request, zone, server) : undefined)
+export async function holderOf(request: DialectRequest, ip: IpRecord): Promise<ServerView | undefined> {
+  const { server, zone } = ip.attributes
+  const view = server ? await serverById(request, zone, server) : undefined
+  return view && hasIp(view, ip) ? view : undefined
+}
 
 export async function findServer(request: DialectRequest, zone: string): Found<ServerView> {
   const { id = '' } = request.params

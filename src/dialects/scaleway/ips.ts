@@ -67,6 +67,10 @@ export function takingOnce(request: DialectRequest, zone: string): TakeAddress {
   }
 }
 
+/** What the interface loses that the IP was attached to, also one whose server an inventory may name again. */
+export const givenUp = ({ attributes: { interface: nic, host } }: IpRecord): AddressMoves['interfaces'] =>
+  nic && host ? [{ interface: nic, remove: [host] }] : []
+
 export interface IpPlan {
   /** Of the server itself. */
   readonly attributes: JsonObject
@@ -94,6 +98,7 @@ export async function planIps(
   const documents: ServerDocument[] = []
   const [add, remove]: string[][] = [[], []]
   const elsewhere = new Map<string, { view: ServerView; ips: IpRecord[] }>()
+  const away: AddressMoves['interfaces'][number][] = []
   for (const ip of wanted) {
     if (old.some(({ id }) => id === ip.id)) continue
     const holder = await holderOf(request, ip)
@@ -101,7 +106,7 @@ export async function planIps(
       const entry = elsewhere.get(holder.server.id) ?? { view: holder, ips: [] }
       entry.ips.push(ip)
       elsewhere.set(holder.server.id, entry)
-    }
+    } else away.push(...givenUp(ip))
     const host = hostOf(ip, nic.mac)
     add?.push(host)
     documents.push(changedIp(ip, { server, interface: nic.id, host }))
@@ -124,12 +129,7 @@ export async function planIps(
     documents,
     ...{ add: add ?? [], remove: remove ?? [] },
     elsewhere: {
-      interfaces: others.flatMap(({ ips }) =>
-        ips.map(({ attributes: { interface: nic, host } }) => ({
-          interface: nic ?? '',
-          remove: [host ?? ''],
-        })),
-      ),
+      interfaces: [...others.flatMap(({ ips }) => ips.flatMap(givenUp)), ...away],
       serverAttributes: others.map(({ view, ips }) => ({
         server: view.server.id,
         attributes: {

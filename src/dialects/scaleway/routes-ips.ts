@@ -17,6 +17,7 @@ import {
   decodeListing,
   type Found,
   findIp,
+  hasIp,
   holderOf,
   type IpRecord,
   inProject,
@@ -30,7 +31,16 @@ import {
   subject,
   zoned,
 } from './find.ts'
-import { type AddressMoves, asMoves, changedIp, currentIps, detachedIp, planIps, publicNic } from './ips.ts'
+import {
+  type AddressMoves,
+  asMoves,
+  changedIp,
+  currentIps,
+  detachedIp,
+  givenUp,
+  planIps,
+  publicNic,
+} from './ips.ts'
 import { pageHeaders, slice } from './pages.ts'
 import type { IpAttributes } from './wire.ts'
 
@@ -57,12 +67,13 @@ export const ipRoutes: readonly Route[] = [
           wants(attributes.project, attributes.tags),
       )
       .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
-    const holders = new Map(
-      (await services.servers.list(request, profile)).map(({ server }) => [server.id, server]),
+    const servers = new Map(
+      (await services.servers.list(request, profile)).map((view) => [view.server.id, view]),
     )
-    const ips = slice(found, page).map((ip) =>
-      encodeIp(ip, projects.organization, holders.get(ip.attributes.server ?? '')),
-    )
+    const ips = slice(found, page).map((ip) => {
+      const view = servers.get(ip.attributes.server ?? '')
+      return encodeIp(ip, projects.organization, view && hasIp(view, ip) ? view.server : undefined)
+    })
     return ok({ status: 200, body: { ips }, headers: pageHeaders('ips', found.length, page, query) })
   }),
 
@@ -111,7 +122,9 @@ export const ipRoutes: readonly Route[] = [
     return onIp(request, zone, async (old) => {
       const tagged = tags ? { ...old, body: { ...old.body, tags } } : old
       const holder = await holderOf(request, old)
-      if (server === undefined || server === (holder?.server.id ?? null)) {
+      // A server that an inventory no longer names is still written down: it may come back.
+      const now = holder?.server.id ?? (old.attributes.server ? undefined : null)
+      if (server === undefined || server === now) {
         if (isDeepStrictEqual(tagged.body, old.body)) return ok(await answer(request, 200, old))
         const { ifRevision, ...document } = changedIp(tagged, {})
         const condition = { ifRevision: old.revision }
@@ -127,9 +140,9 @@ export const ipRoutes: readonly Route[] = [
     onIp(request, zone, async (ip) => {
       const { id, revision } = ip
       const holder = await holderOf(request, ip)
-      const left = holder && (await leave(request, holder, ip))
+      const { moves } = await leave(request, holder, ip)
       const done = await request.services.addresses.change(request, profile, {
-        ...left?.moves,
+        ...moves,
         documents: { remove: [{ kind: 'ip', id, ifRevision: revision }] },
         ...{ operation: 'ip.delete', id },
       })
@@ -157,8 +170,7 @@ async function setServer(
   if (server !== null && !to) return notFound('instance_server', server)
   const joined = to && (await join(request, to, ip))
   if (joined && !joined.ok) return joined
-  const { moves, document } = joined?.value ??
-    (from && (await leave(request, from, ip))) ?? { document: detachedIp(ip), moves: {} }
+  const { moves, document } = joined?.value ?? (await leave(request, from, ip))
   const done = await request.services.addresses.change(request, profile, {
     ...moves,
     documents: { put: [{ ...document, addresses: [ip.attributes.address] }] },
@@ -192,11 +204,11 @@ async function join(request: DialectRequest, view: ServerView, ip: IpRecord): Fo
   return ok(await step(request, view, nic, old, [...old, ip]))
 }
 
-/** Off its server, whose interface may have ended since. */
-async function leave(request: DialectRequest, view: ServerView, ip: IpRecord): Promise<Step> {
-  const nic = view.interfaces.find(({ id }) => id === ip.attributes.interface)
+/** Off its server, if it has one. */
+async function leave(request: DialectRequest, view: ServerView | undefined, ip: IpRecord): Promise<Step> {
+  const nic = view?.interfaces.find(({ id }) => id === ip.attributes.interface)
+  if (!view || !nic) return { document: detachedIp(ip), moves: { interfaces: givenUp(ip) } }
   const others = (await currentIps(request, view)).filter(({ id }) => id !== ip.id)
-  if (!nic) return { document: detachedIp(ip), moves: {} }
   return step(request, view, nic, [...others, ip], others)
 }
 

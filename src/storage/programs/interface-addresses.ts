@@ -18,13 +18,17 @@ export function* moveAddresses(
   moves: AddressMoves,
   revision: number,
 ): Steps<Result<Moved, RequestError>> {
-  const own = "s.account = ? AND s.profile = ? AND s.origin <> 'left'"
+  const own = 's.account = ? AND s.profile = ?'
+  const present = `${own} AND s.origin <> 'left'`
   const before = new Map<string, readonly string[]>()
   const interfaces: Pick<Interface, 'id' | 'server' | 'addresses'>[] = []
   for (const { interface: nic, add = [], remove = [] } of moves.interfaces ?? []) {
+    // It may be of a server that has left and comes back, or have ended.
+    const givesUp = add.length === 0 && remove.length > 0
     const sql = `SELECT i.id, i.server, i.addresses FROM interfaces i JOIN servers s ON s.id = i.server
-      WHERE i.id = ? AND ${own}`
+      WHERE i.id = ? AND ${givesUp ? own : present}`
     const row = yield* queryOne(sql, nic, account, profile)
+    if (!row && givesUp) continue
     if (!row) return err(notFound('interface', nic))
     const old = JSON.parse(String(row.addresses)) as string[]
     const kept = old.filter((address) => !remove.includes(address))
@@ -34,7 +38,7 @@ export function* moveAddresses(
     yield* query('UPDATE interfaces SET addresses = ? WHERE id = ?', JSON.stringify(addresses), nic)
   }
   for (const { server, attributes, ifRevision } of moves.serverAttributes ?? []) {
-    const sql = `SELECT ${serverColumns} FROM servers s WHERE id = ? AND ${own}`
+    const sql = `SELECT ${serverColumns} FROM servers s WHERE id = ? AND ${present}`
     const row = yield* queryOne(sql, server, account, profile)
     if (!row) return err(notFound('server', server))
     const old = toServer(row)
