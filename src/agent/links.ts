@@ -7,6 +7,8 @@ interface Printed {
   readonly ifindex: number
   readonly ifname: string
   readonly master?: string
+  /** The other end of a veth, and the way of a tunnel, as well as the parent of a device that stands on it. */
+  readonly link?: string
   readonly linkinfo?: {
     readonly info_kind?: string
     readonly info_slave_kind?: string
@@ -14,13 +16,24 @@ interface Printed {
   }
 }
 
+/** Devices that take packets from another one before they are seen as its own, and send past its hooks. */
+const stacked: ReadonlySet<string | undefined> = new Set([
+  'vlan',
+  'macvlan',
+  'macvtap',
+  'ipvlan',
+  'ipvtap',
+  'macsec',
+])
+
 export async function readLinks(netns: string | undefined): Promise<readonly Link[]> {
   const text = await run(within(netns, ['ip', '-d', '-j', 'link']), { patienceMs: 10_000 })
-  return (JSON.parse(text || '[]') as Printed[]).map(({ ifindex, ifname, master, linkinfo }) => ({
+  return (JSON.parse(text || '[]') as Printed[]).map(({ ifindex, ifname, master, link, linkinfo }) => ({
     index: ifindex,
     name: ifname,
     kind: linkinfo?.info_kind ?? null,
     master: master === undefined ? null : { name: master, kind: linkinfo?.info_slave_kind ?? '' },
+    ...(link !== undefined && stacked.has(linkinfo?.info_kind) && { parent: link }),
     ...(linkinfo?.info_kind === 'bridge' &&
       linkinfo.info_data?.no_linklocal_learn === 0 && { learnsLinkLocal: true }),
   }))

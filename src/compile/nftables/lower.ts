@@ -7,6 +7,7 @@ import {
   type Desired,
   type DesiredInterface,
   type FilterMode,
+  stackedNote,
   unansweredNote,
   unlimitedNote,
 } from '../../core/model/desired.ts'
@@ -189,6 +190,7 @@ export function createLowering(): Lowering {
         answers: new Map<string, NftVerdict>(),
       }
       const byName = new Map(links.map((link) => [link.name, link]))
+      const byParent = Map.groupBy(links, ({ parent }) => parent)
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
         const { id, device, policy } = each
@@ -259,11 +261,13 @@ export function createLowering(): Lowering {
           const limit = each.maxConnections ?? maxConnections
           const tracked = mode === 'routed' || kernel.tracks
           if (limit > 0 && tracked) limits.set(index, limit)
+          const stacked = byParent.get(device)
           const silent =
             mode === 'bridged' && !kernel.rejects && directions.some((way) => rejects(policy[way]))
           const notes = [
             ...(silent ? [unansweredNote] : []),
             ...(limit > 0 && !tracked ? [unlimitedNote] : []),
+            ...(stacked ? [stackedNote(stacked.map(({ name }) => name))] : []),
           ]
           return { state: 'applied', mode, error: null, ...(notes.length > 0 && { notes }) }
         }

@@ -504,6 +504,17 @@ describe('text', () => {
     assert.doesNotMatch(text, /77/)
   })
 
+  test('a device that stands on a described one and takes packets from it is named in a note', () => {
+    const desired = { revision: 1, interfaces: [{ id: 'x', device: 'tap0', policy: filtered }] }
+    const other = { ...tap(11), name: 'lan0', kind: 'macvlan' }
+    const notes = (parent: string) =>
+      lower(desired, { links: [tap(10), { ...other, parent }] }).interfaces[0]?.notes ?? []
+    assert.deepEqual(notes('tap0'), [
+      'packets of devices that stand on its own are not judged by its policy: lan0',
+    ])
+    assert.deepEqual(notes('tap1'), [])
+  })
+
   test('names that could break out of their place are no device names', () => {
     for (const name of [
       '',

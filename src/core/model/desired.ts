@@ -82,6 +82,10 @@ export const unansweredNote =
 export const unlimitedNote =
   'its connections are not limited: this kernel tracks none on bridges (nf_conntrack_bridge)'
 
+/** Said of an interface whose device carries others, which take some of its packets before they are judged as its own. */
+export const stackedNote = (devices: readonly string[]): string =>
+  `packets of devices that stand on its own are not judged by its policy: ${devices.join(', ')}`
+
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string

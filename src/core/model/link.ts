@@ -8,6 +8,8 @@ export interface Link {
   readonly kind: string | null
   /** The device that takes its packets over; null when there is none. */
   readonly master: { readonly name: string /** `bridge`, `vrf`, `bond`, …. */; readonly kind: string } | null
+  /** The device that it stands on, some of whose packets it takes: of a VLAN or macvlan device and the like alone. */
+  readonly parent?: string
   /** Absent unless a bridge learns who is where from frames to 01:80:c2:00:00:00 to 0f, which its hooks do not see. */
   readonly learnsLinkLocal?: true
 }
