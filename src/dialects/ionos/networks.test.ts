@@ -721,6 +721,19 @@ onBothStores('IONOS Cloud, requests that are refused', (start) => {
     assert.deepEqual((await service.call('GET', `${zone}/servers`)).body.items, [])
   })
 
+  test('a label has no key that leads elsewhere in a path', async () => {
+    const refusedKeys = ['.', '..']
+    for (const holder of [dc, cube]) {
+      for (const key of [...refusedKeys, '...', '.a']) {
+        const answer = await service.call('POST', `${holder}/labels`, { properties: { key, value: '..' } })
+        assert.equal(answer.status, refusedKeys.includes(key) ? 422 : 201, `${key}: ${answer.text}`)
+        if (answer.status === 201)
+          assert.equal((await service.call('DELETE', `${holder}/labels/${key}`)).status, 200)
+      }
+      assert.deepEqual((await service.call('GET', `${holder}/labels`)).body.items, [])
+    }
+  })
+
   test('an id that is no id is not repeated at length', async () => {
     const entities = { volumes: { items: [{ id: 'x'.repeat(100_000) }] } }
     const properties = { cores: 1, ram: 1024 }

@@ -18,7 +18,16 @@ const word: Property = {
   objection: (value) =>
     /^[\w.-]+$/.test(String(value)) ? undefined : 'Attribute value must be letters, digits, -, _ or .',
 }
-const table: Table = { key: { ...word, immutable: true }, value: word }
+const key: Property = {
+  ...word,
+  immutable: true,
+  // In a path these lead elsewhere: clients would delete the server and not the label.
+  objection: (value) =>
+    value === '.' || value === '..'
+      ? 'Attribute value may not be . or .., which name no label in a path'
+      : word.objection?.(value),
+}
+const table: Table = { key, value: word }
 
 async function datacenter(call: Call): Promise<Result<Holder, RequestError>> {
   const found = await findZone(call)
