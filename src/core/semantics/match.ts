@@ -13,26 +13,25 @@ export function mismatch(match: Match, packet: Packet): MatchField | null {
   return null
 }
 
-/** What rules cannot ask, tested on a packet. */
+type LinkField = Exclude<keyof LinkMatch, MatchField>
+
+/** What rules cannot ask, tested on a packet: a field that `LinkMatch` has and the table lacks does not compile. */
 const linkFields: {
-  readonly [K in Exclude<keyof LinkMatch, MatchField>]-?: (
-    value: NonNullable<LinkMatch[K]>,
-    packet: Packet,
-  ) => boolean
+  readonly [K in LinkField]-?: (value: NonNullable<LinkMatch[K]>, packet: Packet) => boolean
 } = {
   hopLimit: (value, packet) => value === packet.hopLimit,
   link: (_, packet) => packet.link === true,
 }
+const linkTests = Object.entries(linkFields) as readonly [
+  LinkField,
+  (value: unknown, packet: Packet) => boolean,
+][]
 
 /** Whether all of it matches, with what rules cannot ask. */
 export function holds(match: LinkMatch, packet: Packet): boolean {
-  for (const name of ['hopLimit', 'link'] as const) {
+  for (const [name, test] of linkTests) {
     const value = match[name]
-    if (
-      value !== undefined &&
-      !(linkFields[name] as (value: unknown, packet: Packet) => boolean)(value, packet)
-    )
-      return false
+    if (value !== undefined && !test(value, packet)) return false
   }
   return mismatch(match, packet) === null
 }
