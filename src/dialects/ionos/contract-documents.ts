@@ -6,7 +6,7 @@ import { whileOvertaken } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import { type Call, changed, gone, type Handled, mutation, writing } from './call.ts'
 import { decode, given } from './decode.ts'
-import { impossible } from './errors.ts'
+import { impossible, notFound } from './errors.ts'
 import { merged, type Table } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { createWorld, type Node, plausible, profile } from './world.ts'
@@ -26,7 +26,7 @@ export async function findDocument(
   { kind }: Kind,
   id: string,
 ): Promise<Result<DocumentRecord, RequestError>> {
-  if (!plausible.test(id)) return err({ kind: 'not-found', resource: 'document', id })
+  if (!plausible.test(id)) return notFound(id)
   return request.services.documents.get(request, profile, kind, id.toLowerCase())
 }
 

@@ -1,5 +1,6 @@
 /** Every kind of error in IONOS Cloud's words (contract: ionos §1.8). */
 import type { RequestError, Violation } from '../../core/model/error.ts'
+import { err, type Result } from '../../core/result.ts'
 import type { Answer } from '../dialect.ts'
 
 /** Violations of the request's own form. There is at least one. */
@@ -14,6 +15,10 @@ export const violates = (field: string, reason: string): RequestError => violate
 export function impossible(reason: string): RequestError {
   return { kind: 'invalid', field: '', reason, code: '200' }
 }
+
+/** Of whatever the contract has, also when it is another's. */
+export const notFound = (id: string): Result<never, RequestError> =>
+  err({ kind: 'not-found', resource: 'document', id })
 
 export function errorAnswer(error: RequestError): Answer {
   const { status, code = String(status), messages, headers } = explain(error)

@@ -9,7 +9,7 @@ import { whileOvertaken } from '../../service/retry.ts'
 import type { ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import type { Call } from './call.ts'
-import { impossible } from './errors.ts'
+import { impossible, notFound } from './errors.ts'
 import { isObject } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
 import { createWorld, type Node, profile } from './world.ts'
@@ -51,7 +51,7 @@ export function labelNodes({ node, labels }: Holder): readonly Node[] {
 
 export function labelNode(holder: Holder, key: string): Result<Node, RequestError> {
   const found = labelNodes(holder).find(({ id }) => id === key)
-  return found ? ok(found) : err({ kind: 'not-found', resource: 'document', id: key })
+  return found ? ok(found) : notFound(key)
 }
 
 interface Wanted {

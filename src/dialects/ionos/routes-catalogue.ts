@@ -1,10 +1,9 @@
 /** What clients look up before they create: images, locations and templates (contract: ionos-more §2, §6). */
 import type { JsonObject } from '../../core/json.ts'
-import type { RequestError } from '../../core/model/error.ts'
-import { err, type Result } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
 import { type Call, capitalised, type Handled, listAnswer, resourceAnswer, route } from './call.ts'
 import { catalogueOf, type Offered } from './catalogue.ts'
+import { notFound } from './errors.ts'
 import type { Kind } from './wire.ts'
 import type { Node } from './world.ts'
 
@@ -53,7 +52,7 @@ export const catalogueRoutes: readonly Route[] = [
     const region = call.id('region').toLowerCase()
     const nodes = nodesOf(call, 'locations').filter(({ id }) => id.split('/')[0] === region)
     const parent = { id: 'locations', path: '/locations' }
-    return nodes.length > 0 ? listAnswer(call, parent, region, nodes) : missing(region)
+    return nodes.length > 0 ? listAnswer(call, parent, region, nodes) : notFound(region)
   }),
   // Some clients escape the second slash of `de/fra/2`, some do not.
   route('GET', '/locations/:region/:location', 'getLocation', 200, 'One location', async (call) =>
@@ -75,8 +74,5 @@ const nodesOf = (call: Call, name: keyof typeof collections): readonly Node[] =>
 
 async function one(call: Call, name: keyof typeof collections, wanted: string): Handled {
   const found = nodesOf(call, name).find(({ id }) => id === wanted.toLowerCase())
-  return found ? resourceAnswer(call, found) : missing(wanted)
+  return found ? resourceAnswer(call, found) : notFound(wanted)
 }
-
-const missing = (id: string): Result<never, RequestError> =>
-  err({ kind: 'not-found', resource: 'document', id })

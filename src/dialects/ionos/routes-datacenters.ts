@@ -21,7 +21,7 @@ import {
 import { catalogueOf } from './catalogue.ts'
 import { datacenterTable, decode, given } from './decode.ts'
 import { datacenterProperties } from './encode.ts'
-import { impossible, violates } from './errors.ts'
+import { impossible, notFound, violates } from './errors.ts'
 import { findZone } from './find.ts'
 import { freshDatacenter } from './fresh.ts'
 import { defaultRules, newGroup, newRules } from './groups.ts'
@@ -33,9 +33,6 @@ import { collections, limits } from './wire.ts'
 import { createWorld, profile, type World } from './world.ts'
 
 const one = '/datacenters/:datacenterId'
-const gone404 = (id: string): Result<never, RequestError> =>
-  err({ kind: 'not-found', resource: 'document', id })
-
 export const datacenterRoutes: readonly Route[] = [
   route('GET', '/datacenters', 'listDatacenters', 200, 'Datacenters of the contract', async (call) =>
     listAnswer(call, null, 'datacenters', await call.world.datacenters()),
@@ -99,7 +96,7 @@ export const datacenterRoutes: readonly Route[] = [
     const change = mutation(call, id, 'DELETE')
     const node = await call.world.datacenterNode(zone.value)
     const done = await call.request.services.zones.change(change.context, profile, id, async (there) => {
-      if (!there) return gone404(id)
+      if (!there) return notFound(id)
       const world = createWorld(call.request)
       const lans = await world.lansIn(id)
       const { name } = there.body
@@ -142,7 +139,7 @@ async function putDatacenter(
   const change = mutation(call, id, method)
   let result: DocumentRecord | undefined
   const done = await changeDatacenter(request, change.context, id, async (there, take) => {
-    if (!there && method !== 'POST') return gone404(id)
+    if (!there && method !== 'POST') return notFound(id)
     const decoded = decodeFrom(there)
     if (!decoded.ok) return decoded
     const { createDefaultSecurityGroup, defaultSecurityGroupId, ...properties } = decoded.value
@@ -187,7 +184,7 @@ async function putDatacenter(
       request: change.log([await world.datacenterNode(result)], {}),
     })
   })
-  if (!done.ok || !result) return done.ok ? gone404(id) : done
+  if (!done.ok || !result) return done.ok ? notFound(id) : done
   const current = await createWorld(request).datacenter(id)
   const node = await createWorld(request).datacenterNode(current.ok ? current.value : result)
   return changed(call, change, method === 'POST' ? freshDatacenter(node) : node)

@@ -17,6 +17,7 @@ import {
 } from './call.ts'
 import { decode, flowLogTable, given } from './decode.ts'
 import { flowLogProperties } from './encode.ts'
+import { notFound } from './errors.ts'
 import { findNic } from './find.ts'
 import { merged } from './properties.ts'
 import { stamped, stampOf } from './stamp.ts'
@@ -55,7 +56,7 @@ export const flowLogRoutes: readonly Route[] = [
     const id = call.id('flowlogId').toLowerCase()
     const { zone, nic } = found.value
     const node = call.world.flowLogNodes(zone.id, nic).find((each) => each.id === id)
-    return node ? resourceAnswer(call, node) : missing(id)
+    return node ? resourceAnswer(call, node) : notFound(id)
   }),
   ...(['PUT', 'PATCH'] as const).map((method) =>
     route(
@@ -87,16 +88,13 @@ export const flowLogRoutes: readonly Route[] = [
 
 type Written = Result<readonly JsonObject[], RequestError>
 
-const missing = (id: string): Result<never, RequestError> =>
-  err({ kind: 'not-found', resource: 'document', id })
-
 /** `edit` answers what stands in the flow log's place. */
 function writeOne(call: Call, method: string, edit: (old: JsonObject) => Written): Handled {
   const id = call.id('flowlogId').toLowerCase()
   return write(call, method, id, (flowLogs) => {
     const index = flowLogs.findIndex((each) => each.id === id)
     const old = flowLogs[index]
-    if (!old) return missing(id)
+    if (!old) return notFound(id)
     const edited = edit(old)
     return edited.ok ? ok(flowLogs.toSpliced(index, 1, ...edited.value)) : edited
   })

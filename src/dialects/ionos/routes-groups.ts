@@ -18,7 +18,7 @@ import {
 } from './call.ts'
 import { decodeGroup, decodeIds, given } from './decode.ts'
 import { groupProperties, textOf } from './encode.ts'
-import { impossible } from './errors.ts'
+import { impossible, notFound } from './errors.ts'
 import { findGroup, findNic, findServer, findZone } from './find.ts'
 import { newGroup, newRules, rulesInstead, tooMany } from './groups.ts'
 import { list } from './render.ts'
@@ -58,7 +58,7 @@ export const groupRoutes: readonly Route[] = [
     const node = call.world.groupNode(id, { ...policy, revision: 0 })
     const after = { name: policy.name, description, rules: rules.map((rule) => ({ ...rule })) }
     const done = await call.request.services.zones.change(change.context, profile, id, async (there) => {
-      if (!there) return err({ kind: 'not-found', resource: 'document', id })
+      if (!there) return notFound(id)
       const groups = await call.request.services.groups.list(call.request, profile, id)
       if (groups.length >= limits.groupsPerVdc) {
         return err({ kind: 'limit-reached', resource: 'policy', limit: limits.groupsPerVdc })

@@ -1,8 +1,7 @@
 /** LANs of a datacenter (contract: ionos §4). */
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
-import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
+import { err, ok } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
 import { ipv6Block, ipv6BlockOf } from './blocks.ts'
 import {
@@ -17,7 +16,7 @@ import {
 } from './call.ts'
 import { decode, given, lanTable } from './decode.ts'
 import { lanProperties } from './encode.ts'
-import { impossible } from './errors.ts'
+import { impossible, notFound } from './errors.ts'
 import { findLan, findZone } from './find.ts'
 import { freshLan } from './fresh.ts'
 import { changeDatacenter, createNetworks } from './networks.ts'
@@ -27,9 +26,6 @@ import { checkUnwritten } from './unwritten.ts'
 import { createWorld, type Lan, profile } from './world.ts'
 
 const lans = '/datacenters/:datacenterId/lans'
-const gone404 = (id: string): Result<never, RequestError> =>
-  err({ kind: 'not-found', resource: 'document', id })
-
 export const lanRoutes: readonly Route[] = [
   route('GET', lans, 'listLans', 200, 'LANs of a datacenter', async (call) => {
     const zone = await findZone(call)
@@ -83,7 +79,7 @@ export const lanRoutes: readonly Route[] = [
     const done = await call.request.services.zones.change(change.context, profile, zone, async () => {
       const world = createWorld(call.request)
       const current = (await world.lansIn(zone)).find((each) => each.id === lan.id)
-      if (!current) return gone404(lan.id)
+      if (!current) return notFound(lan.id)
       const nics = (await world.lanNode(zone, current).children.nics?.()) ?? []
       if (nics.length > 0) return err(impossible(`LAN ${lan.id} still has NICs`))
       const id = `${zone}/${lan.id}`
@@ -117,11 +113,11 @@ async function writeLan(
   const change = mutation(call, zone, method)
   let result: Lan = { id: '', body: {} }
   const done = await changeDatacenter(request, change.context, zone, async (there, take) => {
-    if (!there) return gone404(zone)
+    if (!there) return notFound(zone)
     const world = createWorld(request)
     const lans = await (lanId === undefined ? world.lansIn(zone) : world.lansOf(zone, [lanId]))
     const old = lans.find((lan) => lan.id === lanId)
-    if (lanId !== undefined && !old) return gone404(lanId)
+    if (lanId !== undefined && !old) return notFound(lanId)
     const before = old?.body ?? null
     const wanted = { id: old?.id ?? lowestFree(lans), body: merged(before ?? {}, given) }
     const block = ipv6CidrBlock as string | null | undefined

@@ -20,7 +20,7 @@ import { catalogueOf } from './catalogue.ts'
 import { decode, decodeNic, given, nicTable, type WantedNic } from './decode.ts'
 import { decodeServer, decodeServerChange } from './decode-server.ts'
 import { nicProperties } from './encode.ts'
-import { impossible } from './errors.ts'
+import { impossible, notFound } from './errors.ts'
 import { findNic, findServer, findZone } from './find.ts'
 import { freshNic, freshServer } from './fresh.ts'
 import { newRules, tooMany } from './groups.ts'
@@ -179,7 +179,7 @@ async function createServer(call: Call): Handled {
   const rules = made.map(({ nic, rules: texts }) => newRules(request, nic.id, texts))
   let server = bare
   const done = await changeDatacenter(request, change.context, place, async (there, take) => {
-    if (!there) return err({ kind: 'not-found', resource: 'document', id: place })
+    if (!there) return notFound(place)
     const world = createWorld(request)
     const rewiring = createRewiring(request, world, place)
     const { revision: _, ...record } = bare
@@ -339,7 +339,7 @@ async function createNic(call: Call): Handled {
   const rules = newRules(request, bare.id, texts)
   let nic = bare
   const done = await changeDatacenter(request, change.context, zone.id, async (there, take) => {
-    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
+    if (!there) return notFound(zone.id)
     const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
     if (!owner.ok) return owner
@@ -379,7 +379,7 @@ async function changeNic(call: Call, method: 'PUT' | 'PATCH'): Handled {
   const change = mutation(call, zone.id, method)
   let result = nic
   const done = await changeDatacenter(request, change.context, zone.id, async (there, take) => {
-    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone.id })
+    if (!there) return notFound(zone.id)
     const world = createWorld(request)
     const owner = await world.server(zone.id, server.id)
     if (!owner.ok) return owner

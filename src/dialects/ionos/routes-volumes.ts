@@ -18,7 +18,7 @@ import {
 import { catalogueOf } from './catalogue.ts'
 import { given } from './decode.ts'
 import { decodeNewVolume, decodeVolumeChange, unsupported } from './decode-volume.ts'
-import { violated, violates } from './errors.ts'
+import { notFound, violated, violates } from './errors.ts'
 import { findAttached, findServer, findVolume, findZone } from './find.ts'
 import { freshVolume } from './fresh.ts'
 import { isObject, Violations } from './properties.ts'
@@ -182,7 +182,7 @@ async function write(
   const change = mutation(call, zone, method)
   let outcome: Outcome = { before: null, after: null }
   const done = await request.services.zones.change(change.context, profile, zone, async (there) => {
-    if (!there) return err({ kind: 'not-found', resource: 'document', id: zone })
+    if (!there) return notFound(zone)
     const world = createWorld(request)
     const rewiring = createRewiring(request, world, zone)
     const decided = await decide(world, rewiring)
