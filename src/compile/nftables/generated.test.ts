@@ -1,0 +1,94 @@
+/**
+ * Two witnesses on policies of every profile, up to thousands of rules long: what the lowered ruleset does to a packet is
+ * what the evaluator says, at the edges of the rules above all.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
+import { arbitraryDraw, arbitraryProfilePolicy, drawnTo } from '../../../test/support/profile-policies.ts'
+import type { Desired } from '../../core/model/desired.ts'
+import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import { profiles } from '../../core/model/inventory.ts'
+import type { Action, Direction } from '../../core/model/rule.ts'
+import type { Packet } from '../../core/net/packet.ts'
+import { evaluate } from '../../core/semantics/evaluate.ts'
+import { rejectionOf } from '../../core/semantics/rejection.ts'
+import { type Fate, interpret } from './interpret.ts'
+import { createLowering } from './lower.ts'
+
+/** How many pairs of a policy and a packet are compared, of all profiles together. */
+const pairs = Number(process.env.PORTCULLIS_TEST_PAIRS ?? 200_000)
+const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
+/** The most packets for one policy, each in both directions. */
+const perPolicy = 400
+
+const lowered = (policy: EffectivePolicy, bridged: boolean) => {
+  const desired: Desired = { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy }] }
+  const master = bridged ? { name: 'br0', kind: 'bridge' } : null
+  const made = createLowering().lower(desired, {
+    links: [{ index: 10, name: 'tap0', kind: 'tun', master }],
+    observe: false,
+    refused: new Map(),
+    kernel: { tracks: true, rejects: true },
+  })
+  assert.equal(made.interfaces[0]?.state, 'applied', made.interfaces[0]?.error ?? '')
+  return (bridged ? made.bridged : made.ruleset) as NonNullable<typeof made.bridged>
+}
+
+function fate(action: Action, packet: Packet, told: boolean): Fate {
+  if (action !== 'reject') return action === 'allow' ? 'accept' : 'drop'
+  const rejection = rejectionOf(packet)
+  return rejection === 'silence' || !told ? 'drop' : rejection
+}
+
+for (const [n, profile] of profiles.entries()) {
+  test(`${profile}: the lowered policy does what the evaluator says (seed ${seed + n})`, (t) => {
+    const count = { allow: 0, deny: 0, reject: 0 }
+    const decided = new Map<string, number>()
+    let longest = 0
+    fc.assert(
+      fc.property(
+        arbitraryProfilePolicy({ profile }),
+        fc.boolean(),
+        fc.array(fc.tuple(arbitraryPacket, arbitraryDraw, fc.boolean()), {
+          minLength: 1,
+          maxLength: perPolicy,
+          size: 'max',
+        }),
+        (policy, bridged, packets) => {
+          const ruleset = lowered(policy, bridged)
+          for (const way of ['ingress', 'egress'] as const satisfies readonly Direction[]) {
+            const part = policy[way]
+            if (part.filtered) for (const { rules } of part.lists) longest = Math.max(longest, rules.length)
+            for (const [given, draw, heard] of packets) {
+              const drawn = drawnTo(policy, way, given, draw)
+              const packet = bridged ? inBridge(drawn, way, heard) : drawn
+              const { action, decidedBy } = evaluate(policy, way, packet)
+              count[action]++
+              decided.set(decidedBy.kind, (decided.get(decidedBy.kind) ?? 0) + 1)
+              // Who is rejected at the receiver's port is told at the sender's.
+              const want = fate(action, packet, !(bridged && way === 'ingress'))
+              assert.equal(interpret(ruleset, 10, way, packet), want)
+            }
+          }
+        },
+      ),
+      {
+        seed: seed + n,
+        // Half of the most is the mean, and each is sent both ways; some more, so that chance leaves none too few.
+        numRuns: Math.ceil((1.5 * pairs) / profiles.length / perPolicy),
+        // Shrinking thousands of rules ends with the best so far.
+        interruptAfterTimeLimit: 8 * 60_000,
+        markInterruptAsFailure: true,
+      },
+    )
+    const total = Object.values(count).reduce((a, b) => a + b)
+    const said = JSON.stringify({ total, ...count, ...Object.fromEntries(decided), longest })
+    // Generators that never meet would prove nothing.
+    assert.ok(total >= pairs / profiles.length, said)
+    assert.ok(count.allow > total / 5 && count.deny > total / 5 && longest > 1000, said)
+    assert.ok((decided.get('rule') ?? 0) > total / 4, said)
+    t.diagnostic(said)
+  })
+}
