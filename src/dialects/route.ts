@@ -1,24 +1,27 @@
-/** Routes whose handlers answer failures as values, which their dialect then spells. */
+/** Tables of routes whose handlers answer failures as values, which their dialect then spells. */
 import type { Result } from '../core/result.ts'
 import type { Answer, DialectRequest, Route } from './dialect.ts'
 
-export type RouteMaker<E> = (
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (request: DialectRequest) => Promise<Result<Answer, E>>,
-) => Route
+/** A route whose handler takes a dialect's own `Call` and may fail with a value of `Failure`. */
+export interface Endpoint<Failure, Call extends readonly unknown[] = [DialectRequest]>
+  extends Omit<Route, 'scope' | 'success' | 'handler'> {
+  /** Absent: `read` for GET, `write` for the other methods. */
+  readonly scope?: Route['scope']
+  /** Status of success. */
+  readonly success: number
+  readonly handle: (...call: Call) => Promise<Result<Answer, Failure>>
+}
 
-/** What only reads needs the scope to read, everything else the one to write. */
+/** Turns a table of endpoints into routes, in the same order; `spell` answers what their handlers fail with. */
 export const routesSpelledBy =
-  <E>(spell: (failure: E, request: DialectRequest) => Answer): RouteMaker<E> =>
-  (method, path, operation, success, summary, handle) => ({
-    ...{ method, path, operation, summary, success: [success] },
-    scope: method === 'GET' ? 'read' : 'write',
-    handler: async (request) => {
-      const answer = await handle(request)
-      return answer.ok ? answer.value : spell(answer.error, request)
-    },
-  })
+  <Failure>(spell: (failure: Failure, request: DialectRequest) => Answer) =>
+  (endpoints: readonly Endpoint<Failure>[]): readonly Route[] =>
+    endpoints.map(({ handle, success, ...route }) => ({
+      scope: route.method === 'GET' ? 'read' : 'write',
+      ...route,
+      success: [success],
+      handler: async (request) => {
+        const answer = await handle(request)
+        return answer.ok ? answer.value : spell(answer.error, request)
+      },
+    }))

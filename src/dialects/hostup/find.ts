@@ -18,7 +18,7 @@ export const refuseStates: readonly string[] = []
 
 export type Handled = Promise<Result<Answer, RequestError>>
 
-export const route = routesSpelledBy(errorAnswer)
+export const routesOf = routesSpelledBy(errorAnswer)
 
 /** By the path of the generation that is called. */
 export type Find = (request: DialectRequest) => Promise<Result<ServerView, RequestError>>

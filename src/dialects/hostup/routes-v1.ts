@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView } from '../../service/services.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import {
   type DecodedGroup,
   decodeDigest,
@@ -34,7 +34,7 @@ import {
   isStale,
   onChain,
   profile,
-  route,
+  routesOf,
   ruleNamed,
 } from './find.ts'
 import { digestOf, groupRowName, v1RequestId } from './ids.ts'
@@ -72,74 +72,102 @@ const noRule = (request: DialectRequest, verb: 'delete' | 'update') =>
 const assignedRow = ({ rules }: ChainView): RuleRecord | undefined =>
   rules.find((rule) => textOf(rule).assigned === true)
 
-export const rules: readonly Route[] = [
-  route('GET', '/vm/:vmid/firewall', 'listVmRules', 200, 'Rules of a VM, in order', async (request) => {
-    const view = await chainOf(request, await findVm(request))
-    return view.ok ? ok(success(request, encodeV1Rules(view.value))) : view
-  }),
+export const rules = routesOf([
+  {
+    method: 'GET',
+    path: '/vm/:vmid/firewall',
+    operation: 'listVmRules',
+    success: 200,
+    summary: 'Rules of a VM, in order',
+    handle: async (request) => {
+      const view = await chainOf(request, await findVm(request))
+      return view.ok ? ok(success(request, encodeV1Rules(view.value))) : view
+    },
+  },
 
-  route('POST', '/vm/:vmid/firewall', 'createVmRule', 200, 'Add a rule at the top', async (request) => {
-    const vm = await findVm(request)
-    if (!vm.ok) return vm
-    const decoded = decodeV1Rule(request.body, 'POST')
-    if (!decoded.ok) return decoded
-    const { text, echo, digest } = decoded.value
-    const rule = await ruleNamed(request, text)
-    if (!rule.ok) return rule
-    const done = await insertAtTop(request, findVm, vm.value, rule.value, digest)
-    if (!done.ok) return done
-    return ok(success(request, { success: true, rule: echo, message: 'Firewall rule added successfully' }))
-  }),
-
-  route('PUT', '/vm/:vmid/firewall', 'updateVmRule', 200, 'Change the rule at ?pos=', async (request) => {
-    const vm = await findVm(request)
-    if (!vm.ok) return vm
-    const pos = decodePos(request)
-    if (!pos.ok) return pos
-    const decoded = decodeV1Rule(request.body, 'PUT')
-    if (!decoded.ok) return decoded
-    const { position, text: posText } = pos.value
-    const done = await onChain<unknown>(request, findVm, decoded.value.digest, async (view, server) => {
-      const old = view.rules[position - 1]
-      if (!old) return err({ kind: 'not-found', resource: 'rule', id: posText })
-      const text = merge(decoded.value, textOf(old))
-      if (text.assigned && (text.type !== 'group' || text.action !== textOf(old).action)) {
-        return invalid('type', 'this row stands for the assigned group; unassign the group instead')
-      }
-      const rule = await ruleNamed(request, text, old)
+  {
+    method: 'POST',
+    path: '/vm/:vmid/firewall',
+    operation: 'createVmRule',
+    success: 200,
+    summary: 'Add a rule at the top',
+    handle: async (request) => {
+      const vm = await findVm(request)
+      if (!vm.ok) return vm
+      const decoded = decodeV1Rule(request.body, 'POST')
+      if (!decoded.ok) return decoded
+      const { text, echo, digest } = decoded.value
+      const rule = await ruleNamed(request, text)
       if (!rule.ok) return rule
-      return request.services.chains.update(request, profile, server, position, rule.value, condition(view))
-    })
-    if (!done.ok) return isNoRule(done.error) ? noRule(request, 'update') : done
-    const message = 'Firewall rule updated successfully'
-    return ok(success(request, { success: true, rule: decoded.value.echo, pos: posText, message }))
-  }),
+      const done = await insertAtTop(request, findVm, vm.value, rule.value, digest)
+      if (!done.ok) return done
+      return ok(success(request, { success: true, rule: echo, message: 'Firewall rule added successfully' }))
+    },
+  },
 
-  route('DELETE', '/vm/:vmid/firewall', 'deleteVmRule', 200, 'Delete the rule at ?pos=', async (request) => {
-    const vm = await findVm(request)
-    if (!vm.ok) return vm
-    const pos = decodePos(request)
-    if (!pos.ok) return pos
-    const done = await onChain(request, findVm, request.query.get('digest'), (view, server) =>
-      // An assignment goes with its row.
-      request.services.chains.remove(request, profile, server, pos.value.position, condition(view)),
-    )
-    if (!done.ok) return isNoRule(done.error) ? noRule(request, 'delete') : done
-    return ok(success(request, { success: true, pos: pos.value.text }))
-  }),
-]
+  {
+    method: 'PUT',
+    path: '/vm/:vmid/firewall',
+    operation: 'updateVmRule',
+    success: 200,
+    summary: 'Change the rule at ?pos=',
+    handle: async (request) => {
+      const vm = await findVm(request)
+      if (!vm.ok) return vm
+      const pos = decodePos(request)
+      if (!pos.ok) return pos
+      const decoded = decodeV1Rule(request.body, 'PUT')
+      if (!decoded.ok) return decoded
+      const { position, text: posText } = pos.value
+      const done = await onChain<unknown>(request, findVm, decoded.value.digest, async (view, server) => {
+        const old = view.rules[position - 1]
+        if (!old) return err({ kind: 'not-found', resource: 'rule', id: posText })
+        const text = merge(decoded.value, textOf(old))
+        if (text.assigned && (text.type !== 'group' || text.action !== textOf(old).action)) {
+          return invalid('type', 'this row stands for the assigned group; unassign the group instead')
+        }
+        const rule = await ruleNamed(request, text, old)
+        if (!rule.ok) return rule
+        return request.services.chains.update(request, profile, server, position, rule.value, condition(view))
+      })
+      if (!done.ok) return isNoRule(done.error) ? noRule(request, 'update') : done
+      const message = 'Firewall rule updated successfully'
+      return ok(success(request, { success: true, rule: decoded.value.echo, pos: posText, message }))
+    },
+  },
+
+  {
+    method: 'DELETE',
+    path: '/vm/:vmid/firewall',
+    operation: 'deleteVmRule',
+    success: 200,
+    summary: 'Delete the rule at ?pos=',
+    handle: async (request) => {
+      const vm = await findVm(request)
+      if (!vm.ok) return vm
+      const pos = decodePos(request)
+      if (!pos.ok) return pos
+      const done = await onChain(request, findVm, request.query.get('digest'), (view, server) =>
+        // An assignment goes with its row.
+        request.services.chains.remove(request, profile, server, pos.value.position, condition(view)),
+      )
+      if (!done.ok) return isNoRule(done.error) ? noRule(request, 'delete') : done
+      return ok(success(request, { success: true, pos: pos.value.text }))
+    },
+  },
+])
 
 const isInUse = (error: RequestError) => error.kind === 'conflict' && error.inUse === true
 const isNoRule = (error: RequestError) => error.kind === 'not-found' && error.resource === 'rule'
 
-export const options: readonly Route[] = [
-  route(
-    'GET',
-    '/vm/:vmid/firewall/options',
-    'getVmOptions',
-    200,
-    'Switches and policies of a VM',
-    async (request) => {
+export const options = routesOf([
+  {
+    method: 'GET',
+    path: '/vm/:vmid/firewall/options',
+    operation: 'getVmOptions',
+    success: 200,
+    summary: 'Switches and policies of a VM',
+    handle: async (request) => {
       const vm = await findVm(request)
       const view = await chainOf(request, vm)
       if (!vm.ok || !view.ok) return vm.ok ? (view as never) : vm
@@ -149,18 +177,25 @@ export const options: readonly Route[] = [
         success(request, { ...optionsOf(policy), log_level_in, log_level_out, digest: digestOf(policy) }),
       )
     },
-  ),
+  },
 
-  route('PUT', '/vm/:vmid/firewall/options', 'updateVmOptions', 200, 'Change them', async (request) => {
-    const vm = await findVm(request)
-    if (!vm.ok) return vm
-    const decoded = decodeV1Options(request.body)
-    if (!decoded.ok) return decoded
-    const done = await changeOptions(request, findVm, vm.value, decoded.value)
-    if (!done.ok) return done
-    return ok(success(request, { success: true, message: 'Firewall options updated successfully' }))
-  }),
-]
+  {
+    method: 'PUT',
+    path: '/vm/:vmid/firewall/options',
+    operation: 'updateVmOptions',
+    success: 200,
+    summary: 'Change them',
+    handle: async (request) => {
+      const vm = await findVm(request)
+      if (!vm.ok) return vm
+      const decoded = decodeV1Options(request.body)
+      if (!decoded.ok) return decoded
+      const done = await changeOptions(request, findVm, vm.value, decoded.value)
+      if (!done.ok) return done
+      return ok(success(request, { success: true, message: 'Firewall options updated successfully' }))
+    },
+  },
+])
 
 /** `{"group_id":…}`, or the assignment as GET answers it; null: none. */
 function decodeAssignment(
@@ -212,17 +247,43 @@ async function unassign(request: DialectRequest, digest: string | null | undefin
   return done.ok ? ok(success(request, { success: true })) : done
 }
 
-export const assignment: readonly Route[] = [
-  route('GET', '/vm/:vmid/firewall/group', 'getVmGroup', 200, 'The group of a VM', async (request) => {
-    const view = await chainOf(request, await findVm(request))
-    return view.ok ? ok(success(request, { assignment: assignedRow(view.value)?.include ?? null })) : view
-  }),
-  route('PUT', '/vm/:vmid/firewall/group', 'putVmGroup', 200, 'Assign a group', assign),
-  route('POST', '/vm/:vmid/firewall/group', 'postVmGroup', 200, 'Assign a group', assign),
-  route('DELETE', '/vm/:vmid/firewall/group', 'deleteVmGroup', 200, 'Unassign it', (request) =>
-    unassign(request, request.query.get('digest')),
-  ),
-]
+export const assignment = routesOf([
+  {
+    method: 'GET',
+    path: '/vm/:vmid/firewall/group',
+    operation: 'getVmGroup',
+    success: 200,
+    summary: 'The group of a VM',
+    handle: async (request) => {
+      const view = await chainOf(request, await findVm(request))
+      return view.ok ? ok(success(request, { assignment: assignedRow(view.value)?.include ?? null })) : view
+    },
+  },
+  {
+    method: 'PUT',
+    path: '/vm/:vmid/firewall/group',
+    operation: 'putVmGroup',
+    success: 200,
+    summary: 'Assign a group',
+    handle: assign,
+  },
+  {
+    method: 'POST',
+    path: '/vm/:vmid/firewall/group',
+    operation: 'postVmGroup',
+    success: 200,
+    summary: 'Assign a group',
+    handle: assign,
+  },
+  {
+    method: 'DELETE',
+    path: '/vm/:vmid/firewall/group',
+    operation: 'deleteVmGroup',
+    success: 200,
+    summary: 'Unassign it',
+    handle: (request) => unassign(request, request.query.get('digest')),
+  },
+])
 
 async function findGroup(request: DialectRequest, id: string): Promise<Result<ChainView, RequestError>> {
   // What is no id of ours cannot be asked for.
@@ -267,46 +328,67 @@ async function onGroup<T>(
   })
 }
 
-export const groups: readonly Route[] = [
-  route('GET', '/firewall-groups', 'listGroups', 200, 'Groups of the account', async (request) => {
-    const listed = (await request.services.groups.list(request, profile)).toSorted((a, b) =>
-      a.name < b.name ? -1 : 1,
-    )
-    const groups = listed.map((group) => ({ ...encodeGroup(group), rules_count: group.ruleCount }))
-    return ok(success(request, { groups }))
-  }),
+export const groups = routesOf([
+  {
+    method: 'GET',
+    path: '/firewall-groups',
+    operation: 'listGroups',
+    success: 200,
+    summary: 'Groups of the account',
+    handle: async (request) => {
+      const listed = (await request.services.groups.list(request, profile)).toSorted((a, b) =>
+        a.name < b.name ? -1 : 1,
+      )
+      const groups = listed.map((group) => ({ ...encodeGroup(group), rules_count: group.ruleCount }))
+      return ok(success(request, { groups }))
+    },
+  },
 
-  route('POST', '/firewall-groups', 'createGroup', 200, 'Make a group', async (request) => {
-    const decoded = decodeGroup(request.body, ['name', 'description', 'rules'])
-    if (!decoded.ok) return decoded
-    const { name = '', description = null, rules = [] } = decoded.value
-    const now = new Date(request.now).toISOString()
-    const created = await request.services.groups.create(request, profile, {
-      name,
-      settings: groupSettings,
-      attributes: { description, is_system: false, created_at: now, updated_at: now },
-      ...timed(rules, [], now),
-    })
-    if (!created.ok) return created
-    const message = 'Firewall group created successfully'
-    return ok(success(request, { group: encodeGroup(created.value.policy), message }))
-  }),
+  {
+    method: 'POST',
+    path: '/firewall-groups',
+    operation: 'createGroup',
+    success: 200,
+    summary: 'Make a group',
+    handle: async (request) => {
+      const decoded = decodeGroup(request.body, ['name', 'description', 'rules'])
+      if (!decoded.ok) return decoded
+      const { name = '', description = null, rules = [] } = decoded.value
+      const now = new Date(request.now).toISOString()
+      const created = await request.services.groups.create(request, profile, {
+        name,
+        settings: groupSettings,
+        attributes: { description, is_system: false, created_at: now, updated_at: now },
+        ...timed(rules, [], now),
+      })
+      if (!created.ok) return created
+      const message = 'Firewall group created successfully'
+      return ok(success(request, { group: encodeGroup(created.value.policy), message }))
+    },
+  },
 
-  route('GET', '/firewall-groups/:id', 'getGroup', 200, 'A group with its rules', async (request) => {
-    const group = await findGroup(request, request.params.id ?? '')
-    if (!group.ok) return group
-    const { policy, rules } = group.value
-    const whole = { ...encodeGroup(policy), digest: digestOf(policy), rules: encodeGroupRules(rules) }
-    return ok(success(request, { group: whole }))
-  }),
+  {
+    method: 'GET',
+    path: '/firewall-groups/:id',
+    operation: 'getGroup',
+    success: 200,
+    summary: 'A group with its rules',
+    handle: async (request) => {
+      const group = await findGroup(request, request.params.id ?? '')
+      if (!group.ok) return group
+      const { policy, rules } = group.value
+      const whole = { ...encodeGroup(policy), digest: digestOf(policy), rules: encodeGroupRules(rules) }
+      return ok(success(request, { group: whole }))
+    },
+  },
 
-  route(
-    'PUT',
-    '/firewall-groups/:id',
-    'updateGroup',
-    200,
-    'Change a group, its whole list of rules',
-    (request) =>
+  {
+    method: 'PUT',
+    path: '/firewall-groups/:id',
+    operation: 'updateGroup',
+    success: 200,
+    summary: 'Change a group, its whole list of rules',
+    handle: (request) =>
       onGroup<Answer>(request, async ({ policy, rules: old }) => {
         if (policy.attributes.is_system === true) return systemGroup(request)
         const decoded = decodeGroup(request.body, ['name', 'rules'], old)
@@ -335,24 +417,30 @@ export const groups: readonly Route[] = [
         )
         return done.ok ? ok(answer) : done
       }),
-  ),
+  },
 
-  route('DELETE', '/firewall-groups/:id', 'deleteGroup', 200, 'Delete a group that nobody uses', (request) =>
-    onGroup<Answer>(request, async ({ policy }) => {
-      if (policy.attributes.is_system === true) return systemGroup(request)
-      const digest = request.query.get('digest')
-      const stale = isStale(digest, policy)
-      if (stale) return err(stale)
-      // Without a digest it is deleted as it is, whatever has become of it.
-      const condition = digest ? { ifRevision: policy.revision } : {}
-      const done = await request.services.groups.remove(request, profile, policy.id, condition)
-      if (done.ok)
-        return ok(success(request, { success: true, message: 'Firewall group deleted successfully' }))
-      // A conflict of another kind is tried again.
-      if (!isInUse(done.error)) return done
-      const message =
-        'This firewall group is still assigned to one or more VPS instances. Remove the assignments first.'
-      return ok(v1Answer(409, 'GROUP_IN_USE', message, request))
-    }),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: '/firewall-groups/:id',
+    operation: 'deleteGroup',
+    success: 200,
+    summary: 'Delete a group that nobody uses',
+    handle: (request) =>
+      onGroup<Answer>(request, async ({ policy }) => {
+        if (policy.attributes.is_system === true) return systemGroup(request)
+        const digest = request.query.get('digest')
+        const stale = isStale(digest, policy)
+        if (stale) return err(stale)
+        // Without a digest it is deleted as it is, whatever has become of it.
+        const condition = digest ? { ifRevision: policy.revision } : {}
+        const done = await request.services.groups.remove(request, profile, policy.id, condition)
+        if (done.ok)
+          return ok(success(request, { success: true, message: 'Firewall group deleted successfully' }))
+        // A conflict of another kind is tried again.
+        if (!isInUse(done.error)) return done
+        const message =
+          'This firewall group is still assigned to one or more VPS instances. Remove the assignments first.'
+        return ok(v1Answer(409, 'GROUP_IN_USE', message, request))
+      }),
+  },
+])

@@ -3,7 +3,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { ChainView, ServerView } from '../../service/services.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeDigest, decodeV2Options, decodeV2Rule, invalid, objectOf } from './decode.ts'
 import { encodeV2Firewall, encodeV2Options, encodeV2Rule, enforcedOn, textOf } from './encode.ts'
 import { type V2Problem, v2Answer } from './errors.ts'
@@ -16,7 +16,7 @@ import {
   insertAtTop,
   onChain,
   profile,
-  route,
+  routesOf,
 } from './find.ts'
 import { serverOf, vpsId } from './ids.ts'
 
@@ -57,52 +57,59 @@ const notEditable: V2Problem = {
 
 const primaryIp = ({ interfaces }: ServerView): string | null => interfaces[0]?.addresses[0] ?? null
 
-export const routes: readonly Route[] = [
-  route('GET', '/v2/vps', 'listVps', 200, 'VPS of the account', async (request) => {
-    const { query } = request
-    const limit = Number(query.get('limit') ?? 50)
-    if (!Number.isInteger(limit) || limit < 1 || limit > 100) return invalid('limit', 'expected 1 to 100')
-    const [name, address, cursor] = ['name', 'primaryIp', 'cursor'].map((key) => query.get(key))
-    const all = (await request.services.servers.list(request, profile))
-      .filter((each) => name === null || each.server.name === name)
-      .filter((each) => address === null || primaryIp(each) === address)
-    const after = cursor ? serverOf(cursor) : undefined
-    const isAfter = ({ server }: ServerView) =>
-      after !== undefined && ('id' in after ? server.id === after.id : server.number === after.number)
-    const from = all.findIndex(isAfter) + 1
-    const data = all.slice(from, from + limit).map((each) => ({
-      id: vpsId(each.server.id, each.server.number),
-      name: each.server.name,
-      primaryIp: primaryIp(each),
-    }))
-    const hasMore = from + limit < all.length
-    return ok({
-      status: 200,
-      body: { data, hasMore, nextCursor: hasMore ? (data.at(-1)?.id ?? null) : null },
-    })
-  }),
+export const routes = routesOf([
+  {
+    method: 'GET',
+    path: '/v2/vps',
+    operation: 'listVps',
+    success: 200,
+    summary: 'VPS of the account',
+    handle: async (request) => {
+      const { query } = request
+      const limit = Number(query.get('limit') ?? 50)
+      if (!Number.isInteger(limit) || limit < 1 || limit > 100) return invalid('limit', 'expected 1 to 100')
+      const [name, address, cursor] = ['name', 'primaryIp', 'cursor'].map((key) => query.get(key))
+      const all = (await request.services.servers.list(request, profile))
+        .filter((each) => name === null || each.server.name === name)
+        .filter((each) => address === null || primaryIp(each) === address)
+      const after = cursor ? serverOf(cursor) : undefined
+      const isAfter = ({ server }: ServerView) =>
+        after !== undefined && ('id' in after ? server.id === after.id : server.number === after.number)
+      const from = all.findIndex(isAfter) + 1
+      const data = all.slice(from, from + limit).map((each) => ({
+        id: vpsId(each.server.id, each.server.number),
+        name: each.server.name,
+        primaryIp: primaryIp(each),
+      }))
+      const hasMore = from + limit < all.length
+      return ok({
+        status: 200,
+        body: { data, hasMore, nextCursor: hasMore ? (data.at(-1)?.id ?? null) : null },
+      })
+    },
+  },
 
-  route(
-    'GET',
-    '/v2/vps/:id/firewall',
-    'getVpsFirewall',
-    200,
-    'Rules, limits and what may be done',
-    async (request) => {
+  {
+    method: 'GET',
+    path: '/v2/vps/:id/firewall',
+    operation: 'getVpsFirewall',
+    success: 200,
+    summary: 'Rules, limits and what may be done',
+    handle: async (request) => {
       const view = await chainOf(request, await findVps(request))
       if (!view.ok) return view
       const enforced = await enforcedOf(request, view.value)
       return enforced.ok ? ok({ status: 200, body: encodeV2Firewall(view.value, enforced.value) }) : enforced
     },
-  ),
+  },
 
-  route(
-    'POST',
-    '/v2/vps/:id/firewall',
-    'createVpsRule',
-    201,
-    'Add an inbound rule at the top',
-    async (request) => {
+  {
+    method: 'POST',
+    path: '/v2/vps/:id/firewall',
+    operation: 'createVpsRule',
+    success: 201,
+    summary: 'Add an inbound rule at the top',
+    handle: async (request) => {
       const vps = await findVps(request)
       if (!vps.ok) return vps
       const decoded = decodeV2Rule(request.body)
@@ -111,39 +118,66 @@ export const routes: readonly Route[] = [
       const done = await insertAtTop(request, findVps, vps.value, rule, digest)
       return done.ok ? ok({ status: 201, body: encodeV2Rule(done.value) }) : done
     },
-  ),
+  },
 
-  route('PUT', '/v2/vps/:id/firewall/:pos', 'replaceVpsRule', 200, 'Replace an inbound rule', (request) => {
-    const given = objectOf(request.body)
-    const digest = given.ok ? decodeDigest(given.value) : ok(undefined)
-    if (!digest.ok) return Promise.resolve(digest)
-    return onRow(request, digest.value, async (view, server, old) => {
-      const decoded = decodeV2Rule(request.body, textOf(old))
+  {
+    method: 'PUT',
+    path: '/v2/vps/:id/firewall/:pos',
+    operation: 'replaceVpsRule',
+    success: 200,
+    summary: 'Replace an inbound rule',
+    handle: (request) => {
+      const given = objectOf(request.body)
+      const digest = given.ok ? decodeDigest(given.value) : ok(undefined)
+      if (!digest.ok) return Promise.resolve(digest)
+      return onRow(request, digest.value, async (view, server, old) => {
+        const decoded = decodeV2Rule(request.body, textOf(old))
+        if (!decoded.ok) return decoded
+        const { rule } = decoded.value
+        const { chains } = request.services
+        const done = await chains.update(request, profile, server, old.position, rule, condition(view))
+        return done.ok ? ok({ status: 200, body: encodeV2Rule(done.value) }) : done
+      })
+    },
+  },
+
+  {
+    method: 'DELETE',
+    path: '/v2/vps/:id/firewall/:pos',
+    operation: 'deleteVpsRule',
+    success: 204,
+    summary: 'Delete an inbound rule',
+    handle: (request) =>
+      onRow(request, request.query.get('digest'), async (view, server, { position }) => {
+        const done = await request.services.chains.remove(request, profile, server, position, condition(view))
+        return done.ok ? ok({ status: 204 }) : done
+      }),
+  },
+
+  {
+    method: 'GET',
+    path: '/v2/vps/:id/firewall/options',
+    operation: 'getVpsOptions',
+    success: 200,
+    summary: 'Switch and policy',
+    handle: async (request) => {
+      return optionsAnswer(request, await findVps(request))
+    },
+  },
+
+  {
+    method: 'PUT',
+    path: '/v2/vps/:id/firewall/options',
+    operation: 'updateVpsOptions',
+    success: 200,
+    summary: 'Change them',
+    handle: async (request) => {
+      const vps = await findVps(request)
+      if (!vps.ok) return vps
+      const decoded = decodeV2Options(request.body)
       if (!decoded.ok) return decoded
-      const { rule } = decoded.value
-      const { chains } = request.services
-      const done = await chains.update(request, profile, server, old.position, rule, condition(view))
-      return done.ok ? ok({ status: 200, body: encodeV2Rule(done.value) }) : done
-    })
-  }),
-
-  route('DELETE', '/v2/vps/:id/firewall/:pos', 'deleteVpsRule', 204, 'Delete an inbound rule', (request) =>
-    onRow(request, request.query.get('digest'), async (view, server, { position }) => {
-      const done = await request.services.chains.remove(request, profile, server, position, condition(view))
-      return done.ok ? ok({ status: 204 }) : done
-    }),
-  ),
-
-  route('GET', '/v2/vps/:id/firewall/options', 'getVpsOptions', 200, 'Switch and policy', async (request) => {
-    return optionsAnswer(request, await findVps(request))
-  }),
-
-  route('PUT', '/v2/vps/:id/firewall/options', 'updateVpsOptions', 200, 'Change them', async (request) => {
-    const vps = await findVps(request)
-    if (!vps.ok) return vps
-    const decoded = decodeV2Options(request.body)
-    if (!decoded.ok) return decoded
-    const done = await changeOptions(request, findVps, vps.value, decoded.value)
-    return optionsAnswer(request, done)
-  }),
-]
+      const done = await changeOptions(request, findVps, vps.value, decoded.value)
+      return optionsAnswer(request, done)
+    },
+  },
+])

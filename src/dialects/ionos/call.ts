@@ -34,10 +34,13 @@ export function route(
   handle: (call: Call) => Handled,
 ): Route {
   const lists = operation.startsWith('list')
-  return spelled(method, path, operation, success, summary, async (request) => {
+  const handled = async (request: DialectRequest) => {
     const answer = await handleCall(request, lists, handle)
     return answer.ok ? ok(pretty(request, answer.value)) : answer
-  })
+  }
+  const [made] = spelled([{ method, path, operation, success, summary, handle: handled }])
+  if (!made) throw new Error('one endpoint makes one route')
+  return made
 }
 
 async function handleCall(request: DialectRequest, lists: boolean, handle: (call: Call) => Handled): Handled {

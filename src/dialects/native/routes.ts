@@ -4,6 +4,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { profiles } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
+import { type Endpoint, routesSpelledBy } from '../route.ts'
 import { decodePacket, decodePage } from './decode.ts'
 import {
   encodeEvent,
@@ -27,35 +28,32 @@ import {
   TraceRequest,
 } from './schemas.ts'
 
-type Handle = (request: DialectRequest) => Promise<Result<JsonValue, RequestError>>
-
-function route(
-  method: Route['method'],
-  path: string,
-  operation: string,
-  summary: string,
-  schema: NonNullable<Route['schema']>,
-  handle: Handle,
-  scope: Route['scope'] = 'read',
-): Route {
-  return {
-    ...{ method, path, operation, scope, summary, schema },
-    success: [200],
-    handler: async (request) => {
-      const answer = await handle(request)
-      return answer.ok ? { status: 200, body: answer.value } : problem(answer.error, request)
-    },
-  }
+type NativeEndpoint = Omit<Endpoint<RequestError>, 'success' | 'handle'> & {
+  readonly handle: (request: DialectRequest) => Promise<Result<JsonValue, RequestError>>
 }
 
-export const routes: readonly Route[] = [
-  route(
-    'POST',
-    '/trace',
-    'trace',
-    'What happens to a packet, and which rule decides',
-    { body: TraceRequest, answer: TraceAnswer },
-    async (request) => {
+/** All answer 200 with what their handlers give. */
+const routesOf = (endpoints: readonly NativeEndpoint[]): readonly Route[] =>
+  routesSpelledBy(problem)(
+    endpoints.map(({ handle, ...endpoint }) => ({
+      ...endpoint,
+      success: 200,
+      handle: async (request) => {
+        const body = await handle(request)
+        return body.ok ? ok({ status: 200, body: body.value }) : body
+      },
+    })),
+  )
+
+export const routes: readonly Route[] = routesOf([
+  {
+    method: 'POST',
+    path: '/trace',
+    operation: 'trace',
+    summary: 'What happens to a packet, and which rule decides',
+    scope: 'read',
+    schema: { body: TraceRequest, answer: TraceAnswer },
+    handle: async (request) => {
       // A body is optional for HTTP, not for us.
       if (request.body === undefined) return err({ kind: 'malformed', reason: 'a JSON body is needed' })
       const { packet: given, server, interface: nic, direction } = request.body as unknown as TraceRequest
@@ -69,14 +67,15 @@ export const routes: readonly Route[] = [
       })
       return traced.ok ? ok(traced.value as unknown as JsonValue) : traced
     },
-  ),
-  route(
-    'GET',
-    '/servers',
-    'listServers',
-    'Servers of every profile, with the generation in force on each interface; `profile` chooses one',
-    { answer: ServerList },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/servers',
+    operation: 'listServers',
+    summary:
+      'Servers of every profile, with the generation in force on each interface; `profile` chooses one',
+    schema: { answer: ServerList },
+    handle: async (request) => {
       const wanted = request.query.get('profile')
       const profile = profiles.find((each) => each === wanted)
       if (wanted !== null && profile === undefined) {
@@ -90,14 +89,14 @@ export const routes: readonly Route[] = [
         })),
       })
     },
-  ),
-  route(
-    'GET',
-    '/servers/:id',
-    'getServer',
-    'One server, by id, vmid or name, with the policy in force on each interface',
-    { answer: Server },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/servers/:id',
+    operation: 'getServer',
+    summary: 'One server, by id, vmid or name, with the policy in force on each interface',
+    schema: { answer: Server },
+    handle: async (request) => {
       const id = identifier(request)
       if (!id.ok) return id
       const server = await request.services.policies.server(request, id.value)
@@ -110,68 +109,68 @@ export const routes: readonly Route[] = [
         })),
       })
     },
-  ),
-  route(
-    'GET',
-    '/revisions',
-    'listRevisions',
-    'Committed changes, newest first',
-    { query: PageQuery, answer: RevisionList },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/revisions',
+    operation: 'listRevisions',
+    summary: 'Committed changes, newest first',
+    schema: { query: PageQuery, answer: RevisionList },
+    handle: async (request) => {
       const page = decodePage(request.query)
       if (!page.ok) return page
       const { items, next } = await request.services.history.revisions(request, page.value)
       return ok({ revisions: items.map(encodeRevision), next })
     },
-  ),
-  route(
-    'GET',
-    '/revisions/:revision',
-    'getRevision',
-    'One change, with what was before and after',
-    { answer: Event },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/revisions/:revision',
+    operation: 'getRevision',
+    summary: 'One change, with what was before and after',
+    schema: { answer: Event },
+    handle: async (request) => {
       const { revision: text = '' } = request.params
       const revision = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : Number.NaN
       if (!Number.isSafeInteger(revision)) return err({ kind: 'not-found', resource: 'revision', id: text })
       const event = await request.services.history.revision(request, revision)
       return event.ok ? ok(encodeEvent(event.value)) : event
     },
-  ),
-  route(
-    'GET',
-    '/audit',
-    'listAudit',
-    'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
-    { query: PageQuery, answer: EventList },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/audit',
+    operation: 'listAudit',
+    summary:
+      'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
+    schema: { query: PageQuery, answer: EventList },
+    handle: async (request) => {
       const page = decodePage(request.query)
       if (!page.ok) return page
       const { items, next } = await request.services.history.audit(request, page.value)
       return ok({ events: items.map(encodeEvent), next })
     },
-  ),
-  route(
-    'GET',
-    '/hosts',
-    'listHosts',
-    'What the agents of the hosts that carry servers of the account say of themselves',
-    { answer: HostList },
-    async (request) => {
+  },
+  {
+    method: 'GET',
+    path: '/hosts',
+    operation: 'listHosts',
+    summary: 'What the agents of the hosts that carry servers of the account say of themselves',
+    schema: { answer: HostList },
+    handle: async (request) => {
       const hosts = await request.services.enforcement.hostsOf(request)
       return ok({ hosts: hosts.map(encodeHost) })
     },
-  ),
-  route(
-    'GET',
-    '/openapi.json',
-    'getOpenApi',
-    'This API as an OpenAPI 3.1 document',
-    {},
-    async () => ok(openapi(routes)),
-    'none',
-  ),
-]
+  },
+  {
+    method: 'GET',
+    path: '/openapi.json',
+    operation: 'getOpenApi',
+    summary: 'This API as an OpenAPI 3.1 document',
+    scope: 'none',
+    handle: async () => ok(openapi(routes)),
+  },
+])
 
 /** Ids and names are short. */
 function identifier({ params }: DialectRequest): Result<string, RequestError> {

@@ -3,7 +3,7 @@ import { ok, type Result } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { routesSpelledBy } from '../route.ts'
+import { type Endpoint, routesSpelledBy } from '../route.ts'
 import { catalogueOf } from './catalogue.ts'
 import { attributesOf, type GroupContext } from './encode.ts'
 import { errorAnswer, type Failure, forbidden, invalid, notFound, uuidPattern } from './errors.ts'
@@ -15,25 +15,25 @@ export const profile = 'scaleway'
 export type Found<T> = Promise<Result<T, Failure>>
 export type Handled = Found<Answer>
 
-export const route = routesSpelledBy((failure: Failure, request) =>
+export const routesOf = routesSpelledBy((failure: Failure, request) =>
   failure.kind === 'refusal' ? failure.answer : errorAnswer(failure, request),
 )
 
-/** Below a zone, which must be one there is. */
-export function zoned(
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (request: DialectRequest, zone: string) => Handled,
+/** Routes of a product below a zone, which must be one there is; paths of the table begin after the zone. */
+export const zonedRoutesOf = (
+  endpoints: readonly Endpoint<Failure, [request: DialectRequest, zone: string]>[],
   product = '/instance/v1',
-): Route {
-  return route(method, `${product}/zones/:zone${path}`, operation, success, summary, async (request) => {
-    const { zone = '' } = request.params
-    return catalogueOf(request).zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
-  })
-}
+): readonly Route[] =>
+  routesOf(
+    endpoints.map(({ path, handle, ...endpoint }) => ({
+      ...endpoint,
+      path: `${product}/zones/:zone${path}`,
+      handle: async (request) => {
+        const { zone = '' } = request.params
+        return catalogueOf(request).zones.includes(zone) ? handle(request, zone) : notFound('zone', zone)
+      },
+    })),
+  )
 
 /** What is written below a group's path: writers of one wait for each other. */
 export const subject = ({ params }: DialectRequest): string => (params.id ?? '').toLowerCase()

@@ -8,44 +8,40 @@ import { decodeVolumeRequest } from './decode-volume.ts'
 import { json } from './encode.ts'
 import { actionsOf, encodeTask, serverAttributes, stateOf, statesFor } from './encode-server.ts'
 import { invalid, notServed } from './errors.ts'
-import { type Found, findServer, profile, zoned } from './find.ts'
+import { type Found, findServer, profile, zonedRoutesOf } from './find.ts'
 import { planDynamicIp, type TakeAddress, takingOnce } from './ips.ts'
 import { renderServer } from './render.ts'
 import { alreadyAttached, changeSlots } from './volumes.ts'
 import type { Slots } from './wire.ts'
 
 /** Where lists are read that are always empty: nothing of the kind can be made, and 405 would blame the verb. */
-const unserved = (product: string, path: string, operation: string) =>
-  zoned(
-    'POST',
-    path,
-    operation,
-    404,
-    'Not served: private networks',
-    async (request) => notServed('POST', request.path),
-    product,
-  )
+const unserved = {
+  method: 'POST',
+  success: 404,
+  summary: 'Not served: private networks',
+  handle: async (request: DialectRequest) => notServed('POST', request.path),
+} as const
 
-export const actionRoutes: readonly Route[] = [
-  zoned(
-    'GET',
-    '/servers/:id/action',
-    'listServerActions',
-    200,
-    'What can be done to it',
-    async (request, zone) => {
+const actions = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/servers/:id/action',
+    operation: 'listServerActions',
+    success: 200,
+    summary: 'What can be done to it',
+    handle: async (request, zone) => {
       const found = await findServer(request, zone)
       return found.ok ? ok({ status: 200, body: { actions: actionsOf(found.value) } }) : found
     },
-  ),
+  },
 
-  zoned(
-    'POST',
-    '/servers/:id/action',
-    'actOnServer',
-    202,
-    'Start, stop, reboot, terminate',
-    async (request, zone) => {
+  {
+    method: 'POST',
+    path: '/servers/:id/action',
+    operation: 'actOnServer',
+    success: 202,
+    summary: 'Start, stop, reboot, terminate',
+    handle: async (request, zone) => {
       const action = decodeAction(request.body)
       if (!action.ok) return action
       const take = takingOnce(request, zone)
@@ -55,15 +51,15 @@ export const actionRoutes: readonly Route[] = [
         return ok({ status: 202, body: { task: encodeTask(view.server.id, zone, request.now) } })
       })
     },
-  ),
+  },
 
-  zoned(
-    'POST',
-    '/servers/:id/attach-volume',
-    'attachVolume',
-    200,
-    'Attach a volume',
-    async (request, zone) => {
+  {
+    method: 'POST',
+    path: '/servers/:id/attach-volume',
+    operation: 'attachVolume',
+    success: 200,
+    summary: 'Attach a volume',
+    handle: async (request, zone) => {
       const wanted = decodeVolumeRequest(request.body)
       if (!wanted.ok) return wanted
       return onServer(request, zone, async (view) => {
@@ -76,15 +72,15 @@ export const actionRoutes: readonly Route[] = [
         return setSlots(request, view, [...stay(volumes), added])
       })
     },
-  ),
+  },
 
-  zoned(
-    'POST',
-    '/servers/:id/detach-volume',
-    'detachVolume',
-    200,
-    'Detach a volume',
-    async (request, zone) => {
+  {
+    method: 'POST',
+    path: '/servers/:id/detach-volume',
+    operation: 'detachVolume',
+    success: 200,
+    summary: 'Detach a volume',
+    handle: async (request, zone) => {
       const wanted = decodeVolumeRequest(request.body)
       if (!wanted.ok) return wanted
       return onServer(request, zone, async (view) => {
@@ -98,11 +94,17 @@ export const actionRoutes: readonly Route[] = [
         return setSlots(request, view, others)
       })
     },
-  ),
+  },
 
-  unserved('/instance/v1', '/servers/:id/private_nics', 'createPrivateNic'),
-  unserved('/instance/v2alpha1', '/private-network-interfaces', 'createPrivateNetworkInterface'),
-]
+  { ...unserved, path: '/servers/:id/private_nics', operation: 'createPrivateNic' },
+])
+
+const privateNetworkActions = zonedRoutesOf(
+  [{ ...unserved, path: '/private-network-interfaces', operation: 'createPrivateNetworkInterface' }],
+  '/instance/v2alpha1',
+)
+
+export const actionRoutes: readonly Route[] = [...actions, ...privateNetworkActions]
 
 const refuseVolume = (help: string) => invalid([{ argument: 'volume_id', reason: 'constraint', help }])
 

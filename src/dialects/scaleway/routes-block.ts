@@ -20,7 +20,7 @@ import {
   type VolumeRecord,
   volumeById,
   volumeOf,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import { decodePage, slice } from './pages.ts'
 import { removeVolume, updateVolume } from './volumes.ts'
@@ -53,127 +53,128 @@ function routes(product: string, name: string, alpha: boolean): readonly Route[]
     const user = await userOf(request, volume)
     return { status: 200, body: encodeBlockVolume(volume, user?.server.id, { alpha }) }
   }
-  return [
-    zoned(
-      'GET',
-      '/volumes',
-      `list${name}Volumes`,
-      200,
-      'Block volumes',
-      async (request, zone) => {
-        const { query, services } = request
-        const page = decodePage(query, 'page_size')
-        if (!page.ok) return page
-        const order = orders.get(query.get('order_by') || 'created_at_asc')
-        if (!order) {
-          const help = `expected one of ${[...orders.keys()].join(', ')}`
-          return invalid([{ argument: 'order_by', reason: 'constraint', help }])
-        }
-        const [called, project, server] = ['name', 'project_id', 'product_resource_id'].map(
-          (key) => query.get(key) ?? '',
-        )
-        const tags = query.getAll('tags').filter((tag) => tag !== '')
-        const there = new Set((await services.servers.list(request, profile)).map((each) => each.server.id))
-        const userIn = ({ attributes }: VolumeRecord) =>
-          attributes.server && there.has(attributes.server) ? attributes.server : undefined
-        const found = (await services.documents.list(request, profile, 'volume'))
-          .map(volumeOf)
-          .filter(
-            (volume) =>
-              volume.attributes.zone === zone &&
-              isBlock(volume) &&
-              volume.attributes.name.includes(called ?? '') &&
-              (project === '' || volume.attributes.project === project) &&
-              (server === '' || userIn(volume) === server) &&
-              tags.every((tag) => volume.attributes.tags?.includes(tag)),
+  return zonedRoutesOf(
+    [
+      {
+        method: 'GET',
+        path: '/volumes',
+        operation: `list${name}Volumes`,
+        success: 200,
+        summary: 'Block volumes',
+        handle: async (request, zone) => {
+          const { query, services } = request
+          const page = decodePage(query, 'page_size')
+          if (!page.ok) return page
+          const order = orders.get(query.get('order_by') || 'created_at_asc')
+          if (!order) {
+            const help = `expected one of ${[...orders.keys()].join(', ')}`
+            return invalid([{ argument: 'order_by', reason: 'constraint', help }])
+          }
+          const [called, project, server] = ['name', 'project_id', 'product_resource_id'].map(
+            (key) => query.get(key) ?? '',
           )
-          .toSorted(order)
-        const volumes = slice(found, page.value).map((volume) =>
-          encodeBlockVolume(volume, userIn(volume), { alpha }),
-        )
-        return ok({ status: 200, body: { volumes, total_count: found.length } })
+          const tags = query.getAll('tags').filter((tag) => tag !== '')
+          const there = new Set((await services.servers.list(request, profile)).map((each) => each.server.id))
+          const userIn = ({ attributes }: VolumeRecord) =>
+            attributes.server && there.has(attributes.server) ? attributes.server : undefined
+          const found = (await services.documents.list(request, profile, 'volume'))
+            .map(volumeOf)
+            .filter(
+              (volume) =>
+                volume.attributes.zone === zone &&
+                isBlock(volume) &&
+                volume.attributes.name.includes(called ?? '') &&
+                (project === '' || volume.attributes.project === project) &&
+                (server === '' || userIn(volume) === server) &&
+                tags.every((tag) => volume.attributes.tags?.includes(tag)),
+            )
+            .toSorted(order)
+          const volumes = slice(found, page.value).map((volume) =>
+            encodeBlockVolume(volume, userIn(volume), { alpha }),
+          )
+          return ok({ status: 200, body: { volumes, total_count: found.length } })
+        },
       },
-      product,
-    ),
 
-    // 200, not 201: the product's own way.
-    zoned(
-      'POST',
-      '/volumes',
-      `create${name}Volume`,
-      200,
-      'Create a block volume',
-      async (request, zone) => {
-        const wanted = decodeNewBlockVolume(request.body)
-        if (!wanted.ok) return wanted
-        const { name: called, size, tags, iops = 5000, snapshot } = wanted.value
-        const project = chooseProject(await projectsOf(request), wanted.value)
-        if (!project.ok) return project
-        if (snapshot !== undefined) return notFoundSorted('snapshot', snapshot)
-        const attributes: VolumeAttributes = {
-          ...{
-            name: called,
-            type: 'sbs_volume',
-            size,
-            zone,
-            project: project.value,
-            server: null,
-            tags,
-            iops,
-          },
-          createdAt: request.now,
-        }
-        const document = { profile, kind: 'volume', id: randomUUID(), body: json(attributes) } as const
-        const done = await request.services.documents.put(inProject(request, project.value), document)
-        if (!done.ok) return projectGone(done)
-        const { account } = request.principal
-        const volume = volumeOf({ ...document, account, revision: 0 })
-        // Available by the next read, as the real service says it.
-        return ok({ status: 200, body: encodeBlockVolume(volume, undefined, { alpha, status: 'creating' }) })
+      // 200, not 201: the product's own way.
+      {
+        method: 'POST',
+        path: '/volumes',
+        operation: `create${name}Volume`,
+        success: 200,
+        summary: 'Create a block volume',
+        handle: async (request, zone) => {
+          const wanted = decodeNewBlockVolume(request.body)
+          if (!wanted.ok) return wanted
+          const { name: called, size, tags, iops = 5000, snapshot } = wanted.value
+          const project = chooseProject(await projectsOf(request), wanted.value)
+          if (!project.ok) return project
+          if (snapshot !== undefined) return notFoundSorted('snapshot', snapshot)
+          const attributes: VolumeAttributes = {
+            ...{
+              name: called,
+              type: 'sbs_volume',
+              size,
+              zone,
+              project: project.value,
+              server: null,
+              tags,
+              iops,
+            },
+            createdAt: request.now,
+          }
+          const document = { profile, kind: 'volume', id: randomUUID(), body: json(attributes) } as const
+          const done = await request.services.documents.put(inProject(request, project.value), document)
+          if (!done.ok) return projectGone(done)
+          const { account } = request.principal
+          const volume = volumeOf({ ...document, account, revision: 0 })
+          // Available by the next read, as the real service says it.
+          return ok({
+            status: 200,
+            body: encodeBlockVolume(volume, undefined, { alpha, status: 'creating' }),
+          })
+        },
       },
-      product,
-    ),
 
-    zoned(
-      'GET',
-      '/volumes/:id',
-      `get${name}Volume`,
-      200,
-      'One block volume',
-      async (request, zone) => {
-        const found = await find(request, zone)
-        return found.ok ? ok(await answer(request, found.value)) : found
+      {
+        method: 'GET',
+        path: '/volumes/:id',
+        operation: `get${name}Volume`,
+        success: 200,
+        summary: 'One block volume',
+        handle: async (request, zone) => {
+          const found = await find(request, zone)
+          return found.ok ? ok(await answer(request, found.value)) : found
+        },
       },
-      product,
-    ),
 
-    zoned(
-      'PATCH',
-      '/volumes/:id',
-      `update${name}Volume`,
-      200,
-      'Change a block volume',
-      async (request, zone) => {
-        const change = decodeVolumeChange(request.body)
-        if (!change.ok) return change
-        return onVolume(request, zone, async (volume) => {
-          const done = await updateVolume(request, volume, change.value)
-          return done.ok ? ok(await answer(request, done.value)) : done
-        })
+      {
+        method: 'PATCH',
+        path: '/volumes/:id',
+        operation: `update${name}Volume`,
+        success: 200,
+        summary: 'Change a block volume',
+        handle: async (request, zone) => {
+          const change = decodeVolumeChange(request.body)
+          if (!change.ok) return change
+          return onVolume(request, zone, async (volume) => {
+            const done = await updateVolume(request, volume, change.value)
+            return done.ok ? ok(await answer(request, done.value)) : done
+          })
+        },
       },
-      product,
-    ),
 
-    zoned(
-      'DELETE',
-      '/volumes/:id',
-      `delete${name}Volume`,
-      204,
-      'Delete a block volume that no server has',
-      (request, zone) => onVolume(request, zone, (volume) => removeVolume(request, volume)),
-      product,
-    ),
-  ]
+      {
+        method: 'DELETE',
+        path: '/volumes/:id',
+        operation: `delete${name}Volume`,
+        success: 204,
+        summary: 'Delete a block volume that no server has',
+        handle: (request, zone) => onVolume(request, zone, (volume) => removeVolume(request, volume)),
+      },
+    ],
+    product,
+  )
 }
 
 export const blockRoutes: readonly Route[] = [

@@ -3,7 +3,7 @@ import { defaultPlace } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { applyGroupChange, asAttributes, decodeGroupChange, decodeNewGroup, differs } from './decode-group.ts'
 import { attributesOf, encodeGroup, type GroupContext, json } from './encode.ts'
 import { invalid, precondition } from './errors.ts'
@@ -21,7 +21,7 @@ import {
   projectGone,
   projectsOf,
   subject,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import { pageHeaders, slice } from './pages.ts'
 
@@ -30,76 +30,107 @@ const answer = (status: number, policy: PolicyRecord, context: GroupContext): An
   body: json({ security_group: encodeGroup(policy, context) }),
 })
 
-export const groupRoutes: readonly Route[] = [
-  zoned('GET', '/security_groups', 'listGroups', 200, 'Security groups', async (request, zone) => {
-    const { query, services } = request
-    const listing = await decodeListing(request)
-    if (!listing.ok) return listing
-    const { page, projects, wants } = listing.value
-    // In any case of letters: the Python SDK writes True.
-    const [name, isDefault] = [query.get('name') ?? '', (query.get('project_default') ?? '').toLowerCase()]
-    if (isDefault !== '' && isDefault !== 'true' && isDefault !== 'false') {
-      return invalid([{ argument: 'project_default', reason: 'format', help: 'expected true or false' }])
-    }
-    const found = (await services.groups.list(request, profile, zone)).filter((each) => {
-      const { project, tags } = attributesOf(each)
-      const asDefault = isDefault === '' || (each.defaultFor !== null) === (isDefault === 'true')
-      return each.name.includes(name) && wants(project, tags) && asDefault
-    })
-    const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
-    const unapplied = await services.groups.unapplied(request)
-    const listed = slice(found, page).map((each) =>
-      encodeGroup(each, {
-        organization: projects.organization,
-        members: members.get(each.id) ?? [],
-        unapplied: unapplied.get(each.id),
-      }),
-    )
-    const headers = pageHeaders('security_groups', found.length, page, query)
-    return ok({ status: 200, body: json({ security_groups: listed }), headers })
-  }),
+export const groupRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/security_groups',
+    operation: 'listGroups',
+    success: 200,
+    summary: 'Security groups',
+    handle: async (request, zone) => {
+      const { query, services } = request
+      const listing = await decodeListing(request)
+      if (!listing.ok) return listing
+      const { page, projects, wants } = listing.value
+      // In any case of letters: the Python SDK writes True.
+      const [name, isDefault] = [query.get('name') ?? '', (query.get('project_default') ?? '').toLowerCase()]
+      if (isDefault !== '' && isDefault !== 'true' && isDefault !== 'false') {
+        return invalid([{ argument: 'project_default', reason: 'format', help: 'expected true or false' }])
+      }
+      const found = (await services.groups.list(request, profile, zone)).filter((each) => {
+        const { project, tags } = attributesOf(each)
+        const asDefault = isDefault === '' || (each.defaultFor !== null) === (isDefault === 'true')
+        return each.name.includes(name) && wants(project, tags) && asDefault
+      })
+      const members = Map.groupBy(await services.groups.members(request, profile), ({ policy }) => policy)
+      const unapplied = await services.groups.unapplied(request)
+      const listed = slice(found, page).map((each) =>
+        encodeGroup(each, {
+          organization: projects.organization,
+          members: members.get(each.id) ?? [],
+          unapplied: unapplied.get(each.id),
+        }),
+      )
+      const headers = pageHeaders('security_groups', found.length, page, query)
+      return ok({ status: 200, body: json({ security_groups: listed }), headers })
+    },
+  },
 
-  zoned('POST', '/security_groups', 'createGroup', 201, 'Create a security group', async (request, zone) => {
-    const wanted = decodeNewGroup(request.body)
-    if (!wanted.ok) return wanted
-    const { name, settings, attributes, isDefault } = wanted.value
-    const projects = await projectsOf(request)
-    const project = chooseProject(projects, wanted.value)
-    if (!project.ok) return project
-    const created = await request.services.groups.create(inProject(request, project.value), profile, {
-      ...{ name, settings, zone, rules: [] },
-      attributes: asAttributes({ project: project.value, ...attributes }),
-      defaultFor: isDefault ? defaultPlace(project.value, zone) : null,
-    })
-    if (!created.ok) return projectGone(created)
-    const { policy } = created.value
-    const { organization } = projects
-    return ok({
-      ...answer(201, policy, { organization, members: [], unapplied: undefined }),
-      headers: { location: locationOf(request, policy.id) },
-    })
-  }),
+  {
+    method: 'POST',
+    path: '/security_groups',
+    operation: 'createGroup',
+    success: 201,
+    summary: 'Create a security group',
+    handle: async (request, zone) => {
+      const wanted = decodeNewGroup(request.body)
+      if (!wanted.ok) return wanted
+      const { name, settings, attributes, isDefault } = wanted.value
+      const projects = await projectsOf(request)
+      const project = chooseProject(projects, wanted.value)
+      if (!project.ok) return project
+      const created = await request.services.groups.create(inProject(request, project.value), profile, {
+        ...{ name, settings, zone, rules: [] },
+        attributes: asAttributes({ project: project.value, ...attributes }),
+        defaultFor: isDefault ? defaultPlace(project.value, zone) : null,
+      })
+      if (!created.ok) return projectGone(created)
+      const { policy } = created.value
+      const { organization } = projects
+      return ok({
+        ...answer(201, policy, { organization, members: [], unapplied: undefined }),
+        headers: { location: locationOf(request, policy.id) },
+      })
+    },
+  },
 
-  zoned('GET', '/security_groups/:id', 'getGroup', 200, 'One security group', async (request, zone) => {
-    const group = await findGroup(request, zone)
-    if (!group.ok) return group
-    return ok(answer(200, group.value, await groupContext(request, group.value.id)))
-  }),
+  {
+    method: 'GET',
+    path: '/security_groups/:id',
+    operation: 'getGroup',
+    success: 200,
+    summary: 'One security group',
+    handle: async (request, zone) => {
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      return ok(answer(200, group.value, await groupContext(request, group.value.id)))
+    },
+  },
 
-  zoned('PUT', '/security_groups/:id', 'replaceGroup', 200, 'Set all of a security group', (request, zone) =>
-    change(request, zone, true),
-  ),
-  zoned('PATCH', '/security_groups/:id', 'updateGroup', 200, 'Change a security group', (request, zone) =>
-    change(request, zone, false),
-  ),
+  {
+    method: 'PUT',
+    path: '/security_groups/:id',
+    operation: 'replaceGroup',
+    success: 200,
+    summary: 'Set all of a security group',
+    handle: (request, zone) => change(request, zone, true),
+  },
+  {
+    method: 'PATCH',
+    path: '/security_groups/:id',
+    operation: 'updateGroup',
+    success: 200,
+    summary: 'Change a security group',
+    handle: (request, zone) => change(request, zone, false),
+  },
 
-  zoned(
-    'DELETE',
-    '/security_groups/:id',
-    'deleteGroup',
-    204,
-    'Delete a security group',
-    async (request, zone) => {
+  {
+    method: 'DELETE',
+    path: '/security_groups/:id',
+    operation: 'deleteGroup',
+    success: 204,
+    summary: 'Delete a security group',
+    handle: async (request, zone) => {
       const group = await findGroup(request, zone)
       if (!group.ok) return group
       const done = await request.services.groups.remove(request, profile, group.value.id)
@@ -108,8 +139,8 @@ export const groupRoutes: readonly Route[] = [
         ? precondition('resource_still_in_use', 'group is in use. you cannot delete it.')
         : done
     },
-  ),
-]
+  },
+])
 
 /** Says `syncing` of what it changed, whether or not a host has to follow: the next read tells how far it is. */
 async function change(request: DialectRequest, zone: string, whole: boolean): Handled {

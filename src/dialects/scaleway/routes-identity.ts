@@ -5,12 +5,12 @@ import { ok } from '../../core/result.ts'
 import { madeUp } from '../../service/made-up.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { attributesOf, instantZ } from './encode.ts'
 import { serverAttributes } from './encode-server.ts'
 import { forbidden, notFound, precondition } from './errors.ts'
 import { Fields, maxCharacters } from './fields.ts'
-import { type Found, noContent, profile, projectsOf, route, subject } from './find.ts'
+import { type Found, noContent, profile, projectsOf, routesOf, subject } from './find.ts'
 import { decodePage, slice } from './pages.ts'
 
 const encodeProject = ({ id, body }: DocumentRecord, organization: string): JsonObject => ({
@@ -23,126 +23,169 @@ const encodeProject = ({ id, body }: DocumentRecord, organization: string): Json
   qualification: null,
 })
 
-export const identityRoutes: readonly Route[] = [
-  route('GET', '/iam/v1alpha1/api-keys/:key', 'getApiKey', 200, 'What a key is for', async (request) => {
-    const { key = '' } = request.params
-    const { credential, account } = request.principal
-    // A key is shown to itself: whoever has another has its own.
-    if (credential.attributes.accessKey !== key) return notFound('api_key', key)
-    const { all, own } = await projectsOf(request)
-    const since = instantZ(Number(all[0]?.body.createdAt ?? 0))
-    return ok({
-      status: 200,
-      body: {
-        access_key: key,
-        secret_key: null,
-        description: '',
-        created_at: since,
-        updated_at: since,
-        expires_at: null,
-        default_project_id: own,
-        editable: true,
-        deletable: true,
-        managed: false,
-        creation_ip: '127.0.0.1',
-        user_id: madeUp('user', account),
-      },
-    })
-  }),
+export const identityRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/iam/v1alpha1/api-keys/:key',
+    operation: 'getApiKey',
+    success: 200,
+    summary: 'What a key is for',
+    handle: async (request) => {
+      const { key = '' } = request.params
+      const { credential, account } = request.principal
+      // A key is shown to itself: whoever has another has its own.
+      if (credential.attributes.accessKey !== key) return notFound('api_key', key)
+      const { all, own } = await projectsOf(request)
+      const since = instantZ(Number(all[0]?.body.createdAt ?? 0))
+      return ok({
+        status: 200,
+        body: {
+          access_key: key,
+          secret_key: null,
+          description: '',
+          created_at: since,
+          updated_at: since,
+          expires_at: null,
+          default_project_id: own,
+          editable: true,
+          deletable: true,
+          managed: false,
+          creation_ip: '127.0.0.1',
+          user_id: madeUp('user', account),
+        },
+      })
+    },
+  },
 
-  route('GET', '/account/v3/projects', 'listProjects', 200, 'Projects', async (request) => {
-    const { query } = request
-    const page = decodePage(query, 'page_size')
-    if (!page.ok) return page
-    const { all, organization } = await projectsOf(request)
-    const asked = query.get('organization_id') || organization
-    if (asked !== organization) return forbidden('organization', 'read')
-    const [name, ids] = [query.get('name'), query.getAll('project_ids').flatMap((each) => each.split(','))]
-    const found = all.filter(
-      ({ id, body }) => (!name || body.name === name) && (ids.length === 0 || ids.includes(id)),
-    )
-    const projects = slice(found, page.value).map((each) => encodeProject(each, organization))
-    return ok({ status: 200, body: { projects, total_count: found.length } })
-  }),
+  {
+    method: 'GET',
+    path: '/account/v3/projects',
+    operation: 'listProjects',
+    success: 200,
+    summary: 'Projects',
+    handle: async (request) => {
+      const { query } = request
+      const page = decodePage(query, 'page_size')
+      if (!page.ok) return page
+      const { all, organization } = await projectsOf(request)
+      const asked = query.get('organization_id') || organization
+      if (asked !== organization) return forbidden('organization', 'read')
+      const [name, ids] = [query.get('name'), query.getAll('project_ids').flatMap((each) => each.split(','))]
+      const found = all.filter(
+        ({ id, body }) => (!name || body.name === name) && (ids.length === 0 || ids.includes(id)),
+      )
+      const projects = slice(found, page.value).map((each) => encodeProject(each, organization))
+      return ok({ status: 200, body: { projects, total_count: found.length } })
+    },
+  },
 
   // 200, not 201: the product's own way.
-  route('POST', '/account/v3/projects', 'createProject', 200, 'Create a project', async (request) => {
-    const fields = Fields.of(request.body)
-    const name = fields.text('name', maxCharacters.name)
-    const description = fields.text('description', maxCharacters.description)
-    const asked = fields.uuid('organization_id')
-    const decoded = fields.result(() => ({
-      name: name || `proj-${randomUUID().slice(0, 8)}`,
-      description: description ?? '',
-    }))
-    if (!decoded.ok) return decoded
-    const { organization } = await projectsOf(request)
-    if (asked !== undefined && asked !== organization) return forbidden('organization', 'write')
-    const document = {
-      ...({ profile, kind: 'project', id: randomUUID() } as const),
-      body: { ...decoded.value, createdAt: request.now },
-    }
-    const done = await request.services.documents.put(request, document)
-    if (!done.ok) return done
-    const { account } = request.principal
-    return ok({ status: 200, body: encodeProject({ ...document, account, revision: 0 }, organization) })
-  }),
-
-  route('GET', '/account/v3/projects/:id', 'getProject', 200, 'One project', async (request) => {
-    const found = await findProject(request)
-    if (!found.ok) return found
-    return ok({ status: 200, body: encodeProject(found.value, (await projectsOf(request)).organization) })
-  }),
-
-  route('PATCH', '/account/v3/projects/:id', 'updateProject', 200, 'Change a project', async (request) => {
-    const fields = Fields.of(request.body)
-    const name = fields.text('name', maxCharacters.name)
-    const description = fields.text('description', maxCharacters.description)
-    const decoded = fields.result(() => ({
-      ...(name && { name }),
-      ...(description !== undefined && { description }),
-    }))
-    if (!decoded.ok) return decoded
-    return whileOvertaken(subject(request), async () => {
-      const found = await findProject(request)
-      if (!found.ok) return found
-      const { revision, account: _, ...old } = found.value
+  {
+    method: 'POST',
+    path: '/account/v3/projects',
+    operation: 'createProject',
+    success: 200,
+    summary: 'Create a project',
+    handle: async (request) => {
+      const fields = Fields.of(request.body)
+      const name = fields.text('name', maxCharacters.name)
+      const description = fields.text('description', maxCharacters.description)
+      const asked = fields.uuid('organization_id')
+      const decoded = fields.result(() => ({
+        name: name || `proj-${randomUUID().slice(0, 8)}`,
+        description: description ?? '',
+      }))
+      if (!decoded.ok) return decoded
       const { organization } = await projectsOf(request)
-      const changes = Object.entries(decoded.value).filter(([key, value]) => (old.body[key] ?? '') !== value)
-      if (changes.length === 0) return ok({ status: 200, body: encodeProject(found.value, organization) })
-      const document = { ...old, body: { ...old.body, ...decoded.value, modifiedAt: request.now } }
-      const done = await request.services.documents.put(request, document, { ifRevision: revision })
+      if (asked !== undefined && asked !== organization) return forbidden('organization', 'write')
+      const document = {
+        ...({ profile, kind: 'project', id: randomUUID() } as const),
+        body: { ...decoded.value, createdAt: request.now },
+      }
+      const done = await request.services.documents.put(request, document)
       if (!done.ok) return done
-      return ok({ status: 200, body: encodeProject({ ...found.value, ...document }, organization) })
-    })
-  }),
+      const { account } = request.principal
+      return ok({ status: 200, body: encodeProject({ ...document, account, revision: 0 }, organization) })
+    },
+  },
 
-  route('DELETE', '/account/v3/projects/:id', 'deleteProject', 204, 'Delete an empty project', (request) =>
-    whileOvertaken(subject(request), async (): Found<Answer> => {
+  {
+    method: 'GET',
+    path: '/account/v3/projects/:id',
+    operation: 'getProject',
+    success: 200,
+    summary: 'One project',
+    handle: async (request) => {
       const found = await findProject(request)
       if (!found.ok) return found
-      const { id, revision } = found.value
-      const { services } = request
-      const { organization } = await projectsOf(request)
-      if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
-      const groups = await services.groups.list(request, profile)
-      const servers = await services.servers.list(request, profile)
-      const documents = [
-        ...(await services.documents.list(request, profile, 'volume')),
-        ...(await services.documents.list(request, profile, 'ip')),
-      ]
-      const used =
-        groups.some((each) => attributesOf(each).project === id) ||
-        servers.some((each) => serverAttributes(each).project === id) ||
-        documents.some(({ body }) => body.project === id)
-      if (used) return precondition('resource_still_in_use', 'the project is not empty')
-      // Whatever is made in it meanwhile renews it.
-      const condition = { ifRevision: revision }
-      const done = await services.documents.remove(request, profile, 'project', id, condition)
-      return done.ok ? ok(noContent) : done
-    }),
-  ),
-]
+      return ok({ status: 200, body: encodeProject(found.value, (await projectsOf(request)).organization) })
+    },
+  },
+
+  {
+    method: 'PATCH',
+    path: '/account/v3/projects/:id',
+    operation: 'updateProject',
+    success: 200,
+    summary: 'Change a project',
+    handle: async (request) => {
+      const fields = Fields.of(request.body)
+      const name = fields.text('name', maxCharacters.name)
+      const description = fields.text('description', maxCharacters.description)
+      const decoded = fields.result(() => ({
+        ...(name && { name }),
+        ...(description !== undefined && { description }),
+      }))
+      if (!decoded.ok) return decoded
+      return whileOvertaken(subject(request), async () => {
+        const found = await findProject(request)
+        if (!found.ok) return found
+        const { revision, account: _, ...old } = found.value
+        const { organization } = await projectsOf(request)
+        const changes = Object.entries(decoded.value).filter(
+          ([key, value]) => (old.body[key] ?? '') !== value,
+        )
+        if (changes.length === 0) return ok({ status: 200, body: encodeProject(found.value, organization) })
+        const document = { ...old, body: { ...old.body, ...decoded.value, modifiedAt: request.now } }
+        const done = await request.services.documents.put(request, document, { ifRevision: revision })
+        if (!done.ok) return done
+        return ok({ status: 200, body: encodeProject({ ...found.value, ...document }, organization) })
+      })
+    },
+  },
+
+  {
+    method: 'DELETE',
+    path: '/account/v3/projects/:id',
+    operation: 'deleteProject',
+    success: 204,
+    summary: 'Delete an empty project',
+    handle: (request) =>
+      whileOvertaken(subject(request), async (): Found<Answer> => {
+        const found = await findProject(request)
+        if (!found.ok) return found
+        const { id, revision } = found.value
+        const { services } = request
+        const { organization } = await projectsOf(request)
+        if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
+        const groups = await services.groups.list(request, profile)
+        const servers = await services.servers.list(request, profile)
+        const documents = [
+          ...(await services.documents.list(request, profile, 'volume')),
+          ...(await services.documents.list(request, profile, 'ip')),
+        ]
+        const used =
+          groups.some((each) => attributesOf(each).project === id) ||
+          servers.some((each) => serverAttributes(each).project === id) ||
+          documents.some(({ body }) => body.project === id)
+        if (used) return precondition('resource_still_in_use', 'the project is not empty')
+        // Whatever is made in it meanwhile renews it.
+        const condition = { ifRevision: revision }
+        const done = await services.documents.remove(request, profile, 'project', id, condition)
+        return done.ok ? ok(noContent) : done
+      }),
+  },
+])
 
 async function findProject(request: DialectRequest): Found<DocumentRecord> {
   const { id = '' } = request.params

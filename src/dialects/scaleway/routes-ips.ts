@@ -5,7 +5,7 @@ import type { Interface } from '../../core/model/inventory.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/services.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeIpChange, decodeNewIp } from './decode-ip.ts'
 import { maxIps } from './decode-server.ts'
 import { json } from './encode.ts'
@@ -29,7 +29,7 @@ import {
   projectsOf,
   serverById,
   subject,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import {
   type AddressMoves,
@@ -50,106 +50,140 @@ async function answer(request: DialectRequest, status: number, ip: IpRecord): Pr
   return { status, body: { ip: encodeIp(ip, organization, holder?.server) } }
 }
 
-export const ipRoutes: readonly Route[] = [
-  zoned('GET', '/ips', 'listIps', 200, 'Flexible IPs', async (request, zone) => {
-    const { query, services } = request
-    const listing = await decodeListing(request)
-    if (!listing.ok) return listing
-    const { page, projects, wants } = listing.value
-    const [name, type] = ['name', 'type'].map((key) => query.get(key) ?? '')
-    const found = (await services.documents.list(request, profile, 'ip'))
-      .map(ipOf)
-      .filter(
-        ({ attributes }) =>
-          attributes.zone === zone &&
-          attributes.address.includes(name ?? '') &&
-          (type === '' || type === 'unknown_iptype' || type === attributes.type) &&
-          wants(attributes.project, attributes.tags),
+export const ipRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/ips',
+    operation: 'listIps',
+    success: 200,
+    summary: 'Flexible IPs',
+    handle: async (request, zone) => {
+      const { query, services } = request
+      const listing = await decodeListing(request)
+      if (!listing.ok) return listing
+      const { page, projects, wants } = listing.value
+      const [name, type] = ['name', 'type'].map((key) => query.get(key) ?? '')
+      const found = (await services.documents.list(request, profile, 'ip'))
+        .map(ipOf)
+        .filter(
+          ({ attributes }) =>
+            attributes.zone === zone &&
+            attributes.address.includes(name ?? '') &&
+            (type === '' || type === 'unknown_iptype' || type === attributes.type) &&
+            wants(attributes.project, attributes.tags),
+        )
+        .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
+      const servers = new Map(
+        (await services.servers.list(request, profile)).map((view) => [view.server.id, view]),
       )
-      .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
-    const servers = new Map(
-      (await services.servers.list(request, profile)).map((view) => [view.server.id, view]),
-    )
-    const ips = slice(found, page).map((ip) => {
-      const view = servers.get(ip.attributes.server ?? '')
-      return encodeIp(ip, projects.organization, view && hasIp(view, ip) ? view.server : undefined)
-    })
-    return ok({ status: 200, body: { ips }, headers: pageHeaders('ips', found.length, page, query) })
-  }),
-
-  zoned('POST', '/ips', 'createIp', 201, 'Reserve a flexible IP', async (request, zone) => {
-    const wanted = decodeNewIp(request.body)
-    if (!wanted.ok) return wanted
-    const { type, tags, server } = wanted.value
-    const project = chooseProject(await projectsOf(request), wanted.value)
-    if (!project.ok) return project
-    if (server !== undefined) {
-      // Refused before an address is set aside.
-      const to = await serverById(request, zone, server)
-      if (!to) return notFound('instance_server', server)
-      const free = await freeNic(request, to)
-      if (!free.ok) return free
-    }
-    const pool = type === 'routed_ipv4' ? 'public-ipv4' : 'public-ipv6-prefix'
-    const taken = await request.services.addresses.take(request, profile, { pool, zone })
-    if (!taken.ok) return taken
-    const [address = ''] = taken.value
-    const id = randomUUID()
-    const attributes: IpAttributes = {
-      ...{ type, address, zone, project: project.value, tags, createdAt: request.now },
-      ...{ server: null, interface: null, host: null },
-    }
-    const { account } = request.principal
-    // Of revision 0: there is none yet.
-    const blank = ipOf({ profile, account, kind: 'ip', id, body: json(attributes), revision: 0 })
-    return whileOvertaken(`ip ${id}`, async (): Found<Answer> => {
-      const made = await setServer(inProject(request, project.value), blank, server ?? null, 'ip.create')
-      if (!made.ok) return projectGone(made)
-      const headers = { location: locationOf(request, id) }
-      return ok({ ...(await answer(request, 201, made.value)), headers })
-    })
-  }),
-
-  zoned('GET', '/ips/:id', 'getIp', 200, 'One flexible IP', async (request, zone) => {
-    const found = await findIp(request, zone)
-    return found.ok ? ok(await answer(request, 200, found.value)) : found
-  }),
-
-  zoned('PATCH', '/ips/:id', 'updateIp', 200, 'Attach, detach, tag', async (request, zone) => {
-    const change = decodeIpChange(request.body)
-    if (!change.ok) return change
-    const { tags, server } = change.value
-    return onIp(request, zone, async (old) => {
-      const tagged = tags ? { ...old, body: { ...old.body, tags } } : old
-      const holder = await holderOf(request, old)
-      // A server that an inventory no longer names is still written down: it may come back.
-      const now = holder?.server.id ?? (old.attributes.server ? undefined : null)
-      if (server === undefined || server === now) {
-        if (isDeepStrictEqual(tagged.body, old.body)) return ok(await answer(request, 200, old))
-        const { ifRevision, ...document } = changedIp(tagged, {})
-        const condition = { ifRevision: old.revision }
-        const done = await request.services.documents.put(request, { ...document, profile }, condition)
-        return done.ok ? ok(await answer(request, 200, ipOf(tagged))) : done
-      }
-      const done = await setServer(request, ipOf(tagged), server, 'ip.update')
-      return done.ok ? ok(await answer(request, 200, done.value)) : done
-    })
-  }),
-
-  zoned('DELETE', '/ips/:id', 'deleteIp', 204, 'Give back, attached or not', (request, zone) =>
-    onIp(request, zone, async (ip) => {
-      const { id, revision } = ip
-      const holder = await holderOf(request, ip)
-      const { moves } = await leave(request, holder, ip)
-      const done = await request.services.addresses.change(request, profile, {
-        ...moves,
-        documents: { remove: [{ kind: 'ip', id, ifRevision: revision }] },
-        ...{ operation: 'ip.delete', id },
+      const ips = slice(found, page).map((ip) => {
+        const view = servers.get(ip.attributes.server ?? '')
+        return encodeIp(ip, projects.organization, view && hasIp(view, ip) ? view.server : undefined)
       })
-      return done.ok ? ok(noContent) : done
-    }),
-  ),
-]
+      return ok({ status: 200, body: { ips }, headers: pageHeaders('ips', found.length, page, query) })
+    },
+  },
+
+  {
+    method: 'POST',
+    path: '/ips',
+    operation: 'createIp',
+    success: 201,
+    summary: 'Reserve a flexible IP',
+    handle: async (request, zone) => {
+      const wanted = decodeNewIp(request.body)
+      if (!wanted.ok) return wanted
+      const { type, tags, server } = wanted.value
+      const project = chooseProject(await projectsOf(request), wanted.value)
+      if (!project.ok) return project
+      if (server !== undefined) {
+        // Refused before an address is set aside.
+        const to = await serverById(request, zone, server)
+        if (!to) return notFound('instance_server', server)
+        const free = await freeNic(request, to)
+        if (!free.ok) return free
+      }
+      const pool = type === 'routed_ipv4' ? 'public-ipv4' : 'public-ipv6-prefix'
+      const taken = await request.services.addresses.take(request, profile, { pool, zone })
+      if (!taken.ok) return taken
+      const [address = ''] = taken.value
+      const id = randomUUID()
+      const attributes: IpAttributes = {
+        ...{ type, address, zone, project: project.value, tags, createdAt: request.now },
+        ...{ server: null, interface: null, host: null },
+      }
+      const { account } = request.principal
+      // Of revision 0: there is none yet.
+      const blank = ipOf({ profile, account, kind: 'ip', id, body: json(attributes), revision: 0 })
+      return whileOvertaken(`ip ${id}`, async (): Found<Answer> => {
+        const made = await setServer(inProject(request, project.value), blank, server ?? null, 'ip.create')
+        if (!made.ok) return projectGone(made)
+        const headers = { location: locationOf(request, id) }
+        return ok({ ...(await answer(request, 201, made.value)), headers })
+      })
+    },
+  },
+
+  {
+    method: 'GET',
+    path: '/ips/:id',
+    operation: 'getIp',
+    success: 200,
+    summary: 'One flexible IP',
+    handle: async (request, zone) => {
+      const found = await findIp(request, zone)
+      return found.ok ? ok(await answer(request, 200, found.value)) : found
+    },
+  },
+
+  {
+    method: 'PATCH',
+    path: '/ips/:id',
+    operation: 'updateIp',
+    success: 200,
+    summary: 'Attach, detach, tag',
+    handle: async (request, zone) => {
+      const change = decodeIpChange(request.body)
+      if (!change.ok) return change
+      const { tags, server } = change.value
+      return onIp(request, zone, async (old) => {
+        const tagged = tags ? { ...old, body: { ...old.body, tags } } : old
+        const holder = await holderOf(request, old)
+        // A server that an inventory no longer names is still written down: it may come back.
+        const now = holder?.server.id ?? (old.attributes.server ? undefined : null)
+        if (server === undefined || server === now) {
+          if (isDeepStrictEqual(tagged.body, old.body)) return ok(await answer(request, 200, old))
+          const { ifRevision, ...document } = changedIp(tagged, {})
+          const condition = { ifRevision: old.revision }
+          const done = await request.services.documents.put(request, { ...document, profile }, condition)
+          return done.ok ? ok(await answer(request, 200, ipOf(tagged))) : done
+        }
+        const done = await setServer(request, ipOf(tagged), server, 'ip.update')
+        return done.ok ? ok(await answer(request, 200, done.value)) : done
+      })
+    },
+  },
+
+  {
+    method: 'DELETE',
+    path: '/ips/:id',
+    operation: 'deleteIp',
+    success: 204,
+    summary: 'Give back, attached or not',
+    handle: (request, zone) =>
+      onIp(request, zone, async (ip) => {
+        const { id, revision } = ip
+        const holder = await holderOf(request, ip)
+        const { moves } = await leave(request, holder, ip)
+        const done = await request.services.addresses.change(request, profile, {
+          ...moves,
+          documents: { remove: [{ kind: 'ip', id, ifRevision: revision }] },
+          ...{ operation: 'ip.delete', id },
+        })
+        return done.ok ? ok(noContent) : done
+      }),
+  },
+])
 
 const onIp = (request: DialectRequest, zone: string, handle: (ip: IpRecord) => Found<Answer>) =>
   whileOvertaken(`ip ${subject(request)}`, async (): Found<Answer> => {

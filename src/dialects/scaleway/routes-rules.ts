@@ -7,7 +7,7 @@ import { ok, type Result } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ChainView } from '../../service/services.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeGiven, decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
 import { encodeBuiltIn, encodeRule, encodeRules, json } from './encode.ts'
 import { type Failure, invalid, notFound } from './errors.ts'
@@ -20,7 +20,7 @@ import {
   noContent,
   profile,
   subject,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import { decodePage, slice } from './pages.ts'
 import type { RuleText } from './wire.ts'
@@ -40,94 +40,132 @@ const answer = (status: number, rule: RuleRecord, zone: string): Answer => ({
   body: json({ rule: encodeRule(rule, zone) }),
 })
 
-export const ruleRoutes: readonly Route[] = [
-  zoned(
-    'GET',
-    '/security_groups/default/rules',
-    'listDefaultRules',
-    200,
-    'Rules that come with a group',
-    async (_request, zone) => ok({ status: 200, body: json({ rules: encodeBuiltIn(zone) }) }),
-  ),
+export const ruleRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/security_groups/default/rules',
+    operation: 'listDefaultRules',
+    success: 200,
+    summary: 'Rules that come with a group',
+    handle: async (_request, zone) => ok({ status: 200, body: json({ rules: encodeBuiltIn(zone) }) }),
+  },
 
   // Without a total and links, as the real service: helpers that ask for all pages then read the first alone, so it is whole.
-  zoned('GET', '/security_groups/:id/rules', 'listRules', 200, 'Rules of a group', async (request, zone) => {
-    const page = decodePage(request.query)
-    if (!page.ok) return page
-    const group = await findGroup(request, zone)
-    if (!group.ok) return group
-    const { groups } = request.services
-    if (!page.value.limited && page.value.page > 1) return ok({ status: 200, body: { rules: [] } })
-    if (!page.value.limited) {
-      const render = (rules: readonly RuleRecord[]) =>
-        Buffer.from(JSON.stringify({ rules: encodeRules(group.value, rules) }))
-      return ok({ status: 200, body: await groups.rulesBytes(group.value, 'scaleway', render) })
-    }
-    const view = await groups.get(request, profile, group.value.id)
-    if (!view.ok) return view
-    const rules = slice(encodeRules(view.value.policy, view.value.rules), page.value)
-    return ok({ status: 200, body: json({ rules }) })
-  }),
+  {
+    method: 'GET',
+    path: '/security_groups/:id/rules',
+    operation: 'listRules',
+    success: 200,
+    summary: 'Rules of a group',
+    handle: async (request, zone) => {
+      const page = decodePage(request.query)
+      if (!page.ok) return page
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      const { groups } = request.services
+      if (!page.value.limited && page.value.page > 1) return ok({ status: 200, body: { rules: [] } })
+      if (!page.value.limited) {
+        const render = (rules: readonly RuleRecord[]) =>
+          Buffer.from(JSON.stringify({ rules: encodeRules(group.value, rules) }))
+        return ok({ status: 200, body: await groups.rulesBytes(group.value, 'scaleway', render) })
+      }
+      const view = await groups.get(request, profile, group.value.id)
+      if (!view.ok) return view
+      const rules = slice(encodeRules(view.value.policy, view.value.rules), page.value)
+      return ok({ status: 200, body: json({ rules }) })
+    },
+  },
 
-  zoned('POST', '/security_groups/:id/rules', 'createRule', 201, 'Add a rule', async (request, zone) => {
-    const decoded = decodeWhole(request.body)
-    if (!decoded.ok) return decoded
-    const { text, position } = decoded.value
-    const group = await findGroup(request, zone)
-    if (!group.ok) return group
-    const place = { maxRules: mostRules, ...(position !== undefined && { position }) }
-    const rule = toRule(text)
-    const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
-    if (!done.ok) return done
-    const headers = { location: locationOf(request, done.value.id) }
-    return ok({ ...answer(201, done.value, zone), headers })
-  }),
+  {
+    method: 'POST',
+    path: '/security_groups/:id/rules',
+    operation: 'createRule',
+    success: 201,
+    summary: 'Add a rule',
+    handle: async (request, zone) => {
+      const decoded = decodeWhole(request.body)
+      if (!decoded.ok) return decoded
+      const { text, position } = decoded.value
+      const group = await findGroup(request, zone)
+      if (!group.ok) return group
+      const place = { maxRules: mostRules, ...(position !== undefined && { position }) }
+      const rule = toRule(text)
+      const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
+      if (!done.ok) return done
+      const headers = { location: locationOf(request, done.value.id) }
+      return ok({ ...answer(201, done.value, zone), headers })
+    },
+  },
 
-  zoned('PUT', '/security_groups/:id/rules', 'replaceRules', 200, 'Set all rules', async (request, zone) => {
-    const wanted = decodeRules(request.body)
-    if (!wanted.ok) return wanted
-    return onGroup(request, zone, async (view) => {
-      const { policy } = view
-      const unknown = wanted.value.find(({ id }) => id && !view.rules.some((rule) => rule.id === id))
-      if (unknown?.id) return missing(unknown.id)
-      const rules = wanted.value.map(({ text }) => toRule(text))
-      const ids = wanted.value.map(({ id }) => id ?? randomUUID())
-      const same = isDeepStrictEqual(
-        view.rules.map((rule) => [rule.id, textOf(rule)]),
-        wanted.value.map(({ id, text }) => [id, text]),
-      )
-      if (same) return ok(listAnswer(view))
-      const change = { rules, ruleIds: ids }
-      const done = await request.services.groups.update(request, profile, policy.id, change, {
-        ifRevision: policy.revision,
+  {
+    method: 'PUT',
+    path: '/security_groups/:id/rules',
+    operation: 'replaceRules',
+    success: 200,
+    summary: 'Set all rules',
+    handle: async (request, zone) => {
+      const wanted = decodeRules(request.body)
+      if (!wanted.ok) return wanted
+      return onGroup(request, zone, async (view) => {
+        const { policy } = view
+        const unknown = wanted.value.find(({ id }) => id && !view.rules.some((rule) => rule.id === id))
+        if (unknown?.id) return missing(unknown.id)
+        const rules = wanted.value.map(({ text }) => toRule(text))
+        const ids = wanted.value.map(({ id }) => id ?? randomUUID())
+        const same = isDeepStrictEqual(
+          view.rules.map((rule) => [rule.id, textOf(rule)]),
+          wanted.value.map(({ id, text }) => [id, text]),
+        )
+        if (same) return ok(listAnswer(view))
+        const change = { rules, ruleIds: ids }
+        const done = await request.services.groups.update(request, profile, policy.id, change, {
+          ifRevision: policy.revision,
+        })
+        return done.ok ? ok(listAnswer(done.value)) : done
       })
-      return done.ok ? ok(listAnswer(done.value)) : done
-    })
-  }),
+    },
+  },
 
-  zoned('GET', '/security_groups/:id/rules/:rule', 'getRule', 200, 'One rule', async (request, zone) => {
-    const view = await viewOf(request, zone)
-    if (!view.ok) return view
-    const { policy, rules } = view.value
-    const { rule: id = '' } = request.params
-    const found = encodeRules(policy, rules).find((each) => each.id === id.toLowerCase())
-    return found ? ok({ status: 200, body: json({ rule: found }) }) : missing(id)
-  }),
+  {
+    method: 'GET',
+    path: '/security_groups/:id/rules/:rule',
+    operation: 'getRule',
+    success: 200,
+    summary: 'One rule',
+    handle: async (request, zone) => {
+      const view = await viewOf(request, zone)
+      if (!view.ok) return view
+      const { policy, rules } = view.value
+      const { rule: id = '' } = request.params
+      const found = encodeRules(policy, rules).find((each) => each.id === id.toLowerCase())
+      return found ? ok({ status: 200, body: json({ rule: found }) }) : missing(id)
+    },
+  },
 
-  zoned('PUT', '/security_groups/:id/rules/:rule', 'replaceRule', 200, 'Set all of a rule', (request, zone) =>
-    changeRule(request, zone, true),
-  ),
-  zoned('PATCH', '/security_groups/:id/rules/:rule', 'updateRule', 200, 'Change a rule', (request, zone) =>
-    changeRule(request, zone, false),
-  ),
+  {
+    method: 'PUT',
+    path: '/security_groups/:id/rules/:rule',
+    operation: 'replaceRule',
+    success: 200,
+    summary: 'Set all of a rule',
+    handle: (request, zone) => changeRule(request, zone, true),
+  },
+  {
+    method: 'PATCH',
+    path: '/security_groups/:id/rules/:rule',
+    operation: 'updateRule',
+    success: 200,
+    summary: 'Change a rule',
+    handle: (request, zone) => changeRule(request, zone, false),
+  },
 
-  zoned(
-    'DELETE',
-    '/security_groups/:id/rules/:rule',
-    'deleteRule',
-    204,
-    'Delete a rule',
-    async (request, zone) => {
+  {
+    method: 'DELETE',
+    path: '/security_groups/:id/rules/:rule',
+    operation: 'deleteRule',
+    success: 204,
+    summary: 'Delete a rule',
+    handle: async (request, zone) => {
       const group = await findGroup(request, zone)
       if (!group.ok) return group
       const { rule: id = '' } = request.params
@@ -140,8 +178,8 @@ export const ruleRoutes: readonly Route[] = [
       )
       return done.ok ? ok(noContent) : done
     },
-  ),
-]
+  },
+])
 
 const hasBuiltIn = ({ builtIn }: PolicyRecord, id: string): boolean =>
   builtIn !== null && isBuiltIn(id.toLowerCase())

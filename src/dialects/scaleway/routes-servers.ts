@@ -7,7 +7,7 @@ import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/services.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { catalogueOf, findImage } from './catalogue.ts'
 import { endServer, hindered, onServer } from './change-server.ts'
 import { decodeNewServer, decodeServerChange, maxIps, type ServerFields } from './decode-server.ts'
@@ -28,7 +28,7 @@ import {
   profile,
   projectGone,
   projectsOf,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import {
   type AddressMoves,
@@ -45,105 +45,126 @@ import { decodePage, pageHeaders, slice } from './pages.ts'
 import { renderServer, renderServers } from './render.ts'
 import { changeSlots } from './volumes.ts'
 
-export const serverRoutes: readonly Route[] = [
-  zoned('GET', '/servers', 'listServers', 200, 'Servers', async (request, zone) => {
-    const { query, services } = request
-    const listing = await decodeListing(request)
-    if (!listing.ok) return listing
-    const { page, projects, wants } = listing.value
-    const order = orders.get(query.get('order') || 'creation_date_desc')
-    if (!order) {
-      const help = `expected one of ${[...orders.keys()].join(', ')}`
-      return invalid([{ argument: 'order', reason: 'constraint', help }])
-    }
-    const [name, state, type] = ['name', 'state', 'commercial_type'].map((key) => query.get(key) ?? '')
-    const found = (await services.servers.list(request, profile))
-      .filter((view) => {
-        const { project, tags = [], plan = 'DEV1-S', commercial_type: own = plan } = serverAttributes(view)
-        const { server } = view
-        return (
-          server.zone === zone &&
-          server.name.includes(name ?? '') &&
-          wants(project, tags) &&
-          (state === '' || state === stateOf(view)) &&
-          (type === '' || type === own)
-        )
-      })
-      .toSorted(order)
-    const servers = await renderServers(request, zone, projects.organization, slice(found, page))
-    const headers = pageHeaders('servers', found.length, page, query)
-    return ok({ status: 200, body: { servers }, headers })
-  }),
-
-  zoned('POST', '/servers', 'createServer', 201, 'Create a server', async (request, zone) => {
-    const decoded = decodeNewServer(request.body, catalogueOf(request))
-    if (!decoded.ok) return decoded
-    const wanted = decoded.value
-    const projects = await projectsOf(request)
-    const project = chooseProject(projects, wanted)
-    if (!project.ok) return project
-    const disk = wanted.volumes.find(({ slot }) => slot === '0')?.type
-    const image =
-      wanted.image === undefined
-        ? undefined
-        : findImage(catalogueOf(request), zone, { image: wanted.image, disk })
-    if (wanted.image !== undefined && !image) return notFound('instance_image', wanted.image)
-    const { snapshot } = wanted.volumes.find((volume) => volume.snapshot !== undefined) ?? {}
-    if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
-    const group =
-      wanted.group === undefined ? undefined : await groupFor(request, zone, project.value, wanted.group)
-    if (group && !group.ok) return group
-    if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
-    const id = randomUUID()
-    const place = { server: id, name: wanted.name, zone, project: project.value }
-    const nic = makeInterface()
-    const take = takingOnce(request, zone)
-    return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
-      const slots = await changeSlots(request, place, {}, wanted.volumes, image)
-      if (!slots.ok) return slots
-      const { volumes, documents } = slots.value
-      const ips = await ipsCalled(request, zone, wanted.ips)
-      if (!ips.ok) return ips
-      const plan = await planIps(request, { id, nic, attributes: {} }, [], ips.value)
-      // Last: what is refused sets no address aside.
-      const own = wanted.ipv6 ? await take('public-ipv6') : undefined
-      if (own && !own.ok) return own
-      const created = await request.services.servers.create(inProject(request, project.value), profile, {
-        ...{ id, name: wanted.name, zone, state: 'stopped' },
-        attributes: {
-          ...{ project: project.value, commercial_type: wanted.commercialType },
-          ...wanted.attributes,
-          image: image?.id ?? null,
-          ...plan.attributes,
-          volumes: json(volumes),
-        },
-        interfaces: [{ ...nic, addresses: [...plan.add, ...(own ? [own.value] : [])] }],
-        addresses: plan.elsewhere,
-        ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
-        documents: [...documents, ...plan.documents],
-      })
-      if (!created.ok) {
-        // It was there, and has been deleted since.
-        const gone = created.error.kind === 'not-found' && created.error.resource === 'policy'
-        return gone ? notFound('instance_security_group', wanted.group ?? '') : projectGone(created)
+export const serverRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/servers',
+    operation: 'listServers',
+    success: 200,
+    summary: 'Servers',
+    handle: async (request, zone) => {
+      const { query, services } = request
+      const listing = await decodeListing(request)
+      if (!listing.ok) return listing
+      const { page, projects, wants } = listing.value
+      const order = orders.get(query.get('order') || 'creation_date_desc')
+      if (!order) {
+        const help = `expected one of ${[...orders.keys()].join(', ')}`
+        return invalid([{ argument: 'order', reason: 'constraint', help }])
       }
-      const headers = { location: locationOf(request, id) }
-      return ok({ ...(await renderServer(request, 201, created.value)), headers })
-    })
-  }),
+      const [name, state, type] = ['name', 'state', 'commercial_type'].map((key) => query.get(key) ?? '')
+      const found = (await services.servers.list(request, profile))
+        .filter((view) => {
+          const { project, tags = [], plan = 'DEV1-S', commercial_type: own = plan } = serverAttributes(view)
+          const { server } = view
+          return (
+            server.zone === zone &&
+            server.name.includes(name ?? '') &&
+            wants(project, tags) &&
+            (state === '' || state === stateOf(view)) &&
+            (type === '' || type === own)
+          )
+        })
+        .toSorted(order)
+      const servers = await renderServers(request, zone, projects.organization, slice(found, page))
+      const headers = pageHeaders('servers', found.length, page, query)
+      return ok({ status: 200, body: { servers }, headers })
+    },
+  },
 
-  zoned('GET', '/servers/:id', 'getServer', 200, 'One server', async (request, zone) => {
-    const found = await findServer(request, zone)
-    return found.ok ? ok(await renderServer(request, 200, found.value)) : found
-  }),
+  {
+    method: 'POST',
+    path: '/servers',
+    operation: 'createServer',
+    success: 201,
+    summary: 'Create a server',
+    handle: async (request, zone) => {
+      const decoded = decodeNewServer(request.body, catalogueOf(request))
+      if (!decoded.ok) return decoded
+      const wanted = decoded.value
+      const projects = await projectsOf(request)
+      const project = chooseProject(projects, wanted)
+      if (!project.ok) return project
+      const disk = wanted.volumes.find(({ slot }) => slot === '0')?.type
+      const image =
+        wanted.image === undefined
+          ? undefined
+          : findImage(catalogueOf(request), zone, { image: wanted.image, disk })
+      if (wanted.image !== undefined && !image) return notFound('instance_image', wanted.image)
+      const { snapshot } = wanted.volumes.find((volume) => volume.snapshot !== undefined) ?? {}
+      if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
+      const group =
+        wanted.group === undefined ? undefined : await groupFor(request, zone, project.value, wanted.group)
+      if (group && !group.ok) return group
+      if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
+      const id = randomUUID()
+      const place = { server: id, name: wanted.name, zone, project: project.value }
+      const nic = makeInterface()
+      const take = takingOnce(request, zone)
+      return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
+        const slots = await changeSlots(request, place, {}, wanted.volumes, image)
+        if (!slots.ok) return slots
+        const { volumes, documents } = slots.value
+        const ips = await ipsCalled(request, zone, wanted.ips)
+        if (!ips.ok) return ips
+        const plan = await planIps(request, { id, nic, attributes: {} }, [], ips.value)
+        // Last: what is refused sets no address aside.
+        const own = wanted.ipv6 ? await take('public-ipv6') : undefined
+        if (own && !own.ok) return own
+        const created = await request.services.servers.create(inProject(request, project.value), profile, {
+          ...{ id, name: wanted.name, zone, state: 'stopped' },
+          attributes: {
+            ...{ project: project.value, commercial_type: wanted.commercialType },
+            ...wanted.attributes,
+            image: image?.id ?? null,
+            ...plan.attributes,
+            volumes: json(volumes),
+          },
+          interfaces: [{ ...nic, addresses: [...plan.add, ...(own ? [own.value] : [])] }],
+          addresses: plan.elsewhere,
+          ...(group ? { attach: [group.value.id] } : { attachDefault: defaultGroup(project.value, zone) }),
+          documents: [...documents, ...plan.documents],
+        })
+        if (!created.ok) {
+          // It was there, and has been deleted since.
+          const gone = created.error.kind === 'not-found' && created.error.resource === 'policy'
+          return gone ? notFound('instance_security_group', wanted.group ?? '') : projectGone(created)
+        }
+        const headers = { location: locationOf(request, id) }
+        return ok({ ...(await renderServer(request, 201, created.value)), headers })
+      })
+    },
+  },
 
-  zoned(
-    'PATCH',
-    '/servers/:id',
-    'updateServer',
-    200,
-    'Change a server, its group too',
-    async (request, zone) => {
+  {
+    method: 'GET',
+    path: '/servers/:id',
+    operation: 'getServer',
+    success: 200,
+    summary: 'One server',
+    handle: async (request, zone) => {
+      const found = await findServer(request, zone)
+      return found.ok ? ok(await renderServer(request, 200, found.value)) : found
+    },
+  },
+
+  {
+    method: 'PATCH',
+    path: '/servers/:id',
+    operation: 'updateServer',
+    success: 200,
+    summary: 'Change a server, its group too',
+    handle: async (request, zone) => {
       const change = decodeServerChange(request.body, catalogueOf(request))
       if (!change.ok) return change
       const take = takingOnce(request, zone)
@@ -153,23 +174,29 @@ export const serverRoutes: readonly Route[] = [
       const found = await findServer(request, zone)
       return found.ok ? perform(found.value) : found
     },
-  ),
+  },
 
-  zoned('DELETE', '/servers/:id', 'deleteServer', 204, 'Delete a stopped server', (request, zone) =>
-    onServer(request, zone, async (view): Found<Answer> => {
-      const done = await endServer(request, view, { requireStates: ['stopped'] }, 'keep')
-      if (done.ok) return ok(noContent)
-      return hindered(request, zone, done, () => 'the server must be stopped before it is deleted')
-    }),
-  ),
+  {
+    method: 'DELETE',
+    path: '/servers/:id',
+    operation: 'deleteServer',
+    success: 204,
+    summary: 'Delete a stopped server',
+    handle: (request, zone) =>
+      onServer(request, zone, async (view): Found<Answer> => {
+        const done = await endServer(request, view, { requireStates: ['stopped'] }, 'keep')
+        if (done.ok) return ok(noContent)
+        return hindered(request, zone, done, () => 'the server must be stopped before it is deleted')
+      }),
+  },
 
-  zoned(
-    'GET',
-    '/servers/:id/private_nics',
-    'listPrivateNics',
-    200,
-    'Private interfaces',
-    async (request, zone) => {
+  {
+    method: 'GET',
+    path: '/servers/:id/private_nics',
+    operation: 'listPrivateNics',
+    success: 200,
+    summary: 'Private interfaces',
+    handle: async (request, zone) => {
       const page = decodePage(request.query)
       if (!page.ok) return page
       const found = await findServer(request, zone)
@@ -182,8 +209,8 @@ export const serverRoutes: readonly Route[] = [
       )
       return ok({ status: 200, body: { private_nics: [] }, headers })
     },
-  ),
-]
+  },
+])
 
 /** Whether a change is about what other documents say, too: it is decided again when somebody else wrote. */
 const isConditional = ({ volumes, ips, attributes }: ServerFields): boolean =>

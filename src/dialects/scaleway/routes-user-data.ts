@@ -1,10 +1,10 @@
 /** User data of servers: opaque bytes by key, kept for clients to read back (contract: scaleway-more §4). */
 import { ok } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { onServer } from './change-server.ts'
 import { invalid } from './errors.ts'
-import { type Found, findServer, profile, zoned } from './find.ts'
+import { type Found, findServer, profile, zonedRoutesOf } from './find.ts'
 import { documentId, keysOf, kind } from './user-data.ts'
 
 const maxValueBytes = 128 * 1024
@@ -17,25 +17,50 @@ const text = { 'content-type': 'text/plain' }
 const noValue: Answer = { status: 404, body: Buffer.alloc(0), headers: text }
 const noContent: Answer = { status: 204, headers: text }
 
-export const userDataRoutes: readonly Route[] = [
-  zoned('GET', '/servers/:id/user_data', 'listUserData', 200, 'Keys of user data', async (request, zone) => {
-    const found = await findServer(request, zone)
-    return found.ok ? ok({ status: 200, body: { user_data: keysOf(found.value) } }) : found
-  }),
-
-  zoned('GET', '/servers/:id/user_data/:key', 'getUserData', 200, 'One value', async (request, zone) => {
-    const found = await findServer(request, zone)
-    if (!found.ok) return found
-    const { key = '' } = request.params
-    if (!keysOf(found.value).includes(key)) return ok(noValue)
-    const id = documentId(found.value, key)
-    const document = await request.services.documents.get(request, profile, kind, id)
-    if (!document.ok) return ok(noValue)
-    return ok({ status: 200, body: Buffer.from(String(document.value.body.base64), 'base64'), headers: text })
-  }),
+export const userDataRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/servers/:id/user_data',
+    operation: 'listUserData',
+    success: 200,
+    summary: 'Keys of user data',
+    handle: async (request, zone) => {
+      const found = await findServer(request, zone)
+      return found.ok ? ok({ status: 200, body: { user_data: keysOf(found.value) } }) : found
+    },
+  },
 
   {
-    ...zoned('PATCH', '/servers/:id/user_data/:key', 'setUserData', 204, 'Set a value', (request, zone) => {
+    method: 'GET',
+    path: '/servers/:id/user_data/:key',
+    operation: 'getUserData',
+    success: 200,
+    summary: 'One value',
+    handle: async (request, zone) => {
+      const found = await findServer(request, zone)
+      if (!found.ok) return found
+      const { key = '' } = request.params
+      if (!keysOf(found.value).includes(key)) return ok(noValue)
+      const id = documentId(found.value, key)
+      const document = await request.services.documents.get(request, profile, kind, id)
+      if (!document.ok) return ok(noValue)
+      return ok({
+        status: 200,
+        body: Buffer.from(String(document.value.body.base64), 'base64'),
+        headers: text,
+      })
+    },
+  },
+
+  {
+    method: 'PATCH',
+    path: '/servers/:id/user_data/:key',
+    operation: 'setUserData',
+    success: 204,
+    summary: 'Set a value',
+    rawBody: true,
+    mostBodyBytes: maxValueBytes,
+    handle: (request, zone) => {
       const { key = '' } = request.params
       const body = { base64: (request.bytes ?? Buffer.alloc(0)).toString('base64') }
       return onServer(request, zone, async (view) => {
@@ -53,26 +78,30 @@ export const userDataRoutes: readonly Route[] = [
         const put = [{ kind, id, body, ...(old.ok && { ifRevision: old.value.revision }) }]
         return write(request, view, [...new Set([...keys, key])].toSorted(), { put })
       })
-    }),
-    rawBody: true,
-    mostBodyBytes: maxValueBytes,
+    },
   },
 
-  zoned('DELETE', '/servers/:id/user_data/:key', 'deleteUserData', 204, 'Delete a value', (request, zone) =>
-    onServer(request, zone, async (view) => {
-      const { key = '' } = request.params
-      const keys = keysOf(view)
-      if (!keys.includes(key)) return ok(noValue)
-      const remove = [{ kind, id: documentId(view, key) }]
-      return write(
-        request,
-        view,
-        keys.filter((each) => each !== key),
-        { remove },
-      )
-    }),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: '/servers/:id/user_data/:key',
+    operation: 'deleteUserData',
+    success: 204,
+    summary: 'Delete a value',
+    handle: (request, zone) =>
+      onServer(request, zone, async (view) => {
+        const { key = '' } = request.params
+        const keys = keysOf(view)
+        if (!keys.includes(key)) return ok(noValue)
+        const remove = [{ kind, id: documentId(view, key) }]
+        return write(
+          request,
+          view,
+          keys.filter((each) => each !== key),
+          { remove },
+        )
+      }),
+  },
+])
 
 /** The server keeps the keys, so that a value cannot outlive it. */
 async function write(

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeNewVolume, decodeVolumeChange } from './decode-volume.ts'
 import { json } from './encode.ts'
 import { encodeLocalVolume } from './encode-volume.ts'
@@ -22,7 +22,7 @@ import {
   type VolumeRecord,
   volumeById,
   volumeOf,
-  zoned,
+  zonedRoutesOf,
 } from './find.ts'
 import { pageHeaders, slice } from './pages.ts'
 import { removeVolume, updateVolume } from './volumes.ts'
@@ -40,78 +40,110 @@ async function answer(request: DialectRequest, status: number, volume: VolumeRec
   return { status, body: { volume: encodeLocalVolume(volume, organization, user?.server) } }
 }
 
-export const volumeRoutes: readonly Route[] = [
-  zoned('GET', '/volumes', 'listLocalVolumes', 200, 'Local volumes', async (request, zone) => {
-    const { query, services } = request
-    const listing = await decodeListing(request)
-    if (!listing.ok) return listing
-    const { page, projects, wants } = listing.value
-    const [name, type] = [query.get('name') ?? '', query.get('volume_type') ?? '']
-    const found = (await services.documents.list(request, profile, 'volume'))
-      .map(volumeOf)
-      .filter((volume) => {
-        const { attributes } = volume
-        return (
-          attributes.zone === zone &&
-          !isBlock(volume) &&
-          attributes.name.includes(name) &&
-          (type === '' || type === attributes.type) &&
-          wants(attributes.project, attributes.tags ?? [])
-        )
+export const volumeRoutes = zonedRoutesOf([
+  {
+    method: 'GET',
+    path: '/volumes',
+    operation: 'listLocalVolumes',
+    success: 200,
+    summary: 'Local volumes',
+    handle: async (request, zone) => {
+      const { query, services } = request
+      const listing = await decodeListing(request)
+      if (!listing.ok) return listing
+      const { page, projects, wants } = listing.value
+      const [name, type] = [query.get('name') ?? '', query.get('volume_type') ?? '']
+      const found = (await services.documents.list(request, profile, 'volume'))
+        .map(volumeOf)
+        .filter((volume) => {
+          const { attributes } = volume
+          return (
+            attributes.zone === zone &&
+            !isBlock(volume) &&
+            attributes.name.includes(name) &&
+            (type === '' || type === attributes.type) &&
+            wants(attributes.project, attributes.tags ?? [])
+          )
+        })
+        .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
+      const users = new Map(
+        (await services.servers.list(request, profile)).map(({ server }) => [server.id, server]),
+      )
+      const volumes = slice(found, page).map((volume) =>
+        encodeLocalVolume(volume, projects.organization, users.get(volume.attributes.server ?? '')),
+      )
+      return ok({
+        status: 200,
+        body: { volumes },
+        headers: pageHeaders('volumes', found.length, page, query),
       })
-      .toSorted((a, b) => b.attributes.createdAt - a.attributes.createdAt)
-    const users = new Map(
-      (await services.servers.list(request, profile)).map(({ server }) => [server.id, server]),
-    )
-    const volumes = slice(found, page).map((volume) =>
-      encodeLocalVolume(volume, projects.organization, users.get(volume.attributes.server ?? '')),
-    )
-    return ok({ status: 200, body: { volumes }, headers: pageHeaders('volumes', found.length, page, query) })
-  }),
+    },
+  },
 
-  zoned('POST', '/volumes', 'createLocalVolume', 201, 'Create a local volume', async (request, zone) => {
-    const wanted = decodeNewVolume(request.body)
-    if (!wanted.ok) return wanted
-    const { name, size, tags, snapshot } = wanted.value
-    const project = chooseProject(await projectsOf(request), wanted.value)
-    if (!project.ok) return project
-    if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
-    const attributes: VolumeAttributes = {
-      ...{ name, type: 'l_ssd', size, zone, project: project.value, server: null, tags },
-      createdAt: request.now,
-    }
-    const document = { profile, kind: 'volume', id: randomUUID(), body: json(attributes) } as const
-    const done = await request.services.documents.put(inProject(request, project.value), document)
-    if (!done.ok) return projectGone(done)
-    const { account } = request.principal
-    const headers = { location: locationOf(request, document.id) }
-    return ok({ ...(await answer(request, 201, volumeOf({ ...document, account, revision: 0 }))), headers })
-  }),
+  {
+    method: 'POST',
+    path: '/volumes',
+    operation: 'createLocalVolume',
+    success: 201,
+    summary: 'Create a local volume',
+    handle: async (request, zone) => {
+      const wanted = decodeNewVolume(request.body)
+      if (!wanted.ok) return wanted
+      const { name, size, tags, snapshot } = wanted.value
+      const project = chooseProject(await projectsOf(request), wanted.value)
+      if (!project.ok) return project
+      if (snapshot !== undefined) return notFound('instance_snapshot', snapshot)
+      const attributes: VolumeAttributes = {
+        ...{ name, type: 'l_ssd', size, zone, project: project.value, server: null, tags },
+        createdAt: request.now,
+      }
+      const document = { profile, kind: 'volume', id: randomUUID(), body: json(attributes) } as const
+      const done = await request.services.documents.put(inProject(request, project.value), document)
+      if (!done.ok) return projectGone(done)
+      const { account } = request.principal
+      const headers = { location: locationOf(request, document.id) }
+      return ok({ ...(await answer(request, 201, volumeOf({ ...document, account, revision: 0 }))), headers })
+    },
+  },
 
-  zoned('GET', '/volumes/:id', 'getLocalVolume', 200, 'One local volume', async (request, zone) => {
-    const found = await find(request, zone)
-    return found.ok ? ok(await answer(request, 200, found.value)) : found
-  }),
+  {
+    method: 'GET',
+    path: '/volumes/:id',
+    operation: 'getLocalVolume',
+    success: 200,
+    summary: 'One local volume',
+    handle: async (request, zone) => {
+      const found = await find(request, zone)
+      return found.ok ? ok(await answer(request, 200, found.value)) : found
+    },
+  },
 
-  zoned('PATCH', '/volumes/:id', 'updateLocalVolume', 200, 'Change a local volume', async (request, zone) => {
-    const change = decodeVolumeChange(request.body)
-    if (!change.ok) return change
-    const { iops: _, ...stated } = change.value
-    return onVolume(request, zone, async (volume) => {
-      const done = await updateVolume(request, volume, stated)
-      return done.ok ? ok(await answer(request, 200, done.value)) : done
-    })
-  }),
+  {
+    method: 'PATCH',
+    path: '/volumes/:id',
+    operation: 'updateLocalVolume',
+    success: 200,
+    summary: 'Change a local volume',
+    handle: async (request, zone) => {
+      const change = decodeVolumeChange(request.body)
+      if (!change.ok) return change
+      const { iops: _, ...stated } = change.value
+      return onVolume(request, zone, async (volume) => {
+        const done = await updateVolume(request, volume, stated)
+        return done.ok ? ok(await answer(request, 200, done.value)) : done
+      })
+    },
+  },
 
-  zoned(
-    'DELETE',
-    '/volumes/:id',
-    'deleteLocalVolume',
-    204,
-    'Delete a local volume that no server has',
-    (request, zone) => onVolume(request, zone, (volume) => removeVolume(request, volume)),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: '/volumes/:id',
+    operation: 'deleteLocalVolume',
+    success: 204,
+    summary: 'Delete a local volume that no server has',
+    handle: (request, zone) => onVolume(request, zone, (volume) => removeVolume(request, volume)),
+  },
+])
 
 const onVolume = (request: DialectRequest, zone: string, handle: (volume: VolumeRecord) => Found<Answer>) =>
   whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {

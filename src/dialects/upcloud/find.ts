@@ -19,7 +19,7 @@ export const refuseStates = ['maintenance'] as const
 export type Found<T> = Promise<Result<T, Failure>>
 export type Handled = Found<Answer>
 
-export const route = routesSpelledBy(errorAnswer)
+export const routesOf = routesSpelledBy(errorAnswer)
 export const noContent: Answer = { status: 204 }
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

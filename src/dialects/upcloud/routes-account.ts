@@ -1,41 +1,48 @@
 /** The account that asks (contract: upcloud §3.1; upcloud-more §3.3). */
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { DialectRequest } from '../dialect.ts'
 import { refusal } from './errors.ts'
-import { route } from './find.ts'
+import { routesOf } from './find.ts'
 
-export const accountRoutes: readonly Route[] = [
-  route('GET', '/account', 'getAccount', 200, 'Who asks', async (request) => {
-    return ok({
-      status: 200,
-      body: {
-        account: {
-          credits: 10_000,
-          resource_limits: {
-            cores: 200,
-            detached_floating_ips: 10,
-            memory: 1_048_576,
-            networks: 100,
-            public_ipv4: 100,
-            public_ipv6: 100,
-            storage_hdd: 10_240,
-            storage_maxiops: 10_240,
-            storage_ssd: 10_240,
+export const accountRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/account',
+    operation: 'getAccount',
+    success: 200,
+    summary: 'Who asks',
+    handle: async (request) => {
+      return ok({
+        status: 200,
+        body: {
+          account: {
+            credits: 10_000,
+            resource_limits: {
+              cores: 200,
+              detached_floating_ips: 10,
+              memory: 1_048_576,
+              networks: 100,
+              public_ipv4: 100,
+              public_ipv6: 100,
+              storage_hdd: 10_240,
+              storage_maxiops: 10_240,
+              storage_ssd: 10_240,
+            },
+            username: await usernameOf(request),
           },
-          username: await usernameOf(request),
         },
-      },
-    })
-  }),
+      })
+    },
+  },
 
-  route(
-    'GET',
-    '/account/details/:username',
-    'getAccountDetails',
-    200,
-    'The account that asks, in detail',
-    async (request) => {
+  {
+    method: 'GET',
+    path: '/account/details/:username',
+    operation: 'getAccountDetails',
+    success: 200,
+    summary: 'The account that asks, in detail',
+    handle: async (request) => {
       const { username = '' } = request.params
       if (username === (await usernameOf(request))) {
         const names = { main_account: username, username }
@@ -43,8 +50,8 @@ export const accountRoutes: readonly Route[] = [
       }
       return err(refusal(404, 'USER_NOT_FOUND', `The user ${username} does not exist.`))
     },
-  ),
-]
+  },
+])
 
 async function usernameOf(request: DialectRequest): Promise<string> {
   const { credential } = request.principal

@@ -3,27 +3,40 @@ import type { JsonObject } from '../../core/json.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
-import type { Route } from '../dialect.ts'
 import { type AccessWords, accessOf, encodeAddress } from './encode.ts'
-import { profile, route } from './find.ts'
+import { profile, routesOf } from './find.ts'
 
-export const addressRoutes: readonly Route[] = [
-  route('GET', '/ip_address', 'listAddresses', 200, 'Addresses of all servers', async (request) => {
-    const servers = await request.services.servers.list(request, profile)
-    const listed = addressesOf(servers, accessOf(request.path)).map(({ wire }) => wire)
-    return ok({ status: 200, body: { ip_addresses: { ip_address: listed } } })
-  }),
-  route('GET', '/ip_address/:address', 'getAddress', 200, 'One address', async (request) => {
-    const { address: text = '' } = request.params
-    const parsed = parseAddress(text)
-    const canonical = parsed.ok ? formatAddress(parsed.value.family, parsed.value.value) : undefined
-    const server = canonical && (await request.services.servers.withAddress(request, profile, canonical))
-    const found =
-      server && addressesOf([server], accessOf(request.path)).find(({ address }) => address === canonical)
-    if (!found) return err({ kind: 'not-found', resource: 'ip-address', id: text })
-    return ok({ status: 200, body: { ip_address: found.wire } })
-  }),
-]
+export const addressRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/ip_address',
+    operation: 'listAddresses',
+    success: 200,
+    summary: 'Addresses of all servers',
+    handle: async (request) => {
+      const servers = await request.services.servers.list(request, profile)
+      const listed = addressesOf(servers, accessOf(request.path)).map(({ wire }) => wire)
+      return ok({ status: 200, body: { ip_addresses: { ip_address: listed } } })
+    },
+  },
+  {
+    method: 'GET',
+    path: '/ip_address/:address',
+    operation: 'getAddress',
+    success: 200,
+    summary: 'One address',
+    handle: async (request) => {
+      const { address: text = '' } = request.params
+      const parsed = parseAddress(text)
+      const canonical = parsed.ok ? formatAddress(parsed.value.family, parsed.value.value) : undefined
+      const server = canonical && (await request.services.servers.withAddress(request, profile, canonical))
+      const found =
+        server && addressesOf([server], accessOf(request.path)).find(({ address }) => address === canonical)
+      if (!found) return err({ kind: 'not-found', resource: 'ip-address', id: text })
+      return ok({ status: 200, body: { ip_address: found.wire } })
+    },
+  },
+])
 
 function addressesOf(
   servers: readonly ServerView[],

@@ -1,23 +1,42 @@
 /** What can be ordered (contract: upcloud §3.5; upcloud-more §3.3). */
 import { ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
-import { route } from './find.ts'
+import { routesOf } from './find.ts'
 
-export const catalogueRoutes: readonly Route[] = [
-  route('GET', '/zone', 'listZones', 200, 'Zones', async (request) =>
-    ok({ status: 200, body: { zones: { zone: catalogueOf(request).zones } } }),
-  ),
-  route('GET', '/plan', 'listPlans', 200, 'Plans', async (request) =>
-    ok({ status: 200, body: { plans: { plan: catalogueOf(request).plans } } }),
-  ),
-  route('GET', '/timezone', 'listTimezones', 200, 'Time zones', async () =>
-    ok({ status: 200, body: { timezones: { timezone: timezones } } }),
-  ),
-  route('GET', '/server_size', 'listServerSizes', 200, 'Sizes of servers without a plan', async () =>
-    ok({ status: 200, body: { server_sizes: { server_size: sizes } } }),
-  ),
-]
+export const catalogueRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/zone',
+    operation: 'listZones',
+    success: 200,
+    summary: 'Zones',
+    handle: async (request) => ok({ status: 200, body: { zones: { zone: catalogueOf(request).zones } } }),
+  },
+  {
+    method: 'GET',
+    path: '/plan',
+    operation: 'listPlans',
+    success: 200,
+    summary: 'Plans',
+    handle: async (request) => ok({ status: 200, body: { plans: { plan: catalogueOf(request).plans } } }),
+  },
+  {
+    method: 'GET',
+    path: '/timezone',
+    operation: 'listTimezones',
+    success: 200,
+    summary: 'Time zones',
+    handle: async () => ok({ status: 200, body: { timezones: { timezone: timezones } } }),
+  },
+  {
+    method: 'GET',
+    path: '/server_size',
+    operation: 'listServerSizes',
+    success: 200,
+    summary: 'Sizes of servers without a plan',
+    handle: async () => ok({ status: 200, body: { server_sizes: { server_size: sizes } } }),
+  },
+])
 
 const timezones = [...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC'), 'UTC']
 

@@ -6,26 +6,40 @@ import { parseAddress } from '../../core/net/address.ts'
 import { formatPrefix, prefixRange } from '../../core/net/prefix.ts'
 import { err, ok } from '../../core/result.ts'
 import type { ServerView } from '../../service/services.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { DialectRequest } from '../dialect.ts'
 import { networkOf } from './catalogue.ts'
 import { refusal } from './errors.ts'
-import { labelFilter, profile, route } from './find.ts'
+import { labelFilter, profile, routesOf } from './find.ts'
 
-export const networkRoutes: readonly Route[] = [
-  route('GET', '/network', 'listNetworks', 200, 'Networks of the servers', async (request) => {
-    const zone = request.query.get('zone')
-    const wanted = labelFilter(request)
-    const networks = (await networksOf(request)).filter((network) => zone === null || network.zone === zone)
-    return ok({ status: 200, body: { networks: { network: wanted([]) ? networks : [] } } })
-  }),
+export const networkRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/network',
+    operation: 'listNetworks',
+    success: 200,
+    summary: 'Networks of the servers',
+    handle: async (request) => {
+      const zone = request.query.get('zone')
+      const wanted = labelFilter(request)
+      const networks = (await networksOf(request)).filter((network) => zone === null || network.zone === zone)
+      return ok({ status: 200, body: { networks: { network: wanted([]) ? networks : [] } } })
+    },
+  },
 
-  route('GET', '/network/:uuid', 'getNetwork', 200, 'One network', async (request) => {
-    const { uuid = '' } = request.params
-    const network = (await networksOf(request)).find((each) => each.uuid === uuid.toLowerCase())
-    if (network) return ok({ status: 200, body: { network } })
-    return err(refusal(404, 'NETWORK_NOT_FOUND', `The network ${uuid} does not exist.`))
-  }),
-]
+  {
+    method: 'GET',
+    path: '/network/:uuid',
+    operation: 'getNetwork',
+    success: 200,
+    summary: 'One network',
+    handle: async (request) => {
+      const { uuid = '' } = request.params
+      const network = (await networksOf(request)).find((each) => each.uuid === uuid.toLowerCase())
+      if (network) return ok({ status: 200, body: { network } })
+      return err(refusal(404, 'NETWORK_NOT_FOUND', `The network ${uuid} does not exist.`))
+    },
+  },
+])
 
 /** By the interfaces there are; servers of one network in the order of the list of servers. */
 async function networksOf(request: DialectRequest): Promise<readonly JsonObject[]> {

@@ -1,44 +1,54 @@
 /** The chain of rules of a server (contract: upcloud §2). */
 import { ok } from '../../core/result.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { DialectRequest } from '../dialect.ts'
 import { decodeIndex, decodeRuleBody, decodeRulesBody, mostRules } from './decode.ts'
 import { encodeRule, encodeRuleList } from './encode.ts'
-import { type Found, findServer, noContent, profile, refuseStates, route, serverId } from './find.ts'
+import { type Found, findServer, noContent, profile, refuseStates, routesOf, serverId } from './find.ts'
 
 const chainLimits = { maxRules: mostRules, refuseStates }
 
 /** 1,000 rules with every attribute, and comments of 250 characters that take twelve bytes each when escaped, are 3.6 MB. */
 const mostListBytes = 4 * 1024 * 1024
-const bounded = (mostBodyBytes: number, ...args: Parameters<typeof route>): Route => ({
-  ...route(...args),
-  mostBodyBytes,
-})
 
-export const ruleRoutes: readonly Route[] = [
-  route('GET', '/server/:uuid/firewall_rule', 'listRules', 200, 'All rules, in order', async (request) => {
-    const uuid = serverId(request)
-    if (!uuid.ok) return uuid
-    const { services } = request
-    const bytes = await services.chains.listBytes(request, profile, uuid.value, 'upcloud', encodeRuleList)
-    return bytes.ok ? ok({ status: 200, body: bytes.value }) : bytes
-  }),
+export const ruleRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/server/:uuid/firewall_rule',
+    operation: 'listRules',
+    success: 200,
+    summary: 'All rules, in order',
+    handle: async (request) => {
+      const uuid = serverId(request)
+      if (!uuid.ok) return uuid
+      const { services } = request
+      const bytes = await services.chains.listBytes(request, profile, uuid.value, 'upcloud', encodeRuleList)
+      return bytes.ok ? ok({ status: 200, body: bytes.value }) : bytes
+    },
+  },
 
-  route('GET', '/server/:uuid/firewall_rule/:index', 'getRule', 200, 'One rule', async (request) => {
-    const found = await findServer(request)
-    if (!found.ok) return found
-    const index = decodeIndex(request.params.index ?? '')
-    if (!index.ok) return index
-    const rule = await request.services.chains.get(request, profile, found.value.server.id, index.value)
-    return rule.ok ? ok({ status: 200, body: { firewall_rule: encodeRule(rule.value) as never } }) : rule
-  }),
+  {
+    method: 'GET',
+    path: '/server/:uuid/firewall_rule/:index',
+    operation: 'getRule',
+    success: 200,
+    summary: 'One rule',
+    handle: async (request) => {
+      const found = await findServer(request)
+      if (!found.ok) return found
+      const index = decodeIndex(request.params.index ?? '')
+      if (!index.ok) return index
+      const rule = await request.services.chains.get(request, profile, found.value.server.id, index.value)
+      return rule.ok ? ok({ status: 200, body: { firewall_rule: encodeRule(rule.value) as never } }) : rule
+    },
+  },
 
-  route(
-    'POST',
-    '/server/:uuid/firewall_rule',
-    'createRule',
-    201,
-    'Insert or append a rule',
-    async (request) => {
+  {
+    method: 'POST',
+    path: '/server/:uuid/firewall_rule',
+    operation: 'createRule',
+    success: 201,
+    summary: 'Insert or append a rule',
+    handle: async (request) => {
       const uuid = await writableChain(request)
       if (!uuid.ok) return uuid
       const decoded = decodeRuleBody(request.body)
@@ -52,16 +62,16 @@ export const ruleRoutes: readonly Route[] = [
       if (!created.ok) return created
       return ok({ status: 201, body: { firewall_rule: encodeRule(created.value) as never } })
     },
-  ),
+  },
 
-  bounded(
-    mostListBytes,
-    'PUT',
-    '/server/:uuid/firewall_rule',
-    'replaceRules',
-    204,
-    'Replace all rules',
-    async (request) => {
+  {
+    method: 'PUT',
+    path: '/server/:uuid/firewall_rule',
+    operation: 'replaceRules',
+    success: 204,
+    summary: 'Replace all rules',
+    mostBodyBytes: mostListBytes,
+    handle: async (request) => {
       const uuid = await writableChain(request)
       if (!uuid.ok) return uuid
       const rules = decodeRulesBody(request.body)
@@ -75,15 +85,15 @@ export const ruleRoutes: readonly Route[] = [
       )
       return done.ok ? ok(noContent) : done
     },
-  ),
+  },
 
-  route(
-    'DELETE',
-    '/server/:uuid/firewall_rule/:index',
-    'deleteRule',
-    204,
-    'Delete a rule',
-    async (request) => {
+  {
+    method: 'DELETE',
+    path: '/server/:uuid/firewall_rule/:index',
+    operation: 'deleteRule',
+    success: 204,
+    summary: 'Delete a rule',
+    handle: async (request) => {
       const uuid = await writableChain(request)
       if (!uuid.ok) return uuid
       const index = decodeIndex(request.params.index ?? '')
@@ -93,8 +103,8 @@ export const ruleRoutes: readonly Route[] = [
       })
       return done.ok ? ok(noContent) : done
     },
-  ),
-]
+  },
+])
 
 /** Existence, ownership and state, which are reported before anything in the body is. */
 async function writableChain(request: DialectRequest): Found<string> {

@@ -4,23 +4,25 @@ import { err, ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerView } from '../../service/services.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
+import type { DialectRequest } from '../dialect.ts'
+import type { Endpoint } from '../route.ts'
 import { catalogueOf } from './catalogue.ts'
 import { decodeStorageChange } from './decode-storages.ts'
 import { encodeStorage, encodeStorageDetails } from './encode.ts'
-import { findStorage, type Handled, labelFilter, noContent, profile, route, userOf } from './find.ts'
+import type { Failure } from './errors.ts'
+import { findStorage, type Handled, labelFilter, noContent, profile, routesOf, userOf } from './find.ts'
 import { backupConflict } from './hardware.ts'
 import type { WireLabel } from './wire.ts'
 
-export const storageRoutes: readonly Route[] = [
-  ...['', '/public', '/private', '/template', '/normal', '/cdrom', '/backup', '/favorite'].map((kind) =>
-    route(
-      'GET',
-      `/storage${kind}`,
-      `listStorages${capitalised(kind.slice(1))}`,
-      200,
-      'Storages',
-      async (request) => {
+export const storageRoutes = routesOf([
+  ...['', '/public', '/private', '/template', '/normal', '/cdrom', '/backup', '/favorite'].map(
+    (kind): Endpoint<Failure> => ({
+      method: 'GET',
+      path: `/storage${kind}`,
+      operation: `listStorages${capitalised(kind.slice(1))}`,
+      success: 200,
+      summary: 'Storages',
+      handle: async (request) => {
         const documents = await request.services.documents.list(request, profile, 'storage')
         const [withTemplates, withOwn] = [
           ['', '/public', '/template'].includes(kind),
@@ -34,49 +36,72 @@ export const storageRoutes: readonly Route[] = [
         const listed = all.filter(({ labels }) => wanted(labels as unknown as readonly WireLabel[]))
         return ok({ status: 200, body: { storages: { storage: listed } } })
       },
-    ),
-  ),
-  route('GET', '/storage/:uuid', 'getStorage', 200, 'One storage', async (request) => {
-    const { uuid = '' } = request.params
-    const template = templateOf(request, uuid)
-    if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template) } })
-    const storage = await findStorage(request, uuid)
-    if (!storage.ok) return storage
-    return ok({
-      status: 200,
-      body: { storage: details(storage.value, await userOf(request, storage.value)) },
-    })
-  }),
-
-  route('PUT', '/storage/:uuid', 'modifyStorage', 202, 'Change what is kept of a storage', (request) =>
-    changeStorage(request, async (storage) => {
-      const user = await userOf(request, storage)
-      const change = decodeStorageChange(request.body, details(storage, user))
-      if (!change.ok) return change
-      const body = { ...storage.body, ...change.value } as unknown as JsonObject
-      const conflict =
-        change.value.backupRule && backupConflict(user?.server.attributes.simple_backup, [{ body }])
-      if (conflict) return err(conflict)
-      const { kind, id, revision } = storage
-      const condition = { ifRevision: revision }
-      const done = await request.services.documents.put(request, { profile, kind, id, body }, condition)
-      return done.ok ? ok({ status: 202, body: { storage: details({ ...storage, body }, user) } }) : done
     }),
   ),
-
-  route('DELETE', '/storage/:uuid', 'deleteStorage', 204, 'Delete a storage', (request) =>
-    changeStorage(request, async (storage) => {
-      if (await userOf(request, storage)) {
-        return err({ kind: 'conflict', resource: 'storage', reason: 'The storage is attached to a server.' })
-      }
-      const { kind, id, revision } = storage
-      const done = await request.services.documents.remove(request, profile, kind, id, {
-        ifRevision: revision,
+  {
+    method: 'GET',
+    path: '/storage/:uuid',
+    operation: 'getStorage',
+    success: 200,
+    summary: 'One storage',
+    handle: async (request) => {
+      const { uuid = '' } = request.params
+      const template = templateOf(request, uuid)
+      if (template) return ok({ status: 200, body: { storage: encodeStorageDetails(template) } })
+      const storage = await findStorage(request, uuid)
+      if (!storage.ok) return storage
+      return ok({
+        status: 200,
+        body: { storage: details(storage.value, await userOf(request, storage.value)) },
       })
-      return done.ok ? ok(noContent) : done
-    }),
-  ),
-]
+    },
+  },
+
+  {
+    method: 'PUT',
+    path: '/storage/:uuid',
+    operation: 'modifyStorage',
+    success: 202,
+    summary: 'Change what is kept of a storage',
+    handle: (request) =>
+      changeStorage(request, async (storage) => {
+        const user = await userOf(request, storage)
+        const change = decodeStorageChange(request.body, details(storage, user))
+        if (!change.ok) return change
+        const body = { ...storage.body, ...change.value } as unknown as JsonObject
+        const conflict =
+          change.value.backupRule && backupConflict(user?.server.attributes.simple_backup, [{ body }])
+        if (conflict) return err(conflict)
+        const { kind, id, revision } = storage
+        const condition = { ifRevision: revision }
+        const done = await request.services.documents.put(request, { profile, kind, id, body }, condition)
+        return done.ok ? ok({ status: 202, body: { storage: details({ ...storage, body }, user) } }) : done
+      }),
+  },
+
+  {
+    method: 'DELETE',
+    path: '/storage/:uuid',
+    operation: 'deleteStorage',
+    success: 204,
+    summary: 'Delete a storage',
+    handle: (request) =>
+      changeStorage(request, async (storage) => {
+        if (await userOf(request, storage)) {
+          return err({
+            kind: 'conflict',
+            resource: 'storage',
+            reason: 'The storage is attached to a server.',
+          })
+        }
+        const { kind, id, revision } = storage
+        const done = await request.services.documents.remove(request, profile, kind, id, {
+          ifRevision: revision,
+        })
+        return done.ok ? ok(noContent) : done
+      }),
+  },
+])
 
 /** Templates are everybody's, and stay as they are. */
 const templateOf = (request: DialectRequest, uuid: string) =>

@@ -1,7 +1,7 @@
 /** Tags, and servers by their tags (contract: upcloud-more §3.6). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { Answer, DialectRequest, Route } from '../dialect.ts'
+import type { Answer, DialectRequest } from '../dialect.ts'
 import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
 import { isAbsent, isShort, objectOf, unwrapObject } from './fields.ts'
 import {
@@ -11,71 +11,106 @@ import {
   type Handled,
   noContent,
   profile,
-  route,
+  routesOf,
   serverList,
   shown,
 } from './find.ts'
 import { changeTags, findTag, findTags, isNamed, type Tag, tagsOf } from './tags.ts'
 
-export const tagRoutes: readonly Route[] = [
-  route('GET', '/tag', 'listTags', 200, 'All tags of the account', async (request) => {
-    const tags = await tagsOf(request)
-    const own = await ownServers(request)
-    return ok({ status: 200, body: { tags: { tag: tags.map((tag) => encodeTag(tag, own)) } } })
-  }),
+export const tagRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/tag',
+    operation: 'listTags',
+    success: 200,
+    summary: 'All tags of the account',
+    handle: async (request) => {
+      const tags = await tagsOf(request)
+      const own = await ownServers(request)
+      return ok({ status: 200, body: { tags: { tag: tags.map((tag) => encodeTag(tag, own)) } } })
+    },
+  },
 
-  route('GET', '/tag/:name', 'getTag', 200, 'One tag', async (request) => {
-    const tag = findTag(await tagsOf(request), request.params.name ?? '')
-    return tag.ok ? ok(await answer(request, tag.value)) : tag
-  }),
+  {
+    method: 'GET',
+    path: '/tag/:name',
+    operation: 'getTag',
+    success: 200,
+    summary: 'One tag',
+    handle: async (request) => {
+      const tag = findTag(await tagsOf(request), request.params.name ?? '')
+      return tag.ok ? ok(await answer(request, tag.value)) : tag
+    },
+  },
 
-  route('POST', '/tag', 'createTag', 200, 'Create a tag', async (request) => {
-    const wanted = await decodeTag(request)
-    if (!wanted.ok) return wanted
-    const { name, description = '', servers = [] } = wanted.value
-    if (name === undefined) return err(invalid('name', 'TAG_INVALID', nameRule))
-    const tag = { name, description, servers }
-    const done = await changeTags(request, (tags) =>
-      tags.some(isNamed(name)) ? exists(name) : ok([...tags, tag]),
-    )
-    return done.ok ? ok(await answer(request, tag)) : done
-  }),
+  {
+    method: 'POST',
+    path: '/tag',
+    operation: 'createTag',
+    success: 200,
+    summary: 'Create a tag',
+    handle: async (request) => {
+      const wanted = await decodeTag(request)
+      if (!wanted.ok) return wanted
+      const { name, description = '', servers = [] } = wanted.value
+      if (name === undefined) return err(invalid('name', 'TAG_INVALID', nameRule))
+      const tag = { name, description, servers }
+      const done = await changeTags(request, (tags) =>
+        tags.some(isNamed(name)) ? exists(name) : ok([...tags, tag]),
+      )
+      return done.ok ? ok(await answer(request, tag)) : done
+    },
+  },
 
-  route('PUT', '/tag/:name', 'modifyTag', 200, 'Rename a tag, or change what has it', async (request) => {
-    const { name: called = '' } = request.params
-    const there = findTag(await tagsOf(request), called)
-    if (!there.ok) return there
-    const wanted = await decodeTag(request)
-    if (!wanted.ok) return wanted
-    const done = await changeTags(request, (tags) => {
-      const old = findTag(tags, called)
-      if (!old.ok) return old
-      const tag = { ...old.value, ...wanted.value }
-      const others = tags.filter((each) => each !== old.value)
-      if (others.some(isNamed(tag.name))) return exists(tag.name)
-      return ok(tags.map((each) => (each === old.value ? tag : each)))
-    })
-    if (!done.ok) return done
-    const tag = findTag(done.value, wanted.value.name ?? called)
-    return tag.ok ? ok(await answer(request, tag.value)) : tag
-  }),
+  {
+    method: 'PUT',
+    path: '/tag/:name',
+    operation: 'modifyTag',
+    success: 200,
+    summary: 'Rename a tag, or change what has it',
+    handle: async (request) => {
+      const { name: called = '' } = request.params
+      const there = findTag(await tagsOf(request), called)
+      if (!there.ok) return there
+      const wanted = await decodeTag(request)
+      if (!wanted.ok) return wanted
+      const done = await changeTags(request, (tags) => {
+        const old = findTag(tags, called)
+        if (!old.ok) return old
+        const tag = { ...old.value, ...wanted.value }
+        const others = tags.filter((each) => each !== old.value)
+        if (others.some(isNamed(tag.name))) return exists(tag.name)
+        return ok(tags.map((each) => (each === old.value ? tag : each)))
+      })
+      if (!done.ok) return done
+      const tag = findTag(done.value, wanted.value.name ?? called)
+      return tag.ok ? ok(await answer(request, tag.value)) : tag
+    },
+  },
 
-  route('DELETE', '/tag/:name', 'deleteTag', 204, 'Delete a tag; servers lose it', async (request) => {
-    const { name = '' } = request.params
-    const done = await changeTags(request, (tags) => {
-      const tag = findTag(tags, name)
-      return tag.ok ? ok(tags.filter((each) => each !== tag.value)) : tag
-    })
-    return done.ok ? ok(noContent) : done
-  }),
+  {
+    method: 'DELETE',
+    path: '/tag/:name',
+    operation: 'deleteTag',
+    success: 204,
+    summary: 'Delete a tag; servers lose it',
+    handle: async (request) => {
+      const { name = '' } = request.params
+      const done = await changeTags(request, (tags) => {
+        const tag = findTag(tags, name)
+        return tag.ok ? ok(tags.filter((each) => each !== tag.value)) : tag
+      })
+      return done.ok ? ok(noContent) : done
+    },
+  },
 
-  route(
-    'GET',
-    '/server/tag/:names',
-    'listServersByTag',
-    200,
-    'Servers with any, or all, of some tags',
-    async (request) => {
+  {
+    method: 'GET',
+    path: '/server/tag/:names',
+    operation: 'listServersByTag',
+    success: 200,
+    summary: 'Servers with any, or all, of some tags',
+    handle: async (request) => {
       // Commas mean any of them, colons all.
       const choices = [...new Set((request.params.names ?? '').split(','))].map((names) => names.split(':'))
       const found = findTags(await tagsOf(request), choices.flat())
@@ -87,15 +122,25 @@ export const tagRoutes: readonly Route[] = [
       )
       return ok(await serverList(request, chosen))
     },
-  ),
+  },
 
-  route('POST', '/server/:uuid/tag/:names', 'tagServer', 200, 'Give a server one tag or several', (request) =>
-    fileUnder(request, (ids, id) => [...new Set([...ids, id])]),
-  ),
-  route('POST', '/server/:uuid/untag/:names', 'untagServer', 200, 'Take tags off a server', (request) =>
-    fileUnder(request, (ids, id) => ids.filter((each) => each !== id)),
-  ),
-]
+  {
+    method: 'POST',
+    path: '/server/:uuid/tag/:names',
+    operation: 'tagServer',
+    success: 200,
+    summary: 'Give a server one tag or several',
+    handle: (request) => fileUnder(request, (ids, id) => [...new Set([...ids, id])]),
+  },
+  {
+    method: 'POST',
+    path: '/server/:uuid/untag/:names',
+    operation: 'untagServer',
+    success: 200,
+    summary: 'Take tags off a server',
+    handle: (request) => fileUnder(request, (ids, id) => ids.filter((each) => each !== id)),
+  },
+])
 
 /** Allowed in any state of the server, and done for all of the names or none. */
 async function fileUnder(
