@@ -88,8 +88,8 @@ export const consult: Readonly<Record<Hook, string>> = {
 }
 
 export interface RenderedConnections {
-  /** Statements of the table that are neither chains nor sets. */
-  readonly objects: readonly string[]
+  /** Objects of the table that are neither chains nor sets: by kind and name, with their body. */
+  readonly objects: ReadonlyMap<string, string>
   readonly chains: ReadonlyMap<string, string>
   readonly sets: ReadonlyMap<string, RenderedSet>
 }
@@ -193,7 +193,8 @@ export function renderConnections(
       ),
     )
   }
-  return { objects: Object.keys(timeouts).map((name) => timeoutObject(name as Timeout)), chains, sets }
+  const objects = Object.keys(timeouts).map((name) => timeoutObject(name as Timeout))
+  return { objects: new Map(objects), chains, sets }
 }
 
 /** Connections on trial that may stay, until fewer than so many are there or the time is over. */
@@ -208,10 +209,10 @@ const lines = (...all: string[]): string => all.join('\n')
 const keptFor = (tcp: Timeout, udp: Timeout): string =>
   lines(`meta l4proto 6 ct timeout set "${tcp}"`, `meta l4proto 17 ct timeout set "${udp}"`)
 
-function timeoutObject(name: Timeout): string {
+function timeoutObject(name: Timeout): readonly [string, string] {
   const { protocol, policy } = timeouts[name]
   const values = Object.entries(policy).map(([state, seconds]) => `${state} : ${seconds}`)
-  return `ct timeout ${name} {\nprotocol ${protocol}\npolicy = { ${values.join(', ')} }\n}`
+  return [`ct timeout ${name}`, `protocol ${protocol}\npolicy = { ${values.join(', ')} }`]
 }
 
 /** A set that the kernel fills itself; an element that is given `seconds` leaves after them. */

@@ -1,13 +1,14 @@
 /** Runs packets and frames through a lowered ruleset as the kernel would: the second witness of the tests. */
 import type { Direction } from '../../core/model/rule.ts'
 import { etherTypes, type Frame } from '../../core/net/frame.ts'
+import { macNumber } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import { isDerived, isSmall } from '../../core/semantics/scopes.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { hookOf } from './names.ts'
-import type { NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
+import type { NftElement, NftKeyField, NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
 
 /** A rejection is told apart by what the sender is told. */
 export type Fate = 'accept' | 'drop' | Exclude<Rejection, 'silence'>
@@ -20,11 +21,11 @@ export function interpret(
   packet: Packet,
 ): Fate | undefined {
   const link = direction === 'ingress' && packet.link ? ruleset.link.get(index) : undefined
-  const early = link ? follow(ruleset, link, packet) : 'return'
+  const early = link ? follow(ruleset, link, packet, index) : 'return'
   if (early !== 'return') return early
   const entry = ruleset.devices[hookOf[direction]].get(index)
   if (!entry) return undefined
-  const fate = follow(ruleset, entry, packet)
+  const fate = follow(ruleset, entry, packet, index)
   // A packet that no chain marked as judged is stopped by the guard.
   return fate === 'return' ? 'drop' : fate
 }
@@ -37,12 +38,17 @@ export function interpretFrame(
   frame: Frame,
 ): Fate | undefined {
   const entry = bridge?.frames[hookOf[direction]].get(index)
-  const fate = entry && follow(ruleset, entry, frame)
+  const fate = entry && follow(ruleset, entry, frame, index)
   return fate === 'return' ? 'drop' : fate
 }
 
 /** `return`: the chain ended without a verdict, and its caller goes on. */
-function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet | Frame): Fate | 'return' {
+function follow(
+  ruleset: NftRuleset,
+  verdict: NftVerdict,
+  packet: Packet | Frame,
+  index: number,
+): Fate | 'return' {
   if (verdict.kind === 'accept' || verdict.kind === 'drop' || verdict.kind === 'return') return verdict.kind
   if (verdict.kind === 'reject') return verdict.with
   const chain = ruleset.chains.get(verdict.chain)
@@ -53,19 +59,24 @@ function follow(ruleset: NftRuleset, verdict: NftVerdict, packet: Packet | Frame
     if ('count' in rule || 'limit' in rule || 'words' in rule) continue
     if ('state' in rule) {
       if (isFrame(packet)) throw new Error('only packets have a state')
-      if (packet.state === 'invalid' || isCutShort(packet)) return follow(ruleset, rule.state.invalid, packet)
-      if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet)
+      if (packet.state === 'invalid' || isCutShort(packet))
+        return follow(ruleset, rule.state.invalid, packet, index)
+      if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet, index)
     } else if (
-      rule.matches.every((match) => (isFrame(packet) ? holdsForFrame : holds)(match, packet as never))
+      rule.matches.every((match) =>
+        isFrame(packet) ? holdsForFrame(match, packet) : holds(match, packet, index),
+      )
     ) {
-      const came = follow(ruleset, rule.verdict, packet)
-      if (came !== 'return' || rule.verdict.kind !== 'jump') return came
+      const decided = 'lookup' in rule ? elementOf(rule.lookup, packet, index)?.verdict : rule.verdict
+      if (!decided) continue
+      const came = follow(ruleset, decided, packet, index)
+      if (came !== 'return' || decided.kind !== 'jump') return came
     }
   }
   return 'return'
 }
 
-function holds(match: NftMatch, packet: Packet): boolean {
+function holds(match: NftMatch, packet: Packet, index: number): boolean {
   switch (match.kind) {
     case 'family':
       return packet.family === match.family
@@ -104,10 +115,65 @@ function holds(match: NftMatch, packet: Packet): boolean {
       return packet.link === true && (match.as !== 'server' || packet.family === 'ipv4')
     case 'ether-type':
       return match.types.includes(etherTypes[packet.family])
+    case 'in-set': {
+      const found = elementOf(match.set, packet, index)
+      return match.not ? found === null : found !== null && found !== undefined
+    }
     case 'arp-form':
     case 'arp-mac':
     case 'arp-address':
       return false
+  }
+}
+
+interface Elements<E extends NftElement> {
+  readonly name: string
+  readonly key: readonly NftKeyField[]
+  readonly elements: readonly E[]
+}
+
+/** The element that holds a packet; null where none does, undefined where the packet lacks a field of the key. */
+function elementOf<E extends NftElement>(
+  { name, key, elements }: Elements<E>,
+  packet: Packet | Frame,
+  index: number,
+): E | null | undefined {
+  if (isFrame(packet)) throw new Error(`${name} is asked about a frame that is no IP packet`)
+  const values: (number | bigint | 'any' | undefined)[] = key.map((field) => fieldOf(field, packet, index))
+  if (values.includes(undefined)) return undefined
+  const found = elements.filter((element) =>
+    element.key.every(({ first, last }, at) => {
+      const value = values[at] as number | bigint | 'any'
+      return value === 'any' || (first <= value && value <= last)
+    }),
+  )
+  if (found.length > 1) throw new Error(`nft would refuse: elements of ${name} overlap`)
+  if (found.length > 0 && values.includes('any')) throw new Error(`${name} takes other bytes for ports`)
+  return found[0] ?? null
+}
+
+/** `any`: the kernel reads bytes that mean something else. */
+function fieldOf(field: NftKeyField, packet: Packet, index: number): number | bigint | 'any' | undefined {
+  switch (field.kind) {
+    case 'protocol':
+      return isCutShort(packet) ? undefined : packet.protocol
+    case 'address':
+      return packet.family === field.family ? packet[field.side] : undefined
+    case 'port': {
+      if (isCutShort(packet)) return undefined
+      if (field.protocol !== undefined && packet.protocol !== field.protocol) return undefined
+      const port = packet[field.side === 'source' ? 'sourcePort' : 'destinationPort']
+      return hasPorts(packet.protocol) ? port : 'any'
+    }
+    case 'icmp': {
+      const protocol = field.family === 'ipv4' ? ICMP : ICMPV6
+      if (packet.family !== field.family || packet.protocol !== protocol) return undefined
+      return field.field === 'type' ? packet.icmpType : packet.icmpCode
+    }
+    case 'source-mac':
+      return packet.sourceMac === undefined ? undefined : macNumber(packet.sourceMac)
+    case 'device':
+      return index
   }
 }
 

@@ -1,7 +1,6 @@
 /** Rulesets → nft's language, spelled exactly as `nft -s -n list table` prints them back (nftables 1.0.6). */
 import { type Family, formatAddress } from '../../core/net/address.ts'
 import { etherTypes } from '../../core/net/frame.ts'
-import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { headers6, ipTypes, memories, recalls, unansweredCount } from './bridge.ts'
@@ -9,7 +8,9 @@ import { consult, renderConnections } from './connections.ts'
 import { unansweredOf } from './names.ts'
 import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
 import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
-import { indexElements, type RenderedSet, type RenderedTable } from './table.ts'
+import { keyWords, renderKeyed, setsOf } from './sets.ts'
+import { addresses, addressWord, icmpWords, numbers, portWord } from './spelling.ts'
+import { indexElements, type RenderedSet, type RenderedTable, sameSet } from './table.ts'
 
 const mapOf = (hook: Hook) => `${hook}-devices`
 /** What is asked first about packets that this host itself sends to a VM. */
@@ -24,6 +25,12 @@ const rendered = { inet: new WeakMap<NftChain, string>(), bridge: new WeakMap<Nf
 export function render(ruleset: NftRuleset): RenderedTable {
   const family = ruleset.bridge ? 'bridge' : 'inet'
   const chains = new Map<string, string>()
+  const sets = new Map<string, RenderedSet>()
+  const add = (name: string, set: RenderedSet): void => {
+    const other = sets.get(name)
+    if (other && !sameSet(other, set)) throw new Error(`two different sets are called ${name}`)
+    sets.set(name, set)
+  }
   for (const chain of ruleset.chains.values()) {
     let text = rendered[family].get(chain)
     if (text === undefined) {
@@ -31,8 +38,18 @@ export function render(ruleset: NftRuleset): RenderedTable {
       rendered[family].set(chain, text)
     }
     chains.set(chain.name, text)
+    const { sets: looked, maps } = setsOf(chain)
+    for (const set of looked)
+      add(
+        set.name,
+        renderKeyed(set, false, () => ''),
+      )
+    for (const map of maps)
+      add(
+        map.name,
+        renderKeyed(map, true, (element) => verdict(element.verdict)),
+      )
   }
-  const sets = new Map<string, RenderedSet>()
   const map = (name: string, key: string, elements: ReadonlyMap<string | number, NftVerdict>) =>
     sets.set(name, {
       ...{ kind: 'map', type: `type ${key} : verdict` },
@@ -103,7 +120,8 @@ function rule(one: NftRule, place: Place): string {
     // Kernel's bits: 1 invalid, 2 established, 4 related.
     return `ct state vmap { 0x1 : ${verdict(invalid)}, 0x2 : ${verdict(passed)}, 0x4 : ${verdict(passed)} }`
   }
-  return [...one.matches.map((each) => match(each, place)), verdict(one.verdict)].join(' ')
+  const what = 'lookup' in one ? `${keyWords(one.lookup.key)} vmap @${one.lookup.name}` : verdict(one.verdict)
+  return [...one.matches.map((each) => match(each, place)), what].join(' ')
 }
 
 function verdict(one: NftVerdict): string {
@@ -128,7 +146,6 @@ const rejections = {
 
 const familyNumber = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>
 const etherTypeOf = (type: number): string => `0x${type.toString(16).padStart(4, '0')}`
-const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
 const arpWords = {
   hardwareType: { word: 'htype', format: String },
   protocolType: { word: 'ptype', format: etherTypeOf },
@@ -136,15 +153,6 @@ const arpWords = {
   protocolLength: { word: 'plen', format: String },
   operation: { word: 'operation', format: String },
 } as const satisfies Record<keyof typeof arpForm, { word: string; format: (value: number) => string }>
-const icmpWord = { ipv4: 'icmp', ipv6: 'icmpv6' } as const satisfies Record<Family, string>
-const sideLetter = { source: 's', destination: 'd' } as const
-const portWords: Readonly<Record<number, string>> = {
-  6: 'tcp',
-  17: 'udp',
-  33: 'dccp',
-  132: 'sctp',
-  136: 'udplite',
-}
 
 function match(one: NftMatch, place: Place): string {
   switch (one.kind) {
@@ -155,14 +163,11 @@ function match(one: NftMatch, place: Place): string {
     case 'protocol':
       return `meta l4proto ${oneOrSet(one.protocols.map(String))}`
     case 'address':
-      return `${familyWord[one.family]} ${sideLetter[one.side]}addr ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses(one.family, range)))}`
-    case 'port': {
-      const protocol = one.protocol === undefined ? 'th' : portWords[one.protocol]
-      if (protocol === undefined) throw new Error(`protocol ${one.protocol} has no ports`)
-      return `${protocol} ${sideLetter[one.side]}port ${oneOrSet(one.ranges.map(ports))}`
-    }
+      return `${addressWord(one.family, one.side)} ${one.not ? '!= ' : ''}${oneOrSet(one.ranges.map((range) => addresses(one.family, range)))}`
+    case 'port':
+      return `${portWord(one.side, one.protocol)} ${oneOrSet(one.ranges.map(numbers))}`
     case 'icmp':
-      return `${icmpWord[one.family]} ${one.field} ${one.value}`
+      return `${icmpWords(one.family, one.field)} ${one.value}`
     case 'source-mac':
       return `ether saddr ${one.not ? '!= ' : ''}${one.mac}`
     case 'target':
@@ -185,6 +190,8 @@ function match(one: NftMatch, place: Place): string {
     }
     case 'arp-mac':
       return `arp saddr ether ${one.mac}`
+    case 'in-set':
+      return `${keyWords(one.set.key)} ${one.not ? '!= ' : ''}@${one.set.name}`
     case 'arp-address':
       return `arp saddr ip ${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
   }
@@ -211,13 +218,3 @@ const rawAddresses = ({ first, last }: Range<bigint>): string =>
 
 const oneOrSet = (values: readonly string[]): string =>
   values.length === 1 ? (values[0] as string) : `{ ${values.join(', ')} }`
-
-function addresses(family: Family, range: Range<bigint>): string {
-  if (range.first === range.last) return formatAddress(family, range.first)
-  const [prefix, ...rest] = rangeToPrefixes(family, range)
-  if (prefix && rest.length === 0) return formatPrefix(prefix)
-  return `${formatAddress(family, range.first)}-${formatAddress(family, range.last)}`
-}
-
-const ports = ({ first, last }: Range<number>): string =>
-  first === last ? String(first) : `${first}-${last}`

@@ -1,4 +1,4 @@
-/** What nft is told, as values: chains of rules, and the maps from device to verdict. */
+/** An nftables ruleset as values: chains of rules, named sets and maps, and the maps from device to verdict. */
 import type { Family } from '../../core/net/address.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
@@ -52,6 +52,39 @@ export type NftMatch =
   /** What ARP says of its sender. */
   | { readonly kind: 'arp-mac'; readonly mac: string }
   | { readonly kind: 'arp-address'; readonly ranges: readonly Range<bigint>[] }
+  /** The packet has every field of the key, and an element of the set holds them. `not`: it has them, and none does. */
+  | { readonly kind: 'in-set'; readonly set: NftSet; readonly not?: true }
+
+/** A part of a packet that a named set looks up. A packet without it is in no set, and in the complement of none. */
+export type NftKeyField =
+  | { readonly kind: 'protocol' }
+  | { readonly kind: 'address'; readonly family: Family; readonly side: 'source' | 'destination' }
+  /** `protocol` absent: the port of whatever protocol an earlier match or another field of the key allows. */
+  | { readonly kind: 'port'; readonly side: 'source' | 'destination'; readonly protocol?: number }
+  | { readonly kind: 'icmp'; readonly family: Family; readonly field: 'type' | 'code' }
+  | { readonly kind: 'source-mac' }
+  /** Index of the device at a hook; only the first field of a key. */
+  | { readonly kind: 'device'; readonly hook: Hook }
+
+export interface NftElement {
+  /** One range for each field of the key, in its order; addresses and MACs as bigint, everything else as number. */
+  readonly key: readonly Range<number | bigint>[]
+  /** Id of the rule that decides about its packets; absent where no rule does. */
+  readonly rule?: string
+}
+
+interface Keyed<E extends NftElement> {
+  /** Unique in its table, and made of the content or of a policy's id: what keeps its name keeps its key. */
+  readonly name: string
+  /** At least one field. */
+  readonly key: readonly NftKeyField[]
+  /** Whether elements may be ranges; without it each holds one value a field, and the kernel hashes them. */
+  readonly interval: boolean
+  /** Disjoint: the kernel refuses elements that overlap. */
+  readonly elements: readonly E[]
+}
+export type NftSet = Keyed<NftElement>
+export type NftMap = Keyed<NftElement & { readonly verdict: NftVerdict }>
 
 export type NftVerdict =
   | { readonly kind: 'accept' }
@@ -65,6 +98,8 @@ export type NftVerdict =
 
 export type NftRule =
   | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
+  /** The verdict of the element that holds the packet; the rule does not match where none does. */
+  | { readonly matches: readonly NftMatch[]; readonly lookup: NftMap }
   /** Established, related and invalid packets meet their verdicts, new ones go on. */
   | { readonly state: { readonly passed: NftVerdict; readonly invalid: NftVerdict } }
   /** Marks the packet as judged at that hook, and lets it pass. */
@@ -84,7 +119,7 @@ export interface NftChain {
 export type Hook = 'from-vm' | 'to-vm'
 
 export interface NftRuleset {
-  /** By name. */
+  /** By name. They carry the named sets and maps that their rules look packets up in. */
   readonly chains: ReadonlyMap<string, NftChain>
   /** Index of the device → what happens to packets from it, or to it. */
   readonly devices: Readonly<Record<Hook, ReadonlyMap<number, NftVerdict>>>

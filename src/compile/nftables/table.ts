@@ -2,6 +2,7 @@
  * Tables as text: written anew or by what differs, and read back as nft prints them (`nft -s -n list table`, 1.0.6), so
  * that what is in the kernel is compared as text.
  */
+import { formatAddress, maxAddress } from '../../core/net/address.ts'
 import { isBase } from './places.ts'
 
 /** A table as text: bodies of chains, and sets and maps with their elements. */
@@ -9,8 +10,8 @@ export interface RenderedTable {
   /** Name → lines; those of a base chain begin with where it hangs. */
   readonly chains: ReadonlyMap<string, string>
   readonly sets: ReadonlyMap<string, RenderedSet>
-  /** Other statements, written with the table and not compared: rules that name them keep them in place. */
-  readonly objects?: readonly string[]
+  /** Other objects, by kind and name, with their body; not compared: rules that use them keep them in place. */
+  readonly objects?: ReadonlyMap<string, string>
 }
 
 export interface RenderedSet {
@@ -25,11 +26,11 @@ export interface RenderedSet {
 export type RenderedTables = ReadonlyMap<string, RenderedTable>
 
 /** The whole table anew, in one transaction: whatever is in its place is gone in the same moment. */
-export function replaceScript(name: string, { chains, sets, objects = [] }: RenderedTable): string {
+export function replaceScript(name: string, { chains, sets, objects = new Map() }: RenderedTable): string {
   const bodies = [...chains].map(([chain, text]) => `chain ${chain} {\n${text}\n}`)
   return [
     `add table ${name}\ndelete table ${name}\ntable ${name} {`,
-    ...objects,
+    ...[...objects].map(([object, body]) => `${object} {\n${body}\n}`),
     ...[...sets].map(([set, { kind, type }]) => `${kind} ${set} {\n${type}\n}`),
     // A chain may jump to one that comes later, but nft wants to have heard of it. Base chains are jumped to by none.
     ...[...chains].filter(([, text]) => !isBase(text)).map(([chain]) => `chain ${chain} {\n}`),
@@ -46,42 +47,105 @@ export function deltaScript(from: RenderedTables, to: RenderedTables): string | 
     const [old, next] = [from.get(name), to.get(name)]
     if (old === next) return ''
     if (!next) return `delete table ${name}\n`
-    return old && sameSets(old, next) ? tableDelta(name, old, next) : replaceScript(name, next)
+    return old && keepsTypes(old, next) ? tableDelta(name, old, next) : replaceScript(name, next)
   })
   return lines.join('') || undefined
 }
 
-/** Whether the sets are declared alike: their elements may differ. */
-const sameSets = (a: RenderedTable, b: RenderedTable): boolean =>
-  a.sets.size === b.sets.size &&
-  [...a.sets].every(([name, { type }]) => {
-    const other = b.sets.get(name)?.type
-    return other === type || (other !== undefined && isDynamic(type) && isDynamic(other))
+/** Whether sets in both tables are declared alike: a delta cannot change the type of a set that rules use. */
+const keepsTypes = (from: RenderedTable, to: RenderedTable): boolean =>
+  [...to.sets].every(([name, set]) => {
+    const other = from.sets.get(name)
+    return !other || sameType(other, set)
   })
+
+const sameType = (a: RenderedSet, b: RenderedSet): boolean =>
+  a === b || (a.kind === b.kind && (a.type === b.type || (isDynamic(a.type) && isDynamic(b.type))))
+
+const sameElements = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
+  a === b || (a.size === b.size && [...a].every(([key, text]) => b.get(key) === text))
+
+/** Whether two sets are declared alike and hold the same. */
+export const sameSet = (a: RenderedSet, b: RenderedSet): boolean =>
+  a === b || (sameType(a, b) && sameElements(a.elements, b.elements))
 
 /** Whether the kernel fills a set by itself. Its rules keep it in place, and its spelling is that nft's own. */
 const isDynamic = (type: string): boolean => /^flags dynamic/m.test(type)
 
+/** What comes is there before rules use it, and what goes leaves when no rule uses it any more. */
 function tableDelta(table: string, from: RenderedTable, to: RenderedTable): string {
-  const added = [...to.chains.keys()].filter((name) => !from.chains.has(name))
-  const removed = [...from.chains.keys()].filter((name) => !to.chains.has(name))
-  const changed = [...to.chains].filter(([name, text]) => from.chains.get(name) !== text)
-  const lines = added.map((name) => `add chain ${table} ${name}`)
-  for (const [name] of changed) if (from.chains.has(name)) lines.push(`flush chain ${table} ${name}`)
-  for (const name of removed) lines.push(`flush chain ${table} ${name}`)
-  for (const [set, { elements: next }] of to.sets) {
-    const old = from.sets.get(set)?.elements ?? new Map<string, string>()
-    const differing = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>) =>
-      new Map([...a].filter(([key, text]) => b.get(key) !== text))
-    lines.push(...elementLines('delete', table, set, differing(old, next)))
-    lines.push(...elementLines('add', table, set, differing(next, old)))
+  const chains = changes(from.chains, to.chains)
+  const sets = changes(from.sets, to.sets)
+  const objects = changes(from.objects ?? new Map<string, string>(), to.objects ?? new Map<string, string>())
+  const lines = [
+    ...objects.added.map(([name, body]) => `add ${at(table, name)} { ${onOneLine(body)} }`),
+    ...chains.added.map(([name, text]) => {
+      const [first = ''] = text.split('\n')
+      return `add chain ${table} ${name}${isBase(first) ? ` { ${first} }` : ''}`
+    }),
+    ...sets.added.map(([name, { kind, type }]) => `add ${kind} ${table} ${name} { ${onOneLine(type)} }`),
+    ...[...chains.changed, ...chains.removed].map(([name]) => `flush chain ${table} ${name}`),
+  ]
+  const none: ReadonlyMap<string, string> = new Map()
+  for (const [name, { elements: next }] of [...sets.added, ...sets.changed]) {
+    const old = from.sets.get(name)?.elements ?? none
+    if (old === next) continue
+    const gone = differing(old, next)
+    if (keepsLast(to.sets.get(name)) && lastValues.some((value) => gone.has(value))) {
+      lines.push(`flush map ${table} ${name}`, ...elementLines('add', table, name, next))
+      continue
+    }
+    // An interval may take the place of others that it overlaps.
+    lines.push(...elementLines('delete', table, name, gone))
+    lines.push(...elementLines('add', table, name, differing(next, old)))
   }
-  for (const [name, text] of changed) {
+  for (const [name, text] of [...chains.added, ...chains.changed]) {
     for (const line of text.split('\n')) if (isRule(line)) lines.push(`add rule ${table} ${name} ${line}`)
   }
-  for (const name of removed) lines.push(`delete chain ${table} ${name}`)
+  lines.push(
+    // The elements of a map use chains.
+    ...sets.removed.map(([name, { kind }]) => `delete ${kind} ${table} ${name}`),
+    ...chains.removed.map(([name]) => `delete chain ${table} ${name}`),
+    ...objects.removed.map(([name]) => `delete ${at(table, name)}`),
+  )
   return lines.map((line) => `${line}\n`).join('')
 }
+
+/** nft 1.0.6 leaves an element in an interval map, and says nothing, when told to delete the last value of the type. */
+const keepsLast = (set: RenderedSet | undefined): boolean =>
+  set?.kind === 'map' && /^flags interval$/m.test(set.type)
+const lastValues = [
+  '255',
+  '65535',
+  '255.255.255.255',
+  formatAddress('ipv6', maxAddress.ipv6),
+  'ff:ff:ff:ff:ff:ff',
+]
+
+/** `ct timeout usual` of a table, as commands name it. */
+const at = (table: string, object: string): string => object.replace(/ (?=\S+$)/, ` ${table} `)
+const onOneLine = (body: string): string =>
+  body
+    .split('\n')
+    .map((line) => `${line};`)
+    .join(' ')
+
+interface Changes<V> {
+  readonly added: readonly (readonly [string, V])[]
+  readonly changed: readonly (readonly [string, V])[]
+  readonly removed: readonly (readonly [string, V])[]
+}
+function changes<V>(from: ReadonlyMap<string, V>, to: ReadonlyMap<string, V>): Changes<V> {
+  return {
+    added: [...to].filter(([name]) => !from.has(name)),
+    changed: [...to].filter(([name, value]) => from.has(name) && from.get(name) !== value),
+    removed: [...from].filter(([name]) => !to.has(name)),
+  }
+}
+const differing = (
+  a: ReadonlyMap<string, string>,
+  b: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> => new Map([...a].filter(([key, text]) => b.get(key) !== text))
 
 /**
  * Reads what `nft -s -n list table` printed. Throws on what it cannot have printed of ours.
@@ -107,11 +171,11 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
       const byIndex = declared[0]?.startsWith('type iface_index') ?? false
       const elements = new Map<string, string>()
       // Names of devices may hold anything but white space and colons, quotes included, and are printed as they are.
-      for (const [, device, key = '', to = ''] of listed.matchAll(
-        /(?:"([^\s:]+)"|([^\s,"}]+(?: \. [^\s,"}]+)*))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
+      for (const [, device, others = '', key = '', to = ''] of listed.matchAll(
+        /(?:"([^\s:]+)"((?: \. [^\s,"}]+)*)|([^\s,"}]+(?: \. [^\s,"}]+)*))(?: counter)?(?: : ([^,}]+?))?\s*(?=[,}])/g,
       )) {
         const index = byIndex && device !== undefined ? indexOf(device) : undefined
-        elements.set(device === undefined ? key : index === undefined ? `"${device}"` : String(index), to)
+        elements.set(device === undefined ? key : `${index ?? `"${device}"`}${others}`, to)
       }
       sets.set(name, { kind, type, elements })
       // Anything else somebody put into our table is a chain we did not write.
@@ -135,10 +199,11 @@ export function sameTable(
     })
   return (
     same(wanted.chains, found.chains) &&
-    sameSets(wanted, found) &&
-    [...wanted.sets].every(([name, { elements }]) =>
-      same(elements, found.sets.get(name)?.elements ?? new Map()),
-    )
+    wanted.sets.size === found.sets.size &&
+    [...wanted.sets].every(([name, set]) => {
+      const other = found.sets.get(name)
+      return other !== undefined && sameType(set, other) && same(set.elements, other.elements)
+    })
   )
 }
 

@@ -11,6 +11,16 @@ export function parseMac(text: string): Result<Mac> {
     : err('expected a MAC address such as 52:54:00:00:00:01')
 }
 
+/** The address as a number, its first byte the highest. */
+export const macNumber = (mac: Mac): bigint => BigInt(`0x${mac.replaceAll(':', '')}`)
+
+/** The address of a number below 2^48. */
+export const macOf = (value: bigint): Mac =>
+  value
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/..(?!$)/g, '$&:')
+
 /** The IPv6 link-local address that a host makes of its Ethernet address (RFC 4291 appendix A), as a number. */
 export function linkLocalOf(mac: Mac): bigint {
   const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = mac.split(':').map((pair) => BigInt(`0x${pair}`))

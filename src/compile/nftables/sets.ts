@@ -1,0 +1,103 @@
+/** Named sets and maps as nft's text, and the ones that a chain's rules use. */
+import { macOf } from '../../core/net/mac.ts'
+import type { Range } from '../../core/sets/range.ts'
+import { deviceOf } from './places.ts'
+import type { NftChain, NftKeyField, NftMap, NftSet } from './ruleset.ts'
+import { addresses, addressWord, icmpWords, numbers, portWord } from './spelling.ts'
+import type { RenderedSet } from './table.ts'
+
+/** What a rule writes before `@name`: `meta l4proto . ip saddr . th dport`. */
+export const keyWords = (key: readonly NftKeyField[]): string => key.map(fieldWords).join(' . ')
+
+function fieldWords(field: NftKeyField): string {
+  switch (field.kind) {
+    case 'protocol':
+      return 'meta l4proto'
+    case 'address':
+      return addressWord(field.family, field.side)
+    case 'port':
+      return portWord(field.side, field.protocol)
+    case 'icmp':
+      return icmpWords(field.family, field.field)
+    case 'source-mac':
+      return 'ether saddr'
+    case 'device':
+      return deviceOf[field.hook]
+  }
+}
+
+function fieldType(field: NftKeyField): string {
+  switch (field.kind) {
+    case 'protocol':
+      return 'inet_proto'
+    case 'address':
+      return field.family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr'
+    case 'port':
+      return 'inet_service'
+    case 'icmp':
+      return `${field.family === 'ipv4' ? 'icmp' : 'icmpv6'}_${field.field}`
+    case 'source-mac':
+      return 'ether_addr'
+    case 'device':
+      return 'iface_index'
+  }
+}
+
+function fieldValue(field: NftKeyField, range: Range<number | bigint>): string {
+  if (field.kind === 'address') return addresses(field.family, range as Range<bigint>)
+  if (field.kind !== 'source-mac') return numbers(range)
+  const { first, last } = range as Range<bigint>
+  return first === last ? macOf(first) : `${macOf(first)}-${macOf(last)}`
+}
+
+const rendered = new WeakMap<NftSet | NftMap, RenderedSet>()
+
+/** The same object for the same set. Throws on an element that the kernel would refuse. `verdict` spells a map's. */
+export function renderKeyed(
+  set: NftSet | NftMap,
+  isMap: boolean,
+  verdict: (element: NftMap['elements'][number]) => string,
+): RenderedSet {
+  const known = rendered.get(set)
+  if (known) return known
+  const { name, key, interval, elements } = set
+  const type = `type ${key.map(fieldType).join(' . ')}${isMap ? ' : verdict' : ''}${interval ? '\nflags interval' : ''}`
+  const made: RenderedSet = {
+    kind: isMap ? 'map' : 'set',
+    type,
+    elements: new Map(
+      elements.map((element) => {
+        const text = key.map((field, at) => {
+          const range = element.key[at]
+          if (!range || element.key.length !== key.length)
+            throw new Error(`an element of ${name} has not its fields`)
+          if (!interval && range.first !== range.last) throw new Error(`${name} holds no ranges`)
+          return fieldValue(field, range)
+        })
+        return [text.join(' . '), isMap ? verdict(element as NftMap['elements'][number]) : '']
+      }),
+    ),
+  }
+  if (made.elements.size !== elements.length) throw new Error(`${name} holds an element twice`)
+  rendered.set(set, made)
+  return made
+}
+
+interface Used {
+  readonly sets: readonly NftSet[]
+  readonly maps: readonly NftMap[]
+}
+const used = new WeakMap<NftChain, Used>()
+
+/** The named sets and maps that the rules of a chain look packets up in. */
+export function setsOf(chain: NftChain): Used {
+  let found = used.get(chain)
+  if (!found) {
+    const sets = chain.rules.flatMap((rule) =>
+      'matches' in rule ? rule.matches.flatMap((match) => (match.kind === 'in-set' ? [match.set] : [])) : [],
+    )
+    found = { sets, maps: chain.rules.flatMap((rule) => ('lookup' in rule ? [rule.lookup] : [])) }
+    used.set(chain, found)
+  }
+  return found
+}

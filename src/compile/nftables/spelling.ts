@@ -1,0 +1,41 @@
+/** How nft 1.0.6 spells the parts of a packet and their values, in rules and in elements of sets. */
+import { type Family, formatAddress } from '../../core/net/address.ts'
+import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
+import type { Range } from '../../core/sets/range.ts'
+
+type Side = 'source' | 'destination'
+
+const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
+const sideLetter = { source: 's', destination: 'd' } as const satisfies Record<Side, string>
+const portWords: Readonly<Record<number, string>> = {
+  6: 'tcp',
+  17: 'udp',
+  33: 'dccp',
+  132: 'sctp',
+  136: 'udplite',
+}
+const icmpWord = { ipv4: 'icmp', ipv6: 'icmpv6' } as const satisfies Record<Family, string>
+
+export const addressWord = (family: Family, side: Side): string =>
+  `${familyWord[family]} ${sideLetter[side]}addr`
+
+/** Throws when the protocol has no ports; undefined is whatever protocol the packet is of. */
+export function portWord(side: Side, protocol: number | undefined): string {
+  const word = protocol === undefined ? 'th' : portWords[protocol]
+  if (word === undefined) throw new Error(`protocol ${protocol} has no ports`)
+  return `${word} ${sideLetter[side]}port`
+}
+
+export const icmpWords = (family: Family, field: 'type' | 'code'): string => `${icmpWord[family]} ${field}`
+
+/** One address, a prefix where the range is one, or both ends. */
+export function addresses(family: Family, range: Range<bigint>): string {
+  const { first, last } = range
+  if (first === last) return formatAddress(family, first)
+  const size = last - first + 1n
+  const [prefix] = (size & (size - 1n)) === 0n && first % size === 0n ? rangeToPrefixes(family, range) : []
+  return prefix ? formatPrefix(prefix) : `${formatAddress(family, first)}-${formatAddress(family, last)}`
+}
+
+export const numbers = ({ first, last }: Range<number | bigint>): string =>
+  first === last ? String(first) : `${first}-${last}`
