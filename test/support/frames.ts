@@ -8,9 +8,21 @@ export interface Frame extends Omit<Packet, 'state' | 'link'> {
   readonly sourceMac: string
   readonly destinationMac: string
   readonly hopLimit: number
-  /** A counter recognises the packet by this number, 1 to 1000: IPv4's identification, IPv6's flow label. */
+  /** A counter recognises the packet by this number, 1 to 65535: IPv4's identification, IPv6's flow label. */
   readonly id: number
+  /** Bytes behind the IP header and its extensions, at least 48; absent means 48, or what is quoted needs. */
+  readonly length?: number
+  /** TCP's, as a number; absent means SYN alone. */
+  readonly flags?: number
+  /** The identifier of an ICMP echo; absent means `id`. */
+  readonly echo?: number
+  /** What an ICMP error is about. */
+  readonly quoted?: Frame
+  /** IPv6 extension headers before the protocol: 0 only first, 43, 60, or 44 as an atomic fragment. IPv4: any means options. */
+  readonly extensions?: readonly number[]
 }
+
+export const tcpFlags = { FIN: 0x01, SYN: 0x02, RST: 0x04, ACK: 0x10 } as const
 
 /** An Ethernet frame with checksums that are right, UDP-Lite's but for the protocol: Linux compares it with UDP's. */
 export function frame(of: Frame): Buffer {
@@ -19,9 +31,12 @@ export function frame(of: Frame): Buffer {
   const ethernet = Buffer.from(`${of.destinationMac}${of.sourceMac}`.replaceAll(':', ''), 'hex')
   const payload = transport(of, Buffer.concat([from, to] as Buffer[]))
   if (family === 'ipv4') {
-    const header = Buffer.alloc(20)
-    header.writeUInt8(0x45, 0)
-    header.writeUInt16BE(20 + payload.length, 2)
+    // Options that do nothing.
+    const header = Buffer.alloc(of.extensions?.length ? 28 : 20, 1)
+    header.writeUInt32BE(0, 4)
+    header.writeUInt32BE(0, 8)
+    header.writeUInt16BE((0x40 + header.length / 4) << 8, 0)
+    header.writeUInt16BE(header.length + payload.length, 2)
     header.writeUInt16BE(id, 4)
     header.writeUInt8(hopLimit, 8)
     header.writeUInt8(protocol, 9)
@@ -30,16 +45,33 @@ export function frame(of: Frame): Buffer {
     header.writeUInt16BE(checksum(header), 10)
     return Buffer.concat([ethernet, Buffer.from([0x08, 0x00]), header, payload])
   }
+  const extensions = of.extensions ?? []
+  const following = extensions.map((kind, i) => extensionHeader(kind, extensions[i + 1] ?? protocol, id))
+  const rest = Buffer.concat([...following, payload])
   const header = Buffer.alloc(8)
   header.writeUInt32BE(0x60000000 + id, 0)
-  header.writeUInt16BE(payload.length, 4)
-  header.writeUInt8(protocol, 6)
+  header.writeUInt16BE(rest.length, 4)
+  header.writeUInt8(extensions[0] ?? protocol, 6)
   header.writeUInt8(hopLimit, 7)
-  return Buffer.concat([ethernet, Buffer.from([0x86, 0xdd]), header, from as Buffer, to as Buffer, payload])
+  return Buffer.concat([ethernet, Buffer.from([0x86, 0xdd]), header, from as Buffer, to as Buffer, rest])
+}
+
+/** Eight bytes that change nothing of where the packet goes: padding, a route without stations, or an atomic fragment. */
+function extensionHeader(kind: number, next: number, id: number): Buffer {
+  const header = Buffer.from([next, 0, 1, 4, 0, 0, 0, 0])
+  // A type for experiments, which no router looks at (RFC 4727 §3.3).
+  if (kind === 43) Buffer.from([253, 0, 0, 0, 0, 0]).copy(header, 2)
+  if (kind === 44) {
+    header.writeUInt16BE(0, 2)
+    header.writeUInt32BE(id, 4)
+  }
+  return header
 }
 
 function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer): Buffer {
-  const payload = Buffer.alloc(48)
+  const quoted = fields.quoted ? frame(fields.quoted).subarray(14) : Buffer.alloc(0)
+  const payload = Buffer.alloc(fields.length ?? Math.max(48, 8 + quoted.length))
+  quoted.copy(payload, 8)
   if (hasPorts(protocol)) {
     payload.writeUInt16BE(fields.sourcePort ?? 0, 0)
     payload.writeUInt16BE(fields.destinationPort ?? 0, 2)
@@ -48,7 +80,7 @@ function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer
     checksum(Buffer.concat([pseudo(addresses, covered, payload.length), payload]))
   if (protocol === TCP) {
     payload.writeUInt8(0x50, 12)
-    payload.writeUInt8(0x02, 13)
+    payload.writeUInt8(fields.flags ?? tcpFlags.SYN, 13)
     payload.writeUInt16BE(1024, 14)
     payload.writeUInt16BE(sum(TCP), 16)
   } else if (protocol === UDP || protocol === UDPLITE) {
@@ -57,8 +89,8 @@ function transport({ family, protocol, id, ...fields }: Frame, addresses: Buffer
   } else if (icmpFamily(protocol) === family) {
     payload.writeUInt8(fields.icmpType ?? 0, 0)
     payload.writeUInt8(fields.icmpCode ?? 0, 1)
-    if (fields.target === undefined) payload.writeUInt16BE(id, 4)
-    else bytes(fields.target, 16).copy(payload, 8)
+    if (fields.target === undefined && !fields.quoted) payload.writeUInt16BE(fields.echo ?? id, 4)
+    else if (fields.target !== undefined) bytes(fields.target, 16).copy(payload, 8)
     payload.writeUInt16BE(protocol === ICMP ? checksum(payload) : sum(ICMPV6), 2)
   }
   return payload
@@ -87,19 +119,29 @@ export function arpOrOther({ type, sourceMac, arp }: OtherFrame, destinationMac:
   return Buffer.concat([mac(destinationMac), mac(sourceMac), bytes(BigInt(type), 2), body])
 }
 
+/** A part of a datagram's payload: its first byte, a multiple of 8, and the byte behind its last. */
+export type Piece = readonly [start: number, end: number]
+
 /** The same packet, its payload 160 bytes long, in fragments that begin at 0 and at these bytes of it, multiples of 8. */
 export function cut(of: Frame, starts: readonly number[]): Buffer[] {
-  const packet = frame(of)
-  const head = 14 + (of.family === 'ipv4' ? 20 : 40)
-  const payload = Buffer.concat([packet.subarray(head), Buffer.alloc(160)]).subarray(0, 160)
   const all = [0, ...starts]
-  return all.map((start, i) => {
-    const end = all[i + 1] ?? payload.length
-    const more = end < payload.length ? 1 : 0
+  return pieces(
+    of,
+    all.map((start, i) => [start, all[i + 1] ?? 160]),
+  )
+}
+
+/** The same packet, its payload 160 bytes long, as fragments that hold these pieces of it, in their order. */
+export function pieces(of: Frame, ranges: readonly Piece[]): Buffer[] {
+  const packet = frame({ ...of, length: 160 })
+  const payload = packet.subarray(packet.length - 160)
+  const head = packet.length - 160
+  return ranges.map(([start, end]) => {
+    const more = end < 160 ? 1 : 0
     const header = Buffer.from(packet.subarray(0, head))
     const piece = payload.subarray(start, end)
     if (of.family === 'ipv4') {
-      header.writeUInt16BE(20 + piece.length, 16)
+      header.writeUInt16BE(head - 14 + piece.length, 16)
       header.writeUInt16BE((more << 13) | (start >> 3), 20)
       header.writeUInt16BE(0, 24)
       header.writeUInt16BE(checksum(header.subarray(14)), 24)
@@ -109,8 +151,9 @@ export function cut(of: Frame, starts: readonly number[]): Buffer[] {
     extension.writeUInt8(of.protocol, 0)
     extension.writeUInt16BE(start | more, 2)
     extension.writeUInt32BE(of.id, 4)
-    header.writeUInt16BE(8 + piece.length, 18)
-    header.writeUInt8(44, 20)
+    header.writeUInt16BE(head - 54 + 8 + piece.length, 18)
+    // The fragment header is the last of the extensions.
+    header.writeUInt8(44, head > 54 ? head - 8 : 20)
     return Buffer.concat([header, extension, piece])
   })
 }

@@ -266,7 +266,7 @@ const attached = (most: number): { readonly [P in Profile]: fc.Arbitrary<Policy[
         ),
       ),
     scaleway: fc
-      .tuple(fc.array(both, { minLength: 1, maxLength: 2 }), defaults, fc.boolean())
+      .tuple(fc.array(both, { minLength: 1, maxLength: 2 }), defaults, fc.constantFrom(true, true, false))
       .map(([policies, said, stateful]) =>
         policies.map(([ingress, egress], n) =>
           policyOf(`group${n}`, { ...settingsOf.scaleway, ...said, stateful }, ingress, egress),
