@@ -1,5 +1,7 @@
-/** The section "clients" of docs/compatibility.md, written from the last results that were recorded. */
+/** docs/compatibility.md: "clients" from the last results that were recorded, "dialects" from the cases that all dialects run. */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { drivers } from '../../src/dialects/conformance-drivers.ts'
+import { conformanceReference } from '../../src/dialects/conformance-reference.ts'
 import type { Client, Ended } from './client.ts'
 import { clients } from './clients.ts'
 
@@ -45,8 +47,11 @@ export function record({ name, version }: Client, steps: readonly Ended[], seed:
   writeFileSync(page, freshPage())
 }
 
-/** The page as the recorded results make it. */
-export const freshPage = (): string => withSection(readFileSync(page, 'utf8'), 'clients', section(recorded()))
+/** The page as the recorded results, and the cases of all dialects with their gaps, make it. */
+export function freshPage(): string {
+  const text = withSection(readFileSync(page, 'utf8'), 'clients', section(recorded()))
+  return withSection(text, 'dialects', conformanceReference(Object.values(drivers)))
+}
 
 /** Text between `<!-- NAME: … -->` and `<!-- end of NAME -->` replaced. */
 function withSection(text: string, name: string, content: string): string {

@@ -1,6 +1,25 @@
 /** What of HostUp's API is not imitated here, and why. */
 import type { Gap } from '../dialect.ts'
 
+/** Steps of the cases that every dialect runs (conformance.ts) and that the provider’s own API does not have. */
+export const missing = {
+  oneRule: { what: 'Reading one rule', why: 'The API reads lists alone.' },
+  positions: {
+    what: 'Creating a rule at a position, or moving one',
+    why: 'A new rule goes to the top, and the API moves none.',
+  },
+  wholeChain: { what: 'Replacing a whole chain', why: 'The API writes one rule of a chain at a time.' },
+  partOfARule: {
+    what: 'Changing a part of a rule',
+    why: 'Each write of a rule of a VM names all documented fields.',
+  },
+  ruleOfAGroup: {
+    what: 'Writing one rule of a group',
+    why: 'The API writes the rules of a group all at once, with the group.',
+  },
+  chainsOfTheirOwn: { what: 'Chains apart from VMs', why: 'A chain comes and goes with its VM.' },
+} as const satisfies Readonly<Record<string, Gap>>
+
 export const gaps: readonly Gap[] = [
   { what: 'Session cookies', why: 'They belong to the dashboard; keys are for programs.' },
   {

@@ -1,6 +1,18 @@
 /** What of IONOS Cloud's API is not imitated here, and why. */
 import type { Gap } from '../dialect.ts'
 
+/** Steps of the cases that every dialect runs (conformance.ts) and that the provider’s own API does not have. */
+export const missing = {
+  order: {
+    what: 'Positions of rules',
+    why: 'All rules allow, so their order decides nothing; lists are in order of creation.',
+  },
+  rulesWithTheirNic: {
+    what: 'Replacing all rules of a NIC',
+    why: 'The API writes one rule of a NIC at a time, and the list comes and goes with the NIC.',
+  },
+} as const satisfies Readonly<Record<string, Gap>>
+
 export const gaps: readonly Gap[] = [
   {
     what: 'Contents of images',

@@ -1,6 +1,11 @@
 /** What of Scaleway's API is not imitated here, and why. */
 import type { Gap } from '../dialect.ts'
 
+/** Steps of the cases that every dialect runs (conformance.ts) and that the provider’s own API does not have. */
+export const missing = {
+  textOfARule: { what: 'Text of a rule', why: 'Rules have neither name nor comment.' },
+} as const satisfies Readonly<Record<string, Gap>>
+
 export const gaps: readonly Gap[] = [
   {
     what: 'instance/v2alpha1 for groups and rules',

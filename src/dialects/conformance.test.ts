@@ -1,0 +1,42 @@
+/** Every dialect runs the cases of conformance.ts, on both stores. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { conformanceInventory, headersOf } from '../../test/support/conformance.ts'
+import { onBothStores, type TestService } from '../../test/support/service.ts'
+import { type Call, cases, gapsOf, skippedBy } from './conformance.ts'
+import { drivers } from './conformance-drivers.ts'
+
+test('a dialect skips a case only for a reason of its gaps.ts, and every such reason skips one', () => {
+  for (const driver of Object.values(drivers)) {
+    assert.deepEqual(new Set(gapsOf(driver)), new Set(Object.values(driver.missing)), driver.title)
+  }
+})
+
+onBothStores('conformance', (start) => {
+  let service: TestService
+  before(async () => {
+    service = await start({ inventory: conformanceInventory })
+  })
+  after(() => service.close())
+
+  const client =
+    (headers: Record<string, string>): Call =>
+    (method, path, body) =>
+      service.call(method, path, body, headers)
+  const revision = () => service.storage.revision()
+
+  for (const [profile, { lists }] of Object.entries(drivers)) {
+    for (const list of lists) {
+      describe(`${profile}, ${list.name}`, () => {
+        for (const each of cases) {
+          // What the dialect's API does not have is on the page; a skipped test is one that another machine runs.
+          if (skippedBy(list, each)) continue
+          test(each.name, () => {
+            const headers = headersOf('own')
+            return each.run({ list, call: client(headers), second: client(headers), revision })
+          })
+        }
+      })
+    }
+  }
+})
