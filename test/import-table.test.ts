@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 
 type Folder = 'core' | 'compile' | 'storage' | 'service' | 'dialects' | 'server' | 'agent' | 'lab' | 'cli'
@@ -128,6 +128,68 @@ test('no dialect knows another, and no target another', async () => {
   }
   assert.deepEqual(wrong, [])
 })
+
+/**
+ * Files on the longest path of imports within a dialect's folder, that of types included. Who reads a dialect goes down
+ * this path, so a number may only shrink: routes → find, change → render → encode, decode → wire.
+ */
+const maxFloors: Readonly<Record<string, number>> = {
+  hostup: 7,
+  ionos: 6,
+  native: 4,
+  scaleway: 11,
+  upcloud: 7,
+}
+
+test('no dialect has more floors of imports than it had, nor a circle', async () => {
+  const folders = new Map<string, Map<string, readonly string[]>>()
+  for await (const file of glob('src/dialects/*/*.ts')) {
+    if (file.endsWith('.test.ts')) continue
+    const own = importsOf(readFileSync(file, 'utf8')).filter(
+      ({ specifier }) => specifier.startsWith('./') && specifier.endsWith('.ts'),
+    )
+    const files = folders.get(dirname(file)) ?? new Map()
+    folders.set(dirname(file), files)
+    files.set(
+      file,
+      own.map(({ specifier }) => join(dirname(file), specifier)),
+    )
+  }
+  assert.deepEqual([...folders.keys()].map((folder) => basename(folder)).sort(), Object.keys(maxFloors))
+  for (const [folder, imports] of folders) {
+    const longest = longestPath(imports)
+    const max = maxFloors[basename(folder)] ?? 0
+    assert.ok(longest.length <= max, `${longest.length} floors, at most ${max}: ${longest.join(' → ')}`)
+  }
+})
+
+test('the longest path of imports is found, and a circle refused', () => {
+  const chain = new Map([
+    ['a', ['d', 'b']],
+    ['b', ['c']],
+    ['c', ['d']],
+    ['d', []],
+  ])
+  assert.deepEqual(longestPath(chain), ['a', 'b', 'c', 'd'])
+  assert.throws(() => longestPath(new Map([...chain, ['d', ['b']]])), /circle: d → b → c → d/)
+})
+
+/** The longest path through a graph of imports; throws on a circle. */
+function longestPath(imports: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  const known = new Map<string, readonly string[]>()
+  function below(file: string, above: readonly string[]): readonly string[] {
+    const repeated = above.indexOf(file)
+    if (repeated >= 0) throw new Error(`a circle: ${[...above.slice(repeated), file].join(' → ')}`)
+    const found = known.get(file) ?? [file, ...longest(imports.get(file) ?? [], [...above, file])]
+    known.set(file, found)
+    return found
+  }
+  const longest = (files: readonly string[], above: readonly string[]): readonly string[] =>
+    files
+      .map((file) => below(file, above))
+      .reduce((best, path) => (path.length > best.length ? path : best), [])
+  return longest([...imports.keys()], [])
+}
 
 test('the judge refuses what it should', () => {
   const refused: [string, Folder, string][] = [

@@ -101,8 +101,8 @@ export interface Offered {
   readonly templates: ReadonlyMap<string, Template>
   /** The alias in any case. */
   imageOfAlias(location: string, alias: string): OfferedImage | undefined
-  /** What there is in a location; in one that is not listed, as in the first. */
-  placeOf(location: string): Pick<Sections['locations'][number], 'features' | 'cpuArchitecture'>
+  /** What a location offers; an unknown location offers what the first does. */
+  inLocation(location: string): Pick<Sections['locations'][number], 'features' | 'cpuArchitecture'>
 }
 
 export const catalogue = createCatalogue({ schema: Sections, data, read })
@@ -143,7 +143,7 @@ function read({ locations, images, templates, resourceLimits }: Sections, report
     images: new Map(placed.map((each) => [each.id, each])),
     templates: new Map(templates.map((each) => [each.id, each])),
     imageOfAlias: (location, alias) => aliases.get(`${location} ${alias.toLowerCase()}`),
-    placeOf: (location) => places.get(location) ?? first ?? { features: [], cpuArchitecture: [] },
+    inLocation: (location) => places.get(location) ?? first ?? { features: [], cpuArchitecture: [] },
   }
 }
 

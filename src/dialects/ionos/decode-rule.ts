@@ -1,22 +1,21 @@
 /** A rule's properties → the model, with the provider's own validation of the rule that results (contract: ionos §2.1). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Match } from '../../core/model/rule.ts'
-import { type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
+import type { Family } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
-import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
-import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { NewRule } from '../../storage/storage.ts'
-import { narrowing, readProperties, type Table, type Violations } from './properties.ts'
+import { familyOf, ipVersionOf, parseAddresses } from './addresses.ts'
+import { narrowing, readProperties, type Table, text, type Violations } from './fields.ts'
 import { type IpVersion, type Protocol, protocols, type RuleText } from './wire.ts'
 
 const address = (value: JsonValue) =>
-  addressesOf(String(value)) ? undefined : 'Attribute value must be an IP address or a CIDR block'
+  parseAddresses(String(value)) ? undefined : 'Attribute value must be an IP address or a CIDR block'
 
 const port = { type: 'integer', range: [1, 65535] } as const
 const icmp = { type: 'integer', range: [0, 254] } as const
 const table: Table = {
-  name: { type: 'text', range: [0, 255] },
+  name: text,
   protocol: { type: 'text', required: true, immutable: true, oneOf: protocols },
   sourceMac: {
     type: 'text',
@@ -34,7 +33,7 @@ const table: Table = {
   portRangeEnd: port,
   type: { type: 'text', oneOf: ['INGRESS', 'EGRESS'] },
 }
-export const ruleProperties = Object.keys(table)
+const names = Object.keys(table)
 
 /** Null: every IP protocol of the family. */
 const numbers: Readonly<Record<Protocol, number | null>> = {
@@ -50,7 +49,6 @@ const numbers: Readonly<Record<Protocol, number | null>> = {
 }
 
 const families = { IPv4: 'ipv4', IPv6: 'ipv6' } as const satisfies Record<IpVersion, Family>
-const versions = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, IpVersion>
 
 /** Undefined when there is a violation. `old` is the rule that is changed; what is not given stays. */
 export function decodeRule(
@@ -62,10 +60,10 @@ export function decodeRule(
   const before = violations.count
   const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject), narrowing)
   if (violations.count > before) return undefined
-  const unset = Object.fromEntries(ruleProperties.map((name) => [name, null]))
-  const text = unpinned({ ...unset, ...old, ...read } as unknown as RuleText, old)
-  check(text, at, violations)
-  return violations.count > before ? undefined : text
+  const unset = Object.fromEntries(names.map((name) => [name, null]))
+  const rule = unpinned({ ...unset, ...old, ...read } as unknown as RuleText, old)
+  check(rule, at, violations)
+  return violations.count > before ? undefined : rule
 }
 
 /** A version that was deduced and comes back as it was read stays deduced: it follows the addresses. */
@@ -106,12 +104,6 @@ function check(rule: RuleText, at: string, violations: Violations): void {
   }
 }
 
-/** As given, else that of the addresses, else the protocol's own, else 4. */
-export function ipVersionOf({ ipVersion, sourceIp, targetIp, protocol }: RuleText): IpVersion {
-  const family = familyOf(sourceIp) ?? familyOf(targetIp)
-  return ipVersion ?? (family ? versions[family] : protocol === 'ICMPv6' ? 'IPv6' : 'IPv4')
-}
-
 /** `meta` is kept beside the text. */
 export function modelRule(rule: RuleText, meta: JsonObject): NewRule {
   return {
@@ -131,7 +123,7 @@ function matchesOf(rule: RuleText): readonly Match[] {
   const { portRangeStart: first, portRangeEnd: last, icmpType, icmpCode } = rule
   const mac = rule.sourceMac === null ? undefined : parseMac(rule.sourceMac)
   const [source, destination] = [rule.sourceIp, rule.targetIp].map((text) =>
-    text === null ? undefined : addressesOf(text)?.set,
+    text === null ? undefined : parseAddresses(text)?.set,
   )
   const withIcmp = protocol === ICMP || protocol === ICMPV6
   return [
@@ -146,19 +138,4 @@ function matchesOf(rule: RuleText): readonly Match[] {
       ...(mac?.ok && { sourceMac: mac.value }),
     },
   ]
-}
-
-const familyOf = (text: string | null): Family | undefined =>
-  text === null ? undefined : addressesOf(text)?.family
-
-/** One address, or a prefix with whatever host bits; undefined when it is neither. */
-function addressesOf(text: string): { family: Family; set: AddressSet } | undefined {
-  const prefix = parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`, {
-    hostBits: 'mask',
-  })
-  if (!prefix.ok) return undefined
-  const written = parseAddress(text.split('/', 1)[0] ?? '')
-  if (!written.ok || isIpv4Mapped(written.value)) return undefined
-  const { family } = prefix.value
-  return { family, set: addressSet([{ family, ...prefixRange(prefix.value) }]) }
 }

@@ -1,12 +1,14 @@
 /** Servers: those that are made with volumes and NICs, and what of them changes (contract: ionos §4, ionos-more §6). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { type Given, itemsOf, nestedProperties } from './body.ts'
 import type { Template } from './catalogue.ts'
-import { flag, type Given, itemsOf, nestedNics, nestedProperties, text, type WantedNic } from './decode.ts'
-import { decodeNewVolume, type Place, unsupported } from './decode-volume.ts'
+import { nestedNics } from './decode.ts'
+import { decodeNewVolume, unsupported, type VolumeSetting } from './decode-volume.ts'
 import { violated } from './errors.ts'
-import { isObject, merged, readProperties, type Table, Violations } from './properties.ts'
+import { flag, merged, readProperties, type Table, text, Violations } from './fields.ts'
+import type { WantedNic } from './wire.ts'
 
 const reference = {
   type: 'json',
@@ -59,12 +61,12 @@ export interface WantedServer {
 
 export function decodeServer(
   { properties, at, entities }: Given,
-  place: Omit<Place, 'template'>,
+  setting: Omit<VolumeSetting, 'template'>,
 ): Result<WantedServer, RequestError> {
   const violations = new Violations()
   const read = merged({ type: 'ENTERPRISE' }, readProperties(table, properties, at, violations))
   const cube = read.type === 'CUBE'
-  const template = cube ? templateOf(read, at, place, violations) : undefined
+  const template = cube ? templateOf(read, at, setting, violations) : undefined
   if (!cube) {
     for (const name of ['cores', 'ram'])
       if ((properties[name] ?? null) === null)
@@ -77,7 +79,7 @@ export function decodeServer(
     ({ item, at: where }): WantedVolume => {
       if (typeof item.id === 'string' && (item.properties ?? null) === null) return { attach: item.id }
       const given = nestedProperties(item, where, violations)
-      const of = { ...place, ...(template && { template }) }
+      const of = { ...setting, ...(template && { template }) }
       return { make: decodeNewVolume(given, `${where}.properties`, of, violations) }
     },
   )
@@ -91,7 +93,9 @@ export function decodeServer(
     : {
         ...read,
         cpuFamily:
-          read.cpuFamily ?? place.offered.placeOf(place.location).cpuArchitecture[0]?.cpuFamily ?? null,
+          read.cpuFamily ??
+          setting.offered.inLocation(setting.location).cpuArchitecture[0]?.cpuFamily ??
+          null,
       }
   return ok({ properties: split(given), volumes, nics })
 }
@@ -99,7 +103,7 @@ export function decodeServer(
 function templateOf(
   read: JsonObject,
   at: string,
-  { offered }: Omit<Place, 'template'>,
+  { offered }: Omit<VolumeSetting, 'template'>,
   violations: Violations,
 ): Template | undefined {
   for (const name of ['cores', 'ram'])

@@ -4,10 +4,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Offered, Template } from './catalogue.ts'
 import { impossible, violated } from './errors.ts'
-import { merged, readProperties, type Table, Violations } from './properties.ts'
-
-const flag = { type: 'boolean' } as const
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+import { flag, merged, readProperties, type Table, text, uuidPattern, Violations } from './fields.ts'
 
 /** Licences are taken in any case and echoed as written: Terraform compares what it sent. */
 const licence = /^(linux|rhel|other|unknown|windows(20\d\d)?)$/i
@@ -18,7 +15,7 @@ const plugs = {
 }
 
 const table: Table = {
-  name: { type: 'text', range: [0, 255] },
+  name: text,
   type: {
     ...({ type: 'text', immutable: true } as const),
     oneOf: ['HDD', 'SSD', 'SSD Standard', 'SSD Premium', 'DAS', 'ISO'],
@@ -31,7 +28,7 @@ const table: Table = {
   availabilityZone: { type: 'text', emptyIsNull: true, oneOf: ['AUTO', 'ZONE_1', 'ZONE_2', 'ZONE_3'] },
   image: {
     ...({ type: 'text', emptyIsNull: true, immutable: true } as const),
-    objection: (value) => (uuid.test(String(value)) ? undefined : 'Attribute value must be a UUID'),
+    objection: (value) => (uuidPattern.test(String(value)) ? undefined : 'Attribute value must be a UUID'),
   },
   imageAlias: { type: 'text', emptyIsNull: true, immutable: true },
   bus: { type: 'text', emptyIsNull: true, oneOf: ['VIRTIO', 'IDE', 'UNKNOWN'] },
@@ -60,12 +57,12 @@ const secrets: Table = {
   },
 }
 
-/** Where a volume is made. */
-export interface Place {
+/** What a new volume depends on. */
+export interface VolumeSetting {
   readonly offered: Offered
   /** Of the datacenter: aliases of images are looked up there. */
   readonly location: string
-  /** Of the Cube that the volume is made with; absent where it is made with none. */
+  /** Of the Cube that is created with the volume; absent without one. */
   readonly template?: Template
 }
 
@@ -73,18 +70,18 @@ export interface Place {
 export function decodeNewVolume(
   given: JsonObject,
   at: string,
-  place: Place,
+  setting: VolumeSetting,
   violations: Violations,
 ): JsonObject {
   const { imageAlias = null, ...read } = readProperties(table, given, at, violations)
   readProperties(secrets, given, at, violations)
-  const image = imageOf(read.image ?? null, imageAlias, at, place, violations)
+  const image = imageOf(read.image ?? null, imageAlias, at, setting, violations)
   const das = read.type === 'DAS'
-  if (das && !place.template)
+  if (das && !setting.template)
     violations.add(`${at}.type`, "Attribute value 'DAS' is only allowed for a volume made with its Cube")
   if (das && (read.size ?? null) !== null)
     violations.add(`${at}.size`, 'Attribute is not allowed: the template of the Cube decides')
-  const size = (das ? place.template?.storageSize : (read.size ?? image?.size)) ?? null
+  const size = (das ? setting.template?.storageSize : (read.size ?? image?.size)) ?? null
   if (size === null && !das) violations.add(`${at}.size`, "Attribute 'size' is required")
   const licenceType = read.licenceType ?? image?.licenceType ?? null
   if (licenceType === null && imageAlias === null)
@@ -105,7 +102,7 @@ function imageOf(
   id: JsonValue,
   alias: JsonValue,
   at: string,
-  { offered, location }: Place,
+  { offered, location }: VolumeSetting,
   violations: Violations,
 ): KnownImage | undefined {
   if (id !== null && alias !== null) {

@@ -7,15 +7,43 @@
 import type { Dialect } from '../dialect.ts'
 import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
-import { routes } from './routes.ts'
-import { prefix } from './wire.ts'
+import { accountRoutes } from './routes-account.ts'
+import { catalogueRoutes } from './routes-catalogue.ts'
+import { datacenterRoutes } from './routes-datacenters.ts'
+import { flowLogRoutes } from './routes-flowlogs.ts'
+import { groupRoutes } from './routes-groups.ts'
+import { ipBlockRoutes } from './routes-ipblocks.ts'
+import { labelRoutes } from './routes-labels.ts'
+import { lanRoutes } from './routes-lans.ts'
+import { nicRoutes } from './routes-nics.ts'
+import { pccRoutes } from './routes-pccs.ts'
+import { powerRoutes } from './routes-power.ts'
+import { ruleRoutes } from './routes-rules.ts'
+import { serverRoutes } from './routes-servers.ts'
+import { volumeRoutes } from './routes-volumes.ts'
+import { prefix, profile } from './wire.ts'
 
 export const ionosDialect: Dialect = {
-  profile: 'ionos',
+  profile,
   prefixes: [prefix],
   schemes: ['basic', 'bearer'],
   contentType: 'application/json',
-  routes,
+  routes: [
+    ...ruleRoutes,
+    ...groupRoutes,
+    ...datacenterRoutes,
+    ...lanRoutes,
+    ...serverRoutes,
+    ...nicRoutes,
+    ...flowLogRoutes,
+    ...powerRoutes,
+    ...volumeRoutes,
+    ...pccRoutes,
+    ...labelRoutes,
+    ...catalogueRoutes,
+    ...ipBlockRoutes,
+    ...accountRoutes,
+  ],
   catalogue,
   error: errorAnswer,
 }

@@ -2,12 +2,12 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { formatAddress, parseAddress } from '../../core/net/address.ts'
+import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { PolicyRecord, ServerRecord } from '../../storage/storage.ts'
-import { ipv4BlockOf, ipv6BlockOf } from './blocks.ts'
+import { canonical, ipVersionOf } from './addresses.ts'
 import type { Offered } from './catalogue.ts'
-import { ipVersionOf } from './decode-rule.ts'
+import { type Attachment, ipv4BlockOf, ipv6BlockOf, pciSlotOf } from './records.ts'
 import type { RuleText } from './wire.ts'
 
 const or = (value: JsonValue | undefined, otherwise: JsonValue = null): JsonValue => value ?? otherwise
@@ -17,7 +17,7 @@ export function datacenterProperties(
   body: JsonObject,
   version: number,
   group: string | null,
-  { features, cpuArchitecture }: ReturnType<Offered['placeOf']>,
+  { features, cpuArchitecture }: ReturnType<Offered['inLocation']>,
 ): JsonObject {
   return {
     name: or(body.name),
@@ -60,17 +60,6 @@ export function serverProperties(
     nicMultiQueue: or(attributes.nicMultiQueue, false),
   }
 }
-
-/** A volume of a server, as it is kept with the server. */
-export interface Attachment {
-  readonly id: string
-  readonly deviceNumber: number
-  readonly pciSlot: number
-}
-
-/** In the order in which they were attached. */
-export const attachmentsOf = ({ volumes }: JsonObject): readonly (Attachment & JsonObject)[] =>
-  Array.isArray(volumes) ? (volumes as readonly (Attachment & JsonObject)[]) : []
 
 /** Where a volume is attached; `boot`: the server starts from it. */
 export interface Attached extends Attachment {
@@ -115,7 +104,7 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
   // As the client wrote them, unless the inventory has said otherwise since.
   const written = (name: string, now: readonly string[]): JsonValue => {
     const text = attributes[name]
-    return Array.isArray(text) && text.map(canonical).join() === now.join() ? text : now
+    return Array.isArray(text) && text.map((each) => canonical(each) ?? '').join() === now.join() ? text : now
   }
   const ownMac = typeof attributes.mac === 'string' ? parseMac(attributes.mac) : undefined
   return {
@@ -133,15 +122,6 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
     pciSlot: pciSlotOf({ attributes, index }),
     vnet: or(attributes.vnet),
   }
-}
-
-/** NICs of an inventory, and those of older stores, are counted from 5. */
-export const pciSlotOf = ({ attributes, index }: Pick<Interface, 'attributes' | 'index'>): number =>
-  typeof attributes.pciSlot === 'number' ? attributes.pciSlot : index + 4
-
-function canonical(text: JsonValue): string {
-  const address = parseAddress(String(text))
-  return address.ok ? formatAddress(address.value.family, address.value.value) : ''
 }
 
 export function lanProperties(body: JsonObject): JsonObject {
@@ -180,8 +160,8 @@ export const textOf = ({ meta: _, ...text }: JsonObject): RuleText => text as un
 export const sameRule = (stored: JsonObject, rule: RuleText): boolean =>
   isDeepStrictEqual(ruleProperties(stored), ruleProperties({ ...rule }))
 
-/** As it was asked for: what has a default is null until the request is done. */
-export function freshRule({ meta: _, ...spec }: JsonObject): JsonObject {
+/** A rule in the answer to its creation: defaults are null until the request is done. */
+export function createdRule({ meta: _, ...spec }: JsonObject): JsonObject {
   return inOrder(spec as unknown as RuleText)
 }
 

@@ -11,14 +11,18 @@ export function violated(violations: readonly Violation[]): RequestError {
 
 export const violates = (field: string, reason: string): RequestError => violated([{ field, reason }])
 
-/** What is well formed, and cannot be done. */
+/** A well-formed request that cannot be executed. */
 export function impossible(reason: string): RequestError {
   return { kind: 'invalid', field: '', reason, code: '200' }
 }
 
-/** Of whatever the contract has, also when it is another's. */
+/** Any missing resource, also one of another contract. */
 export const notFound = (id: string): Result<never, RequestError> =>
   err({ kind: 'not-found', resource: 'document', id })
+
+export function tooMany(items: readonly unknown[], max: number): RequestError | undefined {
+  return items.length > max ? { kind: 'limit-reached', resource: 'rule', limit: max } : undefined
+}
 
 export function errorAnswer(error: RequestError): Answer {
   const { status, code = String(status), messages, headers } = explain(error)

@@ -1,15 +1,12 @@
-/** What concerns the whole contract: API info, contracts, the log of requests, and collections that are always empty. */
-
+/** The whole contract: API info, contracts, the log of requests, and collections that are always empty. */
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending } from '../../service/services.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
-import { answer, type Call, capitalised, contractNumber, route } from './call.ts'
 import { catalogueOf } from './catalogue.ts'
-import { reservedIps } from './ipblocks.ts'
-import { collection, paging } from './render.ts'
+import { reservedIps } from './contract-resources.ts'
 import {
   encodeRequest,
   encodeStatus,
@@ -19,12 +16,16 @@ import {
   statusOf,
   statusRef,
   statusTag,
-} from './requests.ts'
-import { limits } from './wire.ts'
-import { narrowed, profile } from './world.ts'
+} from './encode-request.ts'
+import { collection, paging } from './encode-resource.ts'
+import { contractNumber, route } from './find.ts'
+import { answer, capitalised } from './render.ts'
+import { pendingOf } from './resource.ts'
+import type { Call } from './resources.ts'
+import { limits, profile } from './wire.ts'
 
 /** Newest requests that a list and its filters look at. */
-const mostRequests = 1000
+const maxRequests = 1000
 
 export const accountRoutes: readonly Route[] = [
   route('GET', '/', 'getApiInfo', 200, 'Name and version', async ({ base }) =>
@@ -43,7 +44,7 @@ export const accountRoutes: readonly Route[] = [
 
   route('GET', '/requests', 'listRequests', 200, 'Mutations, newest first', async (call) => {
     const { request, base, page } = call
-    const all = await request.services.history.requests(request, mostRequests)
+    const all = await request.services.history.requests(request, maxRequests)
     const pending = await request.services.zones.pending(request)
     const listed: { event: RequestRecord; status: Status }[] = []
     for (const event of all) {
@@ -100,10 +101,10 @@ const contract = async (call: Call): Promise<JsonObject> => ({
   },
 })
 
-/** What the contract uses of its limits now. */
-async function provisioned({ request, world }: Call) {
+/** The contract's present use of its limits. */
+async function provisioned({ request, resources }: Call) {
   const servers = await request.services.servers.list(request, profile)
-  const all = servers.map(({ server }) => world.serverNode(server).properties)
+  const all = servers.map(({ server }) => resources.server(server).properties)
   const sum = (name: string) => all.reduce((total, each) => total + Number(each[name] ?? 0), 0)
   return { coresProvisioned: sum('cores'), ramProvisioned: sum('ram'), ...(await reservedIps(request)) }
 }
@@ -114,10 +115,10 @@ async function findRequest(call: Call): Promise<Result<RequestRecord, RequestErr
   return call.request.services.history.request(call.request, id)
 }
 
-/** `known`: what is pending, when many are asked about. */
+/** `known`: all pending changes, read once for many requests. */
 async function progress({ request }: Call, event: RequestRecord, known?: readonly Pending[]) {
   const { zones, settings } = request.services
-  const pending = known ?? (await zones.pending(request, narrowed(requestOf(event).bears)))
+  const pending = known ?? (await zones.pending(request, pendingOf(requestOf(event).bears)))
   return statusOf(event, pending, { now: request.now, holdMs: settings.holdMs })
 }
 
@@ -126,7 +127,7 @@ function requestAt({ base }: Call, event: RequestRecord, status: Status, depth: 
   return encodeRequest(base, event, shown)
 }
 
-/** `filter.<property>`; what is not known of a request is ignored. */
+/** Filters by `filter.<property>`; unknown properties are ignored. */
 function wanted(query: URLSearchParams, event: RequestRecord, status: Status): boolean {
   const { method, url } = requestOf(event)
   const contains = (name: string, value: string) =>

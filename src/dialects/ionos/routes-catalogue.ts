@@ -1,33 +1,35 @@
 /** What clients look up before they create: images, locations and templates (contract: ionos-more §2, §6). */
 import type { JsonObject } from '../../core/json.ts'
 import type { Route } from '../dialect.ts'
-import { type Call, capitalised, type Handled, listAnswer, resourceAnswer, route } from './call.ts'
 import { catalogueOf, type Offered } from './catalogue.ts'
 import { notFound } from './errors.ts'
+import { type Handled, route } from './find.ts'
+import { capitalised, listAnswer, resourceAnswer } from './render.ts'
+import type { Resource } from './resource.ts'
+import type { Call } from './resources.ts'
 import type { Kind } from './wire.ts'
-import type { Node } from './world.ts'
 
 const listed = Date.UTC(2026, 0, 1)
 
-/** Nobody of the contract made it. */
-function node(kind: Kind, path: string, by: string, id: string, properties: JsonObject): Node {
+/** A resource that `by` created, not the contract. */
+function resource(kind: Kind, path: string, by: string, id: string, properties: JsonObject): Resource {
   const created = { createdAt: listed, createdBy: by, createdByUserId: by }
-  const stamp = { ...created, modifiedAt: listed, modifiedBy: by, modifiedByUserId: by }
-  return { kind, id, path: `/${path}/${id}`, stamp, properties, bears: {}, children: {} }
+  const authorship = { ...created, modifiedAt: listed, modifiedBy: by, modifiedByUserId: by }
+  return { kind, id, path: `/${path}/${id}`, authorship, properties, affects: {}, children: {} }
 }
 
 const collections = {
   images: (offered: Offered) =>
     [...offered.images.values()].map(({ id, properties }) =>
-      node('image', 'images', 'System', id, properties),
+      resource('image', 'images', 'System', id, properties),
     ),
   locations: (offered: Offered) =>
     [...offered.locations.values()].map(({ id, properties }) =>
-      node('location', 'locations', '', id, properties),
+      resource('location', 'locations', '', id, properties),
     ),
   templates: (offered: Offered) =>
     [...offered.templates.values()].map(({ id, ...size }) =>
-      node('template', 'templates', '[UNKNOWN]', id, { ...size, storageType: 'SSD Premium', gpus: [] }),
+      resource('template', 'templates', '[UNKNOWN]', id, { ...size, storageType: 'SSD Premium', gpus: [] }),
     ),
 } as const
 
@@ -39,7 +41,7 @@ export const catalogueRoutes: readonly Route[] = [
       `list${capitalised(name)}`,
       200,
       `${capitalised(name)} of the catalogue`,
-      (call) => listAnswer(call, null, name, nodesOf(call, name)),
+      (call) => listAnswer(call, null, name, resourcesOf(call, name)),
     ),
   ),
   route('GET', '/images/:imageId', 'getImage', 200, 'One image', async (call) =>
@@ -50,9 +52,9 @@ export const catalogueRoutes: readonly Route[] = [
   ),
   route('GET', '/locations/:region', 'listLocationsOfRegion', 200, 'Locations of a region', async (call) => {
     const region = call.id('region').toLowerCase()
-    const nodes = nodesOf(call, 'locations').filter(({ id }) => id.split('/')[0] === region)
+    const all = resourcesOf(call, 'locations').filter(({ id }) => id.split('/')[0] === region)
     const parent = { id: 'locations', path: '/locations' }
-    return nodes.length > 0 ? listAnswer(call, parent, region, nodes) : notFound(region)
+    return all.length > 0 ? listAnswer(call, parent, region, all) : notFound(region)
   }),
   // Some clients escape the second slash of `de/fra/2`, some do not.
   route('GET', '/locations/:region/:location', 'getLocation', 200, 'One location', async (call) =>
@@ -69,10 +71,10 @@ export const catalogueRoutes: readonly Route[] = [
   ),
 ]
 
-const nodesOf = (call: Call, name: keyof typeof collections): readonly Node[] =>
+const resourcesOf = (call: Call, name: keyof typeof collections): readonly Resource[] =>
   collections[name](catalogueOf(call.request))
 
 async function one(call: Call, name: keyof typeof collections, wanted: string): Handled {
-  const found = nodesOf(call, name).find(({ id }) => id === wanted.toLowerCase())
+  const found = resourcesOf(call, name).find(({ id }) => id === wanted.toLowerCase())
   return found ? resourceAnswer(call, found) : notFound(wanted)
 }

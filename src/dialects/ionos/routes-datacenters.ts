@@ -6,50 +6,51 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
-import { datacenterBlockOf } from './blocks.ts'
-import {
-  type Call,
-  capitalised,
-  changed,
-  gone,
-  type Handled,
-  listAnswer,
-  mutation,
-  resourceAnswer,
-  route,
-} from './call.ts'
+import { authored, authorshipOf } from './authorship.ts'
+import { decode, type Given } from './body.ts'
 import { catalogueOf } from './catalogue.ts'
-import { datacenterTable, decode, given } from './decode.ts'
+import { changeInZone, changeZone } from './change.ts'
+import { defaultRules, newGroup, newRules } from './change-groups.ts'
+import { checkNested } from './check-nested.ts'
+import { datacenterTable } from './decode.ts'
 import { datacenterProperties } from './encode.ts'
+import { createdDatacenter } from './encode-created.ts'
 import { impossible, notFound, violates } from './errors.ts'
-import { findZone } from './find.ts'
-import { freshDatacenter } from './fresh.ts'
-import { defaultRules, newGroup, newRules } from './groups.ts'
-import { changeDatacenter } from './networks.ts'
-import { merged } from './properties.ts'
-import { stamped, stampOf } from './stamp.ts'
-import { checkUnwritten } from './unwritten.ts'
-import { collections, limits } from './wire.ts'
-import { createWorld, profile, type World } from './world.ts'
+import { merged } from './fields.ts'
+import { findContract, finding, findZone, type Handled, reading, route } from './find.ts'
+import { datacenterBlockOf } from './records.ts'
+import { capitalised, listAnswer, resourceAnswer } from './render.ts'
+import type { Call } from './resources.ts'
+import { collections, limits, profile } from './wire.ts'
 
 const one = '/datacenters/:datacenterId'
 export const datacenterRoutes: readonly Route[] = [
-  route('GET', '/datacenters', 'listDatacenters', 200, 'Datacenters of the contract', async (call) =>
-    listAnswer(call, null, 'datacenters', await call.world.datacenters()),
+  route('GET', '/datacenters', 'listDatacenters', 200, 'Datacenters of the contract', async (call) => {
+    const all = await Promise.all((await call.loader.datacenters()).map(call.resources.datacenter))
+    return listAnswer(call, null, 'datacenters', all)
+  }),
+  route(
+    'POST',
+    '/datacenters',
+    'createDatacenter',
+    202,
+    'Make a datacenter',
+    reading(findContract, 'POST', async (call, _, body) => {
+      const decoded = decode(datacenterTable, body)
+      if (!decoded.ok) return decoded
+      const nested = await checkNested({ kind: 'datacenter' }, body.entities)
+      if (!nested.ok) return nested
+      return putDatacenter(call, randomUUID(), 'POST', body, () => decoded)
+    }),
   ),
-  route('POST', '/datacenters', 'createDatacenter', 202, 'Make a datacenter', async (call) => {
-    const body = given('POST', call.request.body)
-    if (!body.ok) return body
-    const decoded = decode(datacenterTable, body.value)
-    if (!decoded.ok) return decoded
-    const nested = await checkUnwritten({ kind: 'datacenter' }, body.value.entities)
-    if (!nested.ok) return nested
-    return putDatacenter(call, randomUUID(), 'POST', body.value.at, () => decoded)
-  }),
-  route('GET', one, 'getDatacenter', 200, 'One datacenter', async (call) => {
-    const zone = await findZone(call)
-    return zone.ok ? resourceAnswer(call, await call.world.datacenterNode(zone.value)) : zone
-  }),
+  route(
+    'GET',
+    one,
+    'getDatacenter',
+    200,
+    'One datacenter',
+    finding(findZone, async (call, zone) => resourceAnswer(call, await call.resources.datacenter(zone))),
+  ),
   ...(['PUT', 'PATCH'] as const).map((method) =>
     route(
       method,
@@ -57,18 +58,13 @@ export const datacenterRoutes: readonly Route[] = [
       method === 'PUT' ? 'putDatacenter' : 'patchDatacenter',
       202,
       'Change a datacenter, its default group too',
-      async (call) => {
-        const zone = await findZone(call)
-        if (!zone.ok) return zone
-        const body = given(method, call.request.body)
-        if (!body.ok) return body
-        const node = await call.world.datacenterNode(zone.value)
-        const nested = await checkUnwritten(node, body.value.entities)
+      reading(findZone, method, async (call, zone, body) => {
+        const nested = await checkNested(await call.resources.datacenter(zone), body.entities)
         if (!nested.ok) return nested
-        return putDatacenter(call, zone.value.id, method, body.value.at, (old) =>
-          decode(datacenterTable, body.value, old?.body ?? {}),
+        return putDatacenter(call, zone.id, method, body, (old) =>
+          decode(datacenterTable, body, old?.body ?? {}),
         )
-      },
+      }),
     ),
   ),
   ...collections.datacenter.flatMap(({ name, of }) =>
@@ -80,146 +76,139 @@ export const datacenterRoutes: readonly Route[] = [
             `list${capitalised(name)}`,
             200,
             `No ${name} are kept`,
-            async (call) => {
-              const zone = await findZone(call)
-              if (!zone.ok) return zone
-              return listAnswer(call, await call.world.datacenterNode(zone.value), name, [])
-            },
+            finding(findZone, async (call, zone) =>
+              listAnswer(call, await call.resources.datacenter(zone), name, []),
+            ),
           ),
         ]
       : [],
   ),
-  route('DELETE', one, 'deleteDatacenter', 202, 'Delete a datacenter and all that is in it', async (call) => {
-    const zone = await findZone(call)
-    if (!zone.ok) return zone
-    const { id } = zone.value
-    const change = mutation(call, id, 'DELETE')
-    const node = await call.world.datacenterNode(zone.value)
-    const done = await call.request.services.zones.change(change.context, profile, id, async (there) => {
-      if (!there) return notFound(id)
-      const world = createWorld(call.request)
-      const lans = await world.lansIn(id)
-      const { name } = there.body
-      return ok({
-        change: {
-          servers: { remove: (await world.serversIn(id)).map((server) => server.id) },
-          policies: { remove: (await world.groupsIn(id)).map((group) => group.id) },
-          documents: {
-            remove: [
-              { kind: 'datacenter', id },
-              ...lans.map((lan) => ({ kind: 'lan', id: `${id}/${lan.id}` })),
-              ...(await world.volumesIn(id)).map((volume) => ({ kind: 'volume', id: `${id}/${volume.id}` })),
-            ],
-          },
-          event: {
-            operation: 'datacenter.delete',
-            resource: 'document',
-            id,
-            before: { name: name ?? null },
-            after: null,
-          },
-        },
-        request: change.log([node]),
-      })
-    })
-    return done.ok ? gone(change) : done
-  }),
+  route(
+    'DELETE',
+    one,
+    'deleteDatacenter',
+    202,
+    'Delete a datacenter and all that is in it',
+    finding(findZone, deleteDatacenter),
+  ),
 ]
 
-/** Made, or changed: properties, and which group is the default of servers to come. */
-async function putDatacenter(
+async function deleteDatacenter(call: Call, zone: DocumentRecord): Handled {
+  const { id } = zone
+  const resource = await call.resources.datacenter(zone)
+  return changeInZone(call, id, 'DELETE', async ({ loader, zone: { body } }) => {
+    const [servers, groups] = [await loader.serversIn(id), await loader.groupsIn(id)]
+    const [lans, volumes] = [await loader.lansIn(id), await loader.volumesIn(id)]
+    const before = { name: body.name ?? null }
+    return ok({
+      change: {
+        servers: { remove: servers.map((server) => server.id) },
+        policies: { remove: groups.map((group) => group.id) },
+        documents: {
+          remove: [
+            { kind: 'datacenter', id },
+            ...lans.map((lan) => ({ kind: 'lan', id: `${id}/${lan.id}` })),
+            ...volumes.map((volume) => ({ kind: 'volume', id: `${id}/${volume.id}` })),
+          ],
+        },
+        event: { operation: 'datacenter.delete', resource: 'document', id, before, after: null },
+      },
+      targets: [resource],
+    })
+  })
+}
+
+/** Creates or changes a datacenter: its properties, and which group is the default of new servers. */
+function putDatacenter(
   call: Call,
   id: string,
   method: string,
-  at: string,
+  { at }: Given,
   decodeFrom: (old: DocumentRecord | undefined) => Result<JsonObject, RequestError>,
 ): Handled {
   const { request } = call
   const { account } = request.principal
-  const change = mutation(call, id, method)
-  let result: DocumentRecord | undefined
-  const done = await changeDatacenter(request, change.context, id, async (there, take) => {
+  return changeZone(call, id, method, async (current, there, take) => {
     if (!there && method !== 'POST') return notFound(id)
     const decoded = decodeFrom(there)
     if (!decoded.ok) return decoded
     const { createDefaultSecurityGroup, defaultSecurityGroupId, ...properties } = decoded.value
-    const old = there && stampOf(there.body.meta, account, Number(there.body.createdAt ?? 0))
+    const old = there && authorshipOf(there.body.meta, account, Number(there.body.createdAt ?? 0))
     const wanted = merged(there?.body ?? {}, properties)
-    const shown = (of: JsonObject) => datacenterProperties(of, 0, null, catalogueOf(request).placeOf(''))
+    const shown = (of: JsonObject) => datacenterProperties(of, 0, null, catalogueOf(request).inLocation(''))
     const touched =
       !there || createDefaultSecurityGroup === true || !isDeepStrictEqual(shown(there.body), shown(wanted))
-    // One that was made without a /56 gets it with its next change.
+    // A datacenter without a /56 gets one with its next change.
     const block =
       datacenterBlockOf(wanted) === null && touched ? take('datacenter-ipv6', wanted.location) : undefined
     const body: JsonObject = {
       ...wanted,
       ...(block && { ipv6CidrBlock: block }),
-      meta: stamped(request, old),
+      meta: authored(request, old),
     }
-    const world = createWorld(request)
-    const group = await defaultGroup(call, world, id, at, body, {
-      make: createDefaultSecurityGroup === true,
+    const group = await changeDefaultGroup(current, id, at, body, {
+      create: createDefaultSecurityGroup === true,
       choose: defaultSecurityGroupId as string | null | undefined,
     })
     if (!group.ok) return group
-    if (there && !group.value.policies && isDeepStrictEqual(shown(there.body), shown(body))) {
-      result = there
-      return ok({ change: null, request: change.log([await world.datacenterNode(there)], {}) })
-    }
     const document = { account, profile, kind: 'datacenter', id, body }
+    const same = there && !group.value.policies && isDeepStrictEqual(shown(there.body), shown(body))
+    const result = same ? there : { ...document, revision: (there?.revision ?? 0) + 1 }
     const addresses = block ? [block] : undefined
-    result = { ...document, revision: (there?.revision ?? 0) + 1 }
     return ok({
-      change: {
-        ...group.value,
-        documents: { put: [{ ...document, ...(addresses && { addresses }) }] },
-        event: {
-          operation: 'datacenter.put',
-          resource: 'document',
-          id,
-          before: there?.body ?? null,
-          after: { ...body, ...(defaultSecurityGroupId !== undefined && { defaultSecurityGroupId }) },
-        },
+      change: same
+        ? null
+        : {
+            ...group.value,
+            documents: { put: [{ ...document, ...(addresses && { addresses }) }] },
+            event: {
+              operation: 'datacenter.put',
+              resource: 'document',
+              id,
+              before: there?.body ?? null,
+              after: { ...body, ...(defaultSecurityGroupId !== undefined && { defaultSecurityGroupId }) },
+            },
+          },
+      targets: [await current.resources.datacenter(result)],
+      affects: {},
+      answer: async ({ loader, resources }) => {
+        const stored = await loader.datacenter(id)
+        const resource = await resources.datacenter(stored.ok ? stored.value : result)
+        return method === 'POST' ? createdDatacenter(resource) : resource
       },
-      request: change.log([await world.datacenterNode(result)], {}),
     })
   })
-  if (!done.ok || !result) return done.ok ? notFound(id) : done
-  const current = await createWorld(request).datacenter(id)
-  const node = await createWorld(request).datacenterNode(current.ok ? current.value : result)
-  return changed(call, change, method === 'POST' ? freshDatacenter(node) : node)
 }
 
-/** What changes among the groups. */
-async function defaultGroup(
-  call: Call,
-  world: World,
+/** The changes of groups: `create` a default group, or `choose` one; null for none, undefined for no change. */
+async function changeDefaultGroup(
+  { request, loader }: Call,
   zone: string,
   at: string,
   { name, ipv6CidrBlock }: JsonObject,
-  { make, choose }: { readonly make: boolean; readonly choose: string | null | undefined },
+  { create, choose }: { readonly create: boolean; readonly choose: string | null | undefined },
 ): Promise<Result<Pick<ZoneChange, 'policies' | 'rules'>, RequestError>> {
-  if (make && choose !== undefined) {
+  if (create && choose !== undefined) {
     const reason = 'Attribute is not allowed together with createDefaultSecurityGroup'
     return err(violates(`${at}.defaultSecurityGroupId`, reason))
   }
-  const groups = await world.groupsIn(zone)
+  const groups = await loader.groupsIn(zone)
   const current = groups.find((group) => group.defaultFor === zone)
   const cleared = current ? [{ ...current, defaultFor: null }] : []
-  if (make) {
+  if (create) {
     if (current) return err(impossible('the datacenter already has a default security group'))
     if (groups.length >= limits.groupsPerVdc) {
       return err({ kind: 'limit-reached', resource: 'policy', limit: limits.groupsPerVdc })
     }
     const title = [...`Default ${typeof name === 'string' ? name : ''}`.trim()].slice(0, 60).join('')
-    const group = newGroup(call.request, zone, { name: title, description: null }, zone)
+    const group = newGroup(request, zone, { name: title, description: null }, zone)
     const block = typeof ipv6CidrBlock === 'string' ? ipv6CidrBlock : undefined
-    return ok({ policies: { put: [group] }, rules: [newRules(call.request, group.id, defaultRules(block))] })
+    return ok({ policies: { put: [group] }, rules: [newRules(request, group.id, defaultRules(block))] })
   }
   if (choose === undefined || choose === (current?.id ?? null)) return ok({})
   if (choose === null) return ok({ policies: { put: cleared } })
   const chosen = groups.find((group) => group.id === choose.toLowerCase())
   if (!chosen) return err(impossible(`security group ${choose} does not exist in the datacenter`))
-  // The old one lets go first: there is one at a time.
+  // The old default is cleared first, because a datacenter has one at a time.
   return ok({ policies: { put: [...cleared, { ...chosen, defaultFor: zone }] } })
 }

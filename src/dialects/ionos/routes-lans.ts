@@ -1,165 +1,184 @@
 /** LANs of a datacenter (contract: ionos §4). */
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject } from '../../core/json.ts'
-import { err, ok } from '../../core/result.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { RequestError } from '../../core/model/error.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
-import { ipv6Block, ipv6BlockOf } from './blocks.ts'
-import {
-  type Call,
-  changed,
-  gone,
-  type Handled,
-  listAnswer,
-  mutation,
-  resourceAnswer,
-  route,
-} from './call.ts'
-import { decode, given, lanTable } from './decode.ts'
+import { ipv6Block } from './addresses.ts'
+import { decode } from './body.ts'
+import { changeInZone } from './change.ts'
+import { createNetworks } from './change-networks.ts'
+import { checkNested } from './check-nested.ts'
+import { lanTable } from './decode.ts'
 import { lanProperties } from './encode.ts'
+import { createdLan } from './encode-created.ts'
 import { impossible, notFound } from './errors.ts'
-import { findLan, findZone } from './find.ts'
-import { freshLan } from './fresh.ts'
-import { changeDatacenter, createNetworks } from './networks.ts'
-import { joining } from './pccs.ts'
-import { merged } from './properties.ts'
-import { checkUnwritten } from './unwritten.ts'
-import { createWorld, type Lan, profile } from './world.ts'
+import { merged } from './fields.ts'
+import { finding, findLan, findZone, type Handled, reading, route } from './find.ts'
+import { ipv6BlockOf, type Lan } from './records.ts'
+import { childrenAnswer, listAnswer, resourceAnswer } from './render.ts'
+import type { Call } from './resources.ts'
 
 const lans = '/datacenters/:datacenterId/lans'
+const one = `${lans}/:lanId`
+
 export const lanRoutes: readonly Route[] = [
-  route('GET', lans, 'listLans', 200, 'LANs of a datacenter', async (call) => {
-    const zone = await findZone(call)
-    if (!zone.ok) return zone
-    const { id } = zone.value
-    const nodes = (await call.world.lansIn(id)).map((lan) => call.world.lanNode(id, lan))
-    return listAnswer(call, { id, path: `/datacenters/${id}` }, 'lans', nodes)
-  }),
-  route('POST', lans, 'createLan', 202, 'Make a LAN', async (call) => {
-    const zone = await findZone(call)
-    if (!zone.ok) return zone
-    const body = given('POST', call.request.body)
-    if (!body.ok) return body
-    const properties = decode(lanTable, body.value)
-    if (!properties.ok) return properties
-    const nested = await checkUnwritten({ kind: 'lan' }, body.value.entities)
-    if (!nested.ok) return nested
-    return writeLan(call, zone.value.id, 'POST', properties.value)
-  }),
-  route('GET', `${lans}/:lanId`, 'getLan', 200, 'One LAN', async (call) => {
-    const found = await findLan(call)
-    return found.ok ? resourceAnswer(call, call.world.lanNode(found.value.zone, found.value.lan)) : found
-  }),
+  route(
+    'GET',
+    lans,
+    'listLans',
+    200,
+    'LANs of a datacenter',
+    finding(findZone, async (call, { id }) => {
+      const all = (await call.loader.lansIn(id)).map((lan) => call.resources.lan(id, lan))
+      return listAnswer(call, { id, path: `/datacenters/${id}` }, 'lans', all)
+    }),
+  ),
+  route(
+    'POST',
+    lans,
+    'createLan',
+    202,
+    'Make a LAN',
+    reading(findZone, 'POST', async (call, { id }, body) => {
+      const properties = decode(lanTable, body)
+      if (!properties.ok) return properties
+      const nested = await checkNested({ kind: 'lan' }, body.entities)
+      return nested.ok ? writeLan(call, id, 'POST', properties.value) : nested
+    }),
+  ),
+  route(
+    'GET',
+    one,
+    'getLan',
+    200,
+    'One LAN',
+    finding(findLan, (call, { zone, lan }) => resourceAnswer(call, call.resources.lan(zone, lan))),
+  ),
   ...(['PUT', 'PATCH'] as const).map((method) =>
     route(
       method,
-      `${lans}/:lanId`,
+      one,
       method === 'PUT' ? 'putLan' : 'patchLan',
       202,
       'Change a LAN',
-      async (call) => {
-        const found = await findLan(call)
-        if (!found.ok) return found
-        const body = given(method, call.request.body)
-        if (!body.ok) return body
-        const { zone, lan } = found.value
-        const properties = decode(lanTable, body.value, lanProperties(lan.body))
+      reading(findLan, method, async (call, { zone, lan }, body) => {
+        const properties = decode(lanTable, body, lanProperties(lan.body))
         if (!properties.ok) return properties
-        const nested = await checkUnwritten(call.world.lanNode(zone, lan), body.value.entities)
-        if (!nested.ok) return nested
-        return writeLan(call, zone, method, properties.value, lan.id)
-      },
+        const nested = await checkNested(call.resources.lan(zone, lan), body.entities)
+        return nested.ok ? writeLan(call, zone, method, properties.value, lan.id) : nested
+      }),
     ),
   ),
-  route('DELETE', `${lans}/:lanId`, 'deleteLan', 202, 'Delete a LAN that no NIC is in', async (call) => {
-    const found = await findLan(call)
-    if (!found.ok) return found
-    const { zone, lan } = found.value
-    const change = mutation(call, zone, 'DELETE')
-    const node = call.world.lanNode(zone, lan)
-    const done = await call.request.services.zones.change(change.context, profile, zone, async () => {
-      const world = createWorld(call.request)
-      const current = (await world.lansIn(zone)).find((each) => each.id === lan.id)
-      if (!current) return notFound(lan.id)
-      const nics = (await world.lanNode(zone, current).children.nics?.()) ?? []
-      if (nics.length > 0) return err(impossible(`LAN ${lan.id} still has NICs`))
-      const id = `${zone}/${lan.id}`
-      return ok({
-        change: {
-          documents: { remove: [{ kind: 'lan', id }] },
-          event: { operation: 'lan.delete', resource: 'document', id, before: current.body, after: null },
-        },
-        request: change.log([node]),
-      })
-    })
-    return done.ok ? gone(change) : done
-  }),
-  route('GET', `${lans}/:lanId/nics`, 'listLanNics', 200, 'NICs of a LAN', async (call) => {
-    const found = await findLan(call)
-    if (!found.ok) return found
-    const node = call.world.lanNode(found.value.zone, found.value.lan)
-    return listAnswer(call, node, 'nics', (await node.children.nics?.()) ?? [])
-  }),
+  route(
+    'DELETE',
+    one,
+    'deleteLan',
+    202,
+    'Delete a LAN that no NIC is in',
+    finding(findLan, (call, { zone, lan }) => deleteLan(call, zone, lan)),
+  ),
+  route(
+    'GET',
+    `${one}/nics`,
+    'listLanNics',
+    200,
+    'NICs of a LAN',
+    finding(findLan, (call, { zone, lan }) => childrenAnswer(call, call.resources.lan(zone, lan), 'nics')),
+  ),
 ]
 
-/** Makes the LAN, or changes the one of this id. */
-async function writeLan(
+/** Creates a LAN, or changes the one of this id. */
+function writeLan(
   call: Call,
   zone: string,
   method: string,
   { ipv6CidrBlock, ipv4CidrBlock: _, ...given }: JsonObject,
   lanId?: string,
 ): Handled {
-  const { request } = call
-  const change = mutation(call, zone, method)
-  let result: Lan = { id: '', body: {} }
-  const done = await changeDatacenter(request, change.context, zone, async (there, take) => {
-    if (!there) return notFound(zone)
-    const world = createWorld(request)
-    const lans = await (lanId === undefined ? world.lansIn(zone) : world.lansOf(zone, [lanId]))
-    const old = lans.find((lan) => lan.id === lanId)
+  const answer = (lan: Lan) => () => {
+    const resource = call.resources.lan(zone, lan)
+    return method === 'POST' ? createdLan(resource, given) : resource
+  }
+  return changeInZone(call, zone, method, async (current) => {
+    const { loader, resources } = current
+    const all = await (lanId === undefined ? loader.lansIn(zone) : loader.lansOf(zone, [lanId]))
+    const old = all.find((lan) => lan.id === lanId)
     if (lanId !== undefined && !old) return notFound(lanId)
     const before = old?.body ?? null
-    const wanted = { id: old?.id ?? lowestFree(lans), body: merged(before ?? {}, given) }
+    const wanted = { id: old?.id ?? lowestFree(all), body: merged(before ?? {}, given) }
     const block = ipv6CidrBlock as string | null | undefined
     if (
       before &&
       isDeepStrictEqual(lanProperties(before), lanProperties(wanted.body)) &&
-      keepsBlock(before, block)
+      sameBlock(before, block)
     ) {
-      result = { id: wanted.id, body: before }
-      return ok({ change: null, request: change.log([world.lanNode(zone, result)]) })
+      const same = { id: wanted.id, body: before }
+      return ok({ change: null, targets: [resources.lan(zone, same)], answer: answer(same) })
     }
-    const joined = await joining(call, before?.pcc, wanted.body.pcc)
+    const joined = await joinPcc(current, before?.pcc, wanted.body.pcc)
     if (!joined.ok) return joined
-    const networks = createNetworks(request, world, there, take)
+    const networks = createNetworks(current, current.zone, current.take)
     const written = await networks.putLan(wanted.id, wanted.body, block)
     if (!written.ok) return written
-    result = written.value
     const { documents, interfaces } = networks.change()
-    const event = { operation: 'lan.put', resource: 'document', id: `${zone}/${result.id}` } as const
+    const event = { operation: 'lan.put', resource: 'document', id: `${zone}/${wanted.id}` } as const
     return ok({
       change: {
         documents: { put: [...documents, ...joined.value] },
         interfaces: { put: interfaces },
-        event: { ...event, before, after: result.body },
+        event: { ...event, before, after: written.value.body },
       },
+      targets: [resources.lan(zone, written.value)],
       // Its NICs may send from other addresses now.
-      request: change.log([world.lanNode(zone, result)], interfaces.length > 0 ? { zone } : {}),
+      affects: interfaces.length > 0 ? { zone } : {},
+      answer: answer(written.value),
     })
   })
-  if (!done.ok) return done
-  const node = call.world.lanNode(zone, result)
-  return changed(call, change, method === 'POST' ? freshLan(node, given) : node)
 }
 
-function lowestFree(lans: readonly Lan[]): string {
-  const taken = new Set(lans.map((lan) => lan.id))
+function deleteLan(call: Call, zone: string, lan: Lan): Handled {
+  const resource = call.resources.lan(zone, lan)
+  return changeInZone(call, zone, 'DELETE', async ({ loader, resources }) => {
+    const current = (await loader.lansIn(zone)).find((each) => each.id === lan.id)
+    if (!current) return notFound(lan.id)
+    const nics = (await resources.lan(zone, current).children.nics?.()) ?? []
+    if (nics.length > 0) return err(impossible(`LAN ${lan.id} still has NICs`))
+    const id = `${zone}/${lan.id}`
+    return ok({
+      change: {
+        documents: { remove: [{ kind: 'lan', id }] },
+        event: { operation: 'lan.delete', resource: 'document', id, before: current.body, after: null },
+      },
+      targets: [resource],
+    })
+  })
+}
+
+/**
+ * Documents that a LAN's change of `pcc` writes: the cross connect itself, on condition that it still exists, so that a
+ * concurrent deletion decides again.
+ */
+async function joinPcc(
+  { loader }: Call,
+  before: JsonValue | undefined,
+  after: JsonValue | undefined,
+): Promise<Result<readonly (DocumentRecord & { readonly ifRevision: number })[], RequestError>> {
+  if (typeof after !== 'string' || after === before) return ok([])
+  const found = await loader.document('pcc', after)
+  if (!found.ok) return err(impossible(`cross connect ${after} does not exist`))
+  return ok([{ ...found.value, ifRevision: found.value.revision }])
+}
+
+function lowestFree(all: readonly Lan[]): string {
+  const taken = new Set(all.map((lan) => lan.id))
   let number = 1
   while (taken.has(String(number))) number++
   return String(number)
 }
 
-function keepsBlock(body: JsonObject, wanted: string | null | undefined): boolean {
+function sameBlock(body: JsonObject, wanted: string | null | undefined): boolean {
   const block = ipv6BlockOf(body)
   if (wanted === undefined || wanted === null || wanted === 'AUTO')
     return wanted === undefined || (wanted === null) === (block === null)

@@ -1,7 +1,18 @@
-/** IONOS Cloud's JSON as it is spelled, version 6: what kinds of resources there are, and which collections each holds. */
+/** IONOS Cloud's JSON as version 6 spells it: kinds of resources, the collections of each, times, ETags. */
+import { createHash } from 'node:crypto'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 
-/** Where all paths are below. */
+export const profile = 'ionos' as const
+
+/** All paths start with it. */
 export const prefix = '/cloudapi/v6'
+
+/** Whole seconds, UTC. */
+export const date = (at: number): string => new Date(at).toISOString().replace(/\.\d+Z$/, 'Z')
+
+/** 32 hexadecimal digits, the same for the same values: the form of ETags. */
+export const hash = (value: JsonValue): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32)
 
 export type Kind =
   | 'datacenter'
@@ -69,6 +80,15 @@ export interface RuleText {
   readonly portRangeStart: number | null
   readonly portRangeEnd: number | null
   readonly type: 'INGRESS' | 'EGRESS' | null
+}
+
+/** A NIC that a body asks for, with what is nested in it. */
+export interface WantedNic {
+  readonly properties: JsonObject
+  /** Where its properties are in the body. */
+  readonly at: string
+  readonly rules: readonly RuleText[]
+  readonly flowLogs: readonly JsonObject[]
 }
 
 export const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'GRE', 'VRRP', 'ESP', 'AH', 'ANY'] as const

@@ -1,23 +1,23 @@
 /**
- * Nested collections that a call does not write: a body may repeat what is in them, as it was read, and may not ask for
- * anything else. Whoever nests a rule or a group where it is not made must not believe that it filters.
+ * Checks nested collections that a call does not write: a body may repeat their items as they were read, and nothing
+ * else. A client that nests a rule where none is created must not believe that it filters.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { violated } from './errors.ts'
-import { isObject, Violations } from './properties.ts'
+import { Violations } from './fields.ts'
+import type { Resource } from './resource.ts'
 import { collections, type Kind } from './wire.ts'
-import type { Node } from './world.ts'
 
-/** What there is; of a resource that is being made, nothing. */
-type Present = Pick<Node, 'kind'> & Partial<Pick<Node, 'properties' | 'children'>>
+/** The resource as stored; only its kind while it is created. */
+type Present = Pick<Resource, 'kind'> & Partial<Pick<Resource, 'properties' | 'children'>>
 
-/** Collections, by name, whose items the call makes or changes; and those of their items that it makes with them. */
+/** Names of collections whose items the call writes, with the names of collections that it creates in each item. */
 type Written = Readonly<Record<string, readonly string[]>>
 
-export async function checkUnwritten(
+export async function checkNested(
   present: Present,
   entities: JsonObject,
   written: Written = {},
@@ -35,25 +35,27 @@ async function check(
   violations: Violations,
 ): Promise<void> {
   for (const { name, of } of collections[kind]) {
-    const items = itemsOf(entities, name)
+    const items = givenItems(entities, name)
     // Disks and the like take no part in filtering.
     if (items === undefined || of === undefined || of === 'volume') continue
-    const there = new Map((items.length > 0 ? await children[name]?.() : [])?.map((node) => [node.id, node]))
-    const place = `${at}.entities.${name}.items`
-    const made = Object.hasOwn(written, name) ? written[name] : undefined
+    const stored = new Map(
+      (items.length > 0 ? await children[name]?.() : [])?.map((child) => [child.id, child]),
+    )
+    const where = `${at}.entities.${name}.items`
+    const created = Object.hasOwn(written, name) ? written[name] : undefined
     for (const [index, item] of items.entries()) {
-      if (made) {
-        const within = Object.fromEntries(made.map((each) => [each, []]))
+      if (created) {
+        const within = Object.fromEntries(created.map((each) => [each, []]))
         const nested = isObject(item) && isObject(item.entities) ? item.entities : {}
-        await check({ kind: of }, nested, `${place}.[${index}]`, within, violations)
+        await check({ kind: of }, nested, `${where}.[${index}]`, within, violations)
         continue
       }
-      const node =
-        isObject(item) && typeof item.id === 'string' ? there.get(item.id.toLowerCase()) : undefined
-      if (!isObject(item) || !node || !repeats(item.properties, node.properties)) {
-        violations.add(`${place}.[${index}]`, `Attribute is not allowed: ${howTo[of]}`)
+      const child =
+        isObject(item) && typeof item.id === 'string' ? stored.get(item.id.toLowerCase()) : undefined
+      if (!isObject(item) || !child || !repeats(item.properties, child.properties)) {
+        violations.add(`${where}.[${index}]`, `Attribute is not allowed: ${howTo[of]}`)
       } else if (isObject(item.entities)) {
-        await check(node, item.entities, `${place}.[${index}]`, {}, violations)
+        await check(child, item.entities, `${where}.[${index}]`, {}, violations)
       }
     }
   }
@@ -71,13 +73,13 @@ const howTo: Readonly<Partial<Record<Kind, string>>> = {
   ipblock: 'IP blocks are made and changed by themselves',
 }
 
-function itemsOf(entities: JsonObject, name: string): readonly JsonValue[] | undefined {
+function givenItems(entities: JsonObject, name: string): readonly JsonValue[] | undefined {
   const collection = Object.hasOwn(entities, name) ? entities[name] : undefined
   const items = isObject(collection) ? collection.items : undefined
   return Array.isArray(items) ? items : undefined
 }
 
-/** Whether what is given of the properties is what they are; nothing given is. */
+/** Whether the given properties equal the stored ones; absent properties do. */
 function repeats(given: JsonValue | undefined, properties: JsonObject): boolean {
   if (given === undefined || given === null) return true
   if (!isObject(given)) return false

@@ -1,52 +1,56 @@
-/** Reading the properties of a body by a table of what each may be, with every violation told and not only the first. */
+/** Reads the properties of a body by a table of what each may be, and reports every violation. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Violation } from '../../core/model/error.ts'
 
 export interface Property {
   readonly type: 'text' | 'integer' | 'number' | 'boolean' | 'texts' | 'json'
-  /** It must be there when the resource is made, and cannot be cleared. */
+  /** A create must give it, and an update cannot clear it. */
   readonly required?: true
-  /** It may be absent and may not be null. */
+  /** May be absent, not null. */
   readonly notNull?: true
-  /** An update may repeat it, and not change it. */
+  /** An update may repeat it, not change it. */
   readonly immutable?: true
-  /** Only what it is may be given: its value is ours to choose. */
+  /** Only its present value may be given: the service chooses it. */
   readonly readOnly?: true
-  /** `""` and `[]` are taken for null. */
+  /** `""` and `[]` mean null. */
   readonly emptyIsNull?: true
   readonly oneOf?: readonly string[]
-  /** Both ends inclusive; of text, its number of characters; of texts, how many. Text without one has at most `mostText`. */
+  /** Both ends inclusive; of text, its number of characters; of texts, how many. Text without one has at most `maxText`. */
   readonly range?: readonly [number, number]
-  /** Most characters of one of several texts; absent: `mostText`. */
+  /** Most characters of one of several texts; absent: `maxText`. */
   readonly longest?: number
   /** What is wrong with the value; undefined when nothing is. */
   readonly objection?: (value: JsonValue) => string | undefined
 }
 export type Table = Readonly<Record<string, Property>>
 
-const mostViolations = 100
-/** Characters of a text of which nothing else is said: addresses, enumerations, ids. */
-const mostText = 64
-/** Characters of a value that is kept as JSON. */
-const mostJson = 10_000
+export const text = { type: 'text', range: [0, 255] } as const
+export const flag = { type: 'boolean' } as const
+export const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** Words in the names of properties that are about what passes: one that is unknown here is refused, because ignoring it opens more than was meant. */
+const maxViolations = 100
+/** Characters of a text without a `range`: addresses, enumerations, ids. */
+const maxText = 64
+/** Characters of a value that is stored as JSON. */
+const maxJson = 10_000
+
+/** Matches names of properties about filtering: an unknown one is refused, because ignoring it would open more than was meant. */
 const filtering = /^firewall|filter|security|polic(y|ies)|^acl|deny|drop/i
-/** Those of a rule or a group, every property of which narrows it. */
+/** As `filtering`, in a rule or a group, every property of which narrows it. */
 export const narrowing =
   /action|priority|deny|drop|allow|reject|source|target|dest|port|proto|icmp|address|cidr|mac|ip_?version|direction|range|state|peer|group|interface|active|enabled|disabled|remote|network|subnet|prefix|rules|servers|nics|^(src|dst|ip|from|to|family|flags|log|order|type)/i
-/** Whatever is about what passes, where nothing is that is read. */
+/** Matches names about filtering in places where nothing is read. */
 export const misplaced = new RegExp(`${filtering.source}|${narrowing.source}`, 'i')
 
 /** Everything wrong with one body. */
 export class Violations {
   /** All there are. */
   count = 0
-  /** Those that are told: nobody reads more, and a body can hold very many. */
+  /** Violations that are reported, capped because one body can contain thousands. */
   readonly list: Violation[] = []
   add(field: string, reason: string): void {
     this.count++
-    if (this.list.length < mostViolations) this.list.push({ field, reason })
+    if (this.list.length < maxViolations) this.list.push({ field, reason })
   }
 }
 
@@ -54,12 +58,9 @@ export class Violations {
 export const merged = (old: JsonObject, change: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
 
-export const isObject = (value: JsonValue | undefined): value is JsonObject =>
-  value !== null && typeof value === 'object' && !Array.isArray(value)
-
 /**
- * The properties that are given, coerced; null where they are cleared. `old` is what an update changes; undefined for what is
- * made. Properties that the table does not name are left out, unless their names say that they are about filtering (`refused`).
+ * Returns the given properties, coerced; null where they are cleared. `old`: the values that an update changes, undefined
+ * in a create. Properties that the table does not name are ignored; names that match `refused` are violations.
  */
 export function readProperties(
   table: Table,
@@ -72,7 +73,7 @@ export function readProperties(
   const read: Record<string, JsonValue> = {}
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(table, name)) continue
-    const start = name.slice(0, mostText)
+    const start = name.slice(0, maxText)
     if (refused.test(start)) violations.add(`${at}.${start}`, 'Attribute is not supported')
   }
   for (const [name, property] of Object.entries(table)) {
@@ -138,8 +139,8 @@ function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
 
 /** Lengths come first: nothing long is looked into, and nothing long is repeated in a message. */
 function objection(value: JsonValue, property: Property): string | undefined {
-  const { type, oneOf, range, longest = mostText, objection: own } = property
-  const [least, most] = range ?? [0, mostText]
+  const { type, oneOf, range, longest = maxText, objection: own } = property
+  const [least, most] = range ?? [0, maxText]
   if (typeof value === 'string' && type === 'text') {
     const length = characters(value, most)
     if (length < least || length > most)
@@ -151,8 +152,8 @@ function objection(value: JsonValue, property: Property): string | undefined {
       return `Attribute value must be an array of strings of at most ${longest} characters`
     }
   }
-  if (type === 'json' && JSON.stringify(value).length > mostJson)
-    return `Attribute value must have at most ${mostJson} characters`
+  if (type === 'json' && JSON.stringify(value).length > maxJson)
+    return `Attribute value must have at most ${maxJson} characters`
   if (oneOf && !oneOf.includes(String(value))) {
     return `Attribute value '${value}' not allowed. Expected one of [${oneOf.join(', ')}]`
   }

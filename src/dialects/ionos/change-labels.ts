@@ -1,79 +1,79 @@
 /**
- * Labels as they are stored: with the resource that has them, and gone with it. Those that an inventory gives a server are
- * plain text, and are set again with every start.
+ * Changes of labels. Labels are stored with their resource and deleted with it; those that an inventory gives a server are
+ * plain text, and every start sets them again.
  */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
-import type { Call } from './call.ts'
+import { authored, authorshipOf } from './authorship.ts'
 import { impossible, notFound } from './errors.ts'
-import { isObject } from './properties.ts'
-import { stamped, stampOf } from './stamp.ts'
-import { createWorld, type Node, profile } from './world.ts'
+import type { Resource } from './resource.ts'
+import { type Call, withFreshReads } from './resources.ts'
+import { profile } from './wire.ts'
 
 /** A resource that has labels. */
 export interface Holder {
-  readonly resource: 'document' | 'server' | 'storage'
-  /** Datacenter that it is in; null: in none, and then it is a document. */
+  readonly type: 'document' | 'server' | 'storage'
+  /** The datacenter that it is in; null for a document that is in none. */
   readonly zone: string | null
-  readonly node: Pick<Node, 'id' | 'path' | 'stamp'>
-  /** As they are stored; undefined: none. */
+  readonly resource: Pick<Resource, 'id' | 'path' | 'authorship'>
+  /** As stored; undefined: none. */
   readonly labels: JsonValue | undefined
-  /** What is written when these are in their place. */
+  /** The write that replaces the labels. */
   readonly put: (labels: JsonObject) => Pick<ZoneChange, 'documents' | 'servers'>
-  /** Of a document that is in no datacenter. */
+  /** Only of a document that is in no datacenter. */
   readonly revision?: number
 }
 
 export type FindHolder = (call: Call) => Promise<Result<Holder, RequestError>>
 
-const mostLabels = 100
+const maxLabels = 100
 
 const all = (labels: JsonValue | undefined): JsonObject => (isObject(labels) ? labels : {})
-const wordOf = (stored: JsonValue): JsonValue => (isObject(stored) ? (stored.value ?? null) : stored)
+const textOf = (stored: JsonValue): JsonValue => (isObject(stored) ? (stored.value ?? null) : stored)
 
 /** In order of key. */
-export function labelNodes({ node, labels }: Holder): readonly Node[] {
+export function labelResources({ resource, labels }: Holder): readonly Resource[] {
   const entries = Object.entries(all(labels)).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return entries.map(([key, stored]) => ({
     kind: 'label',
     id: key,
-    path: `${node.path}/labels/${key}`,
-    stamp: isObject(stored) ? stampOf(stored.meta, '', 0) : node.stamp,
-    properties: { key, value: wordOf(stored) },
-    bears: {},
+    path: `${resource.path}/labels/${key}`,
+    authorship: isObject(stored) ? authorshipOf(stored.meta, '', 0) : resource.authorship,
+    properties: { key, value: textOf(stored) },
+    affects: {},
     children: {},
   }))
 }
 
-export function labelNode(holder: Holder, key: string): Result<Node, RequestError> {
-  const found = labelNodes(holder).find(({ id }) => id === key)
+export function labelResource(holder: Holder, key: string): Result<Resource, RequestError> {
+  const found = labelResources(holder).find(({ id }) => id === key)
   return found ? ok(found) : notFound(key)
 }
 
 interface Wanted {
   readonly key: string
-  /** Null: it is taken away. */
+  /** Null: the label is deleted. */
   readonly value: string | null
-  /** There must be none of the key yet. */
-  readonly fresh: boolean
+  /** Whether the label is created: then its key must be new, else it must exist. */
+  readonly create: boolean
 }
 
-/** Sets one label, and answers the resource as it is then. */
+/** Sets one label, and returns the resource with it. */
 export async function setLabel(
   call: Call,
   find: FindHolder,
-  { zone, node }: Holder,
+  { zone, resource }: Holder,
   wanted: Wanted,
 ): Promise<Result<Holder, RequestError>> {
   const { request } = call
   const { zones, documents } = request.services
   let result: Holder | undefined
   async function decide() {
-    const found = await find({ ...call, world: createWorld(request) })
+    const found = await find(withFreshReads(call))
     if (!found.ok) return found
     const edited = edit(request, found.value, wanted)
     if (!edited.ok) return edited
@@ -83,7 +83,7 @@ export async function setLabel(
   }
   const done =
     zone === null
-      ? await whileOvertaken(node.path, async () => {
+      ? await whileOvertaken(resource.path, async () => {
           const decided = await decide()
           if (!decided.ok) return decided
           const { change, revision } = decided.value
@@ -102,18 +102,18 @@ export async function setLabel(
 function edit(
   request: DialectRequest,
   holder: Holder,
-  { key, value, fresh }: Wanted,
+  { key, value, create }: Wanted,
 ): Result<{ readonly labels: JsonObject; readonly event: ZoneChange['event'] }, RequestError> {
-  const old = labelNode(holder, key)
-  if (!fresh && !old.ok) return old
-  if (fresh && old.ok) return err(impossible(`the label ${key} is there already`))
+  const old = labelResource(holder, key)
+  if (!create && !old.ok) return old
+  if (create && old.ok) return err(impossible(`the label ${key} is there already`))
   const { [key]: _, ...others } = all(holder.labels)
-  if (fresh && Object.keys(others).length >= mostLabels)
-    return err({ kind: 'limit-reached', resource: 'document', limit: mostLabels })
-  const meta = stamped(request, old.ok ? old.value.stamp : undefined)
+  if (create && Object.keys(others).length >= maxLabels)
+    return err({ kind: 'limit-reached', resource: 'document', limit: maxLabels })
+  const meta = authored(request, old.ok ? old.value.authorship : undefined)
   const labels: JsonObject = value === null ? others : { ...others, [key]: { value, meta } }
-  const { resource, node } = holder
+  const { type, resource } = holder
   const before = old.ok ? old.value.properties : null
   const after = value === null ? null : { key, value }
-  return ok({ labels, event: { operation: 'label.set', resource, id: node.id, before, after } })
+  return ok({ labels, event: { operation: 'label.set', resource: type, id: resource.id, before, after } })
 }

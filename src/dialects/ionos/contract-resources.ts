@@ -1,27 +1,19 @@
-/** Reserved addresses: documents of the contract that hold addresses of a pool (contract: ionos-more §3). */
+/** Resources of the contract that are in no datacenter: IP blocks and cross connects (contract: ionos-more §3, §7). */
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import type { DocumentRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
+import { authorshipOf, inOrderOfCreation } from './authorship.ts'
 import { ipBlockProperties } from './encode.ts'
-import { inOrderOfCreation, stampOf } from './stamp.ts'
-import { type Node, profile } from './world.ts'
+import type { Loader } from './loader.ts'
+import { type IpBlock, ipsOf } from './records.ts'
+import type { Resource } from './resource.ts'
+import { profile } from './wire.ts'
 
-export interface IpBlock {
-  readonly document: DocumentRecord
-  /** Canonical text, in the order in which they were handed out. */
-  readonly ips: readonly string[]
-}
-
-const ipBlock = (document: DocumentRecord): IpBlock => ({
-  document,
-  ips: Array.isArray(document.body.ips) ? document.body.ips.map(String) : [],
-})
-
-/** All of the contract, in order of creation. */
+/** All IP blocks of the contract, in order of creation. */
 export async function ipBlocks(request: DialectRequest): Promise<readonly IpBlock[]> {
   const documents = await request.services.documents.list(request, profile, 'ipblock')
-  return inOrderOfCreation(documents).map(ipBlock)
+  return inOrderOfCreation(documents).map((document) => ({ document, ips: ipsOf(document.body) }))
 }
 
 interface Consumer {
@@ -40,14 +32,14 @@ export async function consumers(request: DialectRequest): Promise<Consumers> {
   return Map.groupBy(all, ({ address }) => address)
 }
 
-export function ipBlockNode(
+/** `zones`: the datacenters, for their names. */
+export function ipBlockResource(
   { id, account, body }: DocumentRecord,
   using: Consumers,
   zones: readonly DocumentRecord[],
-): Node {
-  const { ips } = ipBlock({ id, account, body, profile, kind: 'ipblock', revision: 0 })
+): Resource {
   const nameOf = (zone: string) => zones.find((each) => each.id === zone)?.body.name ?? null
-  const ipConsumers = ips.flatMap((ip) =>
+  const ipConsumers = ipsOf(body).flatMap((ip) =>
     (using.get(ip) ?? []).map(
       ({ server, nic }): JsonObject => ({
         ...{ ip, mac: nic.mac, nicId: nic.id, serverId: server.id, serverName: server.name },
@@ -60,19 +52,49 @@ export function ipBlockNode(
     kind: 'ipblock',
     id,
     path: `/ipblocks/${id}`,
-    stamp: stampOf(body.meta, account, 0),
+    authorship: authorshipOf(body.meta, account, 0),
     properties: ipBlockProperties(body, ipConsumers),
-    bears: {},
+    affects: {},
     children: {},
   }
 }
 
-/** How many of the contract's reserved addresses there are, and how many of them a NIC has. */
+/** The numbers of reserved addresses, and of those that a NIC has. */
 export async function reservedIps(request: DialectRequest) {
   const [blocks, using] = [await ipBlocks(request), await consumers(request)]
   const ips = blocks.flatMap((block) => block.ips)
   return {
     reservedIpsOnContract: ips.length,
     reservedIpsInUse: ips.filter((ip) => using.has(ip)).length,
+  }
+}
+
+/** A cross connect with the LANs that name it. */
+export async function pccResource(
+  { request, loader }: { readonly request: DialectRequest; readonly loader: Loader },
+  { id, body }: DocumentRecord,
+): Promise<Resource> {
+  const zones = await loader.datacenters()
+  const named = (of: DocumentRecord) => ({ name: of.body.name ?? null, location: of.body.location ?? null })
+  const peers = (await loader.lanDocuments()).flatMap((lan) => {
+    const [datacenterId = '', number = ''] = lan.id.split('/')
+    const zone = lan.body.pcc === id ? zones.find((each) => each.id === datacenterId) : undefined
+    if (!zone) return []
+    const { name, location } = named(zone)
+    return [{ id: number, name: lan.body.name ?? null, datacenterId, datacenterName: name, location }]
+  })
+  return {
+    kind: 'pcc',
+    id,
+    path: `/pccs/${id}`,
+    authorship: authorshipOf(body.meta, request.principal.account, 0),
+    properties: {
+      name: body.name ?? null,
+      description: body.description ?? null,
+      peers,
+      connectableDatacenters: zones.map((zone) => ({ id: zone.id, ...named(zone) })),
+    },
+    affects: {},
+    children: {},
   }
 }

@@ -1,8 +1,8 @@
-/** Blocks of addresses inside each other: a /56 holds /64s, those hold /80s, and every block holds hosts. */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { familyBits, formatAddress, parseAddress } from '../../core/net/address.ts'
+/** Addresses and blocks as text. Blocks nest: a /56 holds /64s, those hold /80s, and every block holds hosts. */
+import { type Family, familyBits, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { freeBlocks } from '../../core/net/blocks.ts'
 import { formatPrefix, type Prefix, parsePrefix, prefixRange } from '../../core/net/prefix.ts'
+import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { Range } from '../../core/sets/range.ts'
 
 /** The canonical text of an IPv6 block of this length; undefined for anything else, host bits included. */
@@ -11,19 +11,6 @@ export function ipv6Block(text: string, length: number): string | undefined {
   const right = prefix.ok && prefix.value.family === 'ipv6' && prefix.value.length === length
   return right ? formatPrefix(prefix.value) : undefined
 }
-
-const textOrNull = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null)
-
-/** The /56 of a datacenter as it is stored; null when it has none. */
-export const datacenterBlockOf = ({ ipv6CidrBlock }: JsonObject): string | null => textOrNull(ipv6CidrBlock)
-
-/**
- * The IPv6 block of a LAN or NIC as it is stored; null when it has none. Older versions kept as `ipv6CidrBlock` and
- * `ipv4CidrBlock` whatever clients wrote: that is nobody's block, and is not looked at.
- */
-export const ipv6BlockOf = ({ ipv6 }: JsonObject): string | null => textOrNull(ipv6)
-/** The /24 of a LAN, as `ipv6BlockOf`. */
-export const ipv4BlockOf = ({ ipv4 }: JsonObject): string | null => textOrNull(ipv4)
 
 /** The canonical text of an address; undefined when it is none. */
 export function canonical(text: unknown): string | undefined {
@@ -83,3 +70,37 @@ const sorted = (used: readonly string[], family: Prefix['family']): readonly Ran
     .map(rangeOf)
     .filter((range) => range.family === family)
     .sort((a, b) => (a.first < b.first ? -1 : 1))
+
+/** Parses one address, or a prefix with any host bits; undefined for anything else. */
+export function parseAddresses(text: string): { family: Family; set: AddressSet } | undefined {
+  const prefix = parsePrefix(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`, {
+    hostBits: 'mask',
+  })
+  if (!prefix.ok) return undefined
+  const written = parseAddress(text.split('/', 1)[0] ?? '')
+  if (!written.ok || isIpv4Mapped(written.value)) return undefined
+  const { family } = prefix.value
+  return { family, set: addressSet([{ family, ...prefixRange(prefix.value) }]) }
+}
+
+/** The family of an address or prefix; undefined for null. */
+export const familyOf = (text: string | null): Family | undefined =>
+  text === null ? undefined : parseAddresses(text)?.family
+
+const versions = { ipv4: 'IPv4', ipv6: 'IPv6' } as const satisfies Record<Family, string>
+
+/** A rule's IP version: as given, else that of its addresses, else the protocol's own, else 4. */
+export function ipVersionOf({
+  ipVersion,
+  sourceIp,
+  targetIp,
+  protocol,
+}: {
+  readonly ipVersion: 'IPv4' | 'IPv6' | null
+  readonly sourceIp: string | null
+  readonly targetIp: string | null
+  readonly protocol: string
+}): 'IPv4' | 'IPv6' {
+  const family = familyOf(sourceIp) ?? familyOf(targetIp)
+  return ipVersion ?? (family ? versions[family] : protocol === 'ICMPv6' ? 'IPv6' : 'IPv4')
+}

@@ -1,36 +1,36 @@
-/** The log of requests: what is kept of a mutation, and how far it has come (contract: ionos §1.6). */
+/** The log of requests: what is stored of a mutation, and its progress (contract: ionos §1.6). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Pending } from '../../service/services.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { date, hash } from './render.ts'
-import { type Bears, concerns, type Node } from './world.ts'
+import { type Affects, type Resource, selects } from './resource.ts'
+import { date, hash } from './wire.ts'
 
 export type Status = 'QUEUED' | 'RUNNING' | 'DONE' | 'FAILED'
 
-/** As it is kept with the change. */
+/** As stored with the change. */
 export interface LoggedRequest {
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   readonly targets: readonly { readonly id: string; readonly type: string; readonly path: string }[]
-  /** Whose enforcement it waits for. */
-  readonly bears: Bears
+  /** Interfaces whose enforcement it waits for, under the name that stores have it by. */
+  readonly bears: Affects
 }
 
 /** Never a credential. */
 const keptHeaders = ['accept', 'content-type', 'user-agent', 'x-contract-number']
-/** Secrets of guests, which clients send with volumes; nothing here keeps them. */
+/** Secrets of guests, which clients send with volumes; they are never stored. */
 const secret = /password|user_?data|ssh_?keys?/i
-/** Characters: a list of requests reads those of very many. */
-const mostBody = 8 * 1024
+/** Characters, because a list of requests reads the bodies of many. */
+const maxBody = 8 * 1024
 
 export function logged(
   request: DialectRequest,
   method: string,
-  targets: readonly Pick<Node, 'id' | 'kind' | 'path'>[],
-  bears: Bears,
+  targets: readonly Pick<Resource, 'id' | 'kind' | 'path'>[],
+  affects: Affects,
 ): JsonObject {
   const { origin, path, headers, body } = request
   const kept = keptHeaders.flatMap((name) =>
@@ -42,15 +42,15 @@ export function logged(
     method,
     url: origin + path,
     headers: Object.fromEntries(kept) as JsonObject,
-    body: text.slice(0, mostBody),
+    body: text.slice(0, maxBody),
     targets: targets.map(({ id, kind, path: target }) => ({ id, type: kind, path: target })),
-    bears: { ...bears },
+    bears: { ...affects },
   }
 }
 
 export const requestOf = ({ request }: RequestRecord): LoggedRequest => request as unknown as LoggedRequest
 
-/** What hosts have not applied yet decides. */
+/** Decided by what hosts have not applied yet. */
 export function statusOf(
   event: RequestRecord,
   pending: readonly Pending[],
@@ -59,7 +59,7 @@ export function statusOf(
   const age = now - event.at
   if (age < holdMs) return age < holdMs / 2 ? 'QUEUED' : 'RUNNING'
   const { bears } = requestOf(event)
-  const concerned = pending.filter((each) => each.applied < event.revision && concerns(bears, each))
+  const concerned = pending.filter((each) => each.applied < event.revision && selects(bears, each))
   const progress = new Set(concerned.map((each) => each.progress))
   if (progress.has('failing')) return 'FAILED'
   if (progress.has('applying')) return 'RUNNING'
@@ -73,7 +73,7 @@ const messages: Readonly<Record<Status, string>> = {
   FAILED: 'The change is stored and could not be enforced; what was enforced before stays in force',
 }
 
-/** One for all requests that are as far: the real service has no other. */
+/** Requests with the same status share one ETag, as in the real service. */
 export const statusTag = (status: Status): string => hash(['request-status', status])
 
 export function encodeStatus(base: string, event: RequestRecord, status: Status): JsonObject {
@@ -89,7 +89,7 @@ export function encodeStatus(base: string, event: RequestRecord, status: Status)
   }
 }
 
-/** Whole, or with its status in full where more depth is asked for. */
+/** `status`: a reference, or in full at a greater depth. */
 export function encodeRequest(base: string, event: RequestRecord, status: JsonValue): JsonObject {
   const { method, url, headers, body } = requestOf(event)
   return {

@@ -1,4 +1,4 @@
-/** What a NIC becomes by the properties that are given for it, and by the LAN that it is in. */
+/** A NIC as the given properties and its LAN make it. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
@@ -9,61 +9,53 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { rangeOf } from '../../core/semantics/scopes.ts'
 import { addressSet, contains } from '../../core/sets/address-set.ts'
 import type { DialectRequest } from '../dialect.ts'
-import {
-  canonical,
-  firstHosts,
-  freeBlock,
-  ipv4BlockOf,
-  ipv6Block,
-  ipv6BlockOf,
-  isIpv6,
-  within,
-} from './blocks.ts'
-import type { WantedNic } from './decode.ts'
-import { impossible, violates } from './errors.ts'
-import type { IpBlock } from './ipblocks.ts'
-import { merged } from './properties.ts'
-import { stamped } from './stamp.ts'
-import type { Lan } from './world.ts'
+import { canonical, firstHosts, freeBlock, ipv6Block, isIpv6, within } from './addresses.ts'
+import { authored } from './authorship.ts'
+import { impossible, tooMany, violates } from './errors.ts'
+import { merged } from './fields.ts'
+import { type IpBlock, ipv4BlockOf, ipv6BlockOf, type Lan } from './records.ts'
+import { limits, type WantedNic } from './wire.ts'
 
-export const lanNumber = ({ attributes }: Pick<Interface, 'attributes'>): string =>
-  String(attributes.lan ?? 1)
+/** A NIC to create, not yet in its LAN. */
+export interface NewNic extends WantedNic {
+  readonly nic: Interface
+}
 
-/** A NIC without addresses and properties, with its flow logs. */
-export function bareNic(
+/** A NIC to create without addresses and properties, with its flow logs; refused above the limits of rules and flow logs. */
+export function newNic(
   request: DialectRequest,
   server: string,
   index: number,
-  flowLogs: WantedNic['flowLogs'],
-): Interface {
-  const newFlowLog = (flowLog: JsonObject) => ({
-    ...{ id: randomUUID(), ...merged({}, flowLog) },
-    meta: stamped(request),
-  })
-  return {
-    id: randomUUID(),
-    server,
-    index,
-    mac: `02:01:${randomBytes(4)
-      .toString('hex')
-      .replace(/(..)(?=.)/g, '$1:')}`,
-    addresses: [],
-    type: 'private',
-    ...unplaced,
-    attributes: {
-      ...(flowLogs.length > 0 && { flowLogs: flowLogs.map(newFlowLog) }),
-      meta: stamped(request),
-    },
+  wanted: WantedNic,
+): Result<NewNic, RequestError> {
+  const { rules, flowLogs } = wanted
+  const over = tooMany(rules, limits.rulesPerNic) ?? tooMany(flowLogs, limits.flowLogsPerNic)
+  if (over) return err(over)
+  const attributes = {
+    ...(flowLogs.length > 0 && { flowLogs: flowLogs.map((each) => newFlowLog(request, each)) }),
+    meta: authored(request),
   }
+  const mac = `02:01:${randomBytes(4)
+    .toString('hex')
+    .replace(/(..)(?=.)/g, '$1:')}`
+  const bare = { addresses: [], type: 'private', ...unplaced } as const
+  return ok({ ...wanted, nic: { ...bare, id: randomUUID(), server, index, mac, attributes } })
 }
 
-/** Addresses that are listed, canonical and each once; undefined when nothing is said of them. */
+/** As stored with its NIC. */
+export const newFlowLog = (request: DialectRequest, properties: JsonObject): JsonObject & { id: string } => ({
+  id: randomUUID(),
+  ...merged({}, properties),
+  meta: authored(request),
+})
+
+/** The listed addresses, canonical and each once; undefined if no list is given. */
 function listed(value: JsonValue | undefined): readonly string[] | undefined {
   if (!Array.isArray(value)) return undefined
   return [...new Set(value.flatMap((text: JsonValue) => canonical(text) ?? []))]
 }
 
-/** As `listed`; an empty list of IPv4 addresses leaves the choice to us. */
+/** As `listed`; an empty list of IPv4 addresses leaves the choice to the service. */
 function listedIpv4(value: JsonValue | undefined): readonly string[] | undefined {
   const list = listed(value)
   return list?.length === 0 ? undefined : list
@@ -71,8 +63,13 @@ function listedIpv4(value: JsonValue | undefined): readonly string[] | undefined
 
 const isPublic = ({ body }: Lan): boolean => body.public === true
 
-/** With the properties that are given, in its LAN; all but IPv6. */
-export function nicIn(nic: Interface, given: JsonObject, lan: Lan, reserved: readonly IpBlock[]): Interface {
+/** The NIC with the given properties in its LAN, except for IPv6. */
+export function withProperties(
+  nic: Interface,
+  given: JsonObject,
+  lan: Lan,
+  reserved: readonly IpBlock[],
+): Interface {
   const { mac, ips, ipv6Ips, ipv6CidrBlock: _, ...rest } = given
   const attributes = merged(nic.attributes, {
     ...rest,
@@ -81,32 +78,32 @@ export function nicIn(nic: Interface, given: JsonObject, lan: Lan, reserved: rea
     ...textOf('ipv6Ips', ipv6Ips),
   })
   const parsed = typeof mac === 'string' ? parseMac(mac) : undefined
-  const placed = nic.device !== null
+  const hasDevice = nic.device !== null
   const old = nic.addresses.filter((address) => !isIpv6(address))
   const wanted = listedIpv4(ips)
   const isReserved = (address: string) => reserved.some((block) => block.ips.includes(address))
-  // The inventory says which addresses a device has; reserved ones come and go beside them.
+  // The inventory decides a device's addresses; reserved ones come and go beside them.
   const ipv4 =
-    placed && wanted ? [...old.filter((each) => !isReserved(each)), ...wanted.filter(isReserved)] : wanted
+    hasDevice && wanted ? [...old.filter((each) => !isReserved(each)), ...wanted.filter(isReserved)] : wanted
   return {
     ...nic,
     mac: parsed?.ok ? parsed.value : nic.mac,
     addresses: [...new Set([...(ipv4 ?? old), ...nic.addresses.filter(isIpv6)])],
-    // What kind of network a device is in, the inventory says too.
-    type: placed ? nic.type : isPublic(lan) ? 'public' : 'private',
+    // The inventory decides the kind of a device's network, too.
+    type: hasDevice ? nic.type : isPublic(lan) ? 'public' : 'private',
     attributes,
   }
 }
 
-/** A list that is given, empty ones excepted, is kept as it is written; null takes it back. */
+/** Stores a list as the client wrote it, unless it is empty; null clears it. */
 function textOf(name: string, value: JsonValue | undefined): JsonObject {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) return {}
   return { [name]: value }
 }
 
 /**
- * The NIC with its share of IPv6 in a LAN with this /64; null: the LAN has none. `taken`: /80s of other NICs. Addresses that
- * lie in no block of ours are the inventory's, or were given before the LAN had one: they stay unless others are listed.
+ * The NIC with its share of IPv6 in a LAN with this /64, null for none. `taken`: /80s of other NICs. Addresses outside the
+ * NIC's block come from the inventory, or from before the LAN had a block: they stay unless the client lists others.
  */
 export function withIpv6(
   nic: Interface,
@@ -120,7 +117,7 @@ export function withIpv6(
   const own = before === null ? [] : all.filter((address) => within(before, address))
   const foreign = all.filter((address) => !own.includes(address))
   const list = listed(given.ipv6Ips)
-  const placed = nic.device !== null
+  const hasDevice = nic.device !== null
   const result = (block: string | null, addresses: readonly string[]): Result<Interface, RequestError> => {
     const cleared = block === null ? { dhcpv6: null } : { ipv6Ips: null }
     const attributes = merged(nic.attributes, { ...cleared, ipv6: block })
@@ -133,7 +130,7 @@ export function withIpv6(
     if (wanted !== null) return err(impossible('the LAN has no IPv6 block'))
     if ((given.dhcpv6 ?? null) !== null)
       return err(violates(`${at}.dhcpv6`, 'Attribute is only allowed in a LAN with an IPv6 block'))
-    return result(null, placed || !list?.length ? foreign : list)
+    return result(null, hasDevice || !list?.length ? foreign : list)
   }
   const kept = before !== null && within(lanBlock, before) ? before : undefined
   const block = wanted === null ? (kept ?? freeBlock(lanBlock, 80, taken)) : (ipv6Block(wanted, 80) ?? wanted)
@@ -143,28 +140,28 @@ export function withIpv6(
   if (list) {
     const outside = list.find((address) => !within(block, address) && !foreign.includes(address))
     if (outside !== undefined) return err(impossible(`${outside} lies outside the NIC's block ${block}`))
-    return result(block, placed ? [...foreign, ...list] : list)
+    return result(block, hasDevice ? [...foreign, ...list] : list)
   }
   if (block === before || sendsFromAny(nic)) return result(block, all)
   return result(block, [...foreign, ...firstHosts(block, before === null ? 1 : own.length)])
 }
 
-/** Whether the operator lets it send from any address: with one of ours it could only send from that. */
+/** Whether the operator lets it send from any address; an address from here would confine it to that one. */
 const sendsFromAny = ({ device, addresses, allowedAddresses }: Interface): boolean =>
   device !== null && addresses.length === 0 && allowedAddresses.length === 0
 
-/** Addresses that an unplaced NIC loses with the LAN that it leaves: those of its /24. */
-export function moved(nic: Interface, from: Lan | undefined): readonly string[] {
+/** Addresses of the LAN's /24, which a NIC without a device loses when it leaves that LAN. */
+export function lostWith(nic: Interface, from: Lan | undefined): readonly string[] {
   const block = from ? ipv4BlockOf(from.body) : null
   if (block === null || nic.device !== null) return []
   return nic.addresses.filter((address) => within(block, address))
 }
 
 /**
- * What a NIC with a device cannot be given: a MAC or address that neither the inventory gives it nor the contract has
- * reserved, and that is not in the NIC's own /80. They say who it may send as.
+ * Refuses a MAC or address for a NIC with a device unless the inventory gives it, the contract has reserved it or it is in
+ * the NIC's own /80: they decide whom the NIC may send as.
  */
-export function notOurs(
+export function refuseForeign(
   nic: Interface,
   given: JsonObject,
   at: string,
@@ -179,7 +176,7 @@ export function notOurs(
       'Attribute value is not the MAC address of this NIC, which cannot be changed',
     )
   const allowed = addressSet(nic.allowedAddresses.map(rangeOf))
-  // Those within the NIC's /80 are looked at with the block.
+  // `withIpv6` checks addresses within the NIC's /80.
   const within80 = ipv6BlockOf(lan.body) !== null && !sendsFromAny(nic)
   const lists = within80 ? { ips } : { ips, ipv6Ips }
   for (const [name, list] of Object.entries(lists)) {

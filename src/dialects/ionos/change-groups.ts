@@ -1,16 +1,14 @@
-/** Groups and rules as they are stored: made new, or in place of those that a group has. */
+/** Groups and rules to write: new ones, and those that replace a group's rules. */
 import { randomUUID } from 'node:crypto'
-import type { RequestError } from '../../core/model/error.ts'
 import { groupSettings } from '../../core/model/profile.ts'
 import { policyRecord } from '../../service/records.ts'
 import type { NewPolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
+import { authored, authorshipOf } from './authorship.ts'
 import type { WantedRule } from './decode.ts'
 import { modelRule } from './decode-rule.ts'
 import { sameRule } from './encode.ts'
-import { stamped, stampOf } from './stamp.ts'
-import type { RuleText } from './wire.ts'
-import { profile } from './world.ts'
+import { profile, type RuleText } from './wire.ts'
 
 export function newGroup(
   request: DialectRequest,
@@ -20,13 +18,13 @@ export function newGroup(
 ): NewPolicyRecord {
   const settings = groupSettings[profile]
   if (!settings) throw new Error('groups of ionos have no settings')
-  const attributes = { ...(description !== null && { description }), meta: stamped(request) }
+  const attributes = { ...(description !== null && { description }), meta: authored(request) }
   const fields = { id: randomUUID(), account: request.principal.account, profile, name, zone, defaultFor }
   return policyRecord(settings, request.now, { ...fields, attributes } as const)
 }
 
 export function newRules(request: DialectRequest, policy: string, rules: readonly RuleText[]) {
-  const meta = stamped(request)
+  const meta = authored(request)
   return {
     policy,
     rules: rules.map((rule) => modelRule(rule, meta)),
@@ -34,21 +32,21 @@ export function newRules(request: DialectRequest, policy: string, rules: readonl
   }
 }
 
-/** All rules of a group as they are to be; undefined when they are so already. Those that stay keep their id and their stamp. */
-export function rulesInstead(
+/** Replaces all rules of a group; undefined if nothing changes. Rules that stay keep their id and authorship. */
+export function replacedRules(
   request: DialectRequest,
   policy: string,
   wanted: readonly WantedRule[],
   old: readonly RuleRecord[],
 ): ReturnType<typeof newRules> | undefined {
-  const there = new Map(old.map((rule) => [rule.id, rule]))
+  const stored = new Map(old.map((rule) => [rule.id, rule]))
   const next = wanted.map(({ id, text }) => {
-    const before = id === undefined ? undefined : there.get(id)
-    if (!before) return { id: randomUUID() as string, rule: modelRule(text, stamped(request)), same: false }
+    const before = id === undefined ? undefined : stored.get(id)
+    if (!before) return { id: randomUUID() as string, rule: modelRule(text, authored(request)), same: false }
     const { id: own, position: _, ...kept } = before
     const same = sameRule(before.spec, text)
-    const stamp = stampOf(before.spec.meta, request.principal.account, 0)
-    return { id: own, rule: same ? kept : modelRule(text, stamped(request, stamp)), same }
+    const authorship = authorshipOf(before.spec.meta, request.principal.account, 0)
+    return { id: own, rule: same ? kept : modelRule(text, authored(request, authorship)), same }
   })
   const unchanged =
     next.length === old.length && next.every(({ id, same }, index) => same && id === old[index]?.id)
@@ -57,11 +55,7 @@ export function rulesInstead(
     : { policy, rules: next.map(({ rule }) => rule), ids: next.map(({ id }) => id) }
 }
 
-export function tooMany(rules: readonly unknown[], most: number): RequestError | undefined {
-  return rules.length > most ? { kind: 'limit-reached', resource: 'rule', limit: most } : undefined
-}
-
-/** Everything out; in, whatever comes from the datacenter's own networks. */
+/** Rules of a default group: all egress, and ingress from the datacenter's own networks. */
 export function defaultRules(ipv6CidrBlock: string | undefined): readonly RuleText[] {
   const rule = (change: Partial<RuleText>): RuleText => ({
     ...{ name: null, protocol: 'ANY', sourceMac: null, ipVersion: null, sourceIp: null, targetIp: null },

@@ -1,25 +1,26 @@
 /**
- * Volumes as they are stored: a document each, and with their server the order in which they were attached.
+ * Changes of volumes: each is a document, and its server stores the order of attachment.
  *
  * Device numbers and slots belong to the attachment. A server counts its volumes, and its volumes and NICs together; it
- * gives no number twice and changes none.
+ * never reuses or changes a number.
  */
 import { randomUUID } from 'node:crypto'
-import type { JsonObject } from '../../core/json.ts'
+import { isObject, type JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { NewDocument, ServerRecord, ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { attachmentsOf, pciSlotOf } from './encode.ts'
+import { authored, authorshipOf } from './authorship.ts'
 import { impossible } from './errors.ts'
-import { isObject, merged } from './properties.ts'
-import { stamped, stampOf } from './stamp.ts'
-import { profile, type Volume, type World } from './world.ts'
+import { merged } from './fields.ts'
+import { attachmentsOf, isDas, pciSlotOf, serverOf, type Volume, withoutRevision } from './records.ts'
+import type { Call } from './resources.ts'
+import { profile } from './wire.ts'
 
 type Server = Omit<ServerRecord, 'revision'>
 
-/** The highest numbers that a server has given out. */
+/** The highest numbers that a server has used. */
 interface Counted {
   readonly device: number
   readonly pci: number
@@ -76,44 +77,38 @@ function detach<T extends Server>(server: T, id: string): T {
   return { ...server, attributes }
 }
 
-/** Whether a server that has nothing to start from starts from it. */
+/** Whether a server without a boot volume boots from it. */
 const isBootable = ({ image, bootOrder }: JsonObject): boolean => image !== undefined && bootOrder !== 'NONE'
 
 export const newVolume = (request: DialectRequest, zone: string, body: JsonObject): Volume => ({
   id: randomUUID(),
   zone,
-  body: { ...body, meta: stamped(request) },
+  body: { ...body, meta: authored(request) },
 })
 
-/** One changed by this request; null removes a key. */
+/** The volume as this request changes it; null removes a key. */
 export function changedVolume(request: DialectRequest, volume: Volume, change: JsonObject): Volume {
-  const stamp = stampOf(volume.body.meta, request.principal.account, 0)
-  return { ...volume, body: { ...merged(volume.body, change), meta: stamped(request, stamp) } }
+  const before = authorshipOf(volume.body.meta, request.principal.account, 0)
+  return { ...volume, body: { ...merged(volume.body, change), meta: authored(request, before) } }
 }
-
-export const isDas = ({ body }: Volume): boolean => body.type === 'DAS'
-export const serverOf = ({ body }: Volume): string | undefined =>
-  typeof body.server === 'string' ? body.server : undefined
 
 /**
  * Servers and volumes within one change of a datacenter: each is read once and written once, however often a volume moves
  * in between.
  */
-export function createRewiring(request: DialectRequest, world: World, zone: string) {
+export function createRewiring({ request, loader }: Call, zone: string) {
   const servers = new Map<string, Server>()
   const volumes = new Map<string, Volume>()
   const removed: { kind: string; id: string }[] = []
   const put = (server: Server) => servers.set(server.id, server)
   const putVolume = (volume: Volume) => volumes.set(volume.id, volume)
-  /** Undefined when there is none, or the inventory no longer names it. */
+  /** Undefined if there is none, or the inventory no longer names it. */
   async function read(id: string | undefined): Promise<Server | undefined> {
     if (id === undefined) return undefined
     const known = servers.get(id)
     if (known) return known
-    const found = await world.server(zone, id)
-    if (!found.ok) return undefined
-    const { revision: _, ...server } = found.value
-    return server
+    const found = await loader.server(zone, id)
+    return found.ok ? withoutRevision(found.value) : undefined
   }
   async function release(volume: Volume): Promise<Volume> {
     const server = await read(serverOf(volume))
@@ -123,12 +118,12 @@ export function createRewiring(request: DialectRequest, world: World, zone: stri
     return free
   }
   return {
-    /** As it will be written; undefined when nothing of it changes. */
+    /** As it will be written; undefined if it does not change. */
     server: (id: string): Server | undefined => servers.get(id),
     put,
     putVolume,
     release,
-    /** To a server that is there or was put, from wherever the volume is. */
+    /** Attaches to a present or `put` server, and detaches from another first. */
     async attach(volume: Volume, to: string): Promise<Volume> {
       const free = serverOf(volume) === undefined ? volume : await release(volume)
       const server = await read(to)
@@ -138,7 +133,7 @@ export function createRewiring(request: DialectRequest, world: World, zone: stri
       putVolume(attached)
       return attached
     },
-    /** The server that the volume is attached to starts from it from now on, or no longer. */
+    /** Makes the volume its server's boot volume, or no longer. */
     async boot(volume: Volume, starts: boolean): Promise<void> {
       const server = await read(serverOf(volume))
       if (!server) return
@@ -158,22 +153,23 @@ export function createRewiring(request: DialectRequest, world: World, zone: stri
     },
   }
 }
+/** See `createRewiring`. */
 export type Rewiring = ReturnType<typeof createRewiring>
 
 export function volumeDocument(request: DialectRequest, { id, zone, body }: Volume): NewDocument {
   return { account: request.principal.account, profile, kind: 'volume', id: `${zone}/${id}`, body }
 }
 
-/** Attaches new volumes, and those that are there, by id; each once, in order. */
+/** Attaches new volumes, and present ones by id; each once, in order. */
 export async function attachAll(
-  world: World,
+  { loader }: Call,
   rewiring: Rewiring,
   { zone, server }: { readonly zone: string; readonly server: string },
   volumes: readonly (Volume | string)[],
 ): Promise<Result<readonly Volume[], RequestError>> {
   const attached = new Map<string, Volume>()
   for (const each of volumes) {
-    const found = typeof each === 'string' ? await world.volume(zone, each) : ok(each)
+    const found = typeof each === 'string' ? await loader.volume(zone, each) : ok(each)
     if (!found.ok)
       return err(impossible(`volume ${String(each).slice(0, 64)} does not exist in the datacenter`))
     const volume = found.value
