@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
+import { own } from './workshop.ts'
 
 export interface Running {
   readonly child: ChildProcess
@@ -15,8 +16,13 @@ export interface Running {
 /** Starts a program whose first line says `listening on URL`, and waits until `path` is answered. */
 export async function start(args: readonly string[], path: string): Promise<Running> {
   const started = performance.now()
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const child = own(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }))
+  const exited = once(child, 'exit')
+  const ended = exited.then(([code, signal]) => {
+    throw new Error(`${args.join(' ')} ended with ${code ?? signal}`)
+  })
+  ended.catch(() => {})
+  const [line] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer]
   const url = /listening on (\S+)/.exec(String(line))?.[1]
   if (url === undefined) throw new Error(`${args.join(' ')} said ${line}`)
   child.stdout.resume()
@@ -28,7 +34,7 @@ export async function start(args: readonly string[], path: string): Promise<Runn
     startMs,
     async stop() {
       child.kill()
-      await once(child, 'exit')
+      await exited
     },
   }
 }
