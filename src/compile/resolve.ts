@@ -5,7 +5,7 @@
  * before, so that targets may remember what they made of it.
  */
 import { builtInLists } from '../core/model/built-in.ts'
-import type { DirectionPolicy, EffectivePolicy, RuleList } from '../core/model/effective-policy.ts'
+import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
 import { type Guards, type Interface, type Policy, plainGuards } from '../core/model/inventory.ts'
 import type { Direction } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
@@ -30,6 +30,8 @@ type Piece = RuleList | { readonly include: string }
 export function createResolver(): Resolver {
   const pieces = new WeakMap<Policy, Map<number, Record<Direction, readonly Piece[]>>>()
   const root = node()
+  /** Senders that stay the same while policies change. */
+  const origins = weakValues<Origin>()
 
   function piecesOf(policy: Policy, direction: Direction, index: number): readonly Piece[] {
     const own = namesInterface(policy) ? index : 0
@@ -106,7 +108,8 @@ export function createResolver(): Resolver {
     const key = `${index} ${sourceMac} ${sourceAddress} ${senderKey(place)}`
     const all = shared
     return at.effective.get(key, () => {
-      const origin = originOf(place, guards)
+      const made = originOf(place, guards)
+      const origin = made && origins.get(`${sourceMac} ${sourceAddress} ${senderKey(place)}`, () => made)
       return { ...all, ...(origin && { origin }) }
     })
   }

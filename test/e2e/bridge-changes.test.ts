@@ -246,11 +246,13 @@ describe('a bridged VM while everything changes', { skip }, () => {
       const text = await (await fetch(`${lab.lab().service.url}/metrics`)).text()
       return Number(/^portcullis_repairs\{.*\} (\d+)$/m.exec(text)?.[1])
     }
+    const { stdout: devices } = await lab.inRouter(['nft', 'list', 'map', ...words, 'to-vm-devices'])
+    const [, entered = ''] = /"tap1i0" : goto ([^\s,}]+)/.exec(devices) ?? []
     for (const command of [
       ['flush', 'table', ...words],
       ['delete', 'table', ...words],
-      ['flush', 'chain', ...words, 'in.tap1i0'],
-      ['insert', 'rule', ...words, 'in.tap1i0', 'accept'],
+      ['flush', 'chain', ...words, entered],
+      ['insert', 'rule', ...words, entered, 'accept'],
       ['insert', 'rule', ...words, 'to-vm', 'accept'],
       ['flush', 'map', ...words, 'to-vm-devices'],
       ['flush', 'map', ...words, 'from-vm-frames'],

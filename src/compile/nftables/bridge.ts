@@ -10,7 +10,8 @@ import { UDP } from '../../core/net/protocol.ts'
 import { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { linkLocal, unspecified } from '../../core/semantics/scopes.ts'
-import { union } from '../../core/sets/address-set.ts'
+import type { Range } from '../../core/sets/range.ts'
+import { ownArp } from './lower-link.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   answersChain,
@@ -189,30 +190,65 @@ export const headers6 = {
     .map((protocol) => `${protocol} . ${protocol}`),
 } as const
 
+interface Frames {
+  readonly device: string
+  readonly origin: Origin | undefined
+  /** Types that pass beside IP and ARP. */
+  readonly types: readonly number[]
+  readonly deny: NftVerdict
+  /** Name of the chain of ARP. */
+  readonly arp: string
+}
+
 /**
- * What `evaluateFrame` says. A frame that is too short to say who sends it matches nothing there, and does not pass.
+ * What `evaluateFrame` says: ARP that is from the interface goes on to the chain that looks at its form. A frame that is
+ * too short to say who sends it matches nothing there, and does not pass.
  */
 export function framesOf(
   name: string,
   direction: Direction,
-  origin: Origin | undefined,
-  deny: NftVerdict,
-  types: readonly number[],
+  { device, origin, types, deny, arp }: Frames,
 ): NftChain {
-  const { mac, addresses } = (direction === 'egress' && origin) || {}
-  const pass: NftVerdict = { kind: 'goto', chain: passChain(direction) }
+  const { mac, addresses } = origin ?? {}
   const rules: NftRule[] = types.map((type) => ({
     matches: [{ kind: 'ether-type', types: [type] }],
-    verdict: pass,
+    verdict: { kind: 'goto', chain: passChain(direction) },
   }))
   if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], verdict: deny })
-  const form = Object.entries(arpForm) as [keyof typeof arpForm, readonly number[]][]
-  // A match of ARP's fields implies its type.
-  const asked: NftMatch[] = form.map(([field, values]) => ({ kind: 'arp-form', field, values }))
-  if (mac !== undefined) asked.push({ kind: 'arp-mac', mac })
-  if (addresses !== undefined) asked.push({ kind: 'arp-address', ranges: union(unspecified, addresses).ipv4 })
-  return { name, rules: [...rules, { matches: asked, verdict: pass }, { matches: [], verdict: deny }] }
+  const isArp: NftMatch[] = [{ kind: 'ether-type', types: [etherTypes.arp] }]
+  const bySender: NftMatch[] = mac === undefined ? isArp : [{ kind: 'arp-mac', mac }]
+  const from = addresses
+    ? [...arpFrom(unspecified.ipv4), ...ownArp(device, addresses)].map((match) => [
+        // The address implies that it is ARP.
+        ...(mac === undefined ? [] : bySender),
+        match,
+      ])
+    : [bySender]
+  return {
+    name,
+    rules: [
+      ...rules,
+      ...from.map((matches): NftRule => ({ matches, verdict: { kind: 'goto', chain: arp } })),
+      { matches: [], verdict: deny },
+    ],
+  }
 }
+const arpFrom = (ranges: readonly Range<bigint>[]): NftMatch[] =>
+  ranges.map((range) => ({ kind: 'arp-address', ranges: [range] }))
+
+/** Passes what has the form of ARP that everybody understands alike. */
+export const arpOf = (name: string, direction: Direction, deny: NftVerdict): NftChain => ({
+  name,
+  rules: [
+    {
+      matches: Object.entries(arpForm).map(([field, values]) => ({
+        ...{ kind: 'arp-form', field: field as keyof typeof arpForm, values },
+      })),
+      verdict: { kind: 'goto', chain: passChain(direction) },
+    },
+    { matches: [], verdict: deny },
+  ],
+})
 
 /** An answer of ours is of no connection that tracking knows; it is let through to whom we have just told. */
 export const toAnswers: readonly NftRule[] = words(`iif 0 jump ${answersChain}`)

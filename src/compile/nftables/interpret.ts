@@ -64,7 +64,7 @@ function follow(
       if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet, index)
     } else if (
       rule.matches.every((match) =>
-        isFrame(packet) ? holdsForFrame(match, packet) : holds(match, packet, index),
+        isFrame(packet) ? holdsForFrame(match, packet, index) : holds(match, packet, index),
       )
     ) {
       const decided = 'lookup' in rule ? elementOf(rule.lookup, packet, index)?.verdict : rule.verdict
@@ -138,8 +138,9 @@ function elementOf<E extends NftElement>(
   packet: Packet | Frame,
   index: number,
 ): E | null | undefined {
-  if (isFrame(packet)) throw new Error(`${name} is asked about a frame that is no IP packet`)
-  const values: (number | bigint | 'any' | undefined)[] = key.map((field) => fieldOf(field, packet, index))
+  const values: (number | bigint | 'any' | undefined)[] = key.map((field) =>
+    isFrame(packet) ? frameFieldOf(field, packet) : fieldOf(field, packet, index),
+  )
   if (values.includes(undefined)) return undefined
   const found = elements.filter((element) =>
     element.key.every(({ first, last }, at) => {
@@ -150,6 +151,11 @@ function elementOf<E extends NftElement>(
   if (found.length > 1) throw new Error(`nft would refuse: elements of ${name} overlap`)
   if (found.length > 0 && values.includes('any')) throw new Error(`${name} takes other bytes for ports`)
   return found[0] ?? null
+}
+
+function frameFieldOf(field: NftKeyField, { arp }: Frame): bigint | undefined {
+  if (field.kind !== 'arp-address') throw new Error(`${field.kind} is asked of a frame that is no IP packet`)
+  return arp?.senderAddress
 }
 
 /** `any`: the kernel reads bytes that mean something else. */
@@ -172,6 +178,10 @@ function fieldOf(field: NftKeyField, packet: Packet, index: number): number | bi
     }
     case 'source-mac':
       return packet.sourceMac === undefined ? undefined : macNumber(packet.sourceMac)
+    case 'target':
+      return packet.target
+    case 'arp-address':
+      return undefined
     case 'device':
       return index
   }
@@ -179,7 +189,8 @@ function fieldOf(field: NftKeyField, packet: Packet, index: number): number | bi
 
 const isFrame = (subject: Packet | Frame): subject is Frame => 'type' in subject
 
-function holdsForFrame(match: NftMatch, { type, sourceMac, arp }: Frame): boolean {
+function holdsForFrame(match: NftMatch, frame: Frame, index: number): boolean {
+  const { type, sourceMac, arp } = frame
   switch (match.kind) {
     case 'source-mac':
       return (sourceMac === match.mac) !== (match.not ?? false)
@@ -191,6 +202,8 @@ function holdsForFrame(match: NftMatch, { type, sourceMac, arp }: Frame): boolea
       return arp?.senderMac === match.mac
     case 'arp-address':
       return arp !== undefined && within(match.ranges, arp.senderAddress)
+    case 'in-set':
+      return Boolean(elementOf(match.set, frame, index)) !== (match.not ?? false)
     default:
       throw new Error(`${match.kind} is asked of a frame that is no IP packet`)
   }

@@ -1,13 +1,22 @@
 /** What stays on the link, as chains: essential traffic, and who an interface may send as. */
 import type { Essential, LinkMatch, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
-import { families } from '../../core/net/address.ts'
+import type { Family } from '../../core/net/address.ts'
 import { claims, unowned } from '../../core/semantics/origin.ts'
 import { linkLocal } from '../../core/semantics/scopes.ts'
 import type { AddressSet } from '../../core/sets/address-set.ts'
+import type { Range } from '../../core/sets/range.ts'
 import { lowerMatch } from './lower-match.ts'
-import { claimsChain, essentialsChain, type Purpose, unownedChain } from './names.ts'
-import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
+import {
+  claimsChain,
+  essentialsChain,
+  ownAddresses,
+  ownTargets,
+  type Purpose,
+  senderChain,
+  unownedChain,
+} from './names.ts'
+import type { NftChain, NftKeyField, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
 
 /** The chain to jump to, and those behind it: a packet of another protocol is asked about three times and no more. */
 export type EssentialChains = readonly [NftChain, ...NftChain[]]
@@ -47,34 +56,77 @@ export const sentByLink: Nearness = ({ link, ...match }) => {
   return lowerMatch(match)
 }
 
-/** Packets of another sender than the interface are denied, those of addresses that are not its own by a chain of all. */
-export function forged(
-  { mac, addresses }: Origin,
-  deny: NftVerdict,
-  unownedBy: NftChain,
-  claimed: NftChain | undefined,
-): NftRule[] {
-  return [
+/** So many ranges of addresses of one interface are rules; a named set costs packets more, and every other set of its table time. */
+const fewRanges = 8
+
+interface Sender {
+  readonly device: string
+  readonly origin: Origin
+  readonly deny: NftVerdict
+  /** Where packets go that are the interface's. */
+  readonly next: NftVerdict
+  /** The chain about addresses that are not the interface's. */
+  readonly unowned: NftChain
+  /** What is looked at first. */
+  readonly before: readonly NftRule[]
+}
+
+/** The chains of an interface whose sender is checked, the one to enter first. Packets of another sender are denied. */
+export function senderChainsOf({ device, origin, deny, next, unowned, before }: Sender): readonly NftChain[] {
+  const { mac, addresses } = origin
+  const first: NftRule[] = [
+    ...before,
     ...(mac === undefined
       ? []
       : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], verdict: deny }]),
-    ...(addresses === undefined
-      ? []
-      : families.map((family): NftRule => {
-          const ranges = addresses[family]
-          return {
-            matches: [
-              ranges.length === 0
-                ? { kind: 'family', family }
-                : { kind: 'address', family, side: 'source', ranges, not: true },
-            ],
-            verdict: { kind: 'jump', chain: unownedBy.name },
-          }
-        })),
-    ...(claimed
-      ? claims.flatMap((match) => rulesFor(match, { kind: 'jump', chain: claimed.name }, lowerMatch))
-      : []),
   ]
+  const name = senderChain(device)
+  if (!addresses) return [{ name, rules: [...first, { matches: [], verdict: next }] }]
+  const claimed = claimsOf(device, addresses, deny)
+  const own = (family: Family): NftRule[] =>
+    ownSources(device, family, addresses).map((match) => ({ matches: [match], verdict: next }))
+  return [
+    {
+      name,
+      rules: [
+        ...first,
+        ...own('ipv4'),
+        // What claims an address may come from one that is the interface's.
+        ...claims.flatMap((match) => rulesFor(match, { kind: 'jump', chain: claimed.name }, lowerMatch)),
+        ...own('ipv6'),
+        { matches: [], verdict: { kind: 'jump', chain: unowned.name } },
+        { matches: [], verdict: next },
+      ],
+    },
+    claimed,
+  ]
+}
+
+const ownSources = (device: string, family: Family, addresses: AddressSet): NftMatch[] =>
+  anyOf(
+    addresses[family],
+    ownAddresses(family, device),
+    { kind: 'address', family, side: 'source' },
+    (range) => ({ kind: 'address', family, side: 'source', ranges: [range] }),
+  )
+
+/** Matches of ARP that names an own address as its sender's. */
+export const ownArp = (device: string, { ipv4 }: AddressSet): NftMatch[] =>
+  anyOf(ipv4, ownAddresses('ipv4', device), { kind: 'arp-address' }, (range) => ({
+    kind: 'arp-address',
+    ranges: [range],
+  }))
+
+/** Matches of which one holds if the value is in one of the ranges: one for each, or one of a named set. */
+function anyOf(
+  ranges: readonly Range<bigint>[],
+  name: string,
+  field: NftKeyField,
+  match: (range: Range<bigint>) => NftMatch,
+): NftMatch[] {
+  if (ranges.length <= fewRanges) return ranges.map(match)
+  const elements = ranges.map((range) => ({ key: [range] }))
+  return [{ kind: 'in-set', set: { name, key: [field], interval: true, elements } }]
 }
 
 /** Returns for what anybody may send from an address that is not its own. */
@@ -96,12 +148,13 @@ export const unownedOf = (deny: NftVerdict, purpose: Purpose, near: Nearness): N
 })
 
 /** Returns for claims of an address that may be the interface's. */
-export const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftVerdict): NftChain => ({
+const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftVerdict): NftChain => ({
   name: claimsChain(device),
   rules: [
-    ...(ipv6.length === 0
-      ? []
-      : [{ matches: [{ kind: 'target', ranges: ipv6 } as const], verdict: { kind: 'return' } as const }]),
+    ...anyOf(ipv6, ownTargets(device), { kind: 'target' }, (range) => ({
+      kind: 'target',
+      ranges: [range],
+    })).map((match): NftRule => ({ matches: [match], verdict: { kind: 'return' } })),
     {
       matches: [
         { kind: 'target', ranges: linkLocal.ipv6 },

@@ -1,5 +1,6 @@
 /**
- * Effective policies → chains, maps and verdicts. Correct and plain: one nft rule for each alternative of each rule.
+ * Effective policies → chains, maps and verdicts. An interface has a chain of its own only where its sender is checked;
+ * what it has in common with others is one chain for all of them.
  *
  * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
  */
@@ -15,6 +16,7 @@ import type {
   DirectionPolicy,
   EffectivePolicy,
   Essential,
+  Origin,
   RuleList,
 } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
@@ -23,6 +25,7 @@ import { ICMP, ICMPV6, TCP, UDP, untrackable } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import {
   answers,
+  arpOf,
   type BridgeKernel,
   fragmentsOf,
   framesOf,
@@ -37,24 +40,26 @@ import {
   unansweredIn,
 } from './bridge.ts'
 import {
-  claimsOf,
   type EssentialChains,
   essentialChains,
-  forged,
   type Nearness,
+  senderChainsOf,
   sentByLink,
   unownedOf,
 } from './lower-link.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
+  arpChain,
+  assertDeviceName,
   denialChain,
   framesChain,
   hookOf,
-  interfaceChain,
   type Purpose,
   passChain,
   policyChain,
   rejectionChain,
+  senderFramesChain,
+  sharedChain,
   stateChain,
   trackingChain,
   unansweredChain,
@@ -62,8 +67,8 @@ import {
 } from './names.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 
-/** What chains are made for. */
-interface Making {
+/** Decides what verdicts and chains look like: what they are for, and what the kernel can do there. */
+interface Variant {
   readonly purpose: Purpose
   /** Null where packets are routed. */
   readonly kernel: BridgeKernel | null
@@ -71,15 +76,15 @@ interface Making {
 
 const goto = (chain: string): NftVerdict => ({ kind: 'goto', chain })
 const drop: NftVerdict = { kind: 'drop' }
-/** Not judged: to go on is all that there is to it. */
-const leave: NftVerdict = { kind: 'accept' }
+/** Goes on without being judged here. */
+const pass: NftVerdict = { kind: 'accept' }
 
 /**
  * What an action is at a hook. On an observed device everything passes, and what would not have is counted. Where it is
  * only found out whether to reject, all else is left to where it is judged.
  */
-function verdictsOf(direction: Direction, { purpose, kernel }: Making): Record<Action, NftVerdict> {
-  if (purpose === 'answer') return { allow: leave, deny: leave, reject: goto(rejectionChain) }
+function verdictsOf(direction: Direction, { purpose, kernel }: Variant): Record<Action, NftVerdict> {
+  if (purpose === 'answer') return { allow: pass, deny: pass, reject: goto(rejectionChain) }
   const allow = goto(passChain(direction))
   if (purpose === 'observe') {
     const denied = goto(denialChain(direction))
@@ -167,12 +172,12 @@ export interface Lowering {
 }
 
 export function createLowering(): Lowering {
-  const makings = new Map<string, Chains>()
+  const variants = new Map<string, Chains>()
   /** Chains that are made alike are made once. */
-  function chainsFor(making: Making): Chains {
-    const key = JSON.stringify(making)
-    const known = makings.get(key) ?? createChains(making)
-    makings.set(key, known)
+  function chainsFor(variant: Variant): Chains {
+    const key = JSON.stringify(variant)
+    const known = variants.get(key) ?? createChains(variant)
+    variants.set(key, known)
     return known
   }
 
@@ -189,6 +194,8 @@ export function createLowering(): Lowering {
         frames: { 'from-vm': new Map<number, NftVerdict>(), 'to-vm': new Map<number, NftVerdict>() },
         answers: new Map<string, NftVerdict>(),
       }
+      /** Chains that several interfaces lead to are added once. */
+      const added = { routed: new Set<Shared>(), bridged: new Set<Shared>() }
       const byName = new Map(links.map((link) => [link.name, link]))
       const byParent = Map.groupBy(links, ({ parent }) => parent)
 
@@ -206,23 +213,35 @@ export function createLowering(): Lowering {
         const mode = link.master?.kind === 'bridge' ? 'bridged' : 'routed'
         const { chains, devices, link: linked, observed, limits } = mode === 'bridged' ? bridged : routed
         const watch = observe || each.observe === true
-        const making: Making = {
+        const variant: Variant = {
           purpose: watch ? 'observe' : 'enforce',
           kernel: mode === 'bridged' ? kernel : null,
         }
         // A route to the device itself would go round its bridge.
         if (mode === 'bridged' && !watch)
           for (const way of directions) routed.devices[hookOf[way]].set(index, drop)
-        const enter = (way: Direction, { entry, link: first, frames, chains: made }: Placed): void => {
-          devices[hookOf[way]].set(index, entry)
-          if (mode === 'bridged') bridge.frames[hookOf[way]].set(index, frames)
-          else if (first) linked.set(index, first)
-          for (const chain of made) chains.set(chain.name, chain)
+        const add = ({ own, shared }: Pick<Placed, 'own' | 'shared'>): void => {
+          for (const chain of own) chains.set(chain.name, chain)
+          if (!shared || added[mode].has(shared)) return
+          added[mode].add(shared)
+          for (const chain of shared.behind) chains.set(chain.name, chain)
+          if (!shared.chain) return
+          const { name, rules } = shared.chain
+          const other = chains.get(name)
+          if (other && JSON.stringify(other.rules) !== JSON.stringify(rules))
+            throw new Error(`two different chains would be called ${name}`)
+          chains.set(name, other ?? shared.chain)
+        }
+        const enter = (way: Direction, placed: Placed): void => {
+          add(placed)
+          devices[hookOf[way]].set(index, placed.entry)
+          if (mode === 'bridged') bridge.frames[hookOf[way]].set(index, placed.frames)
+          else if (placed.link) linked.set(index, placed.link)
         }
         const fail = (why: string, pass: boolean) => {
           for (const way of directions) {
-            const entry = pass ? verdictsOf(way, making).allow : drop
-            enter(way, { entry, frames: entry, chains: [] })
+            const entry = pass ? verdictsOf(way, variant).allow : drop
+            enter(way, { entry, frames: entry, own: [], shared: undefined })
           }
           return { state: 'failing', mode, error: pass ? `${why}; it is open` : why } as const
         }
@@ -235,7 +254,7 @@ export function createLowering(): Lowering {
           const why = `${port}, where this kernel tracks no connections (nf_conntrack_bridge), and its policy is stateful`
           return fail(why, watch)
         }
-        const { of, denials } = chainsFor(making)
+        const { of, denials } = chainsFor(variant)
         try {
           const made = perDirection((way) => of(device, policy, way, each.frames))
           const answer =
@@ -248,8 +267,8 @@ export function createLowering(): Lowering {
               : undefined
           for (const way of directions) enter(way, made[way])
           if (answer && each.mac !== undefined) {
+            add(answer)
             bridge.answers.set(each.mac, answer.entry)
-            for (const chain of answer.chains) chains.set(chain.name, chain)
           }
         } catch (error) {
           return fail(
@@ -323,8 +342,18 @@ interface Placed {
   readonly link?: NftVerdict
   /** The same for frames that are no IP packets, in a bridge. */
   readonly frames: NftVerdict
-  /** The chains that it leads to. */
-  readonly chains: readonly NftChain[]
+  /** The chains that it leads to: this interface's, and those of all interfaces that are judged alike. */
+  readonly own: readonly NftChain[]
+  readonly shared: Shared | undefined
+}
+
+/** What interfaces that are judged alike have in common at a hook, behind the check of their senders. */
+interface Shared {
+  readonly entry: NftVerdict
+  /** Named by its content; absent where nothing is filtered. */
+  readonly chain?: NftChain
+  /** Those that it leads to. */
+  readonly behind: readonly NftChain[]
 }
 
 interface Chains {
@@ -334,12 +363,14 @@ interface Chains {
 }
 
 /** Makes chains for one purpose in one family; remembers what it made of every shared list. */
-function createChains(making: Making): Chains {
-  const { purpose, kernel } = making
-  const verdicts = perDirection((direction) => verdictsOf(direction, making))
+function createChains(variant: Variant): Chains {
+  const { purpose, kernel } = variant
+  const verdicts = perDirection((direction) => verdictsOf(direction, variant))
   const policyChains = new WeakMap<RuleList, NftChain>()
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
-  const interfaceChains = new WeakMap<EffectivePolicy, Map<string, readonly [NftChain, ...NftChain[]]>>()
+  const sharedChains = new WeakMap<DirectionPolicy, Map<string, Shared>>()
+  const senderChains = new WeakMap<Origin, Map<string, readonly NftChain[]>>()
+  const frameChains = new Map<string, NftChain>()
   /** What tracking should call invalid, whatever this kernel's does. */
   const untracked = perDirection(
     (direction): NftChain => ({
@@ -408,76 +439,110 @@ function createChains(making: Making): Chains {
       ),
     )
 
-  /** The chain to enter, and those that are only this interface's. */
-  function interfaceChainsOf(
-    device: string,
-    policy: EffectivePolicy,
+  const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
+
+  /** `checked`: interfaces look at headers before, where they check senders. */
+  function sharedOf(policy: EffectivePolicy, direction: Direction, checked: boolean): Shared {
+    const { essentials, stateful, [direction]: part } = policy
+    const known = remembered(sharedChains, part, () => new Map<string, Shared>())
+    const key = `${direction} ${stateful} ${checked} ${essentials.map(({ name }) => name).join(' ')}`
+    let shared = known.get(key)
+    if (!shared) {
+      shared = part.filtered
+        ? filteredBy(part, policy, direction, checked)
+        : { entry: verdicts[direction].allow, behind: [] }
+      known.set(key, shared)
+    }
+    return shared
+  }
+
+  function filteredBy(
+    { lists, default: action }: Extract<DirectionPolicy, { filtered: true }>,
+    { essentials, stateful }: EffectivePolicy,
     direction: Direction,
-  ): readonly [NftChain, ...NftChain[]] {
-    const known = remembered(interfaceChains, policy, () => new Map())
-    const name = interfaceChain(device, direction, purpose)
-    let chains = known.get(name)
+    checked: boolean,
+  ): Shared {
+    const [around, before] = [essentialsOf(essentials)[direction], headers[direction]]
+    const behind = lists.map(policyChainOf)
+    const rules = [
+      ...(checked ? [] : before.rules),
+      ...fragments[direction].rules,
+      // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
+      ...(direction === 'egress' || kernel !== null ? [jump(around[0])] : []),
+      ...(stateful ? [jump(state[direction])] : []),
+      ...behind.map(jump),
+      { matches: [], verdict: verdicts[direction][action] },
+    ]
+    const name = sharedChain(direction, purpose, JSON.stringify(rules))
+    return {
+      entry: goto(name),
+      chain: { name, rules },
+      behind: [
+        ...before.chains,
+        ...fragments[direction].chains,
+        ...around,
+        ...(stateful ? [untracked[direction], state[direction]] : []),
+        ...behind,
+      ],
+    }
+  }
+
+  const sendersOf = (device: string, origin: Origin, next: NftVerdict): readonly NftChain[] => {
+    const known = remembered(senderChains, origin, () => new Map<string, readonly NftChain[]>())
+    const key = `${device} ${JSON.stringify(next)}`
+    let chains = known.get(key)
     if (!chains) {
-      const part = policy[direction]
-      const origin = direction === 'egress' ? policy.origin : undefined
-      const claims = origin?.addresses && claimsOf(device, origin.addresses, verdicts.egress.deny)
-      const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
-      const chain = {
-        name,
-        rules: [
-          ...headers[direction].rules,
-          ...(origin ? forged(origin, verdicts.egress.deny, unowned, claims) : []),
-          ...(part.filtered
-            ? [
-                ...fragments[direction].rules,
-                // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
-                ...(direction === 'egress' || kernel !== null
-                  ? [jump(essentialsOf(policy.essentials)[direction][0])]
-                  : []),
-                ...(policy.stateful ? [jump(state[direction])] : []),
-                ...part.lists.map((list) => jump(policyChainOf(list))),
-              ]
-            : []),
-          { matches: [], verdict: verdicts[direction][part.filtered ? part.default : 'allow'] },
-        ],
-      }
-      chains = claims ? [chain, claims] : [chain]
-      known.set(name, chains)
+      const deny = verdicts.egress.deny
+      chains = senderChainsOf({ device, origin, deny, next, unowned, before: headers.egress.rules })
+      known.set(key, chains)
     }
     return chains
   }
 
+  const arp = perDirection((direction) =>
+    arpOf(arpChain(direction, purpose), direction, verdicts[direction].deny),
+  )
+
+  /** Frames whose sender is not checked are judged alike where the same types pass. */
+  function framesBy(
+    device: string,
+    direction: Direction,
+    origin: Origin | undefined,
+    types: readonly number[],
+  ) {
+    const { deny } = verdicts[direction]
+    const of = (name: string) =>
+      framesOf(name, direction, { origin, device, types, deny, arp: arp[direction].name })
+    let chain: NftChain
+    if (origin) chain = of(senderFramesChain(device))
+    else {
+      const name = framesChain(direction, types, purpose)
+      chain = frameChains.get(name) ?? of(name)
+      frameChains.set(name, chain)
+    }
+    return { entry: goto(chain.name), chains: [chain, arp[direction]] }
+  }
+
   return {
     of(device, policy, direction, types = []) {
-      const part = policy[direction]
-      const checked = direction === 'egress' && policy.origin !== undefined
-      const { allow, deny } = verdicts[direction]
-      const frames =
+      assertDeviceName(device)
+      const origin = direction === 'egress' ? policy.origin : undefined
+      const shared = sharedOf(policy, direction, origin !== undefined)
+      const framed =
         kernel === null || purpose === 'answer'
-          ? undefined
-          : framesOf(framesChain(device, direction), direction, policy.origin, deny, types)
-      const about = { frames: frames ? goto(frames.name) : leave }
-      if (!part.filtered && !checked) return { ...about, entry: allow, chains: frames ? [frames] : [] }
-      const own = interfaceChainsOf(device, policy, direction)
-      const essentials = essentialsOf(policy.essentials)[direction]
+          ? { entry: pass, chains: [] }
+          : framesBy(device, direction, origin, types)
+      const senders = origin ? sendersOf(device, origin, shared.entry) : []
+      const [sender] = senders
       return {
-        ...about,
-        entry: goto(own[0].name),
-        ...(direction === 'ingress' && { link: { kind: 'jump', chain: essentials[0].name } }),
-        chains: [
-          ...(frames ? [frames] : []),
-          ...headers[direction].chains,
-          ...(checked ? [unowned] : []),
-          ...(part.filtered
-            ? [
-                ...fragments[direction].chains,
-                ...essentials,
-                ...(policy.stateful ? [untracked[direction], state[direction]] : []),
-                ...part.lists.map(policyChainOf),
-              ]
-            : []),
-          ...own,
-        ],
+        entry: sender ? goto(sender.name) : shared.entry,
+        frames: framed.entry,
+        ...(direction === 'ingress' &&
+          policy.ingress.filtered && {
+            link: { kind: 'jump', chain: essentialsOf(policy.essentials).ingress[0].name },
+          }),
+        own: [...framed.chains, ...senders, ...(origin ? [unowned, ...headers.egress.chains] : [])],
+        shared,
       }
     },
     denials: directions.map((direction) => ({

@@ -1,5 +1,6 @@
-/** Names in the kernel: told from the model's ids, readable, and never more than nft can take. */
+/** Names in the kernel: made of the model's ids or of content, readable, and never longer than nft takes. */
 import type { Direction } from '../../core/model/rule.ts'
+import type { Family } from '../../core/net/address.ts'
 import type { Hook } from './ruleset.ts'
 
 export const table = 'inet portcullis'
@@ -32,13 +33,31 @@ const beginning = { enforce: '', observe: 'observed.', answer: 'answer.' } as co
 >
 
 /** Throws on names that `isDeviceName` refuses: they are kept out at the rim, and must not be guessed at here. */
-export function interfaceChain(device: string, direction: Direction, purpose: Purpose): string {
+export function assertDeviceName(device: string): void {
   if (!isDeviceName(device)) throw new Error(`no device can be called ${JSON.stringify(device)}`)
-  // A device is either enforced or observed.
-  return `${purpose === 'answer' ? beginning.answer : ''}${short[direction]}.${device}`
 }
 
-/** `part` is told only where there are several. */
+/** Where packets of an interface are checked for their sender. */
+export const senderChain = (device: string): string => `sender.${device}`
+
+/** Own addresses of an interface that has many, by family. */
+export const ownAddresses = (family: Family, device: string): string => `own-${family}.${device}`
+/** The IPv6 ones as they stand in what claims an address. */
+export const ownTargets = (device: string): string => `own-targets.${device}`
+
+/** What interfaces have in common that are judged alike, by its content. */
+export const sharedChain = (direction: Direction, purpose: Purpose, content: string): string =>
+  `${beginning[purpose]}${short[direction]}.${digest(content)}`
+
+/** 64 bits of FNV-1a in 16 hexadecimal digits: the same everywhere and always, so that what is unchanged keeps its name. */
+export function digest(content: string): string {
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(content))
+    hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn
+  return hash.toString(16).padStart(16, '0')
+}
+
+/** `part` is named only where there are several. */
 export function policyChain(policy: string, direction: Direction, part: number, purpose: Purpose): string {
   if (!/^[A-Za-z0-9_.-]{1,100}$/.test(policy))
     throw new Error(`no policy can be called ${JSON.stringify(policy)}`)
@@ -81,9 +100,16 @@ export const trackingChain = 'tracking'
 export const untrackedChain = (direction: Direction, purpose: Purpose): string =>
   `${beginning[purpose]}untracked.${short[direction]}`
 
-/** Where frames go that are no IP packets. */
-export const framesChain = (device: string, direction: Direction): string =>
-  `frames.${short[direction]}.${device}`
+/** Where frames go that are no IP packets, if their sender is not checked: by the types that pass. */
+export const framesChain = (direction: Direction, types: readonly number[], purpose: Purpose): string =>
+  `${beginning[purpose]}${['frames', short[direction], ...types].join('.')}`
+
+/** Where frames of an interface go that are no IP packets, if their sender is checked. */
+export const senderFramesChain = (device: string): string => `sender-frames.${device}`
+
+/** Where ARP goes: what has another form does not pass. */
+export const arpChain = (direction: Direction, purpose: Purpose): string =>
+  `${beginning[purpose]}arp.${short[direction]}`
 
 /** Where fragments go, by the version of IP. */
 export const fragmentsChain = (direction: Direction, version: 4 | 6, purpose: Purpose): string =>

@@ -335,6 +335,75 @@ test('an observed interface lets everything pass, and counts what would not have
   assert.ok(passed > 100 && counted > 100, `${passed} passed, ${counted} counted`)
 })
 
+test('an interface with many addresses is checked by named sets, one with few by rules', () => {
+  const ranges = (base: bigint, count: number) =>
+    Array.from({ length: count }, (_, n) => {
+      const first = base + BigInt(n) * 4n
+      return { first, last: first + BigInt(n % 2) }
+    })
+  const mac = '52:54:00:00:00:01'
+  const near = fc.integer({ min: -2, max: 90 }).map(BigInt)
+  const addressesNear = near.chain((n) => fc.constantFrom(0x0a000000n + n, (0x20010db8n << 96n) + n))
+  for (const count of [8, 9, 20]) {
+    const addresses = { ipv4: ranges(0x0a000000n, count), ipv6: ranges(0x20010db8n << 96n, count) }
+    const policy: EffectivePolicy = {
+      ...{ stateful: false, essentials: [], origin: { mac, addresses } },
+      ...{ ingress: { filtered: false }, egress: { filtered: false } },
+    }
+    const { bridged } = lower(desired(policy), { links: master('tap0', 'br0', 'bridge') })
+    const { ruleset } = lower(desired(policy))
+    assert.ok(bridged)
+    const sets = [...render(bridged).sets.keys()].filter((name) => name.startsWith('own-'))
+    assert.deepEqual(sets.sort(), count > 8 ? ['own-ipv4.tap0', 'own-ipv6.tap0', 'own-targets.tap0'] : [])
+    const verdicts = { allow: 0, deny: 0 }
+    fc.assert(
+      fc.property(arbitraryPacket, addressesNear, near, (packet, source, n) => {
+        const family = source > 0xffffffffn ? 'ipv6' : 'ipv4'
+        const sent: Packet = {
+          ...packet,
+          ...(packet.family === family && { source }),
+          ...(packet.target !== undefined && { target: (0x20010db8n << 96n) + n }),
+          sourceMac: mac,
+        }
+        const { action } = evaluate(policy, 'egress', sent)
+        assert.ok(action !== 'reject')
+        verdicts[action]++
+        assert.equal(interpret(ruleset, 10, 'egress', sent), action === 'allow' ? 'accept' : 'drop')
+      }),
+      { numRuns: 2000 },
+    )
+    fc.assert(
+      fc.property(arbitraryFrame, near, (frame, n) => {
+        const arp = frame.arp && { ...frame.arp, senderMac: mac, senderAddress: 0x0a000000n + n }
+        const sent = { ...frame, sourceMac: mac, ...(arp && { arp }) }
+        const want = evaluateFrame(policy, 'egress', sent, []) === 'allow' ? 'accept' : 'drop'
+        assert.equal(interpretFrame(bridged, 10, 'egress', sent), want)
+      }),
+      { numRuns: 1000 },
+    )
+    assert.ok(verdicts.allow > 100 && verdicts.deny > 100, JSON.stringify(verdicts))
+  }
+})
+
+test('interfaces that are judged alike have one chain in common, and need none of their own where no sender is checked', () => {
+  const part = { filtered: true, lists: [], default: 'deny' } as const
+  const alike: EffectivePolicy = { stateful: true, essentials, ingress: part, egress: part }
+  const origin = (n: number) => ({ mac: `52:54:00:00:00:0${n}` })
+  const { ruleset } = lower(
+    desired(alike, { ...alike, origin: origin(1) }, { ...alike, ingress: { ...part }, origin: origin(2) }),
+  )
+  const entries = (hook: 'from-vm' | 'to-vm') =>
+    [...ruleset.devices[hook].values()].map((each) => ('chain' in each ? each.chain : each.kind))
+  assert.equal(new Set(entries('to-vm')).size, 1)
+  const [shared = '', ...checked] = entries('from-vm')
+  assert.deepEqual(checked, ['sender.tap1', 'sender.tap2'])
+  assert.match(shared, /^out\.[0-9a-f]{16}$/)
+  for (const name of checked)
+    assert.deepEqual(ruleset.chains.get(name)?.rules.at(-1), {
+      ...{ matches: [], verdict: { kind: 'goto', chain: shared } },
+    })
+})
+
 test('what is shared is lowered once and stays the same object', () => {
   const [policy] = fc.sample(
     arbitraryPolicy.filter(({ ingress }) => ingress.filtered && ingress.lists.length > 0),

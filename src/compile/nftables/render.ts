@@ -2,14 +2,22 @@
 import { type Family, formatAddress } from '../../core/net/address.ts'
 import { etherTypes } from '../../core/net/frame.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
-import type { Range } from '../../core/sets/range.ts'
 import { headers6, ipTypes, memories, recalls, unansweredCount } from './bridge.ts'
 import { consult, renderConnections } from './connections.ts'
 import { unansweredOf } from './names.ts'
 import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
 import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 import { keyWords, renderKeyed, setsOf } from './sets.ts'
-import { addresses, addressWord, icmpWords, numbers, portWord } from './spelling.ts'
+import {
+  addresses,
+  addressWord,
+  hex,
+  icmpWords,
+  numbers,
+  portWord,
+  rawAddresses,
+  targetWords,
+} from './spelling.ts'
 import { indexElements, type RenderedSet, type RenderedTable, sameSet } from './table.ts'
 
 const mapOf = (hook: Hook) => `${hook}-devices`
@@ -171,8 +179,7 @@ function match(one: NftMatch, place: Place): string {
     case 'source-mac':
       return `ether saddr ${one.not ? '!= ' : ''}${one.mac}`
     case 'target':
-      // This nft has no word for it. It is not in a packet that is too short for it, and no match holds then.
-      return `@th,64,128 ${oneOrSet(one.ranges.map(rawAddresses))}`
+      return `${targetWords} ${oneOrSet(one.ranges.map(rawAddresses))}`
     case 'identifier':
       return identifier(one.of, identifierBits[one.as], one.not ? '!= ' : '')
     case 'hop-limit':
@@ -212,9 +219,5 @@ function identifier(
   const mask = ((1n << BigInt(length)) - 1n) << place
   return `ip6 saddr & ${formatAddress('ipv6', mask)} ${not || '== '}${formatAddress('ipv6', value << place)}`
 }
-const hex = (value: bigint): string => `0x${value.toString(16)}`
-const rawAddresses = ({ first, last }: Range<bigint>): string =>
-  first === last ? hex(first) : `${hex(first)}-${hex(last)}`
-
 const oneOrSet = (values: readonly string[]): string =>
   values.length === 1 ? (values[0] as string) : `{ ${values.join(', ')} }`

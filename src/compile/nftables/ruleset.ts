@@ -63,6 +63,10 @@ export type NftKeyField =
   | { readonly kind: 'port'; readonly side: 'source' | 'destination'; readonly protocol?: number }
   | { readonly kind: 'icmp'; readonly family: Family; readonly field: 'type' | 'code' }
   | { readonly kind: 'source-mac' }
+  /** The address that a neighbour solicitation or advertisement is about; the only field of its key. */
+  | { readonly kind: 'target' }
+  /** The IPv4 address that ARP says its sender has. */
+  | { readonly kind: 'arp-address' }
   /** Index of the device at a hook; only the first field of a key. */
   | { readonly kind: 'device'; readonly hook: Hook }
 

@@ -3,7 +3,15 @@ import { macOf } from '../../core/net/mac.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { deviceOf } from './places.ts'
 import type { NftChain, NftKeyField, NftMap, NftSet } from './ruleset.ts'
-import { addresses, addressWord, icmpWords, numbers, portWord } from './spelling.ts'
+import {
+  addresses,
+  addressWord,
+  icmpWords,
+  numbers,
+  portWord,
+  rawAddresses,
+  targetWords,
+} from './spelling.ts'
 import type { RenderedSet } from './table.ts'
 
 /** What a rule writes before `@name`: `meta l4proto . ip saddr . th dport`. */
@@ -21,6 +29,10 @@ function fieldWords(field: NftKeyField): string {
       return icmpWords(field.family, field.field)
     case 'source-mac':
       return 'ether saddr'
+    case 'target':
+      return targetWords
+    case 'arp-address':
+      return 'arp saddr ip'
     case 'device':
       return deviceOf[field.hook]
   }
@@ -38,6 +50,10 @@ function fieldType(field: NftKeyField): string {
       return `${field.family === 'ipv4' ? 'icmp' : 'icmpv6'}_${field.field}`
     case 'source-mac':
       return 'ether_addr'
+    case 'target':
+      throw new Error('nft has no type for a target')
+    case 'arp-address':
+      return 'ipv4_addr'
     case 'device':
       return 'iface_index'
   }
@@ -45,6 +61,8 @@ function fieldType(field: NftKeyField): string {
 
 function fieldValue(field: NftKeyField, range: Range<number | bigint>): string {
   if (field.kind === 'address') return addresses(field.family, range as Range<bigint>)
+  if (field.kind === 'arp-address') return addresses('ipv4', range as Range<bigint>)
+  if (field.kind === 'target') return rawAddresses(range as Range<bigint>)
   if (field.kind !== 'source-mac') return numbers(range)
   const { first, last } = range as Range<bigint>
   return first === last ? macOf(first) : `${macOf(first)}-${macOf(last)}`
@@ -61,7 +79,10 @@ export function renderKeyed(
   const known = rendered.get(set)
   if (known) return known
   const { name, key, interval, elements } = set
-  const type = `type ${key.map(fieldType).join(' . ')}${isMap ? ' : verdict' : ''}${interval ? '\nflags interval' : ''}`
+  const keyed = key.some(({ kind }) => kind === 'target')
+    ? `typeof ${keyWords(key)}`
+    : `type ${key.map(fieldType).join(' . ')}`
+  const type = `${keyed}${isMap ? ' : verdict' : ''}${interval ? '\nflags interval' : ''}`
   const made: RenderedSet = {
     kind: isMap ? 'map' : 'set',
     type,

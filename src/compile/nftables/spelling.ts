@@ -39,3 +39,9 @@ export function addresses(family: Family, range: Range<bigint>): string {
 
 export const numbers = ({ first, last }: Range<number | bigint>): string =>
   first === last ? String(first) : `${first}-${last}`
+
+/** nft 1.0.6 has no word for a target. It is not in a packet that is too short for it, and no match holds then. */
+export const targetWords = '@th,64,128'
+export const hex = (value: bigint): string => `0x${value.toString(16)}`
+export const rawAddresses = ({ first, last }: Range<bigint>): string =>
+  first === last ? hex(first) : `${hex(first)}-${hex(last)}`

@@ -4,6 +4,7 @@
  */
 import { formatAddress, maxAddress } from '../../core/net/address.ts'
 import { isBase } from './places.ts'
+import { hex } from './spelling.ts'
 
 /** A table as text: bodies of chains, and sets and maps with their elements. */
 export interface RenderedTable {
@@ -119,6 +120,7 @@ const lastValues = [
   '65535',
   '255.255.255.255',
   formatAddress('ipv6', maxAddress.ipv6),
+  hex(maxAddress.ipv6),
   'ff:ff:ff:ff:ff:ff',
 ]
 
