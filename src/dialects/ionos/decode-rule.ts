@@ -50,7 +50,7 @@ const numbers: Readonly<Record<Protocol, number | null>> = {
 
 const families = { IPv4: 'ipv4', IPv6: 'ipv6' } as const satisfies Record<IpVersion, Family>
 
-/** Undefined when there is a violation. `old` is the rule that is changed; what is not given stays. */
+/** Undefined if there is a violation. `old`: the rule that an update changes; absent properties keep its values. */
 export function decodeRule(
   given: JsonObject,
   at: string,
@@ -104,7 +104,7 @@ function check(rule: RuleText, at: string, violations: Violations): void {
   }
 }
 
-/** `meta` is kept beside the text. */
+/** The rule to store; `meta` stands beside its text. */
 export function modelRule(rule: RuleText, meta: JsonObject): NewRule {
   return {
     direction: rule.type === 'EGRESS' ? 'egress' : 'ingress',

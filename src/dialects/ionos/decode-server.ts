@@ -1,4 +1,4 @@
-/** Servers: those that are made with volumes and NICs, and what of them changes (contract: ionos §4, ionos-more §6). */
+/** Bodies that create a server, with its volumes and NICs, or change one (contract: ionos §4, ionos-more §6). */
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -42,7 +42,7 @@ const table: Table = {
   bootVolume: reference,
 }
 
-/** A volume that is made with its server, or one that is there and is attached to it. */
+/** A volume to create with its server, or the id of a present one to attach. */
 export type WantedVolume = { readonly make: JsonObject } | { readonly attach: string }
 
 /** A server's properties as they are stored; null where they are cleared. */

@@ -1,4 +1,4 @@
-/** A volume's properties, with what it takes from its image or its Cube's template (contract: ionos-more §5). */
+/** A volume's properties, and those that its image or its Cube's template decides (contract: ionos-more §5). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -6,7 +6,7 @@ import type { Offered, Template } from './catalogue.ts'
 import { impossible, violated } from './errors.ts'
 import { flag, merged, readProperties, type Table, text, uuidPattern, Violations } from './fields.ts'
 
-/** Licences are taken in any case and echoed as written: Terraform compares what it sent. */
+/** Accepts any case and echoes the client's, because Terraform compares it. */
 const licence = /^(linux|rhel|other|unknown|windows(20\d\d)?)$/i
 
 const plugs = {
@@ -46,7 +46,7 @@ const table: Table = {
   backupunitId: { type: 'text', emptyIsNull: true },
 }
 
-/** Secrets of guests that nobody starts here: checked, never kept. Only a new volume takes them. */
+/** Secrets of guests, which never start here: checked, never stored. Only a create takes them. */
 const secrets: Table = {
   imagePassword: { type: 'text', emptyIsNull: true, immutable: true, range: [0, 255] },
   sshKeys: { type: 'texts', emptyIsNull: true, immutable: true, range: [0, 100], longest: 16_384 },

@@ -1,4 +1,4 @@
-/** Bodies of everything but rules: what each property may be, and what is nested (contract: ionos §2.2 to §4). */
+/** Bodies of all resources but servers and volumes: tables of properties, and nested rules and NICs (contract: ionos §2.2 to §4). */
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
@@ -116,7 +116,7 @@ export function decodeOneRule({ properties, at }: Given, old?: RuleText): Result
   return rule ? ok(rule) : err(violated(violations.list))
 }
 
-/** `id` is of a rule that is there and is kept; undefined: a new one. */
+/** `id`: of a present rule that stays; undefined for a new one. */
 export interface WantedRule {
   readonly id: string | undefined
   readonly text: RuleText
@@ -143,7 +143,7 @@ export function decodeNic(body: Given): Result<WantedNic, RequestError> {
   return violations.count > 0 ? err(violated(violations.list)) : ok(nic)
 }
 
-/** `at` is where its properties are, `parent` what its entities are in. */
+/** `at`: where its properties are in the body; `parent`: where the object with its entities is. */
 function readNic(
   properties: JsonObject,
   at: string,
@@ -159,7 +159,7 @@ function readNic(
   }
 }
 
-/** NICs that are made with their server. */
+/** NICs to create with their server. */
 export const nestedNics = (entities: JsonObject, violations: Violations): readonly WantedNic[] =>
   (itemsOf(entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
     const wanted = nestedProperties(item, at, violations)
@@ -195,7 +195,7 @@ function nestedRules(
 const newRules = (...args: Parameters<typeof nestedRules>): readonly RuleText[] =>
   (nestedRules(...args) ?? []).map(({ text }) => text)
 
-/** Properties of what is made in a nested collection. */
+/** Properties of the items to create in a nested collection. */
 const newItems = (
   table: Table,
   entities: JsonObject,

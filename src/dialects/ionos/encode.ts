@@ -39,7 +39,7 @@ export const vmStates: Readonly<Record<string, string>> = {
   suspended: 'SUSPENDED',
 }
 
-/** `boot`: references to what it starts from. */
+/** `boot`: references to its boot volume and CD-ROM. */
 export function serverProperties(
   { name, state, attributes }: Pick<ServerRecord, 'name' | 'state' | 'attributes'>,
   boot: { readonly bootCdrom: JsonValue; readonly bootVolume: JsonValue },
@@ -128,7 +128,7 @@ export function lanProperties(body: JsonObject): JsonObject {
   return {
     name: or(body.name),
     ipFailover: or(body.ipFailover, []),
-    // A LAN that is made public keeps its network for when it is private again.
+    // A public LAN keeps its network for when it becomes private again.
     ipv4CidrBlock: body.public === true ? null : ipv4BlockOf(body),
     ipv6CidrBlock: ipv6BlockOf(body),
     pcc: or(body.pcc),

@@ -5,7 +5,7 @@ import type { Interface } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, PolicyRecord, ServerRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
-import { routesSpelledBy } from '../route.ts'
+import { type Endpoint, routesSpelledBy } from '../route.ts'
 import { type Given, given } from './body.ts'
 import { errorAnswer, notFound, violates } from './errors.ts'
 import { decodePage } from './pages.ts'
@@ -16,30 +16,26 @@ import { type Call, createCall } from './resources.ts'
 export type Found<T> = Promise<Result<T, RequestError>>
 export type Handled = Found<Answer>
 
+/** An endpoint whose handler takes a call. */
+export type CallEndpoint = Endpoint<RequestError, readonly [Call]>
+
 const spelled = routesSpelledBy((error: RequestError, request) => pretty(request, errorAnswer(error)))
 
 /** Checks the contract number and the page first; names of operations that list begin with `list`. */
-export function route(
-  method: Route['method'],
-  path: string,
-  operation: string,
-  success: number,
-  summary: string,
-  handle: (call: Call) => Handled,
-): Route {
-  const lists = operation.startsWith('list')
-  const handled = async (request: DialectRequest) => {
-    const contract = await checkContract(request)
-    if (!contract.ok) return contract
-    const page = decodePage(request.query, lists)
-    if (!page.ok) return page
-    const answer = await handle(createCall(request, page.value))
-    return answer.ok ? ok(pretty(request, answer.value)) : answer
-  }
-  const [made] = spelled([{ method, path, operation, success, summary, handle: handled }])
-  if (!made) throw new Error('one endpoint makes one route')
-  return made
-}
+export const routesOf = (endpoints: readonly CallEndpoint[]): readonly Route[] =>
+  spelled(
+    endpoints.map(({ handle, ...endpoint }) => ({
+      ...endpoint,
+      handle: async (request) => {
+        const contract = await checkContract(request)
+        if (!contract.ok) return contract
+        const page = decodePage(request.query, endpoint.operation.startsWith('list'))
+        if (!page.ok) return page
+        const answer = await handle(createCall(request, page.value))
+        return answer.ok ? ok(pretty(request, answer.value)) : answer
+      },
+    })),
+  )
 
 /** A handler that finds first: `find → answer`. */
 export const finding =

@@ -4,7 +4,6 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Pending } from '../../service/services.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
 import { reservedIps } from './contract-resources.ts'
 import {
@@ -18,7 +17,7 @@ import {
   statusTag,
 } from './encode-request.ts'
 import { collection, paging } from './encode-resource.ts'
-import { contractNumber, route } from './find.ts'
+import { type CallEndpoint, contractNumber, routesOf } from './find.ts'
 import { answer, capitalised } from './render.ts'
 import { pendingOf } from './resource.ts'
 import type { Call } from './resources.ts'
@@ -27,64 +26,97 @@ import { limits, profile } from './wire.ts'
 /** Newest requests that a list and its filters look at. */
 const maxRequests = 1000
 
-export const accountRoutes: readonly Route[] = [
-  route('GET', '/', 'getApiInfo', 200, 'Name and version', async ({ base }) =>
-    ok(answer({ href: base, name: 'Cloud API', version: '6.0' })),
-  ),
-  route('GET', '/contracts', 'listContracts', 200, 'The contract and its limits', async (call) => {
-    const { request, base } = call
-    const properties = {
-      contractNumber: await contractNumber(request),
-      owner: request.principal.credential.label,
-      ...(await contract(call)),
-    }
-    const stub = collection('contracts', `${base}/contracts`)
-    return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
-  }),
+export const accountRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/',
+    operation: 'getApiInfo',
+    success: 200,
+    summary: 'Name and version',
+    handle: async ({ base }) => ok(answer({ href: base, name: 'Cloud API', version: '6.0' })),
+  },
+  {
+    method: 'GET',
+    path: '/contracts',
+    operation: 'listContracts',
+    success: 200,
+    summary: 'The contract and its limits',
+    handle: async (call) => {
+      const { request, base } = call
+      const properties = {
+        contractNumber: await contractNumber(request),
+        owner: request.principal.credential.label,
+        ...(await contract(call)),
+      }
+      const stub = collection('contracts', `${base}/contracts`)
+      return ok(answer({ ...stub, items: [{ type: 'contract', properties }] }))
+    },
+  },
 
-  route('GET', '/requests', 'listRequests', 200, 'Mutations, newest first', async (call) => {
-    const { request, base, page } = call
-    const all = await request.services.history.requests(request, maxRequests)
-    const pending = await request.services.zones.pending(request)
-    const listed: { event: RequestRecord; status: Status }[] = []
-    for (const event of all) {
-      const status = await progress(call, event, pending)
-      if (wanted(request.query, event, status)) listed.push({ event, status })
-    }
-    const shown = listed.slice(page.offset, page.offset + page.limit)
-    const items = shown.map(({ event, status }) =>
-      page.depth === 0 ? requestRef(base, event.requestId) : requestAt(call, event, status, page.depth - 1),
-    )
-    const href = `${base}/requests`
-    return ok(answer({ ...collection('requests', href), items, ...paging(href, listed.length, page) }))
-  }),
-  route('GET', '/requests/:requestId', 'getRequest', 200, 'One mutation', async (call) => {
-    const event = await findRequest(call)
-    if (!event.ok) return event
-    return ok(answer(requestAt(call, event.value, await progress(call, event.value), call.page.depth)))
-  }),
-  route(
-    'GET',
-    '/requests/:requestId/status',
-    'getRequestStatus',
-    200,
-    'How far it has come',
-    async (call) => {
+  {
+    method: 'GET',
+    path: '/requests',
+    operation: 'listRequests',
+    success: 200,
+    summary: 'Mutations, newest first',
+    handle: async (call) => {
+      const { request, base, page } = call
+      const all = await request.services.history.requests(request, maxRequests)
+      const pending = await request.services.zones.pending(request)
+      const listed: { event: RequestRecord; status: Status }[] = []
+      for (const event of all) {
+        const status = await progress(call, event, pending)
+        if (wanted(request.query, event, status)) listed.push({ event, status })
+      }
+      const shown = listed.slice(page.offset, page.offset + page.limit)
+      const items = shown.map(({ event, status }) =>
+        page.depth === 0 ? requestRef(base, event.requestId) : requestAt(call, event, status, page.depth - 1),
+      )
+      const href = `${base}/requests`
+      return ok(answer({ ...collection('requests', href), items, ...paging(href, listed.length, page) }))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/requests/:requestId',
+    operation: 'getRequest',
+    success: 200,
+    summary: 'One mutation',
+    handle: async (call) => {
+      const event = await findRequest(call)
+      if (!event.ok) return event
+      return ok(answer(requestAt(call, event.value, await progress(call, event.value), call.page.depth)))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/requests/:requestId/status',
+    operation: 'getRequestStatus',
+    success: 200,
+    summary: 'How far it has come',
+    handle: async (call) => {
       const event = await findRequest(call)
       if (!event.ok) return event
       const status = await progress(call, event.value)
       const body = encodeStatus(call.base, event.value, status)
       return ok({ ...answer(body), headers: { etag: statusTag(status) } })
     },
-  ),
+  },
 
-  ...(['snapshots', 'backupunits'] as const).map((name) =>
-    route('GET', `/${name}`, `list${capitalised(name)}`, 200, `No ${name} are kept`, async (call) => {
-      const href = `${call.base}/${name}`
-      return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
+  ...(['snapshots', 'backupunits'] as const).map(
+    (name): CallEndpoint => ({
+      method: 'GET',
+      path: `/${name}`,
+      operation: `list${capitalised(name)}`,
+      success: 200,
+      summary: `No ${name} are kept`,
+      handle: async (call) => {
+        const href = `${call.base}/${name}`
+        return ok(answer({ ...collection(name, href), items: [], ...paging(href, 0, call.page) }))
+      },
     }),
   ),
-]
+])
 
 const contract = async (call: Call): Promise<JsonObject> => ({
   status: 'BILLABLE',

@@ -1,9 +1,8 @@
 /** What clients look up before they create: images, locations and templates (contract: ionos-more §2, §6). */
 import type { JsonObject } from '../../core/json.ts'
-import type { Route } from '../dialect.ts'
 import { catalogueOf, type Offered } from './catalogue.ts'
 import { notFound } from './errors.ts'
-import { type Handled, route } from './find.ts'
+import { type CallEndpoint, type Handled, routesOf } from './find.ts'
 import { capitalised, listAnswer, resourceAnswer } from './render.ts'
 import type { Resource } from './resource.ts'
 import type { Call } from './resources.ts'
@@ -33,43 +32,65 @@ const collections = {
     ),
 } as const
 
-export const catalogueRoutes: readonly Route[] = [
-  ...(['images', 'locations', 'templates'] as const).map((name) =>
-    route(
-      'GET',
-      `/${name}`,
-      `list${capitalised(name)}`,
-      200,
-      `${capitalised(name)} of the catalogue`,
-      (call) => listAnswer(call, null, name, resourcesOf(call, name)),
-    ),
+export const catalogueRoutes = routesOf([
+  ...(['images', 'locations', 'templates'] as const).map(
+    (name): CallEndpoint => ({
+      method: 'GET',
+      path: `/${name}`,
+      operation: `list${capitalised(name)}`,
+      success: 200,
+      summary: `${capitalised(name)} of the catalogue`,
+      handle: (call) => listAnswer(call, null, name, resourcesOf(call, name)),
+    }),
   ),
-  route('GET', '/images/:imageId', 'getImage', 200, 'One image', async (call) =>
-    one(call, 'images', call.id('imageId')),
-  ),
-  route('GET', '/templates/:templateId', 'getTemplate', 200, 'One template', async (call) =>
-    one(call, 'templates', call.id('templateId')),
-  ),
-  route('GET', '/locations/:region', 'listLocationsOfRegion', 200, 'Locations of a region', async (call) => {
-    const region = call.id('region').toLowerCase()
-    const all = resourcesOf(call, 'locations').filter(({ id }) => id.split('/')[0] === region)
-    const parent = { id: 'locations', path: '/locations' }
-    return all.length > 0 ? listAnswer(call, parent, region, all) : notFound(region)
-  }),
+  {
+    method: 'GET',
+    path: '/images/:imageId',
+    operation: 'getImage',
+    success: 200,
+    summary: 'One image',
+    handle: async (call) => one(call, 'images', call.id('imageId')),
+  },
+  {
+    method: 'GET',
+    path: '/templates/:templateId',
+    operation: 'getTemplate',
+    success: 200,
+    summary: 'One template',
+    handle: async (call) => one(call, 'templates', call.id('templateId')),
+  },
+  {
+    method: 'GET',
+    path: '/locations/:region',
+    operation: 'listLocationsOfRegion',
+    success: 200,
+    summary: 'Locations of a region',
+    handle: async (call) => {
+      const region = call.id('region').toLowerCase()
+      const all = resourcesOf(call, 'locations').filter(({ id }) => id.split('/')[0] === region)
+      const parent = { id: 'locations', path: '/locations' }
+      return all.length > 0 ? listAnswer(call, parent, region, all) : notFound(region)
+    },
+  },
   // Some clients escape the second slash of `de/fra/2`, some do not.
-  route('GET', '/locations/:region/:location', 'getLocation', 200, 'One location', async (call) =>
-    one(call, 'locations', `${call.id('region')}/${call.id('location')}`),
-  ),
-  route(
-    'GET',
-    '/locations/:region/:location/:number',
-    'getNumberedLocation',
-    200,
-    'One location',
-    async (call) =>
+  {
+    method: 'GET',
+    path: '/locations/:region/:location',
+    operation: 'getLocation',
+    success: 200,
+    summary: 'One location',
+    handle: async (call) => one(call, 'locations', `${call.id('region')}/${call.id('location')}`),
+  },
+  {
+    method: 'GET',
+    path: '/locations/:region/:location/:number',
+    operation: 'getNumberedLocation',
+    success: 200,
+    summary: 'One location',
+    handle: async (call) =>
       one(call, 'locations', `${call.id('region')}/${call.id('location')}/${call.id('number')}`),
-  ),
-]
+  },
+])
 
 const resourcesOf = (call: Call, name: keyof typeof collections): readonly Resource[] =>
   collections[name](catalogueOf(call.request))

@@ -5,7 +5,6 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import { decode, type Given } from './body.ts'
 import { catalogueOf } from './catalogue.ts'
@@ -17,81 +16,98 @@ import { datacenterProperties } from './encode.ts'
 import { createdDatacenter } from './encode-created.ts'
 import { impossible, notFound, violates } from './errors.ts'
 import { merged } from './fields.ts'
-import { findContract, finding, findZone, type Handled, reading, route } from './find.ts'
+import {
+  type CallEndpoint,
+  findContract,
+  finding,
+  findZone,
+  type Handled,
+  reading,
+  routesOf,
+} from './find.ts'
 import { datacenterBlockOf } from './records.ts'
 import { capitalised, listAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
 import { collections, limits, profile } from './wire.ts'
 
 const one = '/datacenters/:datacenterId'
-export const datacenterRoutes: readonly Route[] = [
-  route('GET', '/datacenters', 'listDatacenters', 200, 'Datacenters of the contract', async (call) => {
-    const all = await Promise.all((await call.loader.datacenters()).map(call.resources.datacenter))
-    return listAnswer(call, null, 'datacenters', all)
-  }),
-  route(
-    'POST',
-    '/datacenters',
-    'createDatacenter',
-    202,
-    'Make a datacenter',
-    reading(findContract, 'POST', async (call, _, body) => {
+export const datacenterRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/datacenters',
+    operation: 'listDatacenters',
+    success: 200,
+    summary: 'Datacenters of the contract',
+    handle: async (call) => {
+      const all = await Promise.all((await call.loader.datacenters()).map(call.resources.datacenter))
+      return listAnswer(call, null, 'datacenters', all)
+    },
+  },
+  {
+    method: 'POST',
+    path: '/datacenters',
+    operation: 'createDatacenter',
+    success: 202,
+    summary: 'Make a datacenter',
+    handle: reading(findContract, 'POST', async (call, _, body) => {
       const decoded = decode(datacenterTable, body)
       if (!decoded.ok) return decoded
       const nested = await checkNested({ kind: 'datacenter' }, body.entities)
       if (!nested.ok) return nested
       return putDatacenter(call, randomUUID(), 'POST', body, () => decoded)
     }),
-  ),
-  route(
-    'GET',
-    one,
-    'getDatacenter',
-    200,
-    'One datacenter',
-    finding(findZone, async (call, zone) => resourceAnswer(call, await call.resources.datacenter(zone))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getDatacenter',
+    success: 200,
+    summary: 'One datacenter',
+    handle: finding(findZone, async (call, zone) =>
+      resourceAnswer(call, await call.resources.datacenter(zone)),
+    ),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
       method,
-      one,
-      method === 'PUT' ? 'putDatacenter' : 'patchDatacenter',
-      202,
-      'Change a datacenter, its default group too',
-      reading(findZone, method, async (call, zone, body) => {
+      path: one,
+      operation: method === 'PUT' ? 'putDatacenter' : 'patchDatacenter',
+      success: 202,
+      summary: 'Change a datacenter, its default group too',
+      handle: reading(findZone, method, async (call, zone, body) => {
         const nested = await checkNested(await call.resources.datacenter(zone), body.entities)
         if (!nested.ok) return nested
         return putDatacenter(call, zone.id, method, body, (old) =>
           decode(datacenterTable, body, old?.body ?? {}),
         )
       }),
-    ),
+    }),
   ),
-  ...collections.datacenter.flatMap(({ name, of }) =>
+  ...collections.datacenter.flatMap(({ name, of }): readonly CallEndpoint[] =>
     of === undefined
       ? [
-          route(
-            'GET',
-            `${one}/${name}`,
-            `list${capitalised(name)}`,
-            200,
-            `No ${name} are kept`,
-            finding(findZone, async (call, zone) =>
+          {
+            method: 'GET',
+            path: `${one}/${name}`,
+            operation: `list${capitalised(name)}`,
+            success: 200,
+            summary: `No ${name} are kept`,
+            handle: finding(findZone, async (call, zone) =>
               listAnswer(call, await call.resources.datacenter(zone), name, []),
             ),
-          ),
+          },
         ]
       : [],
   ),
-  route(
-    'DELETE',
-    one,
-    'deleteDatacenter',
-    202,
-    'Delete a datacenter and all that is in it',
-    finding(findZone, deleteDatacenter),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteDatacenter',
+    success: 202,
+    summary: 'Delete a datacenter and all that is in it',
+    handle: finding(findZone, deleteDatacenter),
+  },
+])
 
 async function deleteDatacenter(call: Call, zone: DocumentRecord): Handled {
   const { id } = zone

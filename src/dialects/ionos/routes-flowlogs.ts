@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import { decode } from './body.ts'
 import { changeInZone } from './change.ts'
@@ -12,7 +11,7 @@ import { flowLogTable } from './decode.ts'
 import { flowLogProperties } from './encode.ts'
 import { notFound } from './errors.ts'
 import { merged } from './fields.ts'
-import { finding, findNic, type Handled, reading, route } from './find.ts'
+import { type CallEndpoint, finding, findNic, type Handled, reading, routesOf } from './find.ts'
 import { flowLogsOf } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
@@ -21,24 +20,24 @@ import { limits } from './wire.ts'
 const all = '/datacenters/:datacenterId/servers/:serverId/nics/:nicId/flowlogs'
 const one = `${all}/:flowlogId`
 
-export const flowLogRoutes: readonly Route[] = [
-  route(
-    'GET',
-    all,
-    'listFlowLogs',
-    200,
-    'Flow logs of a NIC',
-    finding(findNic, (call, { zone, nic }) =>
+export const flowLogRoutes = routesOf([
+  {
+    method: 'GET',
+    path: all,
+    operation: 'listFlowLogs',
+    success: 200,
+    summary: 'Flow logs of a NIC',
+    handle: finding(findNic, (call, { zone, nic }) =>
       childrenAnswer(call, call.resources.nic(zone.id, nic), 'flowlogs'),
     ),
-  ),
-  route(
-    'POST',
-    all,
-    'createFlowLog',
-    202,
-    'Describe a flow log; nothing is written to it',
-    reading(findNic, 'POST', async (call, _, body) => {
+  },
+  {
+    method: 'POST',
+    path: all,
+    operation: 'createFlowLog',
+    success: 202,
+    summary: 'Describe a flow log; nothing is written to it',
+    handle: reading(findNic, 'POST', async (call, _, body) => {
       const properties = decode(flowLogTable, body)
       if (!properties.ok) return properties
       const created = newFlowLog(call.request, properties.value)
@@ -48,27 +47,27 @@ export const flowLogRoutes: readonly Route[] = [
           : err({ kind: 'limit-reached', resource: 'document', limit: limits.flowLogsPerNic }),
       )
     }),
-  ),
-  route(
-    'GET',
-    one,
-    'getFlowLog',
-    200,
-    'One flow log',
-    finding(findNic, async (call, { zone, nic }) => {
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getFlowLog',
+    success: 200,
+    summary: 'One flow log',
+    handle: finding(findNic, async (call, { zone, nic }) => {
       const id = call.id('flowlogId').toLowerCase()
       const flowLog = call.resources.flowLogs(zone.id, nic).find((each) => each.id === id)
       return flowLog ? resourceAnswer(call, flowLog) : notFound(id)
     }),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
       method,
-      one,
-      method === 'PUT' ? 'putFlowLog' : 'patchFlowLog',
-      202,
-      'Rename a flow log',
-      reading(findNic, method, (call, _, body) =>
+      path: one,
+      operation: method === 'PUT' ? 'putFlowLog' : 'patchFlowLog',
+      success: 202,
+      summary: 'Rename a flow log',
+      handle: reading(findNic, method, (call, _, body) =>
         writeOne(call, method, (old) => {
           const properties = decode(flowLogTable, body, old)
           if (!properties.ok) return properties
@@ -77,17 +76,17 @@ export const flowLogRoutes: readonly Route[] = [
           return ok([{ ...wanted, meta: authored(call.request, authorshipOf(old.meta, '', 0)) }])
         }),
       ),
-    ),
+    }),
   ),
-  route(
-    'DELETE',
-    one,
-    'deleteFlowLog',
-    202,
-    'Delete a flow log',
-    finding(findNic, (call) => writeOne(call, 'DELETE', () => ok([]))),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteFlowLog',
+    success: 202,
+    summary: 'Delete a flow log',
+    handle: finding(findNic, (call) => writeOne(call, 'DELETE', () => ok([]))),
+  },
+])
 
 type Edited = Result<readonly JsonObject[], RequestError>
 

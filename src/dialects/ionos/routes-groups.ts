@@ -4,7 +4,6 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import type { Given } from './body.ts'
 import { changeInZone, gone, mutation, writing } from './change.ts'
@@ -15,6 +14,7 @@ import { groupProperties, textOf } from './encode.ts'
 import { encodeList } from './encode-resource.ts'
 import { impossible, notFound, tooMany } from './errors.ts'
 import {
+  type CallEndpoint,
   findGroup,
   finding,
   findNic,
@@ -23,7 +23,7 @@ import {
   type Handled,
   type InGroup,
   reading,
-  route,
+  routesOf,
 } from './find.ts'
 import { withoutRevision } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
@@ -34,62 +34,72 @@ const groupsPath = '/datacenters/:datacenterId/securitygroups'
 const one = `${groupsPath}/:securityGroupId`
 const serverPath = '/datacenters/:datacenterId/servers/:serverId'
 
-export const groupRoutes: readonly Route[] = [
-  route(
-    'GET',
-    groupsPath,
-    'listGroups',
-    200,
-    'Groups of a datacenter',
-    finding(findZone, async (call, zone) =>
+export const groupRoutes = routesOf([
+  {
+    method: 'GET',
+    path: groupsPath,
+    operation: 'listGroups',
+    success: 200,
+    summary: 'Groups of a datacenter',
+    handle: finding(findZone, async (call, zone) =>
       childrenAnswer(call, await call.resources.datacenter(zone), 'securitygroups'),
     ),
-  ),
-  route(
-    'POST',
-    groupsPath,
-    'createGroup',
-    202,
-    'Make a group, with rules',
-    reading(findZone, 'POST', createGroup),
-  ),
-  route(
-    'GET',
-    one,
-    'getGroup',
-    200,
-    'One group',
-    finding(findGroup, (call, { zone, group }) => resourceAnswer(call, call.resources.group(zone.id, group))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
-      method,
-      one,
-      method === 'PUT' ? 'putGroup' : 'patchGroup',
-      202,
-      method === 'PUT' ? 'Change a group; rules that are given replace all' : 'Rename or describe a group',
-      reading(findGroup, method, (call, found, body) => changeGroup(call, method, found, body)),
+  },
+  {
+    method: 'POST',
+    path: groupsPath,
+    operation: 'createGroup',
+    success: 202,
+    summary: 'Make a group, with rules',
+    handle: reading(findZone, 'POST', createGroup),
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getGroup',
+    success: 200,
+    summary: 'One group',
+    handle: finding(findGroup, (call, { zone, group }) =>
+      resourceAnswer(call, call.resources.group(zone.id, group)),
     ),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
+      method,
+      path: one,
+      operation: method === 'PUT' ? 'putGroup' : 'patchGroup',
+      success: 202,
+      summary:
+        method === 'PUT' ? 'Change a group; rules that are given replace all' : 'Rename or describe a group',
+      handle: reading(findGroup, method, (call, found, body) => changeGroup(call, method, found, body)),
+    }),
   ),
-  route('DELETE', one, 'deleteGroup', 202, 'Delete a group', finding(findGroup, deleteGroup)),
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteGroup',
+    success: 202,
+    summary: 'Delete a group',
+    handle: finding(findGroup, deleteGroup),
+  },
 
-  route(
-    'PUT',
-    `${serverPath}/securitygroups`,
-    'attachToServer',
-    200,
-    'Groups of a server',
-    finding(findServer, (call, { zone, server }) => attach(call, zone.id, server.id, null)),
-  ),
-  route(
-    'PUT',
-    `${serverPath}/nics/:nicId/securitygroups`,
-    'attachToNic',
-    200,
-    'Groups of a NIC',
-    finding(findNic, (call, { zone, server, nic }) => attach(call, zone.id, server.id, nic.id)),
-  ),
-]
+  {
+    method: 'PUT',
+    path: `${serverPath}/securitygroups`,
+    operation: 'attachToServer',
+    success: 200,
+    summary: 'Groups of a server',
+    handle: finding(findServer, (call, { zone, server }) => attach(call, zone.id, server.id, null)),
+  },
+  {
+    method: 'PUT',
+    path: `${serverPath}/nics/:nicId/securitygroups`,
+    operation: 'attachToNic',
+    success: 200,
+    summary: 'Groups of a NIC',
+    handle: finding(findNic, (call, { zone, server, nic }) => attach(call, zone.id, server.id, nic.id)),
+  },
+])
 
 async function createGroup(call: Call, { id: zone }: DocumentRecord, body: Given): Handled {
   const { request } = call

@@ -1,13 +1,12 @@
 /** Blocks of reserved addresses (contract: ionos-more §3). */
 import { err } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { decode } from './body.ts'
 import { type ContractDocuments, changeDocument, createDocument, deleteDocument } from './change.ts'
 import { consumers, ipBlockResource, ipBlocks } from './contract-resources.ts'
 import { ipBlockTable } from './decode.ts'
 import { impossible } from './errors.ts'
 import { merged } from './fields.ts'
-import { findContract, findIpBlock, finding, reading, route } from './find.ts'
+import { type CallEndpoint, findContract, findIpBlock, finding, reading, routesOf } from './find.ts'
 import { listAnswer, resourceAnswer } from './render.ts'
 import { profile } from './wire.ts'
 
@@ -26,20 +25,27 @@ const documents: ContractDocuments = {
       : undefined,
 }
 
-export const ipBlockRoutes: readonly Route[] = [
-  route('GET', '/ipblocks', 'listIpblocks', 200, 'Blocks of reserved addresses', async (call) => {
-    const { request } = call
-    const [using, zones] = [await consumers(request), await request.services.zones.list(request, profile)]
-    const blocks = (await ipBlocks(request)).map(({ document }) => ipBlockResource(document, using, zones))
-    return listAnswer(call, null, 'ipblocks', blocks)
-  }),
-  route(
-    'POST',
-    '/ipblocks',
-    'createIpblock',
-    202,
-    'Reserve addresses',
-    reading(findContract, 'POST', async (call, _, body) => {
+export const ipBlockRoutes = routesOf([
+  {
+    method: 'GET',
+    path: '/ipblocks',
+    operation: 'listIpblocks',
+    success: 200,
+    summary: 'Blocks of reserved addresses',
+    handle: async (call) => {
+      const { request } = call
+      const [using, zones] = [await consumers(request), await request.services.zones.list(request, profile)]
+      const blocks = (await ipBlocks(request)).map(({ document }) => ipBlockResource(document, using, zones))
+      return listAnswer(call, null, 'ipblocks', blocks)
+    },
+  },
+  {
+    method: 'POST',
+    path: '/ipblocks',
+    operation: 'createIpblock',
+    success: 202,
+    summary: 'Reserve addresses',
+    handle: reading(findContract, 'POST', async (call, _, body) => {
       const { request } = call
       const properties = decode(ipBlockTable, body)
       if (!properties.ok) return properties
@@ -52,26 +58,35 @@ export const ipBlockRoutes: readonly Route[] = [
       const stored = { ...merged({}, properties.value), ips: [...addresses] }
       return createDocument(call, documents, { body: stored, addresses })
     }),
-  ),
-  route(
-    'GET',
-    one,
-    'getIpblock',
-    200,
-    'One block',
-    finding(findIpBlock, async (call, found) => resourceAnswer(call, await documents.resource(call, found))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
-      method,
-      one,
-      method === 'PUT' ? 'putIpblock' : 'patchIpblock',
-      202,
-      'Rename a block',
-      reading(findIpBlock, method, (call, { id }, body) => changeDocument(call, documents, id, method, body)),
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getIpblock',
+    success: 200,
+    summary: 'One block',
+    handle: finding(findIpBlock, async (call, found) =>
+      resourceAnswer(call, await documents.resource(call, found)),
     ),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
+      method,
+      path: one,
+      operation: method === 'PUT' ? 'putIpblock' : 'patchIpblock',
+      success: 202,
+      summary: 'Rename a block',
+      handle: reading(findIpBlock, method, (call, { id }, body) =>
+        changeDocument(call, documents, id, method, body),
+      ),
+    }),
   ),
-  route('DELETE', one, 'deleteIpblock', 202, 'Give addresses back that no NIC has', (call) =>
-    deleteDocument(call, documents, call.id('ipblockId')),
-  ),
-]
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteIpblock',
+    success: 202,
+    summary: 'Give addresses back that no NIC has',
+    handle: (call) => deleteDocument(call, documents, call.id('ipblockId')),
+  },
+])

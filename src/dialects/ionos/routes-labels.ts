@@ -1,13 +1,22 @@
 /** Labels of datacenters, servers, volumes and IP blocks: written at once, without a logged request (contract: ionos-more §7). */
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { decode } from './body.ts'
 import { type FindHolder, type Holder, labelResource, labelResources, setLabel } from './change-labels.ts'
 import { volumeDocument } from './change-volumes.ts'
 import { ipBlockResource } from './contract-resources.ts'
 import type { Property, Table } from './fields.ts'
-import { type Found, findIpBlock, finding, findServer, findVolume, findZone, reading, route } from './find.ts'
+import {
+  type CallEndpoint,
+  type Found,
+  findIpBlock,
+  finding,
+  findServer,
+  findVolume,
+  findZone,
+  reading,
+  routesOf,
+} from './find.ts'
 import { withoutRevision } from './records.ts'
 import { listAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
@@ -87,75 +96,82 @@ const holders: readonly (readonly [name: string, path: string, find: FindHolder]
   ['Ipblock', '/ipblocks/:ipblockId', ipBlock],
 ]
 
-export const labelRoutes: readonly Route[] = holders.flatMap(([name, path, find]) => {
-  const labels = `${path}/labels`
-  const one = `${labels}/:key`
-  const of = `of a ${name.toLowerCase()}`
-  async function findLabel(call: Call): Found<{ holder: Holder; key: string; old: JsonObject }> {
-    const holder = await find(call)
-    if (!holder.ok) return holder
-    const key = call.id('key')
-    const old = labelResource(holder.value, key)
-    return old.ok ? ok({ holder: holder.value, key, old: old.value.properties }) : old
-  }
-  return [
-    route(
-      'GET',
-      labels,
-      `list${name}Labels`,
-      200,
-      `Labels ${of}`,
-      finding(find, async (call, holder) => {
-        // Clients read the keys at every depth.
-        const page = { ...call.page, depth: Math.max(1, call.page.depth) }
-        return listAnswer({ ...call, page }, holder.resource, 'labels', labelResources(holder))
-      }),
-    ),
-    route(
-      'POST',
-      labels,
-      `create${name}Label`,
-      201,
-      `Give a label to one`,
-      reading(find, 'POST', async (call, holder, body) => {
-        const read = decode(table, body)
-        if (!read.ok) return read
-        const [key, value] = [String(read.value.key), String(read.value.value)]
-        return answered(call, await setLabel(call, find, holder, { key, value, create: true }), key, 201)
-      }),
-    ),
-    route('GET', one, `get${name}Label`, 200, `One label ${of}`, async (call) =>
-      answered(call, await find(call), call.id('key')),
-    ),
-    route(
-      'PUT',
-      one,
-      `put${name}Label`,
-      200,
-      `Change the value of a label ${of}`,
-      reading(findLabel, 'PUT', async (call, { holder, key, old }, body) => {
-        const read = decode(table, body, old)
-        if (!read.ok) return read
-        const { value = old.value } = read.value
-        if (value === old.value) return answered(call, ok(holder), key)
-        const wanted = { key, value: String(value), create: false }
-        return answered(call, await setLabel(call, find, holder, wanted), key)
-      }),
-    ),
-    route(
-      'DELETE',
-      one,
-      `delete${name}Label`,
-      200,
-      `Take a label off one`,
-      finding(find, async (call, holder) => {
-        const wanted = { key: call.id('key'), value: null, create: false }
-        const done = await setLabel(call, find, holder, wanted)
-        return done.ok ? ok({ status: 200 }) : done
-      }),
-    ),
-  ]
-})
+export const labelRoutes = routesOf(
+  holders.flatMap(([name, path, find]): readonly CallEndpoint[] => {
+    const labels = `${path}/labels`
+    const one = `${labels}/:key`
+    const of = `of a ${name.toLowerCase()}`
+    async function findLabel(call: Call): Found<{ holder: Holder; key: string; old: JsonObject }> {
+      const holder = await find(call)
+      if (!holder.ok) return holder
+      const key = call.id('key')
+      const old = labelResource(holder.value, key)
+      return old.ok ? ok({ holder: holder.value, key, old: old.value.properties }) : old
+    }
+    return [
+      {
+        method: 'GET',
+        path: labels,
+        operation: `list${name}Labels`,
+        success: 200,
+        summary: `Labels ${of}`,
+        handle: finding(find, async (call, holder) => {
+          // Clients read the keys at every depth.
+          const page = { ...call.page, depth: Math.max(1, call.page.depth) }
+          return listAnswer({ ...call, page }, holder.resource, 'labels', labelResources(holder))
+        }),
+      },
+      {
+        method: 'POST',
+        path: labels,
+        operation: `create${name}Label`,
+        success: 201,
+        summary: `Give a label to one`,
+        handle: reading(find, 'POST', async (call, holder, body) => {
+          const read = decode(table, body)
+          if (!read.ok) return read
+          const [key, value] = [String(read.value.key), String(read.value.value)]
+          return answered(call, await setLabel(call, find, holder, { key, value, create: true }), key, 201)
+        }),
+      },
+      {
+        method: 'GET',
+        path: one,
+        operation: `get${name}Label`,
+        success: 200,
+        summary: `One label ${of}`,
+        handle: async (call) => answered(call, await find(call), call.id('key')),
+      },
+      {
+        method: 'PUT',
+        path: one,
+        operation: `put${name}Label`,
+        success: 200,
+        summary: `Change the value of a label ${of}`,
+        handle: reading(findLabel, 'PUT', async (call, { holder, key, old }, body) => {
+          const read = decode(table, body, old)
+          if (!read.ok) return read
+          const { value = old.value } = read.value
+          if (value === old.value) return answered(call, ok(holder), key)
+          const wanted = { key, value: String(value), create: false }
+          return answered(call, await setLabel(call, find, holder, wanted), key)
+        }),
+      },
+      {
+        method: 'DELETE',
+        path: one,
+        operation: `delete${name}Label`,
+        success: 200,
+        summary: `Take a label off one`,
+        handle: finding(find, async (call, holder) => {
+          const wanted = { key: call.id('key'), value: null, create: false }
+          const done = await setLabel(call, find, holder, wanted)
+          return done.ok ? ok({ status: 200 }) : done
+        }),
+      },
+    ]
+  }),
+)
 
 /** The label with this key. */
 async function answered(call: Call, holder: Awaited<Found<Holder>>, key: string, status = 200) {

@@ -4,7 +4,6 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { ipv6Block } from './addresses.ts'
 import { decode } from './body.ts'
 import { changeInZone } from './change.ts'
@@ -15,7 +14,7 @@ import { lanProperties } from './encode.ts'
 import { createdLan } from './encode-created.ts'
 import { impossible, notFound } from './errors.ts'
 import { merged } from './fields.ts'
-import { finding, findLan, findZone, type Handled, reading, route } from './find.ts'
+import { type CallEndpoint, finding, findLan, findZone, type Handled, reading, routesOf } from './find.ts'
 import { ipv6BlockOf, type Lan } from './records.ts'
 import { childrenAnswer, listAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
@@ -23,71 +22,73 @@ import type { Call } from './resources.ts'
 const lans = '/datacenters/:datacenterId/lans'
 const one = `${lans}/:lanId`
 
-export const lanRoutes: readonly Route[] = [
-  route(
-    'GET',
-    lans,
-    'listLans',
-    200,
-    'LANs of a datacenter',
-    finding(findZone, async (call, { id }) => {
+export const lanRoutes = routesOf([
+  {
+    method: 'GET',
+    path: lans,
+    operation: 'listLans',
+    success: 200,
+    summary: 'LANs of a datacenter',
+    handle: finding(findZone, async (call, { id }) => {
       const all = (await call.loader.lansIn(id)).map((lan) => call.resources.lan(id, lan))
       return listAnswer(call, { id, path: `/datacenters/${id}` }, 'lans', all)
     }),
-  ),
-  route(
-    'POST',
-    lans,
-    'createLan',
-    202,
-    'Make a LAN',
-    reading(findZone, 'POST', async (call, { id }, body) => {
+  },
+  {
+    method: 'POST',
+    path: lans,
+    operation: 'createLan',
+    success: 202,
+    summary: 'Make a LAN',
+    handle: reading(findZone, 'POST', async (call, { id }, body) => {
       const properties = decode(lanTable, body)
       if (!properties.ok) return properties
       const nested = await checkNested({ kind: 'lan' }, body.entities)
       return nested.ok ? writeLan(call, id, 'POST', properties.value) : nested
     }),
-  ),
-  route(
-    'GET',
-    one,
-    'getLan',
-    200,
-    'One LAN',
-    finding(findLan, (call, { zone, lan }) => resourceAnswer(call, call.resources.lan(zone, lan))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getLan',
+    success: 200,
+    summary: 'One LAN',
+    handle: finding(findLan, (call, { zone, lan }) => resourceAnswer(call, call.resources.lan(zone, lan))),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
       method,
-      one,
-      method === 'PUT' ? 'putLan' : 'patchLan',
-      202,
-      'Change a LAN',
-      reading(findLan, method, async (call, { zone, lan }, body) => {
+      path: one,
+      operation: method === 'PUT' ? 'putLan' : 'patchLan',
+      success: 202,
+      summary: 'Change a LAN',
+      handle: reading(findLan, method, async (call, { zone, lan }, body) => {
         const properties = decode(lanTable, body, lanProperties(lan.body))
         if (!properties.ok) return properties
         const nested = await checkNested(call.resources.lan(zone, lan), body.entities)
         return nested.ok ? writeLan(call, zone, method, properties.value, lan.id) : nested
       }),
+    }),
+  ),
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteLan',
+    success: 202,
+    summary: 'Delete a LAN that no NIC is in',
+    handle: finding(findLan, (call, { zone, lan }) => deleteLan(call, zone, lan)),
+  },
+  {
+    method: 'GET',
+    path: `${one}/nics`,
+    operation: 'listLanNics',
+    success: 200,
+    summary: 'NICs of a LAN',
+    handle: finding(findLan, (call, { zone, lan }) =>
+      childrenAnswer(call, call.resources.lan(zone, lan), 'nics'),
     ),
-  ),
-  route(
-    'DELETE',
-    one,
-    'deleteLan',
-    202,
-    'Delete a LAN that no NIC is in',
-    finding(findLan, (call, { zone, lan }) => deleteLan(call, zone, lan)),
-  ),
-  route(
-    'GET',
-    `${one}/nics`,
-    'listLanNics',
-    200,
-    'NICs of a LAN',
-    finding(findLan, (call, { zone, lan }) => childrenAnswer(call, call.resources.lan(zone, lan), 'nics')),
-  ),
-]
+  },
+])
 
 /** Creates a LAN, or changes the one of this id. */
 function writeLan(

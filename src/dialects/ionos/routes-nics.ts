@@ -1,7 +1,6 @@
 /** NICs of servers, created with their rules and flow logs (contract: ionos §4). */
 import { isDeepStrictEqual } from 'node:util'
 import { ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import { decode, type Given } from './body.ts'
 import { changeInZone } from './change.ts'
@@ -14,6 +13,7 @@ import { decodeNic, nicTable } from './decode.ts'
 import { nicProperties } from './encode.ts'
 import { createdNic } from './encode-created.ts'
 import {
+  type CallEndpoint,
   finding,
   findNic,
   findServer,
@@ -21,7 +21,7 @@ import {
   type InNic,
   type InServer,
   reading,
-  route,
+  routesOf,
 } from './find.ts'
 import { withoutRevision } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
@@ -30,36 +30,52 @@ import type { Call } from './resources.ts'
 const nics = '/datacenters/:datacenterId/servers/:serverId/nics'
 const one = `${nics}/:nicId`
 
-export const nicRoutes: readonly Route[] = [
-  route(
-    'GET',
-    nics,
-    'listNics',
-    200,
-    'NICs of a server',
-    finding(findServer, (call, { server }) => childrenAnswer(call, call.resources.server(server), 'nics')),
-  ),
-  route('POST', nics, 'createNic', 202, 'Add a NIC, with rules', reading(findServer, 'POST', createNic)),
-  route(
-    'GET',
-    one,
-    'getNic',
-    200,
-    'One NIC',
-    finding(findNic, (call, { zone, nic }) => resourceAnswer(call, call.resources.nic(zone.id, nic))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
-      method,
-      one,
-      method === 'PUT' ? 'putNic' : 'patchNic',
-      202,
-      'Change a NIC, its firewall switches too',
-      reading(findNic, method, (call, found, body) => changeNic(call, method, found, body)),
+export const nicRoutes = routesOf([
+  {
+    method: 'GET',
+    path: nics,
+    operation: 'listNics',
+    success: 200,
+    summary: 'NICs of a server',
+    handle: finding(findServer, (call, { server }) =>
+      childrenAnswer(call, call.resources.server(server), 'nics'),
     ),
+  },
+  {
+    method: 'POST',
+    path: nics,
+    operation: 'createNic',
+    success: 202,
+    summary: 'Add a NIC, with rules',
+    handle: reading(findServer, 'POST', createNic),
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getNic',
+    success: 200,
+    summary: 'One NIC',
+    handle: finding(findNic, (call, { zone, nic }) => resourceAnswer(call, call.resources.nic(zone.id, nic))),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
+      method,
+      path: one,
+      operation: method === 'PUT' ? 'putNic' : 'patchNic',
+      success: 202,
+      summary: 'Change a NIC, its firewall switches too',
+      handle: reading(findNic, method, (call, found, body) => changeNic(call, method, found, body)),
+    }),
   ),
-  route('DELETE', one, 'deleteNic', 202, 'Delete a NIC with its rules', finding(findNic, deleteNic)),
-]
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteNic',
+    success: 202,
+    summary: 'Delete a NIC with its rules',
+    handle: finding(findNic, deleteNic),
+  },
+])
 
 async function createNic(call: Call, { zone, server }: InServer, body: Given): Handled {
   const { request } = call

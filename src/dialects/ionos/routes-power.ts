@@ -1,9 +1,8 @@
 /** Power of servers: a state that is stored, because no guest is started or stopped here (contract: ionos-more §6). */
 import { err, ok } from '../../core/result.ts'
-import type { Route } from '../dialect.ts'
 import { changeInZone } from './change.ts'
 import { impossible } from './errors.ts'
-import { finding, findServer, type Handled, type InServer, route } from './find.ts'
+import { type CallEndpoint, finding, findServer, type Handled, type InServer, routesOf } from './find.ts'
 import { withoutRevision } from './records.ts'
 import { capitalised } from './render.ts'
 import type { Call } from './resources.ts'
@@ -24,14 +23,16 @@ const actions: Readonly<Record<string, Action>> = {
   resume: { state: 'started', of: ['CUBE'] },
 }
 
-export const powerRoutes: readonly Route[] = Object.entries(actions).map(([name, action]) =>
-  route(
-    'POST',
-    `/datacenters/:datacenterId/servers/:serverId/${name}`,
-    `${name}Server`,
-    202,
-    `${capitalised(name)} a server: its state is kept, its rules stay`,
-    finding(findServer, (call, found) => setPower(call, found, name, action)),
+export const powerRoutes = routesOf(
+  Object.entries(actions).map(
+    ([name, action]): CallEndpoint => ({
+      method: 'POST',
+      path: `/datacenters/:datacenterId/servers/:serverId/${name}`,
+      operation: `${name}Server`,
+      success: 202,
+      summary: `${capitalised(name)} a server: its state is kept, its rules stay`,
+      handle: finding(findServer, (call, found) => setPower(call, found, name, action)),
+    }),
   ),
 )
 

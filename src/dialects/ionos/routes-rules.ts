@@ -4,7 +4,6 @@ import type { RequestError } from '../../core/model/error.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import type { Given } from './body.ts'
 import { changed, gone, mutation, writing } from './change.ts'
@@ -13,6 +12,7 @@ import { modelRule } from './decode-rule.ts'
 import { createdRule, sameRule, textOf } from './encode.ts'
 import { notFound } from './errors.ts'
 import {
+  type CallEndpoint,
   type Found,
   findGroupRules,
   finding,
@@ -20,15 +20,15 @@ import {
   type Handled,
   type RuleHolder,
   reading,
-  route,
+  routesOf,
 } from './find.ts'
 import { listAnswer, resourceAnswer } from './render.ts'
 import type { Resource } from './resource.ts'
 import type { Call } from './resources.ts'
 import { limits, profile } from './wire.ts'
 
-export const ruleRoutes: readonly Route[] = [
-  ...routesOf({
+export const ruleRoutes = routesOf([
+  ...endpointsOf({
     path: '/datacenters/:datacenterId/servers/:serverId/nics/:nicId/firewallrules',
     param: 'firewallruleId',
     name: 'NicRule',
@@ -37,7 +37,7 @@ export const ruleRoutes: readonly Route[] = [
     maxRules: limits.rulesPerNic,
     created: 202,
   }),
-  ...routesOf({
+  ...endpointsOf({
     path: '/datacenters/:datacenterId/securitygroups/:securityGroupId/rules',
     param: 'ruleId',
     name: 'GroupRule',
@@ -46,7 +46,7 @@ export const ruleRoutes: readonly Route[] = [
     maxRules: limits.rulesPerGroup,
     created: 200,
   }),
-]
+])
 
 /** A collection of rules. */
 interface RuleCollection {
@@ -65,7 +65,15 @@ interface InRule {
   readonly rule: RuleRecord
 }
 
-function routesOf({ path, param, name, of, find, maxRules, created }: RuleCollection): readonly Route[] {
+function endpointsOf({
+  path,
+  param,
+  name,
+  of,
+  find,
+  maxRules,
+  created,
+}: RuleCollection): readonly CallEndpoint[] {
   const one = `${path}/:${param}`
   async function findRule(call: Call): Found<InRule> {
     const holder = await find(call)
@@ -74,50 +82,61 @@ function routesOf({ path, param, name, of, find, maxRules, created }: RuleCollec
     return rule.ok ? ok({ holder: holder.value, rule: rule.value }) : rule
   }
   return [
-    route(
-      'GET',
+    {
+      method: 'GET',
       path,
-      `list${name}s`,
-      200,
-      `Rules of ${of}`,
-      finding(find, async (call, holder) => {
+      operation: `list${name}s`,
+      success: 200,
+      summary: `Rules of ${of}`,
+      handle: finding(find, async (call, holder) => {
         const rules = (await call.loader.rulesOf(holder.policy)).map((rule) => resourceOf(call, holder, rule))
         return listAnswer(call, { id: holder.policy, path: holder.path }, holder.collection, rules)
       }),
-    ),
-    route(
-      'POST',
+    },
+    {
+      method: 'POST',
       path,
-      `create${name}`,
-      created,
-      `Add a rule to ${of}`,
-      reading(find, 'POST', (call, holder, body) => createRule(call, holder, body, { maxRules, created })),
-    ),
-    route(
-      'GET',
-      one,
-      `get${name}`,
-      200,
-      `One rule of ${of}`,
-      finding(findRule, (call, { holder, rule }) => resourceAnswer(call, resourceOf(call, holder, rule))),
-    ),
-    route(
-      'PUT',
-      one,
-      `put${name}`,
-      202,
-      `Change a rule of ${of}; what is not given stays`,
-      reading(findRule, 'PUT', (call, found, body) => changeRule(call, 'PUT', found, body)),
-    ),
-    route(
-      'PATCH',
-      one,
-      `patch${name}`,
-      202,
-      `Change some properties of a rule of ${of}`,
-      reading(findRule, 'PATCH', (call, found, body) => changeRule(call, 'PATCH', found, body)),
-    ),
-    route('DELETE', one, `delete${name}`, 202, `Delete a rule of ${of}`, finding(findRule, deleteRule)),
+      operation: `create${name}`,
+      success: created,
+      summary: `Add a rule to ${of}`,
+      handle: reading(find, 'POST', (call, holder, body) =>
+        createRule(call, holder, body, { maxRules, created }),
+      ),
+    },
+    {
+      method: 'GET',
+      path: one,
+      operation: `get${name}`,
+      success: 200,
+      summary: `One rule of ${of}`,
+      handle: finding(findRule, (call, { holder, rule }) =>
+        resourceAnswer(call, resourceOf(call, holder, rule)),
+      ),
+    },
+    {
+      method: 'PUT',
+      path: one,
+      operation: `put${name}`,
+      success: 202,
+      summary: `Change a rule of ${of}; what is not given stays`,
+      handle: reading(findRule, 'PUT', (call, found, body) => changeRule(call, 'PUT', found, body)),
+    },
+    {
+      method: 'PATCH',
+      path: one,
+      operation: `patch${name}`,
+      success: 202,
+      summary: `Change some properties of a rule of ${of}`,
+      handle: reading(findRule, 'PATCH', (call, found, body) => changeRule(call, 'PATCH', found, body)),
+    },
+    {
+      method: 'DELETE',
+      path: one,
+      operation: `delete${name}`,
+      success: 202,
+      summary: `Delete a rule of ${of}`,
+      handle: finding(findRule, deleteRule),
+    },
   ]
 }
 

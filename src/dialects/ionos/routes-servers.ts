@@ -4,7 +4,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ServerRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import type { Given } from './body.ts'
 import { catalogueOf } from './catalogue.ts'
@@ -19,7 +18,16 @@ import { nicProperties } from './encode.ts'
 import { createdServer } from './encode-created.ts'
 import { impossible } from './errors.ts'
 import { merged } from './fields.ts'
-import { finding, findServer, findZone, type Handled, type InServer, reading, route } from './find.ts'
+import {
+  type CallEndpoint,
+  finding,
+  findServer,
+  findZone,
+  type Handled,
+  type InServer,
+  reading,
+  routesOf,
+} from './find.ts'
 import { isDas, type Volume, withoutRevision } from './records.ts'
 import { listAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
@@ -28,61 +36,63 @@ import { profile } from './wire.ts'
 const servers = '/datacenters/:datacenterId/servers'
 const one = `${servers}/:serverId`
 
-export const serverRoutes: readonly Route[] = [
-  route(
-    'GET',
-    servers,
-    'listServers',
-    200,
-    'Servers of a datacenter',
-    finding(findZone, async (call, { id }) => {
+export const serverRoutes = routesOf([
+  {
+    method: 'GET',
+    path: servers,
+    operation: 'listServers',
+    success: 200,
+    summary: 'Servers of a datacenter',
+    handle: finding(findZone, async (call, { id }) => {
       const all = (await call.loader.serversIn(id)).map(call.resources.server)
       return listAnswer(call, { id, path: `/datacenters/${id}` }, 'servers', all)
     }),
-  ),
-  route(
-    'POST',
-    servers,
-    'createServer',
-    202,
-    'Make a server, with NICs and their rules',
-    reading(findZone, 'POST', createServer),
-  ),
-  route(
-    'GET',
-    one,
-    'getServer',
-    200,
-    'One server',
-    finding(findServer, (call, { server }) => resourceAnswer(call, call.resources.server(server))),
-  ),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
+  },
+  {
+    method: 'POST',
+    path: servers,
+    operation: 'createServer',
+    success: 202,
+    summary: 'Make a server, with NICs and their rules',
+    handle: reading(findZone, 'POST', createServer),
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getServer',
+    success: 200,
+    summary: 'One server',
+    handle: finding(findServer, (call, { server }) => resourceAnswer(call, call.resources.server(server))),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
       method,
-      one,
-      method === 'PUT' ? 'putServer' : 'patchServer',
-      202,
-      'Change a server',
-      reading(findServer, method, (call, found, body) => changeServer(call, method, found, body)),
+      path: one,
+      operation: method === 'PUT' ? 'putServer' : 'patchServer',
+      success: 202,
+      summary: 'Change a server',
+      handle: reading(findServer, method, (call, found, body) => changeServer(call, method, found, body)),
+    }),
+  ),
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteServer',
+    success: 202,
+    summary: 'Delete a server with its NICs; its volumes stay',
+    handle: finding(findServer, deleteServer),
+  },
+  {
+    method: 'GET',
+    path: `${one}/cdroms`,
+    operation: 'listServerCdroms',
+    success: 200,
+    summary: 'No CD-ROMs are kept',
+    handle: finding(findServer, (call, { server }) =>
+      listAnswer(call, call.resources.server(server), 'cdroms', []),
     ),
-  ),
-  route(
-    'DELETE',
-    one,
-    'deleteServer',
-    202,
-    'Delete a server with its NICs; its volumes stay',
-    finding(findServer, deleteServer),
-  ),
-  route(
-    'GET',
-    `${one}/cdroms`,
-    'listServerCdroms',
-    200,
-    'No CD-ROMs are kept',
-    finding(findServer, (call, { server }) => listAnswer(call, call.resources.server(server), 'cdroms', [])),
-  ),
-]
+  },
+])
 
 async function createServer(
   call: Call,

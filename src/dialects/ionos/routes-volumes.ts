@@ -4,7 +4,6 @@ import { isObject, type JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import type { Route } from '../dialect.ts'
 import { type Given, given } from './body.ts'
 import { catalogueOf } from './catalogue.ts'
 import { changeInZone } from './change.ts'
@@ -14,6 +13,7 @@ import { createdVolume } from './encode-created.ts'
 import { notFound, violated, violates } from './errors.ts'
 import { Violations } from './fields.ts'
 import {
+  type CallEndpoint,
   findAttached,
   finding,
   findServer,
@@ -22,7 +22,7 @@ import {
   type Handled,
   type InServer,
   reading,
-  route,
+  routesOf,
 } from './find.ts'
 import { isDas, serverOf, type Volume } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
@@ -36,57 +36,87 @@ const oneOfServer = `${ofServer}/:volumeId`
 const show = async (call: Call, volume: Volume): Handled =>
   resourceAnswer(call, await call.resources.volume(volume))
 
-export const volumeRoutes: readonly Route[] = [
-  route(
-    'GET',
-    volumes,
-    'listVolumes',
-    200,
-    'Volumes of a datacenter',
-    finding(findZone, async (call, zone) =>
+export const volumeRoutes = routesOf([
+  {
+    method: 'GET',
+    path: volumes,
+    operation: 'listVolumes',
+    success: 200,
+    summary: 'Volumes of a datacenter',
+    handle: finding(findZone, async (call, zone) =>
       childrenAnswer(call, await call.resources.datacenter(zone), 'volumes'),
     ),
-  ),
-  route('POST', volumes, 'createVolume', 202, 'Make a volume', finding(findZone, createVolume)),
-  route('GET', one, 'getVolume', 200, 'One volume', finding(findVolume, show)),
-  ...(['PUT', 'PATCH'] as const).map((method) =>
-    route(
+  },
+  {
+    method: 'POST',
+    path: volumes,
+    operation: 'createVolume',
+    success: 202,
+    summary: 'Make a volume',
+    handle: finding(findZone, createVolume),
+  },
+  {
+    method: 'GET',
+    path: one,
+    operation: 'getVolume',
+    success: 200,
+    summary: 'One volume',
+    handle: finding(findVolume, show),
+  },
+  ...(['PUT', 'PATCH'] as const).map(
+    (method): CallEndpoint => ({
       method,
-      one,
-      method === 'PUT' ? 'putVolume' : 'patchVolume',
-      202,
-      'Change a volume',
-      reading(findVolume, method, (call, volume, body) => changeVolume(call, method, volume, body)),
-    ),
+      path: one,
+      operation: method === 'PUT' ? 'putVolume' : 'patchVolume',
+      success: 202,
+      summary: 'Change a volume',
+      handle: reading(findVolume, method, (call, volume, body) => changeVolume(call, method, volume, body)),
+    }),
   ),
-  route(
-    'DELETE',
-    one,
-    'deleteVolume',
-    202,
-    'Delete a volume, attached or not',
-    finding(findVolume, deleteVolume),
-  ),
+  {
+    method: 'DELETE',
+    path: one,
+    operation: 'deleteVolume',
+    success: 202,
+    summary: 'Delete a volume, attached or not',
+    handle: finding(findVolume, deleteVolume),
+  },
 
-  route(
-    'GET',
-    ofServer,
-    'listServerVolumes',
-    200,
-    'Volumes of a server',
-    finding(findServer, (call, { server }) => childrenAnswer(call, call.resources.server(server), 'volumes')),
-  ),
-  route(
-    'POST',
-    ofServer,
-    'attachVolume',
-    202,
-    'Attach a volume, wherever it is now',
-    finding(findServer, attachVolume),
-  ),
-  route('GET', oneOfServer, 'getServerVolume', 200, 'One volume of a server', finding(findAttached, show)),
-  route('DELETE', oneOfServer, 'detachVolume', 202, 'Detach a volume', finding(findAttached, detachVolume)),
-]
+  {
+    method: 'GET',
+    path: ofServer,
+    operation: 'listServerVolumes',
+    success: 200,
+    summary: 'Volumes of a server',
+    handle: finding(findServer, (call, { server }) =>
+      childrenAnswer(call, call.resources.server(server), 'volumes'),
+    ),
+  },
+  {
+    method: 'POST',
+    path: ofServer,
+    operation: 'attachVolume',
+    success: 202,
+    summary: 'Attach a volume, wherever it is now',
+    handle: finding(findServer, attachVolume),
+  },
+  {
+    method: 'GET',
+    path: oneOfServer,
+    operation: 'getServerVolume',
+    success: 200,
+    summary: 'One volume of a server',
+    handle: finding(findAttached, show),
+  },
+  {
+    method: 'DELETE',
+    path: oneOfServer,
+    operation: 'detachVolume',
+    success: 202,
+    summary: 'Detach a volume',
+    handle: finding(findAttached, detachVolume),
+  },
+])
 
 /** A volume from a body of `{properties}`. */
 function decodeVolume(call: Call, { id, body: datacenter }: DocumentRecord): Result<Volume, RequestError> {

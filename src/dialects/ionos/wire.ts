@@ -33,7 +33,7 @@ export type Kind =
 export interface Collection {
   /** Last part of its path and of its id. */
   readonly name: string
-  /** What it holds; absent: nothing that is kept here. */
+  /** The kind of its resources; absent: it is always empty. */
   readonly of?: Kind
 }
 
