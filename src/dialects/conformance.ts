@@ -96,6 +96,42 @@ export interface Driver {
   /** What the inventory file says of each of two accounts, beside their names and credentials. */
   readonly inventory: Readonly<Record<Whose, AccountPart>>
   readonly lists: readonly RuleList[]
+  /** Makes one of everything that a path or a body can name. Accounts have nothing in common but what is everybody's. */
+  readonly fill: (call: Call, whose: Whose) => Promise<Values>
+  /** Bodies with which the owner's writes are taken, by operation; absent: an empty one. */
+  readonly bodies: Readonly<Record<string, JsonObject>>
+  /** Requests that name something in their body. */
+  readonly references: (own: Values) => readonly Reference[]
+  /** Values for which there is another answer if the object is another account's: its status, and why (one of `gaps`). */
+  readonly told?: Readonly<Record<string, { readonly status: number; readonly gap: Gap }>>
+}
+
+/** Ids by the parameters that they fill: `index`, `server/uuid` with the segment before it, or `block volumes/id` with the product. */
+export type Values = Readonly<Record<string, string>>
+
+export interface Reference {
+  readonly name: string
+  /** Of the values of the account whose object is named. */
+  readonly value: string
+  readonly send: (call: Call, id: string) => Promise<Reply>
+  /** Whether the contract takes such a body and ignores what it names. */
+  readonly ignored?: true
+}
+
+/** The value for a parameter of a path; `before` is the segment that it stands behind. */
+export const parameterOf = (
+  values: Values,
+  product: string,
+  before: string,
+  name: string,
+): string | undefined => values[`${product} ${before}/${name}`] ?? values[`${before}/${name}`] ?? values[name]
+
+/** An id of the same form that nobody has; an address next to the one that somebody has. */
+export function nobodys(id: string): string {
+  if (/^[0-9a-f-]{36}$/.test(id)) return '0bad0bad-0bad-4bad-8bad-0bad0bad0bad'
+  if (/^\d+\.\d+\.\d+\.\d+$/.test(id)) return id.replace(/\d+$/, '251')
+  if (/^\d+$/.test(id)) return '8765'
+  return id.length < 20 ? 'nobody' : `${id.slice(0, 4)}${[...id.slice(4)].toReversed().join('')}`
 }
 
 /** Lists of an account in an inventory file. */
@@ -152,6 +188,9 @@ async function done<R extends Reply>(reply: Promise<R>): Promise<R> {
   assert.ok(answer.status >= 200 && answer.status < 300, `${answer.status} ${answer.text}`)
   return answer
 }
+
+/** The body of an answer to a write that a driver needs; a refusal is a fault of the driver. */
+export const made = async (reply: Promise<Reply>): Promise<Reply['body']> => (await done(reply)).body
 
 async function refused(reply: Promise<Reply>, status?: number): Promise<void> {
   const answer = await reply

@@ -1,19 +1,20 @@
 /** Two accounts for the cases that every dialect runs: what each has is what the drivers say. */
 import type { AccountPart, Whose } from '../../src/dialects/conformance.ts'
 import { drivers } from '../../src/dialects/conformance-drivers.ts'
+import type { Dialect } from '../../src/dialects/dialect.ts'
 
 const secretKeys: Record<Whose, string> = {
   own: '00c0f0a0-0000-4000-8000-0000000000e1',
   foreign: '00c0f0a0-0000-4000-8000-0000000000e2',
 }
 
-/** What an account's clients send; each dialect takes the credential that is its own. */
-export const headersOf = (whose: Whose): Record<string, string> => ({
-  authorization: `Bearer ${whose}-token`,
-  'x-auth-token': secretKeys[whose],
-})
+/** The credential that an account's clients of this dialect send. */
+export const headersOf = (whose: Whose, { schemes }: Pick<Dialect, 'schemes'>): Record<string, string> =>
+  schemes.includes('bearer')
+    ? { authorization: `Bearer ${whose}-token` }
+    : { 'x-auth-token': secretKeys[whose] }
 
-export const accessKeys: Record<Whose, string> = {
+const accessKeys: Record<Whose, string> = {
   own: 'SCW0WN00000000000000',
   foreign: 'SCWF0RE1GN0000000000',
 }

@@ -1,5 +1,6 @@
 /** The cases that every dialect runs, in HostUp's words (conformance.ts). */
-import type { AccountPart, Call, Driver, Item, RuleList } from '../conformance.ts'
+import type { AccountPart, Call, Driver, Item, Reference, RuleList, Values, Whose } from '../conformance.ts'
+import { made } from '../conformance.ts'
 import { gaps, missing } from './gaps.ts'
 import { vpsId } from './ids.ts'
 
@@ -120,9 +121,55 @@ const group: RuleList = {
   },
 }
 
+async function fill(call: Call, whose: Whose): Promise<Values> {
+  const { id, vmid } = vms[whose]
+  await made(call('POST', `/api/vm/${vmid}/firewall`, v1Rule(22)))
+  const body = { name: whose, description: null, rules: [groupRule(22)] }
+  const { group } = (await made(call('POST', groups, body))).data
+  const [held] = (await groupOf(call, `${groups}/${group.id}`)).rules
+  return { vmid: String(vmid), id: vpsId(id), pos: '0', 'firewall-groups/id': group.id, rule: held.id }
+}
+
+const bodies = {
+  createVmRule: v1Rule(22),
+  updateVmRule: v1Rule(22),
+  updateVmOptions: { enable: 1, policy_in: 'ACCEPT' },
+  putVmGroup: { group_id: null },
+  postVmGroup: { group_id: null },
+  updateGroup: { name: 'taken', description: null, rules: [] },
+  createVpsRule: { type: 'in', action: 'ACCEPT' },
+  replaceVpsRule: { type: 'in', action: 'ACCEPT' },
+  updateVpsOptions: { inboundPolicy: 'ACCEPT' },
+}
+
+const references = (own: Values): readonly Reference[] => [
+  ...['PUT', 'POST'].map(
+    (method): Reference => ({
+      ...{ name: `${method} of the assignment: group_id`, value: 'firewall-groups/id' },
+      send: (call, group_id) => call(method, `${v1}/group`, { group_id }),
+    }),
+  ),
+  {
+    ...{ name: 'updateGroup: id of a rule', value: 'rule', ignored: true },
+    send: (call, id) =>
+      call('PUT', `${groups}/${own['firewall-groups/id']}`, {
+        ...{ name: 'own', rules: [{ ...groupRule(22), id }] },
+      }),
+  },
+  {
+    ...{ name: 'createVmRule: row of a group', value: 'firewall-groups/id', ignored: true },
+    send: (call, id) =>
+      call('POST', v1, {
+        ...v1Rule(22),
+        ...{ type: 'group', action: `g${id.replaceAll('-', '').slice(0, 12)}` },
+      }),
+  },
+]
+
 export const driver: Driver = {
   title: 'HostUp',
   ...{ gaps, missing },
   inventory: { own: account(vms.own, '192.0.2.11'), foreign: account(vms.foreign, '192.0.2.21') },
   lists: [v1Chain, v2Chain, group],
+  ...{ fill, bodies, references },
 }

@@ -13,7 +13,13 @@ export const missing = {
   },
 } as const satisfies Readonly<Record<string, Gap>>
 
+export const takenAddresses: Gap = {
+  what: 'Hiding that another contract has an address',
+  why: 'No two NICs have one address, so it is refused as not available (422), where a free one is taken.',
+}
+
 export const gaps: readonly Gap[] = [
+  takenAddresses,
   {
     what: 'Contents of images',
     why: 'The catalogue lists what a server is said to run; nothing is installed. Images of the vendor’s are taken by any id.',

@@ -1,5 +1,6 @@
 /** The cases that every dialect runs, in Scaleway's words (conformance.ts). */
-import type { AccountPart, Driver, Item, RuleList } from '../conformance.ts'
+import type { AccountPart, Call, Driver, Item, Reference, RuleList, Values, Whose } from '../conformance.ts'
+import { made } from '../conformance.ts'
 import { gaps, missing } from './gaps.ts'
 
 const accounts = {
@@ -7,11 +8,13 @@ const accounts = {
     project: '00c0f0a0-0003-4000-8000-0000000000a1',
     server: '00c0f0a0-0003-4000-8000-000000000001',
     address: '192.0.2.12',
+    accessKey: 'SCW0WN00000000000000',
   },
   foreign: {
     project: '00c0f0a0-0003-4000-8000-0000000000a2',
     server: '00c0f0a0-0003-4000-8000-000000000002',
     address: '192.0.2.22',
+    accessKey: 'SCWF0RE1GN0000000000',
   },
 } as const
 
@@ -87,9 +90,121 @@ const group: RuleList = {
   },
 }
 
+async function fill(call: Call, whose: Whose): Promise<Values> {
+  const { server, accessKey } = accounts[whose]
+  const { security_group } = await made(call('POST', groups, { name: 'g' }))
+  const held = await made(call('POST', `${groups}/${security_group.id}/rules`, rule(22)))
+  const volumes = { 0: { volume_type: 'l_ssd' }, 1: { volume_type: 'sbs_volume' } }
+  const vm = (await made(call('POST', `${zone}/servers`, { name: 'x', commercial_type: 'DEV1-S', volumes })))
+    .server
+  await made(call('PATCH', `${zone}/servers/${server}/user_data/cloud-init`, {}))
+  const { images } = await made(call('GET', `${zone}/images`))
+  return {
+    ...{ zone: 'fr-par-1', 'servers/id': server, 'api-keys/key': accessKey, 'user_data/key': 'cloud-init' },
+    ...{ 'security_groups/id': security_group.id, 'rules/rule': held.rule.id },
+    // Everybody's.
+    ...{ 'images/id': images[0].id, 'local-images/id': images[0].id },
+    ...{ 'instance volumes/id': vm.volumes[0].id, 'block volumes/id': vm.volumes[1].id },
+    'ips/id': (await made(call('POST', `${zone}/ips`, {}))).ip.id,
+    'projects/id': (await made(call('POST', '/account/v3/projects', { name: 'p' }))).id,
+  }
+}
+
+const bodies = {
+  replaceGroup: { name: 'taken' },
+  updateGroup: { name: 'taken', inbound_default_policy: 'accept' },
+  createRule: rule(22),
+  replaceRules: { rules: [] },
+  replaceRule: rule(22),
+  updateRule: { action: 'drop' },
+  updateServer: { name: 'taken' },
+  actOnServer: { action: 'terminate' },
+  attachVolume: { volume_id: accounts.own.server },
+  detachVolume: { volume_id: accounts.own.server },
+  updateIp: { tags: ['taken'] },
+  updateLocalVolume: { name: 'taken' },
+  updateBlockVolume: { name: 'taken' },
+  updateBlockAlphaVolume: { name: 'taken' },
+  updateProject: { name: 'taken' },
+}
+
+const references = (own: Values): readonly Reference[] => {
+  const server = `${zone}/servers/${own['servers/id']}`
+  const vm = { name: 'x', commercial_type: 'DEV1-S' }
+  const create = (name: string, value: string, path: string, body: (id: string) => object): Reference => ({
+    ...{ name, value },
+    send: (call, id) => call('POST', path, body(id)),
+  })
+  const change = (name: string, value: string, path: string, body: (id: string) => object): Reference => ({
+    ...{ name, value },
+    send: (call, id) => call('PATCH', path, body(id)),
+  })
+  const owned = [
+    ['createServer', `${zone}/servers`, vm],
+    ['createGroup', groups, { name: 'x' }],
+    ['createIp', `${zone}/ips`, {}],
+    ['createLocalVolume', `${zone}/volumes`, { name: 'x', volume_type: 'l_ssd', size: 10_000_000_000 }],
+  ] as const
+  return [
+    ...owned.flatMap(([name, path, body]) =>
+      ['project', 'organization'].map((key) =>
+        create(`${name}: ${key}`, 'projects/id', path, (id) => ({ ...body, [key]: id })),
+      ),
+    ),
+    ...['v1', 'v1alpha1'].map((version) =>
+      create(
+        `block ${version}: project_id`,
+        'projects/id',
+        `/block/${version}/zones/fr-par-1/volumes`,
+        (id) => ({
+          ...{ name: 'x', project_id: id, from_empty: { size: 10_000_000_000 }, perf_iops: 5000 },
+        }),
+      ),
+    ),
+    create('createServer: security_group', 'security_groups/id', `${zone}/servers`, (id) => ({
+      ...vm,
+      security_group: id,
+    })),
+    create('createServer: public_ips', 'ips/id', `${zone}/servers`, (id) => ({ ...vm, public_ips: [id] })),
+    create('createServer: public_ip', 'ips/id', `${zone}/servers`, (id) => ({ ...vm, public_ip: id })),
+    ...['instance', 'block'].flatMap((product) => [
+      create(`createServer: ${product} volume`, `${product} volumes/id`, `${zone}/servers`, (id) => ({
+        ...vm,
+        volumes: { 0: { id } },
+      })),
+      change(`updateServer: ${product} volume`, `${product} volumes/id`, server, (id) => ({
+        volumes: { 0: { id } },
+      })),
+      create(`attachVolume: ${product} volume`, `${product} volumes/id`, `${server}/attach-volume`, (id) => ({
+        volume_id: id,
+      })),
+      create(`detachVolume: ${product} volume`, `${product} volumes/id`, `${server}/detach-volume`, (id) => ({
+        volume_id: id,
+      })),
+    ]),
+    change('updateServer: security_group', 'security_groups/id', server, (id) => ({
+      security_group: { id },
+    })),
+    change('updateServer: public_ips', 'ips/id', server, (id) => ({ public_ips: [id] })),
+    create('createIp: server', 'servers/id', `${zone}/ips`, (id) => ({ server: id })),
+    change('updateIp: server', 'servers/id', `${zone}/ips/${own['ips/id']}`, (id) => ({ server: id })),
+    {
+      ...{ name: 'replaceRules: id', value: 'rules/rule' },
+      send: (call, id) =>
+        call('PUT', `${groups}/${own['security_groups/id']}/rules`, { rules: [{ ...rule(80), id }] }),
+    },
+    {
+      ...{ name: 'replaceGroup: servers', value: 'servers/id', ignored: true },
+      send: (call, id) =>
+        call('PUT', `${groups}/${own['security_groups/id']}`, { name: 'g', servers: [{ id, name: 'x' }] }),
+    },
+  ]
+}
+
 export const driver: Driver = {
   title: 'Scaleway',
   ...{ gaps, missing },
   inventory: { own: partOf(accounts.own), foreign: partOf(accounts.foreign) },
   lists: [group],
+  ...{ fill, bodies, references },
 }

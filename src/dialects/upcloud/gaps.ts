@@ -13,7 +13,13 @@ export const missing = {
   },
 } as const satisfies Readonly<Record<string, Gap>>
 
+export const foreignServers: Gap = {
+  what: 'Hiding that an id is of another account’s server',
+  why: 'As documented, such a server is 403 SERVER_FORBIDDEN and an unknown one 404 SERVER_NOT_FOUND.',
+}
+
 export const gaps: readonly Gap[] = [
+  foreignServers,
   { what: 'XML answers', why: 'No current client asks for them; Accept is ignored and JSON answered.' },
   {
     what: 'Firewall rulesets (/1.3/firewall-ruleset, attach_firewall_ruleset, detach_firewall_ruleset)',
