@@ -66,14 +66,14 @@ export function decodeRule(
   return violations.count > before ? undefined : rule
 }
 
-/** A version that was deduced and comes back as it was read stays deduced: it follows the addresses. */
+/** A deduced version that a client sends back as it read it stays deduced, so it follows the addresses. */
 function unpinned(rule: RuleText, old: RuleText | undefined): RuleText {
   const deduced = { ...rule, ipVersion: null }
   const repeated = old?.ipVersion === null && rule.ipVersion === ipVersionOf(old)
   return repeated && ipVersionOf(deduced) === rule.ipVersion ? deduced : rule
 }
 
-/** What is wrong between the properties of a rule as it would be stored. */
+/** Reports contradictions between the properties of a rule. */
 function check(rule: RuleText, at: string, violations: Violations): void {
   const { protocol, portRangeStart: first, portRangeEnd: last, ipVersion } = rule
   const refuse = (name: keyof RuleText, reason: string) => violations.add(`${at}.${name}`, reason)
@@ -91,7 +91,7 @@ function check(rule: RuleText, at: string, violations: Violations): void {
     refuse('portRangeEnd', 'Attribute value must not be less than portRangeStart')
   }
   for (const name of ['icmpCode', 'icmpType'] as const) {
-    // With ports they are filler of the documentation's own examples, and narrow nothing that the ports let through.
+    // The documentation's own examples give them with ports, where they narrow nothing.
     if (!withIcmp && !withPorts && rule[name] !== null) {
       refuse(name, `Attribute is not allowed with protocol '${protocol}'`)
     }

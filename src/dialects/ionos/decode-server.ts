@@ -16,7 +16,7 @@ const reference = {
     idOf(value) === undefined ? 'Attribute value must be an object with the id of a resource' : undefined,
 } as const
 
-/** The id of a reference; undefined when it is none. */
+/** The id of a reference; undefined if the value is none. */
 function idOf(value: JsonValue): string | undefined {
   const id = isObject(value) ? value.id : undefined
   return typeof id === 'string' && /^[\w.-]{1,64}$/.test(id) ? id.toLowerCase() : undefined
@@ -45,11 +45,11 @@ const table: Table = {
 /** A volume to create with its server, or the id of a present one to attach. */
 export type WantedVolume = { readonly make: JsonObject } | { readonly attach: string }
 
-/** A server's properties as they are stored; null where they are cleared. */
+/** A server's properties as stored; null where they are cleared. */
 export interface ServerProperties {
   readonly name?: string
   readonly attributes: JsonObject
-  /** Id of the volume to start from, null for none; absent: nothing is said of it. */
+  /** Id of the boot volume, null for none; absent: no change. */
   readonly bootVolume?: string | null
 }
 
@@ -116,7 +116,7 @@ function templateOf(
   return template
 }
 
-/** What changes; `old` is the server as it is rendered. */
+/** The properties that change; `old`: the server as the API shows it. */
 export function decodeServerChange(
   { properties, at }: Given,
   old: JsonObject,
@@ -133,7 +133,7 @@ export function decodeServerChange(
       )
   }
   if (violations.count > 0) return err(violated(violations.list))
-  // A server is never without one.
+  // A server that is not a Cube always has a CPU family, so null clears nothing.
   const { cpuFamily, ...rest } = read
   return ok(split(cpuFamily === null && !cube ? rest : read))
 }

@@ -60,13 +60,13 @@ const secrets: Table = {
 /** What a new volume depends on. */
 export interface VolumeSetting {
   readonly offered: Offered
-  /** Of the datacenter: aliases of images are looked up there. */
+  /** Of the datacenter; aliases of images depend on it. */
   readonly location: string
   /** Of the Cube that is created with the volume; absent without one. */
   readonly template?: Template
 }
 
-/** A new volume as it is stored: no secrets, and nothing that is unset. */
+/** A new volume as stored: without secrets and unset properties. */
 export function decodeNewVolume(
   given: JsonObject,
   at: string,
@@ -112,22 +112,22 @@ function imageOf(
     if (!found) violations.add(`${at}.imageAlias`, `No image in ${location} has the alias '${alias}'`)
     return found
   } else if (typeof id === 'string') {
-    // Users' files name images of the vendor's that are not in the catalogue.
+    // Users' files name images of the vendor that the catalogue does not have.
     return offered.images.get(id.toLowerCase()) ?? { id, licenceType: 'UNKNOWN' }
   }
   return undefined
 }
 
-/** What can be plugged while a guest runs: everything where the image is not known, nothing without one. */
+/** Devices that can be plugged while a guest runs: all for an unknown image, none without an image. */
 const plugsOf = (image: KnownImage | undefined): JsonObject =>
   Object.fromEntries(
     Object.keys(plugs).map((name) => [name, image !== undefined && (image.properties?.[name] ?? true)]),
   )
 
-/** Properties that an update may take back. */
+/** Properties that an update may clear. */
 const clearable = new Set(['name', 'availabilityZone', 'bus'])
 
-/** What changes; `old` is the volume as it is rendered. */
+/** The properties that change; `old`: the volume as the API shows it. */
 export function decodeVolumeChange(
   { properties, at }: { readonly properties: JsonObject; readonly at: string },
   old: JsonObject,
@@ -151,6 +151,6 @@ export function decodeVolumeChange(
   )
 }
 
-/** Well formed, and nothing that is done here. */
+/** Refuses well-formed properties that this service does not implement. */
 export const unsupported = ({ backupunitId = null }: JsonObject): RequestError | undefined =>
   backupunitId === null ? undefined : impossible('backup units are not kept here: backupunitId must be null')

@@ -44,7 +44,7 @@ const addressesOf = (family: 'ipv4' | 'ipv6') => (value: JsonValue) =>
     ? undefined
     : `Attribute value must be an array of ${family === 'ipv4' ? 'IPv4' : 'IPv6'} addresses`
 
-/** A block that is taken from the one around it. */
+/** A block inside that of the parent, or `AUTO`. */
 const blockOrAuto = (length: number): Property => ({
   type: 'text',
   emptyIsNull: true,
@@ -77,7 +77,7 @@ export const nicTable: Table = {
   vnet: { ...text, emptyIsNull: true },
 }
 
-/** As the vendor's: `name` alone can be changed. */
+/** Only `name` can change, as in the real service. */
 export const flowLogTable: Table = {
   name: { ...text, required: true },
   action: { type: 'text', required: true, immutable: true, oneOf: ['ACCEPTED', 'REJECTED', 'ALL'] },
@@ -122,7 +122,7 @@ export interface WantedRule {
   readonly text: RuleText
 }
 
-/** A group's properties with the rules nested in it; undefined rules: nothing is said of them. `known`: those it has, by id. */
+/** A group's properties with its nested rules; undefined rules: the body gives none. `known`: its present rules, by id. */
 export function decodeGroup(
   body: Given,
   old?: JsonObject,
@@ -207,7 +207,7 @@ const newItems = (
     readProperties(table, nestedProperties(item, at, violations), `${at}.properties`, violations),
   )
 
-/** Of one list, groups that are named twice included: more can be attached nowhere. */
+/** Of one list, repeated ids included; no resource can have more groups. */
 const maxIds = 100
 
 /** The ids of an attach list, each once, in order. */

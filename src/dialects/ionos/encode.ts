@@ -32,7 +32,7 @@ export function datacenterProperties(
   }
 }
 
-/** Words of the model's states. */
+/** The provider's words for the model's states. */
 export const vmStates: Readonly<Record<string, string>> = {
   started: 'RUNNING',
   stopped: 'SHUTOFF',
@@ -101,7 +101,7 @@ export function nicProperties({ mac, addresses, attributes, index }: Interface):
       const parsed = parseAddress(text)
       return parsed.ok && parsed.value.family === family
     })
-  // As the client wrote them, unless the inventory has said otherwise since.
+  // As the client wrote them, unless the inventory has changed them since.
   const written = (name: string, now: readonly string[]): JsonValue => {
     const text = attributes[name]
     return Array.isArray(text) && text.map((each) => canonical(each) ?? '').join() === now.join() ? text : now
@@ -156,7 +156,7 @@ export function ruleProperties({ meta: _, ...spec }: JsonObject): JsonObject {
 
 export const textOf = ({ meta: _, ...text }: JsonObject): RuleText => text as unknown as RuleText
 
-/** Whether a rule that is stored so reads as this one does. */
+/** Whether the stored rule and this one read the same. */
 export const sameRule = (stored: JsonObject, rule: RuleText): boolean =>
   isDeepStrictEqual(ruleProperties(stored), ruleProperties({ ...rule }))
 

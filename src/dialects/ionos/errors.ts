@@ -3,7 +3,7 @@ import type { RequestError, Violation } from '../../core/model/error.ts'
 import { err, type Result } from '../../core/result.ts'
 import type { Answer } from '../dialect.ts'
 
-/** Violations of the request's own form. There is at least one. */
+/** A malformed request; `violations` has at least one. */
 export function violated(violations: readonly Violation[]): RequestError {
   const [{ field, reason } = { field: '(root)', reason: 'is not valid' }] = violations
   return { kind: 'invalid', field, reason, violations }
@@ -65,7 +65,7 @@ function explain(error: RequestError): Explained {
     case 'protocol':
       return { status: error.status, messages: [`The request is not valid: ${error.reason}`] }
     case 'forbidden':
-      // What is another contract's is not there.
+      // A resource of another contract is not found.
       if (error.resource !== undefined)
         return explain({ kind: 'not-found', resource: error.resource, id: '' })
       return { status: 403, code: '452', messages: ['Access Denied'] }

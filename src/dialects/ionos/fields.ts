@@ -83,7 +83,7 @@ export function readProperties(
     const empty = value === '' || (Array.isArray(value) && value.length === 0)
     if (empty && (property.emptyIsNull || fixed)) value = null
     if (value === undefined || value === null) {
-      // Clients that always write what may not be changed write nothing into it.
+      // Some clients always send properties that cannot change, as null.
       if (fixed) continue
       if (property.required && (!old || value === null)) {
         violations.add(field, `Attribute '${name}' is required`)
@@ -113,7 +113,7 @@ const words = {
   json: 'a value',
 } as const satisfies Record<Property['type'], string>
 
-/** Numbers and booleans may come as text. Undefined when it is nothing of the type. */
+/** Numbers and booleans may come as text; undefined for a value of another type. */
 function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
   switch (type) {
     case 'text':
@@ -137,7 +137,7 @@ function coerce(value: JsonValue, { type }: Property): JsonValue | undefined {
   }
 }
 
-/** Lengths come first: nothing long is looked into, and nothing long is repeated in a message. */
+/** Checks lengths first, so no long value is searched or repeated in a message. */
 function objection(value: JsonValue, property: Property): string | undefined {
   const { type, oneOf, range, longest = maxText, objection: own } = property
   const [least, most] = range ?? [0, maxText]
@@ -163,6 +163,6 @@ function objection(value: JsonValue, property: Property): string | undefined {
   return own?.(value)
 }
 
-/** How many there are; of a text with far more than `most`, some number above it. */
+/** Counts characters; for a text far longer than `most`, returns some number above it. */
 const characters = (text: string, most: number): number =>
   text.length > 2 * most ? text.length : [...text].length
