@@ -6,3 +6,6 @@ export interface JsonObject {
 
 export const isObject = (value: JsonValue | undefined): value is JsonObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
+
+export const objectOf = (value: JsonValue | undefined): JsonObject | undefined =>
+  isObject(value) ? value : undefined

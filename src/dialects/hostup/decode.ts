@@ -1,10 +1,11 @@
 /** Bodies of both generations → rules and options as text, with each generation's own types and required keys. */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Guards, PolicySettings } from '../../core/model/inventory.ts'
-import { err, ok, type Result } from '../../core/result.ts'
+import { err, type Result } from '../../core/result.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import { actions, decodeRule, type RuleText } from './decode-rule.ts'
+import { Fields, isUnset } from './fields.ts'
 
 export const mostRules = 100
 const mostGroupRules = 100
@@ -12,47 +13,33 @@ const mostGroupRules = 100
 export const invalid = (field: string, reason: string, code?: string) =>
   err<RequestError>({ kind: 'invalid', field, reason, ...(code && { code }) })
 
-export function objectOf(body: JsonValue | undefined): Result<JsonObject, RequestError> {
-  if (body === undefined) return err({ kind: 'malformed', reason: 'a JSON body is needed' })
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return err({ kind: 'malformed', reason: 'the body must be a JSON object' })
-  }
-  return ok(body as JsonObject)
-}
-
 const required = ['type', 'action', 'proto', 'dport', 'source', 'comment', 'enable'] as const
 const extras = ['sport', 'dest', 'iface', 'macro', 'log', 'icmp-type'] as const
 const readOnly = ['pos', 'digest', 'ipversion', 'errors']
+const v1Keys: ReadonlySet<string> = new Set([...required, ...extras, ...readOnly])
 const types = ['in', 'out', 'group'] as const
 
-/** `""`, `"-"` and null are how a field is said to be unset. */
-const isUnset = (value: JsonValue | undefined) => value === null || value === '' || value === '-'
-
 function textFields(
-  given: JsonObject,
+  fields: Fields,
   keys: readonly string[],
   rename: (key: string) => string = (key) => key,
-): Result<Record<string, string>, RequestError> {
-  const texts: Record<string, string> = {}
-  for (const key of keys) {
-    const value = given[key]
-    if (value === undefined || isUnset(value)) continue
-    if (typeof value !== 'string') return invalid(key, 'expected text')
-    texts[rename(key)] = value
-  }
-  return ok(texts)
+): Readonly<Record<string, string>> {
+  const texts = keys.map((key) => [rename(key), fields.optionalText(key)] as const)
+  return Object.fromEntries(texts.filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
 
-function typeAndAction(
-  given: JsonObject,
-  allowed: readonly string[],
-): Result<Pick<RuleText, 'type' | 'action'>, RequestError> {
-  const { type, action } = given
-  if (typeof type !== 'string' || !allowed.includes(type))
-    return invalid('type', `expected ${allowed.join(', ')}`)
-  if (typeof action !== 'string' || action === '') return invalid('action', 'expected text that is not empty')
-  return ok({ type: type as RuleText['type'], action })
+function typeAndAction<T extends RuleText['type']>(
+  fields: Fields,
+  allowed: readonly T[],
+): Pick<RuleText, 'type' | 'action'> | undefined {
+  const type = allowed.find((each) => each === fields.given.type)
+  if (type === undefined) return fields.report('type', { kind: 'one-of', allowed })
+  const { action } = fields.given
+  if (typeof action === 'string' && action !== '') return { type, action }
+  return fields.refuse('action', 'expected text that is not empty')
 }
+
+const bit = (value: JsonValue): 0 | 1 | undefined => (value === 0 || value === 1 ? value : undefined)
 
 export interface V1Rule {
   readonly text: RuleText
@@ -71,28 +58,21 @@ export function decodeV1Rule(
   body: JsonValue | undefined,
   method: 'POST' | 'PUT',
 ): Result<V1Rule, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
-  const given = object.value
-  for (const key of method === 'POST' ? required : always)
-    if (given[key] === undefined) return invalid(key, 'is required')
-  const known = new Set<string>([...required, ...extras, ...readOnly])
-  const unknown = Object.keys(given).find((key) => !known.has(key))
-  if (unknown !== undefined) return invalid(unknown, 'is not known')
-  const head = typeAndAction(given, types)
-  if (!head.ok) return head
-  const { enable } = given
-  if (enable !== 0 && enable !== 1) return invalid('enable', 'expected 0 or 1')
-  const digest = decodeDigest(given)
-  if (!digest.ok) return digest
-  const texts = textFields(given, ['proto', 'dport', 'source', 'comment', ...extras])
-  if (!texts.ok) return texts
-  return ok({
-    text: { ...head.value, enable, ...texts.value },
+  const fields = Fields.of(body)
+  fields.needs(method === 'POST' ? required : always)
+  fields.refuseUnknown(v1Keys)
+  const head = typeAndAction(fields, types)
+  const enable = fields.read('enable', bit, 'expected 0 or 1')
+  const digest = fields.digest()
+  const texts = textFields(fields, ['proto', 'dport', 'source', 'comment', ...extras])
+  if (!head || enable === undefined) return fields.failed()
+  const { given } = fields
+  return fields.result(() => ({
+    text: { ...head, enable, ...texts },
     echo: Object.fromEntries(Object.entries(given).filter(([key]) => !readOnly.includes(key))),
-    digest: digest.value,
+    digest,
     named: new Set(extras.filter((key) => given[key] !== undefined)),
-  })
+  }))
 }
 
 /** What a PUT of v1 leaves alone keeps its old value. */
@@ -107,16 +87,18 @@ export function ruleOf(text: RuleText, include?: string): Result<NewRule, Reques
   return rule.ok ? rule : invalid(rule.error.field, rule.error.reason)
 }
 
-/** The caller's condition on what it changes; null is none. */
-export function decodeDigest({ digest }: JsonObject): Result<string | undefined, RequestError> {
-  if (digest === undefined || digest === null) return ok(undefined)
-  return typeof digest === 'string' ? ok(digest) : invalid('digest', 'expected text')
+/** The caller's condition in a body that is decoded later, which then fails if it is no object. */
+export function decodeDigest(body: JsonValue | undefined): Result<string | undefined, RequestError> {
+  const fields = Fields.of(objectOf(body) ?? {})
+  const digest = fields.digest()
+  return fields.result(() => digest)
 }
 
 /** What rules have and v2 cannot say. */
 const beyondV2 = ['iface', 'macro', 'log', 'icmp-type'] as const
+const v2Texts = ['proto', 'dport', 'sport', 'source', 'dest', 'description']
 const v2ReadOnly = ['pos', 'editable', 'digest']
-const v2Keys = ['type', 'action', 'enabled', 'proto', 'dport', 'sport', 'source', 'dest', 'description']
+const v2Keys: ReadonlySet<string> = new Set(['type', 'action', 'enabled', ...v2Texts, ...v2ReadOnly])
 
 /**
  * POST and PUT of v2: what is left out is unset, and a rule is disabled unless it says otherwise. What v2 cannot say stays
@@ -126,34 +108,23 @@ export function decodeV2Rule(
   body: JsonValue | undefined,
   old?: RuleText,
 ): Result<{ readonly rule: NewRule; readonly digest: string | undefined }, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
-  const given = object.value
-  const unknown = Object.keys(given).find((key) => !v2Keys.includes(key) && !v2ReadOnly.includes(key))
-  if (unknown !== undefined) return invalid(unknown, 'is not known')
-  for (const key of ['type', 'action'])
-    if (given[key] === undefined) return invalid(key, 'is required', 'missing_required')
-  const head = typeAndAction(given, ['in'])
-  if (!head.ok) return head
-  const { enabled = false } = given
-  if (typeof enabled !== 'boolean') return invalid('enabled', 'expected true or false')
-  const digest = decodeDigest(given)
-  if (!digest.ok) return digest
-  const texts = textFields(given, ['proto', 'dport', 'sport', 'source', 'dest', 'description'], (key) =>
-    key === 'description' ? 'comment' : key,
-  )
-  if (!texts.ok) return texts
+  const fields = Fields.of(body)
+  fields.refuseUnknown(v2Keys)
+  for (const key of ['type', 'action']) {
+    if (fields.isAbsent(key)) fields.refuse(key, 'is required', 'missing_required')
+  }
+  const head = typeAndAction(fields, ['in'])
+  const enabled = fields.boolean('enabled') ?? false
+  const digest = fields.digest()
+  const texts = textFields(fields, v2Texts, (key) => (key === 'description' ? 'comment' : key))
+  if (!head) return fields.failed()
   const kept = beyondV2.filter((key) => old?.[key] !== undefined).map((key) => [key, old?.[key]])
-  const text = {
-    ...head.value,
-    enable: enabled ? 1 : 0,
-    ...texts.value,
-    ...Object.fromEntries(kept),
-  } as const
+  const text = { ...head, enable: enabled ? 1 : 0, ...texts, ...Object.fromEntries(kept) } as const
   const rule = decodeRule(text)
-  if (rule.ok) return ok({ rule: rule.value, digest: digest.value })
+  if (rule.ok) return fields.result(() => ({ rule: rule.value, digest }))
   const { field, reason } = rule.error
-  return invalid(field === 'comment' ? 'description' : field, reason)
+  fields.refuse(field === 'comment' ? 'description' : field, reason)
+  return fields.failed()
 }
 
 /** What rules of a group have and its GET does not show. */
@@ -166,7 +137,17 @@ export interface DecodedGroup {
   readonly rules?: readonly { readonly rule: NewRule; readonly id?: string }[]
 }
 
-const groupRuleKeys = [...required, ...extras, ...readOnly, 'id', 'created_at', 'updated_at']
+const groupKeys: ReadonlySet<string> = new Set([
+  ...['name', 'description', 'rules', 'id', 'client_id', 'is_system', 'created_at', 'updated_at'],
+  ...['rules_count', 'digest'],
+])
+const groupRuleKeys: ReadonlySet<string> = new Set([...v1Keys, 'id', 'created_at', 'updated_at'])
+const switches: ReadonlySet<JsonValue> = new Set([0, 1, true, false])
+
+const isName = (value: JsonValue) =>
+  typeof value === 'string' && /^[^\p{Cc}]{1,100}$/u.test(value) ? value : undefined
+const isDescription = (value: JsonValue) =>
+  value === null || (typeof value === 'string' && value.length <= 1024) ? { text: value } : undefined
 
 /** `needed` names keys that must be there; `old` are the rules that the group has. */
 export function decodeGroup(
@@ -174,86 +155,57 @@ export function decodeGroup(
   needed: readonly string[],
   old: readonly RuleRecord[] = [],
 ): Result<DecodedGroup, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
-  const given = object.value
-  const groupKeys = [
-    'name',
-    'description',
-    'rules',
-    'id',
-    'client_id',
-    'is_system',
-    'created_at',
-    'updated_at',
-    'rules_count',
-    'digest',
-  ]
-  const unknown = Object.keys(given).find((key) => !groupKeys.includes(key))
-  if (unknown !== undefined) return invalid(unknown, 'is not known')
-  for (const key of needed) if (given[key] === undefined) return invalid(key, 'is required')
-  const { name, description, rules } = given
-  if (name !== undefined && (typeof name !== 'string' || !/^[^\p{Cc}]{1,100}$/u.test(name))) {
-    return invalid('name', 'expected 1 to 100 characters')
-  }
-  if (
-    description !== undefined &&
-    description !== null &&
-    (typeof description !== 'string' || description.length > 1024)
-  ) {
-    return invalid('description', 'expected text or null')
-  }
-  const digest = decodeDigest(given)
-  if (!digest.ok) return digest
-  const decoded = rules === undefined ? undefined : decodeGroupRules(rules, old)
-  if (decoded && !decoded.ok) return decoded
-  return ok({
-    digest: digest.value,
-    ...(typeof name === 'string' && { name }),
-    ...(description !== undefined && { description: description as string | null }),
-    ...(decoded && { rules: decoded.value }),
-  })
+  const fields = Fields.of(body)
+  fields.refuseUnknown(groupKeys)
+  fields.needs(needed)
+  const name = fields.read('name', isName, 'expected 1 to 100 characters')
+  const description = fields.read('description', isDescription, 'expected text or null')
+  const digest = fields.digest()
+  const rules = fields.isAbsent('rules') ? undefined : decodeGroupRules(fields, old)
+  return fields.result(() => ({
+    digest,
+    ...(name !== undefined && { name }),
+    ...(description && { description: description.text }),
+    ...(rules && { rules }),
+  }))
 }
 
 function decodeGroupRules(
-  rules: JsonValue,
+  fields: Fields,
   old: readonly RuleRecord[],
-): Result<NonNullable<DecodedGroup['rules']>, RequestError> {
+): NonNullable<DecodedGroup['rules']> | undefined {
   const known = new Map(old.map(({ id, spec }) => [id, spec]))
-  if (!Array.isArray(rules)) return invalid('rules', 'expected a list')
-  if (rules.length > mostGroupRules) return invalid('rules', `at most ${mostGroupRules} rules`)
-  const decoded: { rule: NewRule; id?: string }[] = []
-  for (const [index, element] of (rules as readonly JsonValue[]).entries()) {
-    const at = (field: string) => `rules[${index}].${field}`
-    const object = objectOf(element)
-    if (!object.ok) return invalid(`rules[${index}]`, 'expected an object')
-    const given = object.value
-    const unknown = Object.keys(given).find((key) => !groupRuleKeys.includes(key))
-    if (unknown !== undefined) return invalid(at(unknown), 'is not known')
-    const head = typeAndAction(given, ['in', 'out'])
-    if (!head.ok) return prefixed(head.error, at)
-    const { enable = 0, id } = given
-    if (![0, 1, true, false].includes(enable as number))
-      return invalid(at('enable'), 'expected 0, 1, true or false')
-    if (!isUnset(given.iface ?? null)) return invalid(at('iface'), 'is not possible in a group')
-    const texts = textFields(given, ['proto', 'dport', 'source', 'comment', ...extras])
-    if (!texts.ok) return prefixed(texts.error, at)
-    const before = typeof id === 'string' ? known.get(id) : undefined
-    const kept = beyondGroups.filter((key) => given[key] === undefined && before?.[key] !== undefined)
-    const rule = decodeRule({
-      ...head.value,
-      enable: enable === 1 || enable === true ? 1 : 0,
-      ...texts.value,
-      ...Object.fromEntries(kept.map((key) => [key, before?.[key]])),
-    })
-    if (!rule.ok) return invalid(at(rule.error.field), rule.error.reason)
-    decoded.push({ rule: rule.value, ...(typeof id === 'string' && { id }) })
-  }
-  return ok(decoded)
+  const { rules } = fields.given
+  if (!Array.isArray(rules)) return fields.refuse('rules', 'expected a list')
+  if (rules.length > mostGroupRules) return fields.refuse('rules', `at most ${mostGroupRules} rules`)
+  return (rules as readonly JsonValue[]).flatMap((element, index) => {
+    const each = fields.inside(element, `rules[${index}]`)
+    return (each && decodeGroupRule(each, known)) ?? []
+  })
 }
 
-function prefixed(error: RequestError, at: (field: string) => string) {
-  return err<RequestError>(error.kind === 'invalid' ? { ...error, field: at(error.field) } : error)
+function decodeGroupRule(
+  fields: Fields,
+  known: ReadonlyMap<string, JsonObject>,
+): { readonly rule: NewRule; readonly id?: string } | undefined {
+  fields.refuseUnknown(groupRuleKeys)
+  const head = typeAndAction(fields, ['in', 'out'])
+  const { given } = fields
+  const { enable = 0, id } = given
+  if (!switches.has(enable)) fields.refuse('enable', 'expected 0, 1, true or false')
+  if (!isUnset(given.iface)) fields.refuse('iface', 'is not possible in a group')
+  const texts = textFields(fields, ['proto', 'dport', 'source', 'comment', ...extras])
+  if (!head) return undefined
+  const before = typeof id === 'string' ? known.get(id) : undefined
+  const kept = beyondGroups.filter((key) => given[key] === undefined && before?.[key] !== undefined)
+  const rule = decodeRule({
+    ...head,
+    enable: enable === 1 || enable === true ? 1 : 0,
+    ...texts,
+    ...Object.fromEntries(kept.map((key) => [key, before?.[key]])),
+  })
+  if (!rule.ok) return fields.refuse(rule.error.field, rule.error.reason)
+  return { rule: rule.value, ...(typeof id === 'string' && { id }) }
 }
 
 export interface Options {
@@ -272,60 +224,52 @@ const guardOptions = {
 } as const satisfies Record<string, keyof Guards>
 const logLevels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug', 'nolog']
 
+const policyOf = (value: JsonValue) =>
+  typeof value === 'string' && Object.hasOwn(actions, value) ? actions[value] : undefined
+const wrongPolicy = ['expected ACCEPT, DROP or REJECT'] as const
+const levelOf = (value: JsonValue) => logLevels.find((level) => level === value)
+
 export function decodeV1Options(body: JsonValue | undefined): Result<Options, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
+  const fields = Fields.of(body)
   const settings: { -readonly [K in keyof PolicySettings]?: PolicySettings[K] } = {}
   const guards: { -readonly [K in keyof Guards]?: Guards[K] } = {}
   const levels: Record<string, JsonValue> = {}
-  const digest = decodeDigest(object.value)
-  if (!digest.ok) return digest
-  for (const key of ['enable', 'policy_in'])
-    if (object.value[key] === undefined) return invalid(key, 'is required')
-  for (const [key, value] of Object.entries(object.value)) {
+  const digest = fields.digest()
+  fields.needs(['enable', 'policy_in'])
+  for (const key of Object.keys(fields.given)) {
     if (key === 'policy_in' || key === 'policy_out') {
-      const action = typeof value === 'string' && Object.hasOwn(actions, value) ? actions[value] : undefined
-      if (!action) return invalid(key, 'expected ACCEPT, DROP or REJECT')
-      settings[key === 'policy_in' ? 'defaultIngress' : 'defaultEgress'] = action
+      const action = fields.read(key, policyOf, ...wrongPolicy)
+      if (action) settings[key === 'policy_in' ? 'defaultIngress' : 'defaultEgress'] = action
     } else if (key === 'log_level_in' || key === 'log_level_out') {
-      if (typeof value !== 'string' || !logLevels.includes(value))
-        return invalid(key, `expected one of ${logLevels.join(', ')}`)
+      const level = fields.read(key, levelOf, `expected one of ${logLevels.join(', ')}`)
       // What is stored is what is not the default.
-      levels[key] = value === 'nolog' ? null : value
+      levels[key] = level === undefined || level === 'nolog' ? null : level
     } else if (key === 'enable' || Object.hasOwn(guardOptions, key)) {
-      if (value !== 0 && value !== 1) return invalid(key, 'expected 0 or 1')
-      if (key === 'enable') settings.enabled = value === 1
-      else guards[guardOptions[key as keyof typeof guardOptions]] = value === 1
-    } else if (key !== 'digest') return invalid(key, 'is not known')
+      const on = fields.read(key, bit, 'expected 0 or 1') === 1
+      if (key === 'enable') settings.enabled = on
+      else guards[guardOptions[key as keyof typeof guardOptions]] = on
+    } else if (key !== 'digest') fields.report(key, { kind: 'unknown' })
   }
-  return ok({ settings, guards, levels, digest: digest.value })
+  return fields.result(() => ({ settings, guards, levels, digest }))
 }
 
 /** What GET answers beside what PUT changes. */
-const optionsReadOnly = [
+const v2OptionsReadOnly = [
   ...['platformFilteringInbound', 'available', 'reason', 'source', 'mode', 'summary', 'detail', 'actions'],
   'digest',
 ]
+const v2OptionsKeys: ReadonlySet<string> = new Set(['enabled', 'inboundPolicy', ...v2OptionsReadOnly])
 
 export function decodeV2Options(body: JsonValue | undefined): Result<Options, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
-  const { enabled, inboundPolicy, ...rest } = object.value
-  const unknown = Object.keys(rest).find((key) => !optionsReadOnly.includes(key))
-  if (unknown !== undefined) return invalid(unknown, 'is not known')
-  if (enabled === undefined && inboundPolicy === undefined)
-    return invalid('', 'enabled or inboundPolicy is needed', 'missing_required')
-  if (enabled !== undefined && typeof enabled !== 'boolean')
-    return invalid('enabled', 'expected true or false')
-  const policy =
-    typeof inboundPolicy === 'string' && Object.hasOwn(actions, inboundPolicy)
-      ? actions[inboundPolicy]
-      : undefined
-  if (inboundPolicy !== undefined && !policy)
-    return invalid('inboundPolicy', 'expected ACCEPT, DROP or REJECT')
+  const fields = Fields.of(body)
+  fields.refuseUnknown(v2OptionsKeys)
+  if (fields.isAbsent('enabled') && fields.isAbsent('inboundPolicy'))
+    fields.refuse('', 'enabled or inboundPolicy is needed', 'missing_required')
+  const enabled = fields.boolean('enabled')
+  const policy = fields.read('inboundPolicy', policyOf, ...wrongPolicy)
   const settings = { ...(enabled !== undefined && { enabled }), ...(policy && { defaultIngress: policy }) }
-  const digest = decodeDigest(object.value)
-  return digest.ok ? ok({ settings, guards: {}, levels: {}, digest: digest.value }) : digest
+  const digest = fields.digest()
+  return fields.result(() => ({ settings, guards: {}, levels: {}, digest }))
 }
 
 /** v1's options as they are now, defaults filled in. */

@@ -11,19 +11,18 @@ import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import {
   type DecodedGroup,
-  decodeDigest,
   decodeGroup,
   decodeV1Options,
   decodeV1Rule,
   invalid,
   merge,
   mostRules,
-  objectOf,
   optionsOf,
   ruleOf,
 } from './decode.ts'
 import { encodeGroup, encodeGroupRules, encodeV1Rules, textOf } from './encode.ts'
 import { v1Answer } from './errors.ts'
+import { Fields } from './fields.ts'
 import {
   chainOf,
   changeOptions,
@@ -197,21 +196,22 @@ export const options = routesOf([
   },
 ])
 
+const assignmentKeys: ReadonlySet<string> = new Set(['group_id', 'assignment', 'digest'])
+
 /** `{"group_id":…}`, or the assignment as GET answers it; null: none. */
 function decodeAssignment(
   body: JsonValue | undefined,
 ): Result<{ readonly group: string | null; readonly digest: string | undefined }, RequestError> {
-  const object = objectOf(body)
-  if (!object.ok) return object
-  const { group_id, assignment, digest: _, ...rest } = object.value
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) return invalid(unknown, 'is not known')
+  const fields = Fields.of(body)
+  fields.refuseUnknown(assignmentKeys)
+  const { group_id, assignment } = fields.given
   const group = group_id === undefined ? assignment : group_id
   if (typeof group !== 'string' && (group !== null || group_id !== undefined)) {
-    return invalid('group_id', 'expected the id of a group')
+    fields.refuse('group_id', 'expected the id of a group')
+    return fields.failed()
   }
-  const digest = decodeDigest(object.value)
-  return digest.ok ? ok({ group, digest: digest.value }) : digest
+  const digest = fields.digest()
+  return fields.result(() => ({ group, digest }))
 }
 
 const assign = async (request: DialectRequest): Handled => {

@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import type { ChainView, ServerView } from '../../service/services.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
-import { decodeDigest, decodeV2Options, decodeV2Rule, invalid, objectOf } from './decode.ts'
+import { decodeDigest, decodeV2Options, decodeV2Rule, invalid } from './decode.ts'
 import { encodeV2Firewall, encodeV2Options, encodeV2Rule, enforcedOn, textOf } from './encode.ts'
 import { type V2Problem, v2Answer } from './errors.ts'
 import {
@@ -127,8 +127,7 @@ export const routes = routesOf([
     success: 200,
     summary: 'Replace an inbound rule',
     handle: (request) => {
-      const given = objectOf(request.body)
-      const digest = given.ok ? decodeDigest(given.value) : ok(undefined)
+      const digest = decodeDigest(request.body)
       if (!digest.ok) return Promise.resolve(digest)
       return onRow(request, digest.value, async (view, server, old) => {
         const decoded = decodeV2Rule(request.body, textOf(old))

@@ -1,12 +1,12 @@
 /** Bodies about groups → what the services take (contract: scaleway §2.2). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { PolicySettings } from '../../core/model/inventory.ts'
 import { defaultPolicies } from '../../core/model/profile.ts'
 import type { Result } from '../../core/result.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { attributesOf } from './encode.ts'
 import type { Failure } from './errors.ts'
-import { Fields, maxCharacters, maxTags, objectOf } from './fields.ts'
+import { Fields, maxCharacters, maxTags } from './fields.ts'
 import { type GroupAttributes, type WireAction, wireActions } from './wire.ts'
 
 /** What of a group a client can say; what is absent is not said. */
@@ -106,7 +106,7 @@ function checkServers(fields: Fields, servers: readonly string[]): void {
 
 /** Where it is, is said when it is made or set as a whole. */
 function read(fields: Fields, placed: boolean): GroupFields {
-  fields.refuseUnknown(groupKeys, /policy|security|firewall|filter|stateful|rule|server|acl/i)
+  fields.refuseUnknownAbout(groupKeys, /policy|security|firewall|filter|stateful|rule|server|acl/i)
   const byProject = fields.boolean('project_default')
   return {
     name: fields.text('name', maxCharacters.name),

@@ -38,7 +38,7 @@ export function decodeRule(fields: Fields, old?: RuleText): RuleText | undefined
 
 /** What can be told of a rule's keys one by one. Which ports make sense is a matter of the whole rule. */
 export function decodeGiven(fields: Fields) {
-  fields.refuseUnknown(ruleKeys, filtering)
+  fields.refuseUnknownAbout(ruleKeys, filtering)
   return {
     protocol: fields.oneOf('protocol', wireProtocols),
     direction: fields.oneOf('direction', wireDirections),

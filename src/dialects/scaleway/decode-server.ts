@@ -1,10 +1,10 @@
 /** Bodies about servers → what the services take (contract: scaleway §3 B). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { Result } from '../../core/result.ts'
 import type { Catalogue } from './catalogue.ts'
 import { decodeSize } from './decode-volume.ts'
 import { type Failure, uuidPattern } from './errors.ts'
-import { Fields, maxCharacters, maxTags, objectOf } from './fields.ts'
+import { Fields, maxCharacters, maxTags } from './fields.ts'
 import { type VolumeType, volumeTypes } from './wire.ts'
 
 /** A volume for a slot of a server: one there is, or a new one. */
@@ -118,7 +118,7 @@ export function decodeServerChange(
 
 /** Kept as they are given, and answered again. */
 function decodeCommon(fields: Fields): JsonObject {
-  fields.refuseUnknown(serverKeys, /security|firewall|filter|rule|acl/i)
+  fields.refuseUnknownAbout(serverKeys, /security|firewall|filter|rule|acl/i)
   // No system is behind it that could encrypt a password.
   if (fields.text('admin_password_encryption_ssh_key_id', 100)) {
     fields.refuse('admin_password_encryption_ssh_key_id', 'constraint', 'is not supported')

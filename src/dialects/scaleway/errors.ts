@@ -23,7 +23,12 @@ const refusal = (status: number, body: JsonObject): Result<never, Refusal> =>
 
 /** All that is wrong with a request, in one answer. */
 export const invalid = (violations: readonly Violation[]): Result<never, Refusal> =>
-  refusal(400, invalidBody(violations))
+  err(violationsRefusal(violations))
+
+export const violationsRefusal = (violations: readonly Violation[]): Refusal => ({
+  kind: 'refusal',
+  answer: { status: 400, body: invalidBody(violations) },
+})
 
 export const notFound = (resource: string, id: string): Result<never, Refusal> =>
   refusal(404, notFoundBody(resource, id))

@@ -1,115 +1,87 @@
-/** Reads the fields of a JSON body one by one and collects all that is wrong with it. Null is as good as absent. */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { ok, type Result } from '../../core/result.ts'
-import { invalid, type Refusal, uuidPattern, type Violation } from './errors.ts'
+/** Reads bodies and answers all that is wrong with one. Null is as good as absent. */
+import { type JsonValue, objectOf } from '../../core/json.ts'
+import { Body, isLonger, type Problem } from '../body.ts'
+import { type Refusal, uuidPattern, type Violation, violationsRefusal } from './errors.ts'
 
-/** That are told at once: nobody reads more, and a body can hold very many. */
-const mostViolations = 100
+type Words = readonly [reason: Violation['reason'], help: string]
 
-export class Fields {
-  readonly given: JsonObject
-  readonly #prefix: string
-  readonly #violations: Violation[]
-
-  private constructor(given: JsonObject, prefix: string, violations: Violation[]) {
-    this.given = given
-    this.#prefix = prefix
-    this.#violations = violations
-  }
+export class Fields extends Body<Words, Violation, Refusal> {
+  protected readonly maxIssues = 100
 
   /** Of a body; no body, and null, are an empty one. */
   static of(body: JsonValue | undefined): Fields {
     const object = objectOf(body ?? {})
-    const fields = new Fields(object ?? {}, '', [])
-    if (!object) fields.refuse('body', 'format', 'expected an object')
+    const fields = new Fields(object ?? {})
+    if (!object) fields.report('body', { kind: 'type', expected: 'object' })
     return fields
   }
 
-  /** Of an object inside, whose violations are told with the others; undefined when it is none, which is told too. */
-  inside(value: JsonValue | undefined, path: string): Fields | undefined {
-    const object = objectOf(value)
-    if (object) return new Fields(object, `${this.#prefix}${path}.`, this.#violations)
-    return this.refuse(path, 'format', 'expected an object')
+  protected isUnset(value: JsonValue | undefined): boolean {
+    return value === undefined || value === null
   }
 
-  /** The same body, with nothing found wrong with it: checks may run more than once. */
-  again(): Fields {
-    return new Fields(this.given, this.#prefix, [])
+  protected words(_field: string, problem: Problem): Words {
+    switch (problem.kind) {
+      case 'missing':
+        return ['required', 'a value is required']
+      case 'unknown':
+        return ['constraint', 'is not supported']
+      case 'too-long':
+        return ['constraint', `at most ${problem.max} characters`]
+      case 'one-of':
+        return ['constraint', `expected one of ${problem.allowed.join(', ')}`]
+      case 'type':
+        return ['format', `expected ${expected[problem.expected]}`]
+    }
   }
 
-  refuse(argument: string, reason: Violation['reason'], help: string): undefined {
-    if (this.#violations.length < mostViolations)
-      this.#violations.push({ argument: this.#prefix + argument, reason, help })
-    return undefined
+  protected issue(path: readonly string[], field: string, [reason, help]: Words): Violation {
+    return { argument: [...path, field].join('.'), reason, help }
   }
 
-  /** What was made of the body, or everything that is wrong with it. */
-  result<T>(value: () => T): Result<T, Refusal> {
-    return this.#violations.length > 0 ? invalid(this.#violations) : ok(value())
+  protected failure(violations: readonly Violation[]): Refusal {
+    return violationsRefusal(violations)
   }
 
   /**
    * Refuses by name what is about filtering and unknown here, because leaving it out opens more than was meant. Null says
    * nothing; every other key that nobody knows is left out.
    */
-  refuseUnknown(known: ReadonlySet<string>, about: RegExp): void {
+  refuseUnknownAbout(known: ReadonlySet<string>, about: RegExp): void {
     for (const [key, value] of Object.entries(this.given)) {
       const start = key.slice(0, 64)
-      if (!known.has(key) && value !== null && about.test(start))
-        this.refuse(start, 'constraint', 'is not supported')
+      if (!known.has(key) && value !== null && about.test(start)) this.report(start, { kind: 'unknown' })
     }
   }
 
-  isAbsent(key: string): boolean {
-    return this.given[key] === undefined || this.given[key] === null
-  }
-
-  /** The value, told to be missing if it is not there; what is there and wrong has been told. */
+  /** Returns the value; reports it as missing if it is absent or empty text. Invalid values were reported earlier. */
   required<T>(key: string, value: T | undefined): T | undefined {
-    if (value === undefined && (this.isAbsent(key) || this.given[key] === '')) {
-      this.refuse(key, 'required', 'a value is required')
-    }
+    if (value === undefined && (this.isAbsent(key) || this.given[key] === ''))
+      this.report(key, { kind: 'missing' })
     return value
-  }
-
-  text(key: string, most: number): string | undefined {
-    const value = this.given[key]
-    if (this.isAbsent(key)) return undefined
-    if (typeof value !== 'string') return this.refuse(key, 'format', 'expected text')
-    if (longer(value, most)) return this.refuse(key, 'constraint', `at most ${most} characters`)
-    return value
-  }
-
-  boolean(key: string): boolean | undefined {
-    const value = this.given[key]
-    if (this.isAbsent(key)) return undefined
-    return typeof value === 'boolean' ? value : this.refuse(key, 'format', 'expected true or false')
   }
 
   integer(key: string): number | undefined {
-    const value = this.given[key]
-    if (this.isAbsent(key)) return undefined
-    return Number.isSafeInteger(value)
-      ? (value as number)
-      : this.refuse(key, 'format', 'expected a whole number')
+    const whole = (value: JsonValue) => (Number.isSafeInteger(value) ? (value as number) : undefined)
+    return this.read(key, whole, 'format', 'expected a whole number')
   }
 
   /** In any case of letters, as clients differ in it. */
-  oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+  override oneOf<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    if (this.isAbsent(key) || this.given[key] === '') return undefined
     const value = this.given[key]
-    if (this.isAbsent(key) || value === '') return undefined
     const given = typeof value === 'string' ? value.toLowerCase() : value
     const found = allowed.find((each) => each.toLowerCase() === given)
-    return found ?? this.refuse(key, 'constraint', `expected one of ${allowed.join(', ')}`)
+    return found ?? this.report(key, { kind: 'one-of', allowed })
   }
 
   /** In lower case. */
   uuid(key: string): string | undefined {
-    const value = this.given[key]
     // Clients whose types cannot be absent send nothing as empty text.
-    if (this.isAbsent(key) || value === '') return undefined
-    if (typeof value === 'string' && uuidPattern.test(value)) return value.toLowerCase()
-    return this.refuse(key, 'format', 'expected a UUID')
+    if (this.given[key] === '') return undefined
+    const uuid = (value: JsonValue) =>
+      typeof value === 'string' && uuidPattern.test(value) ? value.toLowerCase() : undefined
+    return this.read(key, uuid, 'format', 'expected a UUID')
   }
 
   texts(
@@ -121,19 +93,14 @@ export class Fields {
     if (!Array.isArray(value)) return this.refuse(key, 'constraint', 'expected a list')
     if (value.length > most.items) return this.refuse(key, 'constraint', `at most ${most.items}`)
     const fits = (each: JsonValue): each is string =>
-      typeof each === 'string' && !longer(each, most.characters)
+      typeof each === 'string' && !isLonger(each, most.characters)
     return value.every(fits)
       ? (value as readonly string[])
       : this.refuse(key, 'constraint', `expected texts of at most ${most.characters} characters`)
   }
 }
 
-/** By characters, which are not counted where there are far too many. */
-const longer = (text: string, most: number): boolean =>
-  text.length > 2 * most || (text.length > most && [...text].length > most)
-
-export const objectOf = (value: JsonValue | undefined): JsonObject | undefined =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as JsonObject) : undefined
+const expected = { object: 'an object', text: 'text', boolean: 'true or false' } as const
 
 /** Of names and descriptions. */
 export const maxCharacters = { name: 255, description: 1000 } as const

@@ -1,10 +1,9 @@
 /** Interfaces of a server that is created or changed, as bodies describe them (contract: upcloud §3.3; upcloud-more §3.2). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
-import { filtering, integer, isAbsent, listOf, objectOf } from './fields.ts'
+import { invalid, refusal, unknownAttribute } from './errors.ts'
+import { type Fields, filtering, integer, isAbsent, listOf } from './fields.ts'
 
 export interface WantedNic {
   readonly type: InterfaceType
@@ -23,25 +22,23 @@ const mostNics = 10
 const [mostPublic, mostUtility] = [5, 1]
 
 /** `networking` wins where both are given: Python can send both. Neither means an address of each kind. */
-export function decodeInterfaces({
-  networking,
-  ip_addresses,
-}: JsonObject): Result<readonly WantedNic[], Failure> {
-  if (!isAbsent(networking)) return decodeNics(networking)
-  const inner = isAbsent(ip_addresses) ? null : objectOf(ip_addresses)
-  if (inner === undefined) return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID'))
-  const list = inner === null || isAbsent(inner.ip_address) ? [] : inner.ip_address
-  return Array.isArray(list) && list.length === 0 ? ok(defaultNics) : decodeAddresses(list)
+export function decodeInterfaces(fields: Fields): readonly WantedNic[] {
+  const { networking, ip_addresses } = fields.given
+  if (!isAbsent(networking)) return decodeNics(fields, networking)
+  const inner = isAbsent(ip_addresses) ? {} : objectOf(ip_addresses)
+  if (!inner) return fields.refuse('ip_addresses', 'IP_ADDRESS_INVALID') ?? []
+  const list = isAbsent(inner.ip_address) ? [] : inner.ip_address
+  return Array.isArray(list) && list.length === 0 ? defaultNics : decodeAddresses(fields, list)
 }
 
 /** One interface per address, in order; nothing is added. */
-function decodeAddresses(value: JsonValue): Result<readonly WantedNic[], Failure> {
+function decodeAddresses(fields: Fields, value: JsonValue): readonly WantedNic[] {
   const list = listOf(value, Number.POSITIVE_INFINITY)
-  if (!list) return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID'))
+  if (!list) return fields.refuse('ip_addresses', 'IP_ADDRESS_INVALID') ?? []
   const nics: WantedNic[] = []
   for (const address of list) {
     const unknown = Object.keys(address).find((key) => filtering.test(key.slice(0, 100)))
-    if (unknown !== undefined) return err(unknownAttribute(unknown))
+    if (unknown !== undefined) return fields.report(unknown, { kind: 'unknown' }) ?? []
     const access = isAbsent(address.access) ? 'public' : address.access
     const family = isAbsent(address.family) ? 'IPv4' : address.family
     // The older version calls the utility network private.
@@ -51,38 +48,38 @@ function decodeAddresses(value: JsonValue): Result<readonly WantedNic[], Failure
       (family !== 'IPv4' && (family !== 'IPv6' || type === 'utility'))
     ) {
       const reason = 'ip_addresses must be public with family IPv4 or IPv6, or utility with family IPv4'
-      return err(invalid('ip_addresses', 'IP_ADDRESS_INVALID', reason))
+      return fields.refuse('ip_addresses', 'IP_ADDRESS_INVALID', reason) ?? []
     }
     const same = nics.filter((nic) => nic.type === type && nic.families.includes(family))
     if (same.length === (type === 'public' ? mostPublic : mostUtility)) {
       const message = `A server has at most ${mostPublic} public addresses of a family and ${mostUtility} utility address.`
-      return err(refusal(409, 'SERVER_IP_LIMIT_REACHED', message))
+      return fields.add(refusal(409, 'SERVER_IP_LIMIT_REACHED', message)) ?? []
     }
     nics.push({ type, families: [family] })
   }
-  return ok(nics)
+  return nics
 }
 
-function decodeNics(networking: JsonValue): Result<readonly WantedNic[], RequestError> {
+function decodeNics(fields: Fields, networking: JsonValue): readonly WantedNic[] {
   const interfaces = objectOf(objectOf(networking)?.interfaces)
   const list = listOf(interfaces?.interface, mostNics)
-  if (!list) return err(invalid('networking'))
+  if (!list) return fields.refuse('networking') ?? []
   const nics: WantedNic[] = []
   for (const element of list) {
     const type = interfaceTypes.find((each) => each === element.type)
-    if (!type) return err(invalid('type', 'INTERFACE_TYPE_INVALID'))
+    if (!type) return fields.refuse('type', 'INTERFACE_TYPE_INVALID') ?? []
     const addresses = isAbsent(element.ip_addresses)
       ? []
       : listOf(objectOf(element.ip_addresses)?.ip_address, 5)
-    if (!addresses) return err(invalid('ip_addresses'))
+    if (!addresses) return fields.refuse('ip_addresses') ?? []
     const families: WantedNic['families'][number][] = []
     for (const { family = 'IPv4' } of addresses) {
-      if (family !== 'IPv4' && (family !== 'IPv6' || type !== 'public')) return err(invalid('family'))
+      if (family !== 'IPv4' && (family !== 'IPv6' || type !== 'public')) return fields.refuse('family') ?? []
       families.push(family)
     }
     nics.push({ type, families: families.length > 0 ? families : ['IPv4'] })
   }
-  return ok(nics)
+  return nics
 }
 
 /**

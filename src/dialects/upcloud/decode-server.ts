@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
+import { ok, type Result } from '../../core/result.ts'
 import type { ServerChange } from '../../service/services.ts'
 import type { Catalogue } from './catalogue.ts'
 import { decodeInterfaces, refusedInterfaces, type WantedNic } from './decode-interfaces.ts'
 import { decodeDisks, type WantedDisk } from './decode-storages.ts'
-import { type Failure, invalid, missing, unknownAttribute } from './errors.ts'
-import { decodeLabels, filtering, integer, isAbsent, isLine, unwrapObject } from './fields.ts'
+import { type Failure, invalid, unknownAttribute } from './errors.ts'
+import { decodeLabels, Fields, filtering, isAbsent, isLine } from './fields.ts'
 
 export interface WantedServer {
   readonly title: string
@@ -46,34 +46,27 @@ export function decodeNewServer(
   body: JsonValue | undefined,
   catalogue: Catalogue,
 ): Result<WantedServer, Failure> {
-  const wrapped = unwrapObject(body, 'server')
-  if (!wrapped.ok) return wrapped
-  const given = wrapped.value
-  const unknown = Object.keys(given).find((key) => !known.has(key))
-  if (unknown !== undefined) return err(unknownAttribute(unknown))
-  const refused = refusedInterfaces(given)
-  if (refused) return err(refused)
-  for (const key of ['zone', 'hostname', 'title']) if (isAbsent(given[key])) return err(missing(key))
-  const { zone } = given
-  if (!catalogue.zones.some(({ id }) => id === zone)) return err(invalid('zone'))
-  const common = decodeCommon(given, catalogue)
-  if (!common.ok) return common
-  const nics = decodeInterfaces(given)
-  if (!nics.ok) return nics
-  const disks = decodeDisks(given.storage_devices, common.value.attributes.plan, catalogue)
-  if (!disks.ok) return disks
-  const { title, firewall = false, attributes } = common.value
+  const fields = Fields.of(body, 'server')
+  fields.refuseUnknown(known)
+  const refused = refusedInterfaces(fields.given)
+  if (refused) fields.add(refused)
+  fields.needs(['zone', 'hostname', 'title'])
+  const zone = fields.read('zone', (value) => catalogue.zones.find(({ id }) => id === value)?.id)
+  const { title = '', firewall = false, attributes } = decodeCommon(fields, catalogue)
+  const nics = decodeInterfaces(fields)
+  const disks = decodeDisks(fields, attributes.plan, catalogue)
+  if (zone === undefined) return fields.failed()
   // Without a plan or a size it is the smallest there is, without a plan.
   const size =
     'plan' in attributes || 'core_number' in attributes ? {} : { core_number: 1, memory_amount: 1024 }
-  return ok({
-    title: title ?? '',
+  return fields.result(() => ({
+    title,
     zone: String(zone),
     firewall,
     attributes: { remote_access_password: randomBytes(6).toString('base64url'), ...size, ...attributes },
-    nics: nics.value,
-    disks: disks.value,
-  })
+    nics,
+    disks,
+  }))
 }
 
 /** The actions of a private firewall, and of the public one's default: not here yet, and nothing that could be left out in silence. */
@@ -123,34 +116,31 @@ export function decodeServerChange(
   body: JsonValue | undefined,
   answered: JsonObject,
   catalogue: Catalogue,
-): Result<ServerChange, RequestError> {
-  const wrapped = unwrapObject(body, 'server')
-  if (!wrapped.ok) return wrapped
-  const refused = refusedFiltering(wrapped.value) ?? refusedInterfaces(wrapped.value, answered)
-  if (refused) return err(refused)
-  const { zone } = wrapped.value
+): Result<ServerChange, Failure> {
+  const fields = Fields.of(body, 'server')
+  const refused = refusedFiltering(fields.given) ?? refusedInterfaces(fields.given, answered)
+  if (refused) fields.add(refused)
+  const { zone } = fields.given
   // It stays where it is, and clients say so.
   if (!isAbsent(zone) && zone !== answered.zone && !catalogue.zones.some(({ id }) => id === zone)) {
-    return err(invalid('zone'))
+    fields.refuse('zone')
   }
-  const common = decodeCommon(differing(wrapped.value, answered), catalogue)
-  if (!common.ok) return common
-  const { title, firewall, attributes } = common.value
-  return ok({
+  const changed = fields.beside(differing(fields.given, answered))
+  const { title, firewall, attributes } = decodeCommon(changed, catalogue)
+  return fields.result(() => ({
     ...(title !== undefined && { name: title }),
     ...(firewall !== undefined && { chain: { enabled: firewall } }),
     // A plan takes the place of a size of one's own, and the other way round.
     attributes: { ...('plan' in attributes && { core_number: null, memory_amount: null }), ...attributes },
-  })
+  }))
 }
 
 /** The body of stop and restart; absent means the defaults. */
-export function decodeStop(body: JsonValue | undefined, key: string): Result<undefined, RequestError> {
+export function decodeStop(body: JsonValue | undefined, key: string): Result<undefined, Failure> {
   if (body === undefined) return ok(undefined)
-  const wrapped = unwrapObject(body, key)
-  if (!wrapped.ok) return wrapped
-  const { stop_type: type } = wrapped.value
-  return isAbsent(type) || type === 'soft' || type === 'hard' ? ok(undefined) : err(invalid('stop_type'))
+  const fields = Fields.of(body, key)
+  fields.read('stop_type', (type) => (type === 'soft' || type === 'hard' ? type : undefined))
+  return fields.result(() => undefined)
 }
 
 interface Common {
@@ -159,59 +149,50 @@ interface Common {
   readonly attributes: JsonObject
 }
 
-function decodeCommon(given: JsonObject, { plans }: Catalogue): Result<Common, RequestError> {
+function decodeCommon(fields: Fields, { plans }: Catalogue): Common {
   const attributes: Record<string, JsonValue> = {}
-  const { firewall = null, title, hostname, labels, plan } = given
-  if (firewall !== null && firewall !== 'on' && firewall !== 'off') return err(invalid('firewall'))
-  if (!isAbsent(title) && !isLine(title, 255)) return err(invalid('title', 'SERVER_TITLE_INVALID'))
-  if (!isAbsent(hostname)) {
-    if (!isLine(hostname, 128) || !/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(hostname)) {
-      return err(invalid('hostname'))
-    }
-    attributes.hostname = hostname
-  }
-  if (!isAbsent(labels)) {
-    const decoded = decodeLabels(labels)
-    if (!decoded) return err(invalid('labels'))
-    attributes.labels = decoded as unknown as JsonValue
-  }
+  const { firewall = null, plan } = fields.given
+  if (firewall !== null && firewall !== 'on' && firewall !== 'off') fields.refuse('firewall')
+  const title = fields.line('title', 255, 'SERVER_TITLE_INVALID')
+  const hostname = fields.read('hostname', asHostname)
+  if (hostname !== undefined) attributes.hostname = hostname
+  const labels = fields.read('labels', decodeLabels)
+  if (labels) attributes.labels = labels as unknown as JsonValue
   // A plan that is not one of ours is the name of a size of one's own, as the service itself calls it.
   if (!isAbsent(plan) && plan !== 'custom') {
-    const offered = plans.find(({ name }) => name === plan)
-    if (!offered) return err(invalid('plan'))
+    const offered = fields.read('plan', (value) => plans.find(({ name }) => name === value))
     attributes.plan = plan
     // For when the catalogue no longer lists the plan.
-    attributes.planSize = { cores: offered.core_number, memory: offered.memory_amount }
+    if (offered) attributes.planSize = { cores: offered.core_number, memory: offered.memory_amount }
   } else {
     for (const [key, most] of [
       ['core_number', 200],
       ['memory_amount', 1_048_576],
     ] as const) {
-      if (isAbsent(given[key])) continue
-      const value = integer(given[key], 1, most)
-      if (value === undefined) return err(invalid(key))
-      attributes[key] = value
+      const value = fields.integer(key, 1, most)
+      if (value !== undefined) attributes[key] = value
     }
     // Half a size is completed by the smallest other half.
     if (attributes.core_number !== undefined) attributes.memory_amount ??= 1024
     if (attributes.memory_amount !== undefined) attributes.core_number ??= 1
   }
   for (const key of kept) {
-    const value = given[key]
-    if (isAbsent(value)) continue
-    if (!isLine(value, 1000)) return err(invalid(key))
-    attributes[key] = value
+    const value = fields.line(key, 1000)
+    if (value !== undefined) attributes[key] = value
   }
   for (const key of ['metadata', 'remote_access_enabled']) {
-    if (key in attributes && attributes[key] !== 'yes' && attributes[key] !== 'no') return err(invalid(key))
+    if (key in attributes && attributes[key] !== 'yes' && attributes[key] !== 'no') fields.refuse(key)
   }
   // Terraform splits anything but "no" at the comma.
   if ('simple_backup' in attributes && !/^(no|\d{4},\w+)$/.test(String(attributes.simple_backup))) {
-    return err(invalid('simple_backup'))
+    fields.refuse('simple_backup')
   }
-  return ok({
-    ...(isAbsent(title) ? {} : { title: String(title) }),
+  return {
+    ...(title !== undefined && { title }),
     ...(firewall !== null && { firewall: firewall === 'on' }),
     attributes,
-  })
+  }
 }
+
+const asHostname = (value: JsonValue): string | undefined =>
+  isLine(value, 128) && /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(value) ? value : undefined

@@ -1,5 +1,5 @@
 /** UpCloud's rules → the model, with UpCloud's own validation in its own order (contract: upcloud §1.4, §2.2). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Action, Direction, Match } from '../../core/model/rule.ts'
 import { type Address, type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
@@ -8,8 +8,9 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { PortSet } from '../../core/sets/port-set.ts'
 import type { NewRule } from '../../storage/storage.ts'
-import { invalid, missing, requestInvalid, unknownAttribute } from './errors.ts'
-import { integer, isAbsent, isShort, objectOf, unwrap } from './fields.ts'
+import { isLonger } from '../body.ts'
+import { type Failure, invalid, requestInvalid } from './errors.ts'
+import { Fields, integer, isAbsent, unwrap } from './fields.ts'
 import { emptyRule, type RuleText } from './wire.ts'
 
 export const mostRules = 1000
@@ -32,17 +33,14 @@ const protocols: Readonly<Record<string, Record<Family, number>>> = {
 }
 
 /** The body of POST: `{"firewall_rule":{…}}`. */
-export function decodeRuleBody(body: JsonValue | undefined): Result<DecodedRule, RequestError> {
-  const wrapped = unwrap(body, 'firewall_rule')
-  if (!wrapped.ok) return wrapped
-  const rule = objectOf(wrapped.value)
-  if (!rule) return err(requestInvalid('firewall_rule must be an object.'))
-  const decoded = decodeRule(rule)
-  return decoded.ok ? decoded : err(ofRule(1, decoded.error))
+export function decodeRuleBody(body: JsonValue | undefined): Result<DecodedRule, Failure> {
+  const fields = Fields.of(body, 'firewall_rule')
+  const decoded = decodeRule(fields, fields.given, 1)
+  return decoded ? fields.result(() => decoded) : fields.failed()
 }
 
 /** The body of PUT. Nothing, said in any of the ways that clients say it, empties the chain. */
-export function decodeRulesBody(body: JsonValue | undefined): Result<readonly NewRule[], RequestError> {
+export function decodeRulesBody(body: JsonValue | undefined): Result<readonly NewRule[], Failure> {
   const wrapped = unwrap(body, 'firewall_rules')
   if (!wrapped.ok) return wrapped
   if (wrapped.value === '') return ok([])
@@ -50,18 +48,16 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
   if (!inner.ok) return inner
   if (inner.value === null || inner.value === '') return ok([])
   if (!Array.isArray(inner.value)) return err(requestInvalid('firewall_rule must be a list.'))
-  const rules: NewRule[] = []
   if (inner.value.length > mostRules) {
     return err({ kind: 'limit-reached', resource: 'rule', limit: mostRules })
   }
-  for (const [index, element] of (inner.value as readonly JsonValue[]).entries()) {
+  const fields = new Fields({})
+  const rules = (inner.value as readonly JsonValue[]).flatMap((element, index) => {
     const object = objectOf(element)
-    if (!object) return err(requestInvalid(`rule ${index + 1} must be an object.`))
-    const decoded = decodeRule(object)
-    if (!decoded.ok) return err(ofRule(index + 1, decoded.error))
-    rules.push(decoded.value.rule)
-  }
-  return ok(rules)
+    if (!object) fields.add(requestInvalid(`rule ${index + 1} must be an object.`))
+    return (object && decodeRule(fields, object, index + 1)?.rule) ?? []
+  })
+  return fields.result(() => rules)
 }
 
 /** The index in a path: canonical decimal, 1 to 1000. */
@@ -70,74 +66,57 @@ export function decodeIndex(text: string): Result<number, RequestError> {
   return index === undefined ? err(invalid('position')) : ok(index)
 }
 
-/** Says which of the rules in the body is meant, from 1. */
-const ofRule = (number: number, error: RequestError): RequestError =>
-  error.kind === 'invalid' ? { ...error, reason: `rule ${number}: ${error.reason}` } : error
-
 const keys: ReadonlySet<string> = new Set([...Object.keys(emptyRule), 'position'])
 const sides = ['source', 'destination'] as const
 
-/** The first thing that is wrong decides; so the order of the steps is the contract's. */
-function decodeRule(given: JsonObject): Result<DecodedRule, RequestError> {
-  const unknown = Object.keys(given).find((key) => !keys.has(key))
-  if (unknown !== undefined) return err(unknownAttribute(unknown))
-
-  const direction = required(given, 'direction', directions)
-  if (!direction.ok) return direction
-  const action = required(given, 'action', actions)
-  if (!action.ok) return action
-  const family = chosen(given, 'family', families)
-  if (!family.ok) return family
-  if (family.value === undefined && !isAbsent(given.protocol)) {
-    return err(invalid('family', undefined, 'family must be given with protocol, IPv4 or IPv6'))
+/** The first thing that is wrong decides; so the order of the steps is the contract's. Errors name the rule, from 1. */
+function decodeRule(body: Fields, given: JsonObject, number: number): DecodedRule | undefined {
+  const fields = body.inside(given, `rule ${number}`)
+  if (!fields) return undefined
+  fields.refuseUnknown(keys)
+  const direction = required(fields, 'direction', directions)
+  const action = required(fields, 'action', actions)
+  const family = fields.choice('family', families)
+  if (family === undefined && !fields.isAbsent('protocol')) {
+    fields.refuse('family', undefined, 'family must be given with protocol, IPv4 or IPv6')
   }
-  const protocol = chosen(given, 'protocol', protocols)
-  if (!protocol.ok) return protocol
-  const position = number(given, 'position', 1, mostRules)
-  if (!position.ok) return position
+  const protocol = fields.choice('protocol', protocols)
+  const position = integerOf(fields, 'position', 1, mostRules)
 
   const match: { -readonly [K in keyof Match]: Match[K] } = {}
-  if (family.value) match.family = family.value
-  if (family.value && protocol.value) match.protocol = protocol.value[family.value]
+  if (family) match.family = family
+  if (family && protocol) match.protocol = protocol[family]
   for (const side of sides) {
-    const addresses = addressRange(given, side, family.value)
-    if (!addresses.ok) return addresses
-    if (addresses.value) match[side] = addresses.value
+    const addresses = addressRange(fields, side, family)
+    if (addresses) match[side] = addresses
   }
   for (const side of sides) {
-    const ports = portRange(given, side)
-    if (!ports.ok) return ports
-    if (ports.value && match.protocol !== TCP && match.protocol !== UDP) {
+    const ports = portRange(fields, side)
+    if (ports && match.protocol !== TCP && match.protocol !== UDP) {
       const reason = `${side}_port_start needs protocol tcp or udp`
-      return err(invalid(`${side}_port_start`, 'PORT_PROTOCOL_MISMATCH', reason))
+      fields.refuse(`${side}_port_start`, 'PORT_PROTOCOL_MISMATCH', reason)
     }
-    if (ports.value) match[`${side}Ports`] = ports.value
+    if (ports) match[`${side}Ports`] = ports
   }
-  const icmpType = number(given, 'icmp_type', 0, 255)
-  if (!icmpType.ok) return icmpType
-  if (icmpType.value !== undefined) {
+  const icmpType = integerOf(fields, 'icmp_type', 0, 255)
+  if (icmpType !== undefined) {
     if (match.protocol !== ICMP && match.protocol !== ICMPV6) {
-      return err(invalid('icmp_type', 'ICMP_TYPE_PROTOCOL_MISMATCH', 'icmp_type needs protocol icmp'))
+      fields.refuse('icmp_type', 'ICMP_TYPE_PROTOCOL_MISMATCH', 'icmp_type needs protocol icmp')
     }
-    match.icmpType = icmpType.value
+    match.icmpType = icmpType
   }
-  const { comment } = given
-  if (!isAbsent(comment) && (typeof comment !== 'string' || !isShort(comment, mostCommentCharacters))) {
-    const reason = `comment must be text of at most ${mostCommentCharacters} characters`
-    return err(invalid('comment', undefined, reason))
+  fields.read('comment', asComment, undefined, wrongComment)
+  if (!direction || !action) return undefined
+  const spec = textOf(given) as unknown as JsonObject
+  return {
+    rule: { direction, action, enabled: true, matches: [match], spec },
+    ...(position !== undefined && { position }),
   }
-
-  return ok({
-    rule: {
-      direction: direction.value,
-      action: action.value,
-      enabled: true,
-      matches: [match],
-      spec: textOf(given) as unknown as JsonObject,
-    },
-    ...(position.value !== undefined && { position: position.value }),
-  })
 }
+
+const asComment = (value: JsonValue) =>
+  typeof value === 'string' && !isLonger(value, mostCommentCharacters) ? value : undefined
+const wrongComment = `comment must be text of at most ${mostCommentCharacters} characters`
 
 /** What is echoed: text as given, numbers as their digits. */
 function textOf(given: JsonObject): RuleText {
@@ -146,59 +125,37 @@ function textOf(given: JsonObject): RuleText {
   ) as unknown as RuleText
 }
 
-function required<T>(
-  given: JsonObject,
-  key: string,
-  values: Readonly<Record<string, T>>,
-): Result<T, RequestError> {
-  const value = given[key]
-  if (value === undefined || value === null) return err(missing(key))
-  return typeof value === 'string' && Object.hasOwn(values, value)
-    ? ok(values[value] as T)
-    : err(invalid(key, undefined, `${key} must be ${Object.keys(values).join(' or ')}`))
+/** Empty text is a wrong value here, not an absent one. */
+function required<T>(fields: Fields, key: string, values: Readonly<Record<string, T>>): T | undefined {
+  if (fields.given[key] === '') return fields.report(key, { kind: 'one-of', allowed: Object.keys(values) })
+  fields.needs([key])
+  return fields.choice(key, values)
 }
 
-function chosen<T>(
-  given: JsonObject,
-  key: string,
-  values: Readonly<Record<string, T>>,
-): Result<T | undefined, RequestError> {
-  return isAbsent(given[key]) ? ok(undefined) : required(given, key, values)
-}
-
-function number(
-  given: JsonObject,
-  key: string,
-  first: number,
-  last: number,
-): Result<number | undefined, RequestError> {
-  if (isAbsent(given[key])) return ok(undefined)
-  const value = integer(given[key], first, last)
-  if (value !== undefined) return ok(value)
-  return err(invalid(key, undefined, `${key} must be a whole number from ${first} to ${last}`))
-}
+const integerOf = (fields: Fields, key: string, first: number, last: number): number | undefined =>
+  fields.integer(key, first, last, undefined, `${key} must be a whole number from ${first} to ${last}`)
 
 /** Both ends or none, of the rule's family when it has one and of each other's in any case. */
 function addressRange(
-  given: JsonObject,
+  fields: Fields,
   side: (typeof sides)[number],
   family: Family | undefined,
-): Result<AddressSet | undefined, RequestError> {
+): AddressSet | undefined {
   const [startKey, endKey] = [`${side}_address_start`, `${side}_address_end`]
-  if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
-  const no = (key: string, reason: string, code?: string) => err(invalid(key, code, `${key} ${reason}`))
-  if (isAbsent(given[startKey])) return no(startKey, `must be given with ${endKey}`)
-  const start = address(given[startKey])
+  if (fields.isAbsent(startKey) && fields.isAbsent(endKey)) return undefined
+  const no = (key: string, reason: string, code?: string) => fields.refuse(key, code, `${key} ${reason}`)
+  if (fields.isAbsent(startKey)) return no(startKey, `must be given with ${endKey}`)
+  const start = address(fields.given[startKey])
   if (!start) return no(startKey, 'must be one IPv4 or IPv6 address')
   if (family && start.family !== family) return no(startKey, 'must be of the rule’s family')
-  if (isAbsent(given[endKey])) return no(endKey, `must be given with ${startKey}`)
-  const end = address(given[endKey])
+  if (fields.isAbsent(endKey)) return no(endKey, `must be given with ${startKey}`)
+  const end = address(fields.given[endKey])
   if (!end) return no(endKey, 'must be one IPv4 or IPv6 address')
   if (end.family !== start.family) return no(endKey, `must be of the family of ${startKey}`)
   if (start.value > end.value) {
     return no(endKey, `must not be below ${startKey}`, `${side.toUpperCase()}_ADDRESS_ORDER_ILLEGAL`)
   }
-  return ok(addressSet([{ family: start.family, first: start.value, last: end.value }]))
+  return addressSet([{ family: start.family, first: start.value, last: end.value }])
 }
 
 /** IPv4-mapped IPv6 addresses are refused: whether they mean the one family or the other, nobody says. */
@@ -208,21 +165,18 @@ function address(value: JsonValue | undefined): Address | undefined {
   return isIpv4Mapped(parsed.value) ? undefined : parsed.value
 }
 
-function portRange(
-  given: JsonObject,
-  side: (typeof sides)[number],
-): Result<PortSet | undefined, RequestError> {
+function portRange(fields: Fields, side: (typeof sides)[number]): PortSet | undefined {
   const [startKey, endKey] = [`${side}_port_start`, `${side}_port_end`]
-  if (isAbsent(given[startKey]) && isAbsent(given[endKey])) return ok(undefined)
-  const no = (key: string, reason: string, code?: string) => err(invalid(key, code, `${key} ${reason}`))
-  if (isAbsent(given[startKey])) return no(startKey, `must be given with ${endKey}`)
-  const first = integer(given[startKey], 1, 65_535)
+  if (fields.isAbsent(startKey) && fields.isAbsent(endKey)) return undefined
+  const no = (key: string, reason: string, code?: string) => fields.refuse(key, code, `${key} ${reason}`)
+  if (fields.isAbsent(startKey)) return no(startKey, `must be given with ${endKey}`)
+  const first = integer(fields.given[startKey], 1, 65_535)
   if (first === undefined) return no(startKey, 'must be a whole number from 1 to 65535')
-  if (isAbsent(given[endKey])) return no(endKey, `must be given with ${startKey}`)
-  const last = integer(given[endKey], 1, 65_535)
+  if (fields.isAbsent(endKey)) return no(endKey, `must be given with ${startKey}`)
+  const last = integer(fields.given[endKey], 1, 65_535)
   if (last === undefined) return no(endKey, 'must be a whole number from 1 to 65535')
   if (first > last) {
     return no(endKey, `must not be below ${startKey}`, `${side.toUpperCase()}_PORT_ORDER_ILLEGAL`)
   }
-  return ok([{ first, last }])
+  return [{ first, last }]
 }

@@ -35,11 +35,6 @@ export function invalid(
   return { kind: 'invalid', field: attribute, reason, code }
 }
 
-export function missing(attribute: string): RequestError {
-  const reason = `The required attribute ${attribute} is missing.`
-  return { kind: 'invalid', field: attribute, reason, code: `${attribute.toUpperCase()}_MISSING` }
-}
-
 export function unknownAttribute(attribute: string): RequestError {
   const reason = `The attribute ${attribute} is not known.`
   return { kind: 'invalid', field: attribute, reason, code: 'UNKNOWN_ATTRIBUTE' }

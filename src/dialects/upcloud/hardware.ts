@@ -1,6 +1,6 @@
 /** Interfaces and disks of a server that is being created. */
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok } from '../../core/result.ts'
@@ -9,7 +9,6 @@ import type { DialectRequest } from '../dialect.ts'
 import type { WantedNic } from './decode-interfaces.ts'
 import type { WantedDisk } from './decode-storages.ts'
 import { type Failure, refusal } from './errors.ts'
-import { objectOf } from './fields.ts'
 import { type Found, findStorage, userOf } from './find.ts'
 import type { StorageBody, WireDisk } from './wire.ts'
 

@@ -1,9 +1,9 @@
 /** Tags, and servers by their tags (contract: upcloud-more §3.6). */
-import type { JsonObject, JsonValue } from '../../core/json.ts'
+import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
-import { type Failure, invalid, refusal, unknownAttribute } from './errors.ts'
-import { isAbsent, isShort, objectOf, unwrapObject } from './fields.ts'
+import { type Failure, invalid, refusal } from './errors.ts'
+import { Fields, isAbsent } from './fields.ts'
 import {
   decodeServerId,
   type Found,
@@ -180,26 +180,24 @@ const exists = (name: string): Result<never, Failure> =>
 
 const nameRule = 'name must be 1 to 32 letters, digits and underscores'
 
+const tagKeys: ReadonlySet<string> = new Set(['name', 'description', 'servers'])
+
 /** What is absent is kept, or nothing where the tag is new; `servers`, when given, are all that shall have it. */
 async function decodeTag(request: DialectRequest): Found<Partial<Tag>> {
-  const wrapped = unwrapObject(request.body, 'tag')
-  if (!wrapped.ok) return wrapped
-  const { name, description, servers, ...rest } = wrapped.value
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) return err(unknownAttribute(unknown))
+  const fields = Fields.of(request.body, 'tag')
+  fields.refuseUnknown(tagKeys)
+  const { name, servers } = fields.given
   if (name !== undefined && (typeof name !== 'string' || !/^[A-Za-z0-9_]{1,32}$/.test(name))) {
-    return err(invalid('name', 'TAG_INVALID', nameRule))
+    fields.refuse('name', 'TAG_INVALID', nameRule)
   }
-  if (!isAbsent(description) && (typeof description !== 'string' || !isShort(description, 255))) {
-    return err(invalid('description'))
-  }
-  const ids = isAbsent(servers) ? undefined : await decodeServers(request, servers)
-  if (ids && !ids.ok) return ids
-  return ok({
-    ...(name !== undefined && { name }),
-    ...(description !== undefined && { description: description ?? '' }),
-    ...(ids && { servers: ids.value }),
-  })
+  const description = fields.text('description', 255)
+  const read = fields.result(() => ({
+    ...(name !== undefined && { name: String(name) }),
+    ...(fields.given.description !== undefined && { description: description ?? '' }),
+  }))
+  if (!read.ok || isAbsent(servers)) return read
+  const ids = await decodeServers(request, servers)
+  return ids.ok ? ok({ ...read.value, servers: ids.value }) : ids
 }
 
 /** `{"server":["<uuid>",…]}`, each a server of the account. */
