@@ -196,10 +196,10 @@ test('the judge refuses what it should', () => {
     ['src/core/a.ts', 'core', 'node:fs'],
     ['src/core/a.ts', 'core', 'pg'],
     ['src/core/a.ts', 'core', '../storage/storage.ts'],
-    ['src/agent/a.ts', 'agent', '../service/create.ts'],
+    ['src/agent/a.ts', 'agent', '../service/services.ts'],
     ['src/dialects/upcloud/a.ts', 'dialects', '../../storage/sqlite.ts'],
     ['src/dialects/upcloud/a.ts', 'dialects', 'fastify'],
-    ['src/cli/trace.ts', 'cli', '../service/create.ts'],
+    ['src/cli/trace.ts', 'cli', '../service/services.ts'],
     ['src/lab/a.ts', 'lab', '../agent/agent.ts'],
   ]
   for (const [file, folder, specifier] of refused) {

@@ -1,13 +1,43 @@
 /** Addresses and prefixes of pools: set aside for a write, held by what it wrote, given back to the pool afterwards. */
-import { type Pool, poolFor, poolKinds, poolName } from '../core/model/pool.ts'
+
+import type { Profile } from '../core/model/inventory.ts'
+import { type Pool, type PoolKind, poolFor, poolKinds, poolName } from '../core/model/pool.ts'
 import { prefixRange } from '../core/net/prefix.ts'
 import { ok } from '../core/result.ts'
 import { keyRange } from '../storage/lease-keys.ts'
-import type { PoolRecord, Storage } from '../storage/storage.ts'
-import type { AddressConfig } from './addresses-file.ts'
-import { drawnPool } from './addresses-file.ts'
-import { actorOf } from './context.ts'
-import type { AddressService } from './services.ts'
+import type { AddressChange, Holding, LeaseRecord, PoolRecord, PoolUse, Storage } from '../storage/storage.ts'
+import { type AddressConfig, drawnPool } from './addresses-file.ts'
+import { actorOf, type Context } from './context.ts'
+import type { Outcome } from './outcome.ts'
+
+/**
+ * Addresses and prefixes of the configured pools, canonical text. What an interface or a document (`addresses`) is written
+ * with is held for it in the same transaction, and given back when it no longer has it; given back, it is nobody's for as
+ * long as the operator says. An address that cannot be had is a `conflict` (ip-address) of whatever write names it.
+ */
+export interface AddressService {
+  /**
+   * Sets the lowest free ones aside for the account, for a write within ten minutes: all that is wanted, in that order,
+   * or nothing. `pool-empty` says how many are left; `zone` is where they are for, as the dialect calls it.
+   */
+  take(
+    ctx: Context,
+    profile: Profile,
+    ...wanted: readonly { readonly pool: PoolKind; readonly zone?: string; readonly count?: number }[]
+  ): Outcome<readonly string[]>
+  /** Reserves, attaches, moves, detaches and releases, all or nothing. */
+  change(ctx: Context, profile: Profile, change: AddressChange): Outcome<void>
+  /** What the account holds, in order of address. */
+  list(
+    ctx: Context,
+    profile: Profile,
+    of?: { readonly kind?: string; readonly id?: string },
+  ): Promise<readonly LeaseRecord[]>
+  /** What naming an address or prefix would come to. */
+  holding(ctx: Context, address: string): Promise<Holding>
+  /** How full the pools are. `now` is milliseconds since 1970. */
+  use(now: number): Promise<readonly PoolUse[]>
+}
 
 /** Brings the store to these pools; answers all there are. `now` is milliseconds since 1970. */
 export async function configureAddresses(

@@ -3,11 +3,84 @@ import { randomUUID } from 'node:crypto'
 import type { RequestError } from '../core/model/error.ts'
 import type { Profile } from '../core/model/inventory.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { effectiveState, type PolicyRecord, type Storage } from '../storage/storage.ts'
+import {
+  effectiveState,
+  type NewRule,
+  type PolicyRecord,
+  type RuleRecord,
+  type ServerRecord,
+  type Storage,
+} from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
+import type { ChainView } from './groups.ts'
+import type { Condition, Outcome } from './outcome.ts'
 import type { RuleLists } from './rule-lists.ts'
 import { ownServer } from './servers.ts'
-import type { ChainService, ChainWriteOptions } from './services.ts'
+
+/** Rules of the chain that belongs to a server (`upcloud`, `hostup`). */
+export interface ChainService {
+  list(ctx: Context, profile: Profile, server: string): Outcome<readonly RuleRecord[]>
+  /**
+   * The same list as `render` makes it, kept as bytes until the policy changes. `form` names the rendering
+   * (one per dialect and representation) and must be the same for the same `render`.
+   */
+  listBytes(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    form: string,
+    render: (rules: readonly RuleRecord[]) => Buffer,
+  ): Outcome<Buffer>
+  /** `position` is 1-based. */
+  get(ctx: Context, profile: Profile, server: string, position: number): Outcome<RuleRecord>
+  insert(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    rule: NewRule,
+    options: ChainWriteOptions & { position?: number },
+  ): Outcome<RuleRecord>
+  view(ctx: Context, profile: Profile, server: string): Outcome<ChainView>
+  /** The rule keeps its id and place. */
+  update(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    position: number,
+    rule: NewRule,
+    options: Omit<ChainWriteOptions, 'maxRules'>,
+  ): Outcome<RuleRecord>
+  /** All or nothing, in order. */
+  replace(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    rules: readonly NewRule[],
+    options: ChainWriteOptions,
+  ): Outcome<void>
+  remove(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    position: number,
+    options: Omit<ChainWriteOptions, 'maxRules'>,
+  ): Outcome<void>
+  /**
+   * Whether the chain may be written now: existence, ownership, then state, in that order. Dialects that report these
+   * before they look at the body's attributes call it first; the write itself checks again, inside its transaction.
+   */
+  writable(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    refuseStates: readonly string[],
+  ): Outcome<ServerRecord>
+}
+
+export interface ChainWriteOptions extends Condition {
+  readonly maxRules: number
+  readonly refuseStates: readonly string[]
+}
 
 export function createChainService(storage: Storage, lists: RuleLists): ChainService {
   async function chain(

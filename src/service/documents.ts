@@ -1,8 +1,19 @@
 /** Resources of a dialect that take no part in filtering, kept as JSON. */
+
+import type { Profile } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
-import type { Storage } from '../storage/storage.ts'
-import { actorOf } from './context.ts'
-import type { DocumentService } from './services.ts'
+import type { DocumentRecord, NewDocument, Storage } from '../storage/storage.ts'
+import { actorOf, type Context } from './context.ts'
+import type { Condition, Outcome } from './outcome.ts'
+
+/** Resources of a dialect that take no part in filtering (storages, images, labels), kept as JSON. */
+export interface DocumentService {
+  get(ctx: Context, profile: Profile, kind: string, id: string): Outcome<DocumentRecord>
+  list(ctx: Context, profile: Profile, kind: string): Promise<readonly DocumentRecord[]>
+  /** Made, or replaced; on condition, when one is given (0: that there is none), else `conflict` (document). */
+  put(ctx: Context, document: Omit<NewDocument, 'account'>, condition?: Condition): Outcome<void>
+  remove(ctx: Context, profile: Profile, kind: string, id: string, condition?: Condition): Outcome<void>
+}
 
 export function createDocumentService(storage: Storage): DocumentService {
   return {

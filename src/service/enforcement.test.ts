@@ -6,8 +6,7 @@ import { actor, chainTarget, engines, inventory, rule, type TestStore } from '..
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
-import { createServices, defaultSettings } from './create.ts'
-import type { Services } from './services.ts'
+import { createServices, defaultSettings, type Services } from './services.ts'
 
 const context = (now = Date.now()): Context => ({
   principal: {

@@ -16,7 +16,59 @@ import {
   type PlacedInterface,
   type Storage,
 } from '../storage/storage.ts'
-import type { EnforcementService, InForce, Pending, Progress } from './services.ts'
+import type { Context } from './context.ts'
+
+export type Progress = 'waiting' | 'applying' | 'failing'
+
+/** An interface whose host has an agent and does not enforce yet what is stored. */
+export interface Pending {
+  readonly server: string
+  readonly zone: string
+  readonly interface: string
+  readonly policies: PlacedInterface['policies']
+  /** Revision of the last change to the server or its interfaces. */
+  readonly serverRevision: number
+  /** Revision that is in force on it, -1 before the first: older changes are done. */
+  readonly applied: number
+  /** `waiting`: nothing is in force on it yet; `failing`: its agent cannot, or has said nothing for some time. */
+  readonly progress: Progress
+}
+
+export interface PendingOf {
+  readonly server?: string
+  readonly interface?: string
+  readonly policy?: string
+}
+
+/** What is in force on an interface, as its agent says. */
+export interface InForce
+  extends Pick<InterfaceStatus, 'state' | 'mode' | 'error' | 'notes' | 'connections' | 'unanswered'> {
+  /** Newest revision that is in force; null before the first. */
+  readonly appliedRevision: number | null
+}
+
+/** What agents say of their hosts and interfaces. Every process gives the same answers, but for moments. */
+export interface EnforcementService {
+  /** For agents in this process. Kept in the store soon after, for the others. */
+  report(status: HostStatus): void
+  /** Of agents in this process, as they spoke last. */
+  hosts(): readonly HostStatus[]
+  host(name: string): HostStatus | undefined
+  /** Of the hosts that carry interfaces of the account, with these interfaces only. */
+  hostsOf(ctx: Context): Promise<readonly HostStatus[]>
+  /** By interface, those that nobody enforces left out. `of` names what they have in common. */
+  inForce(
+    placed: readonly PlacedInterface[],
+    now: number,
+    of: { readonly server: string } | { readonly account: string },
+  ): Promise<ReadonlyMap<string, InForce>>
+  /** Of the account, interfaces on hosts with an agent that are not in force as they are stored. */
+  pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>
+  /** Forgets what agents of other hosts have said: there are none any more, and nothing waits for them. */
+  forgetOthers(hosts: readonly string[]): Promise<void>
+  /** Tells the store what it has not been told yet. */
+  close(): Promise<void>
+}
 
 /** Milliseconds. */
 const times = {

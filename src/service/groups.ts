@@ -1,12 +1,113 @@
 /** Policies that stand by themselves, and their inclusion in the chains of servers. */
 import { randomUUID } from 'node:crypto'
-import type { Profile } from '../core/model/inventory.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { PolicySettings, Profile } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
-import type { NewPolicyRecord, Storage } from '../storage/storage.ts'
+import type {
+  Member,
+  NewPolicyRecord,
+  NewRule,
+  PolicyRecord,
+  RuleRecord,
+  Storage,
+} from '../storage/storage.ts'
+import type { ChainWriteOptions } from './chains.ts'
 import { actorOf, type Context } from './context.ts'
+import type { EnforcementService } from './enforcement.ts'
+import type { Condition, Outcome } from './outcome.ts'
 import { policyRecord } from './records.ts'
 import type { RuleLists } from './rule-lists.ts'
-import type { Condition, EnforcementService, GroupService, NewPolicy, Unapplied } from './services.ts'
+
+/** The chain as it is read: the policy, and its rules, at least as new. */
+export interface ChainView {
+  readonly policy: PolicyRecord
+  readonly rules: readonly RuleRecord[]
+}
+
+export interface NewPolicy {
+  readonly name: string
+  readonly settings: PolicySettings
+  readonly attributes: JsonObject
+  /** Zone or datacenter it is in; absent: none. It stays there. */
+  readonly zone?: string
+  /** What it is the default of, in place of any other; absent or null: of nothing. */
+  readonly defaultFor?: string | null
+  readonly rules: readonly NewRule[]
+  readonly ruleIds?: readonly string[]
+}
+
+/** Not yet, or the host's agent cannot. */
+export type Unapplied = 'applying' | 'failing'
+
+/** Policies that stand by themselves: groups; and those of one interface. Another account's are `not-found`. */
+export interface GroupService {
+  /** Oldest first. */
+  list(
+    ctx: Context,
+    profile: Profile,
+    zone?: string,
+  ): Promise<readonly (PolicyRecord & { readonly ruleCount: number })[]>
+  /** Its rules as `render` makes them, kept as bytes until it changes; `form` as of `ChainService.listBytes`. */
+  rulesBytes(
+    policy: PolicyRecord,
+    form: string,
+    render: (rules: readonly RuleRecord[]) => Buffer,
+  ): Promise<Buffer>
+  /** Without its rules. */
+  find(ctx: Context, profile: Profile, id: string): Outcome<PolicyRecord>
+  get(ctx: Context, profile: Profile, id: string): Outcome<ChainView>
+  create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<ChainView>
+  /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. */
+  update(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    change: Partial<Omit<NewPolicy, 'zone'>>,
+    condition?: Condition,
+  ): Outcome<ChainView>
+  /** `conflict` while it is attached anywhere: deleting what protects a server would open it. */
+  remove(ctx: Context, profile: Profile, id: string, condition?: Condition): Outcome<void>
+  /** Absent `position`: appended. */
+  insertRule(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    rule: NewRule,
+    options: { readonly maxRules: number; readonly position?: number; readonly id?: string },
+  ): Outcome<RuleRecord>
+  /** It keeps its place unless `moveTo` names another; beyond the end is the last. */
+  updateRule(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    ruleId: string,
+    rule: NewRule,
+    options?: Condition & { readonly moveTo?: number },
+  ): Outcome<RuleRecord>
+  removeRule(ctx: Context, profile: Profile, id: string, ruleId: string): Outcome<void>
+  /** What all of them, one of them, or those of one server are attached to. */
+  members(
+    ctx: Context,
+    profile: Profile,
+    of?: { readonly policy?: string; readonly server?: string },
+  ): Promise<readonly Member[]>
+  /** Which policies, by id, are not in force yet as they are stored, on a host that has an agent. */
+  unapplied(ctx: Context, policy?: string): Promise<ReadonlyMap<string, Unapplied>>
+  /** Groups of that exact name, or whose id begins so: few, oldest first. */
+  named(
+    ctx: Context,
+    profile: Profile,
+    of: { readonly name: string; readonly idPrefix?: string },
+  ): Promise<readonly PolicyRecord[]>
+  /** Includes it at the head of the server's chain, by `rule`, in place of the rule with the id `instead`; null: of none. */
+  include(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    group: string,
+    options: ChainWriteOptions & { readonly rule: NewRule; readonly instead: string | null },
+  ): Outcome<void>
+}
 
 /** As it is stored. */
 export function newGroup(

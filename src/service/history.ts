@@ -1,8 +1,39 @@
 /** What has been changed, by whom and through what; and how long that is kept. */
 import { isDeepStrictEqual } from 'node:util'
 import { err, ok } from '../core/result.ts'
-import type { Storage } from '../storage/storage.ts'
-import type { HistoryService } from './services.ts'
+import type {
+  Actor,
+  AuditEvent,
+  NewEvent,
+  RequestRecord,
+  RevisionRecord,
+  Storage,
+} from '../storage/storage.ts'
+import type { Context } from './context.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Newest first. */
+export interface HistoryPage<T> {
+  readonly items: readonly T[]
+  /** `before` of the next page; null at the end. */
+  readonly next: number | null
+}
+
+export interface HistoryService {
+  /** `before` is an exclusive revision. */
+  revisions(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<RevisionRecord>>
+  /** With what was before and after: about a megabyte of it at most, but at least one event. */
+  audit(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<AuditEvent>>
+  revision(ctx: Context, revision: number): Outcome<AuditEvent>
+  /** One logged request of a dialect; `not-found` (revision) also when it is another account's, or older than history is kept. */
+  request(ctx: Context, requestId: string): Outcome<RequestRecord>
+  /** Logged requests, newest first. */
+  requests(ctx: Context, limit: number): Promise<readonly RequestRecord[]>
+  /** Records what is no write: a login, a change of the guard. `account` of `by` says whose it is; empty: nobody's. */
+  record(by: Actor, event: NewEvent): Promise<void>
+  /** Records a setting of the installation, if it is another than the last that was recorded. */
+  recordSetting(by: Actor, event: Omit<NewEvent, 'before'>): Promise<void>
+}
 
 /** Bytes of what was before and after in one answer. */
 const mostBytes = 1024 * 1024

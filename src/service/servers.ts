@@ -1,18 +1,108 @@
 /** Servers with their interfaces and chain: made, changed, moved from state to state, deleted. */
 import { randomUUID } from 'node:crypto'
-import type { Interface, Profile } from '../core/model/inventory.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
 import {
+  type AccountRecord,
+  type AddressMoves,
   effectiveState,
+  type NewDocument,
   type PolicyRecord,
   type Programs,
   type ServerRecord,
+  type SettingsChange,
   type Storage,
 } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
-import { newGroup } from './groups.ts'
+import { type NewPolicy, newGroup } from './groups.ts'
+import type { Condition, Outcome } from './outcome.ts'
 import { policyRecord } from './records.ts'
-import type { Outcome, ServerChange, ServerService, ServerView } from './services.ts'
+
+/** A server with what a dialect renders of it. `state` is already the effective one at `ctx.now`. */
+export interface ServerView {
+  readonly server: ServerRecord
+  readonly interfaces: readonly Interface[]
+  /** The chain that belongs to the server; undefined for profiles whose servers have none of their own. */
+  readonly chain: PolicyRecord | undefined
+}
+
+export interface NewServer {
+  readonly id: string
+  readonly name: string
+  readonly zone: string
+  readonly state: string
+  readonly next?: { readonly state: string; readonly afterMs: number }
+  readonly attributes: JsonObject
+  readonly interfaces: readonly Omit<Interface, 'server'>[]
+  /** The chain made with it; absent for profiles whose servers have none. */
+  readonly chain?: PolicySettings
+  /** Policies by themselves that are attached to it, in order. `not-found` (policy) when one is not there. */
+  readonly attach?: readonly string[]
+  /** Attaches what is the default of this place, or makes this policy the default first. */
+  readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
+  readonly documents: readonly ServerDocument[]
+  /** Addresses that other servers of the account give up for it. */
+  readonly addresses?: AddressMoves
+}
+
+/** `ifRevision` is the chain's; the server's own where it has no chain. */
+export interface ServerChange extends Condition {
+  /** The server must be in one of these states, else `conflict`. */
+  readonly requireStates?: readonly string[]
+  /** None of its attributes may have the value that is given here, else `conflict`. */
+  readonly refuseAttributes?: JsonObject
+  /** The server must not be in one of these, else `conflict`. */
+  readonly refuseStates?: readonly string[]
+  readonly name?: string
+  readonly zone?: string
+  /** Replaces the current state and any transition under way. */
+  readonly state?: {
+    readonly now: string
+    readonly next?: { readonly state: string; readonly afterMs: number }
+  }
+  /** Merged over the stored attributes, key by key; null removes a key. */
+  readonly attributes?: JsonObject
+  /** Merged over the chain's settings inside the transaction, the guards too. */
+  readonly chain?: SettingsChange
+  /** Policies by themselves that are attached to it from now on, in order, in place of others. */
+  readonly attach?: readonly string[]
+  /** Written with it, all or nothing; their bodies are in no event, so they may hold secrets. */
+  readonly documents?: {
+    readonly put?: readonly ServerDocument[]
+    readonly remove?: readonly { readonly kind: string; readonly id: string }[]
+  }
+  /** Addresses that its interfaces get and give up, and that other servers of the account give up for it. */
+  readonly addresses?: AddressMoves
+}
+
+/** Without `ifRevision` it is made; with it, it is there and of that one, and is replaced, else `conflict` (document). */
+export type ServerDocument = Omit<NewDocument, 'account' | 'profile'> & Condition
+
+export interface ServerService {
+  list(ctx: Context, profile: Profile): Promise<readonly ServerView[]>
+  get(ctx: Context, profile: Profile, id: string): Outcome<ServerView>
+  /** The one that has this address, canonical text; the first when there are several. */
+  withAddress(ctx: Context, profile: Profile, address: string): Promise<ServerView | undefined>
+  /** By the number its profile knows it by. */
+  find(ctx: Context, profile: Profile, number: number): Outcome<ServerView>
+  create(ctx: Context, profile: Profile, server: NewServer): Outcome<ServerView>
+  update(ctx: Context, profile: Profile, id: string, change: ServerChange): Outcome<ServerView>
+  remove(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    options: {
+      requireStates?: readonly string[]
+      refuseAttributes?: JsonObject
+      refuseStates?: readonly string[]
+      documents: readonly { kind: string; id: string }[]
+      /** Documents that outlive it, as they are afterwards. */
+      outlive?: readonly ServerDocument[]
+    } & Condition,
+  ): Outcome<void>
+  account(ctx: Context): Promise<AccountRecord>
+}
 
 /** With the state it is in now. */
 export function view(

@@ -1,9 +1,61 @@
 /** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
+
+import type { JsonObject } from '../core/json.ts'
+import type { Interface, Profile } from '../core/model/inventory.ts'
 import { err, ok } from '../core/result.ts'
-import { type Storage, zoneKind } from '../storage/storage.ts'
+import {
+  type DocumentRecord,
+  type PolicyRecord,
+  type RuleRecord,
+  type ServerRecord,
+  type Storage,
+  type ZoneChange,
+  zoneKind,
+} from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
+import type { EnforcementService, Pending, PendingOf } from './enforcement.ts'
+import type { Outcome } from './outcome.ts'
 import { whileOvertaken } from './retry.ts'
-import type { EnforcementService, ZoneService } from './services.ts'
+
+/** What to do in a zone, and what the dialect's log of requests keeps of it, when not what the context says. */
+export interface ZoneDecision {
+  /** Null: everything is as the request wants it. It is logged, and nothing gets a new revision. */
+  readonly change: ZoneChange | null
+  readonly request?: JsonObject
+}
+
+/**
+ * Zones that are documents, and what is in them: servers, interfaces with a policy of their own, groups. Another account's
+ * are `not-found`.
+ */
+export interface ZoneService {
+  find(ctx: Context, profile: Profile, id: string): Outcome<DocumentRecord>
+  list(ctx: Context, profile: Profile): Promise<readonly DocumentRecord[]>
+  /** Oldest first. */
+  servers(ctx: Context, profile: Profile, zone: string): Promise<readonly ServerRecord[]>
+  server(ctx: Context, profile: Profile, zone: string, id: string): Outcome<ServerRecord>
+  /** In order of server and index. */
+  interfaces(ctx: Context, profile: Profile, zone: string): Promise<readonly Interface[]>
+  /** Of a server that the caller was found to own. */
+  interfacesOf(server: string): Promise<readonly Interface[]>
+  /** Of a policy that the caller was found to own. */
+  rules(policy: string): Promise<readonly RuleRecord[]>
+  policy(id: string): Promise<PolicyRecord | undefined>
+  /** Of the account, or only those that one of these is about. */
+  pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>
+  /**
+   * Reads, decides and writes as if nobody else did: `decide` is handed the zone as it is, undefined when there is none, and
+   * asked again when somebody else changed it in between.
+   */
+  change(
+    ctx: Context,
+    profile: Profile,
+    zone: string,
+    decide: (zone: DocumentRecord | undefined) => Outcome<ZoneDecision>,
+  ): Outcome<void>
+  /** Logs a request that found everything in the zone as it wanted it; nothing gets a new revision. */
+  unchanged(ctx: Context, zone: string): Outcome<void>
+}
 
 export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
   const find: ZoneService['find'] = async (ctx, profile, id) => {

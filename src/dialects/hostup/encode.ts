@@ -1,7 +1,8 @@
 /** The model → HostUp's JSON: v1 leaves out what is not set, groups and v2 say null. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { parsePrefix } from '../../core/net/prefix.ts'
-import type { ChainView, Placement } from '../../service/services.ts'
+import type { Placement } from '../../service/effective.ts'
+import type { ChainView } from '../../service/groups.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import { mostRules, optionsOf } from './decode.ts'
 import type { RuleText } from './decode-rule.ts'

@@ -1,8 +1,9 @@
 /** From what a path or a body names to what it means, with the refusals of the generation that asks. */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, type Result } from '../../core/result.ts'
+import type { ChainView } from '../../service/groups.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { ChainView, ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'

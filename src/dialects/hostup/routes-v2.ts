@@ -1,7 +1,8 @@
 /** v2: the same state, seen without an envelope (contract: hostup §6). */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ChainView, ServerView } from '../../service/services.ts'
+import type { ChainView } from '../../service/groups.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeDigest, decodeV2Options, decodeV2Rule, invalid } from './decode.ts'

@@ -1,6 +1,6 @@
 /** The log of requests: what is stored of a mutation, and its progress (contract: ionos §1.6). */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import type { Pending } from '../../service/services.ts'
+import type { Pending } from '../../service/enforcement.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { type Affects, type Resource, selects } from './resource.ts'

@@ -1,6 +1,6 @@
 /** A resource of the API with the path to it, and the interfaces whose enforcement a change to it waits for. */
 import type { JsonObject } from '../../core/json.ts'
-import type { Pending, PendingOf } from '../../service/services.ts'
+import type { Pending, PendingOf } from '../../service/enforcement.ts'
 import type { Authorship } from './authorship.ts'
 import type { Kind } from './wire.ts'
 

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { Pending } from '../../service/services.ts'
+import type { Pending } from '../../service/enforcement.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
 import { catalogueOf } from './catalogue.ts'
 import { reservedIps } from './contract-resources.ts'

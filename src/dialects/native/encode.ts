@@ -4,7 +4,8 @@ import { encodeMatch } from '../../core/model/codec.ts'
 import type { Connections, HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import { encodeAddresses } from '../../core/model/match-fields.ts'
-import type { Placement, ServerView } from '../../service/services.ts'
+import type { Placement } from '../../service/effective.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 
 export function encodeServer({ server }: ServerView): JsonObject {

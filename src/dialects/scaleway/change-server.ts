@@ -2,7 +2,7 @@
 import type { RequestError } from '../../core/model/error.ts'
 import type { Result } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { ServerDocument, ServerView } from '../../service/services.ts'
+import type { ServerDocument, ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { serverAttributes } from './encode-server.ts'
 import { type Failure, precondition } from './errors.ts'

@@ -1,7 +1,7 @@
 /** Servers, their disks and images → Scaleway's JSON (contract: scaleway §3 B to D). */
 import type { JsonObject } from '../../core/json.ts'
 import { madeUp } from '../../service/made-up.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { Catalogue, LocalImage } from './catalogue.ts'
 import { instantOf } from './encode.ts'
 import { encodeServerIp } from './encode-ip.ts'

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { builtInRules } from '../../core/model/built-in.ts'
 import type { Action } from '../../core/model/rule.ts'
-import type { Unapplied } from '../../service/services.ts'
+import type { Unapplied } from '../../service/groups.ts'
 import type { Member, PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import { textOf } from './decode-rule.ts'
 import type { GroupAttributes, WireAction, WireGroup, WireRule } from './wire.ts'

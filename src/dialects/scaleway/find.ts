@@ -1,6 +1,6 @@
 import { familyBits, formatAddress, parseAddress } from '../../core/net/address.ts'
 import { ok, type Result } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { DocumentRecord, PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { type Endpoint, routesSpelledBy } from '../route.ts'

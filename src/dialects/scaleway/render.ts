@@ -1,6 +1,6 @@
 /** Servers with what their answers tell beside them: group, organization, local volumes. */
 import type { JsonObject } from '../../core/json.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
 import { encodeServer, serverAttributes } from './encode-server.ts'

@@ -1,6 +1,6 @@
 /** What can be done to a server: actions, and volumes that come and go (contract: scaleway-more §5, §6). */
 import { ok } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { endServer, hindered, onServer, unprotected } from './change-server.ts'
 import { decodeAction, maxVolumes, type PerformedAction, type WantedVolume } from './decode-server.ts'

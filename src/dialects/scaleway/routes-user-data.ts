@@ -1,6 +1,6 @@
 /** User data of servers: opaque bytes by key, kept for clients to read back (contract: scaleway-more §4). */
 import { ok } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { onServer } from './change-server.ts'
 import { invalid } from './errors.ts'

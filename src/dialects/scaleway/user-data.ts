@@ -1,5 +1,5 @@
 /** Where user data is kept: the keys with their server, so that no value outlives it, each value in a document of its own. */
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import { serverAttributes } from './encode-server.ts'
 
 export const kind = 'user-data'

@@ -1,7 +1,7 @@
 /** From what a path names to what it means, with this dialect's refusals. */
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { formatAddress, parseAddress } from '../../core/net/address.ts'
 import { err, ok } from '../../core/result.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import { type AccessWords, accessOf, encodeAddress } from './encode.ts'
 import { profile, routesOf } from './find.ts'
 

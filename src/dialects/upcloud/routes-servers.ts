@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { chainSettings } from '../../core/model/profile.ts'
 import { err, ok } from '../../core/result.ts'
-import type { ServerChange } from '../../service/services.ts'
+import type { ServerChange } from '../../service/servers.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { catalogueOf } from './catalogue.ts'
 import { decodeNewServer, decodeServerChange, decodeStop } from './decode-server.ts'

@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
-import type { ServerView } from '../../service/services.ts'
+import type { ServerView } from '../../service/servers.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import type { Endpoint } from '../route.ts'

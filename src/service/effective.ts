@@ -1,23 +1,67 @@
 /** Servers of every profile as the native API sees them: what is in force on each interface, and what it does. */
 import type { Resolver } from '../compile/resolve.ts'
-import { unansweredNote } from '../core/model/desired.ts'
-import { profiles } from '../core/model/inventory.ts'
+import { type FilterMode, unansweredNote } from '../core/model/desired.ts'
+import type { EffectivePolicy } from '../core/model/effective-policy.ts'
+import { type Interface, type Profile, profiles } from '../core/model/inventory.ts'
+import type { Direction } from '../core/model/rule.ts'
+import type { Packet } from '../core/net/packet.ts'
 import { err, ok } from '../core/result.ts'
-import { rejectionOf } from '../core/semantics/rejection.ts'
-import { trace } from '../core/semantics/trace.ts'
+import { type Rejection, rejectionOf } from '../core/semantics/rejection.ts'
+import { type Trace, trace } from '../core/semantics/trace.ts'
 import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
+import type { EnforcementService, InForce } from './enforcement.ts'
+import type { Outcome } from './outcome.ts'
 import { interfaceAt, interfaceCalled, onlyServer } from './pick.ts'
 import { createPolicyCache } from './policy-cache.ts'
-import { view, viewsOf } from './servers.ts'
-import type {
-  EffectiveInterface,
-  EnforcementService,
-  InForce,
-  Outcome,
-  Placement,
-  PolicyService,
-} from './services.ts'
+import { type ServerView, view, viewsOf } from './servers.ts'
+
+export interface Placement {
+  readonly interface: Interface
+  /** Revision of the newest change that bears on the interface. */
+  readonly desiredGeneration: number
+  /** The generation that is in force, never above the desired one; null before the first, and when nobody enforces it. */
+  readonly appliedGeneration: number | null
+  /** Null when nobody enforces it. */
+  readonly inForce: InForce | null
+}
+
+export interface EffectiveInterface extends Placement {
+  readonly policy: EffectivePolicy
+}
+
+/** Whole servers of any profile, for the native API. */
+export interface PolicyService {
+  servers(
+    ctx: Context,
+    filter: { profile?: Profile },
+  ): Promise<readonly (ServerView & { readonly placements: readonly Placement[] })[]>
+  /**
+   * By id, by the number its profile knows it by as text, or by name: `invalid` (server) lists those that share it. Another
+   * account's is `not-found`.
+   */
+  server(
+    ctx: Context,
+    called: string,
+  ): Outcome<ServerView & { readonly placements: readonly EffectiveInterface[] }>
+  /**
+   * The server as of `server`, the interface by id or name. Without `interface`: the one that has or may use the packet's
+   * address; else the first public one, else the first, and then `note` says so.
+   */
+  trace(
+    ctx: Context,
+    query: { server: string; interface?: string; direction: Direction; packet: Packet },
+  ): Outcome<
+    Trace & {
+      readonly interface: string
+      /** Where its packets are judged now; null when nobody enforces it. */
+      readonly mode: FilterMode | null
+      /** Of a rejected packet: what its sender is told. */
+      readonly told?: Rejection
+      readonly note?: string
+    }
+  >
+}
 
 export function createPolicyService(
   storage: Storage,
