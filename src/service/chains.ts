@@ -12,7 +12,7 @@ import {
   type Storage,
 } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
-import type { ChainView } from './groups.ts'
+import type { PolicyWithRules } from './groups.ts'
 import type { Condition, Outcome } from './outcome.ts'
 import type { RuleLists } from './rule-lists.ts'
 import { ownServer } from './servers.ts'
@@ -40,7 +40,7 @@ export interface ChainService {
     rule: NewRule,
     options: ChainWriteOptions & { position?: number },
   ): Outcome<RuleRecord>
-  view(ctx: Context, profile: Profile, server: string): Outcome<ChainView>
+  view(ctx: Context, profile: Profile, server: string): Outcome<PolicyWithRules>
   /** The rule keeps its id and place. */
   update(
     ctx: Context,
@@ -64,6 +64,14 @@ export interface ChainService {
     server: string,
     position: number,
     options: Omit<ChainWriteOptions, 'maxRules'>,
+  ): Outcome<void>
+  /** Includes a group at the head of the chain, by `rule`, in place of the rule with the id `instead`; null replaces none. */
+  include(
+    ctx: Context,
+    profile: Profile,
+    server: string,
+    group: string,
+    options: ChainWriteOptions & { readonly rule: NewRule; readonly instead: string | null },
   ): Outcome<void>
   /**
    * Whether the chain may be written now: existence, ownership, then state, in that order. Dialects that report these
@@ -155,6 +163,12 @@ export function createChainService(storage: Storage, lists: RuleLists): ChainSer
     async remove(ctx, profile, server, position, options) {
       const args = { ...target(ctx, profile, server, options), position }
       const done = await storage.run('deleteRule', args, actorOf(ctx))
+      return done.ok ? ok(undefined) : done
+    },
+    async include(ctx, profile, server, policy, options) {
+      const { account } = ctx.principal
+      const args = { account, profile, server, policy, id: randomUUID(), ...options }
+      const done = await storage.run('includePolicy', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
     async writable(ctx, profile, server, refuseStates) {

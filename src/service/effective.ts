@@ -31,7 +31,7 @@ export interface EffectiveInterface extends Placement {
 }
 
 /** Whole servers of any profile, for the native API. */
-export interface PolicyService {
+export interface EffectiveService {
   servers(
     ctx: Context,
     filter: { profile?: Profile },
@@ -63,11 +63,11 @@ export interface PolicyService {
   >
 }
 
-export function createPolicyService(
+export function createEffectiveService(
   storage: Storage,
   resolve: Resolver,
   enforcement: EnforcementService,
-): PolicyService {
+): EffectiveService {
   const policies = createPolicyCache(storage, 500)
 
   async function find(ctx: Context, called: string): Outcome<ServerRecord> {

@@ -1,4 +1,4 @@
-/** Policies that stand by themselves, and their inclusion in the chains of servers. */
+/** Policies that stand by themselves: groups, and those of one interface. */
 import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
 import type { PolicySettings, Profile } from '../core/model/inventory.ts'
@@ -11,15 +11,14 @@ import type {
   RuleRecord,
   Storage,
 } from '../storage/storage.ts'
-import type { ChainWriteOptions } from './chains.ts'
 import { actorOf, type Context } from './context.ts'
 import type { EnforcementService } from './enforcement.ts'
 import type { Condition, Outcome } from './outcome.ts'
 import { policyRecord } from './records.ts'
 import type { RuleLists } from './rule-lists.ts'
 
-/** The chain as it is read: the policy, and its rules, at least as new. */
-export interface ChainView {
+/** A policy and its rules, which are read after it and may be newer. */
+export interface PolicyWithRules {
   readonly policy: PolicyRecord
   readonly rules: readonly RuleRecord[]
 }
@@ -55,8 +54,8 @@ export interface GroupService {
   ): Promise<Buffer>
   /** Without its rules. */
   find(ctx: Context, profile: Profile, id: string): Outcome<PolicyRecord>
-  get(ctx: Context, profile: Profile, id: string): Outcome<ChainView>
-  create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<ChainView>
+  get(ctx: Context, profile: Profile, id: string): Outcome<PolicyWithRules>
+  create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<PolicyWithRules>
   /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. */
   update(
     ctx: Context,
@@ -64,7 +63,7 @@ export interface GroupService {
     id: string,
     change: Partial<Omit<NewPolicy, 'zone'>>,
     condition?: Condition,
-  ): Outcome<ChainView>
+  ): Outcome<PolicyWithRules>
   /** `conflict` while it is attached anywhere: deleting what protects a server would open it. */
   remove(ctx: Context, profile: Profile, id: string, condition?: Condition): Outcome<void>
   /** Absent `position`: appended. */
@@ -99,14 +98,6 @@ export interface GroupService {
     profile: Profile,
     of: { readonly name: string; readonly idPrefix?: string },
   ): Promise<readonly PolicyRecord[]>
-  /** Includes it at the head of the server's chain, by `rule`, in place of the rule with the id `instead`; null: of none. */
-  include(
-    ctx: Context,
-    profile: Profile,
-    server: string,
-    group: string,
-    options: ChainWriteOptions & { readonly rule: NewRule; readonly instead: string | null },
-  ): Outcome<void>
 }
 
 /** As it is stored. */
@@ -200,11 +191,5 @@ export function createGroupService(
       return found
     },
     named: (ctx, profile, of) => storage.policiesNamed({ account: ctx.principal.account, profile, ...of }),
-    async include(ctx, profile, server, policy, options) {
-      const { account } = ctx.principal
-      const args = { account, profile, server, policy, id: randomUUID(), ...options }
-      const done = await storage.run('includePolicy', args, actorOf(ctx))
-      return done.ok ? ok(undefined) : done
-    },
   }
 }

@@ -11,7 +11,7 @@ import type { Storage } from '../storage/storage.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type ChainService, createChainService } from './chains.ts'
 import { createDocumentService, type DocumentService } from './documents.ts'
-import { createPolicyService, type PolicyService } from './effective.ts'
+import { createEffectiveService, type EffectiveService } from './effective.ts'
 import { createEnforcement, type EnforcementService } from './enforcement.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
@@ -36,7 +36,7 @@ export interface Services {
   readonly servers: ServerService
   readonly addresses: AddressService
   readonly documents: DocumentService
-  readonly policies: PolicyService
+  readonly effective: EffectiveService
   readonly zones: ZoneService
   readonly history: HistoryService
   readonly enforcement: EnforcementService
@@ -54,7 +54,7 @@ export function createServices(storage: Storage, settings: Settings): Services {
     servers: createServerService(storage),
     addresses: createAddressService(storage, settings.pools),
     documents: createDocumentService(storage),
-    policies: createPolicyService(storage, createResolver(), enforcement),
+    effective: createEffectiveService(storage, createResolver(), enforcement),
     zones: createZoneService(storage, enforcement),
     history: createHistoryService(storage),
     enforcement,

@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { parsePrefix } from '../../core/net/prefix.ts'
 import type { Placement } from '../../service/effective.ts'
-import type { ChainView } from '../../service/groups.ts'
+import type { PolicyWithRules } from '../../service/groups.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import { mostRules, optionsOf } from './decode.ts'
 import type { RuleText } from './decode-rule.ts'
@@ -10,7 +10,7 @@ import { clientId, digestOf } from './ids.ts'
 
 export const textOf = (rule: RuleRecord): RuleText => rule.spec as unknown as RuleText
 
-export function encodeV1Rules({ policy, rules }: ChainView): JsonObject[] {
+export function encodeV1Rules({ policy, rules }: PolicyWithRules): JsonObject[] {
   const digest = digestOf(policy)
   return rules.map((rule) => {
     const { comment, assigned: _, ...text } = textOf(rule)
@@ -105,7 +105,7 @@ export function enforcedOn(placements: readonly Placement[]): Enforced {
   return { reason, filtering: begun && !observed }
 }
 
-export function encodeV2Firewall({ policy, rules }: ChainView, enforced: Enforced): JsonObject {
+export function encodeV2Firewall({ policy, rules }: PolicyWithRules, enforced: Enforced): JsonObject {
   const left = mostRules - rules.length
   return {
     available: enforced.reason === null,

@@ -1,7 +1,7 @@
 /** From what a path or a body names to what it means, with the refusals of the generation that asks. */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, type Result } from '../../core/result.ts'
-import type { ChainView } from '../../service/groups.ts'
+import type { PolicyWithRules } from '../../service/groups.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerView } from '../../service/servers.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
@@ -46,12 +46,12 @@ export async function findVps(request: DialectRequest): Promise<Result<ServerVie
 export async function chainOf(
   request: DialectRequest,
   server: Result<ServerView, RequestError>,
-): Promise<Result<ChainView, RequestError>> {
+): Promise<Result<PolicyWithRules, RequestError>> {
   return server.ok ? request.services.chains.view(request, profile, server.value.server.id) : server
 }
 
 /** That the chain is still the one that was read. */
-export const condition = ({ policy }: ChainView) => ({ refuseStates, ifRevision: policy.revision })
+export const condition = ({ policy }: PolicyWithRules) => ({ refuseStates, ifRevision: policy.revision })
 
 /**
  * Reads the chain and writes on condition that it is still that one; again while others come between. A digest is the
@@ -61,7 +61,7 @@ export async function onChain<T>(
   request: DialectRequest,
   find: Find,
   digest: string | null | undefined,
-  write: (view: ChainView, server: string) => Promise<Result<T, RequestError>>,
+  write: (view: PolicyWithRules, server: string) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
   const { vmid, id } = request.params
   return whileOvertaken(`${request.principal.account} ${vmid ?? id}`, async () => {

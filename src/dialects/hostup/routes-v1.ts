@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { type PolicySettings, plainGuards } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ChainView } from '../../service/groups.ts'
+import type { PolicyWithRules } from '../../service/groups.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
@@ -68,7 +68,7 @@ const noRule = (request: DialectRequest, verb: 'delete' | 'update') =>
   ok(v1Answer(500, 'INTERNAL_ERROR', `Failed to ${verb} firewall rule`, request))
 
 /** The row that stands for the assigned group. */
-const assignedRow = ({ rules }: ChainView): RuleRecord | undefined =>
+const assignedRow = ({ rules }: PolicyWithRules): RuleRecord | undefined =>
   rules.find((rule) => textOf(rule).assigned === true)
 
 export const rules = routesOf([
@@ -230,9 +230,9 @@ const assign = async (request: DialectRequest): Handled => {
   const done = await onChain(request, findVm, digest, async (view, server) => {
     const old = assignedRow(view)
     if (old?.include === include) return ok(undefined)
-    const { groups } = request.services
+    const { chains } = request.services
     const options = { ...condition(view), maxRules: mostRules, rule: row.value }
-    return groups.include(request, profile, server, include, { ...options, instead: old?.id ?? null })
+    return chains.include(request, profile, server, include, { ...options, instead: old?.id ?? null })
   })
   if (!done.ok) return done
   return ok(success(request, { success: true, message: 'Firewall group assigned successfully' }))
@@ -285,7 +285,10 @@ export const assignment = routesOf([
   },
 ])
 
-async function findGroup(request: DialectRequest, id: string): Promise<Result<ChainView, RequestError>> {
+async function findGroup(
+  request: DialectRequest,
+  id: string,
+): Promise<Result<PolicyWithRules, RequestError>> {
   // What is no id of ours cannot be asked for.
   if (!/^[0-9a-f-]{36}$/.test(id)) return err({ kind: 'not-found', resource: 'policy', id })
   return request.services.groups.get(request, profile, id)
@@ -319,7 +322,7 @@ function timed(
 /** The group as it is, and a write on condition that it still is; again while others come between. */
 async function onGroup<T>(
   request: DialectRequest,
-  write: (group: ChainView) => Promise<Result<T, RequestError>>,
+  write: (group: PolicyWithRules) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
   const { id = '' } = request.params
   return whileOvertaken(`${request.principal.account} ${id}`, async () => {

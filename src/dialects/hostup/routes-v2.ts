@@ -1,7 +1,7 @@
 /** v2: the same state, seen without an envelope (contract: hostup §6). */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { ChainView } from '../../service/groups.ts'
+import type { PolicyWithRules } from '../../service/groups.ts'
 import type { ServerView } from '../../service/servers.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
@@ -25,7 +25,7 @@ import { serverOf, vpsId } from './ids.ts'
 async function onRow(
   request: DialectRequest,
   digest: string | null | undefined,
-  write: (view: ChainView, server: string, rule: RuleRecord) => Promise<Result<Answer, RequestError>>,
+  write: (view: PolicyWithRules, server: string, rule: RuleRecord) => Promise<Result<Answer, RequestError>>,
 ): Handled {
   return onChain(request, findVps, digest, async (view, server) => {
     const { pos = '' } = request.params
@@ -36,8 +36,8 @@ async function onRow(
   })
 }
 
-async function enforcedOf(request: DialectRequest, { policy }: ChainView) {
-  const server = await request.services.policies.server(request, policy.server ?? '')
+async function enforcedOf(request: DialectRequest, { policy }: PolicyWithRules) {
+  const server = await request.services.effective.server(request, policy.server ?? '')
   return server.ok ? ok(enforcedOn(server.value.placements)) : server
 }
 

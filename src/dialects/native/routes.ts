@@ -59,7 +59,7 @@ export const routes: readonly Route[] = routesOf([
       const { packet: given, server, interface: nic, direction } = request.body as unknown as TraceRequest
       const packet = decodePacket(given)
       if (!packet.ok) return packet
-      const traced = await request.services.policies.trace(request, {
+      const traced = await request.services.effective.trace(request, {
         server,
         direction: direction as 'ingress' | 'egress',
         packet: packet.value,
@@ -81,7 +81,7 @@ export const routes: readonly Route[] = routesOf([
       if (wanted !== null && profile === undefined) {
         return err({ kind: 'invalid', field: 'profile', reason: `expected one of ${profiles.join(', ')}` })
       }
-      const servers = await request.services.policies.servers(request, profile ? { profile } : {})
+      const servers = await request.services.effective.servers(request, profile ? { profile } : {})
       return ok({
         servers: servers.map((each) => ({
           ...encodeServer(each),
@@ -99,7 +99,7 @@ export const routes: readonly Route[] = routesOf([
     handle: async (request) => {
       const id = identifier(request)
       if (!id.ok) return id
-      const server = await request.services.policies.server(request, id.value)
+      const server = await request.services.effective.server(request, id.value)
       if (!server.ok) return server
       return ok({
         ...encodeServer(server.value),

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { JsonValue } from '../../core/json.ts'
 import { builtInRules } from '../../core/model/built-in.ts'
 import { ok, type Result } from '../../core/result.ts'
-import type { ChainView } from '../../service/groups.ts'
+import type { PolicyWithRules } from '../../service/groups.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
@@ -184,20 +184,20 @@ export const ruleRoutes = zonedRoutesOf([
 const hasBuiltIn = ({ builtIn }: PolicyRecord, id: string): boolean =>
   builtIn !== null && isBuiltIn(id.toLowerCase())
 
-const listAnswer = ({ policy, rules }: ChainView): Answer => ({
+const listAnswer = ({ policy, rules }: PolicyWithRules): Answer => ({
   status: 200,
   body: json({ rules: encodeRules(policy, rules) }),
 })
 
 /** Reads the group with its rules and goes on; again where that wrote on a condition that no longer held. */
-function onGroup(request: DialectRequest, zone: string, handle: (view: ChainView) => Handled): Handled {
+function onGroup(request: DialectRequest, zone: string, handle: (view: PolicyWithRules) => Handled): Handled {
   return whileOvertaken(subject(request), async (): Found<Answer> => {
     const view = await viewOf(request, zone)
     return view.ok ? handle(view.value) : view
   })
 }
 
-async function viewOf(request: DialectRequest, zone: string): Found<ChainView> {
+async function viewOf(request: DialectRequest, zone: string): Found<PolicyWithRules> {
   const { id = '' } = request.params
   const view = await request.services.groups.get(request, profile, id.toLowerCase())
   return view.ok && view.value.policy.zone === zone ? view : notFound('instance_security_group', id)
