@@ -2,12 +2,15 @@
  * Effective policies → chains, maps and verdicts. An interface has a chain of its own only where its sender is checked;
  * what it has in common with others is one chain for all of them.
  *
+ * Rules of policies are looked up in sets where they are many (lower-list.ts).
+ *
  * It does not print, does not know nft's grammar, and remembers what it made of every shared rule list.
  */
 import {
   type Desired,
   type DesiredInterface,
   type FilterMode,
+  inTurnNote,
   stackedNote,
   unansweredNote,
   unlimitedNote,
@@ -47,6 +50,7 @@ import {
   sentByLink,
   unownedOf,
 } from './lower-link.ts'
+import { type ListPlan, planOf } from './lower-list.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   arpChain,
@@ -56,7 +60,6 @@ import {
   hookOf,
   type Purpose,
   passChain,
-  policyChain,
   rejectionChain,
   senderFramesChain,
   sharedChain,
@@ -173,13 +176,18 @@ export interface Lowering {
 
 export function createLowering(): Lowering {
   const variants = new Map<string, Chains>()
+  const plans = new WeakMap<RuleList, ListPlan>()
   /** Chains that are made alike are made once. */
   function chainsFor(variant: Variant): Chains {
     const key = JSON.stringify(variant)
-    const known = variants.get(key) ?? createChains(variant)
+    const known = variants.get(key) ?? createChains(variant, plans)
     variants.set(key, known)
     return known
   }
+
+  /** How many rules a packet may be compared with, one after the other. */
+  const inTurnOf = (part: DirectionPolicy): number =>
+    part.filtered ? part.lists.reduce((sum, list) => sum + (plans.get(list)?.inTurn ?? 0), 0) : 0
 
   return {
     lower({ interfaces }, { links, observe, refused, maxConnections = 0, kernel }) {
@@ -283,7 +291,9 @@ export function createLowering(): Lowering {
           const stacked = byParent.get(device)
           const silent =
             mode === 'bridged' && !kernel.rejects && directions.some((way) => rejects(policy[way]))
+          const inTurn = Math.max(...directions.map((way) => inTurnOf(policy[way])))
           const notes = [
+            ...(inTurn > manyInTurn ? [inTurnNote(inTurn)] : []),
             ...(silent ? [unansweredNote] : []),
             ...(limit > 0 && !tracked ? [unlimitedNote] : []),
             ...(stacked ? [stackedNote(stacked.map(({ name }) => name))] : []),
@@ -362,11 +372,14 @@ interface Chains {
   readonly denials: readonly NftChain[]
 }
 
+/** With as many, a packet takes twice as long as with none. */
+const manyInTurn = 100
+
 /** Makes chains for one purpose in one family; remembers what it made of every shared list. */
-function createChains(variant: Variant): Chains {
+function createChains(variant: Variant, plans: WeakMap<RuleList, ListPlan>): Chains {
   const { purpose, kernel } = variant
   const verdicts = perDirection((direction) => verdictsOf(direction, variant))
-  const policyChains = new WeakMap<RuleList, NftChain>()
+  const policyChains = new WeakMap<RuleList, readonly [NftChain, ...NftChain[]]>()
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
   const sharedChains = new WeakMap<DirectionPolicy, Map<string, Shared>>()
   const senderChains = new WeakMap<Origin, Map<string, readonly NftChain[]>>()
@@ -403,15 +416,10 @@ function createChains(variant: Variant): Chains {
           },
   )
 
-  const policyChainOf = (list: RuleList) =>
-    remembered(policyChains, list, () => ({
-      name: policyChain(list.policy, list.direction, list.part, purpose),
-      rules: list.rules.flatMap((rule) =>
-        rule.enabled
-          ? rule.matches.flatMap((match) => rulesFor(match, verdicts[list.direction][rule.action]))
-          : [],
-      ),
-    }))
+  const policyChainsOf = (list: RuleList) =>
+    remembered(policyChains, list, () =>
+      remembered(plans, list, () => planOf(list)).chains(purpose, verdicts[list.direction]),
+    )
 
   /** Tracking looks at headers before us. */
   const headers = perDirection((direction) =>
@@ -463,14 +471,14 @@ function createChains(variant: Variant): Chains {
     checked: boolean,
   ): Shared {
     const [around, before] = [essentialsOf(essentials)[direction], headers[direction]]
-    const behind = lists.map(policyChainOf)
+    const entered = lists.map(policyChainsOf)
     const rules = [
       ...(checked ? [] : before.rules),
       ...fragments[direction].rules,
       // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
       ...(direction === 'egress' || kernel !== null ? [jump(around[0])] : []),
       ...(stateful ? [jump(state[direction])] : []),
-      ...behind.map(jump),
+      ...entered.map(([first]) => jump(first)),
       { matches: [], verdict: verdicts[direction][action] },
     ]
     const name = sharedChain(direction, purpose, JSON.stringify(rules))
@@ -482,7 +490,7 @@ function createChains(variant: Variant): Chains {
         ...fragments[direction].chains,
         ...around,
         ...(stateful ? [untracked[direction], state[direction]] : []),
-        ...behind,
+        ...entered.flat(),
       ],
     }
   }

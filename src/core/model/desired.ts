@@ -86,6 +86,10 @@ export const unlimitedNote =
 export const stackedNote = (devices: readonly string[]): string =>
   `packets of devices that stand on its own are not judged by its policy: ${devices.join(', ')}`
 
+/** Said of an interface whose packets are compared with so many rules that it takes time. */
+export const inTurnNote = (rules: number): string =>
+  `its packets are compared with up to ${rules} rules one after the other, which slows them down: the rules overlap too much, or name too many addresses and ports at once, to be looked up together`
+
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string

@@ -1,0 +1,303 @@
+/** A policy's list of rules → its chain, the chains behind it, and the sets that they look packets up in. */
+import type { RuleList } from '../../core/model/effective-policy.ts'
+import type { Action } from '../../core/model/rule.ts'
+import { type Family, familyBits, formatAddress } from '../../core/net/address.ts'
+import { protocolName } from '../../core/net/protocol.ts'
+import type { Range } from '../../core/sets/range.ts'
+import { type BoxField, type FieldValue, productOf } from './boxes.ts'
+import { type Leaf, leavesOf } from './leaves.ts'
+import { lowerMatch } from './lower-match.ts'
+import { type Purpose, policyChain } from './names.ts'
+import type { NftChain, NftKeyField, NftMatch, NftRule, NftSet, NftVerdict } from './ruleset.ts'
+import { type Lookup, type RunElement, type Step, type StepBox, stepsOf } from './runs.ts'
+
+/** What a list becomes, whatever its actions mean where it is asked. */
+export interface ListPlan {
+  /** The chain to enter, and those behind it. */
+  readonly chains: (
+    purpose: Purpose,
+    verdicts: Readonly<Record<Action, NftVerdict>>,
+  ) => readonly [NftChain, ...NftChain[]]
+  /** How many rules and alternatives of rules are asked one after the other. */
+  readonly inTurn: number
+}
+
+/** Concatenated intervals in one set: a change costs some 5 µs for each of them, and more where addresses are longer. */
+const mostIntervals = { ipv4: 500, ipv6: 200 } as const satisfies Record<Family, number>
+/** As many leaves are found by asking for one after the other. */
+const fewLeaves = 4
+
+interface Alternative {
+  readonly rule: string
+  readonly action: Action
+  readonly matches: readonly NftMatch[]
+}
+
+/** A rule of the plan: what it decides, or which part of the plan it asks next. */
+type Planned =
+  | { readonly matches: readonly NftMatch[]; readonly action: Action }
+  | { readonly key: NftKeyField; readonly name: string; readonly parts: readonly Part[] }
+interface Part {
+  readonly range: Range<FieldValue>
+  readonly name: string
+  readonly rules: readonly Planned[]
+}
+
+/** Throws when the policy's id cannot be part of a name. */
+export function planOf(list: RuleList): ListPlan {
+  const alternatives = alternativesOf(list)
+  const steps = stepsOf(alternatives.map(({ matches }) => productOf(matches)))
+  const base = policyChain(list.policy, list.direction, list.part, 'enforce')
+  const seen = new Map<string, number>()
+  /** The same content follows the same name, whatever stands elsewhere: numbers count what would be called alike. */
+  const nameOf = (text: string): string => {
+    const number = (seen.get(text) ?? 0) + 1
+    seen.set(text, number)
+    return number === 1 ? text : `${text}.${number}`
+  }
+  const rules = steps.flatMap((step) => plannedOf(step, alternatives, base, nameOf))
+  return {
+    chains(purpose, verdicts) {
+      const name = policyChain(list.policy, list.direction, list.part, purpose)
+      const behind: NftChain[] = []
+      const chain = (own: string, planned: readonly Planned[]): NftChain => ({
+        name: own,
+        rules: planned.map((each): NftRule => {
+          if ('action' in each) return { matches: each.matches, verdict: verdicts[each.action] }
+          const elements = each.parts.map((part) => {
+            const next = chain(`${name}.${part.name}`, part.rules)
+            behind.push(next)
+            return { key: [part.range], verdict: { kind: 'jump', chain: next.name } as const }
+          })
+          const map = { name: `${name}.${each.name}`, key: [each.key], interval: true, elements }
+          return { matches: [], lookup: map }
+        }),
+      })
+      const first = chain(name, rules)
+      return [first, ...behind]
+    },
+    inTurn: steps.reduce(
+      (sum, step) => sum + (step.kind === 'rules' ? step.boxes.length : step.kind === 'product' ? 1 : 0),
+      0,
+    ),
+  }
+}
+
+/** Each of one protocol or none. */
+function alternativesOf({ rules }: RuleList): Alternative[] {
+  return rules.flatMap(({ id, action, enabled, matches }) =>
+    enabled
+      ? matches
+          .flatMap(lowerMatch)
+          .flatMap(perProtocol)
+          .map((each) => ({ rule: id, action, matches: each }))
+      : [],
+  )
+}
+
+/** Ports of any protocol are those of several. */
+function perProtocol(matches: readonly NftMatch[]): (readonly NftMatch[])[] {
+  const several = matches.find((match) => match.kind === 'protocol')?.protocols ?? []
+  if (several.length < 2) return [matches]
+  const hasPorts = matches.some(({ kind }) => kind === 'port')
+  return several.map((protocol) =>
+    matches.flatMap((match): NftMatch[] => {
+      if (match.kind === 'port') return [{ ...match, protocol }]
+      if (match.kind !== 'protocol') return [match]
+      return hasPorts ? [] : [{ kind: 'protocol', protocols: [protocol] }]
+    }),
+  )
+}
+
+function plannedOf(
+  step: Step,
+  alternatives: readonly Alternative[],
+  base: string,
+  nameOf: (text: string) => string,
+): Planned[] {
+  if (step.kind === 'rules') {
+    return step.boxes.map((box) => {
+      const { matches, action } = alternatives[box.owner] as Alternative
+      return { matches: narrowed(matches, box), action }
+    })
+  }
+  if (step.kind === 'product') {
+    const { rule, action, matches } = alternatives[step.owner] as Alternative
+    return [{ matches: inSets(matches, rule, (field) => `${base}.${nameOf(`product.${field}`)}`), action }]
+  }
+  const { family, key, ranged, elements } = step
+  const words = [
+    ...(family === undefined ? [] : [familyWord[family]]),
+    ...(step.protocol === undefined ? [] : [protocolName(step.protocol)]),
+    ...key.map((field) => fieldWords[field]),
+  ]
+  const name = nameOf(`${words.join('-')}${ranged ? '.ranges' : ''}`)
+  const keyFields = key.map((field) => keyFieldOf(field, step))
+  const asked = askedBefore(step)
+  const lookup = (of: readonly RunElement[], called: string): Planned[] =>
+    actions.flatMap((action) => {
+      const own = of.filter(({ owner }) => alternatives[owner]?.action === action)
+      if (own.length === 0) return []
+      const set: NftSet = {
+        name: `${base}.${called}.${action}`,
+        key: keyFields,
+        interval: ranged,
+        elements: own.map(({ ranges, owner }) => ({
+          key: ranges,
+          rule: alternatives[owner]?.rule as string,
+        })),
+      }
+      return [{ matches: [...asked, { kind: 'in-set', set } as const], action }]
+    })
+  if (!ranged || key.length === 1) return lookup(elements, name)
+  const most = mostIntervals[keyFields.some(isOfIpv6) ? 'ipv6' : 'ipv4']
+  const leaves = leavesOf(elements, keyFields.map(bitsOf), most)
+  return dispatched(leaves, key, keyFields, name, lookup)
+}
+
+/** Leaves that every packet is looked up in, and those that it is looked up in by the value of one field. */
+function dispatched(
+  leaves: readonly Leaf<RunElement>[],
+  key: readonly BoxField[],
+  keyFields: readonly NftKeyField[],
+  name: string,
+  lookup: (elements: readonly RunElement[], called: string) => Planned[],
+): Planned[] {
+  const open = leaves.filter(({ guard }) => guard === undefined)
+  const guarded = Map.groupBy(
+    leaves.flatMap(({ guard, elements }) => (guard ? [{ guard, elements }] : [])),
+    ({ guard }) => guard.field,
+  )
+  const numbered = (
+    own: readonly { readonly elements: readonly RunElement[] }[],
+    called: string,
+  ): Planned[] => own.flatMap(({ elements }, n) => lookup(elements, n === 0 ? called : `${called}.${n + 1}`))
+  return [
+    ...[...guarded].flatMap(([field, own]): Planned[] => {
+      const keyField = keyFields[field] as NftKeyField
+      const word = fieldWords[key[field] as BoxField]
+      const parts = [
+        ...Map.groupBy(own, ({ guard }) => `${guard.range.first}-${guard.range.last}`).values(),
+      ].map((alike): Part => {
+        const { range } = (alike[0] as (typeof own)[number]).guard
+        const called = `${name}.${word}-${leafName(keyField, range)}`
+        return { range, name: called, rules: numbered(alike, called) }
+      })
+      if (parts.length > fewLeaves) return [{ key: keyField, name: `${name}.${word}`, parts }]
+      return parts.flatMap(({ range, rules }) =>
+        rules.map((rule) =>
+          'action' in rule ? { ...rule, matches: [matchOf(keyField, range), ...rule.matches] } : rule,
+        ),
+      )
+    }),
+    ...numbered(open, name),
+  ]
+}
+
+const actions = ['allow', 'deny', 'reject'] as const satisfies readonly Action[]
+
+const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
+const fieldWords = {
+  sourceMac: 'mac',
+  protocol: 'protocol',
+  source: 'source',
+  destination: 'destination',
+  sourcePort: 'sport',
+  destinationPort: 'dport',
+  icmpType: 'type',
+  icmpCode: 'code',
+} as const satisfies Record<BoxField, string>
+
+function keyFieldOf(field: BoxField, { family, protocol }: Pick<Lookup, 'family' | 'protocol'>): NftKeyField {
+  switch (field) {
+    case 'sourceMac':
+      return { kind: 'source-mac' }
+    case 'protocol':
+      return { kind: 'protocol' }
+    case 'source':
+    case 'destination':
+      return { kind: 'address', family: known(family), side: field }
+    case 'sourcePort':
+    case 'destinationPort':
+      return {
+        kind: 'port',
+        side: field === 'sourcePort' ? 'source' : 'destination',
+        ...(protocol !== undefined && { protocol }),
+      }
+    case 'icmpType':
+    case 'icmpCode':
+      return { kind: 'icmp', family: known(family), field: field === 'icmpType' ? 'type' : 'code' }
+  }
+}
+
+function known(family: Family | undefined): Family {
+  if (family === undefined) throw new Error('the field is of a family')
+  return family
+}
+
+/** What the fields of the key do not imply. */
+function askedBefore({ family, protocol, key }: Lookup): NftMatch[] {
+  const ofFamily = key.some((field) => ['source', 'destination', 'icmpType', 'icmpCode'].includes(field))
+  const ofProtocol = key.some(
+    (field) => field !== 'sourceMac' && field !== 'source' && field !== 'destination',
+  )
+  return [
+    ...(family === undefined || ofFamily ? [] : [{ kind: 'family', family } as const]),
+    ...(protocol === undefined || ofProtocol ? [] : [{ kind: 'protocol', protocols: [protocol] } as const]),
+  ]
+}
+
+const isOfIpv6 = (field: NftKeyField): boolean => field.kind === 'address' && field.family === 'ipv6'
+
+/** Fields without width are never halved: nothing but a set can ask for part of their values. */
+const bitsOf = (field: NftKeyField): number =>
+  field.kind === 'address' ? familyBits[field.family] : field.kind === 'port' ? 16 : 0
+
+function matchOf(field: NftKeyField, range: Range<FieldValue>): NftMatch {
+  if (field.kind === 'address') return { ...field, ranges: [range as Range<bigint>] }
+  if (field.kind === 'port') return { ...field, protocol: field.protocol, ranges: [range as Range<number>] }
+  throw new Error(`part of the values of ${field.kind} cannot be asked for`)
+}
+
+/** A prefix, or ports: of characters that names of chains and sets can have. */
+function leafName(field: NftKeyField, { first, last }: Range<FieldValue>): string {
+  if (field.kind !== 'address') return `${first}-${last}`
+  const value = BigInt(first)
+  const length = bitsOf(field) - (first === last ? 0 : (BigInt(last) - value).toString(2).length)
+  return field.family === 'ipv4'
+    ? `${formatAddress('ipv4', value)}/${length}`
+    : `${value.toString(16).padStart(32, '0').replace(/0+$/, '')}/${length}`
+}
+
+/** The matches, of the box alone. */
+function narrowed(matches: readonly NftMatch[], { ranges }: StepBox): NftMatch[] {
+  return matches.map((match) =>
+    match.kind === 'address'
+      ? { ...match, ranges: [ranges[match.side] as Range<bigint>] }
+      : match.kind === 'port'
+        ? { ...match, ranges: [ranges[portField[match.side]] as Range<number>] }
+        : match,
+  )
+}
+
+const portField = { source: 'sourcePort', destination: 'destinationPort' } as const
+
+/** The matches, with several ranges in sets. */
+function inSets(matches: readonly NftMatch[], rule: string, nameOf: (field: string) => string): NftMatch[] {
+  return matches.map((match) => {
+    if (match.kind !== 'address' && match.kind !== 'port') return match
+    const { ranges, ...field } = match
+    if (ranges.length === 1) return match
+    const word = fieldWords[match.kind === 'address' ? match.side : portField[match.side]]
+    const key = field as NftKeyField
+    const set: NftSet = {
+      name: nameOf(
+        match.kind === 'address' ? `${familyWord[match.family]}-${word}` : `${word}.${match.protocol}`,
+      ),
+      key: [key],
+      interval: true,
+      elements: ranges.map((range) => ({ key: [range], rule })),
+    }
+    return { kind: 'in-set', set }
+  })
+}
