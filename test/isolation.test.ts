@@ -4,62 +4,27 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import {
-  type Call,
-  nobodys,
-  parameterOf,
-  type Reply,
-  type Values,
-  type Whose,
-} from '../src/dialects/conformance.ts'
+import { nobodys, type Reply } from '../src/dialects/conformance.ts'
 import { drivers } from '../src/dialects/conformance-drivers.ts'
-import type { Dialect, Route } from '../src/dialects/dialect.ts'
-import { conformanceInventory, headersOf } from './support/conformance.ts'
+import {
+  bodyOf,
+  clientOf,
+  conformanceInventory,
+  type Filled,
+  fillBoth,
+  parametersOf,
+  pathWith,
+} from './support/conformance.ts'
 import { dialects, onBothStores, type TestService } from './support/service.ts'
 
 onBothStores('ids of another account', (start) => {
   let service: TestService
-  const filled: Record<string, Record<Whose, Values>> = {}
-  const client =
-    (whose: Whose, dialect: Dialect): Call =>
-    (method, path, body) =>
-      service.call(method, path, body, headersOf(whose, dialect))
+  let filled: Filled
   before(async () => {
     service = await start({ inventory: conformanceInventory })
-    // The native API last: its revisions are what the others wrote.
-    for (const dialect of dialects.toReversed()) {
-      const { profile } = dialect
-      const { fill } = drivers[profile]
-      filled[profile] = {
-        own: await fill(client('own', dialect), 'own'),
-        foreign: await fill(client('foreign', dialect), 'foreign'),
-      }
-    }
+    filled = await fillBoth(service)
   })
   after(() => service.close())
-
-  const valuesOf = (profile: string): Record<Whose, Values> => {
-    const values = filled[profile]
-    assert.ok(values)
-    return values
-  }
-
-  /** The path, each parameter filled with what `value` answers for its number. */
-  function pathOf(
-    { path }: Route,
-    value: (product: string, before: string, name: string, index: number) => string,
-  ) {
-    const product = path.split('/', 2)[1] ?? ''
-    let index = 0
-    return path.replace(/([\w-]*)\/:(\w+)/g, (_, before: string, name: string) => {
-      return `${before}/${value(product, before, name, index++)}`
-    })
-  }
-  const needed = (values: Values, product: string, before: string, name: string): string => {
-    const value = parameterOf(values, product, before, name)
-    assert.ok(value, `the driver fills in nothing for ${before}/:${name}`)
-    return value
-  }
 
   /** Without the id that was asked for, and without what differs from one answer to the next. */
   const comparable = ({ status, text }: Reply, id: string) =>
@@ -75,11 +40,12 @@ onBothStores('ids of another account', (start) => {
       const { profile, prefixes, routes } = dialect
       for (const route of routes) {
         if (route.method !== 'GET') continue
-        const path = pathOf(route, (product, segment, name) =>
-          needed(valuesOf(profile).foreign, product, segment, name),
-        )
-        const reply = await client('foreign', dialect)('GET', `${prefixes[0]}${path}`)
-        answers[`${prefixes[0]}${path}`] = comparable(reply, '-')
+        const values = filled(profile, 'foreign')
+        const path = `${prefixes[0]}${pathWith(
+          route,
+          parametersOf(route).map(({ valueIn }) => valueIn(values)),
+        )}`
+        answers[path] = comparable(await clientOf(service, 'foreign', dialect)('GET', path), '-')
       }
     }
     return answers
@@ -93,35 +59,28 @@ onBothStores('ids of another account', (start) => {
 
   for (const dialect of dialects) {
     const { profile, prefixes, routes } = dialect
-    const { bodies, told = {} } = drivers[profile]
+    const { told = {} } = drivers[profile]
     for (const prefix of prefixes) {
       for (const route of routes) {
-        const params = [...route.path.matchAll(/([\w-]*)\/:(\w+)/g)]
-        if (params.length === 0 || route.scope === 'none') continue
+        const parameters = parametersOf(route)
+        if (parameters.length === 0 || route.scope === 'none') continue
         test(`${profile}: ${route.method} ${prefix}${route.path}`, async () => {
-          const { own, foreign } = valuesOf(profile)
-          for (const [place, [, segment = '', param = '']] of params.entries()) {
-            const product = route.path.split('/', 2)[1] ?? ''
-            const id = needed(foreign, product, segment, param)
+          const call = clientOf(service, 'own', dialect)
+          const own = parameters.map(({ valueIn }) => valueIn(filled(profile, 'own')))
+          for (const [place, { before, name, valueIn }] of parameters.entries()) {
+            const id = valueIn(filled(profile, 'foreign'))
             // Everybody's: zones, positions, images.
-            if (id === needed(own, product, segment, param)) continue
-            const send = (value: string) => {
-              const path = pathOf(route, (product, segment, name, index) =>
-                index === place ? value : needed(own, product, segment, name),
-              )
-              const body = ['GET', 'DELETE'].includes(route.method)
-                ? undefined
-                : (bodies[route.operation] ?? {})
-              return client('own', dialect)(route.method, prefix + path, body)
-            }
+            if (id === own[place]) continue
+            const send = (value: string) =>
+              call(route.method, prefix + pathWith(route, own.with(place, value)), bodyOf(dialect, route))
             const revision = await service.storage.revision()
             const answer = await send(id)
             const nobody = nobodys(id)
-            const known = told[`${segment}/${param}`]
+            const known = told[`${before}/${name}`]
             if (known) assert.equal(answer.status, known.status, answer.text)
-            else assert.equal(comparable(answer, id), comparable(await send(nobody), nobody), param)
-            assert.ok(answer.status >= 400, `:${param} ${answer.status} ${answer.text}`)
-            assert.equal(await service.storage.revision(), revision, `:${param}: something is changed`)
+            else assert.equal(comparable(answer, id), comparable(await send(nobody), nobody), name)
+            assert.ok(answer.status >= 400, `:${name} ${answer.status} ${answer.text}`)
+            assert.equal(await service.storage.revision(), revision, `:${name}: something is changed`)
           }
         })
       }
@@ -131,16 +90,17 @@ onBothStores('ids of another account', (start) => {
   for (const dialect of dialects) {
     const { profile } = dialect
     test(`${profile}: ids in bodies`, async (t) => {
-      const { own, foreign } = valuesOf(profile)
-      for (const { name, value, send, ignored } of drivers[profile].references(own)) {
+      const call = clientOf(service, 'own', dialect)
+      const foreign = filled(profile, 'foreign')
+      for (const { name, value, send, ignored } of drivers[profile].references(filled(profile, 'own'))) {
         await t.test(name, async () => {
           const id = foreign[value]
           assert.ok(id, `no ${value}`)
           const revision = await service.storage.revision()
-          const answer = await send(client('own', dialect), id)
+          const answer = await send(call, id)
           const after = await service.storage.revision()
           const nobody = nobodys(id)
-          const expected = await send(client('own', dialect), nobody)
+          const expected = await send(call, nobody)
           const known = drivers[profile].told?.[value]
           if (ignored) assert.equal(answer.status, expected.status, answer.text)
           else {

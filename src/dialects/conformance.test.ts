@@ -1,9 +1,9 @@
 /** Every dialect runs the cases of conformance.ts, on both stores. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { conformanceInventory, headersOf } from '../../test/support/conformance.ts'
+import { clientOf, conformanceInventory } from '../../test/support/conformance.ts'
 import { dialects, onBothStores, type TestService } from '../../test/support/service.ts'
-import { type Call, cases, gapsOf, skippedBy } from './conformance.ts'
+import { cases, gapsOf, skippedBy } from './conformance.ts'
 import { drivers } from './conformance-drivers.ts'
 
 test('a dialect skips a case only for a reason of its gaps.ts, and every such reason skips one', () => {
@@ -20,10 +20,6 @@ onBothStores('conformance', (start) => {
   })
   after(() => service.close())
 
-  const client =
-    (headers: Record<string, string>): Call =>
-    (method, path, body) =>
-      service.call(method, path, body, headers)
   const revision = () => service.storage.revision()
 
   for (const dialect of dialects) {
@@ -34,8 +30,8 @@ onBothStores('conformance', (start) => {
           // What the dialect's API does not have is on the page; a skipped test is one that another machine runs.
           if (skippedBy(list, each)) continue
           test(each.name, () => {
-            const headers = headersOf('own', dialect)
-            return each.run({ list, call: client(headers), second: client(headers), revision })
+            const call = clientOf(service, 'own', dialect)
+            return each.run({ list, call, second: call, revision })
           })
         }
       })
