@@ -1,6 +1,6 @@
 /** How nft 1.0.6 spells the parts of a packet and their values, in rules and in elements of sets. */
-import { type Family, formatAddress } from '../../core/net/address.ts'
-import { formatPrefix, rangeToPrefixes } from '../../core/net/prefix.ts'
+import { type Family, familyBits, formatAddress } from '../../core/net/address.ts'
+import { formatPrefix } from '../../core/net/prefix.ts'
 import type { Range } from '../../core/sets/range.ts'
 
 type Side = 'source' | 'destination'
@@ -33,8 +33,10 @@ export function addresses(family: Family, range: Range<bigint>): string {
   const { first, last } = range
   if (first === last) return formatAddress(family, first)
   const size = last - first + 1n
-  const [prefix] = (size & (size - 1n)) === 0n && first % size === 0n ? rangeToPrefixes(family, range) : []
-  return prefix ? formatPrefix(prefix) : `${formatAddress(family, first)}-${formatAddress(family, last)}`
+  // A prefix is as large as a power of two, and begins at a multiple of its size.
+  return (size & (size - 1n)) === 0n && (first & (size - 1n)) === 0n
+    ? formatPrefix({ family, value: first, length: familyBits[family] - (size.toString(2).length - 1) })
+    : `${formatAddress(family, first)}-${formatAddress(family, last)}`
 }
 
 export const numbers = ({ first, last }: Range<number | bigint>): string =>
