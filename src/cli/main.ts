@@ -7,7 +7,7 @@ import { Command, CommanderError } from 'commander'
 
 // A noun is loaded when it is called: a probe should not wait for the server's libraries.
 const nouns: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./serve.ts')).serveCommand(),
+  serve: async () => (await import('./serve/serve.ts')).serveCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),

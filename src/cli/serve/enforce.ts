@@ -1,16 +1,16 @@
 /** What `serve --enforce nftables` adds to the service: the guard before all else, the agent, and what it tells. */
 import { resolve } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
-import { startAgent } from '../agent/agent.ts'
-import type { ApplyReport } from '../agent/dataplane.ts'
-import { createJournal } from '../agent/journal.ts'
-import { readLinks } from '../agent/links.ts'
-import { guardPath, guardPatienceMs, raiseGuard } from '../agent/nftables/guard.ts'
-import { createNft } from '../agent/nftables/nft.ts'
-import { createNftables } from '../agent/nftables/nftables.ts'
-import type { DesiredSource, HostStatus } from '../core/model/desired.ts'
-import type { Metrics } from '../server/metrics.ts'
-import { type Readiness, readinessOf } from '../server/readiness.ts'
+import { startAgent } from '../../agent/agent.ts'
+import type { ApplyReport } from '../../agent/dataplane.ts'
+import { createJournal } from '../../agent/journal.ts'
+import { readLinks } from '../../agent/links.ts'
+import { guardPath, guardPatienceMs, raiseGuard } from '../../agent/nftables/guard.ts'
+import { createNft } from '../../agent/nftables/nft.ts'
+import { createNftables } from '../../agent/nftables/nftables.ts'
+import type { DesiredSource, HostStatus } from '../../core/model/desired.ts'
+import type { Metrics } from '../../server/metrics.ts'
+import { type Readiness, readinessOf } from '../../server/readiness.ts'
 
 export interface EnforceOptions {
   readonly data: string

@@ -1,0 +1,172 @@
+/** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
+import { InvalidArgumentError, Option } from 'commander'
+import { mostConnections } from '../../core/model/desired.ts'
+import { dataOption, guardOption, netnsOption, nftOption } from '../options.ts'
+import { missingPrivilege } from '../privileges.ts'
+
+interface Listen {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ServeOptions {
+  readonly listen: Listen
+  readonly publicUrl?: string
+  readonly data: string
+  readonly database?: string
+  readonly databasePasswordFile?: string
+  readonly inventory?: string
+  readonly catalogue?: string
+  readonly addresses?: string
+  readonly enforce: 'nftables' | 'ovn' | 'none'
+  readonly host: string
+  readonly guard: readonly string[]
+  readonly observe: boolean
+  readonly maxConnections: number
+  readonly transitionMs: number
+  readonly ionosHoldMs: number
+  readonly upcloudRestartMs: number
+  readonly historyDays: number
+  readonly historySize: number
+  readonly logLevel: string
+  readonly netns?: string
+  readonly nft?: string
+  readonly verifyMs: number
+}
+
+export const serveOptions = (): readonly Option[] => [
+  new Option('--listen <address:port>', 'port 0 picks a free one')
+    .env('PORTCULLIS_LISTEN')
+    .default(parseListen('127.0.0.1:8080'), '127.0.0.1:8080')
+    .argParser(parseListen),
+  new Option('--public-url <url>', 'where clients reach the service, behind a proxy: https://api.example.com')
+    .env('PORTCULLIS_PUBLIC_URL')
+    .argParser(parsePublicUrl),
+  dataOption(),
+  // Looked at with the others (`refusal`): an option's own parser repeats what it refuses, its password included.
+  new Option('--database <url>', 'postgres://… instead of the embedded store').env('PORTCULLIS_DATABASE'),
+  new Option(
+    '--database-password-file <file>',
+    'its first line is the database’s password; PORTCULLIS_DATABASE_PASSWORD may be the password itself',
+  ).env('PORTCULLIS_DATABASE_PASSWORD_FILE'),
+  new Option('--inventory <file>', 'accounts and servers, YAML; without it a demonstration').env(
+    'PORTCULLIS_INVENTORY',
+  ),
+  new Option('--catalogue <file>', 'zones, plans, images of the dialects, in place of those built in').env(
+    'PORTCULLIS_CATALOGUE',
+  ),
+  new Option('--addresses <file>', 'pools that addresses of new servers come from, YAML').env(
+    'PORTCULLIS_ADDRESSES',
+  ),
+  new Option('--enforce <target>', 'what filters packets on this host')
+    .env('PORTCULLIS_ENFORCE')
+    .choices(['nftables', 'ovn', 'none'])
+    .default('none'),
+  new Option('--host <name>', 'this host’s name in the inventory').env('PORTCULLIS_HOST').default('local'),
+  guardOption(),
+  new Option('--observe', 'judge and count every packet, and drop none (env: PORTCULLIS_OBSERVE)').default(
+    false,
+  ),
+  new Option(
+    '--max-connections <number>',
+    'tracked connections each interface may begin, and as many towards it; 0 is no limit',
+  )
+    .env('PORTCULLIS_MAX_CONNECTIONS')
+    .default(8192)
+    .argParser(parseConnections),
+  new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
+    .env('PORTCULLIS_TRANSITION_MS')
+    .default(0)
+    .argParser(parseMilliseconds),
+  new Option(
+    '--ionos-hold-ms <milliseconds>',
+    'how long IONOS requests are not done yet, for testing clients',
+  )
+    .env('PORTCULLIS_IONOS_HOLD_MS')
+    .default(0)
+    .argParser(parseMilliseconds),
+  new Option(
+    '--upcloud-restart-ms <milliseconds>',
+    'how long UpCloud’s servers show that they restart; its clients first look after 5 s',
+  )
+    .env('PORTCULLIS_UPCLOUD_RESTART_MS')
+    .default(8000)
+    .argParser(parseMilliseconds),
+  new Option('--history-days <days>', 'how long what was changed is kept')
+    .env('PORTCULLIS_HISTORY_DAYS')
+    .default(90)
+    .argParser(parseDays),
+  new Option('--history-size <bytes>', 'how much of it is kept: 500m, 1g')
+    .env('PORTCULLIS_HISTORY_SIZE')
+    .default(1024 ** 3, '1g')
+    .argParser(parseSize),
+  new Option('--log-level <level>', 'of the log on standard error')
+    .env('PORTCULLIS_LOG_LEVEL')
+    .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info'),
+  netnsOption(),
+  nftOption(),
+  new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
+    .env('PORTCULLIS_VERIFY_MS')
+    .default(60_000)
+    .argParser(parseMilliseconds)
+    .hideHelp(),
+]
+
+function parseListen(text: string): Listen {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (!match || port > 65535) {
+    throw new InvalidArgumentError('Expected an address and a port: 127.0.0.1:8080 or [::1]:8080.')
+  }
+  return { host: match[1] ?? match[2] ?? '', port }
+}
+
+/** Scheme, host and port only: every dialect has its own paths from the root on. */
+function parsePublicUrl(text: string): string {
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || ![url.origin, `${url.origin}/`].includes(text)) {
+    throw new InvalidArgumentError('Expected a URL without a path: https://api.example.com.')
+  }
+  return url.origin
+}
+
+function parseDays(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text))
+    throw new InvalidArgumentError('Expected a whole number of days, from 1 on.')
+  return Number(text)
+}
+
+function parseSize(text: string): number {
+  const [, number, unit = ''] = /^([1-9]\d{0,9})([kmg]?)$/i.exec(text) ?? []
+  if (number === undefined) throw new InvalidArgumentError('Expected bytes: 500000, 500k, 500m or 1g.')
+  return Number(number) * 1024 ** ' kmg'.indexOf(unit === '' ? ' ' : unit.toLowerCase())
+}
+
+function parseConnections(text: string): number {
+  if (!/^\d{1,7}$/.test(text) || Number(text) > mostConnections) {
+    throw new InvalidArgumentError(`Expected a whole number up to ${mostConnections}; 0 is no limit.`)
+  }
+  return Number(text)
+}
+
+function parseMilliseconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of milliseconds.')
+  return Number(text)
+}
+
+/** Why the options cannot be served on this host, in one line; undefined when they can. Touches nothing. */
+export function refusal({ database, data, enforce, observe }: ServeOptions): string | undefined {
+  if (database !== undefined && !/^postgres(ql)?:\/\//.test(database)) {
+    return '--database: expected postgres://user:password@host/database'
+  }
+  if (data === '') return '--data: expected a directory'
+  if (enforce === 'ovn') return '--enforce ovn is not available yet; nftables and none are'
+  if (enforce === 'none') {
+    return observe
+      ? '--observe says how packets are judged, and --enforce none judges none: add --enforce nftables'
+      : undefined
+  }
+  const missing = missingPrivilege()
+  return missing && `--enforce nftables: ${missing}`
+}

@@ -1,0 +1,78 @@
+/**
+ * `portcullis serve`: the service. What must be right is checked first, what filters packets is closed before the store opens.
+ *
+ * Standard output begins with `listening on http://ADDR:PORT`; the log is standard error.
+ */
+import { Command } from 'commander'
+import type { FastifyBaseLogger } from 'fastify'
+import { pino } from 'pino'
+import { hasPassword } from '../database.ts'
+import { notToBeShown } from '../demonstration.ts'
+import { isOn } from '../options.ts'
+import { complain } from '../output.ts'
+import { ignoreHangUp } from '../signals.ts'
+import { inWords } from '../words.ts'
+import { closeFirst } from './enforce.ts'
+import { addressesOf, dialectsOf } from './files.ts'
+import { giveUp } from './give-up.ts'
+import { refusal, type ServeOptions, serveOptions } from './options.ts'
+import { start } from './start.ts'
+import { openStore } from './store.ts'
+
+export function serveCommand(): Command {
+  const command = new Command('serve').description(
+    'serve the APIs, and enforce the rules on this host if told to',
+  )
+  for (const option of serveOptions()) command.addOption(option)
+  return command.action(serve)
+}
+
+async function serve(flags: ServeOptions, command: Command): Promise<void> {
+  let options: ServeOptions
+  try {
+    options = {
+      ...flags,
+      observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
+    }
+  } catch (error) {
+    return complain(messageOf(error), 2)
+  }
+  const refused = refusal(options)
+  if (refused !== undefined) return complain(refused, 2)
+  const dialects = await dialectsOf(options)
+  if (!dialects.ok) return complain(dialects.error, 2)
+  const addresses = await addressesOf(options)
+  if (!addresses.ok) return complain(addresses.error, 2)
+  const logger = createLogger(options.logLevel)
+  ignoreHangUp(logger)
+  if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
+    logger.warn('who can list processes can read the password in --database: see --database-password-file')
+  }
+  if (options.enforce === 'nftables') {
+    try {
+      await closeFirst(options, logger)
+    } catch (error) {
+      return complain(`the guard cannot be loaded: ${messageOf(error)}`, 1)
+    }
+  }
+  const hidden = options.inventory === undefined ? await notToBeShown(options.listen.host) : undefined
+  if (hidden !== undefined) return giveUp(hidden, 2)
+  const opened = await openStore(options)
+  if (!opened.ok) return giveUp(opened.error, 1)
+  const storage = opened.value
+  try {
+    await start(options, dialects.value, addresses.value, storage, logger)
+  } catch (error) {
+    await storage.close()
+    giveUp(inWords(error), 1)
+  }
+}
+
+/** On standard error: standard output is the answer. */
+function createLogger(level: string): FastifyBaseLogger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+}
+
+const messageOf = (error: unknown): string => asError(error).message
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -1,0 +1,108 @@
+/** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
+import type { FastifyBaseLogger } from 'fastify'
+import { createResolver } from '../../compile/resolve.ts'
+import type { Dialects } from '../../dialects/dialect.ts'
+import { createMetrics } from '../../server/metrics.ts'
+import { createServer } from '../../server/server.ts'
+import { configureAddresses } from '../../service/addresses.ts'
+import type { AddressConfig } from '../../service/addresses-file.ts'
+import { createAuthenticator } from '../../service/authenticate.ts'
+import { createDesiredSource } from '../../service/desired.ts'
+import { startRetention } from '../../service/retention.ts'
+import { createServices, type Services } from '../../service/services.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { howToCall } from '../demonstration.ts'
+import { endWhenAsked } from '../signals.ts'
+import { inWords } from '../words.ts'
+import { enforce } from './enforce.ts'
+import { takeInventory, warnOfDevices } from './inventory.ts'
+import type { ServeOptions } from './options.ts'
+
+/** Rejects, with everything but the store ended, when it cannot serve. */
+export async function start(
+  options: ServeOptions,
+  dialects: Dialects,
+  addresses: AddressConfig,
+  storage: Storage,
+  logger: FastifyBaseLogger,
+): Promise<void> {
+  // First: addresses that the inventory gives are held in these pools.
+  const pools = await configureAddresses(storage, addresses, Date.now())
+  const fileInForce = await takeInventory(options, dialects, storage, logger)
+  const services = createServices(storage, {
+    pools,
+    transitionMs: options.transitionMs,
+    holdMs: options.ionosHoldMs,
+    restartMs: options.upcloudRestartMs,
+  })
+  // No other process uses the embedded store: there are no other agents.
+  if (storage.engine === 'sqlite') {
+    await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
+  }
+  if (options.enforce !== 'none') await recordEnforcement(options, services)
+  const metrics = createMetrics(
+    () => services.enforcement.hosts(),
+    () => services.addresses.use(Date.now()),
+  )
+  const agent =
+    options.enforce === 'nftables'
+      ? enforce(
+          options,
+          createDesiredSource(storage, createResolver(), options.host),
+          services.enforcement.report,
+          metrics,
+          logger,
+          (line) => process.stdout.write(`${line}\n`),
+        )
+      : undefined
+  if (!agent) await warnOfDevices(storage, logger)
+  const server = createServer({
+    services,
+    authenticator: createAuthenticator(storage),
+    dialects,
+    metrics,
+    logger,
+    ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
+    async ready() {
+      await storage.check()
+      const { ready, reasons } = agent?.readiness() ?? { ready: true, reasons: [] }
+      if (!ready) return { ready, reasons }
+      const more = fileInForce ? [] : ['the inventory file is wrong, and what the store holds is in force']
+      return { ready, reasons: [...more, ...reasons] }
+    },
+  })
+  async function stop(): Promise<void> {
+    await server.close()
+    await agent?.stop()
+    await services.enforcement.close()
+    await stopRetention()
+    await storage.close()
+  }
+  const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
+  endWhenAsked(stop, logger)
+  let url: string
+  try {
+    url = await server.listen(options.listen)
+  } catch (error) {
+    await agent?.stop()
+    const { host, port } = options.listen
+    const where = host.includes(':') ? `[${host}]` : host
+    throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
+  }
+  process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(url) : ''}`)
+  if (process.send) {
+    // A parent with a channel waits until rules are in force, and is not waited for.
+    await agent?.ready
+    process.send({ ready: { url } }, () => process.disconnect())
+  }
+}
+
+/** What is closed and what is let through without being looked at is of interest later, too. */
+function recordEnforcement(
+  { enforce, host, guard, observe }: ServeOptions,
+  { history }: Services,
+): Promise<void> {
+  const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
+  const after = { enforce, guard, observe }
+  return history.recordSetting(by, { operation: 'enforcement.set', resource: 'host', id: host, after })
+}

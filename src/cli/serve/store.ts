@@ -1,0 +1,40 @@
+/** Opens the store that the options name. */
+import { resolve } from 'node:path'
+import { makeDirectory } from '../../agent/directory.ts'
+import { err, ok, type Result } from '../../core/result.ts'
+import { openSqlite } from '../../storage/sqlite.ts'
+import type { Storage } from '../../storage/storage.ts'
+import { databaseUrl } from '../database.ts'
+import { inWords, inWordsWithPath } from '../words.ts'
+import { giveUp } from './give-up.ts'
+import type { ServeOptions } from './options.ts'
+
+/** The error is one line. */
+export async function openStore({
+  database,
+  databasePasswordFile,
+  data,
+}: ServeOptions): Promise<Result<Storage>> {
+  if (database === undefined) {
+    const directory = resolve(data)
+    try {
+      await makeDirectory(directory)
+      return ok(await openSqlite({ directory, died: storeDied }))
+    } catch (error) {
+      return err(`the store in ${directory} cannot be opened: ${inWords(error)}`)
+    }
+  }
+  const url = await databaseUrl(database, databasePasswordFile)
+  if (!url.ok) return url
+  try {
+    const { openPostgresql } = await import('../../storage/postgresql.ts')
+    return ok(await openPostgresql({ url: url.value }))
+  } catch (error) {
+    return err(`the database cannot be opened: ${inWordsWithPath(error)}`)
+  }
+}
+
+/** What is enforced stays. Answers nobody any more: whoever started this process starts it again, with a new store. */
+function storeDied(error: Error): never {
+  giveUp(`the thread that writes to the store has ended: ${error.message}`, 1)
+}
