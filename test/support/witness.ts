@@ -92,13 +92,69 @@ const seenBy = (withState: boolean): string => {
 
 const patience = 30_000
 
+/** Namespaces of a VM, its router and the outside, of that prefix, joined by veth pairs; `destroyNetwork` takes them away. */
+export async function buildRouter(prefix: string): Promise<void> {
+  const [vm, router, outside] = namesOf(prefix)
+  const batch = (options: string[], lines: string[]) =>
+    mustRun('ip', [...options, '-batch', '-'], `${lines.join('\n')}\n`)
+  await batch(
+    [],
+    [vm, router, outside].map((name) => `netns add ${name}`),
+  )
+  const quiet =
+    'for d in all default; do echo 0 > /proc/sys/net/ipv6/conf/$d/accept_dad; echo 0 > /proc/sys/net/ipv4/conf/$d/rp_filter; done'
+  for (const name of [vm, router, outside]) await mustRun('ip', ['netns', 'exec', name, 'sh', '-c', quiet])
+  await mustRun('ip', [
+    'netns',
+    'exec',
+    router,
+    'sh',
+    '-c',
+    'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding',
+  ])
+  await batch(
+    ['-n', vm],
+    [
+      `link add eth0 address ${macs.vm} type veth peer name tap0 address ${macs.tap} netns ${router}`,
+      'link set eth0 up',
+    ],
+  )
+  await batch(
+    ['-n', outside],
+    [
+      `link add eth0 address ${macs.outside} type veth peer name up0 address ${macs.up} netns ${router}`,
+      'link set eth0 up',
+    ],
+  )
+  await batch(
+    ['-n', router],
+    [
+      ...['tap0', 'up0'].flatMap((device) => [`link set ${device} up`, `addr add fe80::1/64 dev ${device}`]),
+      ...Object.values(ends.host).map(
+        (address) => `addr add ${address}${address.includes(':') ? '/128' : '/32'} dev tap0`,
+      ),
+      ...Object.values(ends.vm).flatMap((address) => [
+        `route add ${address} dev tap0`,
+        `neigh add ${address} lladdr ${macs.vm} dev tap0`,
+      ]),
+      ...Object.values(ends.outside).flatMap((address) => [
+        `route add ${address} dev up0`,
+        `neigh add ${address} lladdr ${macs.outside} dev up0`,
+      ]),
+    ],
+  )
+}
+
+/** The names of its namespaces. */
+export const namesOf = (prefix: string): readonly [vm: string, router: string, outside: string] => [
+  `${prefix}vm`,
+  `${prefix}router`,
+  `${prefix}outside`,
+]
+
 /** `prefix` begins the names of its namespaces. Nothing of the machine's own is touched. */
 export async function openWitness(prefix: string): Promise<Witness> {
-  const [vm, router, outside] = ['vm', 'router', 'outside'].map((name) => `${prefix}${name}`) as [
-    string,
-    string,
-    string,
-  ]
+  const [vm, router, outside] = namesOf(prefix)
   const ways = {
     egress: { from: vm, source: macs.vm, destination: macs.tap },
     ingress: { from: outside, source: macs.outside, destination: macs.up },
@@ -112,57 +168,7 @@ export async function openWitness(prefix: string): Promise<Witness> {
     mustRun('ip', ['netns', 'exec', namespace, 'nft', ...args], input)
 
   async function build(): Promise<Dataplane> {
-    const batch = (options: string[], lines: string[]) =>
-      mustRun('ip', [...options, '-batch', '-'], `${lines.join('\n')}\n`)
-    await batch(
-      [],
-      [vm, router, outside].map((name) => `netns add ${name}`),
-    )
-    const quiet =
-      'for d in all default; do echo 0 > /proc/sys/net/ipv6/conf/$d/accept_dad; echo 0 > /proc/sys/net/ipv4/conf/$d/rp_filter; done'
-    for (const name of [vm, router, outside]) await mustRun('ip', ['netns', 'exec', name, 'sh', '-c', quiet])
-    await mustRun('ip', [
-      'netns',
-      'exec',
-      router,
-      'sh',
-      '-c',
-      'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding',
-    ])
-    await batch(
-      ['-n', vm],
-      [
-        `link add eth0 address ${macs.vm} type veth peer name tap0 address ${macs.tap} netns ${router}`,
-        'link set eth0 up',
-      ],
-    )
-    await batch(
-      ['-n', outside],
-      [
-        `link add eth0 address ${macs.outside} type veth peer name up0 address ${macs.up} netns ${router}`,
-        'link set eth0 up',
-      ],
-    )
-    await batch(
-      ['-n', router],
-      [
-        ...['tap0', 'up0'].flatMap((device) => [
-          `link set ${device} up`,
-          `addr add fe80::1/64 dev ${device}`,
-        ]),
-        ...Object.values(ends.host).map(
-          (address) => `addr add ${address}${address.includes(':') ? '/128' : '/32'} dev tap0`,
-        ),
-        ...Object.values(ends.vm).flatMap((address) => [
-          `route add ${address} dev tap0`,
-          `neigh add ${address} lladdr ${macs.vm} dev tap0`,
-        ]),
-        ...Object.values(ends.outside).flatMap((address) => [
-          `route add ${address} dev up0`,
-          `neigh add ${address} lladdr ${macs.outside} dev up0`,
-        ]),
-      ],
-    )
+    await buildRouter(prefix)
     // Nobody answers: what is new stays new. What the router itself sends, such as rejections, has its whole hop limit.
     await nft(
       vm,
