@@ -27,6 +27,17 @@ export function whileOvertaken<T, E extends { readonly kind: string; readonly re
   return turn
 }
 
+/** Finds and changes as if nobody else did: both run again after a conflict. What is not found is answered as it is. */
+export const changeFound = <Found, T, E extends { readonly kind: string; readonly resource?: string }>(
+  subject: string,
+  find: () => Promise<Result<Found, E>>,
+  change: (found: Found) => Promise<Result<T, E>>,
+): Promise<Result<T, E>> =>
+  whileOvertaken(subject, async () => {
+    const found = await find()
+    return found.ok ? change(found.value) : found
+  })
+
 async function untilKept<T, E extends { readonly kind: string; readonly resource?: string }>(
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {

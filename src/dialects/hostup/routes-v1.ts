@@ -6,7 +6,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { type PolicySettings, plainGuards } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { PolicyWithRules } from '../../service/groups.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import {
@@ -325,10 +325,7 @@ async function onGroup<T>(
   write: (group: PolicyWithRules) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
   const { id = '' } = request.params
-  return whileOvertaken(`${request.principal.account} ${id}`, async () => {
-    const group = await findGroup(request, id)
-    return group.ok ? write(group.value) : group
-  })
+  return changeFound(`${request.principal.account} ${id}`, () => findGroup(request, id), write)
 }
 
 export const groups = routesOf([

@@ -1,7 +1,7 @@
 /** Changes of one server that several routes make: under its turn, and to its end. */
 import type { RequestError } from '../../core/model/error.ts'
 import type { Result } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { serverAttributes } from './encode-server.ts'
@@ -18,11 +18,7 @@ export const onServer = (
   request: DialectRequest,
   zone: string,
   handle: (view: ServerView) => Found<Answer>,
-): Found<Answer> =>
-  whileOvertaken(`server ${subject(request)}`, async (): Found<Answer> => {
-    const found = await findServer(request, zone)
-    return found.ok ? handle(found.value) : found
-  })
+): Found<Answer> => changeFound(`server ${subject(request)}`, () => findServer(request, zone), handle)
 
 /** What was in the way of a change that its transaction refused: protection, or the state. */
 export async function hindered(

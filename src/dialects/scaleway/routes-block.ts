@@ -1,7 +1,7 @@
 /** Volumes of the block storage product, in both versions that clients call (contract: scaleway-more §5). */
 import { randomUUID } from 'node:crypto'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'
 import { decodeNewBlockVolume, decodeVolumeChange } from './decode-volume.ts'
 import { json } from './encode.ts'
@@ -33,10 +33,7 @@ async function find(request: DialectRequest, zone: string): Found<VolumeRecord> 
 }
 
 const onVolume = (request: DialectRequest, zone: string, handle: (volume: VolumeRecord) => Found<Answer>) =>
-  whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {
-    const found = await find(request, zone)
-    return found.ok ? handle(found.value) : found
-  })
+  changeFound(`volume ${subject(request)}`, () => find(request, zone), handle)
 
 const byDate = (a: VolumeRecord, b: VolumeRecord) => a.attributes.createdAt - b.attributes.createdAt
 const byName = (a: VolumeRecord, b: VolumeRecord) =>

@@ -1,7 +1,7 @@
 /** Security groups (contract: scaleway §2.2, calls 1 to 6). */
 import { defaultPlace } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { applyGroupChange, asAttributes, decodeGroupChange, decodeNewGroup, differs } from './decode-group.ts'
@@ -146,12 +146,10 @@ export const groupRoutes = zonedRoutesOf([
 async function change(request: DialectRequest, zone: string, whole: boolean): Handled {
   const stated = decodeGroupChange(request.body, whole)
   if (!stated.ok) return stated
-  const done = await whileOvertaken(
+  const done = await changeFound(
     subject(request),
-    async (): Found<{ policy: PolicyRecord; changed: boolean }> => {
-      const group = await findGroup(request, zone)
-      if (!group.ok) return group
-      const old = group.value
+    () => findGroup(request, zone),
+    async (old): Found<{ policy: PolicyRecord; changed: boolean }> => {
       const { organization } = await projectsOf(request)
       const members = await request.services.groups.members(request, profile, { policy: old.id })
       const servers = members.map(({ server }) => server)

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
 import { ok } from '../../core/result.ts'
 import { madeUp } from '../../service/made-up.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { attributesOf, instantZ } from './encode.ts'
@@ -137,20 +137,22 @@ export const identityRoutes = routesOf([
         ...(description !== undefined && { description }),
       }))
       if (!decoded.ok) return decoded
-      return whileOvertaken(subject(request), async () => {
-        const found = await findProject(request)
-        if (!found.ok) return found
-        const { revision, account: _, ...old } = found.value
-        const { organization } = await projectsOf(request)
-        const changes = Object.entries(decoded.value).filter(
-          ([key, value]) => (old.body[key] ?? '') !== value,
-        )
-        if (changes.length === 0) return ok({ status: 200, body: encodeProject(found.value, organization) })
-        const document = { ...old, body: { ...old.body, ...decoded.value, modifiedAt: request.now } }
-        const done = await request.services.documents.put(request, document, { ifRevision: revision })
-        if (!done.ok) return done
-        return ok({ status: 200, body: encodeProject({ ...found.value, ...document }, organization) })
-      })
+      return changeFound(
+        subject(request),
+        () => findProject(request),
+        async (project): Found<Answer> => {
+          const { revision, account: _, ...old } = project
+          const { organization } = await projectsOf(request)
+          const changes = Object.entries(decoded.value).filter(
+            ([key, value]) => (old.body[key] ?? '') !== value,
+          )
+          if (changes.length === 0) return ok({ status: 200, body: encodeProject(project, organization) })
+          const document = { ...old, body: { ...old.body, ...decoded.value, modifiedAt: request.now } }
+          const done = await request.services.documents.put(request, document, { ifRevision: revision })
+          if (!done.ok) return done
+          return ok({ status: 200, body: encodeProject({ ...project, ...document }, organization) })
+        },
+      )
     },
   },
 
@@ -161,29 +163,30 @@ export const identityRoutes = routesOf([
     success: 204,
     summary: 'Delete an empty project',
     handle: (request) =>
-      whileOvertaken(subject(request), async (): Found<Answer> => {
-        const found = await findProject(request)
-        if (!found.ok) return found
-        const { id, revision } = found.value
-        const { services } = request
-        const { organization } = await projectsOf(request)
-        if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
-        const groups = await services.groups.list(request, profile)
-        const servers = await services.servers.list(request, profile)
-        const documents = [
-          ...(await services.documents.list(request, profile, 'volume')),
-          ...(await services.documents.list(request, profile, 'ip')),
-        ]
-        const used =
-          groups.some((each) => attributesOf(each).project === id) ||
-          servers.some((each) => serverAttributes(each).project === id) ||
-          documents.some(({ body }) => body.project === id)
-        if (used) return precondition('resource_still_in_use', 'the project is not empty')
-        // Whatever is made in it meanwhile renews it.
-        const condition = { ifRevision: revision }
-        const done = await services.documents.remove(request, profile, 'project', id, condition)
-        return done.ok ? ok(noContent) : done
-      }),
+      changeFound(
+        subject(request),
+        () => findProject(request),
+        async ({ id, revision }): Found<Answer> => {
+          const { services } = request
+          const { organization } = await projectsOf(request)
+          if (id === organization) return precondition('resource_still_in_use', 'it is the default project')
+          const groups = await services.groups.list(request, profile)
+          const servers = await services.servers.list(request, profile)
+          const documents = [
+            ...(await services.documents.list(request, profile, 'volume')),
+            ...(await services.documents.list(request, profile, 'ip')),
+          ]
+          const used =
+            groups.some((each) => attributesOf(each).project === id) ||
+            servers.some((each) => serverAttributes(each).project === id) ||
+            documents.some(({ body }) => body.project === id)
+          if (used) return precondition('resource_still_in_use', 'the project is not empty')
+          // Whatever is made in it meanwhile renews it.
+          const condition = { ifRevision: revision }
+          const done = await services.documents.remove(request, profile, 'project', id, condition)
+          return done.ok ? ok(noContent) : done
+        },
+      ),
   },
 ])
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Interface } from '../../core/model/inventory.ts'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound, whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeIpChange, decodeNewIp } from './decode-ip.ts'
@@ -186,10 +186,7 @@ export const ipRoutes = zonedRoutesOf([
 ])
 
 const onIp = (request: DialectRequest, zone: string, handle: (ip: IpRecord) => Found<Answer>) =>
-  whileOvertaken(`ip ${subject(request)}`, async (): Found<Answer> => {
-    const found = await findIp(request, zone)
-    return found.ok ? handle(found.value) : found
-  })
+  changeFound(`ip ${subject(request)}`, () => findIp(request, zone), handle)
 
 /** Attaches the IP to a server, from whichever has it, or to none; writes it with its address. */
 async function setServer(

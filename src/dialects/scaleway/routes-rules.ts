@@ -5,7 +5,7 @@ import type { JsonValue } from '../../core/json.ts'
 import { builtInRules } from '../../core/model/built-in.ts'
 import { ok, type Result } from '../../core/result.ts'
 import type { PolicyWithRules } from '../../service/groups.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeGiven, decodePosition, decodeRule, textOf, toRule } from './decode-rule.ts'
@@ -191,10 +191,7 @@ const listAnswer = ({ policy, rules }: PolicyWithRules): Answer => ({
 
 /** Reads the group with its rules and goes on; again where that wrote on a condition that no longer held. */
 function onGroup(request: DialectRequest, zone: string, handle: (view: PolicyWithRules) => Handled): Handled {
-  return whileOvertaken(subject(request), async (): Found<Answer> => {
-    const view = await viewOf(request, zone)
-    return view.ok ? handle(view.value) : view
-  })
+  return changeFound(subject(request), () => viewOf(request, zone), handle)
 }
 
 async function viewOf(request: DialectRequest, zone: string): Found<PolicyWithRules> {

@@ -1,7 +1,7 @@
 /** Local volumes of the instance product (contract: scaleway-more §5). */
 import { randomUUID } from 'node:crypto'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeNewVolume, decodeVolumeChange } from './decode-volume.ts'
 import { json } from './encode.ts'
@@ -146,7 +146,4 @@ export const volumeRoutes = zonedRoutesOf([
 ])
 
 const onVolume = (request: DialectRequest, zone: string, handle: (volume: VolumeRecord) => Found<Answer>) =>
-  whileOvertaken(`volume ${subject(request)}`, async (): Found<Answer> => {
-    const found = await find(request, zone)
-    return found.ok ? handle(found.value) : found
-  })
+  changeFound(`volume ${subject(request)}`, () => find(request, zone), handle)

@@ -1,7 +1,7 @@
 /** Storages, which exist as descriptions only (contract: upcloud §3.6; upcloud-more §3.5). */
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { changeFound } from '../../service/retry.ts'
 import type { ServerView } from '../../service/servers.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
@@ -113,11 +113,9 @@ const details = (storage: DocumentRecord, user: ServerView | undefined) =>
 /** Whoever changes the storage at the same time: it is then looked at again. */
 function changeStorage(request: DialectRequest, change: (storage: DocumentRecord) => Handled): Handled {
   const { uuid = '' } = request.params
-  return whileOvertaken(`storage ${uuid.toLowerCase()}`, async () => {
-    if (templateOf(request, uuid)) return err({ kind: 'forbidden', resource: 'storage', id: uuid })
-    const storage = await findStorage(request, uuid)
-    return storage.ok ? change(storage.value) : storage
-  })
+  if (templateOf(request, uuid))
+    return Promise.resolve(err({ kind: 'forbidden', resource: 'storage', id: uuid }))
+  return changeFound(`storage ${uuid.toLowerCase()}`, () => findStorage(request, uuid), change)
 }
 
 function capitalised(word: string): string {
