@@ -30,8 +30,7 @@ onBothStores('conformance', (start) => {
           // What the dialect's API does not have is on the page; a skipped test is one that another machine runs.
           if (skippedBy(list, each)) continue
           test(each.name, () => {
-            const call = clientOf(service, 'own', dialect)
-            return each.run({ list, call, second: call, revision })
+            return each.run({ list, call: clientOf(service, 'own', dialect), revision })
           })
         }
       })
