@@ -24,7 +24,7 @@ export const byHand: Group = {
       for (const shape of withBudget) {
         const what = `${shape.name}, ${stateful ? 'stateful' : 'stateless'}, ${mode}`
         say(`  ${what}`)
-        lines.push(lineOf(what, await measure(mode, stateful, shape), 0.95))
+        lines.push(lineOf(what, await measure(mode, stateful, shape), budget))
       }
     }
     return lines
@@ -32,6 +32,7 @@ export const byHand: Group = {
 }
 
 const count = 1000
+const budget = 0.95
 
 async function measure(mode: Mode, stateful: boolean, shape: Shape): Promise<readonly Measured[]> {
   const all: Measured[] = []
@@ -44,10 +45,13 @@ async function measure(mode: Mode, stateful: boolean, shape: Shape): Promise<rea
       await enforce(ours, desiredOf(setting))
       await inside(other.netns, ['nft', '-f', '-'], handWritten(mode, setting, shape, family))
       for (const each of cases(family)) {
-        const { ratios, rates, rounds } = await compare({
-          ours: subject(ours, shape, setting, count, each),
-          baseline: subject(other, shape, setting, count, each),
-        })
+        const { ratios, rates, rounds } = await compare(
+          {
+            ours: subject(ours, shape, setting, count, each),
+            baseline: subject(other, shape, setting, count, each),
+          },
+          budget,
+        )
         all.push({
           ...{ ...each, ...ratios.ours, rounds },
           ...{ ours: thousands(rates.ours), baseline: thousands(rates.baseline) },

@@ -132,16 +132,19 @@ async function measure(): Promise<Result> {
   }
 }
 
-/** Commits until the monitor, whose start nothing else tells, says that it sees commits. */
+/**
+ * Commits until the monitor, whose start nothing else tells, says that it sees commits; ever more seldom, since it reads
+ * the whole ruleset first, and anew when somebody commits meanwhile.
+ */
 async function listening(netns: string, listen: (heard: () => void) => void): Promise<void> {
   const controller = new AbortController()
   const heard = new Promise<void>((resolve) => listen(resolve)).then(() => controller.abort())
   const deadline = performance.now() + patience
-  while (!controller.signal.aborted) {
+  for (let pause = 50; !controller.signal.aborted; pause = Math.min(pause * 2, 5000)) {
     if (performance.now() > deadline) throw new Error('nft monitor sees nothing')
     // One that fails, because our agent commits at the same time, is followed by the next.
     await run('ip', ['netns', 'exec', netns, 'nft', 'add table ip poke; delete table ip poke'])
-    await Promise.race([heard, delay(50)])
+    await Promise.race([heard, delay(pause)])
   }
 }
 
@@ -167,9 +170,9 @@ const accepts = (count: number) =>
 const plain = [
   `table ${table} {`,
   ...Array.from({ length: interfaces }, (_, n) => `chain c${n} {\n${accepts(rulesEach).join('\n')}\n}`),
-  'map devices {\ntype ifname : verdict',
+  'map taps {\ntype ifname : verdict',
   `elements = { ${Array.from({ length: interfaces }, (_, n) => `"tap${n}" : goto c${n}`).join(', ')} }\n}`,
-  'chain forward {\ntype filter hook forward priority 0; policy accept;\noifname vmap @devices\n}\n}\n',
+  'chain forward {\ntype filter hook forward priority 0; policy accept;\noifname vmap @taps\n}\n}\n',
 ].join('\n')
 
 /** What one more rule takes: the rules of one chain anew. */

@@ -74,7 +74,7 @@ async function measure(count: number, which: readonly Shape[], budget: number): 
       for (const shape of which) {
         const what = `${shape.name}, ${stateful ? 'stateful' : 'stateless'}, ${mode}`
         say(`  ${what}`)
-        const measured = await whole(what, mode, stateful, shape, count)
+        const measured = await whole(what, mode, stateful, shape, count, budget)
         if (typeof measured === 'string') {
           lines.push({ what, ours: measured, baseline: '', budget: '' })
           break
@@ -95,6 +95,7 @@ export interface Measured extends Case, Ratio {
 /** The worst of the cases, and all of them as details. */
 export function lineOf(what: string, all: readonly Measured[], budget?: number): Line {
   const worst = all.toSorted((a, b) => a.ratio - b.ratio)[0] as Measured
+  say(`    ${round(worst.ratio, 3)} ± ${round(worst.error * 100, 1)} %, ${describe(worst)}`)
   return {
     what: `${what} (${describe(worst)})`,
     ...{ ours: worst.ours, baseline: worst.baseline, ratio: worst.ratio, error: worst.error },
@@ -111,6 +112,7 @@ async function whole(
   stateful: boolean,
   shape: Shape,
   count: number,
+  budget: number,
 ): Promise<readonly Measured[] | string> {
   const all: Measured[] = []
   for (const family of families) {
@@ -125,10 +127,13 @@ async function whole(
       }
       const [ours, one] = routers as [Router, Router]
       for (const each of cases(family)) {
-        const { ratios, rates, rounds } = await compare({
-          ours: subject(ours, shape, long, count, each),
-          baseline: subject(one, shape, short, count, each),
-        })
+        const { ratios, rates, rounds } = await compare(
+          {
+            ours: subject(ours, shape, long, count, each),
+            baseline: subject(one, shape, short, count, each),
+          },
+          budget,
+        )
         all.push({
           ...{ ...each, ...ratios.ours, rounds },
           ...{ ours: thousands(rates.ours), baseline: thousands(rates.baseline) },

@@ -37,14 +37,17 @@ export const tcp: Group = {
                 ...[hosts.receiver, flow.destinationPort, connections],
               )
           }
-          const { ratios, rates } = await compare({
-            ours: await prepare(settingOf(shape, 'ipv4', count, stateful)),
-            baseline: await prepare(settingOf(shape, 'ipv4', count, stateful, 1)),
-          })
+          const { ratios, rates } = await compare(
+            {
+              ours: await prepare(settingOf(shape, 'ipv4', count, stateful)),
+              baseline: await prepare(settingOf(shape, 'ipv4', count, stateful, 1)),
+            },
+            budget,
+          )
           lines.push({
             ...{ what, ours: thousands(rates.ours), baseline: thousands(rates.baseline) },
-            ...{ ratio: ratios.ours.ratio, error: ratios.ours.error, budget: '≥ 0.95' },
-            verdict: judge(ratios.ours, 0.95),
+            ...{ ratio: ratios.ours.ratio, error: ratios.ours.error, budget: `≥ ${budget}` },
+            verdict: judge(ratios.ours, budget),
           })
         } finally {
           for (const router of routers) router.remove()
@@ -56,6 +59,7 @@ export const tcp: Group = {
 }
 
 const count = 1000
+const budget = 0.95
 
 const overTcp = (setting: Setting): Setting => ({
   ...setting,

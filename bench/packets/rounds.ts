@@ -1,4 +1,5 @@
 /** Subjects measured by turns in short rounds, so that what else the machine does meets all of them, and what that says. */
+import { judged } from '../report.ts'
 import type { Cost } from './generator.ts'
 
 /** What is measured: runs so many, and tells what they cost. */
@@ -27,17 +28,23 @@ export interface Compared<Name extends string> {
 }
 
 const rounds = { least: 7, most: 25 } as const
-/** Above it nothing is judged; rounds go on until they agree so well. */
-export const noise = 0.01
+/** Rounds go on until they agree so well. */
+const agreed = 0.01
+/** Rounds that agree no better are not judged by, whatever they say. */
+const noise = 0.1
 /** How long a subject's turn takes. */
 const turnNs = 20e6
 /** Flows of one turn must be new, and fit the kernel's table. */
 const most = 60_000
 const first = 128
 
-/** Subjects by name; the last one is the baseline. Rejects when a subject does. */
+/**
+ * Subjects by name; the last one is the baseline. With a budget rounds end as soon as it is met or missed beyond doubt.
+ * Rejects when a subject does.
+ */
 export async function compare<Name extends string>(
   subjects: Readonly<Record<Name, Subject>>,
+  budget?: number,
 ): Promise<Compared<Name>> {
   const entries = Object.entries(subjects) as [Name, Subject][]
   const baseline = entries.at(-1)?.[0] as Name
@@ -64,7 +71,7 @@ export async function compare<Name extends string>(
   }
   let round = 0
   for (; round < rounds.most; round++) {
-    if (round >= rounds.least && entries.every(([name]) => ratioOf(name).error <= noise)) break
+    if (round >= rounds.least && entries.every(([name]) => isEnough(ratioOf(name), budget))) break
     // Every other round backwards: who comes first is not always the same.
     for (const [name, subject] of round % 2 === 0 ? entries : entries.toReversed()) {
       const count = counts.get(name) ?? first
@@ -89,12 +96,15 @@ function quantile(values: readonly number[], q: number): number {
 }
 export const middle = (values: readonly number[]): number => quantile(values, 0.5)
 
+const isEnough = (ratio: Ratio, budget?: number): boolean =>
+  ratio.error <= agreed || (budget !== undefined && ratio.error <= noise && isClear(ratio, budget))
+
+/** Whether the budget lies outside of the interval. */
+const isClear = ({ ratio, error }: Ratio, budget: number): boolean => Math.abs(ratio - budget) > ratio * error
+
 /** `met` or `MISSED`, unless the rounds disagree too much to tell. */
-export function judge({ ratio, error }: Ratio, budget: number): 'met' | 'MISSED' | 'noisy' {
-  if (Math.abs(ratio - budget) > ratio * error && error <= 5 * noise)
-    return ratio >= budget ? 'met' : 'MISSED'
-  return error <= noise ? (ratio >= budget ? 'met' : 'MISSED') : 'noisy'
-}
+export const judge = (ratio: Ratio, budget: number): 'met' | 'MISSED' | 'noisy' =>
+  isEnough(ratio, budget) ? judged(ratio.ratio >= budget) : 'noisy'
 
 /** Thousands of packets a second of CPU. */
 export const thousands = ({ medianNs }: Rate): string => `${Math.round(1e6 / medianNs)} k/s`
