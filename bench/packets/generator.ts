@@ -1,5 +1,6 @@
 /** The generator of packets and connections (generator.c), compiled and started once in a run. */
 import { spawn } from 'node:child_process'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -18,6 +19,8 @@ export interface Cost {
 /** Why no packets can be sent here; undefined when they can. */
 export async function obstacle(): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'packets need Linux and root'
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  if (major < 5 || (major === 5 && minor < 18)) return 'the generator needs Linux 5.18 (live frames of XDP)'
   for (const [program, flag, debian] of [
     ['cc', '--version', 'gcc'],
     ['ip', '-Version', 'iproute2'],
