@@ -292,7 +292,9 @@ function inSets(matches: readonly NftMatch[], rule: string, nameOf: (field: stri
     const key = field as NftKeyField
     const set: NftSet = {
       name: nameOf(
-        match.kind === 'address' ? `${familyWord[match.family]}-${word}` : `${word}.${match.protocol}`,
+        match.kind === 'address'
+          ? `${familyWord[match.family]}-${word}`
+          : `${protocolName(match.protocol as number)}-${word}`,
       ),
       key: [key],
       interval: true,

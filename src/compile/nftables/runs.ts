@@ -65,7 +65,10 @@ export interface Bounds {
   readonly shortRun: number
   /** Products of more boxes stay products. */
   readonly product: number
-  /** The most boxes that a list is taken apart into: where there are more, more products stay what they are. */
+  /**
+   * The most boxes that a list is taken apart into: where there are more, more products stay what they are. Once a list
+   * has as many elements, no box is cut into pieces.
+   */
   readonly boxes: number
   /** The most pieces that one box may be cut into where others have decided parts of it. */
   readonly pieces: number
@@ -96,8 +99,10 @@ export function stepsOf(products: readonly Product[], limits: Bounds = bounds): 
     space,
   )
   const runs: Run[] = []
+  const count = { elements: 0 }
+  const newRun = (shape: Shape, model: Box): Run => boxRun(shape, model, space, limits, count)
   for (const item of items) {
-    if (Array.isArray(item)) for (const box of item) place(runs, box, shapes, space, limits)
+    if (Array.isArray(item)) for (const box of item) place(runs, box, shapes, newRun)
     else runs.push(item)
   }
   return stepsOfRuns(runs)
@@ -123,7 +128,7 @@ interface Run {
   readonly step: () => Step
 }
 
-function place(runs: Run[], box: Box, shapes: Shapes, space: Space, limits: Bounds): void {
+function place(runs: Run[], box: Box, shapes: Shapes, newRun: (shape: Shape, model: Box) => Run): void {
   const shape = shapes.of(box)
   // A run of ranges holds one value as well.
   const wider = shape.ranged ? undefined : shapes.ranged(box)
@@ -143,7 +148,7 @@ function place(runs: Run[], box: Box, shapes: Shapes, space: Space, limits: Boun
       break
     }
   }
-  const run = boxRun(shape, box, space, limits)
+  const run = newRun(shape, box)
   run.join(box)
   runs.push(run)
 }
@@ -214,7 +219,13 @@ function keyOf({ fields }: Box, pinned: boolean): BoxField[] {
 }
 
 /** Boxes of one shape, disjoint but for what their order decides. */
-function boxRun({ name, key, protocol, ranged }: Shape, model: Box, space: Space, limits: Bounds): Run {
+function boxRun(
+  { name, key, protocol, ranged }: Shape,
+  model: Box,
+  space: Space,
+  limits: Bounds,
+  count: { elements: number },
+): Run {
   const single = key.length <= 1
   const elements = createIndex(model)
   const joined: Box[] = []
@@ -222,12 +233,15 @@ function boxRun({ name, key, protocol, ranged }: Shape, model: Box, space: Space
     shape: name,
     overlaps: (box) => elements.overlaps(box),
     join(box) {
+      const most = count.elements < limits.boxes ? limits.pieces : 1
+      // In one field there are at most two pieces more than boxes.
       const found = elements.overlapping(box, single ? Number.POSITIVE_INFINITY : limits.pieces)
       if (!found) return false
-      const pieces = single ? sweep(box, found) : without(box, found, limits.pieces)
+      const pieces = single ? sweep(box, found) : without(box, found, most)
       if (!pieces) return false
       if (pieces.length > 0) joined.push(box)
       for (const piece of pieces) elements.add(piece)
+      count.elements += pieces.length
       return true
     },
     step: () =>

@@ -1,0 +1,195 @@
+/** A long policy as nft reads it, and what one change to it touches. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import type { EffectivePolicy, RuleList } from '../../core/model/effective-policy.ts'
+import type { Action, Match, Rule } from '../../core/model/rule.ts'
+import type { Family } from '../../core/net/address.ts'
+import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
+import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
+import type { PortSet } from '../../core/sets/port-set.ts'
+import { createLowering } from './lower.ts'
+import { table } from './names.ts'
+import { render } from './render.ts'
+import { deltaScript, type RenderedTable, replaceScript } from './table.ts'
+
+const prefixes = (...texts: string[]): AddressSet =>
+  addressSet(
+    texts.map((text) => {
+      const prefix = parsePrefix(text, { hostBits: 'refuse' })
+      if (!prefix.ok) throw new Error(text)
+      return { family: prefix.value.family, ...prefixRange(prefix.value) }
+    }),
+  )
+const ports = (first: number, last = first): PortSet => [{ first, last }]
+const base: Record<Family, bigint> = { ipv4: 0x0a00_0000n, ipv6: 0x2001_0db8n << 96n }
+/** The network of that number, of 256 addresses. */
+const network = (family: Family, n: number): AddressSet => {
+  const first = base[family] + BigInt(n) * 256n
+  return addressSet([{ family, first, last: first + 255n }])
+}
+
+const rulesOf = (matches: readonly (readonly [Action, Match])[]): Rule[] =>
+  matches.map(([action, match], n) => ({
+    ...{
+      id: `rule-${n + 1}`,
+      position: n + 1,
+      direction: 'ingress',
+      action,
+      enabled: true,
+      matches: [match],
+    },
+  }))
+const listOf = (policy: string, rules: readonly Rule[]): RuleList => ({
+  ...{ policy, part: 0, direction: 'ingress', rules },
+})
+
+const links = [{ index: 10, name: 'tap0', kind: 'tun', master: null }]
+function lowered(list: RuleList) {
+  const policy: EffectivePolicy = {
+    ...{ stateful: false, essentials: [], egress: { filtered: false } },
+    ingress: { filtered: true, lists: [list], default: 'deny' },
+  }
+  return createLowering().lower(
+    { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy }] },
+    { links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
+  )
+}
+/** What is named after policies. */
+function ofPolicies({ chains, sets }: RenderedTable): RenderedTable {
+  const own = <T>(all: ReadonlyMap<string, T>) =>
+    new Map([...all].filter(([name]) => name.startsWith('policy.')))
+  return { chains: own(chains), sets: own(sets) }
+}
+const tableOf = (list: RuleList): RenderedTable => render(lowered(list).ruleset)
+
+test('a long policy', () => {
+  const many = (count: number, make: (n: number) => readonly [Action, Match]) =>
+    Array.from({ length: count }, (_, n) => make(n))
+  const rules = rulesOf([
+    // Guests are blocked by address: one set, whose ranges are all that matters.
+    ...many(
+      6,
+      (n) => ['deny', { source: prefixes(`198.51.100.${n * 8}/${n % 2 === 0 ? 32 : 30}`) }] as const,
+    ),
+    ['reject', { source: prefixes('198.51.100.0/27') }],
+    // Ports for everybody, in either family.
+    ...many(5, (n) => ['allow', { protocol: 6, destinationPorts: ports(8000 + n) }] as const),
+    ['allow', { protocol: 17, destinationPorts: ports(53) }],
+    // Ports from networks, of which the first decides about what they share.
+    ...many(
+      6,
+      (n) =>
+        [
+          n % 3 === 0 ? 'deny' : 'allow',
+          { protocol: 6, source: network('ipv4', n >> 1), destinationPorts: ports(100 * n, 100 * n + 150) },
+        ] as const,
+    ),
+    ...many(
+      4,
+      (n) => ['allow', { protocol: 6, source: network('ipv6', n), destinationPorts: ports(22) }] as const,
+    ),
+    // Few stay rules.
+    ['allow', { protocol: 1, icmpType: 8 }],
+    ['allow', { protocol: 58, icmpType: 128 }],
+    // Hosts by MAC.
+    ...many(
+      4,
+      (n) => ['allow', { sourceMac: `52:54:00:00:00:0${n}`, source: prefixes(`192.0.2.${n}/32`) }] as const,
+    ),
+    // Too many addresses with too many ports to take apart.
+    [
+      'allow',
+      {
+        protocol: 6,
+        source: addressSet(
+          Array.from(
+            { length: 80 },
+            (_, n) => ({ family: 'ipv4', first: BigInt(n * 2), last: BigInt(n * 2) }) as const,
+          ),
+        ),
+        destinationPorts: Array.from({ length: 80 }, (_, n) => ({
+          first: 20_000 + n * 2,
+          last: 20_000 + n * 2,
+        })),
+      },
+    ],
+    ['deny', { source: prefixes('192.0.2.0/24') }],
+  ])
+  const text = replaceScript(table, ofPolicies(tableOf(listOf('long', rules))))
+  const golden = new URL('./testdata/long-policy.nft', import.meta.url)
+  if (process.env.UPDATE_GOLDEN) writeFileSync(golden, text)
+  assert.equal(text, readFileSync(golden, 'utf8'))
+})
+
+describe('one rule of a thousand', () => {
+  const shapes: Readonly<Record<string, (n: number) => Match>> = {
+    'hosts and ports': (n) => ({
+      protocol: 6,
+      source: prefixes(`10.1.${n >> 6}.${n & 63}/32`),
+      destinationPorts: ports(n % 9),
+    }),
+    'networks and ports': (n) => ({
+      protocol: 6,
+      source: network('ipv4', n),
+      destinationPorts: ports(n % 9),
+    }),
+    'networks of IPv6 and ports': (n) => ({
+      protocol: 6,
+      source: network('ipv6', n),
+      destinationPorts: ports(n % 9),
+    }),
+    'blocked networks': (n) => ({ source: network('ipv4', n * 2) }),
+  }
+  for (const [name, make] of Object.entries(shapes)) {
+    test(name, () => {
+      const rules = rulesOf(Array.from({ length: 1000 }, (_, n) => ['allow', make(n)] as const))
+      const [whole, less] = [rules, rules.toSpliced(500, 1)].map((each) => tableOf(listOf('p', each)))
+      const script = deltaScript(
+        new Map([[table, whole as RenderedTable]]),
+        new Map([[table, less as RenderedTable]]),
+      )
+      assert.match(script ?? '', /^delete element inet portcullis policy\.p\.in\.\S+\.allow \{ [^,]+ \}\n$/)
+    })
+  }
+
+  test('no set of ranges in several fields holds more than 500 elements, 200 in IPv6', () => {
+    for (const [family, most] of [
+      ['ipv4', 500],
+      ['ipv6', 200],
+    ] as const) {
+      const rules = rulesOf(
+        Array.from(
+          { length: 3000 },
+          (_, n) =>
+            ['allow', { protocol: 6, source: network(family, n), destinationPorts: ports(n % 99) }] as const,
+        ),
+      )
+      const sizes = [...ofPolicies(tableOf(listOf('p', rules))).sets.values()]
+        .filter(({ kind }) => kind === 'set')
+        .map(({ elements }) => elements.size)
+      assert.ok(Math.max(...sizes) <= most, `${Math.max(...sizes)}`)
+      assert.equal(
+        sizes.reduce((a, b) => a + b),
+        3000,
+      )
+    }
+  })
+})
+
+test('what is compared in turn is said of the interface, where it is much', () => {
+  const overlapping = (count: number) =>
+    rulesOf(
+      Array.from(
+        { length: count },
+        (_, n) =>
+          [
+            'allow',
+            n % 2 === 0 ? { protocol: 6, destinationPorts: ports(n) } : { source: network('ipv4', n) },
+          ] as const,
+      ),
+    )
+  const notes = (count: number) => lowered(listOf('p', overlapping(count))).interfaces[0]?.notes
+  assert.equal(notes(80), undefined)
+  assert.match(notes(400)?.[0] ?? '', /compared with up to 400 rules one after the other/)
+})
