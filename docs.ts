@@ -1,6 +1,6 @@
 /** Writes the pages that are made from code: `npm run docs`. A test refuses pages that are not fresh. */
 import { writeFileSync } from 'node:fs'
-import { offersOf } from './src/dialects/catalogue.ts'
+import { providersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
 import { errorsReference } from './src/dialects/errors-reference.ts'
@@ -9,7 +9,7 @@ import { inventoryReference } from './src/service/inventory/reference.ts'
 import { freshPage } from './test/clients/page.ts'
 
 const pages = {
-  'inventory.md': inventoryReference(offersOf(dialects)),
+  'inventory.md': inventoryReference(providersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
   'addresses.md': addressesReference(),
   'errors.md': errorsReference(dialects),

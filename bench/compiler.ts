@@ -5,10 +5,10 @@ import { render } from '../src/compile/nftables/render.ts'
 import { replaceScript } from '../src/compile/nftables/table.ts'
 import { createResolver } from '../src/compile/resolve.ts'
 import type { Policy } from '../src/core/model/inventory.ts'
-import { chainSettings } from '../src/core/model/profile.ts'
 import type { Rule } from '../src/core/model/rule.ts'
 import type { Packet } from '../src/core/net/packet.ts'
 import { trace } from '../src/core/semantics/trace.ts'
+import { manifest as upcloud } from '../src/dialects/upcloud/manifest.ts'
 import { type Group, judged, type Line, round } from './report.ts'
 
 export const compiler: Group = {
@@ -28,7 +28,7 @@ function measureCompiler(): Line[] {
       enabled: true,
       matches: [{ family: 'ipv4', protocol: 6, destinationPorts: [{ first: n + 1, last: n + 1 }] }],
     }))
-  const settings = chainSettings.upcloud as NonNullable<typeof chainSettings.upcloud>
+  const settings = upcloud.chain
   const policies = Array.from(
     { length: 1000 },
     (_, n): Policy => ({

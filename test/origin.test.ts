@@ -4,15 +4,15 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import type { Dialect } from '../src/dialects/dialect.ts'
+import { manifest } from '../src/dialects/native/manifest.ts'
 import { createMetrics } from '../src/server/metrics.ts'
 import { createServer } from '../src/server/server.ts'
 import type { Authenticator } from '../src/service/authenticate.ts'
 import type { Services } from '../src/service/services.ts'
 
 const dialect: Dialect = {
-  profile: 'native',
+  ...manifest,
   prefixes: ['/x'],
-  schemes: ['bearer'],
   contentType: 'application/json',
   routes: [
     {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { secretKeys, startService } from '../../test/support/service.ts'
-import { configureCatalogues, offersOf } from './catalogue.ts'
+import { configureCatalogues, providersOf } from './catalogue.ts'
 import { catalogueExample, catalogueReference } from './catalogue-reference.ts'
+import type { Dialects } from './dialect.ts'
 import { dialects } from './dialects.ts'
 
 const configured = (text: string) => {
@@ -57,6 +58,8 @@ test('a section that a file gives replaces that section, and no other', async ()
 })
 
 test('an inventory may name what the catalogue in force offers', () => {
+  const offersOf = (of: Dialects) =>
+    Object.fromEntries(providersOf(of).map(({ profile, offers }) => [profile, offers]))
   const { upcloud, scaleway, hostup } = offersOf(configured(catalogueExample))
   assert.deepEqual(upcloud, { zones: ['berlin-1', 'berlin-2'], plans: ['small', 'large'] })
   assert.deepEqual(scaleway, { zones: ['berlin-1'], plans: ['S1'] })

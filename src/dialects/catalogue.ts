@@ -11,7 +11,7 @@ import { check } from '../service/config/check.ts'
 import { closed } from '../service/config/fields.ts'
 import { createReport, type Report } from '../service/config/report.ts'
 import { parseYaml } from '../service/config/yaml.ts'
-import type { Offers } from '../service/inventory.ts'
+import type { Offers, Provider } from '../service/inventory/provider.ts'
 import type { Dialect, DialectRequest, Dialects } from './dialect.ts'
 
 export interface Catalogue<T = unknown> {
@@ -19,7 +19,7 @@ export interface Catalogue<T = unknown> {
   /** What handlers read. */
   readonly value: T
   /** What an inventory may name. */
-  readonly offers: NonNullable<Offers[keyof Offers]>
+  readonly offers: Offers
   /** The catalogue with these sections in place of its own. They fit the schema; the error names a place in them. */
   replace(sections: JsonObject): Result<Catalogue<T>>
 }
@@ -56,9 +56,9 @@ export const readerOf =
   ({ catalogue }: Pick<DialectRequest, 'catalogue'>): T =>
     catalogue as T
 
-/** What the dialects offer to an inventory. */
-export const offersOf = (dialects: readonly Dialect[]): Offers =>
-  Object.fromEntries(dialects.map(({ profile, catalogue }) => [profile, catalogue?.offers ?? {}]))
+/** The dialects as an inventory knows them, with what their catalogues offer. */
+export const providersOf = (dialects: readonly Dialect[]): readonly Provider[] =>
+  dialects.map((dialect) => ({ ...dialect, offers: dialect.catalogue?.offers ?? {} }))
 
 /**
  * The dialects with the sections that a file replaces, YAML or JSON: `upcloud: { zones: […] }`. The error is one line

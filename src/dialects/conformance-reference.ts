@@ -1,6 +1,6 @@
 /** The section "dialects" of docs/compatibility.md: which cases each kind of list runs, and what is not imitated. */
 import { cases, type Driver, skippedBy } from './conformance.ts'
-import type { Gap } from './dialect.ts'
+import type { Gap } from './manifest.ts'
 
 /** Markdown from one marker to the next. */
 export function conformanceReference(drivers: readonly Driver[]): string {

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import type { Gap } from './dialect.ts'
+import type { Gap } from './manifest.ts'
 
 export interface Reply {
   readonly status: number

@@ -7,11 +7,9 @@
 import type { TSchema } from 'typebox'
 import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
-import type { Profile } from '../core/model/inventory.ts'
-import type { Scheme } from '../service/authenticate.ts'
 import type { Context, Scope } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
-import type { Catalogue } from './catalogue.ts'
+import type { Manifest } from './manifest.ts'
 
 export interface Answer {
   readonly status: number
@@ -60,21 +58,17 @@ export interface Route {
   readonly handler: (request: DialectRequest) => Promise<Answer>
 }
 
-export interface Dialect {
-  readonly profile: Profile
+/** What is served for one provider: its manifest, and its API. */
+export interface Dialect extends Manifest {
   /** Where it is mounted; the routes exist below each: `['/1.3', '/1.2']`. */
   readonly prefixes: readonly string[]
   /** Below which paths are its own where the prefixes do not tell: products beside each other. */
   readonly roots?: readonly string[]
-  /** How its clients present a credential; the first that is there is taken. */
-  readonly schemes: readonly Scheme[]
   /** Of every answer with a body that names no other. */
   readonly contentType: string
   /** Paths that are this dialect's to refuse though none of its prefixes: `/1.4/…` is an unknown version of UpCloud's. */
   readonly claims?: (path: string) => RequestError | undefined
   readonly routes: readonly Route[]
-  /** What it offers, where that is data; an operator's file may replace it. */
-  readonly catalogue?: Catalogue
   /** Most bytes of a body; absent: as of all (server/body.ts). */
   readonly bodyLimit?: number
   /** Paths whose errors have a form of their own, for the page on errors; absent: all are alike. */
@@ -88,9 +82,3 @@ export interface Dialect {
 
 /** One or more: the first spells errors of paths that are no dialect's. */
 export type Dialects = readonly [Dialect, ...Dialect[]]
-
-/** Something of the provider's API that we do not imitate, and why: makes the compatibility page. */
-export interface Gap {
-  readonly what: string
-  readonly why: string
-}

@@ -1,6 +1,7 @@
 /** Logins: what they cost, what is remembered, and that nothing is learnt from a refusal. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { providers } from '../../test/support/service.ts'
 import { engines, type TestStore } from '../../test/support/stores.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Authenticator, createAuthenticator } from './authenticate.ts'
@@ -24,7 +25,7 @@ describe('authentication', () => {
   before(async () => {
     store = await engines.sqlite.create()
     storage = await store.open()
-    await loadInventory(storage, file('pass:word'), 1000, {})
+    await loadInventory(storage, file('pass:word'), 1000, providers)
     authenticator = createAuthenticator(storage)
   })
   after(async () => {
@@ -65,7 +66,7 @@ describe('authentication', () => {
 
   test('a password that was changed no longer logs in, remembered or not', async () => {
     assert.equal(await who(basic('jane:pass:word')), 'password read,write')
-    await loadInventory(storage, file('another'), 1000, {})
+    await loadInventory(storage, file('another'), 1000, providers)
     assert.equal(await who(basic('jane:pass:word')), undefined)
     assert.equal(await who(basic('jane:another')), 'password read,write')
   })
@@ -75,7 +76,7 @@ describe('authentication', () => {
     const deaf = createAuthenticator({ ...storage, onCommit: () => () => {} }, { now: () => now })
     const known = async () => (await deaf.authenticate(basic('jane:another'), all, '192.0.2.1')).ok
     assert.equal(await known(), true)
-    await loadInventory(storage, file('third'), 1000, {})
+    await loadInventory(storage, file('third'), 1000, providers)
     now = 59_999
     assert.equal(await known(), true)
     now = 60_000

@@ -17,7 +17,7 @@ import type { Condition, Outcome } from './outcome.ts'
 import type { RuleLists } from './rule-lists.ts'
 import { ownServer } from './servers.ts'
 
-/** Rules of the chain that belongs to a server (`upcloud`, `hostup`). */
+/** Rules of the chain that belongs to a server. */
 export interface ChainService {
   list(ctx: Context, profile: Profile, server: string): Outcome<readonly RuleRecord[]>
   /**

@@ -1,6 +1,7 @@
 /** What a host should enforce, with what the owners of its interfaces should know. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { providers } from '../../test/support/service.ts'
 import { engines } from '../../test/support/stores.ts'
 import { createResolver } from '../compile/resolve.ts'
 import { createDesiredSource } from './desired.ts'
@@ -18,7 +19,7 @@ test('the sender of every interface is checked, and the status says where less i
         ${nic(1, 'addresses: [192.0.2.1]')}, ${nic(2, '')}, ${nic(3, 'addresses: [192.0.2.3], senderCheck: false')},
         ${nic(4, 'allowedAddresses: [10.8.0.0/16], type: private')} ] } ] } ]`,
       1000,
-      {},
+      providers,
     )
     assert.ok(loaded.ok, loaded.ok ? '' : loaded.error)
     const { interfaces } = await createDesiredSource(storage, createResolver(), 'kvm1').read()

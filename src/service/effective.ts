@@ -2,7 +2,7 @@
 import type { Resolver } from '../compile/resolve.ts'
 import { type FilterMode, unansweredNote } from '../core/model/desired.ts'
 import type { EffectivePolicy } from '../core/model/effective-policy.ts'
-import { type Interface, type Profile, profiles } from '../core/model/inventory.ts'
+import type { Interface, Profile } from '../core/model/inventory.ts'
 import type { Direction } from '../core/model/rule.ts'
 import type { Packet } from '../core/net/packet.ts'
 import { err, ok } from '../core/result.ts'
@@ -67,6 +67,7 @@ export function createEffectiveService(
   storage: Storage,
   resolve: Resolver,
   enforcement: EnforcementService,
+  profiles: readonly Profile[],
 ): EffectiveService {
   const policies = createPolicyCache(storage, 500)
 

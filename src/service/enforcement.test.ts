@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { dialects } from '../../test/support/service.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -63,8 +64,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         },
       }
       await storage.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
-      one = createServices(storage, defaultSettings)
-      two = createServices(storage, defaultSettings)
+      one = createServices(storage, defaultSettings, dialects)
+      two = createServices(storage, defaultSettings, dialects)
     })
     afterEach(async () => {
       await Promise.all([one.enforcement.close(), two.enforcement.close()])
@@ -172,7 +173,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await pending(two, later), [])
       // Nobody enforces any more: nothing is waited for.
       await two.enforcement.close()
-      const third = createServices(storage, defaultSettings)
+      const third = createServices(storage, defaultSettings, dialects)
       await third.enforcement.forgetOthers([])
       await change()
       assert.deepEqual(await pending(third), [])
@@ -181,7 +182,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 
     test('a store that cannot be written is told later', async () => {
       const refusing = { ...storage, run: () => Promise.reject(new Error('full')) } as Storage
-      const services = createServices(refusing, defaultSettings)
+      const services = createServices(refusing, defaultSettings, dialects)
       services.enforcement.report(status(1))
       assert.deepEqual(await pending(services), [])
       await services.enforcement.close()

@@ -27,7 +27,7 @@ export interface NewPolicy {
   readonly name: string
   readonly settings: PolicySettings
   readonly attributes: JsonObject
-  /** Zone or datacenter it is in; absent: none. It stays there. */
+  /** Zone it is in; absent: none. It stays there. */
   readonly zone?: string
   /** What it is the default of, in place of any other; absent or null: of nothing. */
   readonly defaultFor?: string | null

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { offers } from '../../test/support/service.ts'
+import { providers } from '../../test/support/service.ts'
 import { engines, type TestStore } from '../../test/support/stores.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createAuthenticator } from './authenticate.ts'
@@ -31,7 +31,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       await storage.close()
       await store.remove()
     })
-    const load = (text: string) => loadInventory(storage, text, 1000, offers)
+    const load = (text: string) => loadInventory(storage, text, 1000, providers)
     async function applied(text: string): Promise<boolean> {
       const done = await load(text)
       assert.ok(done.ok, done.ok ? '' : done.error)
@@ -474,7 +474,7 @@ describe('an inventory that is wrong', () => {
       const storage = await store.open()
       try {
         for (const [text, complaint] of texts) {
-          const done = await loadInventory(storage, text, 1000, offers)
+          const done = await loadInventory(storage, text, 1000, providers)
           assert.ok(!done.ok, text)
           assert.match(done.error, complaint, text)
           assert.equal(
@@ -494,5 +494,5 @@ describe('an inventory that is wrong', () => {
 })
 
 test('docs/inventory.md is what the schema says: npm run docs', () => {
-  assert.equal(readFileSync('docs/inventory.md', 'utf8'), inventoryReference(offers))
+  assert.equal(readFileSync('docs/inventory.md', 'utf8'), inventoryReference(providers))
 })

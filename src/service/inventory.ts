@@ -10,10 +10,8 @@ import { check } from './config/check.ts'
 import { createReport } from './config/report.ts'
 import { parseYaml } from './config/yaml.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
+import type { Provider } from './inventory/provider.ts'
 import { InventoryFile } from './inventory/schema.ts'
-import type { Offers } from './inventory/servers.ts'
-
-export type { Offers }
 
 export interface Applied {
   readonly revision: number
@@ -24,13 +22,13 @@ export interface Applied {
 
 /**
  * Applies the text of a file, whole or not at all. The error is one line for the operator, with the place in the file and
- * no secret. `now` is milliseconds since 1970; `offers` closes lists of zones and plans. Rejects when the store cannot be read or written.
+ * no secret. `now` is milliseconds since 1970; `providers`: all that may have servers. Rejects when the store cannot be read or written.
  */
 export async function loadInventory(
   storage: Storage,
   text: string,
   now: number,
-  offers: Offers,
+  providers: readonly Provider[],
 ): Promise<Result<Applied>> {
   const parsed = parseYaml(text)
   if (!parsed.ok) return parsed
@@ -39,7 +37,7 @@ export async function loadInventory(
   if (!file.ok) return file
 
   const report = createReport()
-  const { drafts, ...records } = await readAccounts(file.value, storage, now, offers, report)
+  const { drafts, ...records } = await readAccounts(file.value, storage, now, providers, report)
   if (report.fault !== undefined) return err(report.fault)
 
   const inventory = { ...records, credentials: await hashed(drafts, storage) }

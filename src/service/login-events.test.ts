@@ -1,6 +1,7 @@
 /** Which logins are events, and that strangers cannot fill the history. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { providers } from '../../test/support/service.ts'
 import { engines } from '../../test/support/stores.ts'
 import { createAuthenticator } from './authenticate.ts'
 import { loadInventory } from './inventory.ts'
@@ -16,7 +17,7 @@ test('failed logins, and the first from a source, once', async () => {
   const store = await engines.sqlite.create()
   const storage = await store.open()
   try {
-    await loadInventory(storage, file, 1000, {})
+    await loadInventory(storage, file, 1000, providers)
     const [{ id: account } = { id: '' }] = await storage.accounts()
     let now = 1000
     const authenticator = createAuthenticator(storage, { events: createLoginEvents(storage, () => now) })

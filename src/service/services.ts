@@ -6,7 +6,9 @@
  * from each other spell that as not found).
  */
 import { createResolver } from '../compile/resolve.ts'
+import type { Profile } from '../core/model/inventory.ts'
 import type { Pool } from '../core/model/pool.ts'
+import { inOrder, type ProfileSpec } from '../core/model/profile.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type ChainService, createChainService } from './chains.ts'
@@ -24,7 +26,7 @@ export interface Settings {
   readonly transitionMs: number
   /** How long a dialect that tells of progress says that a change is under way, milliseconds, for testing clients. */
   readonly holdMs: number
-  /** How long UpCloud's servers show that they restart, at least, milliseconds: its clients wait to see it. */
+  /** How long servers show that they restart, at least, milliseconds, where clients wait to see it. */
   readonly restartMs: number
   /** That addresses come from: what the store was configured with (addresses.ts). */
   readonly pools: readonly Pool[]
@@ -40,12 +42,20 @@ export interface Services {
   readonly zones: ZoneService
   readonly history: HistoryService
   readonly enforcement: EnforcementService
+  /** Names of all that are served, in the order of lists over several. */
+  readonly profiles: readonly Profile[]
   readonly settings: Settings
 }
 
 export const defaultSettings: Settings = { transitionMs: 0, holdMs: 0, restartMs: 8000, pools: [] }
 
-export function createServices(storage: Storage, settings: Settings): Services {
+/** `profiles`: every profile that is served. */
+export function createServices(
+  storage: Storage,
+  settings: Settings,
+  profiles: readonly ProfileSpec[],
+): Services {
+  const names = inOrder(profiles).map(({ profile }) => profile)
   const enforcement = createEnforcement(storage)
   const lists = createRuleLists(storage)
   return {
@@ -54,10 +64,11 @@ export function createServices(storage: Storage, settings: Settings): Services {
     servers: createServerService(storage),
     addresses: createAddressService(storage, settings.pools),
     documents: createDocumentService(storage),
-    effective: createEffectiveService(storage, createResolver(), enforcement),
-    zones: createZoneService(storage, enforcement),
+    effective: createEffectiveService(storage, createResolver(), enforcement, names),
+    zones: createZoneService(storage, enforcement, profiles),
     history: createHistoryService(storage),
     enforcement,
+    profiles: names,
     settings,
   }
 }

@@ -2,15 +2,15 @@
 
 import type { JsonObject } from '../core/json.ts'
 import type { Interface, Profile } from '../core/model/inventory.ts'
+import { type ProfileSpec, specOf } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
-import {
-  type DocumentRecord,
-  type PolicyRecord,
-  type RuleRecord,
-  type ServerRecord,
-  type Storage,
-  type ZoneChange,
-  zoneKind,
+import type {
+  DocumentRecord,
+  PolicyRecord,
+  RuleRecord,
+  ServerRecord,
+  Storage,
+  ZoneChange,
 } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import type { EnforcementService, Pending, PendingOf } from './enforcement.ts'
@@ -57,9 +57,18 @@ export interface ZoneService {
   unchanged(ctx: Context, zone: string): Outcome<void>
 }
 
-export function createZoneService(storage: Storage, enforcement: EnforcementService): ZoneService {
+export function createZoneService(
+  storage: Storage,
+  enforcement: EnforcementService,
+  profiles: readonly ProfileSpec[],
+): ZoneService {
+  const kindOf = (profile: Profile): string => {
+    const { zoneKind } = specOf(profiles, profile)
+    if (zoneKind === undefined) throw new Error(`zones of ${profile} are no documents`)
+    return zoneKind
+  }
   const find: ZoneService['find'] = async (ctx, profile, id) => {
-    const document = await storage.document(profile, zoneKind, id)
+    const document = await storage.document(profile, kindOf(profile), id)
     if (document?.account === ctx.principal.account) return ok(document)
     return err({ kind: 'not-found', resource: 'document', id })
   }
@@ -80,7 +89,7 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
 
   return {
     find,
-    list: (ctx, profile) => storage.documents({ account: account(ctx), profile, kind: zoneKind }),
+    list: (ctx, profile) => storage.documents({ account: account(ctx), profile, kind: kindOf(profile) }),
     servers: (ctx, profile, zone) => storage.servers({ account: account(ctx), profile, zone }),
     interfaces: (ctx, profile, zone) => storage.interfacesOf(account(ctx), profile, zone),
     async server(ctx, profile, zone, id) {
@@ -95,6 +104,7 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
     unchanged: logUnchanged,
     change: (ctx, profile, zone, decide) =>
       whileOvertaken(`${account(ctx)} ${zone}`, async () => {
+        const zoneKind = kindOf(profile)
         const there = await storage.document(profile, zoneKind, zone)
         if (there && there.account !== account(ctx)) {
           return err({ kind: 'not-found', resource: 'document', id: zone })
@@ -103,7 +113,11 @@ export function createZoneService(storage: Storage, enforcement: EnforcementServ
         if (!decided.ok) return decided
         const { change, request } = decided.value
         if (!change) return logUnchanged({ ...ctx, ...(request && { request }) }, zone)
-        const args = { ...change, account: account(ctx), profile, zone, ifRevision: there?.revision ?? 0 }
+        const { interfacePolicies } = specOf(profiles, profile)
+        const args = {
+          ...{ ...change, account: account(ctx), profile, zone, zoneKind, ifRevision: there?.revision ?? 0 },
+          ...(interfacePolicies && { interfacePolicies }),
+        }
         const done = await storage.run('changeZone', args, actorOf({ ...ctx, ...(request && { request }) }))
         return done.ok ? ok(undefined) : done
       }),

@@ -164,7 +164,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         'changeZone',
         // An API writes an interface of the inventory as well; it stays the inventory's.
         {
-          ...{ account: 'acme', profile: 'upcloud', zone: 'z', ifRevision: 0, event },
+          ...{ account: 'acme', profile: 'upcloud', zone: 'z', zoneKind: 'zone', ifRevision: 0, event },
           interfaces: { put: [made, { ...x, id: 'x', index: 2, device: null, host: null }] },
         },
         actor,

@@ -11,6 +11,7 @@ import {
   type TestStore,
 } from '../../test/support/stores.ts'
 import { unplaced } from '../core/model/inventory.ts'
+import { manifest as ionos } from '../dialects/ionos/manifest.ts'
 import { type Commit, effectiveState, type HostRecord, type Programs, type Storage } from './storage.ts'
 
 const comments = async (storage: Storage, policy = 'chain-a') =>
@@ -67,7 +68,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 
     test('a zone is changed whole, on condition, and renewed by whatever happens within', async () => {
       const { id: account } = (await storage.accounts())[0] ?? { id: '' }
-      const place = { account, profile: 'ionos', zone: 'z' } as const
+      const { zoneKind, interfacePolicies } = ionos
+      const place = { account, profile: 'ionos', zone: 'z', zoneKind, interfacePolicies } as const
       const event = { operation: 'x', resource: 'document', id: 'z', before: null, after: null } as const
       const document = { account, profile: 'ionos', kind: 'datacenter', id: 'z', body: {} } as const
       const server = {
@@ -134,6 +136,60 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         [await storage.policy('n'), await storage.policy('g'), await storage.rules('n')],
         [undefined, undefined, []],
       )
+    })
+
+    test('a change of a zone touches nothing of another account or profile, and does not say that it is there', async () => {
+      await storage.run('createPolicy', { policy: group('g'), rules: [rule('a')], ids: ['r'] }, actor)
+      const label = {
+        account: 'acme',
+        profile: 'upcloud',
+        kind: 'label',
+        id: 'l',
+        body: { of: 'acme' },
+      } as const
+      await storage.run('putDocument', { document: label }, actor)
+      const server = await storage.server('upcloud', 'a')
+      const [nic] = await storage.interfaces('a')
+      assert.ok(server && nic)
+      const before = await storage.revision()
+      for (const theirs of [
+        { account: 'other', profile: 'upcloud' },
+        { account: 'acme', profile: 'ionos' },
+      ]) {
+        const changes: readonly (readonly [resource: string, change: object])[] = [
+          ['server', { servers: { put: [{ ...server, ...theirs, name: 'taken' }] } }],
+          ['server', { servers: { remove: ['a'] } }],
+          ['server', { interfaces: { put: [{ ...nic, id: 'new', index: 9, host: null, device: null }] } }],
+          ['server', { interfaces: { put: [{ ...nic, mac: '02:00:00:00:00:99' }] } }],
+          ['server', { attach: [{ server: 'a', interface: null, policies: [] }] }],
+          ['interface', { interfaces: { remove: [nic.id] } }],
+          ['policy', { policies: { put: [{ ...group('g'), ...theirs, name: 'taken' }] } }],
+          ['policy', { policies: { remove: ['g'] } }],
+          ['policy', { rules: [{ policy: 'g', rules: [rule('b')], ids: ['q'] }] }],
+          ['policy', { rules: [{ policy: 'chain-a', rules: [rule('b')], ids: ['q'] }] }],
+          // Documents of different profiles are different documents.
+          ...(theirs.account === 'acme'
+            ? []
+            : ([
+                ['document', { documents: { put: [{ ...label, ...theirs, body: { of: 'other' } }] } }],
+                ['document', { documents: { remove: [{ kind: 'label', id: 'l' }] } }],
+              ] as const)),
+        ]
+        for (const [resource, change] of changes) {
+          const event = { operation: 'x', resource: 'document', id: 'z', before: null, after: null } as const
+          const place = { ...theirs, zone: 'z', zoneKind: 'zone', ifRevision: 0, event }
+          const done = await storage.run('changeZone', { ...place, ...change }, { ...actor, ...theirs })
+          const found = done.ok
+            ? 'done'
+            : `${done.error.kind} ${'resource' in done.error && done.error.resource}`
+          assert.equal(found, `not-found ${resource}`, JSON.stringify(change))
+        }
+      }
+      assert.equal(await storage.revision(), before)
+      assert.deepEqual(await storage.server('upcloud', 'a'), server)
+      assert.deepEqual(await storage.interfaces('a'), [nic])
+      assert.deepEqual(await comments(storage, 'g'), ['a'])
+      assert.deepEqual((await storage.document('upcloud', 'label', 'l'))?.body, { of: 'acme' })
     })
 
     test('deletion closes the gap; a place without a rule is not found', async () => {

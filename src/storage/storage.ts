@@ -11,6 +11,7 @@ import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Guards, Interface, Policy, PolicySettings, Profile } from '../core/model/inventory.ts'
 import type { Pool } from '../core/model/pool.ts'
+import type { InterfacePolicies } from '../core/model/profile.ts'
 import type { Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
 import type { KeyRange } from './lease-keys.ts'
@@ -18,7 +19,7 @@ import type { KeyRange } from './lease-keys.ts'
 export interface AccountRecord {
   readonly id: string
   readonly name: string
-  /** What dialects keep of an account: contract number, projects, datacenters. */
+  /** What dialects keep of an account. */
   readonly attributes: JsonObject
 }
 
@@ -27,7 +28,7 @@ export type CredentialKind =
   | 'password'
   /** A bearer token or API key. `lookup` is its SHA-256 in hex, `hash` the same. */
   | 'token'
-  /** Scaleway's pair; only the secret authenticates. `lookup` is the secret's SHA-256 in hex. */
+  /** An access key with its secret key; only the secret authenticates. `lookup` is the secret's SHA-256 in hex. */
   | 'secret-key'
 
 export interface CredentialRecord {
@@ -51,7 +52,7 @@ export interface ServerRecord {
   readonly name: string
   /** The number its profile knows it by (vmid), unique there; null when it has none. */
   readonly number: number | null
-  /** Zone, datacenter or project the profile places it in; empty when it has none. */
+  /** What the profile calls a zone; empty when it has none. */
   readonly zone: string
   readonly state: string
   /** The state it will have from `nextStateAt` on (milliseconds since 1970); null when it stays. */
@@ -74,7 +75,7 @@ export interface PolicyRecord extends PolicySettings {
   readonly server: string | null
   /** The interface of that server that it belongs to; null for the server's own chain. */
   readonly interface: string | null
-  /** Zone or datacenter the profile places it in; empty when it has none. */
+  /** As of a server. */
   readonly zone: string
   /** What it is the default of: servers made there that name no policy get it. One per account, profile and text. */
   readonly defaultFor: string | null
@@ -358,12 +359,22 @@ export interface Programs {
     answer: { revision: number; attached: boolean }
   }
   /**
-   * Makes, changes and deletes whatever is in one zone, all or nothing. `ifRevision` is of the zone's document, which every
-   * change within the zone renews: when it still holds, what was read after it and decided from it holds too. Else
-   * `conflict` (document); 0: the zone is not there yet.
+   * Makes, changes and deletes whatever is in one zone that is a document, all or nothing. Everything that is named must be
+   * the account's and the profile's, else `not-found`. `ifRevision` is of the zone's document, whose revision every change
+   * within the zone bumps: when it still holds, what was read after it and decided from it holds too. Else `conflict`
+   * (document); 0: the zone is not there yet.
    */
   changeZone: {
-    args: ZoneChange & { account: string; profile: Profile; zone: string; ifRevision: number }
+    args: ZoneChange & {
+      account: string
+      profile: Profile
+      zone: string
+      /** Kind of the document that is the zone. */
+      zoneKind: string
+      ifRevision: number
+      /** Absent: interfaces have no policies of their own. */
+      interfacePolicies?: InterfacePolicies
+    }
     answer: { revision: number }
   }
   createServer: {
@@ -480,9 +491,6 @@ export interface Programs {
   applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
 }
 
-/** Kind of the documents by which zones are known. */
-export const zoneKind = 'datacenter'
-
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
 export interface ZoneChange {
   /** With `ifRevision` it is there and of that one, else `conflict` (document). */
@@ -564,8 +572,12 @@ export interface InventoryRecords {
     readonly attachments: readonly Attachment[]
     /** Switches the chain of an existing server; absent: it stays as an API has switched it. */
     readonly enabled?: boolean
-    /** As of `createServer`, for a new server. */
-    readonly attachDefault?: Programs['createServer']['args']['attachDefault']
+    /** As of `createServer`, for a new server. One that is stored stays in its zone, and keeps its value of the attribute `scope`. */
+    readonly attachDefault?: NonNullable<Programs['createServer']['args']['attachDefault']> & {
+      readonly scope: string
+    }
+    /** Absent: its interfaces have no policies of their own. */
+    readonly interfacePolicies?: InterfacePolicies
   }[]
 }
 

@@ -5,10 +5,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { profiles } from '../../src/core/model/inventory.ts'
 import { conversations, wasCut } from '../support/conversations.ts'
 import { noLabOr } from '../support/lab.ts'
-import { arbitraryProfilePolicy } from '../support/profile-policies.ts'
+import { arbitraryProfilePolicy, profiles } from '../support/profile-policies.ts'
 import { type Judged, openWitness, type Witness } from '../support/witness.ts'
 
 const skip = await noLabOr({ trafgen: 'netsniff-ng', conntrack: 'conntrack' })

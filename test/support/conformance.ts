@@ -9,6 +9,7 @@ import {
 } from '../../src/dialects/conformance.ts'
 import { drivers } from '../../src/dialects/conformance-drivers.ts'
 import type { Dialect, Route } from '../../src/dialects/dialect.ts'
+import type { ServedDialect } from '../../src/dialects/dialects.ts'
 import { credentials, dialects, secretKeys, type TestService } from './service.ts'
 
 const roles = { own: 'right', foreign: 'foreign' } as const
@@ -93,5 +94,5 @@ export function pathWith({ path }: Route, values: readonly string[]): string {
 }
 
 /** The body that a request of this route takes; undefined where it takes none. */
-export const bodyOf = ({ profile }: Dialect, { method, operation }: Route) =>
+export const bodyOf = ({ profile }: ServedDialect, { method, operation }: Route) =>
   ['GET', 'DELETE'].includes(method) ? undefined : (drivers[profile].bodies[operation] ?? {})

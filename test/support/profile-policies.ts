@@ -11,7 +11,7 @@ import {
   type Profile,
   plainGuards,
 } from '../../src/core/model/inventory.ts'
-import { chainSettings, defaultPolicies, firewallTypes, groupSettings } from '../../src/core/model/profile.ts'
+import { inOrder } from '../../src/core/model/profile.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress } from '../../src/core/net/address.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
@@ -19,7 +19,15 @@ import { hasPorts, ICMP, ICMPV6, icmpFamily, namesTarget, TCP, UDP } from '../..
 import { type AddressRange, addressSet } from '../../src/core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../src/core/sets/port-set.ts'
 import type { Range } from '../../src/core/sets/range.ts'
+import { dialects, type Served } from '../../src/dialects/dialects.ts'
+import { manifest as hostup } from '../../src/dialects/hostup/manifest.ts'
+import { manifest as ionos } from '../../src/dialects/ionos/manifest.ts'
+import { manifest as scaleway } from '../../src/dialects/scaleway/manifest.ts'
+import { manifest as upcloud } from '../../src/dialects/upcloud/manifest.ts'
 import { arbitraryMatch } from './arbitraries.ts'
+
+/** Every profile that is served. */
+export const profiles: readonly Profile[] = inOrder(dialects).map(({ profile }) => profile)
 
 /** The network that most rules speak of, and packets come from: `arbitraryPacket` knows its first addresses. */
 const base: Record<Family, bigint> = { ipv4: 0x0a00_0000n, ipv6: 0x2001_0db8n << 96n }
@@ -186,13 +194,13 @@ const sketches = (most: number): fc.Arbitrary<Sketch[]> =>
       return made
     })
 
-const settingsOf: Readonly<Record<Profile, PolicySettings>> = {
-  upcloud: { ...(chainSettings.upcloud as PolicySettings), enabled: true },
-  hostup: { ...(chainSettings.hostup as PolicySettings), enabled: true },
-  ionos: groupSettings.ionos as PolicySettings,
-  scaleway: (defaultPolicies.scaleway as { settings: PolicySettings }).settings,
-  native: { ...(chainSettings.upcloud as PolicySettings), enabled: true },
-}
+const settingsOf = {
+  upcloud: { ...upcloud.chain, enabled: true },
+  hostup: { ...hostup.chain, enabled: true },
+  ionos: ionos.interfacePolicies.settings,
+  scaleway: scaleway.defaultPolicy.settings,
+  native: { ...upcloud.chain, enabled: true },
+} satisfies Record<Served, PolicySettings>
 const action = fc.constantFrom<Action>('allow', 'deny', 'reject')
 const defaults = fc.record({ defaultIngress: action, defaultEgress: action })
 
@@ -230,7 +238,7 @@ const place: fc.Arbitrary<Place> = fc.record({
 })
 
 /** What is attached to an interface of each profile, in order. */
-const attached = (most: number): { readonly [P in Profile]: fc.Arbitrary<Policy[]> } => {
+const attached = (most: number): Readonly<Record<keyof typeof settingsOf, fc.Arbitrary<Policy[]>>> => {
   const rules = sketches(most)
   const fewer = sketches(Math.min(most, 60))
   const both = fc
@@ -254,7 +262,10 @@ const attached = (most: number): { readonly [P in Profile]: fc.Arbitrary<Policy[
         ]
       }),
     ionos: fc
-      .tuple(fc.array(both, { minLength: 1, maxLength: 3 }), fc.constantFrom(...Object.values(firewallTypes)))
+      .tuple(
+        fc.array(both, { minLength: 1, maxLength: 3 }),
+        fc.constantFrom(...Object.values(ionos.interfacePolicies.filtersBy.values)),
+      )
       .map(([policies, filters]) =>
         policies.map(([ingress, egress], n) =>
           policyOf(
@@ -299,7 +310,8 @@ export function arbitraryProfilePolicy({
   readonly most?: 12 | 60 | 400 | 2000
 } = {}): fc.Arbitrary<EffectivePolicy> {
   const all = attached(most)
-  const policies = profile === undefined ? fc.oneof(...Object.values(all)) : all[profile]
+  const policies = profile === undefined ? fc.oneof(...Object.values(all)) : all[profile as keyof typeof all]
+  if (!policies) throw new Error(`no generator of what is attached to interfaces of ${profile}`)
   return fc.tuple(place, policies).map(([at, list]) => createResolver()(at, list))
 }
 

@@ -1,7 +1,7 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
 import { describe } from 'node:test'
 import { pino } from 'pino'
-import { configureCatalogues, offersOf } from '../../src/dialects/catalogue.ts'
+import { configureCatalogues, providersOf } from '../../src/dialects/catalogue.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
@@ -15,7 +15,7 @@ import type { Storage } from '../../src/storage/storage.ts'
 import { engines, type TestStore } from './stores.ts'
 
 export const dialects = builtIn
-export const offers = offersOf(builtIn)
+export const providers = providersOf(builtIn)
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
@@ -199,15 +199,16 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   if (!addresses.ok) throw new Error(addresses.error)
   const pools = await configureAddresses(storage, addresses.value, Date.now())
   const text = options.inventory ?? inventory
-  const loaded = await loadInventory(storage, text, Date.now(), offersOf(dialects))
+  const loaded = await loadInventory(storage, text, Date.now(), providersOf(dialects))
   if (!loaded.ok) throw new Error(loaded.error)
-  const services = createServices(storage, {
+  const settings = {
     ...defaultSettings,
     pools,
     transitionMs: options.transitionMs ?? 0,
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
-  })
+  }
+  const services = createServices(storage, settings, dialects)
   const log: string[] = []
   let offset = 0
   const server = createServer({

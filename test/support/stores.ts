@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { PolicySettings } from '../../src/core/model/inventory.ts'
-import { chainSettings } from '../../src/core/model/profile.ts'
+import { manifest } from '../../src/dialects/upcloud/manifest.ts'
 import { policyRecord } from '../../src/service/records.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
@@ -65,7 +64,7 @@ export const actor: Actor = {
   at: 1_790_000_000_000,
 }
 
-const upcloud = chainSettings.upcloud as PolicySettings
+const upcloud = manifest.chain
 
 /** Two accounts; `acme` has the servers named, each with a public interface on host `local` and a chain `chain-NAME`. */
 export function inventory(...servers: readonly string[]): InventoryRecords {

@@ -1,6 +1,6 @@
 /** The inventory file, or the demonstration, into the store; and what the operator should know of it. */
 import type { FastifyBaseLogger } from 'fastify'
-import { offersOf } from '../../dialects/catalogue.ts'
+import { providersOf } from '../../dialects/catalogue.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
 import { loadInventory } from '../../service/inventory.ts'
@@ -24,8 +24,8 @@ export async function takeInventory(
 ): Promise<boolean> {
   const text = await inventoryText(inventory, storage)
   // The demonstration is of the providers' zones, whatever the catalogue says.
-  const offers = offersOf(inventory === undefined ? builtIn : dialects)
-  const loaded = text.ok ? await loadInventory(storage, text.value, Date.now(), offers) : text
+  const providers = providersOf(inventory === undefined ? builtIn : dialects)
+  const loaded = text.ok ? await loadInventory(storage, text.value, Date.now(), providers) : text
   const file = `--inventory ${inventory}`
   if (loaded.ok) {
     const { warnings } = loaded.value

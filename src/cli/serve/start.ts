@@ -34,7 +34,7 @@ export async function start(
     transitionMs: options.transitionMs,
     holdMs: options.ionosHoldMs,
     restartMs: options.upcloudRestartMs,
-  })
+  }, dialects)
   // No other process uses the embedded store: there are no other agents.
   if (storage.engine === 'sqlite') {
     await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])

@@ -6,10 +6,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
-import { arbitraryDraw, arbitraryProfilePolicy, drawnTo } from '../../../test/support/profile-policies.ts'
+import {
+  arbitraryDraw,
+  arbitraryProfilePolicy,
+  drawnTo,
+  profiles,
+} from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
-import { profiles } from '../../core/model/inventory.ts'
 import type { Action, Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'

@@ -2,9 +2,8 @@
 import type { JsonObject } from '../json.ts'
 import type { Action, Direction, Rule } from './rule.ts'
 
-export const profiles = ['hostup', 'upcloud', 'ionos', 'scaleway', 'native'] as const
-/** The dialect that manages a server or policy. */
-export type Profile = (typeof profiles)[number]
+/** Name of the dialect that manages a server or policy: one of those that are served (profile.ts). */
+export type Profile = string
 
 export const interfaceTypes = ['public', 'utility', 'private'] as const
 export type InterfaceType = (typeof interfaceTypes)[number]

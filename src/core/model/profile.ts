@@ -1,93 +1,74 @@
-/** The policies that come with servers of each profile, as data: services and inventory need them without knowing a dialect. */
+/** What services, inventory and store need to know of a profile, as plain data: each dialect's manifest holds its own. */
 import type { JsonObject } from '../json.ts'
-import { type PolicySettings, type Profile, plainGuards } from './inventory.ts'
+import type { PolicySettings, Profile } from './inventory.ts'
+import type { Direction } from './rule.ts'
 
-/** Profiles whose servers have a chain of their own, and its settings when nothing else is said. */
-export const chainSettings: Partial<Record<Profile, PolicySettings>> = {
-  // Off until switched on; stateless; what no rule decides passes; private networks are not filtered.
-  upcloud: {
-    enabled: false,
-    order: 'first-match',
-    defaultIngress: 'allow',
-    defaultEgress: 'allow',
-    stateful: false,
-    filters: ['ingress', 'egress'],
-    appliesTo: ['public', 'utility'],
-    guards: plainGuards,
-    builtIn: null,
-  },
-  // Off until switched on; then closed inward and open outward, with connections tracked and the sender checked.
-  hostup: {
-    enabled: false,
-    order: 'first-match',
-    defaultIngress: 'deny',
-    defaultEgress: 'allow',
-    stateful: true,
-    filters: ['ingress', 'egress'],
-    appliesTo: ['public', 'utility', 'private'],
-    guards: { ...plainGuards, sourceMac: true },
-    builtIn: null,
-  },
+/**
+ * One profile. Plain data without functions: it crosses to the thread that writes the store, and what it says of a policy
+ * is the same everywhere. An absent member means that servers of the profile have no such thing.
+ */
+export interface ProfileSpec {
+  /** Unique in the installation, stored with everything that the dialect manages, and never changed. */
+  readonly profile: Profile
+  /** Place in lists over several profiles, which clients read: unique, and never changed; a new profile comes last. */
+  readonly place: number
+  /** States that an inventory may give a new server; empty: the profile has no servers. */
+  readonly states: readonly string[]
+  /** Each server has a chain of its own, with these settings when nothing else is said. */
+  readonly chain?: PolicySettings
+  /** Servers are never without a policy: those that name none share this one, made with the first of them. */
+  readonly defaultPolicy?: DefaultPolicy
+  /** Each interface has a policy of its own, with the interface's id. */
+  readonly interfacePolicies?: InterfacePolicies
+  /** Zones are documents of this kind: what is in one is made and changed together. */
+  readonly zoneKind?: string
 }
 
-/** Rules that only allow, on connections: what none of them lets through does not pass. */
-const allowList: PolicySettings = {
-  enabled: true,
-  order: 'allow-list',
-  defaultIngress: 'deny',
-  defaultEgress: 'deny',
-  stateful: true,
-  filters: ['ingress', 'egress'],
-  appliesTo: ['public', 'utility', 'private'],
-  guards: plainGuards,
-  builtIn: null,
-}
-
-/** Profiles whose groups are all alike, and how. */
-export const groupSettings: Partial<Record<Profile, PolicySettings>> = { ionos: allowList }
-
-/** Directions that an IONOS NIC filters, by the provider’s word. */
-export const firewallTypes: Readonly<Record<string, PolicySettings['filters']>> = {
-  INGRESS: ['ingress'],
-  EGRESS: ['egress'],
-  BIDIRECTIONAL: ['ingress', 'egress'],
-}
-
-/** Profiles whose interfaces each have a policy of their own, of the interface's id; its settings follow from the attributes. */
-export const interfaceSettings: Partial<Record<Profile, (attributes: JsonObject) => PolicySettings>> = {
-  ionos: ({ firewallActive, firewallType }) => ({
-    ...allowList,
-    enabled: firewallActive === true,
-    filters: firewallTypes[String(firewallType ?? 'INGRESS')] ?? ['ingress', 'egress'],
-  }),
-}
-
-/** A policy that stands by itself as its profile makes it for servers that name none. */
+/** A policy that stands by itself, one for each zone and each value of an attribute of servers. */
 export interface DefaultPolicy {
   readonly name: string
   readonly settings: PolicySettings
   readonly attributes: JsonObject
+  /** Attribute of servers, and of the policy, whose value it is the default of, beside the zone. */
+  readonly scope: string
 }
 
-/** Profiles whose servers are never without a policy: what they get is made with the first one in its project and zone. */
-export const defaultPolicies: Partial<Record<Profile, DefaultPolicy>> = {
-  scaleway: {
-    name: 'Default security group',
-    // Everything passes but mail; private networks are not filtered.
-    settings: {
-      enabled: true,
-      order: 'first-match',
-      defaultIngress: 'allow',
-      defaultEgress: 'allow',
-      stateful: true,
-      filters: ['ingress', 'egress'],
-      appliesTo: ['public'],
-      guards: plainGuards,
-      builtIn: 'no-smtp',
-    },
-    attributes: { description: 'Auto generated security group.', tags: [] },
-  },
+/** Key of a default policy in its account and profile: what it is the default of. */
+export const defaultKey = (scope: string, zone: string): string => `${scope} ${zone}`
+
+/** Policies of interfaces, whose settings follow from the interface's attributes. */
+export interface InterfacePolicies {
+  /** What no attribute decides. */
+  readonly settings: PolicySettings
+  /** Attribute of the interface: the policy is enabled while its value is true. */
+  readonly enabledBy: string
+  /** Attribute of the interface whose value chooses the directions that are filtered. */
+  readonly filtersBy: {
+    readonly attribute: string
+    readonly values: Readonly<Record<string, readonly Direction[]>>
+    /** The value where the attribute is absent; one of `values`. */
+    readonly absent: string
+  }
 }
 
-/** What such a policy is the default of. */
-export const defaultPlace = (project: string, zone: string): string => `${project} ${zone}`
+/** The settings of one interface's policy. A value that is not known filters both directions. */
+export function interfacePolicy(
+  { settings, enabledBy, filtersBy }: InterfacePolicies,
+  attributes: JsonObject,
+): PolicySettings {
+  const { attribute, values, absent } = filtersBy
+  const value = String(attributes[attribute] ?? absent)
+  const filters = Object.hasOwn(values, value) ? values[value] : undefined
+  return { ...settings, enabled: attributes[enabledBy] === true, filters: filters ?? ['ingress', 'egress'] }
+}
+
+/** The spec of a profile; throws for one that is not served, which no request can name. */
+export function specOf<S extends ProfileSpec>(specs: readonly S[], profile: Profile): S {
+  const found = specs.find((spec) => spec.profile === profile)
+  if (!found) throw new Error(`profile ${profile} is not served`)
+  return found
+}
+
+/** In the order of lists over several profiles. */
+export const inOrder = <S extends ProfileSpec>(specs: readonly S[]): readonly S[] =>
+  [...specs].sort((a, b) => a.place - b.place)

@@ -5,15 +5,15 @@
  */
 import type { Dialect } from '../dialect.ts'
 import { errorAnswer } from './errors.ts'
+import { manifest } from './manifest.ts'
 import { assignment, groups, options, rules } from './routes-v1.ts'
 import { routes } from './routes-v2.ts'
 
-export const hostupDialect: Dialect = {
-  profile: 'hostup',
+export const hostupDialect = {
+  ...manifest,
   prefixes: ['/api'],
-  schemes: ['x-api-key', 'bearer'],
   contentType: 'application/json',
   routes: [...rules, ...options, ...assignment, ...groups, ...routes],
   errorPaths: ['/api', '/api/v2'],
   error: errorAnswer,
-}
+} satisfies Dialect

@@ -1,6 +1,5 @@
 /** Groups and rules to write: new ones, and those that replace a group's rules. */
 import { randomUUID } from 'node:crypto'
-import { groupSettings } from '../../core/model/profile.ts'
 import { policyRecord } from '../../service/records.ts'
 import type { NewPolicyRecord, RuleRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
@@ -8,6 +7,7 @@ import { authored, authorshipOf } from './authorship.ts'
 import type { WantedRule } from './decode.ts'
 import { modelRule } from './decode-rule.ts'
 import { sameRule } from './encode.ts'
+import { allowList } from './manifest.ts'
 import { profile, type RuleText } from './wire.ts'
 
 export function newGroup(
@@ -16,11 +16,9 @@ export function newGroup(
   { name, description }: { readonly name: string; readonly description: string | null },
   defaultFor: string | null = null,
 ): NewPolicyRecord {
-  const settings = groupSettings[profile]
-  if (!settings) throw new Error('groups of ionos have no settings')
   const attributes = { ...(description !== null && { description }), meta: authored(request) }
   const fields = { id: randomUUID(), account: request.principal.account, profile, name, zone, defaultFor }
-  return policyRecord(settings, request.now, { ...fields, attributes } as const)
+  return policyRecord(allowList, request.now, { ...fields, attributes } as const)
 }
 
 export function newRules(request: DialectRequest, policy: string, rules: readonly RuleText[]) {

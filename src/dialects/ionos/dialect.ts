@@ -5,8 +5,8 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
-import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
+import { manifest } from './manifest.ts'
 import { accountRoutes } from './routes-account.ts'
 import { catalogueRoutes } from './routes-catalogue.ts'
 import { datacenterRoutes } from './routes-datacenters.ts'
@@ -21,12 +21,11 @@ import { powerRoutes } from './routes-power.ts'
 import { ruleRoutes } from './routes-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { volumeRoutes } from './routes-volumes.ts'
-import { prefix, profile } from './wire.ts'
+import { prefix } from './wire.ts'
 
-export const ionosDialect: Dialect = {
-  profile,
+export const ionosDialect = {
+  ...manifest,
   prefixes: [prefix],
-  schemes: ['basic', 'bearer'],
   contentType: 'application/json',
   routes: [
     ...ruleRoutes,
@@ -44,6 +43,5 @@ export const ionosDialect: Dialect = {
     ...ipBlockRoutes,
     ...accountRoutes,
   ],
-  catalogue,
   error: errorAnswer,
-}
+} satisfies Dialect

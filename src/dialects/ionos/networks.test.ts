@@ -10,6 +10,7 @@ import {
   servers,
   type TestService,
 } from '../../../test/support/service.ts'
+import { manifest } from './manifest.ts'
 
 const base = '/cloudapi/v6'
 const dc = `${base}/datacenters/${datacenters.own}`
@@ -575,7 +576,8 @@ onBothStores('IONOS Cloud, around firewalls', (start) => {
     const done = await service.storage.run(
       'changeZone',
       {
-        ...{ account, profile: 'ionos', zone: datacenters.own, ifRevision, documents: { put: [lan] } },
+        ...{ account, profile: 'ionos', zone: datacenters.own, zoneKind: manifest.zoneKind, ifRevision },
+        documents: { put: [lan] },
         event: { operation: 'seed', resource: 'document', id: lan.id, before: null, after: null },
       },
       { account, actor: 'test', dialect: 'ionos', requestId: '', at: 1 },

@@ -7,6 +7,7 @@ import type { JsonObject } from '../../core/json.ts'
 import { unplaced } from '../../core/model/inventory.ts'
 import type { Programs } from '../../storage/storage.ts'
 import { modelRule } from './decode-rule.ts'
+import { manifest } from './manifest.ts'
 import type { RuleText } from './wire.ts'
 
 interface Interaction {
@@ -172,8 +173,9 @@ function seeds(interactions: readonly Interaction[]): Programs['changeZone']['ar
       body: { ...body, meta },
     })
     const rules = under(zone, 'firewallrules')
+    const { zoneKind, interfacePolicies } = manifest
     return {
-      ...({ account, profile: 'ionos', zone, ifRevision: 0 } as const),
+      ...({ account, profile: 'ionos', zone, zoneKind, interfacePolicies, ifRevision: 0 } as const),
       documents: {
         put: [
           document('datacenter', zone, own),

@@ -6,6 +6,7 @@ import {
   datacenters,
   nics,
   onBothStores,
+  providers,
   type Reply,
   servers,
   startService,
@@ -773,7 +774,7 @@ test('labels that an inventory gives a server are shown, can be changed, and are
     assert.equal((await service.call('PUT', `${labels}/env`, { properties: { value: 'prod' } })).status, 200)
     assert.equal((await service.call('DELETE', `${labels}/tier`)).status, 200)
     assert.deepEqual(await list(), [{ key: 'env', value: 'prod' }])
-    assert.ok((await loadInventory(service.storage, inventory, Date.now(), {})).ok)
+    assert.ok((await loadInventory(service.storage, inventory, Date.now(), providers)).ok)
     assert.deepEqual(await list(), given)
   } finally {
     await service.close()

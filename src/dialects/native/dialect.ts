@@ -1,13 +1,13 @@
 /** The native API: it explains and shows. It does not write rules: the dialect that manages a server does. */
 import type { Dialect } from '../dialect.ts'
 import { problem } from './errors.ts'
+import { manifest } from './manifest.ts'
 import { routes } from './routes.ts'
 
-export const nativeDialect: Dialect = {
-  profile: 'native',
+export const nativeDialect = {
+  ...manifest,
   prefixes: ['/v1'],
-  schemes: ['bearer', 'basic', 'x-api-key', 'x-auth-token'],
   contentType: 'application/json',
   routes,
   error: problem,
-}
+} satisfies Dialect

@@ -1,5 +1,5 @@
 /** What the native API does not do yet, and why. */
-import type { Gap } from '../dialect.ts'
+import type { Gap } from '../manifest.ts'
 
 export const gaps: readonly Gap[] = [
   { what: 'Writing policies', why: 'Rules are written through the dialect that manages the server.' },

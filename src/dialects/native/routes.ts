@@ -1,7 +1,6 @@
 /** The native API: what a packet meets, what is in force where, and who changed what. */
 import type { JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { profiles } from '../../core/model/inventory.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { type Endpoint, routesSpelledBy } from '../route.ts'
@@ -77,6 +76,7 @@ export const routes: readonly Route[] = routesOf([
     schema: { answer: ServerList },
     handle: async (request) => {
       const wanted = request.query.get('profile')
+      const { profiles } = request.services
       const profile = profiles.find((each) => each === wanted)
       if (wanted !== null && profile === undefined) {
         return err({ kind: 'invalid', field: 'profile', reason: `expected one of ${profiles.join(', ')}` })

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, test } from 'node:test'
 import {
   inventory,
-  offers,
   onBothStores,
   projects,
+  providers,
   type Reply,
   secretKeys,
   servers,
@@ -1090,7 +1090,7 @@ accounts:
 
   test('an IP whose server or interface an inventory ends is detached, and what is done to it meanwhile lasts', async () => {
     const reload = async (text: string) =>
-      assert.ok((await loadInventory(service.storage, text, Date.now(), offers)).ok)
+      assert.ok((await loadInventory(service.storage, text, Date.now(), providers)).ok)
     const elsewhere = '00eeee01-32db-4b09-9f5f-30d9e9afb565'
     const nic = '{ addresses: [192.0.2.40, "2001:db8::40"] }'
     const others = inventory

@@ -1,12 +1,12 @@
 /** Bodies about groups → what the services take (contract: scaleway §2.2). */
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { PolicySettings } from '../../core/model/inventory.ts'
-import { defaultPolicies } from '../../core/model/profile.ts'
 import type { Result } from '../../core/result.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { attributesOf } from './encode.ts'
 import type { Failure } from './errors.ts'
 import { Fields, maxCharacters, maxTags } from './fields.ts'
+import { manifest } from './manifest.ts'
 import { type GroupAttributes, type WireAction, wireActions } from './wire.ts'
 
 /** What of a group a client can say; what is absent is not said. */
@@ -124,7 +124,7 @@ function read(fields: Fields, placed: boolean): GroupFields {
   }
 }
 
-const made = (defaultPolicies.scaleway as NonNullable<typeof defaultPolicies.scaleway>).settings
+const made = manifest.defaultPolicy.settings
 
 function settingsOf(base: PolicySettings, given: GroupFields): PolicySettings {
   const { enabled, order, filters, appliesTo, guards } = base

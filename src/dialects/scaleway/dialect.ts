@@ -5,8 +5,8 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
-import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
+import { manifest } from './manifest.ts'
 import { actionRoutes } from './routes-actions.ts'
 import { blockRoutes } from './routes-block.ts'
 import { catalogueRoutes } from './routes-catalogue.ts'
@@ -40,11 +40,10 @@ const products = [
   ...['transactional-email', 'vpc', 'vpc-gw', 'webhosting'],
 ]
 
-export const scalewayDialect: Dialect = {
-  profile: 'scaleway',
+export const scalewayDialect = {
+  ...manifest,
   prefixes: [''],
   roots: products.map((product) => `/${product}`),
-  schemes: ['x-auth-token'],
   // Exactly this: clients compare the header for equality.
   contentType: 'application/json',
   routes: [
@@ -59,6 +58,5 @@ export const scalewayDialect: Dialect = {
     ...catalogueRoutes,
     ...identityRoutes,
   ],
-  catalogue,
   error: errorAnswer,
-}
+} satisfies Dialect

@@ -1,5 +1,5 @@
 /** What of Scaleway's API is not imitated here, and why. */
-import type { Gap } from '../dialect.ts'
+import type { Gap } from '../manifest.ts'
 
 /** Steps of the cases that every dialect runs (conformance.ts) and that the provider’s own API does not have. */
 export const missing = {

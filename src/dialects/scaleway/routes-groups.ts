@@ -1,5 +1,5 @@
 /** Security groups (contract: scaleway §2.2, calls 1 to 6). */
-import { defaultPlace } from '../../core/model/profile.ts'
+import { defaultKey } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { changeFound } from '../../service/retry.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
@@ -82,7 +82,7 @@ export const groupRoutes = zonedRoutesOf([
       const created = await request.services.groups.create(inProject(request, project.value), profile, {
         ...{ name, settings, zone, rules: [] },
         attributes: asAttributes({ project: project.value, ...attributes }),
-        defaultFor: isDefault ? defaultPlace(project.value, zone) : null,
+        defaultFor: isDefault ? defaultKey(project.value, zone) : null,
       })
       if (!created.ok) return projectGone(created)
       const { policy } = created.value
@@ -164,7 +164,7 @@ async function change(request: DialectRequest, zone: string, whole: boolean): Ha
         {
           ...{ name, settings },
           attributes: asAttributes(attributes),
-          defaultFor: isDefault ? defaultPlace(attributes.project, zone) : null,
+          defaultFor: isDefault ? defaultKey(attributes.project, zone) : null,
         },
         { ifRevision: old.revision },
       )

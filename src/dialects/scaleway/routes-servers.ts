@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/inventory.ts'
-import { defaultPlace, defaultPolicies } from '../../core/model/profile.ts'
+import { defaultKey } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'
@@ -41,6 +41,7 @@ import {
   type TakeAddress,
   takingOnce,
 } from './ips.ts'
+import { manifest } from './manifest.ts'
 import { decodePage, pageHeaders, slice } from './pages.ts'
 import { renderServer, renderServers } from './render.ts'
 import { changeSlots } from './volumes.ts'
@@ -285,9 +286,8 @@ const orders = new Map([
 ])
 
 function defaultGroup(project: string, zone: string) {
-  const { name = '', settings, attributes } = defaultPolicies.scaleway ?? {}
-  if (!settings) throw new Error('servers of this profile are never without a group')
-  const place = defaultPlace(project, zone)
+  const { name, settings, attributes } = manifest.defaultPolicy
+  const place = defaultKey(project, zone)
   return {
     for: place,
     otherwise: {

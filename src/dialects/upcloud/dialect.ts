@@ -5,15 +5,14 @@
  * missing, and why, is in gaps.ts.
  */
 import type { Dialect } from '../dialect.ts'
-import { catalogue } from './catalogue.ts'
 import { errorAnswer } from './errors.ts'
+import { manifest } from './manifest.ts'
 import { routes } from './routes.ts'
 
-export const upcloudDialect: Dialect = {
-  profile: 'upcloud',
+export const upcloudDialect = {
+  ...manifest,
   // One Node client is bound to the older version's paths.
   prefixes: ['/1.3', '/1.2'],
-  schemes: ['basic', 'bearer'],
   contentType: 'application/json; charset=UTF-8',
   claims: (path) =>
     // Not 404: Terraform takes that for "gone", and drops what it knows.
@@ -26,6 +25,5 @@ export const upcloudDialect: Dialect = {
         }
       : undefined,
   routes,
-  catalogue,
   error: errorAnswer,
-}
+} satisfies Dialect

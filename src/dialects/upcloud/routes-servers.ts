@@ -1,6 +1,5 @@
 /** Servers: created, changed, moved from state to state, deleted (contract: upcloud §3.2 to §3.4). */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { chainSettings } from '../../core/model/profile.ts'
 import { err, ok } from '../../core/result.ts'
 import type { ServerChange } from '../../service/servers.ts'
 import type { DialectRequest } from '../dialect.ts'
@@ -19,6 +18,7 @@ import {
   shown,
 } from './find.ts'
 import { backupConflict, makeDisks, makeInterfaces } from './hardware.ts'
+import { manifest } from './manifest.ts'
 import { forget } from './tags.ts'
 
 export const serverRoutes = routesOf([
@@ -66,7 +66,7 @@ export const serverRoutes = routesOf([
         next: { state: 'started', afterMs: request.services.settings.transitionMs },
         attributes: { ...attributes, disks: storages.value.disks as never },
         interfaces: interfaces.value,
-        ...(chainSettings.upcloud && { chain: { ...chainSettings.upcloud, enabled: firewall } }),
+        chain: { ...manifest.chain, enabled: firewall },
         documents: storages.value.documents,
       })
       if (!created.ok) return created

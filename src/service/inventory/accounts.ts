@@ -5,8 +5,9 @@ import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'
 import { madeUp } from '../made-up.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
+import type { Provider } from './provider.ts'
 import type { AccountEntry, CredentialEntry, InventoryFile } from './schema.ts'
-import { type Offers, readServer } from './servers.ts'
+import { readServer } from './servers.ts'
 
 type NamedDocument = InventoryRecords['documents'][number]
 /** A credential whose password is hashed only once the whole file is good. */
@@ -19,7 +20,7 @@ export async function readAccounts(
   file: InventoryFile,
   storage: Storage,
   now: number,
-  offers: Offers,
+  providers: readonly Provider[],
   report: Report,
 ): Promise<Omit<InventoryRecords, 'credentials'> & { readonly drafts: readonly Draft[] }> {
   const known = new Map((await storage.accounts()).map((account) => [account.name, account.id]))
@@ -53,7 +54,7 @@ export async function readAccounts(
       // The file's first; then those that were made through the API.
       projects: [...ids, ...stored.map((project) => project.id)],
       datacenters: datacenters.map((datacenter) => datacenter.id),
-      offers,
+      providers,
     }
     for (const [number, server] of (entry.servers ?? []).entries()) {
       // A millisecond apart, so that they are listed in the order of the file.

@@ -1,8 +1,8 @@
 /** The page on the inventory file, made from its schema: `npm run docs` writes it, and a test keeps it fresh. */
-import { serverStates } from '../../core/model/server-states.ts'
+import { inOrder } from '../../core/model/profile.ts'
 import { keyTable, type Schema } from '../config/reference.ts'
+import type { Provider } from './provider.ts'
 import { InventoryFile } from './schema.ts'
-import type { Offers } from './servers.ts'
 
 const intro = `# The inventory file
 
@@ -35,8 +35,8 @@ const sections: readonly [title: string, path: readonly string[]][] = [
   ['An interface', ['accounts', 'servers', 'interfaces']],
 ]
 
-/** `offers`: of the catalogues that are built in. */
-export function inventoryReference(offers: Offers): string {
+/** `providers`: with the catalogues that are built in. */
+export function inventoryReference(providers: readonly Provider[]): string {
   const tables = sections.map(([title, path]) => {
     const place = path.reduce<Schema | undefined>(
       (at, key) => at?.properties?.[key]?.items,
@@ -46,16 +46,16 @@ export function inventoryReference(offers: Offers): string {
     const about = `${where}${place?.description ?? ''}`.trim()
     return `## ${title}\n${about === '' ? '' : `\n${about}\n`}\n${keyTable(place)}`
   })
-  return [intro, ...tables, offered(offers)].join('\n')
+  return [intro, ...tables, offered(providers)].join('\n')
 }
 
-function offered(offers: Offers): string {
-  const rows = Object.entries(serverStates).flatMap(([profile, states]) => {
-    const { zones, plans } = offers[profile as keyof Offers] ?? {}
+function offered(providers: readonly Provider[]): string {
+  const rows = inOrder(providers).flatMap(({ profile, states, offers }) => {
+    const { zones, plans } = offers
     const cells = [states, zones, plans].map(
       (list) => list?.map((each) => `\`${each}\``).join(' ') ?? 'no list',
     )
-    return profile === 'native' ? [] : [`| \`${profile}\` | ${cells.join(' | ')} |`]
+    return states.length === 0 ? [] : [`| \`${profile}\` | ${cells.join(' | ')} |`]
   })
   return `## What providers offer
 

@@ -6,8 +6,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { mostConnections } from '../../core/model/desired.ts'
-import { interfaceTypes, profiles } from '../../core/model/inventory.ts'
-import { firewallTypes } from '../../core/model/profile.ts'
+import { interfaceTypes } from '../../core/model/inventory.ts'
 import { scopeNames } from '../authenticate.ts'
 import { closed, id, line, linePattern, list, optional, whole } from '../config/fields.ts'
 
@@ -101,7 +100,7 @@ const Interface = Type.Object(
       }),
     ),
     firewallType: optional(
-      Type.Enum(Object.keys(firewallTypes), {
+      Type.Enum(['INGRESS', 'EGRESS', 'BIDIRECTIONAL'], {
         description:
           'Profile `ionos`: directions that are filtered. Absent: as the API left it, at first `INGRESS`.',
       }),
@@ -112,10 +111,9 @@ const Interface = Type.Object(
 
 const Server = Type.Object(
   {
-    profile: Type.Enum(
-      profiles.filter((profile) => profile !== 'native'),
-      { description: 'The dialect that manages it. `native` is refused until it has policies.' },
-    ),
+    profile: Type.Enum(['hostup', 'upcloud', 'ionos', 'scaleway'], {
+      description: 'The dialect that manages it. `native` is refused until it has policies.',
+    }),
     id: optional(
       id(
         'A UUID in lower case where clients of `upcloud` and `scaleway` are to find it. Made from account, profile and vmid or name when absent.',

@@ -3,14 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeviceName } from '../../compile/nftables/names.ts'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface, Profile } from '../../core/model/inventory.ts'
-import {
-  chainSettings,
-  type DefaultPolicy,
-  defaultPlace,
-  defaultPolicies,
-  interfaceSettings,
-} from '../../core/model/profile.ts'
-import { serverStates } from '../../core/model/server-states.ts'
+import { type DefaultPolicy, defaultKey, specOf } from '../../core/model/profile.ts'
 import { type Address, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { formatPrefix, parsePrefix } from '../../core/net/prefix.ts'
@@ -18,14 +11,10 @@ import type { InventoryRecords } from '../../storage/storage.ts'
 import type { Report } from '../config/report.ts'
 import { madeUp, madeUpMac } from '../made-up.ts'
 import { policyRecord } from '../records.ts'
+import type { Provider } from './provider.ts'
 import type { InterfaceEntry, ServerEntry } from './schema.ts'
 
 type ServerRecords = InventoryRecords['servers'][number]
-
-/** Ids of zones and names of plans that a profile's servers may have; an absent list allows any. */
-export type Offers = Partial<
-  Record<Profile, { readonly zones?: readonly string[]; readonly plans?: readonly string[] }>
->
 
 /** What the account of a server has, by id. */
 export interface Place {
@@ -33,7 +22,7 @@ export interface Place {
   /** The first is where servers go that name none. */
   readonly projects: readonly string[]
   readonly datacenters: readonly string[]
-  readonly offers: Offers
+  readonly providers: readonly Provider[]
 }
 
 /** Faults are reported, and the answer is then of no use. `now` is milliseconds since 1970. */
@@ -45,16 +34,16 @@ export function readServer(
   report: Report,
 ): ServerRecords {
   const { name, vmid, datacenter, project: named, plan, labels, firewall: enabled } = entry
-  const profile = entry.profile as Profile
+  const { profile } = entry
   const { account } = place
+  const provider = specOf(place.providers, profile)
   const id = entry.id ?? madeUp('server', account, profile, vmid === undefined ? name : String(vmid))
   report.locate(id, at)
   report.once('server', id, at, `the server ${id}`)
   const zone = datacenter ?? entry.zone ?? ''
-  checkProfile(entry, profile, at, place, report)
+  checkProfile(entry, provider, at, place, report)
 
-  const settings = chainSettings[profile]
-  const unnamed = defaultPolicies[profile]
+  const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
   const project = named ?? (unnamed && place.projects[0])
   const chain = madeUp('chain', id)
   const numbers = { number: vmid ?? null, nextState: null, nextStateAt: null, createdAt: now }
@@ -64,7 +53,7 @@ export function readServer(
     server: { ...{ id, account, profile, name, zone, state }, ...numbers, attributes },
     ...(project !== undefined && { initial: { project } }),
     interfaces: (entry.interfaces ?? []).map((nic, index) =>
-      readInterface(nic, `${at}.interfaces[${index}]`, { id, profile }, index + 1, report),
+      readInterface(nic, `${at}.interfaces[${index}]`, { id, provider }, index + 1, report),
     ),
     policies: settings
       ? [
@@ -79,6 +68,7 @@ export function readServer(
       project !== undefined && {
         attachDefault: defaultOf(unnamed, { account, profile, project, zone }, now),
       }),
+    ...(interfacePolicies && { interfacePolicies }),
   }
 }
 
@@ -88,9 +78,9 @@ const uuidProfiles: readonly Profile[] = ['upcloud', 'scaleway']
 
 function checkProfile(
   entry: ServerEntry,
-  profile: Profile,
+  { profile, offers, states, chain, defaultPolicy, interfacePolicies }: Provider,
   at: string,
-  { projects, datacenters, offers }: Place,
+  { projects, datacenters }: Place,
   report: Report,
 ): void {
   const { id, vmid, zone, datacenter, project, state, plan, labels, firewall } = entry
@@ -103,28 +93,27 @@ function checkProfile(
     else report.once('vmid', String(vmid), `${at}.vmid`, `the vmid ${vmid}`)
   } else if (vmid !== undefined) report.add(`${at}.vmid`, `${servers} have none`)
 
-  if (interfaceSettings[profile]) {
+  if (interfacePolicies) {
     if (datacenter === undefined || !datacenters.includes(datacenter)) {
       report.add(`${at}.datacenter`, `${servers} need one of the account’s datacenters`)
     }
     if (zone !== undefined) report.add(`${at}.zone`, `${servers} are in a datacenter`)
   } else if (datacenter !== undefined) report.add(`${at}.datacenter`, `${servers} are in none`)
 
-  const { zones, plans } = offers[profile] ?? {}
+  const { zones, plans } = offers
   if (zone === undefined) {
-    if (defaultPolicies[profile]) report.add(`${at}.zone`, `${servers} need one`)
+    if (defaultPolicy) report.add(`${at}.zone`, `${servers} need one`)
   } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, oneOf(zones))
   if (plan !== undefined && plans && !plans.includes(plan)) {
     report.add(`${at}.plan`, oneOf(plans))
   }
-  const states: readonly string[] = serverStates[profile]
   if (state !== undefined && !states.includes(state)) {
     report.add(`${at}.state`, oneOf(states))
   }
   if (project !== undefined && !projects.includes(project)) {
     report.add(`${at}.project`, `${project} is none of the account’s projects`)
   }
-  if (firewall !== undefined && !chainSettings[profile]) {
+  if (firewall !== undefined && !chain) {
     report.add(`${at}.firewall`, `${servers} have no such switch`)
   }
   if (Object.keys(labels ?? {}).some((key) => !/^[^\p{Cc}\p{Cs}]{1,32}$/u.test(key))) {
@@ -135,7 +124,7 @@ function checkProfile(
 function readInterface(
   nic: InterfaceEntry,
   at: string,
-  server: { readonly id: string; readonly profile: Profile },
+  server: { readonly id: string; readonly provider: Provider },
   index: number,
   report: Report,
 ): Interface {
@@ -157,9 +146,10 @@ function readInterface(
       report.warn(at, `has a device and no mac: what it sends passes from ${madeUpMac(id)} only`)
     }
   }
-  if (!interfaceSettings[server.profile]) {
+  if (!server.provider.interfacePolicies) {
     for (const [key, value] of Object.entries({ lan, firewallActive, firewallType })) {
-      if (value !== undefined) report.add(`${at}.${key}`, `interfaces of ${server.profile} have none`)
+      if (value !== undefined)
+        report.add(`${at}.${key}`, `interfaces of ${server.provider.profile} have none`)
     }
   }
   return {
@@ -231,15 +221,15 @@ function readPrefix(text: string, at: string, report: Report): string {
 
 /** What servers get that name no policy, as it is made with the first of them. */
 function defaultOf(
-  { name, settings, attributes }: DefaultPolicy,
+  { name, settings, attributes, scope }: DefaultPolicy,
   { account, profile, project, zone }: { account: string; profile: Profile; project: string; zone: string },
   now: number,
 ): NonNullable<ServerRecords['attachDefault']> {
-  const place = defaultPlace(project, zone)
+  const place = defaultKey(project, zone)
   // Nobody's to know beforehand: one that was deleted, or is no default any more, is another.
   const fields = { id: randomUUID(), account, profile, name, zone, defaultFor: place }
   return {
-    for: place,
+    ...{ for: place, scope },
     otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, project } }),
   }
 }

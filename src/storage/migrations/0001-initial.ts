@@ -1,8 +1,5 @@
 /** The first schema. JSON is kept as text: nothing queries inside it, and both engines read it back byte for byte. */
-import type { Engine } from './migrate.ts'
-
-/** On SQLite small tables are stored in their primary key's order, which makes the rules of a policy one run of pages. */
-export const clustered = (engine: Engine) => (engine === 'sqlite' ? 'WITHOUT ROWID' : '')
+import { clustered, type Engine } from './engine.ts'
 
 export const initial = (engine: Engine): readonly string[] => [
   'CREATE TABLE revision (id INTEGER PRIMARY KEY CHECK (id = 1), value BIGINT NOT NULL)',

@@ -2,8 +2,7 @@
  * What agents say of hosts and interfaces; what events are about, and how large they are; and indexes for what is looked up
  * by interface or by what changed.
  */
-import { clustered } from './0001-initial.ts'
-import type { Engine } from './migrate.ts'
+import { clustered, type Engine } from './engine.ts'
 
 export const statusesAndHistory = (engine: Engine): readonly string[] => [
   'CREATE INDEX attachments_interface ON attachments (interface)',

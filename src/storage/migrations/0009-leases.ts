@@ -1,6 +1,5 @@
 /** Addresses that pools hand out: who holds each, and until when it is kept from others. */
-import { clustered } from './0001-initial.ts'
-import type { Engine } from './migrate.ts'
+import { clustered, type Engine } from './engine.ts'
 
 /** Fixed-width keys are compared byte by byte on both engines. */
 const key = (engine: Engine) => (engine === 'postgresql' ? 'TEXT COLLATE "C"' : 'TEXT')

@@ -2,7 +2,7 @@
  * Volumes of IONOS servers become documents of their own, so that they can be made, attached and kept by themselves. Their
  * server keeps the order in which they were attached, with device numbers and slots, and which one it starts from.
  */
-import type { Engine } from './migrate.ts'
+import type { Engine } from './engine.ts'
 
 export const volumes = (engine: Engine): readonly string[] =>
   engine === 'sqlite'

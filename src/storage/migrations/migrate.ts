@@ -10,8 +10,7 @@ import { limits } from './0007-limits.ts'
 import { frames } from './0008-frames.ts'
 import { leases } from './0009-leases.ts'
 import { volumes } from './0012-volumes.ts'
-
-export type Engine = 'sqlite' | 'postgresql'
+import type { Engine } from './engine.ts'
 
 /** In order; a released one is never edited. */
 const migrations: readonly ((engine: Engine) => readonly string[])[] = [

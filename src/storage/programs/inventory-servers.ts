@@ -4,7 +4,6 @@
  */
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { interfaceSettings } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { interfaceColumns, serverColumns, toInterface, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'
@@ -120,7 +119,7 @@ function* compare(entry: Entry): Steps<Result<Known | undefined, RequestError>> 
   const interfaces = rows.map((each) => ({ nic: toInterface(each), byApi: each.origin === 'api' }))
   for (const { id } of entry.interfaces) {
     if (interfaces.some(({ nic }) => nic.id === id)) continue
-    const free = yield* isFree(id, server)
+    const free = yield* isFree(id, entry)
     if (!free.ok) return free
   }
   if (!row) return ok(undefined)
@@ -129,10 +128,14 @@ function* compare(entry: Entry): Steps<Result<Known | undefined, RequestError>> 
   if (old.account !== server.account || old.profile !== server.profile) {
     return err(invalid(server.id, 'belongs to another account or profile'))
   }
-  const { project = old.attributes.project } = server.attributes
-  if (entry.attachDefault && (old.zone !== server.zone || project !== old.attributes.project)) {
-    const reason = 'cannot be moved to another zone or project: its group would not be there'
-    return err(invalid(server.id, reason))
+  const { attachDefault } = entry
+  if (attachDefault) {
+    const { scope } = attachDefault
+    const before = old.attributes[scope]
+    if (old.zone !== server.zone || (server.attributes[scope] ?? before) !== before) {
+      const reason = `cannot be moved to another zone or ${scope}: its group would not be there`
+      return err(invalid(server.id, reason))
+    }
   }
   const named: Interface[] = []
   for (const nic of entry.interfaces) {
@@ -162,10 +165,10 @@ function* compare(entry: Entry): Steps<Result<Known | undefined, RequestError>> 
 }
 
 /** An interface keeps its rules under its id, so it stays with its server. */
-function* isFree(id: string, { profile }: Entry['server']): Steps<Result<void, RequestError>> {
+function* isFree(id: string, { interfacePolicies }: Entry): Steps<Result<void, RequestError>> {
   const there = yield* queryOne('SELECT server FROM interfaces WHERE id = ?', id)
   if (there) return err(invalid(id, `is the id of an interface of server ${there.server}`))
-  if (!interfaceSettings[profile]) return ok(undefined)
+  if (!interfacePolicies) return ok(undefined)
   const policy = yield* queryOne('SELECT id FROM policies WHERE id = ?', id)
   return policy ? err(invalid(id, 'is the id of a group or of another interface')) : ok(undefined)
 }
@@ -187,7 +190,7 @@ function* update(known: Known, revision: number, now: number): Steps<boolean> {
     yield* updateServerRow({ ...old, name: server.name, zone: server.zone, attributes, revision })
   }
   yield* deleteInterfaces(gone)
-  const synced = yield* syncInterfacePolicies(server, interfaces, revision, now)
+  const synced = yield* syncInterfacePolicies(server, interfaces, entry.interfacePolicies, revision, now)
   const chain = yield* chainOf(server.id)
   const switched = chain !== undefined && entry.enabled !== undefined && chain.enabled !== entry.enabled
   if (switched) {
@@ -205,7 +208,7 @@ function* make(entry: Entry, revision: number, now: number): Steps<Result<void, 
   yield* ownInterfaces(server.id, [])
   yield* insertPolicies(policies.map((policy) => ({ ...policy, revision })))
   yield* insertAttachments(attachments)
-  yield* syncInterfacePolicies(server, interfaces, revision, now)
+  yield* syncInterfacePolicies(server, interfaces, entry.interfacePolicies, revision, now)
   if (!entry.attachDefault) return ok(undefined)
   const policy = yield* defaultPolicy(server, entry.attachDefault, revision)
   return yield* attachPolicies(server, null, policy === undefined ? [] : [policy])

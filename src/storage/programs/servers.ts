@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/inventory.ts'
-import { interfaceSettings } from '../../core/model/profile.ts'
+import { type InterfacePolicies, interfacePolicy } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {
   documentColumns,
@@ -150,7 +150,8 @@ export function* defaultPolicy(
   const sql = 'SELECT id FROM policies WHERE account = ? AND profile = ? AND default_for = ?'
   const row = yield* queryOne(sql, account, profile, place)
   if (row) return String(row.id)
-  if (otherwise) yield* insertPolicies([{ ...otherwise, revision }])
+  // Whoever gets it owns it.
+  if (otherwise) yield* insertPolicies([{ ...otherwise, account, profile, revision }])
   return otherwise?.id
 }
 
@@ -164,18 +165,18 @@ export function* deleteInterfaces(ids: readonly string[]): Steps<void> {
   }
 }
 
-/** Interfaces of profiles that give each a policy of its own: made with it, and as its attributes say ever after. */
+/** Policies of interfaces that each have one: made with the interface, and as its attributes say ever after. */
 export function* syncInterfacePolicies(
   { id: server, account, profile }: Pick<ServerRecord, 'id' | 'account' | 'profile'>,
   interfaces: readonly Interface[],
+  policies: InterfacePolicies | undefined,
   revision: number,
   now: number,
 ): Steps<boolean> {
-  const settingsOf = interfaceSettings[profile]
+  if (!policies) return false
   let changed = false
-  for (const { id, attributes } of settingsOf ? interfaces : []) {
-    const settings = settingsOf?.(attributes)
-    if (!settings) continue
+  for (const { id, attributes } of interfaces) {
+    const settings = interfacePolicy(policies, attributes)
     const row = yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE id = ?`, id)
     const old = row && toPolicy(row)
     if (!old) {

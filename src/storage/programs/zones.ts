@@ -1,10 +1,11 @@
 /** Changes within one zone, decided from what was read and written on condition that nothing in it has changed since. */
 import type { JsonObject } from '../../core/json.ts'
+import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok } from '../../core/result.ts'
 import { serverColumns, toDocument, toServer } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
-import { type Actor, type NewPolicyRecord, type Programs, type ServerRecord, zoneKind } from '../storage.ts'
-import { nextRevision, record } from './common.ts'
+import type { Actor, Changes, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
+import { nextRevision, notFound, record } from './common.ts'
 import { documentByKey, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 import { insertRules } from './rules.ts'
@@ -27,13 +28,15 @@ export function* changeZone(
   actor: Actor,
 ): Program<Programs['changeZone']['answer']> {
   const revision = yield* nextRevision()
-  const { account, profile, zone, ifRevision } = args
+  const { account, profile, zone, zoneKind, ifRevision } = args
   const row = yield* queryOne(documentByKey, profile, zoneKind, zone)
   const old = row && toDocument(row)
   const mine = old === undefined || old.account === account
   if (!mine || (old?.revision ?? 0) !== ifRevision) {
     return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
   }
+  const foreign = yield* findForeign(args)
+  if (foreign) return err(foreign)
   for (const { kind, id } of args.documents?.remove ?? []) {
     yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   }
@@ -79,7 +82,7 @@ export function* changeZone(
   }
   for (const server of servers.values()) {
     const own = nics.filter((nic) => nic.server === server.id)
-    yield* syncInterfacePolicies(server, own, revision, actor.at)
+    yield* syncInterfacePolicies(server, own, args.interfacePolicies, revision, actor.at)
   }
   for (const policy of args.policies?.put ?? []) yield* upsertPolicy(policy, revision)
   let { event } = args
@@ -110,6 +113,66 @@ export function* changeZone(
   })
   return ok({ revision })
 }
+
+/** What is named and not the account's, answered as if it were not there; undefined when all is its own, or new. */
+function* findForeign({
+  account,
+  profile,
+  servers,
+  interfaces,
+  policies,
+  rules = [],
+  attach = [],
+  documents,
+}: Programs['changeZone']['args']): Steps<RequestError | undefined> {
+  const isOwn = (of: Readonly<Record<string, unknown>>) => of.account === account && of.profile === profile
+  const written = [...(servers?.put ?? []), ...(policies?.put ?? []), ...(documents?.put ?? [])]
+  if (!written.every((each) => isOwn({ ...each })))
+    throw new Error('a change writes what another account has')
+  const named: readonly (readonly [ResourceKind, string, readonly string[]])[] = [
+    [
+      'server',
+      'SELECT account, profile FROM servers WHERE id = ?',
+      [
+        ...idsOf(servers),
+        ...(interfaces?.put ?? []).map((nic) => nic.server),
+        ...attach.map(({ server }) => server),
+      ],
+    ],
+    [
+      'interface',
+      'SELECT s.account, s.profile FROM interfaces i JOIN servers s ON s.id = i.server WHERE i.id = ?',
+      idsOf(interfaces),
+    ],
+    [
+      'policy',
+      'SELECT account, profile FROM policies WHERE id = ?',
+      // An interface's policy has its id.
+      [
+        ...idsOf(policies),
+        ...rules.map(({ policy }) => policy),
+        ...(interfaces?.put ?? []).map(({ id }) => id),
+      ],
+    ],
+  ]
+  for (const [resource, sql, ids] of named) {
+    for (const id of new Set(ids)) {
+      const row = yield* queryOne(sql, id)
+      if (row && !isOwn(row)) return notFound(resource, id)
+    }
+  }
+  const sql = 'SELECT account FROM documents WHERE profile = ? AND kind = ? AND id = ?'
+  for (const { kind, id } of [...(documents?.put ?? []), ...(documents?.remove ?? [])]) {
+    const row = yield* queryOne(sql, profile, kind, id)
+    if (row && row.account !== account) return notFound('document', id)
+  }
+  return undefined
+}
+
+const idsOf = ({ put = [], remove = [] }: Changes<{ readonly id: string }, string> = {}): string[] => [
+  ...put.map(({ id }) => id),
+  ...remove,
+]
 
 function* upsertPolicy(policy: NewPolicyRecord, revision: number): Steps<void> {
   const there = yield* queryOne('SELECT id FROM policies WHERE id = ?', policy.id)
