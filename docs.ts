@@ -1,17 +1,17 @@
 /** Writes the pages that are made from code: `npm run docs`. A test refuses pages that are not fresh. */
 import { writeFileSync } from 'node:fs'
+import { addressesReference } from './src/dialects/addresses-reference.ts'
 import { providersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
 import { errorsReference } from './src/dialects/errors-reference.ts'
-import { addressesReference } from './src/service/addresses-reference.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
 import { freshPage } from './test/clients/page.ts'
 
 const pages = {
   'inventory.md': inventoryReference(providersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
-  'addresses.md': addressesReference(),
+  'addresses.md': addressesReference(dialects),
   'errors.md': errorsReference(dialects),
   'compatibility.md': freshPage(),
 }

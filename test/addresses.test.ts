@@ -159,7 +159,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
   test(`kill -9 while addresses come and go: none is had twice or lost, on ${engine}`, { skip }, async () => {
     const store = await create()
     try {
-      const read = readAddresses('pools: [ { kind: public-ipv4, prefixes: [198.51.100.0/24] } ]')
+      const read = readAddresses('pools: [ { kind: public-ipv4, prefixes: [198.51.100.0/24] } ]', [])
       assert.ok(read.ok)
       const setUp = await store.open()
       await setUp.run('applyInventory', { inventory: inventory() }, actor)

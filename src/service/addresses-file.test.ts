@@ -5,11 +5,13 @@ import { describe, test } from 'node:test'
 import { type Pool, poolFor } from '../core/model/pool.ts'
 import { formatAddress } from '../core/net/address.ts'
 import { formatPrefix } from '../core/net/prefix.ts'
+import { addressExample, addressesReference } from '../dialects/addresses-reference.ts'
+import { dialects } from '../dialects/dialects.ts'
+import { takersOf } from '../dialects/manifest.ts'
 import { defaultAddresses, readAddresses } from './addresses-file.ts'
-import { addressExample, addressesReference } from './addresses-reference.ts'
 
 function read(text: string) {
-  const done = readAddresses(text)
+  const done = readAddresses(text, takersOf(dialects))
   assert.ok(done.ok, done.ok ? '' : done.error)
   return done.value
 }
@@ -136,7 +138,7 @@ describe('a file that is wrong is refused with its place', () => {
   ]
   for (const [text, complaint] of wrong) {
     test(text === '' ? 'an empty file' : text, () => {
-      const done = readAddresses(text)
+      const done = readAddresses(text, takersOf(dialects))
       assert.ok(!done.ok)
       assert.match(done.error, complaint)
     })
@@ -144,5 +146,5 @@ describe('a file that is wrong is refused with its place', () => {
 })
 
 test('docs/addresses.md is what the schema says: npm run docs', () => {
-  assert.equal(readFileSync('docs/addresses.md', 'utf8'), addressesReference())
+  assert.equal(readFileSync('docs/addresses.md', 'utf8'), addressesReference(dialects))
 })

@@ -14,56 +14,59 @@ import { closed, line, list, optional } from './config/fields.ts'
 import { createReport, type Report } from './config/report.ts'
 import { parseYaml } from './config/yaml.ts'
 
-export const PoolEntry = Type.Object(
-  {
-    kind: Type.Enum(Object.keys(poolKinds), { description: 'What it hands out (above).' }),
-    profile: optional(
-      Type.Enum(['upcloud', 'ionos', 'scaleway'], {
-        description:
-          'The only dialect that it serves. Absent: every one without a pool of the kind of its own.',
+/** One pool of the file; `takers` are the profiles whose resources take addresses from pools. */
+export const poolEntry = (takers: readonly Profile[]) =>
+  Type.Object(
+    {
+      kind: Type.Enum(Object.keys(poolKinds), { description: 'What it hands out (above).' }),
+      profile: optional(
+        Type.Enum([...takers], {
+          description:
+            'The only dialect that it serves. Absent: every one without a pool of the kind of its own.',
+        }),
+      ),
+      zone: optional(
+        line(
+          'With `profile`: the only zone or location that it serves, as clients name it. Absent: every one without a pool of the kind of its own.',
+          63,
+        ),
+      ),
+      prefixes: list(Type.String(), 'All of the pool; none in another pool, too.', {
+        ...{ minItems: 1, maxItems: 1000, expected: 'a list of 1 to 1000 prefixes' },
       }),
-    ),
-    zone: optional(
-      line(
-        'With `profile`: the only zone or location that it serves, as clients name it. Absent: every one without a pool of the kind of its own.',
-        63,
+      exclude: optional(
+        list(
+          Type.String(),
+          'What is not handed out: addresses, prefixes, or `first-last`. Routers belong here.',
+          {
+            ...{ maxItems: 1000, expected: 'a list of at most 1000' },
+          },
+        ),
       ),
-    ),
-    prefixes: list(Type.String(), 'All of the pool; none in another pool, too.', {
-      ...{ minItems: 1, maxItems: 1000, expected: 'a list of 1 to 1000 prefixes' },
-    }),
-    exclude: optional(
-      list(
-        Type.String(),
-        'What is not handed out: addresses, prefixes, or `first-last`. Routers belong here.',
-        {
-          ...{ maxItems: 1000, expected: 'a list of at most 1000' },
-        },
-      ),
-    ),
-  },
-  closed,
-)
-type PoolEntry = Static<typeof PoolEntry>
+    },
+    closed,
+  )
+type PoolEntry = Static<ReturnType<typeof poolEntry>>
 
-export const AddressFile = Type.Object(
-  {
-    quarantine: optional(
-      Type.String({
-        pattern: '^(0|[1-9]\\d{0,5}[smhd])$',
-        description:
-          'How long an address is given to nobody else after its last use: `90s`, `30m`, `24h`, `7d`, or `0`.',
-        expected: 'a time such as 90s, 30m, 24h or 7d, or 0',
-        default: '24h',
+export const addressFile = (takers: readonly Profile[]) =>
+  Type.Object(
+    {
+      quarantine: optional(
+        Type.String({
+          pattern: '^(0|[1-9]\\d{0,5}[smhd])$',
+          description:
+            'How long an address is given to nobody else after its last use: `90s`, `30m`, `24h`, `7d`, or `0`.',
+          expected: 'a time such as 90s, 30m, 24h or 7d, or 0',
+          default: '24h',
+        }),
+      ),
+      pools: list(poolEntry(takers), 'Each with its own kind, profile and zone.', {
+        maxItems: 1000,
+        expected: 'a list of at most 1000 pools',
       }),
-    ),
-    pools: list(PoolEntry, 'Each with its own kind, profile and zone.', {
-      maxItems: 1000,
-      expected: 'a list of at most 1000 pools',
-    }),
-  },
-  closed,
-)
+    },
+    closed,
+  )
 
 export interface AddressConfig {
   readonly pools: readonly Pool[]
@@ -83,9 +86,12 @@ export const defaultPools: readonly PoolEntry[] = [
 ]
 
 /** Unique local addresses (RFC 4193 §3.2.2): 40 random bits. */
-const drawn: AddressConfig['drawn'] = [
-  { kind: 'datacenter-ipv6', prefix: () => formatUniqueLocal(randomBytes(5).toString('hex')) },
-]
+const drawn: AddressConfig['drawn'] = Object.entries(poolKinds)
+  .filter(([, kind]) => 'drawn' in kind)
+  .map(([kind]) => ({
+    kind: kind as PoolKind,
+    prefix: () => formatUniqueLocal(randomBytes(5).toString('hex')),
+  }))
 const formatUniqueLocal = (hex: string): string => `${formatAddress('ipv6', BigInt(`0xfd${hex}`) << 80n)}/48`
 
 export const drawnPool = (kind: PoolKind, prefix: string): Pool =>
@@ -102,11 +108,14 @@ const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 export const defaultAddresses: AddressConfig = withDefaults([], 24 * units.h)
 
-/** The text of a file, YAML or JSON. The error is one line with the place in the file. */
-export function readAddresses(text: string): Result<AddressConfig> {
+/**
+ * The text of a file, YAML or JSON; `takers` are the profiles that a pool may be for. The error is one line with the place
+ * in the file.
+ */
+export function readAddresses(text: string, takers: readonly Profile[]): Result<AddressConfig> {
   const parsed = parseYaml(text)
   if (!parsed.ok) return parsed
-  const file = check(AddressFile, parsed.value)
+  const file = check(addressFile(takers), parsed.value)
   if (!file.ok) return file
   const { quarantine = '24h', pools: entries } = file.value
   const report = createReport()
@@ -162,10 +171,7 @@ function poolOf(entry: PoolEntry, at: string, report: Report): Pool {
     report.add(at, 'nothing is left to hand out')
   }
   return {
-    name: poolName(kind, profile as Profile | null, zone),
-    kind,
-    profile: profile as Profile | null,
-    zone,
+    ...{ name: poolName(kind, profile, zone), kind, profile, zone },
     prefixes: parsed,
     ranges,
   }

@@ -11,7 +11,7 @@ import { createReport } from './config/report.ts'
 import { parseYaml } from './config/yaml.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
 import type { Provider } from './inventory/provider.ts'
-import { InventoryFile } from './inventory/schema.ts'
+import { type InventoryEntries, inventoryFile } from './inventory/schema.ts'
 
 export interface Applied {
   readonly revision: number
@@ -33,11 +33,17 @@ export async function loadInventory(
   const parsed = parseYaml(text)
   if (!parsed.ok) return parsed
   if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
-  const file = check(InventoryFile, parsed.value)
+  const file = check(inventoryFile(providers), parsed.value)
   if (!file.ok) return file
 
   const report = createReport()
-  const { drafts, ...records } = await readAccounts(file.value, storage, now, providers, report)
+  const { drafts, ...records } = await readAccounts(
+    file.value as unknown as InventoryEntries,
+    storage,
+    now,
+    providers,
+    report,
+  )
   if (report.fault !== undefined) return err(report.fault)
 
   const inventory = { ...records, credentials: await hashed(drafts, storage) }

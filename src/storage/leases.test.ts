@@ -13,7 +13,7 @@ import type { Actor, Programs, Storage } from './storage.ts'
 const hour = 3_600_000
 
 const pools = (text: string) => {
-  const read = readAddresses(text)
+  const read = readAddresses(text, ['upcloud'])
   assert.ok(read.ok, read.ok ? '' : read.error)
   return read.value
 }

@@ -3,6 +3,7 @@ import { describe } from 'node:test'
 import { pino } from 'pino'
 import { configureCatalogues, providersOf } from '../../src/dialects/catalogue.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
+import { takersOf } from '../../src/dialects/manifest.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
@@ -195,7 +196,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const addresses =
     options.addresses === undefined
       ? { ok: true as const, value: defaultAddresses }
-      : readAddresses(options.addresses)
+      : readAddresses(options.addresses, takersOf(builtIn))
   if (!addresses.ok) throw new Error(addresses.error)
   const pools = await configureAddresses(storage, addresses.value, Date.now())
   const text = options.inventory ?? inventory

@@ -3,6 +3,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { configureCatalogues } from '../../dialects/catalogue.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
+import { takersOf } from '../../dialects/manifest.ts'
 import { type AddressConfig, defaultAddresses, readAddresses } from '../../service/addresses-file.ts'
 import { readText } from '../text-file.ts'
 import type { ServeOptions } from './options.ts'
@@ -18,6 +19,6 @@ export async function dialectsOf({ catalogue }: ServeOptions): Promise<Result<Di
 export async function addressesOf({ addresses }: ServeOptions): Promise<Result<AddressConfig>> {
   if (addresses === undefined) return ok(defaultAddresses)
   const text = await readText(addresses)
-  const read = text.ok ? readAddresses(text.value) : text
+  const read = text.ok ? readAddresses(text.value, takersOf(builtIn)) : text
   return read.ok ? read : err(`--addresses ${addresses}: ${read.error}`)
 }

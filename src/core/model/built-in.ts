@@ -4,7 +4,7 @@ import type { RuleList } from './effective-policy.ts'
 import type { BuiltIn } from './inventory.ts'
 import type { Direction, Rule } from './rule.ts'
 
-/** No mail leaves: SMTP, submission over TLS, and submission. The ids are Scaleway's, the same in every group of every account. */
+/** No mail leaves: SMTP, submission over TLS, and submission. The ids are the same in every policy: clients know them. */
 const noSmtp: readonly Rule[] = (['ipv4', 'ipv6'] as const)
   .flatMap((family) => [25, 465, 587].map((port) => ({ family, port })))
   .map(({ family, port }, index) => ({

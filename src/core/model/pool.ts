@@ -4,15 +4,21 @@ import type { Prefix } from '../net/prefix.ts'
 import type { Range } from '../sets/range.ts'
 import type { Profile } from './inventory.ts'
 
-/** What each kind of pool hands out: addresses, or prefixes of this length. */
+/**
+ * What each kind of pool hands out: addresses, or prefixes of this length. The names are stored, and stand in the address
+ * file and in metrics. `drawn`: without a pool of the kind, the installation draws one at random and keeps it.
+ */
 export const poolKinds = {
   'public-ipv4': { family: 'ipv4', length: 32 },
   'public-ipv6': { family: 'ipv6', length: 128 },
   'public-ipv6-prefix': { family: 'ipv6', length: 64 },
   'utility-ipv4': { family: 'ipv4', length: 32 },
   'lan-ipv4': { family: 'ipv4', length: 24 },
-  'datacenter-ipv6': { family: 'ipv6', length: 56 },
-} as const satisfies Record<string, { readonly family: Family; readonly length: number }>
+  'datacenter-ipv6': { family: 'ipv6', length: 56, drawn: true },
+} as const satisfies Record<
+  string,
+  { readonly family: Family; readonly length: number; readonly drawn?: true }
+>
 export type PoolKind = keyof typeof poolKinds
 
 export interface Pool {

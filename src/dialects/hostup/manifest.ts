@@ -1,5 +1,6 @@
 /** HostUp as data: VMs that are known by a number, each with a chain of its own. */
 import { plainGuards } from '../../core/model/inventory.ts'
+import { whole } from '../../service/config/fields.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'
 
@@ -20,6 +21,13 @@ export const manifest = {
     appliesTo: ['public', 'utility', 'private'],
     guards: { ...plainGuards, sourceMac: true },
     builtIn: null,
+  },
+  credentials: ['token'],
+  inventory: {
+    number: {
+      key: 'vmid',
+      schema: whole('Profile `hostup`: its number, needed there and refused elsewhere.', 999_999_999),
+    },
   },
   gaps,
 } as const satisfies Manifest

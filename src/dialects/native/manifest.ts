@@ -8,5 +8,7 @@ export const manifest = {
   place: 5,
   states: [],
   schemes: ['bearer', 'basic', 'x-api-key', 'x-auth-token'],
+  credentials: ['token'],
+  inventory: {},
   gaps,
 } as const satisfies Manifest

@@ -27,6 +27,35 @@ export const manifest = {
     },
     attributes: { description: 'Auto generated security group.', tags: [] },
   },
+  credentials: ['secret-key'],
+  inventory: {
+    uuids: true,
+    documents: {
+      kind: 'project',
+      key: 'projects',
+      description:
+        'Scaleway. The first one’s id is the organization’s; without any there is one of the account’s id.',
+      keys: {},
+      defaults: {},
+      initial: { description: '' },
+      always: 'default',
+      server: {
+        key: 'project',
+        as: 'attribute',
+        description: 'One of the account’s projects; the first when absent.',
+      },
+      credential: {
+        key: 'project',
+        description:
+          'With `secretKey`: the key’s own project, one that the account lists; the first when absent.',
+      },
+    },
+  },
+  pools: {
+    'public-ipv4': 'flexible IPs of Scaleway',
+    'public-ipv6': 'public interfaces of Scaleway',
+    'public-ipv6-prefix': 'flexible IPv6 of Scaleway',
+  },
   catalogue,
   gaps,
 } as const satisfies Manifest

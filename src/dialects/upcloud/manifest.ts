@@ -22,6 +22,13 @@ export const manifest = {
     guards: plainGuards,
     builtIn: null,
   },
+  credentials: ['password', 'token'],
+  inventory: { uuids: true },
+  pools: {
+    'public-ipv4': 'public interfaces of UpCloud',
+    'public-ipv6': 'public interfaces of UpCloud',
+    'utility-ipv4': 'utility interfaces of UpCloud',
+  },
   catalogue,
   gaps,
 } as const satisfies Manifest

@@ -1,13 +1,14 @@
-/** Entries of accounts, with their credentials, projects and datacenters → records of the store. */
-import type { JsonObject } from '../../core/json.ts'
+/** Entries of accounts, with their credentials and the documents that they list → records of the store. */
+import type { JsonObject, JsonValue } from '../../core/json.ts'
+import type { Profile } from '../../core/model/inventory.ts'
 import type { CredentialRecord, InventoryRecords, Storage } from '../../storage/storage.ts'
 import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'
 import { madeUp } from '../made-up.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
-import type { Provider } from './provider.ts'
-import type { AccountEntry, CredentialEntry, InventoryFile } from './schema.ts'
-import { readServer } from './servers.ts'
+import type { NamedDocuments, Provider } from './provider.ts'
+import { type AccountEntry, type CredentialEntry, type InventoryEntries, ownValue } from './schema.ts'
+import { type NamedIds, type Place, present, readServer } from './servers.ts'
 
 type NamedDocument = InventoryRecords['documents'][number]
 /** A credential whose password is hashed only once the whole file is good. */
@@ -17,7 +18,7 @@ type Draft = Omit<CredentialRecord, 'hash'> & {
 
 /** Faults are reported, and the answer is then of no use. `now` is milliseconds since 1970. */
 export async function readAccounts(
-  file: InventoryFile,
+  file: InventoryEntries,
   storage: Storage,
   now: number,
   providers: readonly Provider[],
@@ -30,38 +31,55 @@ export async function readAccounts(
   const drafts: Draft[] = []
   for (const [index, entry] of file.accounts.entries()) {
     const at = `accounts[${index}]`
-    const { name, contractNumber } = entry
+    const { name } = entry
     const id = entry.id ?? known.get(name) ?? madeUp('account', name)
     report.once('account', id, at, `the account ${id}`)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
-    if (contractNumber !== undefined) {
-      report.once('contract', String(contractNumber), `${at}.contractNumber`, 'the contract number')
+    const attributes: Record<string, JsonValue> = {}
+    for (const { inventory } of providers) {
+      if (!inventory.account) continue
+      const { key, said } = inventory.account
+      const value = ownValue(entry, key)
+      if (value === undefined) continue
+      report.once(key, String(value), `${at}.${key}`, said)
+      attributes[key] = value
     }
     if (!entry.credentials?.length && !entry.servers?.length) {
       report.warn(at, 'has neither credentials nor servers: it does nothing')
     }
-    accounts.push({ id, name, attributes: contractNumber === undefined ? {} : { contractNumber } })
-    const datacenters = readDatacenters(entry.datacenters ?? [], at, id, now, report)
-    const projects = readProjects(entry.projects ?? [], at, id, now, report)
-    documents.push(...datacenters, ...projects)
-    const ids = projects.map((project) => project.id)
+    accounts.push({ id, name, attributes })
+    const named: NamedIds[] = []
+    for (const { profile, inventory } of providers) {
+      if (!inventory.documents) continue
+      const read = readDocuments(inventory.documents, entry, { at, id, profile, now }, report)
+      documents.push(...read)
+      named.push({ profile, of: inventory.documents, listed: read.map((each) => each.id) })
+    }
     for (const [number, credential] of (entry.credentials ?? []).entries()) {
-      drafts.push(...readCredential(credential, `${at}.credentials[${number}]`, id, ids, report))
+      drafts.push(...readCredential(credential, `${at}.credentials[${number}]`, id, named, report))
     }
-    const stored = await storage.documents({ account: id, profile: 'scaleway', kind: 'project' })
-    const place = {
-      account: id,
-      // The file's first; then those that were made through the API.
-      projects: [...ids, ...stored.map((project) => project.id)],
-      datacenters: datacenters.map((datacenter) => datacenter.id),
-      providers,
-    }
+    const place: Place = { account: id, named: await withStored(named, id, storage), providers }
     for (const [number, server] of (entry.servers ?? []).entries()) {
       // A millisecond apart, so that they are listed in the order of the file.
       servers.push(readServer(server, `${at}.servers[${number}]`, place, now + servers.length, report))
     }
   }
   return { accounts, documents, servers, drafts }
+}
+
+/** With those that were made through an API, after the file's, where servers may name them. */
+async function withStored(
+  named: readonly NamedIds[],
+  account: string,
+  storage: Storage,
+): Promise<readonly NamedIds[]> {
+  return Promise.all(
+    named.map(async ({ profile, of, listed }) => {
+      if (of.server.as === 'zone') return { profile, of, listed }
+      const stored = await storage.documents({ account, profile, kind: of.kind })
+      return { profile, of, listed: [...listed, ...stored.map(({ id }) => id)] }
+    }),
+  )
 }
 
 /** Passwords that are stored already keep their hash: another salt would be a change at every start. */
@@ -79,42 +97,25 @@ export async function hashed(drafts: readonly Draft[], storage: Storage): Promis
   return records
 }
 
-function readDatacenters(
-  entries: NonNullable<AccountEntry['datacenters']>,
-  at: string,
-  account: string,
-  now: number,
+/** What one account lists of one kind; `profile` is of the provider whose kind it is. */
+function readDocuments(
+  { kind, key, keys, defaults, initial, always }: NamedDocuments,
+  account: AccountEntry,
+  { at, id: of, profile, now }: { at: string; id: string; profile: Profile; now: number },
   report: Report,
 ): NamedDocument[] {
-  return entries.map(({ name, location = 'de/txl', ...given }, index) => {
-    const id = given.id ?? madeUp('datacenter', account, name)
-    report.locate(id, `${at}.datacenters[${index}]`)
-    report.once('datacenter', id, `${at}.datacenters[${index}]`, `the datacenter ${id}`)
+  const listed = (ownValue(account, key) ?? []) as readonly ({ id?: string; name: string } & JsonObject)[]
+  const entries = listed.length === 0 && always !== undefined ? [{ name: always, id: of }] : listed
+  return entries.map((entry, index) => {
+    const { name } = entry
+    const id = entry.id ?? madeUp(kind, of, name)
+    report.locate(id, `${at}.${key}[${index}]`)
+    report.once(kind, id, `${at}.${key}[${index}]`, `the ${kind} ${id}`)
+    const own = Object.keys(keys).map((each) => [each, ownValue(entry, each) ?? defaults[each]] as const)
     return {
-      ...{ account, profile: 'ionos', kind: 'datacenter', id, body: { name, location } },
+      ...{ account: of, profile, kind, id, body: { name, ...present(Object.fromEntries(own)) } },
       // Apart, so that they stay in the order of the file.
-      initial: { createdAt: now + index },
-    }
-  })
-}
-
-/** The first is the account's own: with no other, one of the account's id. */
-function readProjects(
-  entries: NonNullable<AccountEntry['projects']>,
-  at: string,
-  account: string,
-  now: number,
-  report: Report,
-): NamedDocument[] {
-  const named = entries.length > 0 ? entries : [{ name: 'default', id: account }]
-  return named.map((project, index) => {
-    const { name } = project
-    const id = project.id ?? madeUp('project', account, name)
-    report.locate(id, `${at}.projects[${index}]`)
-    report.once('project', id, `${at}.projects[${index}]`, `the project ${id}`)
-    return {
-      ...{ account, profile: 'scaleway', kind: 'project', id, body: { name } },
-      initial: { description: '', createdAt: now + index },
+      initial: { ...initial, createdAt: now + index },
     }
   })
 }
@@ -124,19 +125,26 @@ function readCredential(
   credential: CredentialEntry,
   at: string,
   account: string,
-  projects: readonly string[],
+  documents: readonly NamedIds[],
   report: Report,
 ): Draft[] {
-  const { username, password, token, accessKey, secretKey, project, scopes = [] } = credential
+  const { username, password, token, accessKey, secretKey, scopes = [] } = credential
   const given = { username, token, secretKey }
   const [kind, ...more] = Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   if (kind === undefined || more.length > 0) {
     report.add(at, 'one of username, token and secretKey is needed')
     return []
   }
-  const others = { password: 'username', accessKey: 'secretKey', project: 'secretKey' } as const
-  for (const [key, of] of Object.entries(others)) {
-    if (of !== kind && credential[key as keyof typeof others] !== undefined) {
+  const naming = documents.flatMap(({ of, listed }) =>
+    of.credential ? [{ key: of.credential.key, of, listed }] : [],
+  )
+  const others = [
+    ['password', 'username'],
+    ['accessKey', 'secretKey'],
+    ...naming.map(({ key }) => [key, 'secretKey'] as const),
+  ] as const
+  for (const [key, of] of others) {
+    if (of !== kind && ownValue(credential, key) !== undefined) {
       report.add(`${at}.${key}`, `does not go with ${kind}`)
     }
   }
@@ -161,9 +169,14 @@ function readCredential(
   if (accessKey === undefined) report.add(`${at}.accessKey`, 'expected text: a secretKey needs one')
   // Callers ask about a key by it, and events name who acted by it.
   else report.once('access key', accessKey, `${at}.accessKey`, 'the access key')
-  if (project !== undefined && !projects.includes(project)) {
-    report.add(`${at}.project`, `${project} is none of the projects that the account lists`)
+  const attributes: Record<string, JsonValue> = { accessKey: accessKey ?? '' }
+  for (const { key, of, listed } of naming) {
+    const value = ownValue(credential, key)
+    if (value === undefined) continue
+    if (!listed.includes(String(value))) {
+      report.add(`${at}.${key}`, `${value} is none of the ${of.key} that the account lists`)
+    }
+    attributes[key] = value
   }
-  const attributes = { accessKey: accessKey ?? '', ...(project !== undefined && { project }) }
   return draft('secret-key', hash, { hash }, accessKey ?? '', attributes)
 }

@@ -2,9 +2,9 @@
 import { inOrder } from '../../core/model/profile.ts'
 import { keyTable, type Schema } from '../config/reference.ts'
 import type { Provider } from './provider.ts'
-import { InventoryFile } from './schema.ts'
+import { documentsOf, inventoryFile } from './schema.ts'
 
-const intro = `# The inventory file
+const intro = (numbers: readonly string[], switches: readonly string[]) => `# The inventory file
 
 <!-- Made from the schema by \`npm run docs\`; do not edit. -->
 
@@ -15,9 +15,9 @@ earlier file made and this one does not name ends.
   \`accounts[0].servers[2].interfaces[0].mac: expected a MAC address such as 52:54:00:00:00:01\`. Then nothing of the file is applied.
 - **The same at every start.** What has no \`id\` gets one that is made from its names. Rename it, and it is another.
 - **What leaves.** Credentials and accounts that are no longer named are refused with 401. A server that is no longer named answers 404, has no device
-  (\`--guard\` keeps the device closed), and its vmid and device may be given to another, also in the same start. Its rules, and what was made through an API in an
+  (\`--guard\` keeps the device closed), and its ${[...numbers, 'device'].join(' and ')} may be given to another, also in the same start. Its rules, and what was made through an API in an
   account that left, are kept, and come back when the file names them again. What an API made is not touched by a file that does not name it.
-- **What stays.** Rules are the APIs' alone. A switch that the file does not mention (\`firewall\`, \`firewallActive\`, \`firewallType\`) stays as an API has set it;
+- **What stays.** Rules are the APIs' alone. A switch that the file does not mention (${switches.map((each) => `\`${each}\``).join(', ')}) stays as an API has set it;
   one that it mentions is set at every start. \`state\` is that of a new server only.
 - **Several processes** on one database need the same file: the last one that starts decides.
 - Text is one line. A number where text is meant is taken as it is written: \`id: 007\` is \`007\`. Anchors, aliases and merge keys (\`<<\`) are followed.
@@ -25,28 +25,29 @@ earlier file made and this one does not name ends.
 `
 
 /** Where each table stands, and what it is about. */
-const sections: readonly [title: string, path: readonly string[]][] = [
+const sectionsOf = (providers: readonly Provider[]): readonly [title: string, path: readonly string[]][] => [
   ['The file', []],
   ['An account', ['accounts']],
   ['A credential', ['accounts', 'credentials']],
-  ['A project', ['accounts', 'projects']],
-  ['A datacenter', ['accounts', 'datacenters']],
+  ...documentsOf(providers).map(({ kind, key }): [string, string[]] => [`A ${kind}`, ['accounts', key]]),
   ['A server', ['accounts', 'servers']],
   ['An interface', ['accounts', 'servers', 'interfaces']],
 ]
 
 /** `providers`: with the catalogues that are built in. */
 export function inventoryReference(providers: readonly Provider[]): string {
-  const tables = sections.map(([title, path]) => {
-    const place = path.reduce<Schema | undefined>(
-      (at, key) => at?.properties?.[key]?.items,
-      InventoryFile as object as Schema,
-    )
+  const file = inventoryFile(providers) as object as Schema
+  const tables = sectionsOf(providers).map(([title, path]) => {
+    const place = path.reduce<Schema | undefined>((at, key) => at?.properties?.[key]?.items, file)
     const where = path.length === 0 ? '' : `\`${path.map((key) => `${key}[]`).join('.')}\`. `
     const about = `${where}${place?.description ?? ''}`.trim()
     return `## ${title}\n${about === '' ? '' : `\n${about}\n`}\n${keyTable(place)}`
   })
-  return [intro, ...tables, offered(providers)].join('\n')
+  const numbers = providers.flatMap(({ inventory: { number } }) => (number ? [number.key] : []))
+  const switches = providers.flatMap(({ interfacePolicies }) =>
+    interfacePolicies ? [interfacePolicies.enabledBy, interfacePolicies.filtersBy.attribute] : [],
+  )
+  return [intro(numbers, ['firewall', ...switches]), ...tables, offered(providers)].join('\n')
 }
 
 function offered(providers: readonly Provider[]): string {

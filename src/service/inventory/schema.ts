@@ -4,11 +4,14 @@
  * `expected` completes the message `accounts[0].name: expected …`. What depends on the profile or on other values is
  * checked where the values are read (accounts.ts, servers.ts).
  */
-import { type Static, Type } from 'typebox'
+import { type Static, type TObject, type TObjectOptions, type TProperties, type TSchema, Type } from 'typebox'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { mostConnections } from '../../core/model/desired.ts'
 import { interfaceTypes } from '../../core/model/inventory.ts'
+import { inOrder } from '../../core/model/profile.ts'
 import { scopeNames } from '../authenticate.ts'
-import { closed, id, line, linePattern, list, optional, whole } from '../config/fields.ts'
+import { closed, id, line, linePattern, list, optional } from '../config/fields.ts'
+import type { NamedDocuments, Provider } from './provider.ts'
 
 /** Printable ASCII without spaces: what a header can carry. */
 const secret = (description: string) =>
@@ -17,119 +20,116 @@ const secret = (description: string) =>
     expected: 'text of 1 to 1000 printable ASCII characters without spaces',
   })
 
-const Interface = Type.Object(
-  {
-    id: optional(id('Made from the server’s id and the interface’s place in the list when absent.')),
-    mac: optional(
-      Type.String({
-        description: 'Pairs separated by colons or hyphens, of one card. Made from the id when absent.',
-        expected: 'a MAC address such as 52:54:00:00:00:01',
-      }),
-    ),
-    addresses: optional(
-      list(
-        Type.String(),
-        'IPv4 and IPv6 addresses, each once on a host. Empty: senders are checked by MAC alone.',
-        {
-          maxItems: 1000,
-          expected: 'a list of at most 1000',
-        },
-      ),
-    ),
-    allowedAddresses: optional(
-      list(Type.String(), 'Prefixes that it may also send from: routers, VPN gateways, VRRP.', {
+const interfaceKeys = {
+  id: optional(id('Made from the server’s id and the interface’s place in the list when absent.')),
+  mac: optional(
+    Type.String({
+      description: 'Pairs separated by colons or hyphens, of one card. Made from the id when absent.',
+      expected: 'a MAC address such as 52:54:00:00:00:01',
+    }),
+  ),
+  addresses: optional(
+    list(
+      Type.String(),
+      'IPv4 and IPv6 addresses, each once on a host. Empty: senders are checked by MAC alone.',
+      {
         maxItems: 1000,
         expected: 'a list of at most 1000',
-      }),
+      },
     ),
-    senderCheck: optional(
-      Type.Boolean({
-        description: 'Whether what it sends must come from its MAC and addresses.',
-        default: true,
-      }),
-    ),
-    observe: optional(
-      Type.Boolean({ description: 'Packets are judged and counted, and none is dropped.', default: false }),
-    ),
-    vlanTrunk: optional(
-      Type.Boolean({
-        description: 'In a bridge, whether VLAN-tagged frames pass both ways. No rule judges what is inside.',
-        default: false,
-      }),
-    ),
-    allowedFrames: optional(
-      list(
-        Type.Integer({ minimum: 0x0600, maximum: 0xffff }),
-        'In a bridge, Ethernet types that pass both ways beside IP and ARP, such as 0x88cc (LLDP).',
-        { maxItems: 100, expected: 'a list of at most 100' },
-      ),
-    ),
-    maxConnections: optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: mostConnections,
-        description:
-          'Tracked connections that its VM may begin, and as many towards it; 0 is no limit. What `--max-connections` says when absent.',
-      }),
-    ),
-    type: optional(
-      Type.Enum([...interfaceTypes], {
-        description: 'Kind of network; some profiles do not filter private ones.',
-        default: 'public',
-      }),
-    ),
-    host: optional(
-      Type.String({
-        pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$',
-        description: 'Hypervisor that carries the VM, as `--host` names it. Absent: it is placed nowhere.',
-        expected: 'a host’s name of letters, digits, dots, hyphens or underscores',
-      }),
-    ),
-    device: optional(
-      Type.String({
-        description:
-          'Network device on that host, each once: `tap12i0`, `vnet3`. Absent: nothing is enforced.',
-        expected: '1 to 15 letters, digits, dots, hyphens or underscores',
-      }),
-    ),
-    lan: optional(whole('Profile `ionos`: number of its LAN; 1 when absent.', 2 ** 31 - 1)),
-    firewallActive: optional(
-      Type.Boolean({
-        description:
-          'Profile `ionos`: whether the NIC is filtered. Absent: as the API left it, at first off.',
-      }),
-    ),
-    firewallType: optional(
-      Type.Enum(['INGRESS', 'EGRESS', 'BIDIRECTIONAL'], {
-        description:
-          'Profile `ionos`: directions that are filtered. Absent: as the API left it, at first `INGRESS`.',
-      }),
-    ),
-  },
-  closed,
-)
-
-const Server = Type.Object(
-  {
-    profile: Type.Enum(['hostup', 'upcloud', 'ionos', 'scaleway'], {
-      description: 'The dialect that manages it. `native` is refused until it has policies.',
+  ),
+  allowedAddresses: optional(
+    list(Type.String(), 'Prefixes that it may also send from: routers, VPN gateways, VRRP.', {
+      maxItems: 1000,
+      expected: 'a list of at most 1000',
     }),
+  ),
+  senderCheck: optional(
+    Type.Boolean({
+      description: 'Whether what it sends must come from its MAC and addresses.',
+      default: true,
+    }),
+  ),
+  observe: optional(
+    Type.Boolean({ description: 'Packets are judged and counted, and none is dropped.', default: false }),
+  ),
+  vlanTrunk: optional(
+    Type.Boolean({
+      description: 'In a bridge, whether VLAN-tagged frames pass both ways. No rule judges what is inside.',
+      default: false,
+    }),
+  ),
+  allowedFrames: optional(
+    list(
+      Type.Integer({ minimum: 0x0600, maximum: 0xffff }),
+      'In a bridge, Ethernet types that pass both ways beside IP and ARP, such as 0x88cc (LLDP).',
+      { maxItems: 100, expected: 'a list of at most 100' },
+    ),
+  ),
+  maxConnections: optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: mostConnections,
+      description:
+        'Tracked connections that its VM may begin, and as many towards it; 0 is no limit. What `--max-connections` says when absent.',
+    }),
+  ),
+  type: optional(
+    Type.Enum([...interfaceTypes], {
+      description: 'Kind of network; some profiles do not filter private ones.',
+      default: 'public',
+    }),
+  ),
+  host: optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$',
+      description: 'Hypervisor that carries the VM, as `--host` names it. Absent: it is placed nowhere.',
+      expected: 'a host’s name of letters, digits, dots, hyphens or underscores',
+    }),
+  ),
+  device: optional(
+    Type.String({
+      description: 'Network device on that host, each once: `tap12i0`, `vnet3`. Absent: nothing is enforced.',
+      expected: '1 to 15 letters, digits, dots, hyphens or underscores',
+    }),
+  ),
+}
+
+const serverKeys = (providers: readonly Provider[], interfaces: TSchema) => {
+  const numbers = providers.flatMap(({ inventory: { number } }) => (number ? [number.key] : []))
+  const named = (which: (provider: Provider) => boolean) =>
+    joined(providers.filter(which).map(({ profile }) => `\`${profile}\``))
+  const isServed = ({ states }: Provider) => states.length > 0
+  return {
+    profile: Type.Enum(
+      inOrder(providers)
+        .filter(isServed)
+        .map(({ profile }) => profile),
+      {
+        description: `The dialect that manages it. ${named((each) => !isServed(each))} is refused until it has policies.`,
+      },
+    ),
     id: optional(
       id(
-        'A UUID in lower case where clients of `upcloud` and `scaleway` are to find it. Made from account, profile and vmid or name when absent.',
+        `A UUID in lower case where clients of ${named(({ inventory }) => inventory.uuids === true)} are to find it. Made from account, profile and ${[...numbers, 'name'].join(' or ')} when absent.`,
       ),
     ),
     name: line('Its name or title.'),
-    vmid: optional(whole('Profile `hostup`: its number, needed there and refused elsewhere.', 999_999_999)),
-    zone: optional(line('One that the provider offers; needed for `scaleway`.', 63)),
-    datacenter: optional(
-      id('Profile `ionos`: one of the account’s datacenters, needed there and refused elsewhere.'),
+    zone: optional(
+      line(
+        `One that the provider offers; needed for ${named(({ defaultPolicy }) => defaultPolicy !== undefined)}.`,
+        63,
+      ),
     ),
-    project: optional(id('One of the account’s projects; the first when absent.')),
     state: optional(
       line('State of a new server: `started` or `stopped`, and what else its provider has.', 63),
     ),
-    plan: optional(line('Its size; for `upcloud` and `scaleway` one that the provider offers.', 63)),
+    plan: optional(
+      line(
+        `Its size; for ${named(({ offers }) => offers.plans !== undefined)} one that the provider offers.`,
+        63,
+      ),
+    ),
     labels: optional(
       Type.Record(Type.String(), Type.String({ pattern: linePattern, maxLength: 255 }), {
         description: 'Keys of at most 32 characters, and values of at most 255.',
@@ -139,91 +139,147 @@ const Server = Type.Object(
     ),
     firewall: optional(
       Type.Boolean({
-        description:
-          'Profiles `upcloud` and `hostup`: whether it is filtered. Absent: as the API left it, at first off.',
+        description: `Profiles ${named(({ chain }) => chain !== undefined)}: whether it is filtered. Absent: as the API left it, at first off.`,
       }),
     ),
     interfaces: optional(
-      list(Interface, 'In order; the first is number 1, `net0` or whatever the provider calls it.'),
+      list(interfaces, 'In order; the first is number 1, `net0` or whatever the provider calls it.'),
     ),
-  },
-  closed,
-)
+  }
+}
 
-const Credential = Type.Object(
-  {
+const credentialKeys = (providers: readonly Provider[]) => {
+  const given = (kind: Provider['credentials'][number]) =>
+    inOrder(providers).filter(({ credentials }) => credentials.includes(kind))
+  const titles = (of: readonly Provider[]) => of.map(({ title }) => title)
+  // Those whose clients are given passwords as well come first.
+  const tokens = [true, false].flatMap((also) =>
+    given('token').filter(({ credentials }) => credentials.includes('password') === also),
+  )
+  return {
     username: optional(
       Type.String({
         ...{ pattern: '^[^:\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]{1,255}$' },
-        description: 'With `password`: Basic, for UpCloud and IONOS.',
+        description: `With \`password\`: Basic, for ${joined(titles(given('password')))}.`,
         expected: 'text of 1 to 255 characters in one line; a user’s name has no colon (RFC 7617)',
       }),
     ),
     password: optional(line('Stored as a scrypt hash.', 1000)),
-    token: optional(secret('Bearer and X-API-Key: UpCloud, IONOS, HostUp, native. Stored as a hash.')),
+    token: optional(secret(`Bearer and X-API-Key: ${titles(tokens).join(', ')}. Stored as a hash.`)),
     accessKey: optional(
-      line('With `secretKey`: Scaleway’s pair, each once in the file; it is shown in events.', 100),
+      line(
+        `With \`secretKey\`: ${joined(titles(given('secret-key')))}’s pair, each once in the file; it is shown in events.`,
+        100,
+      ),
     ),
-    secretKey: optional(secret('X-Auth-Token: Scaleway. Stored as a hash.')),
-    project: optional(
-      id('With `secretKey`: the key’s own project, one that the account lists; the first when absent.'),
-    ),
+    secretKey: optional(secret(`X-Auth-Token: ${titles(given('secret-key')).join(', ')}. Stored as a hash.`)),
     scopes: optional(
       list(Type.Enum(Object.keys(scopeNames)), 'What it may do; without this key everything.', {
         minItems: 1,
         expected: `a list of at least one of ${Object.keys(scopeNames).join(', ')}`,
       }),
     ),
-  },
-  { ...closed, secret: true, description: 'Exactly one of `username`, `token` and `secretKey`.' },
-)
+  }
+}
 
-const Project = Type.Object(
-  { id: optional(id('Made from account and name when absent.')), name: line('Its name.') },
-  closed,
-)
+const accountKeys = (credential: TSchema, server: TSchema) => ({
+  name: line('Unique in the file.'),
+  id: optional(id('Made from the name and kept when absent.')),
+  credentials: optional(list(credential, 'Who may act for it; nobody when empty.')),
+  servers: optional(list(server, 'Its VMs.')),
+})
 
-const Datacenter = Type.Object(
-  {
-    id: optional(id('Made from account and name when absent.')),
-    name: line('Its name.'),
-    location: optional(line('`de/txl` when absent.', 63)),
-  },
-  closed,
-)
+const documentSchema = ({ keys }: NamedDocuments) =>
+  Type.Object(
+    { id: optional(id('Made from account and name when absent.')), name: line('Its name.'), ...keys },
+    closed,
+  )
 
-const Account = Type.Object(
-  {
-    name: line('Unique in the file.'),
-    id: optional(id('Made from the name and kept when absent.')),
-    contractNumber: optional(
-      whole('IONOS. Each once in the file; made from the id when absent.', 9_999_999_999),
+/** `and` before the last; empty for none. */
+const joined = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+
+type Keys = Readonly<Record<string, TSchema>>
+
+/** An object of the general keys, with the providers' own after those of them that `own` names. */
+const objectOf = (
+  general: TProperties,
+  own: Readonly<Record<string, Keys>>,
+  options: TObjectOptions = closed,
+) =>
+  Type.Object(
+    Object.fromEntries(
+      Object.entries(general).flatMap(([key, schema]) => [
+        [key, schema],
+        ...Object.entries(own[key] ?? {}).map(([name, type]) => [name, optional(type)] as const),
+      ]),
     ),
-    credentials: optional(list(Credential, 'Who may act for it; nobody when empty.')),
-    projects: optional(
-      list(
-        Project,
-        'Scaleway. The first one’s id is the organization’s; without any there is one of the account’s id.',
+    options,
+  )
+
+/** What the providers list in accounts, those first that every account has. */
+export function documentsOf(providers: readonly Provider[]): readonly NamedDocuments[] {
+  const all = providers.flatMap(({ inventory: { documents } }) => (documents ? [documents] : []))
+  return [
+    ...all.filter(({ always }) => always !== undefined),
+    ...all.filter(({ always }) => always === undefined),
+  ]
+}
+
+/** Of a file whose servers are of these providers. */
+export function inventoryFile(providers: readonly Provider[]) {
+  const collect = <T>(part: (inventory: Provider['inventory']) => readonly T[]) =>
+    providers.flatMap(({ inventory }) => part(inventory))
+  const keysOf = (
+    part: (inventory: Provider['inventory']) => readonly (readonly [string, TSchema])[],
+  ): Keys => Object.fromEntries(collect(part))
+  const nic = objectOf(interfaceKeys, { device: keysOf((part) => Object.entries(part.interface ?? {})) })
+  const server = objectOf(serverKeys(providers, nic), {
+    name: keysOf(({ number }) => (number ? [[number.key, number.schema]] : [])),
+    zone: keysOf(({ documents }) =>
+      documents ? [[documents.server.key, id(documents.server.description)]] : [],
+    ),
+  })
+  const credential = objectOf(
+    credentialKeys(providers),
+    {
+      secretKey: keysOf(({ documents }) =>
+        documents?.credential ? [[documents.credential.key, id(documents.credential.description)]] : [],
       ),
+    },
+    { ...closed, secret: true, description: 'Exactly one of `username`, `token` and `secretKey`.' },
+  )
+  const account = objectOf(accountKeys(credential, server), {
+    id: keysOf(({ account }) => (account ? [[account.key, account.schema]] : [])),
+    credentials: Object.fromEntries(
+      documentsOf(providers).map((each) => [each.key, list(documentSchema(each), each.description)]),
     ),
-    datacenters: optional(list(Datacenter, 'IONOS.')),
-    servers: optional(list(Server, 'Its VMs.')),
-  },
-  closed,
-)
+  })
+  return Type.Object(
+    {
+      accounts: list(account, 'Every account there is.', {
+        minItems: 1,
+        expected: 'a list of at least one account',
+      }),
+    },
+    { ...closed, expected: 'keys and values, beginning with accounts' },
+  )
+}
 
-export const InventoryFile = Type.Object(
-  {
-    accounts: list(Account, 'Every account there is.', {
-      minItems: 1,
-      expected: 'a list of at least one account',
-    }),
-  },
-  { ...closed, expected: 'keys and values, beginning with accounts' },
-)
+/** The general keys; those of providers are read by name. */
+type Entry<K extends TProperties> = Static<TObject<K>>
+export type InterfaceEntry = Entry<typeof interfaceKeys>
+export type ServerEntry = Omit<Entry<ReturnType<typeof serverKeys>>, 'interfaces'> & {
+  readonly interfaces?: readonly InterfaceEntry[]
+}
+export type CredentialEntry = Entry<ReturnType<typeof credentialKeys>>
+export type AccountEntry = Omit<Entry<ReturnType<typeof accountKeys>>, 'credentials' | 'servers'> & {
+  readonly credentials?: readonly CredentialEntry[]
+  readonly servers?: readonly ServerEntry[]
+}
+export interface InventoryEntries {
+  readonly accounts: readonly AccountEntry[]
+}
 
-export type InventoryFile = Static<typeof InventoryFile>
-export type AccountEntry = Static<typeof Account>
-export type CredentialEntry = Static<typeof Credential>
-export type ServerEntry = Static<typeof Server>
-export type InterfaceEntry = Static<typeof Interface>
+/** The value of a provider's own key, checked by its schema; undefined where the entry has none. */
+export const ownValue = (entry: object, key: string): JsonValue | undefined => (entry as JsonObject)[key]

@@ -1,7 +1,7 @@
 /** Entries of servers and interfaces → records of the store, with what their profile must and cannot have. */
 import { randomUUID } from 'node:crypto'
 import { isDeviceName } from '../../compile/nftables/names.ts'
-import type { JsonObject } from '../../core/json.ts'
+import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface, Profile } from '../../core/model/inventory.ts'
 import { type DefaultPolicy, defaultKey, specOf } from '../../core/model/profile.ts'
 import { type Address, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
@@ -11,17 +11,24 @@ import type { InventoryRecords } from '../../storage/storage.ts'
 import type { Report } from '../config/report.ts'
 import { madeUp, madeUpMac } from '../made-up.ts'
 import { policyRecord } from '../records.ts'
-import type { Provider } from './provider.ts'
-import type { InterfaceEntry, ServerEntry } from './schema.ts'
+import type { NamedDocuments, Provider } from './provider.ts'
+import { type InterfaceEntry, ownValue, type ServerEntry } from './schema.ts'
 
 type ServerRecords = InventoryRecords['servers'][number]
 
-/** What the account of a server has, by id. */
+/** What servers may name of an account, of one kind. */
+export interface NamedIds {
+  /** Of the provider whose kind it is. */
+  readonly profile: Profile
+  readonly of: NamedDocuments
+  /** Ids; the first is what servers of the profile get that name none. */
+  readonly listed: readonly string[]
+}
+
+/** What the account of a server has. */
 export interface Place {
   readonly account: string
-  /** The first is where servers go that name none. */
-  readonly projects: readonly string[]
-  readonly datacenters: readonly string[]
+  readonly named: readonly NamedIds[]
   readonly providers: readonly Provider[]
 }
 
@@ -33,27 +40,50 @@ export function readServer(
   now: number,
   report: Report,
 ): ServerRecords {
-  const { name, vmid, datacenter, project: named, plan, labels, firewall: enabled } = entry
+  const { name, plan, labels, firewall: enabled } = entry
   const { profile } = entry
   const { account } = place
   const provider = specOf(place.providers, profile)
-  const id = entry.id ?? madeUp('server', account, profile, vmid === undefined ? name : String(vmid))
+  const { number: numbered } = provider.inventory
+  const number = numbered ? ownValue(entry, numbered.key) : undefined
+  const id = entry.id ?? madeUp('server', account, profile, number === undefined ? name : String(number))
   report.locate(id, at)
   report.once('server', id, at, `the server ${id}`)
-  const zone = datacenter ?? entry.zone ?? ''
   checkProfile(entry, provider, at, place, report)
 
+  const named: Record<string, JsonValue> = {}
+  const initial: Record<string, JsonValue> = {}
+  let zone = entry.zone ?? ''
+  for (const { profile: owner, of, listed } of place.named) {
+    const value = ownValue(entry, of.server.key)
+    if (value !== undefined) named[of.server.key] = value
+    if (of.server.as === 'zone') {
+      if (value !== undefined) zone = String(value)
+      continue
+    }
+    const own = value ?? (owner === profile ? listed[0] : undefined)
+    if (own !== undefined) initial[of.server.key] = own
+  }
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
-  const project = named ?? (unnamed && place.projects[0])
+  const scope = unnamed && initial[unnamed.scope]
   const chain = madeUp('chain', id)
-  const numbers = { number: vmid ?? null, nextState: null, nextStateAt: null, createdAt: now }
-  const attributes = present({ datacenter, project: named, plan, labels })
+  const numbers = {
+    number: number === undefined ? null : Number(number),
+    ...{ nextState: null, nextStateAt: null, createdAt: now },
+  }
+  const attributes = present({ ...named, plan, labels })
   const state = entry.state ?? 'started'
   return {
     server: { ...{ id, account, profile, name, zone, state }, ...numbers, attributes },
-    ...(project !== undefined && { initial: { project } }),
+    ...(Object.keys(initial).length > 0 && { initial }),
     interfaces: (entry.interfaces ?? []).map((nic, index) =>
-      readInterface(nic, `${at}.interfaces[${index}]`, { id, provider }, index + 1, report),
+      readInterface(
+        nic,
+        `${at}.interfaces[${index}]`,
+        { id, provider, providers: place.providers },
+        index + 1,
+        report,
+      ),
     ),
     policies: settings
       ? [
@@ -65,40 +95,48 @@ export function readServer(
     attachments: settings ? [{ policy: chain, server: id, interface: null }] : [],
     ...(enabled !== undefined && { enabled }),
     ...(unnamed &&
-      project !== undefined && {
-        attachDefault: defaultOf(unnamed, { account, profile, project, zone }, now),
+      scope !== undefined && {
+        attachDefault: defaultOf(unnamed, { account, profile, value: String(scope), zone }, now),
       }),
     ...(interfacePolicies && { interfacePolicies }),
   }
 }
 
 const lowerCaseUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-/** Profiles whose APIs know servers by UUIDs only. */
-const uuidProfiles: readonly Profile[] = ['upcloud', 'scaleway']
 
 function checkProfile(
   entry: ServerEntry,
-  { profile, offers, states, chain, defaultPolicy, interfacePolicies }: Provider,
+  { profile, offers, states, chain, defaultPolicy, inventory }: Provider,
   at: string,
-  { projects, datacenters }: Place,
+  { named, providers }: Place,
   report: Report,
 ): void {
-  const { id, vmid, zone, datacenter, project, state, plan, labels, firewall } = entry
+  const { id, zone, state, plan, labels, firewall } = entry
   const servers = `servers of ${profile}`
-  if (id !== undefined && uuidProfiles.includes(profile) && !lowerCaseUuid.test(id)) {
+  if (id !== undefined && inventory.uuids && !lowerCaseUuid.test(id)) {
     report.warn(`${at}.id`, `the API of ${profile} knows servers by UUIDs in lower case only`)
   }
-  if (profile === 'hostup') {
-    if (vmid === undefined) report.add(`${at}.vmid`, `${servers} need one`)
-    else report.once('vmid', String(vmid), `${at}.vmid`, `the vmid ${vmid}`)
-  } else if (vmid !== undefined) report.add(`${at}.vmid`, `${servers} have none`)
+  for (const { profile: owner, inventory: part } of providers) {
+    if (!part.number) continue
+    const { key } = part.number
+    const number = ownValue(entry, key)
+    if (owner === profile) {
+      if (number === undefined) report.add(`${at}.${key}`, `${servers} need one`)
+      else report.once(key, String(number), `${at}.${key}`, `the ${key} ${number}`)
+    } else if (number !== undefined) report.add(`${at}.${key}`, `${servers} have none`)
+  }
 
-  if (interfacePolicies) {
-    if (datacenter === undefined || !datacenters.includes(datacenter)) {
-      report.add(`${at}.datacenter`, `${servers} need one of the account’s datacenters`)
-    }
-    if (zone !== undefined) report.add(`${at}.zone`, `${servers} are in a datacenter`)
-  } else if (datacenter !== undefined) report.add(`${at}.datacenter`, `${servers} are in none`)
+  for (const { profile: owner, of, listed } of named) {
+    const { key, as } = of.server
+    if (as !== 'zone') continue
+    const value = ownValue(entry, key)
+    if (owner === profile) {
+      if (value === undefined || !listed.includes(String(value))) {
+        report.add(`${at}.${key}`, `${servers} need one of the account’s ${of.key}`)
+      }
+      if (zone !== undefined) report.add(`${at}.zone`, `${servers} are in a ${of.kind}`)
+    } else if (value !== undefined) report.add(`${at}.${key}`, `${servers} are in none`)
+  }
 
   const { zones, plans } = offers
   if (zone === undefined) {
@@ -110,8 +148,12 @@ function checkProfile(
   if (state !== undefined && !states.includes(state)) {
     report.add(`${at}.state`, oneOf(states))
   }
-  if (project !== undefined && !projects.includes(project)) {
-    report.add(`${at}.project`, `${project} is none of the account’s projects`)
+  for (const { of, listed } of named) {
+    const { key, as } = of.server
+    const value = ownValue(entry, key)
+    if (as === 'attribute' && value !== undefined && !listed.includes(String(value))) {
+      report.add(`${at}.${key}`, `${value} is none of the account’s ${of.key}`)
+    }
   }
   if (firewall !== undefined && !chain) {
     report.add(`${at}.firewall`, `${servers} have no such switch`)
@@ -124,7 +166,7 @@ function checkProfile(
 function readInterface(
   nic: InterfaceEntry,
   at: string,
-  server: { readonly id: string; readonly provider: Provider },
+  server: { readonly id: string; readonly provider: Provider; readonly providers: readonly Provider[] },
   index: number,
   report: Report,
 ): Interface {
@@ -134,7 +176,6 @@ function readInterface(
   const { senderCheck = true, observe = false, maxConnections = null } = nic
   const { vlanTrunk = false, allowedFrames = [] } = nic
   const { host = null, device = null } = nic
-  const { lan, firewallActive, firewallType } = nic
   if (device !== null) {
     if (host === null) report.add(`${at}.device`, 'a device needs the host it is on')
     // Closing the loopback device would cut the host off from itself.
@@ -146,10 +187,11 @@ function readInterface(
       report.warn(at, `has a device and no mac: what it sends passes from ${madeUpMac(id)} only`)
     }
   }
-  if (!server.provider.interfacePolicies) {
-    for (const [key, value] of Object.entries({ lan, firewallActive, firewallType })) {
-      if (value !== undefined)
-        report.add(`${at}.${key}`, `interfaces of ${server.provider.profile} have none`)
+  const { profile, inventory } = server.provider
+  const own = Object.keys(inventory.interface ?? {})
+  for (const key of server.providers.flatMap((each) => Object.keys(each.inventory.interface ?? {}))) {
+    if (!own.includes(key) && ownValue(nic, key) !== undefined) {
+      report.add(`${at}.${key}`, `interfaces of ${profile} have none`)
     }
   }
   return {
@@ -161,7 +203,7 @@ function readInterface(
       readPrefix(text, `${at}.allowedAddresses[${place}]`, report),
     ),
     type: (nic.type ?? 'public') as Interface['type'],
-    attributes: present({ lan, firewallActive, firewallType }),
+    attributes: present(Object.fromEntries(own.map((key) => [key, ownValue(nic, key)]))),
   }
 }
 
@@ -222,19 +264,19 @@ function readPrefix(text: string, at: string, report: Report): string {
 /** What servers get that name no policy, as it is made with the first of them. */
 function defaultOf(
   { name, settings, attributes, scope }: DefaultPolicy,
-  { account, profile, project, zone }: { account: string; profile: Profile; project: string; zone: string },
+  { account, profile, value, zone }: { account: string; profile: Profile; value: string; zone: string },
   now: number,
 ): NonNullable<ServerRecords['attachDefault']> {
-  const place = defaultKey(project, zone)
+  const place = defaultKey(value, zone)
   // Nobody's to know beforehand: one that was deleted, or is no default any more, is another.
   const fields = { id: randomUUID(), account, profile, name, zone, defaultFor: place }
   return {
     ...{ for: place, scope },
-    otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, project } }),
+    otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, [scope]: value } }),
   }
 }
 
-const present = (values: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject =>
+export const present = (values: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject =>
   Object.fromEntries(
     Object.entries(values).filter((each): each is [string, JsonObject[string]] => each[1] !== undefined),
   )

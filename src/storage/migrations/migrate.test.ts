@@ -79,7 +79,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         assert.equal((await storage.policy(group?.policy ?? ''))?.name, 'closed')
         seen[engine as Storage['engine']] = all
 
-        const pools = readAddresses('pools: [ { kind: public-ipv4, prefixes: [192.0.2.0/24] } ]')
+        const pools = readAddresses('pools: [ { kind: public-ipv4, prefixes: [192.0.2.0/24] } ]', [])
         assert.ok(pools.ok)
         await configureAddresses(storage, pools.value, actor.at)
         const account = await accountOf(storage)

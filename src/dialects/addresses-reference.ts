@@ -1,7 +1,8 @@
 /** The page on the address file, made from its schema: `npm run docs` writes it, and a test keeps it fresh. */
-import { poolKinds } from '../core/model/pool.ts'
-import { AddressFile, defaultPools, PoolEntry } from './addresses-file.ts'
-import { keyTable, type Schema } from './config/reference.ts'
+import { type PoolKind, poolKinds } from '../core/model/pool.ts'
+import { addressFile, defaultPools, poolEntry } from '../service/addresses-file.ts'
+import { keyTable, type Schema } from '../service/config/reference.ts'
+import { type Manifest, takersOf } from './manifest.ts'
 
 /** The test reads it. */
 export const addressExample = `quarantine: 48h
@@ -23,7 +24,7 @@ ${addressExample}\`\`\`
 
 - **Which pool.** That of the dialect and zone, else that of the dialect, else the one without either; never the next one when it is empty. A kind of which the
   file has no pool at all keeps the default one.
-- **Held.** An address is held as long as an interface has it, or a reservation does: a flexible IP of Scaleway, an IP block or the block of a datacenter of IONOS.
+- **Held.** An address is held as long as an interface has it, or a reservation does, such as a flexible IP or an IP block.
   The lowest free one comes first.
 - **Quarantine.** One that nobody has any more is given to nobody else for a while, 24 hours unless the file says otherwise. Until then only the account that had it
   may name it. What was set aside for a request that then failed is free again after ten minutes.
@@ -39,29 +40,25 @@ ${addressExample}\`\`\`
 - **Several processes** on one database need the same file: the last one that starts decides.
 `
 
-export function addressesReference(): string {
+export function addressesReference(manifests: readonly Manifest[]): string {
   const defaultOf = (kind: string) => {
     const found = defaultPools.find((entry) => entry.kind === kind)
     return found
       ? found.prefixes.map((prefix) => `\`${prefix}\``).join(', ')
       : 'a unique local /48, drawn at the first start and kept'
   }
-  const uses: Record<keyof typeof poolKinds, string> = {
-    'public-ipv4': 'Public interfaces; flexible IPs of Scaleway; IP blocks of IONOS.',
-    'public-ipv6': 'Public interfaces.',
-    'public-ipv6-prefix': 'Flexible IPv6 of Scaleway.',
-    'utility-ipv4': 'Utility interfaces of UpCloud; private ones of IONOS.',
-    'lan-ipv4': 'Private LANs of IONOS.',
-    'datacenter-ipv6': 'Datacenters of IONOS; LANs and NICs have parts of it.',
+  const takers = takersOf(manifests)
+  const usesOf = (kind: PoolKind) => {
+    const all = manifests.flatMap(({ pools }) => pools?.[kind] ?? [])
+    return `${all.join('; ').replace(/^./, (first) => first.toUpperCase())}.`
   }
   const kinds = Object.entries(poolKinds).map(
-    ([kind, { length }]) =>
-      `| \`${kind}\` | /${length} | ${uses[kind as keyof typeof poolKinds]} | ${defaultOf(kind)} |`,
+    ([kind, { length }]) => `| \`${kind}\` | /${length} | ${usesOf(kind as PoolKind)} | ${defaultOf(kind)} |`,
   )
   return [
     intro,
     `## Kinds\n\n| kind | hands out | for | default |\n| --- | --- | --- | --- |\n${kinds.join('\n')}\n`,
-    `## The file\n\n${keyTable(AddressFile as object as Schema)}`,
-    `## A pool\n\n\`pools[]\`.\n\n${keyTable(PoolEntry as object as Schema)}`,
+    `## The file\n\n${keyTable(addressFile(takers) as object as Schema)}`,
+    `## A pool\n\n\`pools[]\`.\n\n${keyTable(poolEntry(takers) as object as Schema)}`,
   ].join('\n')
 }
