@@ -1,7 +1,9 @@
 /** `portcullis lab up | status | probe | down`: VMs made of network namespaces, with real packets. */
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { dialects } from '../dialects/dialects.ts'
 import { defaultDirectory, down, find, type Lab, obstacle, status, up } from '../lab/lab.ts'
 import { createProber, type ProbeAnswer, planProbe } from '../lab/probe.ts'
+import { topologyOf } from '../lab/topology.ts'
 import { answer, complain } from './output.ts'
 
 export function labCommand(): Command {
@@ -75,6 +77,7 @@ async function labUp(options: {
   const program = process.argv[1] ?? ''
   const started = await up({
     directory: options.directory,
+    topology: topologyOf(dialects),
     program,
     listen: options.listen,
     bridged: options.bridge ?? false,
@@ -104,7 +107,7 @@ async function tell(lab: Lab, json: true | undefined, more: readonly string[]): 
       `VMs         ${said.bridged ? 'ports of bridges' : 'behind a router'}`,
       `Basic       ${username}:${password}`,
       `Bearer      ${token}`,
-      `Secret key  ${secretKey} (${accessKey})`,
+      ...(secretKey === undefined ? [] : [`Secret key  ${secretKey} (${accessKey})`]),
       `Router      ${said.router} (the namespace whose rules are enforced)`,
       ...said.vms.flatMap((vm) => [
         `${vm.name.padEnd(11)} ${vm.profile} ${vm.server}`,

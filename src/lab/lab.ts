@@ -10,7 +10,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { createNetwork, destroyNetwork, namespaces, routerNamespace } from './network.ts'
 import { run } from './run.ts'
 import { findServices, isRunning, type RunningService, startService, stopService } from './service.ts'
-import { credentials, defaultVms, inventoryFile, type LabVm } from './topology.ts'
+import { inventoryFile, type LabCredentials, type LabVm, type Topology } from './topology.ts'
 
 export const defaultDirectory = '/run/portcullis-lab'
 
@@ -18,6 +18,7 @@ export interface Lab {
   readonly directory: string
   readonly prefix: string
   readonly vms: readonly LabVm[]
+  readonly credentials: LabCredentials
   /** Whether its VMs are ports of bridges. */
   readonly bridged: boolean
   readonly service: RunningService
@@ -26,7 +27,7 @@ export interface Lab {
 export interface LabStatus {
   readonly url: string
   readonly bridged: boolean
-  readonly credentials: typeof credentials
+  readonly credentials: LabCredentials
   readonly vms: readonly {
     readonly name: string
     readonly profile: string
@@ -56,7 +57,7 @@ export interface LabOptions {
   readonly program: string
   /** `127.0.0.1:0` picks a free port. */
   readonly listen: string
-  readonly vms?: readonly LabVm[]
+  readonly topology: Topology
   /** VMs as ports of bridges; default: behind a router. */
   readonly bridged?: boolean
   /** More arguments for `serve`. */
@@ -88,7 +89,8 @@ export async function obstacle(): Promise<string | undefined> {
 
 /** Removes what is left of an earlier one, makes it anew, and answers when rules are enforced. */
 export async function up(options: LabOptions): Promise<Result<Lab>> {
-  const { vms = defaultVms, bridged = false } = options
+  const { topology, bridged = false } = options
+  const { vms, credentials } = topology
   const directory = resolve(options.directory)
   const prefix = prefixOf(directory)
   await down(directory)
@@ -96,7 +98,7 @@ export async function up(options: LabOptions): Promise<Result<Lab>> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await writeFile(join(directory, marker), '')
     const inventory = join(directory, 'inventory.yaml')
-    await writeFile(inventory, inventoryFile(vms))
+    await writeFile(inventory, inventoryFile(topology))
     await createNetwork({ prefix, vms, bridged })
     const service = await startService({
       ...options,
@@ -109,7 +111,7 @@ export async function up(options: LabOptions): Promise<Result<Lab>> {
       await down(directory)
       return service
     }
-    const lab = { directory, prefix, vms, bridged, service: service.value }
+    const lab = { directory, prefix, vms, credentials, bridged, service: service.value }
     await save(lab)
     return ok(lab)
   } catch (error) {
@@ -149,7 +151,7 @@ export async function status(lab: Lab): Promise<LabStatus> {
   return {
     url: lab.service.url,
     bridged: lab.bridged,
-    credentials,
+    credentials: lab.credentials,
     vms: lab.vms.map(({ name, profile, server, nics }) => ({
       name,
       profile,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultVms } from '../../test/support/lab-topology.ts'
 import { parseKind, planProbe } from './probe.ts'
-import { defaultVms } from './topology.ts'
 
 test('packets', () => {
   assert.deepEqual(parseKind('tcp/22', 4), { ok: true, value: { protocol: 'tcp', port: 22 } })

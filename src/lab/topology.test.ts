@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultVms } from '../../test/support/lab-topology.ts'
 import { defaultDirectory, prefixOf } from './lab.ts'
-import { defaultVms, guard } from './topology.ts'
+import { guard } from './topology.ts'
 
 test('names are unique, fit the kernel, and are guarded', () => {
   const nics = defaultVms.flatMap((vm) => vm.nics)

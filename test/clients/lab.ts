@@ -1,8 +1,8 @@
 /** Terraform against the lab: it applies, a real packet proves it; it changes, and the packet proves that. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { credentials, datacenter } from '../../src/lab/topology.ts'
 import { noLab, openLab, type TestLab } from '../support/lab.ts'
+import { credentials, datacenter } from '../support/lab-topology.ts'
 import { noGo } from './builds.ts'
 import type { Bench, Client } from './client.ts'
 import { type Imported, openWorkspace, type Provider, type Resources, terraformProgram } from './terraform.ts'

@@ -9,8 +9,9 @@ import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
 import { type Endpoint, startEndpoint } from '../../src/lab/endpoint.ts'
 import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
-import { defaultVms, type LabNic, type LabVm, outside } from '../../src/lab/topology.ts'
+import { type LabNic, type LabVm, outside } from '../../src/lab/topology.ts'
 import { bridgeNetfilter, noLabOr } from '../support/lab.ts'
+import { defaultVms } from '../support/lab-topology.ts'
 import { frameMeter } from '../support/link-frames.ts'
 
 const skip = await noLabOr({ conntrack: 'conntrack' })

@@ -5,12 +5,12 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Profile } from '../../src/core/model/inventory.ts'
+import type { Served } from '../../src/dialects/dialects.ts'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
-import { datacenter } from '../../src/lab/topology.ts'
 import { noLab, openLab, type TestLab } from '../support/lab.ts'
+import { datacenter } from '../support/lab-topology.ts'
 
-type Dialect = Exclude<Profile, 'native'>
+type Dialect = Exclude<Served, 'native'>
 type Rule = Readonly<Record<string, unknown>>
 /** Rules that allow, and nothing else passes; or why the dialect has no such field. */
 type Said = readonly Rule[] | string

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
-import { datacenter, outside } from '../../src/lab/topology.ts'
+import { outside } from '../../src/lab/topology.ts'
 import { bridgedByDefault, judging, noLab, openLab, type TestLab } from '../support/lab.ts'
+import { datacenter } from '../support/lab-topology.ts'
 
 const six = { family: 6 } as const
 const dc = `/cloudapi/v6/datacenters/${datacenter}`

@@ -9,9 +9,10 @@ import type { Direction } from '../../src/core/model/rule.ts'
 import { essentials } from '../../src/core/semantics/essentials.ts'
 import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
 import { createProber, type Prober, planProbe } from '../../src/lab/probe.ts'
-import { defaultVms, type LabNic } from '../../src/lab/topology.ts'
+import type { LabNic } from '../../src/lab/topology.ts'
 import { sendFrames } from '../support/frames.ts'
 import { bridgedByDefault, noLab } from '../support/lab.ts'
+import { defaultVms } from '../support/lab-topology.ts'
 import { arp, broadcast, frameMeter, icmp, packet, syn, udp } from '../support/link-frames.ts'
 
 const prefix = `pcl-rej${process.pid % 1000}-`

@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createNetwork, destroyNetwork, namespaceOf, plug, routerNamespace } from '../../src/lab/network.ts'
 import { mustRun, type Ran, run } from '../../src/lab/run.ts'
-import { defaultVms, outside } from '../../src/lab/topology.ts'
+import { outside } from '../../src/lab/topology.ts'
+import { defaultVms } from './lab-topology.ts'
 
 const program = new URL('../../src/cli/main.ts', import.meta.url).pathname
 

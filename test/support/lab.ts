@@ -16,7 +16,8 @@ import {
 } from '../../src/lab/probe.ts'
 import { mustRun, type Ran, run } from '../../src/lab/run.ts'
 import { startService, stopService } from '../../src/lab/service.ts'
-import { credentials, type LabVm } from '../../src/lab/topology.ts'
+import type { LabVm } from '../../src/lab/topology.ts'
+import { credentials, topology } from './lab-topology.ts'
 
 /** For `test({ skip })`: why there can be no lab here, or false. */
 export const noLab: string | false = (await obstacle()) ?? false
@@ -91,7 +92,7 @@ export async function openLab(
 ): Promise<TestLab> {
   const directory = await mkdtemp(join(tmpdir(), 'portcullis-lab-'))
   // Nothing in the tests may wait for the periodic check: what repairs must be told.
-  const started = await up({ directory, program, listen: '127.0.0.1:0', serve, bridged })
+  const started = await up({ directory, topology, program, listen: '127.0.0.1:0', serve, bridged })
   if (!started.ok) throw new Error(started.error)
   let lab = started.value
   const prober = createProber(lab.prefix)

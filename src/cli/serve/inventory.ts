@@ -2,12 +2,23 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { providersOf } from '../../dialects/catalogue.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
+import {
+  demonstrationAccount,
+  demonstrationFile,
+  demonstrationToken,
+} from '../../dialects/demonstration.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
 import { loadInventory } from '../../service/inventory.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { mayDemonstrate } from '../demonstration.ts'
+import { type Demonstration, mayDemonstrate } from '../demonstration.ts'
 import { inventoryText } from '../inventory-text.ts'
 import type { ServeOptions } from './options.ts'
+
+const demonstration: Demonstration = {
+  text: demonstrationFile(builtIn),
+  account: demonstrationAccount,
+  token: demonstrationToken,
+}
 
 /** Of one file, in the log. */
 const mostWarnings = 20
@@ -22,7 +33,7 @@ export async function takeInventory(
   storage: Storage,
   logger: FastifyBaseLogger,
 ): Promise<boolean> {
-  const text = await inventoryText(inventory, storage)
+  const text = await inventoryText(inventory, storage, demonstration)
   // The demonstration is of the providers' zones, whatever the catalogue says.
   const providers = providersOf(inventory === undefined ? builtIn : dialects)
   const loaded = text.ok ? await loadInventory(storage, text.value, Date.now(), providers) : text
@@ -36,7 +47,7 @@ export async function takeInventory(
   }
   if (inventory === undefined) throw new Error(loaded.error)
   const why = `${file}: ${loaded.error}`
-  if (await mayDemonstrate(storage)) throw new Error(why)
+  if (await mayDemonstrate(storage, demonstration)) throw new Error(why)
   logger.error(`${why}; the service starts with what the store holds, until the file is right at a start`)
   return false
 }

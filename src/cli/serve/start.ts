@@ -2,6 +2,8 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { createResolver } from '../../compile/resolve.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
+import { howToCall } from '../../dialects/demonstration.ts'
+import { dialects as builtIn } from '../../dialects/dialects.ts'
 import { createMetrics } from '../../server/metrics.ts'
 import { createServer } from '../../server/server.ts'
 import { configureAddresses } from '../../service/addresses.ts'
@@ -11,7 +13,6 @@ import { createDesiredSource } from '../../service/desired.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { howToCall } from '../demonstration.ts'
 import { endWhenAsked } from '../signals.ts'
 import { inWords } from '../words.ts'
 import { enforce } from './enforce.ts'
@@ -89,7 +90,7 @@ export async function start(
     const where = host.includes(':') ? `[${host}]` : host
     throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
   }
-  process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(url) : ''}`)
+  process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(builtIn, url) : ''}`)
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready

@@ -30,4 +30,41 @@ export const manifest = {
     },
   },
   gaps,
+  demonstration: {
+    account: {},
+    servers: [{ vmid: 10000, name: 'vps1', interfaces: [{ addresses: ['192.0.2.20', '2001:db8::20'] }] }],
+    call: {
+      what: 'let HTTPS reach VM 10000',
+      flags: "-H 'X-API-Key: {token}'",
+      path: '/api/vm/10000/firewall',
+      body: {
+        type: 'in',
+        action: 'ACCEPT',
+        proto: 'tcp',
+        dport: '443',
+        source: '2001:db8::1/32',
+        comment: 'HTTPS Secure Web',
+        enable: 1,
+      },
+    },
+  },
+  lab: {
+    account: {},
+    servers: [
+      {
+        number: 4,
+        name: 'vps1',
+        id: '00a1c2d3-0001-4000-8000-000000010000',
+        nics: [{ type: 'public', addresses: ['192.0.2.13', '2001:db8::13'] }],
+        inventory: { vmid: 10000 },
+      },
+      {
+        number: 5,
+        name: 'vps2',
+        id: '00a1c2d3-0001-4000-8000-000000010001',
+        nics: [{ type: 'public', addresses: ['192.0.2.14', '2001:db8::14'] }],
+        inventory: { vmid: 10001 },
+      },
+    ],
+  },
 } as const satisfies Manifest

@@ -26,6 +26,13 @@ const firewallTypes = {
   BIDIRECTIONAL: ['ingress', 'egress'],
 } as const
 
+const demonstrated = {
+  datacenter: '33333333-3333-4333-8333-333333333333',
+  server: '00c0be00-efdc-41ca-8021-f6ef457b8531',
+  nic: '00a1c000-efdc-41ca-8021-f6ef457b8531',
+}
+const labDatacenter = '0dc00000-0000-4000-8000-000000000001'
+
 export const manifest = {
   profile: 'ionos',
   title: 'IONOS',
@@ -77,4 +84,47 @@ export const manifest = {
   },
   catalogue,
   gaps,
+  demonstration: {
+    account: { datacenters: [{ id: demonstrated.datacenter, name: 'demo', location: 'de/txl' }] },
+    servers: [
+      {
+        id: demonstrated.server,
+        datacenter: demonstrated.datacenter,
+        name: 'cube1',
+        interfaces: [
+          {
+            id: demonstrated.nic,
+            lan: 1,
+            addresses: ['192.0.2.30', '2001:db8::30'],
+            firewallActive: true,
+          },
+        ],
+      },
+    ],
+    call: {
+      what: 'let SSH over IPv4 reach the NIC of cube1',
+      flags: '-u {username}:{password}',
+      path: `/cloudapi/v6/datacenters/${demonstrated.datacenter}/servers/${demonstrated.server}/nics/${demonstrated.nic}/firewallrules`,
+      body: { properties: { name: 'SSH', protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 } },
+    },
+  },
+  lab: {
+    account: { datacenters: [{ id: labDatacenter, name: 'lab', location: 'de/txl' }] },
+    servers: [
+      {
+        number: 8,
+        name: 'cube1',
+        id: '00c0be00-0001-4000-8000-000000000001',
+        nics: [{ type: 'public', addresses: ['192.0.2.17', '2001:db8::17'] }],
+        inventory: { datacenter: labDatacenter },
+      },
+      {
+        number: 9,
+        name: 'cube2',
+        id: '00c0be00-0002-4000-8000-000000000002',
+        nics: [{ type: 'public', addresses: ['192.0.2.18', '2001:db8::18'] }],
+        inventory: { datacenter: labDatacenter },
+      },
+    ],
+  },
 } as const satisfies Manifest

@@ -4,6 +4,8 @@ import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { gaps } from './gaps.ts'
 
+const demonstrated = '00798b85-efdc-41ca-8021-f6ef457b8531'
+
 export const manifest = {
   profile: 'upcloud',
   title: 'UpCloud',
@@ -31,4 +33,63 @@ export const manifest = {
   },
   catalogue,
   gaps,
+  demonstration: {
+    account: {},
+    servers: [
+      {
+        id: demonstrated,
+        name: 'web1',
+        zone: 'fi-hel1',
+        firewall: true,
+        interfaces: [{ mac: '52:54:00:00:00:01', addresses: ['192.0.2.10', '2001:db8::10'] }],
+      },
+    ],
+    call: {
+      what: "let no SSH reach the demonstration's server",
+      flags: '-u {username}:{password}',
+      path: `/1.3/server/${demonstrated}/firewall_rule`,
+      body: {
+        firewall_rule: {
+          direction: 'in',
+          action: 'drop',
+          family: 'IPv4',
+          protocol: 'tcp',
+          destination_port_start: '22',
+          destination_port_end: '22',
+        },
+      },
+    },
+  },
+  lab: {
+    account: {},
+    servers: [
+      {
+        number: 1,
+        name: 'web1',
+        id: demonstrated,
+        nics: [{ type: 'public', addresses: ['192.0.2.10', '2001:db8::10'] }],
+        inventory: { zone: 'fi-hel1', firewall: true },
+      },
+      {
+        number: 2,
+        name: 'web2',
+        id: '0077fa3d-32db-4b09-9f5f-30d9e9afb565',
+        nics: [
+          { type: 'public', addresses: ['192.0.2.11', '2001:db8::11'] },
+          { type: 'private', addresses: ['10.0.0.11'] },
+        ],
+        inventory: { zone: 'fi-hel1', firewall: false },
+      },
+      {
+        number: 3,
+        name: 'db1',
+        id: '009d64ef-31d1-4684-a26b-c86c955cbf46',
+        nics: [
+          { type: 'public', addresses: ['192.0.2.12', '2001:db8::12'] },
+          { type: 'private', addresses: ['10.0.0.12'] },
+        ],
+        inventory: { zone: 'fi-hel1', firewall: true },
+      },
+    ],
+  },
 } as const satisfies Manifest
