@@ -41,7 +41,7 @@ export interface CredentialRecord {
   readonly scopes: readonly string[]
   /** For the audit: username, access key, or the token's first characters. Never a secret. */
   readonly label: string
-  /** `accessKey`, default `project`: what dialects need to know. */
+  /** What dialects need to know: `accessKey`, and what the key names. */
   readonly attributes: JsonObject
 }
 
@@ -50,7 +50,7 @@ export interface ServerRecord {
   readonly account: string
   readonly profile: Profile
   readonly name: string
-  /** The number its profile knows it by (vmid), unique there; null when it has none. */
+  /** The number its profile knows it by, unique there; null when it has none. */
   readonly number: number | null
   /** What the profile calls a zone; empty when it has none. */
   readonly zone: string
@@ -60,7 +60,7 @@ export interface ServerRecord {
   readonly nextStateAt: number | null
   /** Milliseconds since 1970. */
   readonly createdAt: number
-  /** The dialect's own: hostname, plan, vmid, labels, storage devices. */
+  /** The dialect's own: hostname, plan, labels, storage devices. */
   readonly attributes: JsonObject
   /** Revision of the last change to the server or its interfaces. */
   readonly revision: number

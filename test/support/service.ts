@@ -2,6 +2,7 @@
 import { describe } from 'node:test'
 import { pino } from 'pino'
 import { configureCatalogues, providersOf } from '../../src/dialects/catalogue.ts'
+import type { Dialects } from '../../src/dialects/dialect.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { takersOf } from '../../src/dialects/manifest.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
@@ -172,6 +173,8 @@ export interface ServiceOptions {
   readonly inventory?: string
   /** Text of an address file. */
   readonly addresses?: string
+  /** Served in place of those that are built in. */
+  readonly dialects?: Dialects
   /** Text of a catalogue file. */
   readonly catalogue?: string
   /** Where it keeps what it is told, opened and removed with it; absent: SQLite. */
@@ -190,13 +193,14 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const store = options.store ?? (await engines[options.engine ?? 'sqlite'].create())
   const opened = await store.open()
   const storage = options.through?.(opened) ?? opened
-  const configured = configureCatalogues(builtIn, options.catalogue ?? '{}')
+  const served = options.dialects ?? builtIn
+  const configured = configureCatalogues(served, options.catalogue ?? '{}')
   if (!configured.ok) throw new Error(configured.error)
   const dialects = configured.value
   const addresses =
     options.addresses === undefined
       ? { ok: true as const, value: defaultAddresses }
-      : readAddresses(options.addresses, takersOf(builtIn))
+      : readAddresses(options.addresses, takersOf(served))
   if (!addresses.ok) throw new Error(addresses.error)
   const pools = await configureAddresses(storage, addresses.value, Date.now())
   const text = options.inventory ?? inventory

@@ -1,12 +1,8 @@
 /** The inventory file, or the demonstration, into the store; and what the operator should know of it. */
 import type { FastifyBaseLogger } from 'fastify'
 import { providersOf } from '../../dialects/catalogue.ts'
+import { demonstrationAccount, demonstrationFile, demonstrationToken } from '../../dialects/demonstration.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
-import {
-  demonstrationAccount,
-  demonstrationFile,
-  demonstrationToken,
-} from '../../dialects/demonstration.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
 import { loadInventory } from '../../service/inventory.ts'
 import type { Storage } from '../../storage/storage.ts'

@@ -1,8 +1,8 @@
 /** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
 import type { FastifyBaseLogger } from 'fastify'
 import { createResolver } from '../../compile/resolve.ts'
-import type { Dialects } from '../../dialects/dialect.ts'
 import { howToCall } from '../../dialects/demonstration.ts'
+import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
 import { createMetrics } from '../../server/metrics.ts'
 import { createServer } from '../../server/server.ts'
@@ -30,12 +30,16 @@ export async function start(
   // First: addresses that the inventory gives are held in these pools.
   const pools = await configureAddresses(storage, addresses, Date.now())
   const fileInForce = await takeInventory(options, dialects, storage, logger)
-  const services = createServices(storage, {
-    pools,
-    transitionMs: options.transitionMs,
-    holdMs: options.ionosHoldMs,
-    restartMs: options.upcloudRestartMs,
-  }, dialects)
+  const services = createServices(
+    storage,
+    {
+      pools,
+      transitionMs: options.transitionMs,
+      holdMs: options.ionosHoldMs,
+      restartMs: options.upcloudRestartMs,
+    },
+    dialects,
+  )
   // No other process uses the embedded store: there are no other agents.
   if (storage.engine === 'sqlite') {
     await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
@@ -90,7 +94,9 @@ export async function start(
     const where = host.includes(':') ? `[${host}]` : host
     throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
   }
-  process.stdout.write(`listening on ${url}\n${options.inventory === undefined ? howToCall(builtIn, url) : ''}`)
+  process.stdout.write(
+    `listening on ${url}\n${options.inventory === undefined ? howToCall(builtIn, url) : ''}`,
+  )
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready
