@@ -1,4 +1,4 @@
-/** Loads so many interfaces into a namespace and prints how many seconds that took. */
+/** Loads so many interfaces into a namespace and prints how many seconds that took, and how many of CPU. */
 import { createNftables } from '../src/agent/nftables/nftables.ts'
 import type { Desired } from '../src/core/model/desired.ts'
 import type { EffectivePolicy } from '../src/core/model/effective-policy.ts'
@@ -6,6 +6,7 @@ import type { Rule } from '../src/core/model/rule.ts'
 import { TCP } from '../src/core/net/protocol.ts'
 import { essentials } from '../src/core/semantics/essentials.ts'
 import { addressSet } from '../src/core/sets/address-set.ts'
+import { cpuSeconds } from './cpu.ts'
 
 const [netns = '', interfaces = '1'] = process.argv.slice(2)
 const rulesEach = 20
@@ -49,10 +50,14 @@ const desired: Desired = {
   })),
 }
 const dataplane = createNftables({ guard: ['tap*'], netns })
-const started = performance.now()
+const spent = () => {
+  const { own, children } = cpuSeconds()
+  return own + children
+}
+const [started, before] = [performance.now(), spent()]
 const report = await dataplane.apply(desired)
-const seconds = (performance.now() - started) / 1000
+const taken = { seconds: (performance.now() - started) / 1000, cpu: spent() - before }
 const failing = report.interfaces.find(({ state }) => state !== 'applied')
 if (failing) throw new Error(`${failing.id} is ${failing.state}: ${failing.error}`)
 await dataplane.close()
-process.stdout.write(`${seconds}\n`, () => process.exit(0))
+process.stdout.write(JSON.stringify(taken), () => process.exit(0))

@@ -42,7 +42,7 @@ const samples = 200
 /** The first are not counted: pokes at the table are still being looked into. */
 const warmUps = 10
 /** Milliseconds, after which something that should come has not come. */
-const patience = 120_000
+const patience = 600_000
 
 interface Result {
   /** Milliseconds. */

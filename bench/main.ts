@@ -10,7 +10,7 @@ import { api } from './api.ts'
 import { byHand } from './by-hand.ts'
 import { compiler } from './compiler.ts'
 import { duties } from './duties.ts'
-import { firstLoad } from './first-load.ts'
+import { firstLoad, firstLoadOfMany } from './first-load.ts'
 import { kernel } from './kernel.ts'
 import { oneChange } from './one-change.ts'
 import { others } from './others.ts'
@@ -19,10 +19,10 @@ import { asJson, asText, type Group, type Line, type Measured, machine, say, wri
 import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
-  ...[api, compiler, kernel, oneChange],
+  ...[api, compiler, kernel, oneChange, firstLoad],
   ...[rates, ratesOfMany, byHand, others, duties, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
-  firstLoad,
+  firstLoadOfMany,
 ]
 
 const words = process.argv.slice(2)
