@@ -176,6 +176,26 @@ describe('nftables', { skip }, () => {
     assert.match(nft('list', 'tables').stdout, /theirs/)
   })
 
+  test('a foreign commit that leaves our table as it was does not have it written anew', async () => {
+    const dataplane = create()
+    await dataplane.apply(desired([one({ protocol: 6 }), null]))
+    const handle = () =>
+      /^table .* # handle (\d+)/m.exec(nft('-a', 'list', 'table', ...table.split(' ')).stdout)?.[1]
+    const before = handle()
+    assert.ok(before)
+    const seen = new Promise<void>((resolve) => {
+      const stop = dataplane.onForeignChange(() => {
+        stop()
+        resolve()
+      })
+    })
+    assert.equal(nft(`add chain ${table} mine; delete chain ${table} mine`).status, 0)
+    await seen
+    const { changed, repaired } = await dataplane.apply(desired([one({ protocol: 17 }), null]))
+    assert.deepEqual([changed, repaired, handle()], [true, false, before])
+    assert.match(list(), /policy\.p17\.in/)
+  })
+
   test('ports of a bridge: read back as written, changed by deltas, and repaired', async () => {
     const bridge = 'bridge portcullis'
     const words = bridge.split(' ')

@@ -191,6 +191,24 @@ export function createNftables(options: NftablesOptions): Dataplane {
     return true
   }
 
+  /** The same where what was read back is what had been applied: only what differs is sent. */
+  async function change(
+    before: RenderedTables,
+    wanted: RenderedTables,
+    found: RenderedTables,
+  ): Promise<boolean> {
+    const script = deltaScript(before, wanted)
+    if (script === undefined) return false
+    try {
+      await nft.commit(script)
+      return true
+    } catch (error) {
+      // What is not compared may be in its way.
+      if (error instanceof ProgramError) return replace(wanted, found)
+      throw error
+    }
+  }
+
   return {
     async apply(desired) {
       if (!linksKnown) {
@@ -231,7 +249,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
         let changed: boolean
         try {
           wanted = tablesOf(lowered, guard)
-          changed = await replace(wanted, found)
+          changed = before && !repaired ? await change(before, wanted, found) : await replace(wanted, found)
         } catch (error) {
           // What is to be closed is closed whatever becomes of the rest.
           const closed = new Map([...found, ...guard])
