@@ -7,10 +7,10 @@ import {
   guardOf,
   renderGuard,
 } from '../../compile/nftables/guard.ts'
-import { guardTables, isDeviceName } from '../../compile/nftables/names.ts'
+import { guardTables } from '../../compile/nftables/names.ts'
 import type { RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
-import type { Link } from '../../core/model/link.ts'
+import { isDeviceName, type Link } from '../../core/model/link.ts'
 import { writeGuard } from './guard.ts'
 
 export interface Keeper {

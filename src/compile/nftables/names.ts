@@ -1,4 +1,5 @@
 /** Names in the kernel: made of the model's ids or of content, readable, and never longer than nft takes. */
+import { isDeviceName } from '../../core/model/link.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import type { Family } from '../../core/net/address.ts'
 import type { Hook } from './ruleset.ts'
@@ -15,11 +16,6 @@ export const guardTables = ['inet portcullis-guard', 'bridge portcullis-guard'] 
 export const hookOf = { egress: 'from-vm', ingress: 'to-vm' } as const satisfies Record<Direction, Hook>
 
 const short = { ingress: 'in', egress: 'out' } as const satisfies Record<Direction, string>
-
-/** A network device as we accept it: what the kernel takes, without characters that mean something to nft. */
-export function isDeviceName(text: string): boolean {
-  return /^[A-Za-z0-9_.-]{1,15}$/.test(text) && text !== '.' && text !== '..'
-}
 
 /**
  * What rules are there for: to let packets pass or not; to count what would not pass; or to find out, where a packet

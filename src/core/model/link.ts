@@ -13,3 +13,8 @@ export interface Link {
   /** Absent unless a bridge learns who is where from frames to 01:80:c2:00:00:00 to 0f, which its hooks do not see. */
   readonly learnsLinkLocal?: true
 }
+
+/** A network device as we accept it: what Linux takes, without characters that mean something to a target's language. */
+export function isDeviceName(text: string): boolean {
+  return /^[A-Za-z0-9_.-]{1,15}$/.test(text) && text !== '.' && text !== '..'
+}
