@@ -1,6 +1,6 @@
 /** Who may import whom: the table of docs/architecture.md, asserted on every import statement there is. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { glob } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { basename, dirname, join, normalize } from 'node:path'
@@ -129,6 +129,27 @@ test('no dialect knows another, and no target another', async () => {
     }
   }
   assert.deepEqual(wrong, [])
+})
+
+/** A target's folders in `compile` and `agent` bear its name. */
+const targets = [...globSync('src/compile/*/')].map((folder) => basename(folder))
+const targetOf = (file: string): string | undefined => /^src\/(?:compile|agent)\/([^/]+)\//.exec(file)?.[1]
+
+test('a target is known to its own folders and to the wiring alone', async () => {
+  const wrong: string[] = []
+  const crossed = new Set<string>()
+  for await (const file of glob('src/**/*.ts')) {
+    if (file.endsWith('.test.ts') || isException(file)) continue
+    for (const { specifier } of importsOf(readFileSync(file, 'utf8'))) {
+      if (!specifier.startsWith('.')) continue
+      const target = targetOf(normalize(join(dirname(file), specifier)))
+      if (target === undefined || !targets.includes(target)) continue
+      if (targetOf(file) === target) crossed.add(target)
+      else wrong.push(`${file} imports ${specifier}: what one target needs and others do not stays in it`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+  assert.deepEqual([...crossed].sort(), targets.sort())
 })
 
 /**
