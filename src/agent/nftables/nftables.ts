@@ -8,7 +8,13 @@ import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
 import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import { render } from '../../compile/nftables/render.ts'
-import { deltaScript, type RenderedTables, replaceScript, sameTable } from '../../compile/nftables/table.ts'
+import {
+  deltaScript,
+  type RenderedTables,
+  replaceScript,
+  sameTable,
+  stages,
+} from '../../compile/nftables/table.ts'
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
@@ -228,10 +234,17 @@ export function createNftables(options: NftablesOptions): Dataplane {
       if (before && !suspect) {
         try {
           const wanted = tablesOf(lowered, keeper.tables(desired, links))
-          const script = deltaScript(before, wanted)
-          if (script !== undefined) await nft.commit(script)
+          let changed = false
+          let standing = before
+          for (const next of stages(before, wanted)) {
+            const script = deltaScript(standing, next)
+            if (script === undefined) continue
+            await nft.commit(script)
+            changed = true
+            standing = next
+          }
           applied = wanted
-          return report(script !== undefined, false)
+          return report(changed, false)
         } catch {
           // Either the tables are no longer what we think, or nft fails or refuses: the way below tells, and says so.
         }

@@ -11,6 +11,7 @@ import {
   arbitraryPolicy,
   inBridge,
 } from '../../../test/support/arbitraries.ts'
+import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import { isDeviceName } from '../../core/model/link.ts'
@@ -26,7 +27,7 @@ import { type Fate, interpret, interpretFrame } from './interpret.ts'
 import { createLowering, type Surroundings } from './lower.ts'
 import { table } from './names.ts'
 import { render } from './render.ts'
-import { deltaScript, parseListing, replaceScript, sameTable } from './table.ts'
+import { deltaScript, parseListing, replaceScript, sameTable, stages } from './table.ts'
 
 const desired = (...policies: (EffectivePolicy | null)[]): Desired => ({
   revision: 1,
@@ -433,11 +434,38 @@ describe('text', () => {
         const script = deltaScript(from, to)
         assert.equal(script === undefined, sameTable(from.get(table), to.get(table)))
         for (const line of script?.split('\n').filter(Boolean) ?? []) {
-          assert.match(line, /^(add|flush|delete) (chain|rule|element) inet portcullis /)
+          assert.match(line, /^(add|flush|delete) (chain|rule|set|map|element) inet portcullis /)
         }
       }),
       { numRuns: 100 },
     )
+  })
+
+  test('sets are filled before rules look packets up in them, and go when none does any more', () => {
+    let staged = 0
+    fc.assert(
+      fc.property(arbitraryProfilePolicy({ most: 60 }), arbitraryProfilePolicy({ most: 60 }), (a, b) => {
+        const lowering = createLowering()
+        const [from, to] = [a, b].map(
+          (each) => new Map([[table, render(lowering.lower(desired(each), host).ruleset)]]),
+        )
+        assert.ok(from && to)
+        const after = stages(from, to)
+        assert.equal(after.at(-1), to)
+        const scripts = after.map((next, n) => deltaScript(after[n - 1] ?? from, next)?.split('\n') ?? [])
+        const [prepare = [], change = [], clean = []] = scripts.map((lines) => lines.filter(Boolean))
+        const standing = from.get(table)
+        for (const line of prepare) {
+          const [, name = ''] = /^add (?:chain|rule|set|map|element) inet portcullis (\S+)/.exec(line) ?? []
+          assert.ok(name !== '' && !standing?.chains.has(name) && !standing?.sets.has(name), line)
+        }
+        for (const line of change) assert.doesNotMatch(line, /^(add|delete) (set|map) /)
+        for (const line of clean) assert.match(line, /^(flush chain|delete (set|map|chain)) inet portcullis /)
+        if (prepare.length > 0 && clean.length > 0) staged++
+      }),
+      { numRuns: 100 },
+    )
+    assert.ok(staged > 10, `${staged} changes added sets and took some away`)
   })
 
   test('a listing is read back as what was printed', () => {
