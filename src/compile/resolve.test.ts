@@ -1,7 +1,8 @@
 /** From attached policies to the one that is in force: what is off, what is filtered, what is shared. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type InterfaceType, type Policy, plainGuards } from '../core/model/inventory.ts'
+import type { InterfaceType } from '../core/model/interface.ts'
+import { type Policy, plainGuards } from '../core/model/policy.ts'
 import { createResolver } from './resolve.ts'
 
 const at = (type: InterfaceType) => ({

@@ -6,7 +6,8 @@
  */
 import { builtInLists } from '../core/model/built-in.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
-import { type Guards, type Interface, type Policy, plainGuards } from '../core/model/inventory.ts'
+import type { Interface } from '../core/model/interface.ts'
+import { type Guards, type Policy, plainGuards } from '../core/model/policy.ts'
 import type { Direction } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
 import { originOf, type Sender } from '../core/semantics/origin.ts'

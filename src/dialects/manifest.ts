@@ -6,8 +6,9 @@
  */
 
 import type { JsonObject } from '../core/json.ts'
-import type { InterfaceType, Profile } from '../core/model/inventory.ts'
+import type { InterfaceType } from '../core/model/interface.ts'
 import type { PoolKind } from '../core/model/pool.ts'
+import type { Profile } from '../core/model/profile.ts'
 import type { Scheme } from '../service/authenticate.ts'
 import type { Provider } from '../service/inventory/provider.ts'
 import type { Catalogue } from './catalogue.ts'

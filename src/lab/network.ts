@@ -14,7 +14,7 @@
  */
 import { readdir } from 'node:fs/promises'
 import { isIPv6 } from 'node:net'
-import type { InterfaceType } from '../core/model/inventory.ts'
+import type { InterfaceType } from '../core/model/interface.ts'
 import { mustRun, run } from './run.ts'
 import { type LabNic, type LabVm, outside } from './topology.ts'
 

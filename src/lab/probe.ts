@@ -6,7 +6,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import type { InterfaceType } from '../core/model/inventory.ts'
+import type { InterfaceType } from '../core/model/interface.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { type Endpoint, startEndpoint } from './endpoint.ts'
 import { namespaceOf } from './network.ts'

@@ -4,7 +4,8 @@
  * The rows are those of the dialects' manifests; `inventory` holds the fields that only one profile has.
  */
 import type { JsonObject } from '../core/json.ts'
-import type { InterfaceType, Profile } from '../core/model/inventory.ts'
+import type { InterfaceType } from '../core/model/interface.ts'
+import type { Profile } from '../core/model/profile.ts'
 
 export interface LabNic {
   readonly id: string

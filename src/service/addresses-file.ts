@@ -1,8 +1,8 @@
 /** The address file: which prefixes the pools are made of (docs/addresses.md). */
 import { randomBytes } from 'node:crypto'
 import { type Static, Type } from 'typebox'
-import type { Profile } from '../core/model/inventory.ts'
 import { type Pool, type PoolKind, poolKinds, poolName } from '../core/model/pool.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { type Family, familyBits, formatAddress, parseAddress } from '../core/net/address.ts'
 import { countBlocks } from '../core/net/blocks.ts'
 import { type Prefix, parsePrefix, prefixRange } from '../core/net/prefix.ts'

@@ -1,7 +1,7 @@
 /** Addresses and prefixes of pools: set aside for a write, held by what it wrote, given back to the pool afterwards. */
 
-import type { Profile } from '../core/model/inventory.ts'
 import { type Pool, type PoolKind, poolFor, poolKinds, poolName } from '../core/model/pool.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { prefixRange } from '../core/net/prefix.ts'
 import { ok } from '../core/result.ts'
 import { keyRange } from '../storage/lease-keys.ts'

@@ -1,7 +1,7 @@
 /** Rules of the chain that belongs to a server. */
 import { randomUUID } from 'node:crypto'
 import type { RequestError } from '../core/model/error.ts'
-import type { Profile } from '../core/model/inventory.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import {
   effectiveState,

@@ -1,6 +1,6 @@
 /** Who asks, and what every operation is handed: the caller's identity and the request it came in. */
 import type { JsonObject } from '../core/json.ts'
-import type { Profile } from '../core/model/inventory.ts'
+import type { Profile } from '../core/model/profile.ts'
 import type { Actor, CredentialRecord } from '../storage/storage.ts'
 
 export type Scope = 'read' | 'write'

@@ -1,7 +1,7 @@
 /** What a host should enforce, kept up to date by reading only what changed. */
 import type { Resolver } from '../compile/resolve.ts'
 import type { DesiredInterface, DesiredSource } from '../core/model/desired.ts'
-import type { Policy } from '../core/model/inventory.ts'
+import type { Policy } from '../core/model/policy.ts'
 import { notesOn } from '../core/semantics/origin.ts'
 import type { PlacedInterface, Storage } from '../storage/storage.ts'
 

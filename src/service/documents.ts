@@ -1,6 +1,6 @@
 /** Resources of a dialect that take no part in filtering, kept as JSON. */
 
-import type { Profile } from '../core/model/inventory.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
 import type { DocumentRecord, NewDocument, Storage } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'

@@ -1,7 +1,8 @@
 /** Policies that stand by themselves: groups, and those of one interface. */
 import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
-import type { PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { PolicySettings } from '../core/model/policy.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
 import type {
   Member,

@@ -1,6 +1,6 @@
 /** Which server and which of its interfaces a question means, when it does not say so by id. */
 import type { RequestError } from '../core/model/error.ts'
-import type { Interface } from '../core/model/inventory.ts'
+import type { Interface } from '../core/model/interface.ts'
 import { type Family, formatAddress, parseAddress } from '../core/net/address.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { rangeOf } from '../core/semantics/scopes.ts'

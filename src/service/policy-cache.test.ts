@@ -1,7 +1,7 @@
 /** What is kept of policies, and what is read again. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Policy } from '../core/model/inventory.ts'
+import type { Policy } from '../core/model/policy.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createPolicyCache } from './policy-cache.ts'
 

@@ -1,5 +1,5 @@
 /** Policies with their rules, parsed once per revision: as long as one is the same object, what was made of it holds. */
-import type { Policy } from '../core/model/inventory.ts'
+import type { Policy } from '../core/model/policy.ts'
 import type { Storage } from '../storage/storage.ts'
 
 export interface PolicyCache {

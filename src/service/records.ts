@@ -1,5 +1,5 @@
 /** What the store keeps of things that are made here: the fields that nobody has to name. */
-import type { PolicySettings } from '../core/model/inventory.ts'
+import type { PolicySettings } from '../core/model/policy.ts'
 import type { NewPolicyRecord } from '../storage/storage.ts'
 
 /** A policy that is nobody's default and stands by itself unless `fields` say otherwise. */

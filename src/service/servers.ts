@@ -1,7 +1,9 @@
 /** Servers with their interfaces and chain: made, changed, moved from state to state, deleted. */
 import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
-import type { Interface, PolicySettings, Profile } from '../core/model/inventory.ts'
+import type { Interface } from '../core/model/interface.ts'
+import type { PolicySettings } from '../core/model/policy.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
 import {
   type AccountRecord,

@@ -6,9 +6,8 @@
  * from each other spell that as not found).
  */
 import { createResolver } from '../compile/resolve.ts'
-import type { Profile } from '../core/model/inventory.ts'
 import type { Pool } from '../core/model/pool.ts'
-import { inOrder, type ProfileSpec } from '../core/model/profile.ts'
+import { inOrder, type Profile, type ProfileSpec } from '../core/model/profile.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type ChainService, createChainService } from './chains.ts'

@@ -1,8 +1,8 @@
 /** Zones of profiles whose servers, interfaces and groups are made and changed together, each change all or nothing. */
 
 import type { JsonObject } from '../core/json.ts'
-import type { Interface, Profile } from '../core/model/inventory.ts'
-import { type ProfileSpec, specOf } from '../core/model/profile.ts'
+import type { Interface } from '../core/model/interface.ts'
+import { type Profile, type ProfileSpec, specOf } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
 import type {
   DocumentRecord,

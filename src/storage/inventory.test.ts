@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
-import { unplaced } from '../core/model/inventory.ts'
+import { unplaced } from '../core/model/interface.ts'
 import type { InventoryRecords, Storage } from './storage.ts'
 
 type Entry = InventoryRecords['servers'][number]

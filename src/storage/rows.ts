@@ -1,7 +1,8 @@
 /** Rows to records and back: the one place that knows how values are kept in columns. */
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
-import type { Interface, Policy, PolicySettings } from '../core/model/inventory.ts'
+import type { Interface } from '../core/model/interface.ts'
+import type { Policy, PolicySettings } from '../core/model/policy.ts'
 import type { Rule } from '../core/model/rule.ts'
 import type { KeyRange } from './lease-keys.ts'
 import type { Row, SqlValue } from './statement.ts'

@@ -10,7 +10,7 @@ import {
   rule,
   type TestStore,
 } from '../../test/support/stores.ts'
-import { unplaced } from '../core/model/inventory.ts'
+import { unplaced } from '../core/model/interface.ts'
 import { manifest as ionos } from '../dialects/ionos/manifest.ts'
 import { type Commit, effectiveState, type HostRecord, type Programs, type Storage } from './storage.ts'
 

@@ -2,7 +2,7 @@
  * A process to kill: makes servers with addresses of a pool and deletes them, without pause and several at a time, telling
  * its parent before each deletion and after each write.
  */
-import { unplaced } from '../../src/core/model/inventory.ts'
+import { unplaced } from '../../src/core/model/interface.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
 import { actor } from './stores.ts'

@@ -1,8 +1,8 @@
 /** Generators of rules, policies and packets that meet: values come from small pools, so that matches happen often. */
 import fc from 'fast-check'
 import type { DirectionPolicy, EffectivePolicy, RuleList } from '../../src/core/model/effective-policy.ts'
-import { plainGuards } from '../../src/core/model/inventory.ts'
 import type { MatchField } from '../../src/core/model/match-fields.ts'
+import { plainGuards } from '../../src/core/model/policy.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress, parseAddress } from '../../src/core/net/address.ts'
 import type { Frame as NonIpFrame } from '../../src/core/net/frame.ts'

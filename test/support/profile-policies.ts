@@ -5,13 +5,8 @@
 import fc from 'fast-check'
 import { createResolver, type Place } from '../../src/compile/resolve.ts'
 import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
-import {
-  type Policy,
-  type PolicySettings,
-  type Profile,
-  plainGuards,
-} from '../../src/core/model/inventory.ts'
-import { inOrder } from '../../src/core/model/profile.ts'
+import { type Policy, type PolicySettings, plainGuards } from '../../src/core/model/policy.ts'
+import { inOrder, type Profile } from '../../src/core/model/profile.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress } from '../../src/core/net/address.ts'
 import type { Packet } from '../../src/core/net/packet.ts'

@@ -1,7 +1,7 @@
 /** Rules that come with a policy and are the same in all that have them: one list, so that it is compiled once. */
 import { TCP } from '../net/protocol.ts'
 import type { RuleList } from './effective-policy.ts'
-import type { BuiltIn } from './inventory.ts'
+import type { BuiltIn } from './policy.ts'
 import type { Direction, Rule } from './rule.ts'
 
 /** No mail leaves: SMTP, submission over TLS, and submission. The ids are the same in every policy: clients know them. */

@@ -2,7 +2,7 @@
 import type { Family } from '../net/address.ts'
 import type { Prefix } from '../net/prefix.ts'
 import type { Range } from '../sets/range.ts'
-import type { Profile } from './inventory.ts'
+import type { Profile } from './profile.ts'
 
 /**
  * What each kind of pool hands out: addresses, or prefixes of this length. The names are stored, and stand in the address

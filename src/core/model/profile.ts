@@ -1,7 +1,10 @@
 /** What services, inventory and store need to know of a profile, as plain data: each dialect's manifest holds its own. */
 import type { JsonObject } from '../json.ts'
-import type { PolicySettings, Profile } from './inventory.ts'
+import type { PolicySettings } from './policy.ts'
 import type { Direction } from './rule.ts'
+
+/** Name of the dialect that manages a server or policy; the stored word, so it never changes. */
+export type Profile = string
 
 /**
  * One profile. Plain data without functions: it crosses to the thread that writes the store, and what it says of a policy

@@ -1,6 +1,6 @@
 /** Essential traffic: the conversation with the link that an interface needs to work at all, whatever its rules say (docs/semantics.md §6). */
 import type { Essential, LinkMatch } from '../model/effective-policy.ts'
-import { type Guards, plainGuards } from '../model/inventory.ts'
+import { type Guards, plainGuards } from '../model/policy.ts'
 import { ICMPV6, IGMP, UDP } from '../net/protocol.ts'
 import { type AddressSet, union } from '../sets/address-set.ts'
 import { limitedBroadcast, linkLocal, linkMulticast, localNetworkControl, unspecified } from './scopes.ts'

@@ -1,6 +1,7 @@
 /** Whether a packet comes from the interface that sends it (docs/semantics.md §6). */
 import type { LinkMatch, Origin } from '../model/effective-policy.ts'
-import type { Guards, Interface } from '../model/inventory.ts'
+import type { Interface } from '../model/interface.ts'
+import type { Guards } from '../model/policy.ts'
 import { parseAddress } from '../net/address.ts'
 import { linkLocalOf } from '../net/mac.ts'
 import type { Packet } from '../net/packet.ts'

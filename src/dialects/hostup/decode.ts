@@ -1,7 +1,7 @@
 /** Bodies of both generations → rules and options as text, with each generation's own types and required keys. */
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Guards, PolicySettings } from '../../core/model/inventory.ts'
+import type { Guards, PolicySettings } from '../../core/model/policy.ts'
 import { err, type Result } from '../../core/result.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import { actions, decodeRule, type RuleText } from './decode-rule.ts'

@@ -1,5 +1,5 @@
 /** HostUp as data: VMs that are known by a number, each with a chain of its own. */
-import { plainGuards } from '../../core/model/inventory.ts'
+import { plainGuards } from '../../core/model/policy.ts'
 import { whole } from '../../service/config/fields.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'

@@ -6,7 +6,7 @@
  */
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'

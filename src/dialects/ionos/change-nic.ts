@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { type Interface, unplaced } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/interface.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { err, ok, type Result } from '../../core/result.ts'

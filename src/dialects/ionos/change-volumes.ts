@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { isObject, type JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { NewDocument, ServerRecord, ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'

@@ -1,6 +1,6 @@
 /** Resources of the contract that are in no datacenter: IP blocks and cross connects (contract: ionos-more §3, §7). */
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import type { DocumentRecord, ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { authorshipOf, inOrderOfCreation } from './authorship.ts'

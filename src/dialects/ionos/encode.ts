@@ -1,7 +1,7 @@
 /** The model → IONOS Cloud's properties: all of them, in the order the service prints them, null where unset. */
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { PolicyRecord, ServerRecord } from '../../storage/storage.ts'

@@ -1,7 +1,7 @@
 /** From the ids in a path to the stored resources; a child of another parent is not found. */
 import { createHash } from 'node:crypto'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord, PolicyRecord, ServerRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest, Route } from '../dialect.ts'

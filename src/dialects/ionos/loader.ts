@@ -5,7 +5,7 @@
  */
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { ok, type Result } from '../../core/result.ts'
 import type { Pending, PendingOf } from '../../service/enforcement.ts'
 import type { DocumentRecord, Member, PolicyRecord, RuleRecord, ServerRecord } from '../../storage/storage.ts'

@@ -1,6 +1,6 @@
 /** What this dialect stores in documents and attributes: LANs, volumes, IP blocks, slots, flow logs. */
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 
 export interface Lan {

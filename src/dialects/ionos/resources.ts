@@ -1,6 +1,6 @@
 /** The resources of an account as the API shows them, each with its nested collections, from what the loader reads. */
 import type { JsonValue } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import type {
   DocumentRecord,
   NewRule,

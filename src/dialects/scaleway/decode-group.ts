@@ -1,6 +1,6 @@
 /** Bodies about groups → what the services take (contract: scaleway §2.2). */
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
-import type { PolicySettings } from '../../core/model/inventory.ts'
+import type { PolicySettings } from '../../core/model/policy.ts'
 import type { Result } from '../../core/result.ts'
 import type { PolicyRecord } from '../../storage/storage.ts'
 import { attributesOf } from './encode.ts'

@@ -1,7 +1,7 @@
 /** Which flexible IPs a server has: what a change of them writes, to it and to servers that lose them (contract: scaleway-more §3). */
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { formatAddress } from '../../core/net/address.ts'
 import { parsePrefix } from '../../core/net/prefix.ts'

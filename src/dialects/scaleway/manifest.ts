@@ -1,5 +1,5 @@
 /** Scaleway as data: servers of projects in zones, each in a security group. */
-import { plainGuards } from '../../core/model/inventory.ts'
+import { plainGuards } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { gaps } from './gaps.ts'

@@ -1,7 +1,7 @@
 /** Flexible IPs: reserved from the configured pools, attached to servers, moved and given back (contract: scaleway-more §3). */
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { ok } from '../../core/result.ts'
 import { changeFound, whileOvertaken } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { type Interface, unplaced } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/interface.ts'
 import { defaultKey } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { whileOvertaken } from '../../service/retry.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
 import { madeUp } from '../../service/made-up.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'

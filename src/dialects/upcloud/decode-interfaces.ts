@@ -1,7 +1,7 @@
 /** Interfaces of a server that is created or changed, as bodies describe them (contract: upcloud §3.3; upcloud-more §3.2). */
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { type InterfaceType, interfaceTypes } from '../../core/model/inventory.ts'
+import { type InterfaceType, interfaceTypes } from '../../core/model/interface.ts'
 import { invalid, refusal, unknownAttribute } from './errors.ts'
 import { type Fields, filtering, integer, isAbsent, listOf } from './fields.ts'
 

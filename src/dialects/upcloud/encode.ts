@@ -1,6 +1,7 @@
 /** The model → UpCloud's JSON. What a client once gave as text comes back as that text. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { type Interface, plainGuards } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
+import { plainGuards } from '../../core/model/policy.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { originOf } from '../../core/semantics/origin.ts'
 import type { ServerView } from '../../service/servers.ts'

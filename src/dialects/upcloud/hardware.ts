@@ -1,7 +1,7 @@
 /** Interfaces and disks of a server that is being created. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
-import { type Interface, unplaced } from '../../core/model/inventory.ts'
+import { type Interface, unplaced } from '../../core/model/interface.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok } from '../../core/result.ts'
 import type { NewServer } from '../../service/servers.ts'

@@ -1,5 +1,5 @@
 /** UpCloud as data: servers in zones, each with a chain of its own. */
-import { plainGuards } from '../../core/model/inventory.ts'
+import { plainGuards } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { gaps } from './gaps.ts'

@@ -1,6 +1,6 @@
 /** Networks that the account's servers have interfaces in: read only, for they are the hypervisor's (contract: upcloud-more §3.7). */
 import type { JsonObject } from '../../core/json.ts'
-import type { Interface, InterfaceType } from '../../core/model/inventory.ts'
+import type { Interface, InterfaceType } from '../../core/model/interface.ts'
 import { type Pool, poolFor } from '../../core/model/pool.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { formatPrefix, prefixRange } from '../../core/net/prefix.ts'

@@ -1,6 +1,6 @@
 /** Entries of accounts, with their credentials and the documents that they list → records of the store. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import type { Profile } from '../../core/model/inventory.ts'
+import type { Profile } from '../../core/model/profile.ts'
 import type { CredentialRecord, InventoryRecords, Storage } from '../../storage/storage.ts'
 import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'

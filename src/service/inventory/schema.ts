@@ -7,7 +7,7 @@
 import { type Static, type TObject, type TObjectOptions, type TProperties, type TSchema, Type } from 'typebox'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { mostConnections } from '../../core/model/desired.ts'
-import { interfaceTypes } from '../../core/model/inventory.ts'
+import { interfaceTypes } from '../../core/model/interface.ts'
 import { inOrder } from '../../core/model/profile.ts'
 import { scopeNames } from '../authenticate.ts'
 import { closed, id, line, linePattern, list, optional } from '../config/fields.ts'

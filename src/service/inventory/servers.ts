@@ -1,9 +1,9 @@
 /** Entries of servers and interfaces → records of the store, with what their profile must and cannot have. */
 import { randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import type { Interface, Profile } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { isDeviceName } from '../../core/model/link.ts'
-import { type DefaultPolicy, defaultKey, specOf } from '../../core/model/profile.ts'
+import { type DefaultPolicy, defaultKey, type Profile, specOf } from '../../core/model/profile.ts'
 import { type Address, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { formatPrefix, parsePrefix } from '../../core/net/prefix.ts'

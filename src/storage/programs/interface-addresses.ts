@@ -1,6 +1,6 @@
 /** Addresses that interfaces get and give up, with what their servers say of it. Whoever calls this holds them (leases.ts). */
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { serverColumns, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'

@@ -3,7 +3,7 @@
  * devices, numbers and places can be swapped between servers, or handed over by one that is gone, in one transaction.
  */
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { interfaceColumns, serverColumns, toInterface, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'

@@ -5,8 +5,9 @@
  * document has is held in the transaction that writes it, so a pool never gives away what is in use.
  */
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface, Profile } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { poolKinds } from '../../core/model/pool.ts'
+import type { Profile } from '../../core/model/profile.ts'
 import { type Family, familyBits, formatAddress, maxAddress } from '../../core/net/address.ts'
 import { freeBlocks } from '../../core/net/blocks.ts'
 import { formatPrefix, type Prefix, prefixRange } from '../../core/net/prefix.ts'

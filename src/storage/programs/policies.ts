@@ -1,6 +1,6 @@
 /** Policies that stand by themselves, and their inclusion in the chains of servers. */
 import type { JsonObject } from '../../core/json.ts'
-import type { PolicySettings } from '../../core/model/inventory.ts'
+import type { PolicySettings } from '../../core/model/policy.ts'
 import { err, ok } from '../../core/result.ts'
 import { fromPolicy, toRule } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'

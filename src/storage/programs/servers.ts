@@ -1,7 +1,7 @@
 /** Servers with their interfaces, chain and documents. */
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Interface } from '../../core/model/inventory.ts'
+import type { Interface } from '../../core/model/interface.ts'
 import { type InterfacePolicies, interfacePolicy } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {

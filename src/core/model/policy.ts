@@ -1,0 +1,59 @@
+/** A policy: its rules in order, and the settings that decide packets beside them. */
+import type { InterfaceType } from './interface.ts'
+import type { Action, Direction, Rule } from './rule.ts'
+
+/** How the rules of a policy decide together. */
+export type RuleOrder =
+  /** By position, the first match decides. */
+  | 'first-match'
+  /** Only allow rules; any match allows. */
+  | 'allow-list'
+
+/** Everything of a policy that decides packets, without its rules. */
+export interface PolicySettings {
+  /** Off: the rules are kept and have no effect. */
+  readonly enabled: boolean
+  readonly order: RuleOrder
+  readonly defaultIngress: Action
+  readonly defaultEgress: Action
+  readonly stateful: boolean
+  /** Directions this policy filters; the others pass unless another policy filters them. Empty filters nothing. */
+  readonly filters: readonly Direction[]
+  /** Interface types it filters; others pass. */
+  readonly appliesTo: readonly InterfaceType[]
+  readonly guards: Guards
+  /** Rules that are looked at before the policy's own, and that nobody can change; null: none. */
+  readonly builtIn: BuiltIn | null
+}
+
+/** Names of the lists in built-in.ts. */
+export const builtIns = ['no-smtp'] as const
+export type BuiltIn = (typeof builtIns)[number]
+
+/** What passes, or does not, whatever the rules say. */
+export interface Guards {
+  /** Essential traffic that is let through (docs/semantics.md §6). */
+  readonly dhcp: boolean
+  readonly neighbourDiscovery: boolean
+  /** Whether the VM may send router advertisements: it is then taken for a router. */
+  readonly routerAdvertisement: boolean
+  /** What leaves the VM must come from its own MAC address, and from one of its own IP addresses. */
+  readonly sourceMac: boolean
+  readonly sourceAddress: boolean
+}
+
+/** Essential traffic passes, and where packets claim to come from is not looked at. */
+export const plainGuards: Guards = {
+  dhcp: true,
+  neighbourDiscovery: true,
+  routerAdvertisement: false,
+  sourceMac: false,
+  sourceAddress: false,
+}
+
+/** A policy with its rules by position. `revision` changes with any change to either. */
+export interface Policy extends PolicySettings {
+  readonly id: string
+  readonly revision: number
+  readonly rules: readonly Rule[]
+}
