@@ -89,7 +89,7 @@ test('a server keeps the plan that the catalogue no longer lists, and its size i
           dialect: 'upcloud',
           requestId: '',
         },
-        ...{ principal, now: 0, headers: {}, origin: '', path: '' },
+        ...{ principal, now: 0, headers: {}, baseUrl: '', path: '' },
         ...{ params: { uuid }, query: new URLSearchParams(), body: undefined },
       })
       return (answer.body as { server: Record<string, string> }).server

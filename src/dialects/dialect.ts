@@ -25,7 +25,7 @@ export interface DialectRequest extends Context {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Where the client reaches this service: `http://host:port`, or the configured public URL; no slash at the end. */
-  readonly origin: string
+  readonly baseUrl: string
   /** Path as called, without the query. */
   readonly path: string
   readonly params: Readonly<Record<string, string>>

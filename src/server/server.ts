@@ -206,7 +206,7 @@ export function createServer(options: ServerOptions): Server {
           services,
           catalogue: dialect.catalogue?.value,
           headers: request.headers,
-          origin: publicUrl ?? calledOrigin(request),
+          baseUrl: publicUrl ?? calledBaseUrl(request),
           path: pathOf(request),
           params: withoutNul(request.params as Record<string, string>),
           query: new URLSearchParams(query < 0 ? '' : request.url.slice(query + 1)),
@@ -318,7 +318,7 @@ const withoutNul = (params: Readonly<Record<string, string>>): Record<string, st
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''
 
 /** What the client called, if it says so in words that may be repeated to it; else where it was taken in. */
-function calledOrigin({ headers: { host }, socket }: FastifyRequest): string {
+function calledBaseUrl({ headers: { host }, socket }: FastifyRequest): string {
   if (host !== undefined && /^(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host)) return `http://${host}`
   const { localAddress = '', localPort } = socket
   return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`

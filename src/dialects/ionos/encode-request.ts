@@ -32,7 +32,7 @@ export function logged(
   targets: readonly Pick<Resource, 'id' | 'kind' | 'path'>[],
   affects: Affects,
 ): JsonObject {
-  const { origin, path, headers, body } = request
+  const { baseUrl, path, headers, body } = request
   const kept = keptHeaders.flatMap((name) =>
     typeof headers[name] === 'string' ? [[name, headers[name]]] : [],
   )
@@ -40,7 +40,7 @@ export function logged(
     body === undefined ? '' : JSON.stringify(body, (key, value) => (secret.test(key) ? '***' : value))
   return {
     method,
-    url: origin + path,
+    url: baseUrl + path,
     headers: Object.fromEntries(kept) as JsonObject,
     body: text.slice(0, maxBody),
     targets: targets.map(({ id, kind, path: target }) => ({ id, type: kind, path: target })),

@@ -40,7 +40,7 @@ export interface Call {
 }
 
 export const createCall = (request: DialectRequest, page: Page): Call => ({
-  ...{ request, page, base: request.origin + prefix, ...createReads(request) },
+  ...{ request, page, base: request.baseUrl + prefix, ...createReads(request) },
   id: (name) => request.params[name] ?? '',
 })
 
@@ -114,7 +114,7 @@ function createResources(request: DialectRequest, loader: Loader) {
   function server(record: ServerRecord): Resource {
     const { id, zone, createdAt, attributes } = record
     const ref = (type: string, path: string, of: JsonValue | undefined) =>
-      typeof of === 'string' ? { id: of, type, href: `${request.origin}${prefix}${path}/${of}` } : null
+      typeof of === 'string' ? { id: of, type, href: `${request.baseUrl}${prefix}${path}/${of}` } : null
     const boot = {
       bootCdrom: ref('image', '/images', attributes.bootCdrom),
       bootVolume: ref('volume', `/datacenters/${zone}/volumes`, attributes.bootVolume),

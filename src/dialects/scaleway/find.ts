@@ -39,8 +39,8 @@ export const zonedRoutesOf = (
 export const subject = ({ params }: DialectRequest): string => (params.id ?? '').toLowerCase()
 
 /** Where the client finds what it has made; paths are taken with a slash at the end, too. */
-export const locationOf = ({ origin, path }: DialectRequest, id: string): string =>
-  `${origin}${path.replace(/\/$/, '')}/${id}`
+export const locationOf = ({ baseUrl, path }: DialectRequest, id: string): string =>
+  `${baseUrl}${path.replace(/\/$/, '')}/${id}`
 
 /** A write that needs the project to be there still, and that keeps it from being deleted as empty. */
 export const inProject = (request: DialectRequest, id: string): DialectRequest => ({

@@ -55,15 +55,15 @@ export function decodeDisks(
     }
     const tier = disk.read('tier', (value) => tiers.find((each) => each === value))
     // A clone is as large as what it is of, unless it is to be larger.
-    const origin = templates.find(({ uuid, title }) => uuid === storage || title === storage)
-    if (origin && change.size !== undefined && change.size < origin.size) {
-      const reason = `size must not be below ${origin.size}, the size of ${origin.title}`
+    const template = templates.find(({ uuid, title }) => uuid === storage || title === storage)
+    if (template && change.size !== undefined && change.size < template.size) {
+      const reason = `size must not be below ${template.size}, the size of ${template.title}`
       disk.refuse('size', undefined, reason)
     }
     return {
       ...(action === 'attach' && { existing: String(storage).toLowerCase() }),
       title: `disk${index + 1}`,
-      size: origin?.size ?? 10,
+      size: template?.size ?? 10,
       tier: tier ?? usualTier,
       ...change,
     }

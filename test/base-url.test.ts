@@ -17,12 +17,12 @@ const dialect: Dialect = {
   routes: [
     {
       method: 'GET',
-      path: '/origin',
-      operation: 'origin',
+      path: '/base-url',
+      operation: 'baseUrl',
       scope: 'none',
       success: [200],
-      summary: 'Tells the origin',
-      handler: async ({ origin }) => ({ status: 200, body: { origin } }),
+      summary: 'Tells the base URL',
+      handler: async ({ baseUrl }) => ({ status: 200, body: { baseUrl } }),
     },
   ],
   error: () => ({ status: 500 }),
@@ -34,7 +34,7 @@ const authenticator: Authenticator = {
   close() {},
 }
 
-async function originAt(host: string, publicUrl?: string): Promise<{ origin: string; url: string }> {
+async function baseUrlAt(host: string, publicUrl?: string): Promise<{ baseUrl: string; url: string }> {
   const server = createServer({
     services: {} as Services,
     authenticator,
@@ -50,7 +50,7 @@ async function originAt(host: string, publicUrl?: string): Promise<{ origin: str
   const url = await server.listen({ host: '127.0.0.1', port: 0 })
   try {
     const text = await new Promise<string>((resolve, reject) => {
-      request(`${url}/x/origin`, { headers: { host }, agent: false }, (answer) => {
+      request(`${url}/x/base-url`, { headers: { host }, agent: false }, (answer) => {
         let came = ''
         answer.setEncoding('utf8')
         answer.on('data', (chunk) => {
@@ -61,7 +61,7 @@ async function originAt(host: string, publicUrl?: string): Promise<{ origin: str
         .on('error', reject)
         .end()
     })
-    return { origin: (JSON.parse(text) as { origin: string }).origin, url }
+    return { baseUrl: (JSON.parse(text) as { baseUrl: string }).baseUrl, url }
   } finally {
     await server.close()
   }
@@ -69,18 +69,18 @@ async function originAt(host: string, publicUrl?: string): Promise<{ origin: str
 
 test('what the client called', async () => {
   for (const host of ['api.example.com', 'api.example.com:8080', '192.0.2.1:80', '[2001:db8::1]:8080']) {
-    assert.equal((await originAt(host)).origin, `http://${host}`)
+    assert.equal((await baseUrlAt(host)).baseUrl, `http://${host}`)
   }
 })
 
 test('the configured public URL wins', async () => {
-  const { origin } = await originAt('inside:8080', 'https://api.example.com')
-  assert.equal(origin, 'https://api.example.com')
+  const { baseUrl } = await baseUrlAt('inside:8080', 'https://api.example.com')
+  assert.equal(baseUrl, 'https://api.example.com')
 })
 
 test('nothing that is no host is repeated', async () => {
   for (const host of ['x/../y', 'a b', 'x"y', 'user@host', 'host:port', '<script>', '']) {
-    const { origin, url } = await originAt(host)
-    assert.equal(origin, url, host)
+    const { baseUrl, url } = await baseUrlAt(host)
+    assert.equal(baseUrl, url, host)
   }
 })
