@@ -50,7 +50,7 @@ export interface Route {
   readonly success: readonly number[]
   readonly summary: string
   /** Of the longest body it takes; absent: the server's own limit, which is for bodies of everything else. */
-  readonly mostBodyBytes?: number
+  readonly maxBodyBytes?: number
   /** The body is opaque bytes, whatever media type is declared: it is in `bytes`. */
   readonly rawBody?: true
   /** Checked before the handler runs, and the source of the OpenAPI document; dialects with their own order of checks leave it out. */

@@ -4,13 +4,13 @@ import type { RequestError } from '../core/model/error.ts'
 import { err, ok, type Result } from '../core/result.ts'
 
 /** Where neither a route nor its dialect says otherwise: 1,000 rules with every field and the longest comment are about 700 KiB. */
-export const mostBodyBytes = 2 * 1024 * 1024
+export const maxBodyBytes = 2 * 1024 * 1024
 /** Keys and values altogether; 1,000 rules with every field are some 30,000. */
-const mostValues = 100_000
+const maxValues = 100_000
 /** Of one object: providers' have some dozens. */
-const mostKeys = 2000
+const maxKeys = 2000
 /** Nested deeper than any provider's requests are. */
-const mostDepth = 32
+const maxDepth = 32
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -60,14 +60,14 @@ function objection(bytes: Buffer): string | undefined {
           return 'the body holds a NUL character'
       }
     } else if (byte === brace || byte === bracket) {
-      if (keys.push(0) > mostDepth) return `the body is nested more than ${mostDepth} deep`
+      if (keys.push(0) > maxDepth) return `the body is nested more than ${maxDepth} deep`
     } else if (byte === closingBrace || byte === closingBracket) {
       keys.pop()
     } else if (byte === comma || byte === colon) {
-      if (++values > mostValues) return `the body holds more than ${mostValues} values`
+      if (++values > maxValues) return `the body holds more than ${maxValues} values`
       if (byte === comma) continue
       const count = (keys.pop() ?? 0) + 1
-      if (count > mostKeys) return `an object holds more than ${mostKeys} keys`
+      if (count > maxKeys) return `an object holds more than ${maxKeys} keys`
       keys.push(count)
     }
   }

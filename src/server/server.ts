@@ -22,7 +22,7 @@ import type { Authenticator } from '../service/authenticate.ts'
 import type { Principal } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
-import { mostBodyBytes, readBody } from './body.ts'
+import { maxBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
 
@@ -88,7 +88,7 @@ export function createServer(options: ServerOptions): Server {
     // Told in the words of the dialect that is called, below.
     http: { requireHostHeader: false },
     clientErrorHandler: (error, socket) => endConnection(socket, error),
-    bodyLimit: mostBodyBytes,
+    bodyLimit: maxBodyBytes,
     // Slow senders are cut off; so are headers that never end (Node's own limits).
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
@@ -194,7 +194,7 @@ export function createServer(options: ServerOptions): Server {
       method: route.method,
       url,
       config: { dialect, route } satisfies Mounted,
-      ...(route.mostBodyBytes !== undefined && { bodyLimit: route.mostBodyBytes }),
+      ...(route.maxBodyBytes !== undefined && { bodyLimit: route.maxBodyBytes }),
       ...(route.schema?.body && { schema: { body: route.schema.body } }),
       handler: async (request, reply) => {
         const query = request.url.indexOf('?')
@@ -363,7 +363,7 @@ function refusal({ code, message }: ConnectionError): RequestError {
 }
 
 /** What the framework, or a service that could not do its work, threw. */
-function explain(error: unknown, limit = mostBodyBytes): RequestError {
+function explain(error: unknown, limit = maxBodyBytes): RequestError {
   if (error instanceof Refused) return error.error
   if (error instanceof Unavailable) return { kind: 'unavailable', cause: error }
   const [violation] = (error as Partial<FastifyError>).validation ?? []

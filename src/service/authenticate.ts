@@ -44,7 +44,7 @@ export const scopeNames = {
 export const secretHash = (secret: string): string => createHash('sha256').update(secret).digest('hex')
 
 /** Logins that are remembered, so that a password hash is not paid for with every request. */
-const mostRemembered = 10_000
+const maxRemembered = 10_000
 /** Milliseconds. A credential that is withdrawn is refused at once where the notice of it arrives, and after this where not. */
 const rememberedFor = 60_000
 
@@ -124,7 +124,7 @@ export function createAuthenticator(
       if (!found.ok) return found
       const principal = principalOf(found.value)
       if (changes !== before) return ok(principal)
-      if (remembered.size >= mostRemembered) remembered.clear()
+      if (remembered.size >= maxRemembered) remembered.clear()
       remembered.set(memory, { principal, until: now() + rememberedFor })
       return ok(principal)
     },

@@ -80,7 +80,7 @@ const times = {
   silent: 45_000,
 }
 /** Outcomes in one write: more would keep others waiting. */
-const mostPerWrite = 500
+const maxPerWrite = 500
 
 type Named = Pick<PlacedInterface, 'id' | 'host' | 'device'>
 /** A host as it is known: what holds for each interface, and whether its agent is there. */
@@ -296,11 +296,11 @@ function createReporter(storage: Storage, host: string): Reporter {
     }
     const remove = [...kept.keys()].filter((id) => !wanted.has(id))
     const record = { ...rest, seenAt: at, usual }
-    for (let from = 0; ; from += mostPerWrite) {
-      const more = put.length > from + mostPerWrite
+    for (let from = 0; ; from += maxPerWrite) {
+      const more = put.length > from + maxPerWrite
       // What goes and what the host says of itself come last: until then the store says what was.
       const last = more ? { remove: [] } : { remove, record }
-      const some = put.slice(from, from + mostPerWrite)
+      const some = put.slice(from, from + maxPerWrite)
       const done = await storage.run('reportHost', { host, put: some, ...last }, agent(at))
       if (!done.ok) throw new Error(done.error.kind)
       if (!more) break

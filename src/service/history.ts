@@ -36,7 +36,7 @@ export interface HistoryService {
 }
 
 /** Bytes of what was before and after in one answer. */
-const mostBytes = 1024 * 1024
+const maxBytes = 1024 * 1024
 
 export function createHistoryService(storage: Storage): HistoryService {
   /** Where the next page begins, if there is one. */
@@ -66,7 +66,7 @@ export function createHistoryService(storage: Storage): HistoryService {
     },
     async audit(ctx, page) {
       const { account } = ctx.principal
-      const items = await storage.audit({ account, ...page, bytes: mostBytes })
+      const items = await storage.audit({ account, ...page, bytes: maxBytes })
       return { items, next: await next(account, items) }
     },
     async revision(ctx, revision) {

@@ -8,8 +8,8 @@ export interface LoginEvents {
 }
 
 /** The same failure is told again after so many milliseconds; and so many failures in a minute are told, whoever's. */
-const [again, mostInMinute] = [10 * 60_000, 30]
-const mostRemembered = 10_000
+const [again, maxInMinute] = [10 * 60_000, 30]
+const maxRemembered = 10_000
 
 /** Nobody waits for an event, and a login does not fail with it. `now`: milliseconds since 1970. */
 export function createLoginEvents(storage: Storage, now: () => number = Date.now): LoginEvents {
@@ -19,7 +19,7 @@ export function createLoginEvents(storage: Storage, now: () => number = Date.now
   function isNew(key: string, at: number, forget: number): boolean {
     const last = told.get(key)
     if (last !== undefined && at - last < forget) return false
-    if (told.size >= mostRemembered) told.clear()
+    if (told.size >= maxRemembered) told.clear()
     told.set(key, at)
     return true
   }
@@ -33,7 +33,7 @@ export function createLoginEvents(storage: Storage, now: () => number = Date.now
     failed(username, source, credential) {
       const at = now()
       if (at - minute.since >= 60_000) minute = { since: at, count: 0 }
-      if (minute.count >= mostInMinute || !isNew(JSON.stringify(['failed', username, source]), at, again))
+      if (minute.count >= maxInMinute || !isNew(JSON.stringify(['failed', username, source]), at, again))
         return
       minute.count++
       // What is nobody's name may be somebody's password, in the wrong field.

@@ -33,10 +33,10 @@ export interface LoginGate {
 const slots = 2
 /** Of those, for sources that have failed too often: one is left for everybody else. */
 const slotsOfFailing = 1
-const mostWaiting = 1000
+const maxWaiting = 1000
 /** Attempts of one source at once that are many, once one has failed. */
 const crowd = 20
-const mostSources = 10_000
+const maxSources = 10_000
 /** What a failing source waits for its turn, milliseconds: its clients are told to come back. */
 const patience = 800
 /** An answer to a failure beyond the bound is held back for so long for each that its source has under way, at most. */
@@ -94,7 +94,7 @@ export function createLoginGate({ perSource, inAll }: Limits, now: () => number 
     pair: string,
     verify: () => Promise<boolean>,
   ): Promise<boolean | undefined> {
-    if (waiting.size >= mostWaiting) return Promise.resolve(undefined)
+    if (waiting.size >= maxWaiting) return Promise.resolve(undefined)
     return new Promise((resolve, reject) => {
       // Who does not fail waits as long as it takes: what is before it is good, too.
       const timer = setInterval(() => {
@@ -186,7 +186,7 @@ function createBuckets(most: number, now: () => number) {
       // Never far beyond: who stops is let in again within a minute.
       const next = { level: Math.min(level(key) + 1, 2 * most), at: now() }
       buckets.delete(key)
-      if (buckets.size >= mostSources) buckets.delete(buckets.keys().next().value ?? '')
+      if (buckets.size >= maxSources) buckets.delete(buckets.keys().next().value ?? '')
       buckets.set(key, next)
     },
   }

@@ -8,7 +8,7 @@ import { addressSet, contains } from '../core/sets/address-set.ts'
 import type { ServerRecord } from '../storage/storage.ts'
 
 /** Candidates that an error lists. */
-const mostListed = 10
+const maxListed = 10
 
 /** The one of that name; which there are, when there are several. */
 export function onlyServer(
@@ -40,8 +40,8 @@ export function interfaceCalled<T extends { readonly interface: Interface }>(
 }
 
 function ambiguous(what: string, name: string, candidates: readonly string[]): string {
-  const listed = candidates.slice(0, mostListed).join(', ')
-  const more = candidates.length > mostListed ? `, and ${candidates.length - mostListed} more` : ''
+  const listed = candidates.slice(0, maxListed).join(', ')
+  const more = candidates.length > maxListed ? `, and ${candidates.length - maxListed} more` : ''
   return `${candidates.length} ${what} are called ${name}; say which by id: ${listed}${more}`
 }
 

@@ -21,7 +21,7 @@ import { Unavailable } from './unavailable.ts'
 
 const channel = 'portcullis'
 /** Bounds what one request waits for. */
-const mostPerTransaction = 64
+const maxPerTransaction = 64
 /** Any number; the same for every process that might migrate. */
 const migrationLock = 7_018_234
 /** Milliseconds that an opening database is waited for. */
@@ -66,7 +66,7 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
 
   async function writeAll(): Promise<void> {
     while (!queue.isEmpty) {
-      const batch = queue.take(mostPerTransaction)
+      const batch = queue.take(maxPerTransaction)
       if (batch.length === 0) {
         await Promise.race([delay(queue.rest), pushed.promise])
         continue

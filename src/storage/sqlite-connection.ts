@@ -11,7 +11,7 @@ export interface Connection {
 }
 
 /** Bulk inserts have a text per length; more of them than this would be a leak. */
-const mostPrepared = 500
+const maxPrepared = 500
 
 export function connect(path: string, options: { readOnly: boolean }): Connection {
   // Another process may hold the file for a moment while it takes a backup.
@@ -20,7 +20,7 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
   function statement(sql: string): StatementSync {
     let found = prepared.get(sql)
     if (!found) {
-      if (prepared.size >= mostPrepared) prepared.clear()
+      if (prepared.size >= maxPrepared) prepared.clear()
       found = database.prepare(sql)
       prepared.set(sql, found)
     }

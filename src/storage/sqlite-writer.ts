@@ -15,7 +15,7 @@ import type { Commit } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
 /** Bounds what one request waits for. */
-const mostPerTransaction = 256
+const maxPerTransaction = 256
 
 type Asked = { readonly id: number; readonly job: Job | 'check' }
 export type ToWriter = Asked | { readonly id: number; readonly job: 'close' }
@@ -56,7 +56,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
       take(next.message as ToWriter)
     }
-    const batch = queue.take(mostPerTransaction)
+    const batch = queue.take(maxPerTransaction)
     if (batch.length > 0) {
       const started = performance.now()
       say(commit(connection, batch))

@@ -17,7 +17,7 @@ const demonstration: Demonstration = {
 }
 
 /** Of one file, in the log. */
-const mostWarnings = 20
+const maxWarnings = 20
 
 /**
  * Brings the store to what the file says; answers whether it is in force. A file that is wrong changes nothing: the
@@ -36,8 +36,8 @@ export async function takeInventory(
   const file = `--inventory ${inventory}`
   if (loaded.ok) {
     const { warnings } = loaded.value
-    for (const warning of warnings.slice(0, mostWarnings)) logger.warn(`${file}: ${warning}`)
-    const more = warnings.length - mostWarnings
+    for (const warning of warnings.slice(0, maxWarnings)) logger.warn(`${file}: ${warning}`)
+    const more = warnings.length - maxWarnings
     if (more > 0) logger.warn(`${file}: ${more} more warnings`)
     return true
   }

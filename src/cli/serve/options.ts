@@ -1,6 +1,6 @@
 /** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
 import { InvalidArgumentError, Option } from 'commander'
-import { mostConnections } from '../../core/model/desired.ts'
+import { maxConnections } from '../../core/model/desired.ts'
 import { dataOption, guardOption, netnsOption, nftOption } from '../options.ts'
 import { missingPrivilege } from '../privileges.ts'
 
@@ -144,8 +144,8 @@ function parseSize(text: string): number {
 }
 
 function parseConnections(text: string): number {
-  if (!/^\d{1,7}$/.test(text) || Number(text) > mostConnections) {
-    throw new InvalidArgumentError(`Expected a whole number up to ${mostConnections}; 0 is no limit.`)
+  if (!/^\d{1,7}$/.test(text) || Number(text) > maxConnections) {
+    throw new InvalidArgumentError(`Expected a whole number up to ${maxConnections}; 0 is no limit.`)
   }
   return Number(text)
 }

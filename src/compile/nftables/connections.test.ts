@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { mostConnections } from '../../core/model/desired.ts'
+import { maxConnections } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import { renderConnections, sumOfLimits, trialLimit } from './connections.ts'
@@ -28,7 +28,7 @@ describe('limits of tracked connections', () => {
 
   test('the lists of a limit hold no more than the limit, and hardly less', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: mostConnections }), (limit) => {
+      fc.property(fc.integer({ min: 1, max: maxConnections }), (limit) => {
         const chain =
           renderConnections(new Map([[1, limit]])).chains.get(`connections-${limit}-from-vm`) ?? ''
         const [, lists, each] = /mod (\d+) ct count over (\d+)/.exec(chain) ?? []

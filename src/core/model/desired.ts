@@ -3,7 +3,7 @@ import type { Mac } from '../net/mac.ts'
 import type { EffectivePolicy } from './effective-policy.ts'
 
 /** The highest limit of tracked connections: a table for hundreds of such interfaces would not fit a host. */
-export const mostConnections = 1_000_000
+export const maxConnections = 1_000_000
 
 export interface DesiredInterface {
   readonly id: string

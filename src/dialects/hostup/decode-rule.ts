@@ -212,7 +212,7 @@ const portsOf = (ports: NonNullable<MacroEntry['ports']>): PortSet =>
   )
 
 /** Numbers a list may hold, a range counting as two and a name as none. */
-const mostNumbers = 15
+const maxNumbers = 15
 
 export function decodePorts(field: string, text: string): Result<PortSet, Refusal> {
   if (text.length > longestList) return no(field, `at most ${longestList} characters`)
@@ -238,7 +238,7 @@ export function decodePorts(field: string, text: string): Result<PortSet, Refusa
     numbers += high === undefined ? 1 : 2
     ranges.push({ first, last })
   }
-  if (numbers > mostNumbers) return no(field, `at most ${mostNumbers} numbers, a range counting as two`)
+  if (numbers > maxNumbers) return no(field, `at most ${maxNumbers} numbers, a range counting as two`)
   return ok(portSet(ranges))
 }
 
@@ -257,7 +257,7 @@ function decodeIcmp(
   }
   const parts: IcmpPart[] = []
   const given = text.split(',')
-  if (given.length > mostNumbers) return no(field, `at most ${mostNumbers} types`)
+  if (given.length > maxNumbers) return no(field, `at most ${maxNumbers} types`)
   for (const name of given) {
     const known = Object.hasOwn(names, name) ? names[name] : undefined
     if (!known)

@@ -16,7 +16,7 @@ import {
   decodeV1Rule,
   invalid,
   merge,
-  mostRules,
+  maxRules,
   optionsOf,
   ruleOf,
 } from './decode.ts'
@@ -231,7 +231,7 @@ const assign = async (request: DialectRequest): Handled => {
     const old = assignedRow(view)
     if (old?.include === include) return ok(undefined)
     const { chains } = request.services
-    const options = { ...condition(view), maxRules: mostRules, rule: row.value }
+    const options = { ...condition(view), maxRules, rule: row.value }
     return chains.include(request, profile, server, include, { ...options, instead: old?.id ?? null })
   })
   if (!done.ok) return done

@@ -11,7 +11,7 @@ export interface Page {
   readonly limited: boolean
 }
 
-const mostPerPage = 100
+const maxPerPage = 100
 
 /** `size` is what the product calls the number of items. */
 export function decodePage(query: URLSearchParams, size = 'per_page'): Result<Page, Refusal> {
@@ -24,7 +24,7 @@ export function decodePage(query: URLSearchParams, size = 'per_page'): Result<Pa
     return otherwise
   }
   const page = number('page', 1)
-  const perPage = Math.min(number(size, 50), mostPerPage)
+  const perPage = Math.min(number(size, 50), maxPerPage)
   return violations.length > 0
     ? invalid(violations)
     : ok({ page, perPage, limited: Boolean(query.get(size)) })

@@ -59,7 +59,7 @@ export const userDataRoutes = zonedRoutesOf([
     success: 204,
     summary: 'Set a value',
     rawBody: true,
-    mostBodyBytes: maxValueBytes,
+    maxBodyBytes: maxValueBytes,
     handle: (request, zone) => {
       const { key = '' } = request.params
       const body = { base64: (request.bytes ?? Buffer.alloc(0)).toString('base64') }

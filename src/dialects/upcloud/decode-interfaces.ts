@@ -17,9 +17,9 @@ const defaultNics: readonly WantedNic[] = [
   { type: 'public', families: ['IPv6'] },
 ]
 
-const mostNics = 10
+const maxNics = 10
 /** Of a family, and of the utility network. */
-const [mostPublic, mostUtility] = [5, 1]
+const [maxPublic, maxUtility] = [5, 1]
 
 /** `networking` wins where both are given: Python can send both. Neither means an address of each kind. */
 export function decodeInterfaces(fields: Fields): readonly WantedNic[] {
@@ -51,8 +51,8 @@ function decodeAddresses(fields: Fields, value: JsonValue): readonly WantedNic[]
       return fields.refuse('ip_addresses', 'IP_ADDRESS_INVALID', reason) ?? []
     }
     const same = nics.filter((nic) => nic.type === type && nic.families.includes(family))
-    if (same.length === (type === 'public' ? mostPublic : mostUtility)) {
-      const message = `A server has at most ${mostPublic} public addresses of a family and ${mostUtility} utility address.`
+    if (same.length === (type === 'public' ? maxPublic : maxUtility)) {
+      const message = `A server has at most ${maxPublic} public addresses of a family and ${maxUtility} utility address.`
       return fields.add(refusal(409, 'SERVER_IP_LIMIT_REACHED', message)) ?? []
     }
     nics.push({ type, families: [family] })
@@ -62,7 +62,7 @@ function decodeAddresses(fields: Fields, value: JsonValue): readonly WantedNic[]
 
 function decodeNics(fields: Fields, networking: JsonValue): readonly WantedNic[] {
   const interfaces = objectOf(objectOf(networking)?.interfaces)
-  const list = listOf(interfaces?.interface, mostNics)
+  const list = listOf(interfaces?.interface, maxNics)
   if (!list) return fields.refuse('networking') ?? []
   const nics: WantedNic[] = []
   for (const element of list) {

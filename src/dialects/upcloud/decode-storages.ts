@@ -25,11 +25,11 @@ export interface WantedDisk extends StorageChange {
   readonly tier: string
 }
 
-const mostDisks = 16
+const maxDisks = 16
 /** GiB. */
-const mostSize = 4096
+const maxSize = 4096
 /** Days. */
-const mostRetention = 1095
+const maxRetention = 1095
 
 const tiers = ['maxiops', 'standard', 'archive', 'hdd']
 
@@ -40,7 +40,7 @@ export function decodeDisks(
   { plans, templates }: Catalogue,
 ): readonly WantedDisk[] {
   if (fields.isAbsent('storage_devices')) return []
-  const list = listOf(objectOf(fields.given.storage_devices)?.storage_device, mostDisks)
+  const list = listOf(objectOf(fields.given.storage_devices)?.storage_device, maxDisks)
   if (!list) return fields.refuse('storage_devices') ?? []
   const usualTier = plans.find(({ name }) => name === plan)?.storage_tier ?? 'maxiops'
   return list.map((element, index) => {
@@ -94,8 +94,8 @@ const changeable: ReadonlySet<string> = new Set(['title', 'size', 'backup_rule',
 
 function decodeChange(fields: Fields): StorageChange {
   const title = fields.line('title', 255, 'STORAGE_TITLE_INVALID')
-  const wrongSize = `size must be a whole number from 1 to ${mostSize}`
-  const size = fields.integer('size', 1, mostSize, undefined, wrongSize)
+  const wrongSize = `size must be a whole number from 1 to ${maxSize}`
+  const size = fields.integer('size', 1, maxSize, undefined, wrongSize)
   const rule = fields.read('backup_rule', objectOf)
   const backupRule = rule && decodeBackupRule(fields.beside(rule))
   const labels = fields.read('labels', decodeLabels)
@@ -117,7 +117,7 @@ function decodeBackupRule(fields: Fields): JsonObject | undefined {
   fields.needs(ruleKeys)
   const interval = fields.read('interval', (value) => intervals.find((each) => each === value))
   const time = fields.read('time', asTime)
-  const days = fields.integer('retention', 1, mostRetention)
+  const days = fields.integer('retention', 1, maxRetention)
   if (interval === undefined || time === undefined || days === undefined) return undefined
   return { interval, time, retention: String(days) }
 }

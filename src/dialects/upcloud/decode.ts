@@ -13,8 +13,8 @@ import { type Failure, invalid, requestInvalid } from './errors.ts'
 import { Fields, integer, isAbsent, unwrap } from './fields.ts'
 import { emptyRule, type RuleText } from './wire.ts'
 
-export const mostRules = 1000
-const mostCommentCharacters = 250
+export const maxRules = 1000
+const maxCommentCharacters = 250
 
 export interface DecodedRule {
   readonly rule: NewRule
@@ -48,8 +48,8 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
   if (!inner.ok) return inner
   if (inner.value === null || inner.value === '') return ok([])
   if (!Array.isArray(inner.value)) return err(requestInvalid('firewall_rule must be a list.'))
-  if (inner.value.length > mostRules) {
-    return err({ kind: 'limit-reached', resource: 'rule', limit: mostRules })
+  if (inner.value.length > maxRules) {
+    return err({ kind: 'limit-reached', resource: 'rule', limit: maxRules })
   }
   const fields = new Fields({})
   const rules = (inner.value as readonly JsonValue[]).flatMap((element, index) => {
@@ -62,7 +62,7 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
 
 /** The index in a path: canonical decimal, 1 to 1000. */
 export function decodeIndex(text: string): Result<number, RequestError> {
-  const index = integer(text, 1, mostRules)
+  const index = integer(text, 1, maxRules)
   return index === undefined ? err(invalid('position')) : ok(index)
 }
 
@@ -81,7 +81,7 @@ function decodeRule(body: Fields, given: JsonObject, number: number): DecodedRul
     fields.refuse('family', undefined, 'family must be given with protocol, IPv4 or IPv6')
   }
   const protocol = fields.choice('protocol', protocols)
-  const position = integerOf(fields, 'position', 1, mostRules)
+  const position = integerOf(fields, 'position', 1, maxRules)
 
   const match: { -readonly [K in keyof Match]: Match[K] } = {}
   if (family) match.family = family
@@ -115,8 +115,8 @@ function decodeRule(body: Fields, given: JsonObject, number: number): DecodedRul
 }
 
 const asComment = (value: JsonValue) =>
-  typeof value === 'string' && !isLonger(value, mostCommentCharacters) ? value : undefined
-const wrongComment = `comment must be text of at most ${mostCommentCharacters} characters`
+  typeof value === 'string' && !isLonger(value, maxCommentCharacters) ? value : undefined
+const wrongComment = `comment must be text of at most ${maxCommentCharacters} characters`
 
 /** What is echoed: text as given, numbers as their digits. */
 function textOf(given: JsonObject): RuleText {

@@ -1,14 +1,14 @@
 /** The chain of rules of a server (contract: upcloud §2). */
 import { ok } from '../../core/result.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { decodeIndex, decodeRuleBody, decodeRulesBody, mostRules } from './decode.ts'
+import { decodeIndex, decodeRuleBody, decodeRulesBody, maxRules } from './decode.ts'
 import { encodeRule, encodeRuleList } from './encode.ts'
 import { type Found, findServer, noContent, profile, refuseStates, routesOf, serverId } from './find.ts'
 
-const chainLimits = { maxRules: mostRules, refuseStates }
+const chainLimits = { maxRules, refuseStates }
 
 /** 1,000 rules with every attribute, and comments of 250 characters that take twelve bytes each when escaped, are 3.6 MB. */
-const mostListBytes = 4 * 1024 * 1024
+const maxListBytes = 4 * 1024 * 1024
 
 export const ruleRoutes = routesOf([
   {
@@ -70,7 +70,7 @@ export const ruleRoutes = routesOf([
     operation: 'replaceRules',
     success: 204,
     summary: 'Replace all rules',
-    mostBodyBytes: mostListBytes,
+    maxBodyBytes: maxListBytes,
     handle: async (request) => {
       const uuid = await writableChain(request)
       if (!uuid.ok) return uuid

@@ -18,7 +18,7 @@ export interface Tag {
 const profile = 'upcloud'
 const kind = 'tags'
 /** Of an account: the document is read whole with every server. */
-const mostTags = 500
+const maxTags = 500
 
 interface Tags {
   readonly tags: readonly Tag[]
@@ -45,8 +45,8 @@ export function changeTags(
     const { tags, revision } = await read(request)
     const changed = change(tags)
     if (!changed.ok) return changed
-    if (changed.value.length > mostTags) {
-      return err(refusal(409, 'TAG_LIMIT_REACHED', `The limit of ${mostTags} is reached.`))
+    if (changed.value.length > maxTags) {
+      return err(refusal(409, 'TAG_LIMIT_REACHED', `The limit of ${maxTags} is reached.`))
     }
     const body = { tags: changed.value } as unknown as JsonObject
     const document = { profile, kind, id: account, body } as const
@@ -73,8 +73,8 @@ export function findTags(
 ): Result<ReadonlyMap<string, Tag>, Failure> {
   const found = new Map<string, Tag>()
   for (const name of new Set(names)) {
-    if (found.size === mostTags)
-      return err(refusal(400, 'TAG_INVALID', `At most ${mostTags} tags can be named.`))
+    if (found.size === maxTags)
+      return err(refusal(400, 'TAG_INVALID', `At most ${maxTags} tags can be named.`))
     const tag = findTag(tags, name)
     if (!tag.ok) return tag
     found.set(name, tag.value)

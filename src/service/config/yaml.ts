@@ -24,7 +24,7 @@ const numeral: ScalarTag = {
 }
 
 /** Aliases that stand for aliases grow without bound; this is far above what a person writes. */
-const mostAliases = 100_000
+const maxAliases = 100_000
 
 /** Merge keys (`<<`) and aliases are followed. Numbers of up to 15 digits, and decimals, are Numerals; all others are text. */
 export function parseYaml(text: string): Result<unknown> {
@@ -39,7 +39,7 @@ export function parseYaml(text: string): Result<unknown> {
   const [fault] = [...document.errors, ...document.warnings]
   if (fault) return err(`${placeOf(fault)}: ${words[fault.code]}`)
   try {
-    return ok(document.toJS({ maxAliasCount: mostAliases }))
+    return ok(document.toJS({ maxAliasCount: maxAliases }))
   } catch (error) {
     const { message } = error as Error
     if (message.startsWith('Unresolved alias')) return err('an alias (*) has no anchor (&) before it')

@@ -6,7 +6,7 @@
  */
 import { type Static, type TObject, type TObjectOptions, type TProperties, type TSchema, Type } from 'typebox'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { mostConnections } from '../../core/model/desired.ts'
+import { maxConnections } from '../../core/model/desired.ts'
 import { interfaceTypes } from '../../core/model/interface.ts'
 import { inOrder } from '../../core/model/profile.ts'
 import { scopeNames } from '../authenticate.ts'
@@ -69,7 +69,7 @@ const interfaceKeys = {
   maxConnections: optional(
     Type.Integer({
       minimum: 0,
-      maximum: mostConnections,
+      maximum: maxConnections,
       description:
         'Tracked connections that its VM may begin, and as many towards it; 0 is no limit. What `--max-connections` says when absent.',
     }),

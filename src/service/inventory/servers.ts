@@ -282,9 +282,9 @@ export const present = (values: Readonly<Record<string, JsonObject[string] | und
   )
 
 /** Names that a message lists: a catalogue may offer hundreds. */
-const mostNamed = 16
+const maxNamed = 16
 
 function oneOf(names: readonly string[]): string {
-  const more = names.length - mostNamed
-  return `expected one of ${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  const more = names.length - maxNamed
+  return `expected one of ${names.slice(0, maxNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }

@@ -5,7 +5,7 @@ import type { Actor, Programs } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
 
 /** Bytes deleted at once: others wait meanwhile. */
-const mostBytes = 4 * 1024 * 1024
+const maxBytes = 4 * 1024 * 1024
 
 export function* recordEvent(
   { event }: Programs['recordEvent']['args'],
@@ -24,7 +24,7 @@ export function* pruneHistory({
   const newest = yield* queryOne('SELECT revision, total FROM audit ORDER BY revision DESC LIMIT 1')
   const keepAbove = Number(newest?.total ?? 0) - bytes
   const oldest = yield* query('SELECT revision, at, size, total FROM audit ORDER BY revision LIMIT ?', most)
-  let [removed, last, room] = [0, 0, mostBytes]
+  let [removed, last, room] = [0, 0, maxBytes]
   for (const { revision, at, size, total } of oldest) {
     const old = Number(at) < olderThan || Number(total) - Number(size) < keepAbove
     room -= Number(size)

@@ -22,7 +22,7 @@ import { upsertDocument } from './documents.ts'
 import { applyServers } from './inventory-servers.ts'
 
 /** Changes that the event names one by one. */
-const mostNamed = 1000
+const maxNamed = 1000
 
 export function* applyInventory(
   { inventory }: Programs['applyInventory']['args'],
@@ -47,8 +47,8 @@ export function* applyInventory(
     before: null,
     // A first inventory may name very much.
     after:
-      changes.length > mostNamed
-        ? [...changes.slice(0, mostNamed), `and ${changes.length - mostNamed} more`]
+      changes.length > maxNamed
+        ? [...changes.slice(0, maxNamed), `and ${changes.length - maxNamed} more`]
         : changes,
   })
   // Those that a new account comes with are no change to it.

@@ -262,7 +262,7 @@ function* giveUp(leases: readonly StoredLease[], now: number): Steps<void> {
 }
 
 /** Conditions in one statement. */
-const mostConditions = 50
+const maxConditions = 50
 
 /** The first interface that has each address, or one in each prefix, by the lease's first key. */
 function* usersOf(leases: readonly StoredLease[]): Steps<ReadonlyMap<string, Holder>> {
@@ -270,8 +270,8 @@ function* usersOf(leases: readonly StoredLease[]): Steps<ReadonlyMap<string, Hol
   const select = `SELECT i.id, i.addresses, s.account, s.profile FROM interfaces i JOIN servers s ON s.id = i.server`
   const singles = leases.filter(({ first, last }) => first === last)
   const pages: (readonly [leases: readonly StoredLease[], where: string, params: string[]])[] = []
-  for (let from = 0; from < singles.length; from += mostConditions) {
-    const page = singles.slice(from, from + mostConditions)
+  for (let from = 0; from < singles.length; from += maxConditions) {
+    const page = singles.slice(from, from + maxConditions)
     const where = page.map(() => 'i.addresses LIKE ?').join(' OR ')
     pages.push([page, ` WHERE ${where}`, page.map(({ address }) => `%"${address}"%`)])
   }
