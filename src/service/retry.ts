@@ -1,44 +1,45 @@
-/** Reading, deciding and writing on condition that nothing has changed in between. */
+/** Optimistic writes: read, decide, write if nothing has changed in between, and retry on a conflict. */
 import type { Result } from '../core/result.ts'
 
-/** In this process they come one after the other, so only other processes are met: as many as there are reasonably. */
+/** Attempts in this process run one after the other, so only other processes conflict: more than there reasonably are. */
 const attempts = 100
 
-/** The last of those that wait for their turn, by what they change. */
+/** The last attempt in each queue, by subject. */
 const last = new Map<string, Promise<unknown>>()
 
 /**
- * Tries again while another writer came in between: a write on a condition (`ifRevision`) that no longer held. Attempts on
- * the same subject, whatever text names it, wait for each other: trying them all at once is work that is thrown away.
+ * Retries an attempt whose conditional write (`ifRevision`) conflicted with another writer, up to 100 times. Attempts on the
+ * same subject, any text that names it, run one after the other: run at once, all but one would be wasted. Other errors,
+ * and the last conflict, are answered as they are.
  */
-export function whileOvertaken<T, E extends { readonly kind: string; readonly resource?: string }>(
+export function retryOnConflict<T, E extends { readonly kind: string; readonly resource?: string }>(
   subject: string,
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {
   const turn = (last.get(subject) ?? Promise.resolve()).then(
-    () => untilKept(attempt),
-    () => untilKept(attempt),
+    () => attemptRepeatedly(attempt),
+    () => attemptRepeatedly(attempt),
   )
   last.set(subject, turn)
-  const leave = () => {
+  const release = () => {
     if (last.get(subject) === turn) last.delete(subject)
   }
-  turn.then(leave, leave)
+  turn.then(release, release)
   return turn
 }
 
-/** Finds and changes as if nobody else did: both run again after a conflict. What is not found is answered as it is. */
+/** Finds and changes; both run again after a conflict. An error of `find` is answered as it is. */
 export const changeFound = <Found, T, E extends { readonly kind: string; readonly resource?: string }>(
   subject: string,
   find: () => Promise<Result<Found, E>>,
   change: (found: Found) => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> =>
-  whileOvertaken(subject, async () => {
+  retryOnConflict(subject, async () => {
     const found = await find()
     return found.ok ? change(found.value) : found
   })
 
-async function untilKept<T, E extends { readonly kind: string; readonly resource?: string }>(
+async function attemptRepeatedly<T, E extends { readonly kind: string; readonly resource?: string }>(
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {
   for (let count = 1; ; count++) {

@@ -15,7 +15,7 @@ import type {
 import { actorOf, type Context } from './context.ts'
 import type { EnforcementService, Pending, PendingOf } from './enforcement.ts'
 import type { Outcome } from './outcome.ts'
-import { whileOvertaken } from './retry.ts'
+import { retryOnConflict } from './retry.ts'
 
 /** What to do in a zone, and what the dialect's log of requests keeps of it, when not what the context says. */
 export interface ZoneDecision {
@@ -103,7 +103,7 @@ export function createZoneService(
     pending: (ctx, of) => enforcement.pending(ctx, of),
     unchanged: logUnchanged,
     change: (ctx, profile, zone, decide) =>
-      whileOvertaken(`${account(ctx)} ${zone}`, async () => {
+      retryOnConflict(`${account(ctx)} ${zone}`, async () => {
         const zoneKind = kindOf(profile)
         const there = await storage.document(profile, zoneKind, zone)
         if (there && there.account !== account(ctx)) {

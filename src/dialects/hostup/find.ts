@@ -2,7 +2,7 @@
 import type { RequestError } from '../../core/model/error.ts'
 import { err, type Result } from '../../core/result.ts'
 import type { PolicyWithRules } from '../../service/groups.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { ServerView } from '../../service/servers.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
@@ -64,7 +64,7 @@ export async function onChain<T>(
   write: (view: PolicyWithRules, server: string) => Promise<Result<T, RequestError>>,
 ): Promise<Result<T, RequestError>> {
   const { vmid, id } = request.params
-  return whileOvertaken(`${request.principal.account} ${vmid ?? id}`, async () => {
+  return retryOnConflict(`${request.principal.account} ${vmid ?? id}`, async () => {
     const server = await find(request)
     if (!server.ok) return server
     const view = await chainOf(request, server)

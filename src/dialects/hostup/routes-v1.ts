@@ -15,8 +15,8 @@ import {
   decodeV1Options,
   decodeV1Rule,
   invalid,
-  merge,
   maxRules,
+  merge,
   optionsOf,
   ruleOf,
 } from './decode.ts'

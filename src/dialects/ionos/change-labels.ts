@@ -5,7 +5,7 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { ZoneChange } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
@@ -83,7 +83,7 @@ export async function setLabel(
   }
   const done =
     zone === null
-      ? await whileOvertaken(resource.path, async () => {
+      ? await retryOnConflict(resource.path, async () => {
           const decided = await decide()
           if (!decided.ok) return decided
           const { change, revision } = decided.value

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { DocumentRecord, ZoneChange } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { authored, authorshipOf } from './authorship.ts'
@@ -160,7 +160,7 @@ export function changeDocument(
 ): Handled {
   const { request } = call
   const { documents, zones } = request.services
-  return whileOvertaken(`${kind} ${id}`, async (): Handled => {
+  return retryOnConflict(`${kind} ${id}`, async (): Handled => {
     const found = await call.loader.document(kind, id)
     if (!found.ok) return found
     const { revision, ...old } = found.value
@@ -185,7 +185,7 @@ export function deleteDocument(
   { kind, resource, inUse }: ContractDocuments,
   id: string,
 ): Handled {
-  return whileOvertaken(`${kind} ${id}`, async (): Handled => {
+  return retryOnConflict(`${kind} ${id}`, async (): Handled => {
     const found = await call.loader.document(kind, id)
     if (!found.ok) return found
     const shown = await resource(withFreshReads(call), found.value)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestError } from '../../core/model/error.ts'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { RuleRecord } from '../../storage/storage.ts'
 import { authored, authorshipOf } from './authorship.ts'
 import type { Given } from './body.ts'
@@ -173,7 +173,7 @@ async function changeRule(
   const change = mutation(call, zone, method)
   const context = writing(change, [resourceOf(call, holder, rule)])
   const { id } = rule
-  const done = await whileOvertaken<RuleRecord, RequestError>(policy, async () => {
+  const done = await retryOnConflict<RuleRecord, RequestError>(policy, async () => {
     const current = await services.groups.get(call.request, profile, policy)
     if (!current.ok) return current
     const old = current.value.rules.find((each) => each.id === id)

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Interface } from '../../core/model/interface.ts'
 import { ok } from '../../core/result.ts'
-import { changeFound, whileOvertaken } from '../../service/retry.ts'
+import { changeFound, retryOnConflict } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { decodeIpChange, decodeNewIp } from './decode-ip.ts'
@@ -115,7 +115,7 @@ export const ipRoutes = zonedRoutesOf([
       const { account } = request.principal
       // Of revision 0: there is none yet.
       const blank = ipOf({ profile, account, kind: 'ip', id, body: json(attributes), revision: 0 })
-      return whileOvertaken(`ip ${id}`, async (): Found<Answer> => {
+      return retryOnConflict(`ip ${id}`, async (): Found<Answer> => {
         const made = await setServer(inProject(request, project.value), blank, server ?? null, 'ip.create')
         if (!made.ok) return projectGone(made)
         const headers = { location: locationOf(request, id) }

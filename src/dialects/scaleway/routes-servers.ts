@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { type Interface, unplaced } from '../../core/model/interface.ts'
 import { defaultKey } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { ServerDocument, ServerView } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { catalogueOf, findImage } from './catalogue.ts'
@@ -112,7 +112,7 @@ export const serverRoutes = zonedRoutesOf([
       const place = { server: id, name: wanted.name, zone, project: project.value }
       const nic = makeInterface()
       const take = takingOnce(request, zone)
-      return whileOvertaken(`server ${id}`, async (): Found<Answer> => {
+      return retryOnConflict(`server ${id}`, async (): Found<Answer> => {
         const slots = await changeSlots(request, place, {}, wanted.volumes, image)
         if (!slots.ok) return slots
         const { volumes, documents } = slots.value

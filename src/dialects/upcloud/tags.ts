@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../../core/json.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { whileOvertaken } from '../../service/retry.ts'
+import { retryOnConflict } from '../../service/retry.ts'
 import type { DialectRequest } from '../dialect.ts'
 import { type Failure, refusal } from './errors.ts'
 
@@ -41,7 +41,7 @@ export function changeTags(
   change: (tags: readonly Tag[]) => Result<readonly Tag[], Failure>,
 ): Promise<Result<readonly Tag[], Failure>> {
   const { account } = request.principal
-  return whileOvertaken(`tags of ${account}`, async () => {
+  return retryOnConflict(`tags of ${account}`, async () => {
     const { tags, revision } = await read(request)
     const changed = change(tags)
     if (!changed.ok) return changed

@@ -81,13 +81,13 @@ function* writeDocuments(
 ): Steps<Result<void, RequestError>> {
   for (const { ifRevision, ...document } of documents) {
     const old = ifRevision === undefined ? undefined : yield* ownDocument(document)
-    if (old?.revision !== ifRevision) return overtaken
+    if (old?.revision !== ifRevision) return revisionConflict
     yield* old ? upsertDocument({ ...document, revision }) : insertDocuments([{ ...document, revision }])
   }
   return ok(undefined)
 }
 
-const overtaken = err({
+const revisionConflict = err({
   kind: 'conflict',
   resource: 'document',
   reason: 'it has been changed by somebody else',
@@ -340,7 +340,7 @@ function unchangedServer(
   { ifRevision }: { readonly ifRevision?: number },
 ): Result<unknown, RequestError> {
   if (chain) return unchanged(chain, ifRevision === undefined ? {} : { ifRevision })
-  return ifRevision === undefined || ifRevision === server.revision ? ok(server) : overtaken
+  return ifRevision === undefined || ifRevision === server.revision ? ok(server) : revisionConflict
 }
 
 /** With its interfaces, its policies and theirs; answers the ids of the interfaces. */
