@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import { closed, id, line, list, optional, whole } from '../../service/config/fields.ts'
 import type { Report } from '../../service/config/report.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'
 import data from './catalogue.json' with { type: 'json' }
 
@@ -168,5 +168,5 @@ function imageIn(location: string, image: Static<typeof Image>): OfferedImage {
     ...{ licenceType, applicationType: 'UNKNOWN', imageType, public: true },
     ...{ imageAliases, requiredFeatures: [], cloudInit },
   }
-  return { id: madeUp('ionos image', location, name), location, size, licenceType, properties }
+  return { id: derivedId('ionos image', location, name), location, size, licenceType, properties }
 }

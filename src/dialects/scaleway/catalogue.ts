@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'
 import data from './catalogue.json' with { type: 'json' }
 
@@ -84,7 +84,7 @@ export const catalogue = createCatalogue({
         [...kinds].map(([kind, members]): LocalImage => {
           const [type = '', arch = ''] = kind.split(' ')
           // Ids are older than architectures.
-          const id = madeUp('image', label, type, zone, ...(arch === 'x86_64' ? [] : [arch]))
+          const id = derivedId('image', label, type, zone, ...(arch === 'x86_64' ? [] : [arch]))
           return { id, label, name, type, arch, zone, types: members.map((each) => each.name) }
         }),
       ),

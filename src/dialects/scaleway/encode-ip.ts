@@ -1,7 +1,7 @@
 /** Flexible IPs → the JSON of their product, and of the servers that have them (contract: scaleway-more §3). */
 import type { JsonObject } from '../../core/json.ts'
 import { parseAddress } from '../../core/net/address.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import type { IpRecord } from './find.ts'
 
 export function encodeIp(
@@ -15,7 +15,7 @@ export function encodeIp(
     ...{ id, address: routed ? address : null, prefix: routed ? null : address, reverse: null },
     server: holder ? { id: holder.id, name: holder.name } : null,
     ...{ organization, project, zone, type, state: holder ? 'attached' : 'detached', tags },
-    ipam_id: madeUp('ipam', id),
+    ipam_id: derivedId('ipam', id),
   }
 }
 
@@ -38,6 +38,6 @@ export function encodeServerIp(
     netmask: ipv6 ? '64' : '32',
     family: ipv6 ? 'inet6' : 'inet',
     provisioning_mode: ipv6 ? 'slaac' : 'dhcp',
-    ...{ tags: of.tags, state: of.state, ipam_id: madeUp('ipam', of.id) },
+    ...{ tags: of.tags, state: of.state, ipam_id: derivedId('ipam', of.id) },
   }
 }

@@ -1,6 +1,6 @@
 /** Servers, their disks and images → Scaleway's JSON (contract: scaleway §3 B to D). */
 import type { JsonObject } from '../../core/json.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import type { ServerView } from '../../service/servers.ts'
 import type { Catalogue, LocalImage } from './catalogue.ts'
 import { instantOf } from './encode.ts'
@@ -148,7 +148,7 @@ export const attachedIps = (view: ServerView, ips: ReadonlyMap<string, IpRecord>
 export const ownAddresses = ({ interfaces }: ServerView) =>
   interfaces
     .filter((nic) => nic.type === 'public')
-    .flatMap((nic) => nic.addresses.map((address) => ({ id: madeUp('ip', nic.id, address), address })))
+    .flatMap((nic) => nic.addresses.map((address) => ({ id: derivedId('ip', nic.id, address), address })))
 
 /** An image that a server was made from and that the catalogue no longer lists. */
 const unlisted = (id: string, { zone }: Pick<ServerView['server'], 'zone'>): LocalImage => ({
@@ -167,7 +167,7 @@ export function encodeImage(image: LocalImage): JsonObject {
     project: vendor,
     root_volume: {
       volume_type: block ? 'sbs_snapshot' : 'l_ssd',
-      id: madeUp('snapshot', image.id),
+      id: derivedId('snapshot', image.id),
       size: block ? 0 : 10_000_000_000,
       name: block ? '' : image.name,
     },

@@ -1,6 +1,6 @@
 /** Volumes → the JSON of the two products that have them (contract: scaleway-more §5). */
 import type { JsonObject } from '../../core/json.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { instantOf, instantZ } from './encode.ts'
 import type { VolumeRecord } from './find.ts'
 
@@ -45,7 +45,7 @@ export function encodeBlockVolume(
 }
 
 const reference = (volume: string, server: string, attachedAt: number): JsonObject => ({
-  id: madeUp('reference', volume, server),
+  id: derivedId('reference', volume, server),
   product_resource_type: 'instance_server',
   product_resource_id: server,
   created_at: instantZ(attachedAt),

@@ -21,7 +21,7 @@ const recorded = JSON.parse(readFileSync(new URL('testdata/recorded.json', impor
 }[]
 
 const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
-/** The same in every group there is: never taken for made up. */
+/** The same in every group there is: never taken for generated. */
 const shared = new Set(builtInRules['no-smtp'].map((rule) => rule.id))
 /** Times, how far enforcement is, and whose account it was. */
 const masked = new Set(['creation_date', 'modification_date', 'state', 'organization'])
@@ -59,7 +59,7 @@ for (const { source, interactions } of recorded) {
   })
 }
 
-/** An id that is made up stands for the one that stands in its place in our answer. */
+/** A generated id stands for the one that stands in its place in our answer. */
 function learn(theirs: unknown, came: unknown, ids: Map<string, string>): void {
   if (theirs === null || typeof theirs !== 'object' || came === null || typeof came !== 'object') return
   for (const [key, value] of Object.entries(theirs)) {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../../core/json.ts'
 import { ok } from '../../core/result.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { changeFound } from '../../service/retry.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
@@ -51,7 +51,7 @@ export const identityRoutes = routesOf([
           deletable: true,
           managed: false,
           creation_ip: '127.0.0.1',
-          user_id: madeUp('user', account),
+          user_id: derivedId('user', account),
         },
       })
     },

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { ok } from '../../core/result.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import type { ServerDocument } from '../../service/servers.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import type { LocalImage } from './catalogue.ts'
@@ -131,7 +131,7 @@ function newVolume(
   const volume: VolumeAttributes = {
     name: wanted.name ?? imageName ?? `${name}-volume-${wanted.slot}`,
     ...{ type, size: wanted.size ?? rootBytes, zone, project, server, createdAt: now, attachedAt: now },
-    ...(root && { snapshot: madeUp('snapshot', root.id) }),
+    ...(root && { snapshot: derivedId('snapshot', root.id) }),
   }
   return {
     document: { kind: 'volume', id, body: { ...json(volume) } },

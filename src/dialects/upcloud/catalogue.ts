@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/interface.ts'
 import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
-import { madeUp } from '../../service/made-up.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'
 import data from './catalogue.json' with { type: 'json' }
 
@@ -145,5 +145,5 @@ export const hostNumber = (name: string): number =>
 
 /** The network an interface is in: one of each kind per zone, and one for each private interface. */
 export function networkOf({ type, id }: Interface, zone: string): string {
-  return type === 'private' ? id : `03${madeUp('network', type, zone).slice(2)}`
+  return type === 'private' ? id : `03${derivedId('network', type, zone).slice(2)}`
 }

@@ -4,7 +4,7 @@ import type { Profile } from '../../core/model/profile.ts'
 import type { CredentialRecord, InventoryRecords, Storage } from '../../storage/storage.ts'
 import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'
-import { madeUp } from '../made-up.ts'
+import { derivedId } from '../derived-id.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
 import { type AccountEntry, type CredentialEntry, type InventoryEntries, ownValue } from './schema.ts'
@@ -32,7 +32,7 @@ export async function readAccounts(
   for (const [index, entry] of file.accounts.entries()) {
     const at = `accounts[${index}]`
     const { name } = entry
-    const id = entry.id ?? known.get(name) ?? madeUp('account', name)
+    const id = entry.id ?? known.get(name) ?? derivedId('account', name)
     report.once('account', id, at, `the account ${id}`)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
     const attributes: Record<string, JsonValue> = {}
@@ -108,7 +108,7 @@ function readDocuments(
   const entries = listed.length === 0 && always !== undefined ? [{ name: always, id: of }] : listed
   return entries.map((entry, index) => {
     const { name } = entry
-    const id = entry.id ?? madeUp(kind, of, name)
+    const id = entry.id ?? derivedId(kind, of, name)
     report.locate(id, `${at}.${key}[${index}]`)
     report.once(kind, id, `${at}.${key}[${index}]`, `the ${kind} ${id}`)
     const own = Object.keys(keys).map((each) => [each, ownValue(entry, each) ?? defaults[each]] as const)
@@ -156,7 +156,7 @@ function readCredential(
     attributes: JsonObject = {},
   ): Draft[] => {
     report.once(kind, lookup, at, 'the credential')
-    const id = madeUp('credential', kind, lookup)
+    const id = derivedId('credential', kind, lookup)
     return [{ id, account, kind, lookup, scopes: [...scopes], label, attributes, secret }]
   }
   if (username !== undefined) {

@@ -9,7 +9,7 @@ import { parseMac } from '../../core/net/mac.ts'
 import { formatPrefix, parsePrefix } from '../../core/net/prefix.ts'
 import type { InventoryRecords } from '../../storage/storage.ts'
 import type { Report } from '../config/report.ts'
-import { madeUp, madeUpMac } from '../made-up.ts'
+import { derivedId, derivedMac } from '../derived-id.ts'
 import { policyRecord } from '../records.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
 import { type InterfaceEntry, ownValue, type ServerEntry } from './schema.ts'
@@ -46,7 +46,7 @@ export function readServer(
   const provider = specOf(place.providers, profile)
   const { number: numbered } = provider.inventory
   const number = numbered ? ownValue(entry, numbered.key) : undefined
-  const id = entry.id ?? madeUp('server', account, profile, number === undefined ? name : String(number))
+  const id = entry.id ?? derivedId('server', account, profile, number === undefined ? name : String(number))
   report.locate(id, at)
   report.once('server', id, at, `the server ${id}`)
   checkProfile(entry, provider, at, place, report)
@@ -66,7 +66,7 @@ export function readServer(
   }
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
   const scope = unnamed && initial[unnamed.scope]
-  const chain = madeUp('chain', id)
+  const chain = derivedId('chain', id)
   const numbers = {
     number: number === undefined ? null : Number(number),
     ...{ nextState: null, nextStateAt: null, createdAt: now },
@@ -170,7 +170,7 @@ function readInterface(
   index: number,
   report: Report,
 ): Interface {
-  const id = nic.id ?? madeUp('interface', server.id, String(index))
+  const id = nic.id ?? derivedId('interface', server.id, String(index))
   report.locate(id, at)
   report.once('interface', id, at, `the interface ${id}`)
   const { senderCheck = true, observe = false, maxConnections = null } = nic
@@ -184,7 +184,7 @@ function readInterface(
     }
     report.once('device', `${host} ${device}`, `${at}.device`, `the device ${device} on ${host}`)
     if (nic.mac === undefined && senderCheck) {
-      report.warn(at, `has a device and no mac: what it sends passes from ${madeUpMac(id)} only`)
+      report.warn(at, `has a device and no mac: what it sends passes from ${derivedMac(id)} only`)
     }
   }
   const { profile, inventory } = server.provider
@@ -208,7 +208,7 @@ function readInterface(
 }
 
 function readMac(text: string | undefined, id: string, at: string, report: Report): string {
-  if (text === undefined) return madeUpMac(id)
+  if (text === undefined) return derivedMac(id)
   const mac = parseMac(text)
   if (!mac.ok) {
     report.add(at, mac.error)
