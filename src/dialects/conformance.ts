@@ -258,8 +258,8 @@ async function full(setting: Setting): Promise<string> {
   return path
 }
 
-/** Rules without what changes with their place. */
-const unplaced = (items: readonly Item[]): JsonValue[] =>
+/** Rules without their position and digest. */
+const withoutPosition = (items: readonly Item[]): JsonValue[] =>
   items.map(({ answered: { position: _, pos: __, digest: ___, ...rest } }) => rest)
 
 export const cases: readonly Case[] = [
@@ -331,7 +331,8 @@ export const cases: readonly Case[] = [
       await done(given(list.replaceOne)(call, path, keyOf(before, 80), 8080))
       const after = await whole(setting, path)
       assert.deepEqual(portsOf(after), [22, 8080, 443])
-      const others = (items: readonly Item[]) => unplaced([items[0], items[2]].filter((each) => !!each))
+      const others = (items: readonly Item[]) =>
+        withoutPosition([items[0], items[2]].filter((each) => !!each))
       assert.deepEqual(others(after), others(before))
     },
   },
@@ -525,7 +526,8 @@ export const cases: readonly Case[] = [
       const before = await whole(setting, path)
       await Promise.all(before.map((item, index) => done(given(list.move)(call, path, item.key, 7 - index))))
       const after = await whole(setting, path)
-      const byKey = (items: readonly Item[]) => unplaced(items.toSorted((a, b) => (a.key < b.key ? -1 : 1)))
+      const byKey = (items: readonly Item[]) =>
+        withoutPosition(items.toSorted((a, b) => (a.key < b.key ? -1 : 1)))
       assert.deepEqual(byKey(after), byKey(before))
     },
   },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
-import { unplaced } from '../core/model/interface.ts'
+import { interfaceDefaults } from '../core/model/interface.ts'
 import type { InventoryRecords, Storage } from './storage.ts'
 
 type Entry = InventoryRecords['servers'][number]
@@ -156,7 +156,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         ['y', 'tap-y'],
         ['x', 'tap-x'],
       ])
-      const made = { ...nic, id: 'made', index: 3, ...unplaced }
+      const made = { ...nic, id: 'made', index: 3, ...interfaceDefaults }
       const event = { operation: 'x', resource: 'server', id: 'a', before: null, after: null } as const
       const [x] = await storage.interfaces('a')
       assert.ok(x)
@@ -192,7 +192,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       const [entry] = inventory('made').servers as [Entry]
       await applied(inventory('a'))
       const { server, policies, attachments } = entry
-      const interfaces = entry.interfaces.map((nic) => ({ ...nic, ...unplaced }))
+      const interfaces = entry.interfaces.map((nic) => ({ ...nic, ...interfaceDefaults }))
       const made = { server, policies, attachments, interfaces, documents: [] }
       const created = await storage.run('createServer', made, actor)
       assert.ok(created.ok)

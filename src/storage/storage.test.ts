@@ -10,7 +10,7 @@ import {
   rule,
   type TestStore,
 } from '../../test/support/stores.ts'
-import { unplaced } from '../core/model/interface.ts'
+import { interfaceDefaults } from '../core/model/interface.ts'
 import { manifest as ionos } from '../dialects/ionos/manifest.ts'
 import { type Commit, effectiveState, type HostRecord, type Programs, type Storage } from './storage.ts'
 
@@ -93,7 +93,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           addresses: [],
           type: 'public',
         } as const),
-        ...{ ...unplaced, attributes: { firewallActive: true, firewallType: 'EGRESS' } },
+        ...{ ...interfaceDefaults, attributes: { firewallActive: true, firewallType: 'EGRESS' } },
       }
       const { interface: _, ...own } = { ...group('g'), interface: null }
       const policy = { ...own, interface: null, account, profile: 'ionos', zone: 'z' } as const

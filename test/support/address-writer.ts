@@ -2,7 +2,7 @@
  * A process to kill: makes servers with addresses of a pool and deletes them, without pause and several at a time, telling
  * its parent before each deletion and after each write.
  */
-import { unplaced } from '../../src/core/model/interface.ts'
+import { interfaceDefaults } from '../../src/core/model/interface.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
 import { actor } from './stores.ts'
@@ -36,7 +36,7 @@ async function write(_: unknown, lane: number): Promise<never> {
         interfaces: [
           {
             ...{ id: `nic-${id}`, server: id, index: 1, mac: '52:54:00:00:00:01', type: 'public' },
-            ...{ ...unplaced, addresses: taken.value.addresses, attributes: {} },
+            ...{ ...interfaceDefaults, addresses: taken.value.addresses, attributes: {} },
           },
         ],
         policies: [],

@@ -35,7 +35,7 @@ export interface Interface {
 }
 
 /** What an interface created through an API starts with: on no host, and nothing set by the operator. */
-export const unplaced = {
+export const interfaceDefaults = {
   ...{ allowedAddresses: [], senderCheck: true, observe: false, maxConnections: null },
   ...{ vlanTrunk: false, allowedFrames: [] },
   ...{ host: null, device: null },

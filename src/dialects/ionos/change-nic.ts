@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { type Interface, unplaced } from '../../core/model/interface.ts'
+import { type Interface, interfaceDefaults } from '../../core/model/interface.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -38,7 +38,7 @@ export function newNic(
   const mac = `02:01:${randomBytes(4)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')}`
-  const bare = { addresses: [], type: 'private', ...unplaced } as const
+  const bare = { addresses: [], type: 'private', ...interfaceDefaults } as const
   return ok({ ...wanted, nic: { ...bare, id: randomUUID(), server, index, mac, attributes } })
 }
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { startService } from '../../../test/support/service.ts'
 import type { JsonObject } from '../../core/json.ts'
-import { unplaced } from '../../core/model/interface.ts'
+import { interfaceDefaults } from '../../core/model/interface.ts'
 import type { Programs } from '../../storage/storage.ts'
 import { modelRule } from './decode-rule.ts'
 import { manifest } from './manifest.ts'
@@ -199,7 +199,7 @@ function seeds(interactions: readonly Interaction[]): Programs['changeZone']['ar
       interfaces: {
         put: under(zone, 'nics').map(({ parts, own: attributes }, index) => ({
           ...{ id: parts[5] ?? '', server: parts[3] ?? '', index: index + 1, mac: '02:01:00:00:00:01' },
-          ...({ ...unplaced, addresses: [], type: 'private' } as const),
+          ...({ ...interfaceDefaults, addresses: [], type: 'private' } as const),
           attributes: { ...attributes, meta },
         })),
       },

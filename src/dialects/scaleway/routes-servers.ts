@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
-import { type Interface, unplaced } from '../../core/model/interface.ts'
+import { type Interface, interfaceDefaults } from '../../core/model/interface.ts'
 import { defaultKey } from '../../core/model/profile.ts'
 import { ok } from '../../core/result.ts'
 import { retryOnConflict } from '../../service/retry.ts'
@@ -303,8 +303,8 @@ function makeInterface(): Omit<Interface, 'server'> {
   const mac = `de:00:00:${randomBytes(3)
     .toString('hex')
     .replace(/(..)(?=.)/g, '$1:')}`
-  const place = { ...unplaced, attributes: {} }
-  return { id: randomUUID(), index: 1, mac, addresses: [], type: 'public', ...place }
+  const defaults = { ...interfaceDefaults, attributes: {} }
+  return { id: randomUUID(), index: 1, mac, addresses: [], type: 'public', ...defaults }
 }
 
 async function ipsCalled(

@@ -1,7 +1,7 @@
 /** Interfaces and disks of a server that is being created. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
-import { type Interface, unplaced } from '../../core/model/interface.ts'
+import { type Interface, interfaceDefaults } from '../../core/model/interface.ts'
 import type { PoolKind } from '../../core/model/pool.ts'
 import { err, ok } from '../../core/result.ts'
 import type { NewServer } from '../../service/servers.ts'
@@ -29,8 +29,8 @@ export async function makeInterfaces(
     const bytes = randomBytes(6)
     bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0)
     const mac = bytes.toString('hex').replace(/(..)(?=.)/g, '$1:')
-    const place = { ...unplaced, attributes: {} }
-    return { id: randomUUID(), index: index + 1, mac, addresses, type, ...place }
+    const defaults = { ...interfaceDefaults, attributes: {} }
+    return { id: randomUUID(), index: index + 1, mac, addresses, type, ...defaults }
   })
   return ok(nics)
 }
