@@ -84,13 +84,13 @@ const fewExact = 64
 /** The steps of alternatives in their order. An alternative without ranges in a field that it looks at holds for nothing. */
 export function stepsOf(products: readonly Product[], limits: Bounds = bounds): Step[] {
   const sizes = products.map(sizeOf)
+  if (total(sizes) <= limits.shortList) {
+    const boxes = products.flatMap(inOrder)
+    return boxes.length === 0 ? [] : [{ kind: 'rules', boxes }]
+  }
   const most = largestProduct(sizes, limits)
   const space = spaceOf(products)
   const boxesOf = (owner: number): Box[] => space.boxes(products[owner] as Product, owner)
-  if (total(sizes) <= limits.shortList) {
-    const boxes = products.flatMap((_, owner) => boxesOf(owner))
-    return boxes.length === 0 ? [] : [asRules(space, boxes)]
-  }
   const items = products.map((product, owner) =>
     (sizes[owner] as number) > most ? productRun(product, owner, space) : boxesOf(owner),
   )
@@ -106,6 +106,19 @@ export function stepsOf(products: readonly Product[], limits: Bounds = bounds): 
     else runs.push(item)
   }
   return stepsOfRuns(runs)
+}
+
+/** The boxes of a product that is compared with no other. */
+function inOrder({ family, ranges }: Product, owner: number): StepBox[] {
+  let boxes: StepBox[] = [{ owner, family, ranges: {} }]
+  for (const field of boxFields) {
+    const each = ranges[field]
+    if (each)
+      boxes = boxes.flatMap((box) =>
+        each.map((range) => ({ ...box, ranges: { ...box.ranges, [field]: range } })),
+      )
+  }
+  return boxes
 }
 
 const total = (sizes: readonly number[]): number => sizes.reduce((a, b) => a + b, 0)
