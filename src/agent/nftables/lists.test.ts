@@ -35,22 +35,34 @@ const of = (n: number): Family => (n % 2 === 0 ? 'ipv4' : 'ipv6')
 
 /** How many rules, what each asks, and whether leaves are found by a map. */
 const shapes: Readonly<Record<string, readonly [number, (n: number) => Match, maps?: number]>> = {
-  'few leaves': [1000, (n) => ({ protocol: 6, source: network('ipv4', n), destinationPorts: ports(n % 9) })],
+  'few values': [
+    1000,
+    (n) => ({ protocol: 6, source: network('ipv4', n), destinationPorts: ports(n % 9) }),
+    1,
+  ],
+  'few leaves': [
+    900,
+    (n) => ({
+      protocol: 6,
+      source: network('ipv4', n),
+      destinationPorts: ports(n % 300, n % 300 === 0 ? 900 : n % 300),
+    }),
+  ],
   'many leaves': [
     3000,
-    (n) => ({ protocol: 6, destination: network('ipv4', n), destinationPorts: ports(n % 9) }),
+    (n) => ({ protocol: 6, destination: network('ipv4', n), destinationPorts: ports(n % 9, 9 + (n % 2)) }),
     1,
   ],
   'leaves of IPv6': [
     1500,
-    (n) => ({ protocol: 6, source: network('ipv6', n), destinationPorts: ports(n % 9) }),
+    (n) => ({ protocol: 6, source: network('ipv6', n), destinationPorts: ports(n % 9, 9 + (n % 2)) }),
     1,
   ],
   'leaves by port': [
     900,
     (n) => ({ protocol: 6, sourcePorts: ports(0, 60_000), destinationPorts: ports(n * 70, n * 70 + 50) }),
   ],
-  'ICMP from networks': [800, (n) => ({ protocol: 1, source: network('ipv4', n >> 2), icmpType: n % 4 })],
+  'ICMP from networks': [800, (n) => ({ protocol: 1, source: network('ipv4', n >> 2), icmpType: n % 4 }), 1],
   'types and codes': [60, (n) => ({ protocol: n % 2 === 0 ? 1 : 58, icmpType: n >> 1, icmpCode: 0 })],
   MACs: [200, (n) => ({ sourceMac: `52:54:00:00:00:${(n + 16).toString(16)}`, source: network('ipv4', n) })],
   'one protocol': [100, (n) => ({ protocol: n % 2 === 0 ? 6 : 47, source: network(of(n >> 1), n) })],

@@ -5,6 +5,7 @@ import { type Family, familyBits, formatAddress } from '../../core/net/address.t
 import { protocolName } from '../../core/net/protocol.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { type BoxField, type FieldValue, productOf } from './boxes.ts'
+import { byValue, mostTellingFirst } from './by-value.ts'
 import { type Leaf, leavesOf } from './leaves.ts'
 import { lowerMatch } from './lower-match.ts'
 import { type Purpose, policyChain } from './names.ts'
@@ -23,7 +24,7 @@ export interface ListPlan {
 }
 
 /** Concatenated intervals in one set: a change costs some 5 µs for each of them, and more where addresses are longer. */
-const mostIntervals = { ipv4: 500, ipv6: 200 } as const satisfies Record<Family, number>
+const maxIntervals = { ipv4: 500, ipv6: 200 } as const satisfies Record<Family, number>
 /** As many leaves are found by asking for one after the other. */
 const fewLeaves = 4
 
@@ -36,7 +37,14 @@ interface Alternative {
 /** A rule of the plan: what it decides, or which part of the plan it asks next. */
 type Planned =
   | { readonly matches: readonly NftMatch[]; readonly action: Action }
-  | { readonly key: NftKeyField; readonly name: string; readonly parts: readonly Part[] }
+  | {
+      readonly matches: readonly NftMatch[]
+      readonly key: NftKeyField
+      /** Whether parts are of more than one value. */
+      readonly interval: boolean
+      readonly name: string
+      readonly parts: readonly Part[]
+    }
 interface Part {
   readonly range: Range<FieldValue>
   readonly name: string
@@ -69,8 +77,9 @@ export function planOf(list: RuleList): ListPlan {
             behind.push(next)
             return { key: [part.range], verdict: { kind: 'jump', chain: next.name } as const }
           })
-          const map = { name: `${name}.${each.name}`, key: [each.key], interval: true, elements }
-          return { matches: [], lookup: map }
+          const { key, interval } = each
+          const map = { name: `${name}.${each.name}`, key: [key], interval, elements }
+          return { matches: each.matches, lookup: map }
         }),
       })
       const first = chain(name, rules)
@@ -125,72 +134,85 @@ function plannedOf(
     const { rule, action, matches } = alternatives[step.owner] as Alternative
     return [{ matches: inSets(matches, rule, (field) => `${base}.${nameOf(`product.${field}`)}`), action }]
   }
-  const { family, key, ranged, elements } = step
-  const words = [
-    ...(family === undefined ? [] : [familyWord[family]]),
-    ...(step.protocol === undefined ? [] : [protocolName(step.protocol)]),
-    ...key.map((field) => fieldWords[field]),
-  ]
-  const name = nameOf(`${words.join('-')}${ranged ? '.ranges' : ''}`)
-  const keyFields = key.map((field) => keyFieldOf(field, step))
-  const asked = askedBefore(step)
-  const lookup = (of: readonly RunElement[], called: string): Planned[] =>
+  const setsOf = (lookup: Lookup, called: string): Planned[] =>
     actions.flatMap((action) => {
-      const own = of.filter(({ owner }) => alternatives[owner]?.action === action)
+      const own = lookup.elements.filter(({ owner }) => alternatives[owner]?.action === action)
       if (own.length === 0) return []
       const set: NftSet = {
-        name: `${base}.${called}.${action}`,
-        key: keyFields,
-        interval: ranged,
+        name: `${base}.${called}${step.ranged && !lookup.ranged ? '.exact' : ''}.${action}`,
+        key: lookup.key.map((field) => keyFieldOf(field, lookup)),
+        interval: lookup.ranged,
         elements: own.map(({ ranges, owner }) => ({
           key: ranges,
           rule: alternatives[owner]?.rule as string,
         })),
       }
-      return [{ matches: [...asked, { kind: 'in-set', set } as const], action }]
+      return [{ matches: [...askedBefore(lookup), { kind: 'in-set', set } as const], action }]
     })
-  if (!ranged || key.length === 1) return lookup(elements, name)
-  const most = mostIntervals[keyFields.some(isOfIpv6) ? 'ipv6' : 'ipv4']
-  const leaves = leavesOf(elements, keyFields.map(bitsOf), most)
-  return dispatched(leaves, key, keyFields, name, lookup)
+  const words = [
+    ...(step.family === undefined ? [] : [familyWord[step.family]]),
+    ...(step.protocol === undefined ? [] : [protocolName(step.protocol)]),
+    ...step.key.map((field) => fieldWords[field]),
+  ]
+  return lookupsOf(step, nameOf(`${words.join('-')}${step.ranged ? '.ranges' : ''}`), setsOf)
+}
+
+type SetsOf = (lookup: Lookup, called: string) => Planned[]
+
+function lookupsOf(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
+  if (!lookup.ranged || lookup.key.length === 1) return setsOf(lookup, name)
+  const { by, rest } = byValue(lookup)
+  const inRest = rest ? inLeaves(rest, name, setsOf) : []
+  if (!by) return inRest
+  const key = keyFieldOf(by.field, lookup)
+  const word = fieldWords[by.field]
+  const parts = by.lookups.map(({ value, lookup: own }): Part => {
+    const called = `${name}.${word}-${valueName(key, value.first)}`
+    return { range: value, name: called, rules: lookupsOf(own, called, setsOf) }
+  })
+  const matches = askedBefore({ ...lookup, key: [by.field] })
+  return [{ matches, key, interval: false, name: `${name}.${word}-values`, parts }, ...inRest]
 }
 
 /** Leaves that every packet is looked up in, and those that it is looked up in by the value of one field. */
-function dispatched(
-  leaves: readonly Leaf<RunElement>[],
-  key: readonly BoxField[],
-  keyFields: readonly NftKeyField[],
-  name: string,
-  lookup: (elements: readonly RunElement[], called: string) => Planned[],
-): Planned[] {
+function inLeaves(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
+  const { key, elements, ...same } = mostTellingFirst(lookup)
+  const called = key[0] === lookup.key[0] ? name : `${name}.${fieldWords[key[0] as BoxField]}-first`
+  const keyFields = key.map((field) => keyFieldOf(field, lookup))
+  const most = maxIntervals[keyFields.some(isOfIpv6) ? 'ipv6' : 'ipv4']
+  const leaves = leavesOf(elements, keyFields.map(bitsOf), most)
+  const setsIn = (own: readonly Pick<Leaf<RunElement>, 'elements'>[], as: string): Planned[] =>
+    own.flatMap((leaf, n) =>
+      setsOf({ ...same, key, elements: leaf.elements }, n === 0 ? as : `${as}.${n + 1}`),
+    )
   const open = leaves.filter(({ guard }) => guard === undefined)
   const guarded = Map.groupBy(
     leaves.flatMap(({ guard, elements }) => (guard ? [{ guard, elements }] : [])),
     ({ guard }) => guard.field,
   )
-  const numbered = (
-    own: readonly { readonly elements: readonly RunElement[] }[],
-    called: string,
-  ): Planned[] => own.flatMap(({ elements }, n) => lookup(elements, n === 0 ? called : `${called}.${n + 1}`))
   return [
-    ...[...guarded].flatMap(([field, own]): Planned[] => {
-      const keyField = keyFields[field] as NftKeyField
-      const word = fieldWords[key[field] as BoxField]
+    ...[...guarded].flatMap(([at, own]): Planned[] => {
+      const field = key[at] as BoxField
+      const keyField = keyFields[at] as NftKeyField
+      const word = fieldWords[field]
       const parts = [
         ...Map.groupBy(own, ({ guard }) => `${guard.range.first}-${guard.range.last}`).values(),
       ].map((alike): Part => {
         const { range } = (alike[0] as (typeof own)[number]).guard
-        const called = `${name}.${word}-${leafName(keyField, range)}`
-        return { range, name: called, rules: numbered(alike, called) }
+        const as = `${called}.${word}-${leafName(keyField, range)}`
+        return { range, name: as, rules: setsIn(alike, as) }
       })
-      if (parts.length > fewLeaves) return [{ key: keyField, name: `${name}.${word}`, parts }]
+      if (parts.length > fewLeaves) {
+        const matches = askedBefore({ ...lookup, key: [field] })
+        return [{ matches, key: keyField, interval: true, name: `${called}.${word}`, parts }]
+      }
       return parts.flatMap(({ range, rules }) =>
         rules.map((rule) =>
           'action' in rule ? { ...rule, matches: [matchOf(keyField, range), ...rule.matches] } : rule,
         ),
       )
     }),
-    ...numbered(open, name),
+    ...setsIn(open, called),
   ]
 }
 
@@ -258,6 +280,14 @@ function matchOf(field: NftKeyField, range: Range<FieldValue>): NftMatch {
   if (field.kind === 'port') return { ...field, protocol: field.protocol, ranges: [range as Range<number>] }
   throw new Error(`part of the values of ${field.kind} cannot be asked for`)
 }
+
+/** Of characters that names of chains and sets can have. */
+const valueName = (field: NftKeyField, value: FieldValue): string =>
+  field.kind !== 'address'
+    ? String(value)
+    : field.family === 'ipv4'
+      ? formatAddress('ipv4', BigInt(value))
+      : value.toString(16)
 
 /** A prefix, or ports: of characters that names of chains and sets can have. */
 function leafName(field: NftKeyField, { first, last }: Range<FieldValue>): string {

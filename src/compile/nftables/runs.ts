@@ -204,9 +204,7 @@ function shapesOf(boxes: readonly Box[], space: Space): Shapes {
     let shape = known.get(name)
     if (!shape) {
       const hasProtocol = (box.fields & (1 << fieldNumber.protocol)) !== 0
-      const pinned = keyOf(box, true)
-      const alone = hasProtocol && ranged && pinned.length === 1
-      const key = alone ? pinned : keyOf(box, false)
+      const key = keyOf(box, ranged)
       const protocol =
         hasProtocol && !key.includes('protocol') ? Number(space.range(box, 'protocol').first) : undefined
       shape = { name: `${kind(box)} ${ranged} ${protocol}`, ranged, key, protocol }
@@ -224,7 +222,10 @@ function shapesOf(boxes: readonly Box[], space: Space): Shapes {
   }
 }
 
-/** The fields of a key. One field is cheaper to look up, and to change, than one and the protocol; ICMP's own imply it. */
+/**
+ * The fields of a key. Among ranges the protocol is asked before: one field is cheaper to look up than two, and of several
+ * the kernel walks all elements that hold the first. ICMP's own fields imply it.
+ */
 function keyOf({ fields }: Box, pinned: boolean): BoxField[] {
   const all = boxFields.filter((_, f) => (fields & (1 << f)) !== 0)
   const implied = all.includes('icmpType') || all.includes('icmpCode')
