@@ -27,9 +27,9 @@ import { addressNumber, buildRouter, ends, macs, namesOf } from '../support/witn
 const skip = await noLabOr({ trafgen: 'netsniff-ng' })
 const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_128)
 /**
- * None unless asked for. The kernel shows packets the new rules of a transaction before the elements of the sets that it
- * adds, and the ruleset adds both in one: some one in a hundred changes lets a packet through, or drops one, that neither
- * policy would. Sets filled by an earlier transaction than the one whose rules look them up are not seen empty.
+ * None unless asked for. The kernel shows packets the new rules of a transaction before the elements of sets that change with
+ * them. New sets are filled by an earlier transaction than the one whose rules look them up; sets that stay are not, and
+ * may let a packet through, or drop one, that neither policy would.
  */
 const changes = Number(process.env.PORTCULLIS_TEST_CHANGES ?? 0)
 /** How often a change is followed by a while in which nothing changes. */
