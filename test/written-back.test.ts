@@ -95,10 +95,10 @@ const rows: readonly Row[] = [
   {
     resource: 'HostUp v1 options, all of them changed',
     path: async (service) => {
-      const guards = { dhcp: 0, ndp: 0, radv: 1, macfilter: 0, ipfilter: 1, log_level_in: 'info' }
+      const switches = { dhcp: 0, ndp: 0, radv: 1, macfilter: 0, ipfilter: 1, log_level_in: 'info' }
       await ok(service, 'PUT', `${vm}/options`, {
         ...{ enable: 1, policy_in: 'REJECT', policy_out: 'DROP' },
-        ...guards,
+        ...switches,
       })
       return `${vm}/options`
     },
@@ -213,10 +213,10 @@ async function emptied(service: TestService): Promise<void> {
   for (const { id } of (await ok(service, 'GET', '/api/firewall-groups')).data.groups) {
     await ok(service, 'DELETE', `/api/firewall-groups/${id}`)
   }
-  const guards = { dhcp: 1, ndp: 1, radv: 0, macfilter: 1, ipfilter: 0 }
+  const switches = { dhcp: 1, ndp: 1, radv: 0, macfilter: 1, ipfilter: 0 }
   await ok(service, 'PUT', `${vm}/options`, {
     ...{ enable: 0, policy_in: 'DROP', policy_out: 'ACCEPT', log_level_in: 'nolog' },
-    ...guards,
+    ...switches,
   })
 }
 

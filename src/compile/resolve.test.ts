@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { InterfaceType } from '../core/model/interface.ts'
-import { type Policy, plainGuards } from '../core/model/policy.ts'
+import { defaultSwitches, type Policy } from '../core/model/policy.ts'
 import { createResolver } from './resolve.ts'
 
 const at = (type: InterfaceType) => ({
@@ -20,7 +20,7 @@ const base: Policy = {
   stateful: true,
   filters: ['ingress', 'egress'],
   appliesTo: ['public', 'utility'],
-  guards: plainGuards,
+  guards: defaultSwitches,
   builtIn: null,
   rules: [
     { id: '1', position: 1, direction: 'ingress', action: 'allow', enabled: true, matches: [{}] },
@@ -118,8 +118,8 @@ test('an included policy is looked at in the place of the rule that includes it,
   assert.deepEqual(lists([off, group]), ['a.0: 1,last'])
 })
 
-test('guards: what is essential', () => {
-  const guarded = { ...base, guards: { ...plainGuards, dhcp: false } }
+test('switches: what is essential', () => {
+  const guarded = { ...base, guards: { ...defaultSwitches, dhcp: false } }
   const { essentials } = createResolver()(at('public'), [guarded])
   assert.deepEqual(
     essentials.map((essential) => essential.name),
@@ -157,7 +157,7 @@ test('who may send: of every interface, whether or not anything filters it', () 
   assert.deepEqual(a?.origin, b?.origin)
 })
 
-test('of guards that disagree, what fewer packets pass holds, whichever policy comes first', () => {
+test('of switches that disagree, what fewer packets pass holds, whichever policy comes first', () => {
   const open = { dhcp: true, neighbourDiscovery: true, routerAdvertisement: true }
   const loose: Policy = {
     ...{ ...base, id: 'loose' },
@@ -170,8 +170,8 @@ test('of guards that disagree, what fewer packets pass holds, whichever policy c
     routerAdvertisement: 'router-advertisement',
   }
   const checks = { sourceMac: 'mac', sourceAddress: 'addresses' }
-  const of = (guards: Partial<Policy['guards']>, first: boolean) => {
-    const strict: Policy = { ...loose, id: 'strict', guards: { ...loose.guards, ...guards } }
+  const of = (switches: Partial<Policy['guards']>, first: boolean) => {
+    const strict: Policy = { ...loose, id: 'strict', guards: { ...loose.guards, ...switches } }
     const { essentials, origin } = createResolver()(unchecked, first ? [strict, loose] : [loose, strict])
     return [...essentials.map(({ name }) => name as string), ...Object.keys(origin ?? {})]
   }

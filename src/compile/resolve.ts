@@ -7,7 +7,7 @@
 import { builtInLists } from '../core/model/built-in.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
 import type { Interface } from '../core/model/interface.ts'
-import { type Guards, type Policy, plainGuards } from '../core/model/policy.ts'
+import { defaultSwitches, type Policy, type TrafficSwitches } from '../core/model/policy.ts'
 import type { Direction } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
 import { originOf, type Sender } from '../core/semantics/origin.ts'
@@ -93,23 +93,23 @@ export function createResolver(): Resolver {
       at = next
     }
     const filtering = inForce.filter((policy) => policy.filters.length > 0)
-    const guards = filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? plainGuards
+    const switches = filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? defaultSwitches
     const index = inForce.some(namesInterface) ? place.index : 0
     let shared = at.shared.get(index)
     if (!shared) {
       shared = {
         stateful: filtering.some((policy) => policy.stateful),
-        essentials: essentialsOf(guards),
+        essentials: essentialsOf(switches),
         ingress: direction(filtering, inForce, 'ingress', index),
         egress: direction(filtering, inForce, 'egress', index),
       }
       at.shared.set(index, shared)
     }
-    const { sourceMac, sourceAddress } = guards
+    const { sourceMac, sourceAddress } = switches
     const key = `${index} ${sourceMac} ${sourceAddress} ${senderKey(place)}`
     const all = shared
     return at.effective.get(key, () => {
-      const made = originOf(place, guards)
+      const made = originOf(place, switches)
       const origin = made && origins.get(`${sourceMac} ${sourceAddress} ${senderKey(place)}`, () => made)
       return { ...all, ...(origin && { origin }) }
     })
@@ -177,7 +177,7 @@ function cut(policy: Policy, direction: Direction, index: number): Piece[] {
 const namesInterface = (policy: Policy): boolean => policy.rules.some((rule) => rule.interface !== undefined)
 
 /** Where policies disagree, what fewer packets pass. */
-function strictest(a: Guards | undefined, b: Guards): Guards {
+function strictest(a: TrafficSwitches | undefined, b: TrafficSwitches): TrafficSwitches {
   if (!a) return b
   return {
     dhcp: a.dhcp && b.dhcp,

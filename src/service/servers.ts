@@ -65,7 +65,7 @@ export interface ServerChange extends Condition {
   }
   /** Merged over the stored attributes, key by key; null removes a key. */
   readonly attributes?: JsonObject
-  /** Merged over the chain's settings inside the transaction, the guards too. */
+  /** Merged over the chain's settings inside the transaction, switch by switch in `guards`. */
   readonly chain?: SettingsChange
   /** Policies by themselves that are attached to it from now on, in order, in place of others. */
   readonly attach?: readonly string[]

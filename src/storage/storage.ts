@@ -10,7 +10,7 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Interface } from '../core/model/interface.ts'
-import type { Guards, Policy, PolicySettings } from '../core/model/policy.ts'
+import type { Policy, PolicySettings, TrafficSwitches } from '../core/model/policy.ts'
 import type { Pool } from '../core/model/pool.ts'
 import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
 import type { Rule } from '../core/model/rule.ts'
@@ -547,8 +547,10 @@ export interface AddressMoves {
   }[]
 }
 
-/** What is given; of the guards too. The rest stays. */
-export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & { readonly guards?: Partial<Guards> }
+/** Settings to change; the rest stays, also inside `guards`. */
+export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & {
+  readonly guards?: Partial<TrafficSwitches>
+}
 
 /** Without `ifRevision` the document is made; with it the document must be of that revision, else `conflict` (document). */
 export type DocumentChange = NewDocument & { readonly ifRevision?: number }

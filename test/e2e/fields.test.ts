@@ -1,7 +1,7 @@
 /**
  * Every field of a rule, in each dialect's words, against real packets: one table, in which a dialect says its rules for
  * each field or why it has no such field. Every probe is also put to /v1/trace, which must say what the kernel did. What
- * belongs to one dialect alone is in its own suite beside this one: groups, guards, states, the source's MAC address.
+ * belongs to one dialect alone is in its own suite beside this one: groups, anti-spoofing, states, the source's MAC address.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

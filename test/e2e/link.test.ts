@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Dataplane } from '../../src/agent/dataplane.ts'
 import { createNftables } from '../../src/agent/nftables/nftables.ts'
 import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
-import { plainGuards } from '../../src/core/model/policy.ts'
+import { defaultSwitches } from '../../src/core/model/policy.ts'
 import { essentialsOf } from '../../src/core/semantics/essentials.ts'
 import { originOf } from '../../src/core/semantics/origin.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
@@ -44,13 +44,13 @@ esac
 `
 
 /** Nothing passes but what is essential, from the interface's own addresses. */
-function closed(stateful: boolean, guards = plainGuards): EffectivePolicy {
+function closed(stateful: boolean, switches = defaultSwitches): EffectivePolicy {
   const part = { filtered: true, lists: [], default: 'deny' } as const
   const sender = { mac, addresses: Object.values(address), allowedAddresses: [], senderCheck: true }
-  const origin = originOf(sender, guards)
+  const origin = originOf(sender, switches)
   return {
     stateful,
-    essentials: essentialsOf(guards),
+    essentials: essentialsOf(switches),
     ingress: part,
     egress: part,
     ...(origin && { origin }),
@@ -266,7 +266,7 @@ for (const mode of ['routed', 'bridged'] as const) {
     })
 
     test('where DHCP is not essential there is no lease', async () => {
-      await reset(closed(mode === 'routed', { ...plainGuards, dhcp: false }))
+      await reset(closed(mode === 'routed', { ...defaultSwitches, dhcp: false }))
       await until('a link-local address', () => has('fe80::5054:ff:fe00:1'))
       const clients = (['-4', '-6'] as const).map((family) => {
         const [name, ...command] = dhclient(family)

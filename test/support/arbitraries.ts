@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import type { DirectionPolicy, EffectivePolicy, RuleList } from '../../src/core/model/effective-policy.ts'
 import type { MatchField } from '../../src/core/model/match-fields.ts'
-import { plainGuards } from '../../src/core/model/policy.ts'
+import { defaultSwitches } from '../../src/core/model/policy.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress, parseAddress } from '../../src/core/net/address.ts'
 import type { Frame as NonIpFrame } from '../../src/core/net/frame.ts'
@@ -129,7 +129,11 @@ const directionPolicy = (direction: Direction): fc.Arbitrary<DirectionPolicy> =>
 
 export const arbitraryPolicy: fc.Arbitrary<EffectivePolicy> = fc.record({
   stateful: fc.boolean(),
-  essentials: fc.constantFrom(essentials, essentialsOf({ ...plainGuards, routerAdvertisement: true }), []),
+  essentials: fc.constantFrom(
+    essentials,
+    essentialsOf({ ...defaultSwitches, routerAdvertisement: true }),
+    [],
+  ),
   ingress: directionPolicy('ingress'),
   egress: directionPolicy('egress'),
   origin: fc.record({ mac, addresses: arbitraryAddressSet }, { requiredKeys: [] }),

@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { createResolver, type Place } from '../../src/compile/resolve.ts'
 import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
-import { type Policy, type PolicySettings, plainGuards } from '../../src/core/model/policy.ts'
+import { defaultSwitches, type Policy, type PolicySettings } from '../../src/core/model/policy.ts'
 import { inOrder, type Profile } from '../../src/core/model/profile.ts'
 import type { Action, Direction, Match, Rule } from '../../src/core/model/rule.ts'
 import { type Family, maxAddress } from '../../src/core/net/address.ts'
@@ -286,7 +286,7 @@ const attached = (most: number): Readonly<Record<keyof typeof settingsOf, fc.Arb
             `policy${n}`,
             {
               ...{ ...settingsOf.native, ...said, stateful },
-              guards: { ...plainGuards, routerAdvertisement: router, sourceAddress: n === 1 },
+              guards: { ...defaultSwitches, routerAdvertisement: router, sourceAddress: n === 1 },
             },
             ingress,
             egress,

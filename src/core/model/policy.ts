@@ -21,7 +21,8 @@ export interface PolicySettings {
   readonly filters: readonly Direction[]
   /** Interface types it filters; others pass. */
   readonly appliesTo: readonly InterfaceType[]
-  readonly guards: Guards
+  /** Essential traffic and anti-spoofing. Stored under this name, in policies and in the history of changes. */
+  readonly guards: TrafficSwitches
   /** Rules that are looked at before the policy's own, and that nobody can change; null: none. */
   readonly builtIn: BuiltIn | null
 }
@@ -30,20 +31,24 @@ export interface PolicySettings {
 export const builtIns = ['no-smtp'] as const
 export type BuiltIn = (typeof builtIns)[number]
 
-/** What passes, or does not, whatever the rules say. */
-export interface Guards {
-  /** Essential traffic that is let through (docs/semantics.md §6). */
+/** Essential traffic that passes whatever the rules say (docs/semantics.md §6). */
+export interface EssentialSwitches {
   readonly dhcp: boolean
   readonly neighbourDiscovery: boolean
-  /** Whether the VM may send router advertisements: it is then taken for a router. */
+  /** Whether the VM may send router advertisements: its neighbours then take it for a router. */
   readonly routerAdvertisement: boolean
-  /** What leaves the VM must come from its own MAC address, and from one of its own IP addresses. */
+}
+
+/** What leaves the VM must come from its own MAC address, and from one of its own IP addresses. */
+export interface AntiSpoofing {
   readonly sourceMac: boolean
   readonly sourceAddress: boolean
 }
 
-/** Essential traffic passes, and where packets claim to come from is not looked at. */
-export const plainGuards: Guards = {
+export interface TrafficSwitches extends EssentialSwitches, AntiSpoofing {}
+
+/** A VM that is a host: essential traffic passes, router advertisements do not, and senders are not checked. */
+export const defaultSwitches: TrafficSwitches = {
   dhcp: true,
   neighbourDiscovery: true,
   routerAdvertisement: false,

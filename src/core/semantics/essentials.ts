@@ -1,6 +1,6 @@
 /** Essential traffic: the conversation with the link that an interface needs to work at all, whatever its rules say (docs/semantics.md §6). */
 import type { Essential, LinkMatch } from '../model/effective-policy.ts'
-import { type Guards, plainGuards } from '../model/policy.ts'
+import { defaultSwitches, type EssentialSwitches } from '../model/policy.ts'
 import { ICMPV6, IGMP, UDP } from '../net/protocol.ts'
 import { type AddressSet, union } from '../sets/address-set.ts'
 import { limitedBroadcast, linkLocal, linkMulticast, localNetworkControl, unspecified } from './scopes.ts'
@@ -78,9 +78,9 @@ const dhcp: readonly Essential[] = [
 const known = new Map<string, readonly Essential[]>()
 
 /** The same object for the same answer, so that what is made of it is made once. */
-export function essentialsOf(guards: Guards): readonly Essential[] {
-  const { neighbourDiscovery, routerAdvertisement } = guards
-  const key = `${neighbourDiscovery} ${routerAdvertisement} ${guards.dhcp}`
+export function essentialsOf(switches: EssentialSwitches): readonly Essential[] {
+  const { neighbourDiscovery, routerAdvertisement } = switches
+  const key = `${neighbourDiscovery} ${routerAdvertisement} ${switches.dhcp}`
   let found = known.get(key)
   if (!found) {
     found = [
@@ -88,7 +88,7 @@ export function essentialsOf(guards: Guards): readonly Essential[] {
       ...(neighbourDiscovery ? [neighbours] : []),
       ...(routerAdvertisement ? [routing] : []),
       membership,
-      ...(guards.dhcp ? dhcp : []),
+      ...(switches.dhcp ? dhcp : []),
     ]
     known.set(key, found)
   }
@@ -96,4 +96,4 @@ export function essentialsOf(guards: Guards): readonly Essential[] {
 }
 
 /** For a VM as a host: it may be told of routers and neighbours and ask for them, but not pose as a router. */
-export const essentials: readonly Essential[] = essentialsOf(plainGuards)
+export const essentials: readonly Essential[] = essentialsOf(defaultSwitches)

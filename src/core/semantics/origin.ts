@@ -1,7 +1,7 @@
 /** Whether a packet comes from the interface that sends it (docs/semantics.md §6). */
 import type { LinkMatch, Origin } from '../model/effective-policy.ts'
 import type { Interface } from '../model/interface.ts'
-import type { Guards } from '../model/policy.ts'
+import type { AntiSpoofing } from '../model/policy.ts'
 import { parseAddress } from '../net/address.ts'
 import { linkLocalOf } from '../net/mac.ts'
 import type { Packet } from '../net/packet.ts'
@@ -27,14 +27,11 @@ export type Sender = Pick<Interface, 'mac' | 'addresses' | 'allowedAddresses' | 
  * The check of an interface: the inventory's, which covers everything that is known of it, and what policies ask for.
  * Undefined when nobody asks.
  */
-export function originOf(
-  sender: Sender,
-  guards: Pick<Guards, 'sourceMac' | 'sourceAddress'>,
-): Origin | undefined {
+export function originOf(sender: Sender, antiSpoofing: AntiSpoofing): Origin | undefined {
   const { mac, addresses, allowedAddresses, senderCheck } = sender
   const named = addresses.length > 0 || allowedAddresses.length > 0
-  const byMac = senderCheck || guards.sourceMac
-  const byAddress = (senderCheck && named) || guards.sourceAddress
+  const byMac = senderCheck || antiSpoofing.sourceMac
+  const byAddress = (senderCheck && named) || antiSpoofing.sourceAddress
   if (!byMac && !byAddress) return undefined
   return { ...(byMac && { mac }), ...(byAddress && { addresses: addressesOf(sender) }) }
 }

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../model/effective-policy.ts'
-import { plainGuards } from '../model/policy.ts'
+import { defaultSwitches } from '../model/policy.ts'
 import type { Action, Direction, Match, Rule } from '../model/rule.ts'
 import { parseAddress } from '../net/address.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
@@ -358,7 +358,7 @@ describe('the sender (§6)', () => {
   const [mac, other] = ['52:54:00:00:00:01', '52:54:00:00:00:02']
   const sender = { mac, addresses: ['192.0.2.10', '2001:db8::10'], allowedAddresses: [], senderCheck: true }
   const checked = (given: Partial<Sender>, base = policy([rule('allow', {})], { direction: 'egress' })) => {
-    const origin = originOf({ ...sender, ...given }, plainGuards)
+    const origin = originOf({ ...sender, ...given }, defaultSwitches)
     return { ...base, ...(origin && { origin }) }
   }
   const out = packet('tcp 192.0.2.10:22 > 198.51.100.1:40000')
@@ -481,38 +481,38 @@ describe('the sender (§6)', () => {
   )
 
   test('a policy may ask for the check where the inventory does not, and never loosens it', () => {
-    const guards = (sourceMac: boolean, sourceAddress: boolean) => ({ sourceMac, sourceAddress })
+    const switches = (sourceMac: boolean, sourceAddress: boolean) => ({ sourceMac, sourceAddress })
     const off = { ...sender, senderCheck: false }
-    assert.equal(originOf(off, guards(false, false)), undefined)
-    assert.deepEqual(originOf(off, guards(true, false)), { mac })
-    assert.deepEqual(originOf(sender, guards(false, false)), originOf(sender, guards(true, true)))
-    assert.deepEqual(Object.keys(originOf(off, guards(false, true)) ?? {}), ['addresses'])
+    assert.equal(originOf(off, switches(false, false)), undefined)
+    assert.deepEqual(originOf(off, switches(true, false)), { mac })
+    assert.deepEqual(originOf(sender, switches(false, false)), originOf(sender, switches(true, true)))
+    assert.deepEqual(Object.keys(originOf(off, switches(false, true)) ?? {}), ['addresses'])
   })
 
   test('what its owner is told', () => {
-    const notes = (given: Partial<Sender>, guards = plainGuards) => {
+    const notes = (given: Partial<Sender>, switches = defaultSwitches) => {
       const one = { ...sender, ...given }
-      return notesOn(one, originOf(one, guards))
+      return notesOn(one, originOf(one, switches))
     }
     assert.deepEqual(notes({}), [])
     assert.deepEqual(notes({ addresses: [] }), ['checked by MAC alone: it has no addresses'])
     assert.deepEqual(notes({ addresses: [], allowedAddresses: ['10.0.0.0/8'] }), [])
     assert.deepEqual(notes({ senderCheck: false }), ['its sender is not checked: senderCheck is off'])
-    assert.deepEqual(notes({ senderCheck: false }, { ...plainGuards, sourceMac: true }), [
+    assert.deepEqual(notes({ senderCheck: false }, { ...defaultSwitches, sourceMac: true }), [
       'checked by MAC alone: senderCheck is off',
     ])
   })
 })
 
 describe('essential traffic (§6)', () => {
-  const closed = (direction: Direction, guards = plainGuards): EffectivePolicy => ({
+  const closed = (direction: Direction, switches = defaultSwitches): EffectivePolicy => ({
     ...policy([rule('deny', {})], { direction, stateful: true }),
-    essentials: essentialsOf(guards),
+    essentials: essentialsOf(switches),
   })
   /** As it should be: sent on the link by the link, with the hop limit of its kind. */
   const on = (text: string, more: Partial<Packet> = {}) =>
     packet(text, { hopLimit: 255, link: true, ...more })
-  const router = { ...plainGuards, routerAdvertisement: true }
+  const router = { ...defaultSwitches, routerAdvertisement: true }
   check('inward: what the link sends', closed('ingress'), [
     [on('icmpv6/134/0 fe80::1 > ff02::1'), 'allow neighbour-discovery'],
     [on('icmpv6/135/0 2001:db8::1 > ff02::1:ff00:10'), 'allow neighbour-discovery'],

@@ -1,7 +1,7 @@
 /** Bodies of both generations → rules and options as text, with each generation's own types and required keys. */
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import type { Guards, PolicySettings } from '../../core/model/policy.ts'
+import type { PolicySettings, TrafficSwitches } from '../../core/model/policy.ts'
 import { err, type Result } from '../../core/result.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import { actions, decodeRule, type RuleText } from './decode-rule.ts'
@@ -210,18 +210,18 @@ function decodeGroupRule(
 
 export interface Options {
   readonly settings: Partial<PolicySettings>
-  readonly guards: Partial<Guards>
+  readonly switches: Partial<TrafficSwitches>
   readonly levels: JsonObject
   readonly digest: string | undefined
 }
 
-const guardOptions = {
+const switchOptions = {
   dhcp: 'dhcp',
   ndp: 'neighbourDiscovery',
   radv: 'routerAdvertisement',
   macfilter: 'sourceMac',
   ipfilter: 'sourceAddress',
-} as const satisfies Record<string, keyof Guards>
+} as const satisfies Record<string, keyof TrafficSwitches>
 const logLevels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug', 'nolog']
 
 const policyOf = (value: JsonValue) =>
@@ -232,7 +232,7 @@ const levelOf = (value: JsonValue) => logLevels.find((level) => level === value)
 export function decodeV1Options(body: JsonValue | undefined): Result<Options, RequestError> {
   const fields = Fields.of(body)
   const settings: { -readonly [K in keyof PolicySettings]?: PolicySettings[K] } = {}
-  const guards: { -readonly [K in keyof Guards]?: Guards[K] } = {}
+  const switches: { -readonly [K in keyof TrafficSwitches]?: TrafficSwitches[K] } = {}
   const levels: Record<string, JsonValue> = {}
   const digest = fields.digest()
   fields.needs(['enable', 'policy_in'])
@@ -244,13 +244,13 @@ export function decodeV1Options(body: JsonValue | undefined): Result<Options, Re
       const level = fields.read(key, levelOf, `expected one of ${logLevels.join(', ')}`)
       // What is stored is what is not the default.
       levels[key] = level === undefined || level === 'nolog' ? null : level
-    } else if (key === 'enable' || Object.hasOwn(guardOptions, key)) {
+    } else if (key === 'enable' || Object.hasOwn(switchOptions, key)) {
       const on = fields.read(key, bit, 'expected 0 or 1') === 1
       if (key === 'enable') settings.enabled = on
-      else guards[guardOptions[key as keyof typeof guardOptions]] = on
+      else switches[switchOptions[key as keyof typeof switchOptions]] = on
     } else if (key !== 'digest') fields.report(key, { kind: 'unknown' })
   }
-  return fields.result(() => ({ settings, guards, levels, digest }))
+  return fields.result(() => ({ settings, switches, levels, digest }))
 }
 
 /** What GET answers beside what PUT changes. */
@@ -269,18 +269,18 @@ export function decodeV2Options(body: JsonValue | undefined): Result<Options, Re
   const policy = fields.read('inboundPolicy', policyOf, ...wrongPolicy)
   const settings = { ...(enabled !== undefined && { enabled }), ...(policy && { defaultIngress: policy }) }
   const digest = fields.digest()
-  return fields.result(() => ({ settings, guards: {}, levels: {}, digest }))
+  return fields.result(() => ({ settings, switches: {}, levels: {}, digest }))
 }
 
 /** v1's options as they are now, defaults filled in. */
 export function optionsOf(settings: PolicySettings): Record<string, JsonValue> {
-  const { guards } = settings
+  const { guards: switches } = settings
   const spelled = (action: PolicySettings['defaultIngress']) =>
     Object.keys(actions).find((key) => actions[key] === action) ?? 'DROP'
   return {
     enable: Number(settings.enabled),
     policy_in: spelled(settings.defaultIngress),
     policy_out: spelled(settings.defaultEgress),
-    ...Object.fromEntries(Object.entries(guardOptions).map(([key, guard]) => [key, Number(guards[guard])])),
+    ...Object.fromEntries(Object.entries(switchOptions).map(([key, name]) => [key, Number(switches[name])])),
   }
 }

@@ -131,9 +131,9 @@ export async function changeOptions(
   request: DialectRequest,
   find: Find,
   { server }: ServerView,
-  { settings, guards, levels, digest }: Options,
+  { settings, switches, levels, digest }: Options,
 ): Promise<Result<ServerView, RequestError>> {
-  const change = { attributes: levels, chain: { ...settings, guards } }
+  const change = { attributes: levels, chain: { ...settings, guards: switches } }
   const { servers } = request.services
   if (!digest) return servers.update(request, profile, server.id, change)
   return onChain(request, find, digest, (view, id) =>

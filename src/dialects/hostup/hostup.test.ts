@@ -670,7 +670,7 @@ onBothStores('HostUp', (start) => {
     )
   })
 
-  test('guards: another sender is refused whatever is asked for, one interface can be meant', async () => {
+  test('anti-spoofing: another sender is refused whatever is asked for, one interface can be meant', async () => {
     await switchOn({ ipfilter: 1 })
     const out = (source: string, more: object = {}) =>
       verdict({ ...tcp(443, source, '198.51.100.1'), ...more }, 'egress')

@@ -1,5 +1,5 @@
 /** HostUp as data: VMs that are known by a number, each with a chain of its own. */
-import { plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches } from '../../core/model/policy.ts'
 import { whole } from '../../service/config/fields.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'
@@ -19,7 +19,7 @@ export const manifest = {
     stateful: true,
     filters: ['ingress', 'egress'],
     appliesTo: ['public', 'utility', 'private'],
-    guards: { ...plainGuards, sourceMac: true },
+    guards: { ...defaultSwitches, sourceMac: true },
     builtIn: null,
   },
   credentials: ['token'],

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { type PolicySettings, plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches, type PolicySettings } from '../../core/model/policy.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { PolicyWithRules } from '../../service/groups.ts'
 import { changeFound } from '../../service/retry.ts'
@@ -47,7 +47,7 @@ const groupSettings: PolicySettings = {
   stateful: true,
   filters: [],
   appliesTo: ['public', 'utility', 'private'],
-  guards: plainGuards,
+  guards: defaultSwitches,
   builtIn: null,
 }
 

@@ -1,6 +1,6 @@
 /** IONOS Cloud as data: servers in datacenters, whose NICs each have a firewall, beside security groups. */
 import { Type } from 'typebox'
-import { type PolicySettings, plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches, type PolicySettings } from '../../core/model/policy.ts'
 import { line, optional, whole } from '../../service/config/fields.ts'
 import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
@@ -15,7 +15,7 @@ export const allowList: PolicySettings = {
   stateful: true,
   filters: ['ingress', 'egress'],
   appliesTo: ['public', 'utility', 'private'],
-  guards: plainGuards,
+  guards: defaultSwitches,
   builtIn: null,
 }
 

@@ -1,5 +1,5 @@
 /** Scaleway as data: servers of projects in zones, each in a security group. */
-import { plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { gaps } from './gaps.ts'
@@ -25,7 +25,7 @@ export const manifest = {
       stateful: true,
       filters: ['ingress', 'egress'],
       appliesTo: ['public'],
-      guards: plainGuards,
+      guards: defaultSwitches,
       builtIn: 'no-smtp',
     },
     attributes: { description: 'Auto generated security group.', tags: [] },

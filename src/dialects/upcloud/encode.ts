@@ -1,7 +1,7 @@
 /** The model → UpCloud's JSON. What a client once gave as text comes back as that text. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/interface.ts'
-import { plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches } from '../../core/model/policy.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { originOf } from '../../core/semantics/origin.ts'
 import type { ServerView } from '../../service/servers.ts'
@@ -138,7 +138,7 @@ function encodeInterface(nic: Interface, zone: string): JsonObject {
     mac: nic.mac,
     network: networkOf(nic, zone),
     // Without addresses only the MAC is looked at.
-    source_ip_filtering: originOf(nic, plainGuards)?.addresses ? 'yes' : 'no',
+    source_ip_filtering: originOf(nic, defaultSwitches)?.addresses ? 'yes' : 'no',
     type: nic.type,
   }
 }

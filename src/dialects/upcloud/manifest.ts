@@ -1,5 +1,5 @@
 /** UpCloud as data: servers in zones, each with a chain of its own. */
-import { plainGuards } from '../../core/model/policy.ts'
+import { defaultSwitches } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { catalogue } from './catalogue.ts'
 import { gaps } from './gaps.ts'
@@ -21,7 +21,7 @@ export const manifest = {
     stateful: false,
     filters: ['ingress', 'egress'],
     appliesTo: ['public', 'utility'],
-    guards: plainGuards,
+    guards: defaultSwitches,
     builtIn: null,
   },
   credentials: ['password', 'token'],

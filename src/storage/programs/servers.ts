@@ -282,8 +282,8 @@ export function* updateServer(
   if (!current.ok) return current
   const { attach, documents } = args
   const attachedBefore = attach && (yield* attachedTo(server.id))
-  const guards = chain && { ...chain.guards, ...args.policy?.guards }
-  const settings = chain && args.policy && { ...chain, ...args.policy, guards: guards ?? chain.guards }
+  const switches = chain && { ...chain.guards, ...args.policy?.guards }
+  const settings = chain && args.policy && { ...chain, ...args.policy, guards: switches ?? chain.guards }
   const wanted = { ...server, ...args.change, attributes }
   if (
     !documents &&

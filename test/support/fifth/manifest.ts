@@ -1,5 +1,5 @@
 /** A made-up provider as data: VMs in racks, known by a slot, each with a chain of its own. */
-import { plainGuards } from '../../../src/core/model/policy.ts'
+import { defaultSwitches } from '../../../src/core/model/policy.ts'
 import type { Manifest } from '../../../src/dialects/manifest.ts'
 import { line, whole } from '../../../src/service/config/fields.ts'
 import { catalogue } from './catalogue.ts'
@@ -18,7 +18,7 @@ export const manifest = {
     stateful: true,
     filters: ['ingress', 'egress'],
     appliesTo: ['public'],
-    guards: plainGuards,
+    guards: defaultSwitches,
     builtIn: null,
   },
   credentials: ['token'],
