@@ -10,6 +10,7 @@ import {
   rule,
   type TestStore,
 } from '../../test/support/stores.ts'
+import type { RequestError } from '../core/model/error.ts'
 import { interfaceDefaults } from '../core/model/interface.ts'
 import { manifest as ionos } from '../dialects/ionos/manifest.ts'
 import { type Commit, effectiveState, type HostRecord, type Programs, type Storage } from './storage.ts'
@@ -788,6 +789,82 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       )
       await replace(['after'])
       assert.equal((await storage.audit({ account, limit: 9 })).length, 2)
+    })
+
+    test('a taken id of a document is a conflict to whoever makes one, and nothing of the write is done', async () => {
+      const taken = { profile: 'upcloud', kind: 'd' } as const
+      const document = (id: string, account = 'acme') => ({ ...taken, account, id, body: { of: account } })
+      const target = { account: 'acme', profile: 'upcloud', server: 'a', refuseStates: [] } as const
+      const attributes = { x: 1 }
+      const made = (id: string) => ({ ...document(id), body: { overwritten: true } })
+      const writes: readonly (readonly [string, (id: string) => Promise<{ readonly ok: boolean }>])[] = [
+        [
+          'createServer',
+          (id) => {
+            const [listed] = inventory('new').servers
+            assert.ok(listed)
+            const parts = { ...listed, interfaces: [], policies: [], attachments: [] }
+            return storage.run('createServer', { ...parts, documents: [made(id)] }, actor)
+          },
+        ],
+        [
+          'updateServer',
+          (id) =>
+            storage.run('updateServer', { ...target, attributes, documents: { put: [made(id)] } }, actor),
+        ],
+        [
+          'changeAddresses',
+          (id) => {
+            const { account: _, profile: __, ...put } = made(id)
+            const change = { operation: 'x', id, documents: { put: [put] } }
+            const servers = [{ server: 'a', attributes }]
+            const args = { ...taken, account: 'acme', ...change, serverAttributes: servers }
+            return storage.run('changeAddresses', args, actor)
+          },
+        ],
+        [
+          'deleteServer',
+          (id) => storage.run('deleteServer', { ...target, documents: [], outlive: [made(id)] }, actor),
+        ],
+      ]
+      // One of its own, one of another account, and one of another account that its inventory names no longer.
+      for (const each of [document('own'), document('foreign', 'other')]) {
+        assert.ok((await storage.run('putDocument', { document: each }, actor)).ok)
+      }
+      const named = { ...inventory('a'), documents: [{ ...document('left', 'other'), initial: {} }] }
+      assert.ok((await storage.run('applyInventory', { inventory: named }, actor)).ok)
+      assert.ok((await storage.run('applyInventory', { inventory: inventory('a') }, actor)).ok)
+      assert.equal(await storage.document('upcloud', 'd', 'left'), undefined)
+      const puts = async (id: string) => storage.run('putDocument', { document: made(id) }, actor)
+      const revision = await storage.revision()
+      for (const id of ['own', 'foreign', 'left']) {
+        for (const [name, write] of writes) {
+          const done = await write(id)
+          assert.ok(!done.ok, `${name} ${id}`)
+          const { error } = done as unknown as { error: RequestError }
+          assert.deepEqual(
+            [error.kind, 'resource' in error && error.resource],
+            ['conflict', 'document'],
+            name,
+          )
+        }
+      }
+      assert.equal((await puts('left')).ok, false)
+      assert.equal(await storage.revision(), revision)
+      assert.deepEqual((await storage.server('upcloud', 'a'))?.attributes, {})
+      assert.equal(await storage.server('upcloud', 'new'), undefined)
+      assert.ok((await storage.run('applyInventory', { inventory: named }, actor)).ok)
+      for (const [id, account] of [
+        ['own', 'acme'],
+        ['foreign', 'other'],
+        ['left', 'other'],
+      ] as const) {
+        assert.deepEqual((await storage.document('upcloud', 'd', id))?.body, { of: account }, id)
+      }
+      for (const [name, write] of writes) {
+        const done = await write(`free-${name.toLowerCase()}`)
+        assert.ok(done.ok, `${name}: ${JSON.stringify(done)}`)
+      }
     })
 
     test('documents and sequences', async () => {

@@ -427,7 +427,10 @@ export interface Programs {
     }
     answer: { revision: number }
   }
-  /** Made, or replaced. With `ifRevision` only when it is still of that one (0: not there), else `conflict` (document). */
+  /**
+   * Made, or replaced. With `ifRevision` only when it is still of that one (0: not there), else `conflict` (document), which
+   * also refuses the id of a document that an inventory no longer names.
+   */
   putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: Written }
   /** As of `putDocument`. */
   deleteDocument: {
@@ -444,7 +447,7 @@ export interface Programs {
   }
   /**
    * Writes documents, addresses of interfaces and attributes of servers of one account and profile, all or nothing.
-   * Documents with `ifRevision` as of `putDocument`; `not-found` (interface, server) when one is not the account's.
+   * Documents as of `DocumentChange`, where `ifRevision` 0 makes one, too; `not-found` (interface, server) when one is not the account's.
    */
   changeAddresses: {
     args: AddressChange & { account: string; profile: Profile }
@@ -552,7 +555,10 @@ export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & {
   readonly guards?: Partial<TrafficSwitches>
 }
 
-/** Without `ifRevision` the document is made; with it the document must be of that revision, else `conflict` (document). */
+/**
+ * Without `ifRevision` the document is made, and `conflict` (document) says that its id is taken; with it the document must be
+ * of that revision, else `conflict` (document).
+ */
 export type DocumentChange = NewDocument & { readonly ifRevision?: number }
 
 export interface Changes<T, Id> {

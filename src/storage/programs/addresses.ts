@@ -4,7 +4,7 @@ import { toDocument } from '../rows.ts'
 import { type Program, query, queryOne } from '../statement.ts'
 import type { Actor, Programs } from '../storage.ts'
 import { nextRevision, notFound, placeThere, record } from './common.ts'
-import { documentByKey, upsertDocument } from './documents.ts'
+import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, goneDocuments } from './leases.ts'
 
@@ -21,8 +21,12 @@ export function* changeAddresses(
     const { kind, id, ifRevision } = each
     const row = yield* queryOne(documentByKey, profile, kind, id)
     const old = row && toDocument(row)
-    const missing = !old && !('body' in each)
-    if (missing || (old && old.account !== account)) return err(notFound('document', id))
+    const isPut = 'body' in each
+    if (isPut && (ifRevision === undefined || !old)) {
+      const taken = yield* takenDocument({ profile, kind, id })
+      if (taken) return err(taken)
+    }
+    if ((!old && !isPut) || (old && old.account !== account)) return err(notFound('document', id))
     if (ifRevision !== undefined && ifRevision !== (old?.revision ?? 0)) {
       return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
     }

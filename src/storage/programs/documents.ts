@@ -1,14 +1,29 @@
 /** Free-form documents of dialects. */
+import type { RequestError } from '../../core/model/error.ts'
 import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, DocumentRecord, Programs } from '../storage.ts'
+import type { Actor, DocumentRecord, NewDocument, Programs } from '../storage.ts'
 import { isNoChange, nextRevision, notFound, placeThere, record } from './common.ts'
 import { applyHoldings, gone } from './leases.ts'
 
 /** Of an inventory that names it, or of an API. */
 export const documentByKey = `SELECT ${documentColumns} FROM documents
   WHERE profile = ? AND kind = ? AND id = ? AND origin <> 'left'`
+
+/**
+ * The conflict of making a document whose id is taken; undefined when it is free. The id of a document that an inventory no
+ * longer names is taken too: it comes back as it was when it is named again, and may be another account's.
+ */
+export function* takenDocument({
+  profile,
+  kind,
+  id,
+}: Pick<NewDocument, 'profile' | 'kind' | 'id'>): Steps<RequestError | undefined> {
+  const sql = 'SELECT id FROM documents WHERE profile = ? AND kind = ? AND id = ?'
+  const row = yield* queryOne(sql, profile, kind, id)
+  return row && { kind: 'conflict', resource: 'document', reason: 'a document with this id exists' }
+}
 
 export function* putDocument(
   { document, ifRevision }: Programs['putDocument']['args'],
@@ -27,6 +42,8 @@ export function* putDocument(
   if (old && document.addresses === undefined && isNoChange(actor, old.body, body)) {
     return ok({ revision: old.revision, changed: false })
   }
+  const taken = old ? undefined : yield* takenDocument(document)
+  if (taken) return err(taken)
   yield* upsertDocument({ ...document, revision })
   const held = yield* applyHoldings(document, { documents: [document] }, actor.at)
   if (!held.ok) return held

@@ -5,8 +5,6 @@ import type { Interface } from '../../core/model/interface.ts'
 import { type InterfacePolicies, interfacePolicy } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {
-  documentColumns,
-  fromDocument,
   fromInterface,
   fromPolicy,
   fromServer,
@@ -38,7 +36,7 @@ import {
   unchanged,
   writableServer,
 } from './common.ts'
-import { documentByKey, upsertDocument } from './documents.ts'
+import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 
@@ -71,18 +69,16 @@ export function* insertAttachments(attachments: readonly Attachment[]): Steps<vo
   yield* insertRows('attachments (server, interface, policy, rank)', 4, rows)
 }
 
-export function* insertDocuments(documents: readonly DocumentRecord[]): Steps<void> {
-  yield* insertRows(`documents (${documentColumns})`, columns(documentColumns), documents.map(fromDocument))
-}
-
 function* writeDocuments(
   documents: readonly DocumentChange[],
   revision: number,
 ): Steps<Result<void, RequestError>> {
   for (const { ifRevision, ...document } of documents) {
-    const old = ifRevision === undefined ? undefined : yield* ownDocument(document)
-    if (old?.revision !== ifRevision) return revisionConflict
-    yield* old ? upsertDocument({ ...document, revision }) : insertDocuments([{ ...document, revision }])
+    if (ifRevision === undefined) {
+      const taken = yield* takenDocument(document)
+      if (taken) return err(taken)
+    } else if ((yield* ownDocument(document))?.revision !== ifRevision) return revisionConflict
+    yield* upsertDocument({ ...document, revision })
   }
   return ok(undefined)
 }

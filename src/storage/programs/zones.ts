@@ -6,7 +6,7 @@ import { serverColumns, toDocument, toServer } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Changes, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
-import { documentByKey, upsertDocument } from './documents.ts'
+import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 import { insertRules } from './rules.ts'
 import {
@@ -41,10 +41,12 @@ export function* changeZone(
     yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   }
   for (const { ifRevision, ...document } of args.documents?.put ?? []) {
-    const there = ifRevision === undefined ? undefined : yield* ownDocument(document)
-    if (there?.revision !== ifRevision) {
+    const there = yield* ownDocument(document)
+    if (ifRevision !== undefined && there?.revision !== ifRevision) {
       return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
     }
+    const taken = there ? undefined : yield* takenDocument(document)
+    if (taken) return err(taken)
     yield* upsertDocument({ ...document, revision })
   }
   for (const id of args.policies?.remove ?? []) {
