@@ -18,6 +18,8 @@ export interface Manifest extends Omit<Provider, 'offers'> {
   readonly schemes: readonly Scheme[]
   /** Kinds of pools that its resources take addresses from, and what takes them, as the page on addresses says. */
   readonly pools?: Readonly<Partial<Record<PoolKind, string>>>
+  /** Most things of a kind that one may hold, by the dialect's names for them: `rulesPerChain`. Only the dialect reads them. */
+  readonly limits?: Readonly<Record<string, number>>
   /** What it offers, where that is data; an operator's file may replace it. */
   readonly catalogue?: Catalogue
   /** What of the provider's API is not imitated. */

@@ -6,9 +6,9 @@ import { err, type Result } from '../../core/result.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import { actions, decodeRule, type RuleText } from './decode-rule.ts'
 import { Fields, isUnset } from './fields.ts'
+import { manifest } from './manifest.ts'
 
-export const maxRules = 100
-const maxGroupRules = 100
+const { rulesPerGroup } = manifest.limits
 
 export const invalid = (field: string, reason: string, code?: string) =>
   err<RequestError>({ kind: 'invalid', field, reason, ...(code && { code }) })
@@ -177,7 +177,7 @@ function decodeGroupRules(
   const known = new Map(old.map(({ id, spec }) => [id, spec]))
   const { rules } = fields.given
   if (!Array.isArray(rules)) return fields.refuse('rules', 'expected a list')
-  if (rules.length > maxGroupRules) return fields.refuse('rules', `at most ${maxGroupRules} rules`)
+  if (rules.length > rulesPerGroup) return fields.refuse('rules', `at most ${rulesPerGroup} rules`)
   return (rules as readonly JsonValue[]).flatMap((element, index) => {
     const each = fields.inside(element, `rules[${index}]`)
     return (each && decodeGroupRule(each, known)) ?? []

@@ -4,9 +4,12 @@ import { parsePrefix } from '../../core/net/prefix.ts'
 import type { Placement } from '../../service/effective.ts'
 import type { PolicyWithRules } from '../../service/groups.ts'
 import type { PolicyRecord, RuleRecord } from '../../storage/storage.ts'
-import { maxRules, optionsOf } from './decode.ts'
+import { optionsOf } from './decode.ts'
 import type { RuleText } from './decode-rule.ts'
 import { clientId, digestOf } from './ids.ts'
+import { manifest } from './manifest.ts'
+
+const { rulesPerChain } = manifest.limits
 
 export const textOf = (rule: RuleRecord): RuleText => rule.spec as unknown as RuleText
 
@@ -106,7 +109,7 @@ export function enforcedOn(placements: readonly Placement[]): Enforced {
 }
 
 export function encodeV2Firewall({ policy, rules }: PolicyWithRules, enforced: Enforced): JsonObject {
-  const left = maxRules - rules.length
+  const left = rulesPerChain - rules.length
   return {
     available: enforced.reason === null,
     reason: enforced.reason,
@@ -116,7 +119,7 @@ export function encodeV2Firewall({ policy, rules }: PolicyWithRules, enforced: E
       enforced,
       'Traffic that does not match one of the rules below is blocked before it reaches the VM.',
     ),
-    limits: { maxRules, currentRules: rules.length, remainingRules: left },
+    limits: { maxRules: rulesPerChain, currentRules: rules.length, remainingRules: left },
     rules: rules.map(encodeV2Rule),
     actions: {
       canAddRule:
@@ -124,7 +127,7 @@ export function encodeV2Firewall({ policy, rules }: PolicyWithRules, enforced: E
           ? permitted
           : {
               allowed: false,
-              reason: `At most ${maxRules} rules per VPS.`,
+              reason: `At most ${rulesPerChain} rules per VPS.`,
               code: 'firewall_rule_limit_reached',
             },
     },

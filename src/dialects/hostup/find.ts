@@ -7,11 +7,12 @@ import type { ServerView } from '../../service/servers.ts'
 import type { NewRule, RuleRecord } from '../../storage/storage.ts'
 import type { Answer, DialectRequest } from '../dialect.ts'
 import { routesSpelledBy } from '../route.ts'
-import { invalid, maxRules, type Options, ruleOf } from './decode.ts'
+import { invalid, type Options, ruleOf } from './decode.ts'
 import { groupName, type RuleText } from './decode-rule.ts'
 import { textOf } from './encode.ts'
 import { errorAnswer } from './errors.ts'
 import { digestOf, groupIdPrefix, groupRowName, serverOf } from './ids.ts'
+import { manifest } from './manifest.ts'
 
 export const profile = 'hostup'
 /** VMs are written in every state. */
@@ -119,7 +120,7 @@ export async function insertAtTop(
   digest: string | undefined,
 ): Promise<Result<RuleRecord, RequestError>> {
   const { chains } = request.services
-  const limits = { maxRules, refuseStates, position: 1 }
+  const limits = { maxRules: manifest.limits.rulesPerChain, refuseStates, position: 1 }
   if (!digest) return chains.insert(request, profile, server.id, rule, limits)
   return onChain(request, find, digest, (view, id) =>
     chains.insert(request, profile, id, rule, { ...limits, ...condition(view) }),

@@ -29,6 +29,7 @@ export const manifest = {
       schema: whole('Profile `hostup`: its number, needed there and refused elsewhere.', 999_999_999),
     },
   },
+  limits: { rulesPerChain: 100, rulesPerGroup: 100 },
   gaps,
   demonstration: {
     account: {},

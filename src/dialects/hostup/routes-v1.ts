@@ -37,6 +37,7 @@ import {
   ruleNamed,
 } from './find.ts'
 import { digestOf, groupRowName, v1RequestId } from './ids.ts'
+import { manifest } from './manifest.ts'
 
 /** Rules of a group decide nothing by themselves: a VM's chain includes them. */
 const groupSettings: PolicySettings = {
@@ -231,7 +232,7 @@ const assign = async (request: DialectRequest): Handled => {
     const old = assignedRow(view)
     if (old?.include === include) return ok(undefined)
     const { chains } = request.services
-    const options = { ...condition(view), maxRules, rule: row.value }
+    const options = { ...condition(view), maxRules: manifest.limits.rulesPerChain, rule: row.value }
     return chains.include(request, profile, server, include, { ...options, instead: old?.id ?? null })
   })
   if (!done.ok) return done

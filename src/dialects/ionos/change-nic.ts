@@ -13,8 +13,9 @@ import { canonical, firstHosts, freeBlock, ipv6Block, isIpv6, within } from './a
 import { authored } from './authorship.ts'
 import { impossible, tooMany, violates } from './errors.ts'
 import { merged } from './fields.ts'
+import { manifest } from './manifest.ts'
 import { type IpBlock, ipv4BlockOf, ipv6BlockOf, type Lan } from './records.ts'
-import { limits, type WantedNic } from './wire.ts'
+import type { WantedNic } from './wire.ts'
 
 /** A NIC to create, not yet in its LAN. */
 export interface NewNic extends WantedNic {
@@ -29,7 +30,8 @@ export function newNic(
   wanted: WantedNic,
 ): Result<NewNic, RequestError> {
   const { rules, flowLogs } = wanted
-  const over = tooMany(rules, limits.rulesPerNic) ?? tooMany(flowLogs, limits.flowLogsPerNic)
+  const over =
+    tooMany(rules, manifest.limits.rulesPerNic) ?? tooMany(flowLogs, manifest.limits.flowLogsPerNic)
   if (over) return err(over)
   const attributes = {
     ...(flowLogs.length > 0 && { flowLogs: flowLogs.map((each) => newFlowLog(request, each)) }),

@@ -82,6 +82,14 @@ export const manifest = {
     'lan-ipv4': 'private LANs of IONOS',
     'datacenter-ipv6': 'datacenters of IONOS; LANs and NICs have parts of it',
   },
+  // Of the vendor's documentation of security groups; for a NIC's own rules and flow logs none is published.
+  limits: {
+    groupsPerVdc: 200,
+    rulesPerGroup: 100,
+    groupsPerResource: 10,
+    rulesPerNic: 100,
+    flowLogsPerNic: 10,
+  },
   catalogue,
   gaps,
   demonstration: {

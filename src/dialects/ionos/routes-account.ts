@@ -18,10 +18,11 @@ import {
 } from './encode-request.ts'
 import { collection, paging } from './encode-resource.ts'
 import { type CallEndpoint, contractNumber, routesOf } from './find.ts'
+import { manifest } from './manifest.ts'
 import { answer, capitalised } from './render.ts'
 import { pendingOf } from './resource.ts'
 import type { Call } from './resources.ts'
-import { limits, profile } from './wire.ts'
+import { profile } from './wire.ts'
 
 /** Newest requests that a list and its filters look at. */
 const maxRequests = 1000
@@ -127,13 +128,13 @@ const contract = async (call: Call): Promise<JsonObject> => ({
     dasVolumeProvisioned: 0,
     ...{ k8sClustersProvisioned: 0, nlbProvisioned: 0, natGatewayProvisioned: 0 },
     ...(await provisioned(call)),
-    securityGroupsPerVdc: limits.groupsPerVdc,
-    securityGroupsPerResource: limits.groupsPerResource,
-    rulesPerSecurityGroup: limits.rulesPerGroup,
+    securityGroupsPerVdc: manifest.limits.groupsPerVdc,
+    securityGroupsPerResource: manifest.limits.groupsPerResource,
+    rulesPerSecurityGroup: manifest.limits.rulesPerGroup,
   },
 })
 
-/** The contract's present use of its limits. */
+/** The contract's present use of its manifest.limits. */
 async function provisioned({ request, resources }: Call) {
   const servers = await request.services.servers.list(request, profile)
   const all = servers.map(({ server }) => resources.server(server).properties)

@@ -25,10 +25,11 @@ import {
   reading,
   routesOf,
 } from './find.ts'
+import { manifest } from './manifest.ts'
 import { datacenterBlockOf } from './records.ts'
 import { capitalised, listAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
-import { collections, limits, profile } from './wire.ts'
+import { collections, profile } from './wire.ts'
 
 const one = '/datacenters/:datacenterId'
 export const datacenterRoutes = routesOf([
@@ -213,8 +214,8 @@ async function changeDefaultGroup(
   const cleared = current ? [{ ...current, defaultFor: null }] : []
   if (create) {
     if (current) return err(impossible('the datacenter already has a default security group'))
-    if (groups.length >= limits.groupsPerVdc) {
-      return err({ kind: 'limit-reached', resource: 'policy', limit: limits.groupsPerVdc })
+    if (groups.length >= manifest.limits.groupsPerVdc) {
+      return err({ kind: 'limit-reached', resource: 'policy', limit: manifest.limits.groupsPerVdc })
     }
     const title = [...`Default ${typeof name === 'string' ? name : ''}`.trim()].slice(0, 60).join('')
     const group = newGroup(request, zone, { name: title, description: null }, zone)

@@ -12,10 +12,10 @@ import { flowLogProperties } from './encode.ts'
 import { notFound } from './errors.ts'
 import { merged } from './fields.ts'
 import { type CallEndpoint, finding, findNic, type Handled, reading, routesOf } from './find.ts'
+import { manifest } from './manifest.ts'
 import { flowLogsOf } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
 import type { Call } from './resources.ts'
-import { limits } from './wire.ts'
 
 const all = '/datacenters/:datacenterId/servers/:serverId/nics/:nicId/flowlogs'
 const one = `${all}/:flowlogId`
@@ -42,9 +42,9 @@ export const flowLogRoutes = routesOf([
       if (!properties.ok) return properties
       const created = newFlowLog(call.request, properties.value)
       return write(call, 'POST', created.id, (flowLogs) =>
-        flowLogs.length < limits.flowLogsPerNic
+        flowLogs.length < manifest.limits.flowLogsPerNic
           ? ok([...flowLogs, created])
-          : err({ kind: 'limit-reached', resource: 'document', limit: limits.flowLogsPerNic }),
+          : err({ kind: 'limit-reached', resource: 'document', limit: manifest.limits.flowLogsPerNic }),
       )
     }),
   },

@@ -25,10 +25,11 @@ import {
   reading,
   routesOf,
 } from './find.ts'
+import { manifest } from './manifest.ts'
 import { withoutRevision } from './records.ts'
 import { childrenAnswer, resourceAnswer } from './render.ts'
 import { type Call, withFreshReads } from './resources.ts'
-import { limits, profile } from './wire.ts'
+import { profile } from './wire.ts'
 
 const groupsPath = '/datacenters/:datacenterId/securitygroups'
 const one = `${groupsPath}/:securityGroupId`
@@ -109,15 +110,15 @@ async function createGroup(call: Call, { id: zone }: DocumentRecord, body: Given
   if (!nested.ok) return nested
   const { properties } = decoded.value
   const rules = (decoded.value.rules ?? []).map(({ text }) => text)
-  const over = tooMany(rules, limits.rulesPerGroup)
+  const over = tooMany(rules, manifest.limits.rulesPerGroup)
   if (over) return err(over)
   const description = (properties.description ?? null) as string | null
   const policy = newGroup(request, zone, { name: String(properties.name), description })
   const resource = call.resources.group(zone, { ...policy, revision: 0 })
   return changeInZone(call, zone, 'POST', async () => {
     const groups = await request.services.groups.list(request, profile, zone)
-    if (groups.length >= limits.groupsPerVdc) {
-      return err({ kind: 'limit-reached', resource: 'policy', limit: limits.groupsPerVdc })
+    if (groups.length >= manifest.limits.groupsPerVdc) {
+      return err({ kind: 'limit-reached', resource: 'policy', limit: manifest.limits.groupsPerVdc })
     }
     const after = { name: policy.name, description, rules: rules.map((rule) => ({ ...rule })) }
     return ok({
@@ -148,7 +149,7 @@ function changeGroup(call: Call, method: 'PUT' | 'PATCH', { zone, group }: InGro
     const nested = await checkNested(shown, body.entities, { rules: [] })
     if (!nested.ok) return nested
     const { properties, rules: wanted } = decoded.value
-    const over = tooMany(wanted ?? [], limits.rulesPerGroup)
+    const over = tooMany(wanted ?? [], manifest.limits.rulesPerGroup)
     if (over) return err(over)
     const rules = wanted && replacedRules(request, group.id, wanted, oldRules)
     const { name = old.name, ...rest } = properties
@@ -201,7 +202,7 @@ async function attach(call: Call, zone: string, server: string, nic: string | nu
   if (!ids.ok) return ids
   const { request } = call
   const { services, principal } = request
-  const { groupsPerResource } = limits
+  const { groupsPerResource } = manifest.limits
   if (ids.value.length > groupsPerResource) {
     return err(impossible(`more than ${groupsPerResource} security groups cannot be attached`))
   }

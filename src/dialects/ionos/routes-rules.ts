@@ -22,10 +22,11 @@ import {
   reading,
   routesOf,
 } from './find.ts'
+import { manifest } from './manifest.ts'
 import { listAnswer, resourceAnswer } from './render.ts'
 import type { Resource } from './resource.ts'
 import type { Call } from './resources.ts'
-import { limits, profile } from './wire.ts'
+import { profile } from './wire.ts'
 
 export const ruleRoutes = routesOf([
   ...endpointsOf({
@@ -34,7 +35,7 @@ export const ruleRoutes = routesOf([
     name: 'NicRule',
     of: 'a NIC',
     find: findNicRules,
-    maxRules: limits.rulesPerNic,
+    maxRules: manifest.limits.rulesPerNic,
     created: 202,
   }),
   ...endpointsOf({
@@ -43,7 +44,7 @@ export const ruleRoutes = routesOf([
     name: 'GroupRule',
     of: 'a group',
     find: findGroupRules,
-    maxRules: limits.rulesPerGroup,
+    maxRules: manifest.limits.rulesPerGroup,
     created: 200,
   }),
 ])

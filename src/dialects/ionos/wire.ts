@@ -94,12 +94,3 @@ export interface WantedNic {
 export const protocols = ['TCP', 'UDP', 'ICMP', 'ICMPv6', 'GRE', 'VRRP', 'ESP', 'AH', 'ANY'] as const
 export type Protocol = (typeof protocols)[number]
 export type IpVersion = 'IPv4' | 'IPv6'
-
-/** Of the vendor's documentation of security groups; for a NIC's own rules and flow logs none is published. */
-export const limits = {
-  groupsPerVdc: 200,
-  rulesPerGroup: 100,
-  groupsPerResource: 10,
-  rulesPerNic: 100,
-  flowLogsPerNic: 10,
-} as const

@@ -59,6 +59,7 @@ export const manifest = {
     'public-ipv6': 'public interfaces of Scaleway',
     'public-ipv6-prefix': 'flexible IPv6 of Scaleway',
   },
+  limits: { rulesPerGroup: 1000 },
   catalogue,
   gaps,
   demonstration: {

@@ -22,11 +22,12 @@ import {
   subject,
   zonedRoutesOf,
 } from './find.ts'
+import { manifest } from './manifest.ts'
 import { decodePage, slice } from './pages.ts'
 import type { RuleText } from './wire.ts'
 
 /** Of a group, beside those that come with it. */
-const maxRules = 1000
+const { rulesPerGroup } = manifest.limits
 
 const isBuiltIn = (id: string): boolean => builtInRules['no-smtp'].some((rule) => rule.id === id)
 const missing = (id: string) => notFound('instance_security_group_rule', id)
@@ -88,7 +89,7 @@ export const ruleRoutes = zonedRoutesOf([
       const { text, position } = decoded.value
       const group = await findGroup(request, zone)
       if (!group.ok) return group
-      const place = { maxRules, ...(position !== undefined && { position }) }
+      const place = { maxRules: rulesPerGroup, ...(position !== undefined && { position }) }
       const rule = toRule(text)
       const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
       if (!done.ok) return done
@@ -256,8 +257,8 @@ function decodeRules(body: JsonValue | undefined): Result<readonly WantedRule[],
   const entries: readonly JsonValue[] = Array.isArray(rules) ? rules : []
   if (!Array.isArray(rules)) fields.refuse('rules', 'required', 'expected a list')
   // Before anything is looked at: what is listed may hold those that nobody can edit.
-  if (entries.length > maxRules + builtInRules['no-smtp'].length) {
-    return invalid([{ argument: 'rules', reason: 'constraint', help: `at most ${maxRules}` }])
+  if (entries.length > rulesPerGroup + builtInRules['no-smtp'].length) {
+    return invalid([{ argument: 'rules', reason: 'constraint', help: `at most ${rulesPerGroup}` }])
   }
   const wanted: (WantedRule & { readonly place: number })[] = []
   const seen = new Set<string>()
@@ -272,7 +273,7 @@ function decodeRules(body: JsonValue | undefined): Result<readonly WantedRule[],
     if (id !== undefined) seen.add(id)
     if (text) wanted.push({ id, text, place })
   }
-  if (wanted.length > maxRules) fields.refuse('rules', 'constraint', `at most ${maxRules}`)
+  if (wanted.length > rulesPerGroup) fields.refuse('rules', 'constraint', `at most ${rulesPerGroup}`)
   // Those that ask for no place come last, in their order; with none asking the list is as it was sent.
   const byPlace = (a: { place: number }, b: { place: number }) =>
     a.place === b.place ? 0 : a.place - b.place

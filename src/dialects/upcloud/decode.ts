@@ -11,9 +11,10 @@ import type { NewRule } from '../../storage/storage.ts'
 import { isLonger } from '../body.ts'
 import { type Failure, invalid, requestInvalid } from './errors.ts'
 import { Fields, integer, isAbsent, unwrap } from './fields.ts'
+import { manifest } from './manifest.ts'
 import { emptyRule, type RuleText } from './wire.ts'
 
-export const maxRules = 1000
+const { rulesPerChain } = manifest.limits
 const maxCommentCharacters = 250
 
 export interface DecodedRule {
@@ -48,8 +49,8 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
   if (!inner.ok) return inner
   if (inner.value === null || inner.value === '') return ok([])
   if (!Array.isArray(inner.value)) return err(requestInvalid('firewall_rule must be a list.'))
-  if (inner.value.length > maxRules) {
-    return err({ kind: 'limit-reached', resource: 'rule', limit: maxRules })
+  if (inner.value.length > rulesPerChain) {
+    return err({ kind: 'limit-reached', resource: 'rule', limit: rulesPerChain })
   }
   const fields = new Fields({})
   const rules = (inner.value as readonly JsonValue[]).flatMap((element, index) => {
@@ -62,7 +63,7 @@ export function decodeRulesBody(body: JsonValue | undefined): Result<readonly Ne
 
 /** The index in a path: canonical decimal, 1 to 1000. */
 export function decodeIndex(text: string): Result<number, RequestError> {
-  const index = integer(text, 1, maxRules)
+  const index = integer(text, 1, rulesPerChain)
   return index === undefined ? err(invalid('position')) : ok(index)
 }
 
@@ -81,7 +82,7 @@ function decodeRule(body: Fields, given: JsonObject, number: number): DecodedRul
     fields.refuse('family', undefined, 'family must be given with protocol, IPv4 or IPv6')
   }
   const protocol = fields.choice('protocol', protocols)
-  const position = integerOf(fields, 'position', 1, maxRules)
+  const position = integerOf(fields, 'position', 1, rulesPerChain)
 
   const match: { -readonly [K in keyof Match]: Match[K] } = {}
   if (family) match.family = family

@@ -32,6 +32,7 @@ export const manifest = {
     'utility-ipv4': 'utility interfaces of UpCloud',
   },
   catalogue,
+  limits: { rulesPerChain: 1000 },
   gaps,
   demonstration: {
     account: {},

@@ -1,11 +1,12 @@
 /** The chain of rules of a server (contract: upcloud §2). */
 import { ok } from '../../core/result.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { decodeIndex, decodeRuleBody, decodeRulesBody, maxRules } from './decode.ts'
+import { decodeIndex, decodeRuleBody, decodeRulesBody } from './decode.ts'
 import { encodeRule, encodeRuleList } from './encode.ts'
 import { type Found, findServer, noContent, profile, refuseStates, routesOf, serverId } from './find.ts'
+import { manifest } from './manifest.ts'
 
-const chainLimits = { maxRules, refuseStates }
+const chainLimits = { maxRules: manifest.limits.rulesPerChain, refuseStates }
 
 /** 1,000 rules with every attribute, and comments of 250 characters that take twelve bytes each when escaped, are 3.6 MB. */
 const maxListBytes = 4 * 1024 * 1024
