@@ -67,7 +67,7 @@ onBothStores('ids of another account', (start) => {
         test(`${profile}: ${route.method} ${prefix}${route.path}`, async () => {
           const call = clientOf(service, 'own', dialect)
           const own = parameters.map(({ valueIn }) => valueIn(filled(profile, 'own')))
-          for (const [place, { before, name, valueIn }] of parameters.entries()) {
+          for (const [place, { name, key, valueIn }] of parameters.entries()) {
             const id = valueIn(filled(profile, 'foreign'))
             // Everybody's: zones, positions, images.
             if (id === own[place]) continue
@@ -76,7 +76,7 @@ onBothStores('ids of another account', (start) => {
             const revision = await service.storage.revision()
             const answer = await send(id)
             const nobody = nobodys(id)
-            const known = told[`${before}/${name}`]
+            const known = told[key]
             if (known) assert.equal(answer.status, known.status, answer.text)
             else assert.equal(comparable(answer, id), comparable(await send(nobody), nobody), name)
             assert.ok(answer.status >= 400, `:${name} ${answer.status} ${answer.text}`)

@@ -134,10 +134,8 @@ export function nobodys(id: string): string {
   return id.length < 20 ? 'nobody' : `${id.slice(0, 4)}${[...id.slice(4)].toReversed().join('')}`
 }
 
-/** Lists of an account in an inventory file. */
-export type AccountPart = Readonly<
-  Partial<Record<'servers' | 'projects' | 'datacenters', readonly JsonObject[]>>
->
+/** Lists of an account in an inventory file: `servers`, and the documents of the dialect's manifest. */
+export type AccountPart = Readonly<Record<string, readonly JsonObject[]>>
 
 /** What a case works with: one kind of list, a client of its account, whose requests may run at once, and the store's revision. */
 export interface Setting {

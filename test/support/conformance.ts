@@ -1,16 +1,20 @@
 /** Two accounts that have what the dialects' drivers say, with the credentials of every test service. */
 import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
 import {
-  type AccountPart,
   type Call,
+  cases,
+  type Driver,
+  gapsOf,
   parameterOf,
+  skippedBy,
   type Values,
   type Whose,
 } from '../../src/dialects/conformance.ts'
 import { drivers } from '../../src/dialects/conformance-drivers.ts'
 import type { Dialect, Route } from '../../src/dialects/dialect.ts'
 import type { ServedDialect } from '../../src/dialects/dialects.ts'
-import { credentials, dialects, secretKeys, type TestService } from './service.ts'
+import { credentials, dialects, secretKeys, type startService, type TestService } from './service.ts'
 
 const roles = { own: 'right', foreign: 'foreign' } as const
 
@@ -42,18 +46,20 @@ const accounts = {
   ],
 } as const satisfies Record<Whose, readonly object[]>
 
-function account(whose: Whose) {
-  const parts = Object.values(drivers).map(({ inventory }): AccountPart => inventory[whose])
-  const all = (key: keyof AccountPart) => parts.flatMap((part) => part[key] ?? [])
-  return {
-    // Whose user is named, too.
-    ...{ name: whose, credentials: accounts[whose] },
-    ...{ projects: all('projects'), datacenters: all('datacenters'), servers: all('servers') },
-  }
+function account(whose: Whose, of: Drivers) {
+  const parts = Object.values(of).map(({ inventory }) => inventory[whose])
+  const keys = new Set(parts.flatMap((part) => Object.keys(part)))
+  const lists = [...keys].map((key) => [key, parts.flatMap((part) => part[key] ?? [])])
+  // Whose user is named, too.
+  return { name: whose, credentials: accounts[whose], ...Object.fromEntries(lists) }
 }
 
+type Drivers = Readonly<Record<string, Driver>>
+
 /** JSON is YAML. */
-export const conformanceInventory = JSON.stringify({ accounts: [account('own'), account('foreign')] })
+export const inventoryOf = (of: Drivers): string =>
+  JSON.stringify({ accounts: [account('own', of), account('foreign', of)] })
+export const conformanceInventory = inventoryOf(drivers)
 
 export type Filled = (profile: string, whose: Whose) => Values
 
@@ -74,11 +80,11 @@ export async function fillBoth(service: TestService): Promise<Filled> {
   }
 }
 
-/** The parameters of a route, in order; `valueIn` answers what fills one in. */
+/** The parameters of a route, in order; `key` names one in a driver's `told`, `valueIn` answers what fills it in. */
 export function parametersOf({ path }: Route) {
   const product = path.split('/', 2)[1] ?? ''
   return [...path.matchAll(/([\w-]*)\/:(\w+)/g)].map(([, before = '', name = '']) => ({
-    ...{ before, name },
+    ...{ before, name, key: `${before}/${name}` },
     valueIn(values: Values): string {
       const value = parameterOf(values, product, before, name)
       assert.ok(value, `the driver fills in nothing for ${before}/:${name} of ${path}`)
@@ -96,3 +102,39 @@ export function pathWith({ path }: Route, values: readonly string[]): string {
 /** The body that a request of this route takes; undefined where it takes none. */
 export const bodyOf = ({ profile }: ServedDialect, { method, operation }: Route) =>
   ['GET', 'DELETE'].includes(method) ? undefined : (drivers[profile].bodies[operation] ?? {})
+
+/** That a driver leaves out a step only for a reason of its gaps.ts, and that every such reason leaves one out. */
+export function assertReasons(driver: Driver): void {
+  assert.deepEqual(new Set(gapsOf(driver)), new Set(Object.values(driver.missing)), driver.title)
+  for (const { gap } of Object.values(driver.told ?? {})) assert.ok(driver.gaps.includes(gap), gap.what)
+}
+
+/** The cases of every list of each of these dialects, on one service that serves them all. */
+export function runCases<D extends Dialect>(
+  start: typeof startService,
+  served: readonly [D, ...D[]],
+  of: Drivers,
+  tested: readonly Dialect[] = served,
+): void {
+  let service: TestService
+  before(async () => {
+    service = await start({ dialects: served, inventory: inventoryOf(of) })
+  })
+  after(() => service.close())
+
+  const revision = () => service.storage.revision()
+  for (const dialect of tested) {
+    const { profile } = dialect
+    const driver = of[profile]
+    assert.ok(driver, profile)
+    for (const list of driver.lists) {
+      describe(`${profile}, ${list.name}`, () => {
+        for (const each of cases) {
+          // What the dialect's API does not have is on the page; a skipped test is one that another machine runs.
+          if (skippedBy(list, each)) continue
+          test(each.name, () => each.run({ list, call: clientOf(service, 'own', dialect), revision }))
+        }
+      })
+    }
+  }
+}
