@@ -5,6 +5,8 @@ import { after, before, test } from 'node:test'
 import { inOrder } from '../src/core/model/profile.ts'
 import { addressesReference } from '../src/dialects/addresses-reference.ts'
 import { configureCatalogues, providersOf } from '../src/dialects/catalogue.ts'
+import { drivers, driversOf } from '../src/dialects/conformance-drivers.ts'
+import { conformanceReference } from '../src/dialects/conformance-reference.ts'
 import { demonstrationFile, demonstrationToken, howToCall } from '../src/dialects/demonstration.ts'
 import type { Dialects } from '../src/dialects/dialect.ts'
 import { dialects } from '../src/dialects/dialects.ts'
@@ -12,6 +14,7 @@ import { errorsReference } from '../src/dialects/errors-reference.ts'
 import { inventoryFile, topologyOf } from '../src/lab/topology.ts'
 import { inventoryReference } from '../src/service/inventory/reference.ts'
 import { loadInventory } from '../src/service/inventory.ts'
+import { assertReasons, runCases } from './support/conformance.ts'
 import { fifthDialect } from './support/fifth/dialect.ts'
 import { onBothStores, type TestService } from './support/service.ts'
 import { engines } from './support/stores.ts'
@@ -40,6 +43,39 @@ onBothStores('a fifth dialect', (start) => {
     assert.equal((await service.call('POST', path, body, headers)).status, 201)
     assert.deepEqual((await service.call('GET', path, undefined, headers)).body, [{ port: 443 }])
     assert.equal((await service.call('GET', '/api/vm/10000/firewall', undefined, headers)).status, 200)
+  })
+
+  test('takes the secret key of its account, which stands beside the others’', async () => {
+    const { credential } = fifthDialect.demonstration
+    const key = { 'x-auth-token': credential.secretKey }
+    assert.equal(
+      (await service.call('GET', fifthDialect.demonstration.call.path, undefined, key)).status,
+      200,
+    )
+    const wrong = { 'x-auth-token': credential.rack }
+    assert.equal(
+      (await service.call('GET', fifthDialect.demonstration.call.path, undefined, wrong)).status,
+      401,
+    )
+    const zone = '/instance/v1/zones/fr-par-1/security_groups'
+    const other = { 'x-auth-token': '11111111-1111-1111-1111-111111111111' }
+    assert.equal((await service.call('GET', zone, undefined, other)).status, 200)
+  })
+
+  test('its servers have the policy of their rack, and their interfaces one each', async () => {
+    const server = await service.storage.serverByNumber('fifth', 7)
+    const [nic] = await service.storage.interfaces(server?.id ?? '')
+    const [placed] = await service.storage.placedInterfaces(server?.id ?? '')
+    const ids = (placed?.policies ?? []).map(({ id }) => id)
+    const policies = await Promise.all(ids.map((id) => service.storage.policy(id)))
+    const ofRack = policies.find((policy) => policy?.defaultFor)
+    assert.deepEqual(
+      [ofRack?.name, ofRack?.attributes, ofRack?.zone],
+      ['Policy of the rack', { made: true, rack: 'rack1' }, 'rack1'],
+    )
+    const own = policies.find((policy) => policy?.id === nic?.id)
+    assert.deepEqual([own?.enabled, own?.filters], [true, ['egress']], 'as its attributes say')
+    assert.equal(policies.length, 3)
   })
 
   test('is found, resolved and traced by the native API', async () => {
@@ -133,6 +169,18 @@ test('pages, catalogue file, lab and demonstration know it', () => {
       `Fifth Cloud: let HTTPS reach slot 7\n  curl -H 'X-API-Key: ${demonstrationToken}' -H 'Content-Type: application/json' http://x/fifth/slots/7/rules -d '{"port":443}'\n`,
     ),
   )
+})
+
+test('its driver is found in its folder, and leaves out a step only for a reason', async () => {
+  const { fifth } = await fifthDriver()
+  assertReasons(fifth)
+  assert.ok(conformanceReference([fifth]).includes('Fifth Cloud: rules of a slot'))
+})
+
+const fifthDriver = () => driversOf([fifthDialect], new URL('support/', import.meta.url))
+const all = { ...drivers, ...(await fifthDriver()) }
+onBothStores('conformance of a fifth dialect', (start) => {
+  runCases(start, five, all, [fifthDialect])
 })
 
 test('names and places of profiles are unique', () => {

@@ -1,5 +1,5 @@
 /** The conformance driver of each dialect, found by the folder of its name: registering a dialect registers its driver. */
-import type { Profile } from '../core/model/inventory.ts'
+import type { Profile } from '../core/model/profile.ts'
 import type { Driver } from './conformance.ts'
 import { dialects } from './dialects.ts'
 

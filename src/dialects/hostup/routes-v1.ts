@@ -15,7 +15,6 @@ import {
   decodeV1Options,
   decodeV1Rule,
   invalid,
-  maxRules,
   merge,
   optionsOf,
   ruleOf,

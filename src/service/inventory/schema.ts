@@ -117,7 +117,7 @@ const serverKeys = (providers: readonly Provider[], interfaces: TSchema) => {
     name: line('Its name or title.'),
     zone: optional(
       line(
-        `One that the provider offers; needed for ${named(({ defaultPolicy }) => defaultPolicy !== undefined)}.`,
+        `One that the provider offers; needed for ${named(({ defaultPolicy, zoneKind }) => defaultPolicy !== undefined && zoneKind === undefined)}.`,
         63,
       ),
     ),

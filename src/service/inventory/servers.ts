@@ -65,7 +65,8 @@ export function readServer(
     if (own !== undefined) initial[of.server.key] = own
   }
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
-  const scope = unnamed && initial[unnamed.scope]
+  // Of the server's own documents, whether they are its zones or an attribute.
+  const scope = unnamed && (initial[unnamed.scope] ?? named[unnamed.scope])
   const chain = derivedId('chain', id)
   const numbers = {
     number: number === undefined ? null : Number(number),
@@ -140,7 +141,8 @@ function checkProfile(
 
   const { zones, plans } = offers
   if (zone === undefined) {
-    if (defaultPolicy) report.add(`${at}.zone`, `${servers} need one`)
+    const inDocument = inventory.documents?.server.as === 'zone'
+    if (defaultPolicy && !inDocument) report.add(`${at}.zone`, `${servers} need one`)
   } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, oneOf(zones))
   if (plan !== undefined && plans && !plans.includes(plan)) {
     report.add(`${at}.plan`, oneOf(plans))
