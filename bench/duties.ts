@@ -1,4 +1,5 @@
 /** What the whole costs a packet beside no table at all, and what each of its duties costs. */
+import type { Notrack } from '../src/agent/nftables/nftables.ts'
 import { obstacle } from './packets/generator.ts'
 import { compare, type Subject } from './packets/rounds.ts'
 import {
@@ -32,9 +33,9 @@ const shape = shapes[0]
 const whole: Setting = { stateful: false, rules: shape.rules('ipv4', 1), default: shape.default }
 const nft = (netns: string, script: string) => inside(netns, ['nft', '-f', '-'], script)
 const ours =
-  (setting: Setting, afterwards = '') =>
+  (setting: Setting, afterwards = '', notrack?: Notrack) =>
   async (router: Router) => {
-    await enforce(router, desiredOf(setting))
+    await enforce(router, desiredOf(setting), notrack)
     await nft(router.netns, afterwards)
   }
 const byNft =
@@ -44,8 +45,6 @@ const byNft =
 
 const chains = (names: readonly (readonly [hook: string, priority: number])[]) =>
   `table inet bare {\n${names.map(([hook, priority], n) => `chain c${n} {\ntype filter hook ${hook} priority ${priority};\n}`).join('\n')}\n}\n`
-const untracked =
-  'table inet untracked {\nchain raw {\ntype filter hook prerouting priority -300;\nnotrack\n}\n}\n'
 const noGuard = 'delete table inet portcullis-guard\ndelete table bridge portcullis-guard\n'
 
 const variants = {
@@ -54,8 +53,7 @@ const variants = {
   'without the check of senders': ours({ ...whole, without: ['origin'] }),
   'without essential traffic': ours({ ...whole, without: ['essentials'] }),
   'without filtering at all': ours({ ...whole, without: ['origin', 'filtering'] }),
-  'not tracked': ours(whole, untracked),
-  'not tracked, without the guard': ours(whole, noGuard + untracked),
+  'tracked although stateless': ours(whole, '', 'never'),
   stateful: ours({ ...whole, stateful: true }),
   'six empty base chains': byNft(
     chains([

@@ -2,7 +2,7 @@
  * A router or bridge in a namespace, between a VM that sends (tap0) and one that receives (tap1), and what its rules cost
  * packets.
  */
-import { createNftables } from '../../src/agent/nftables/nftables.ts'
+import { createNftables, type Notrack } from '../../src/agent/nftables/nftables.ts'
 import type { Desired } from '../../src/core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../src/core/model/effective-policy.ts'
 import type { Action, Rule } from '../../src/core/model/rule.ts'
@@ -165,8 +165,12 @@ export function desiredOf({ stateful, rules, default: action, without = [] }: Se
 }
 
 /** Applies as the product does, and lets go: rules stay. */
-export async function enforce({ netns, mode }: Router, desired: Desired): Promise<void> {
-  const dataplane = createNftables({ guard: ['tap*'], netns })
+export async function enforce(
+  { netns, mode }: Router,
+  desired: Desired,
+  notrack: Notrack = 'auto',
+): Promise<void> {
+  const dataplane = createNftables({ guard: ['tap*'], netns, notrack })
   try {
     const { interfaces } = await dataplane.apply(desired)
     for (const each of interfaces) {

@@ -48,6 +48,19 @@ export async function ignoreLinkLocal(netns: string | undefined, bridge: string)
   await run(within(netns, command), { patienceMs: 10_000 })
 }
 
-/** Prints something whenever a device comes, goes, is renamed, or gets another master. */
+/** What the kernel asks for a route beside the tables that it always asks: rules in words, IPv4 and IPv6. */
+export async function readRoutingRules(netns: string | undefined): Promise<readonly string[]> {
+  const found = await Promise.all(
+    ['-4', '-6'].map((family) => run(within(netns, ['ip', family, 'rule']), { patienceMs: 10_000 })),
+  )
+  return found.flatMap((text) =>
+    text
+      .split('\n')
+      .map((line) => line.replace(/^\d+:\s+/, '').trim())
+      .filter((rule) => rule !== '' && !/^from all lookup (local|main|default)$/.test(rule)),
+  )
+}
+
+/** Prints something whenever a device comes, goes, is renamed, or gets another master, and when routing rules change. */
 export const linkMonitor = (netns: string | undefined): Command =>
-  within(netns, ['ip', '-o', 'monitor', 'link'])
+  within(netns, ['ip', '-o', 'monitor', 'link', 'rule'])

@@ -57,7 +57,7 @@ const desired: Desired = {
 describe('tracked connections', { skip }, () => {
   let dataplane: Dataplane
   let endpoints: Record<Host, Endpoint>
-  const create = () => createNftables({ guard: [], netns: router, maxConnections: limit })
+  const create = () => createNftables({ guard: [], netns: router, maxConnections: limit, notrack: 'never' })
   const macs = new Map<string, string>()
 
   before(async () => {
@@ -296,6 +296,25 @@ describe('tracked connections', { skip }, () => {
     assert.equal(await connections('outside', 'attacker', 2, 4, 300), 0)
     await dataplane.connections()
     assert.equal(await connections('outside', 'attacker', 10), 10)
+  })
+
+  test('a stateless VM that is not tracked has its limit towards the host and stateful VMs', async () => {
+    await dataplane.close()
+    dataplane = createNftables({ guard: [], netns: router, maxConnections: limit })
+    await dataplane.apply(desired)
+    for (const [to, entered] of [
+      ['router', limit],
+      ['victim', limit],
+      ['outside', 0],
+    ] as const) {
+      await run('ip', ['netns', 'exec', router, 'conntrack', '-F'])
+      // Within a second of what was refused nobody is counted.
+      const until = Date.now() + 5000
+      while ((await connections('attacker', 'victim', 1, 4, 300)) === 0) assert.ok(Date.now() < until)
+      await attack('udp', 'attacker', to, many)
+      assert.equal(await entries(), entered, to)
+    }
+    assert.equal(await connections('victim', 'outside', 20), 20)
   })
 
   test('limits that the kernel has no room for are told', async () => {

@@ -187,7 +187,8 @@ export async function openWitness(prefix: string): Promise<Witness> {
       ['-f', '-'],
       'table inet mute { chain arrivals { type filter hook prerouting priority -500; policy drop; }\n}\n',
     )
-    return createNftables({ guard: [], netns: router })
+    // Although our own chains look on: what is stateless is judged as it would be without them.
+    return createNftables({ guard: [], netns: router, notrack: 'always' })
   }
 
   let watchesState: boolean | undefined

@@ -12,6 +12,8 @@ export interface Nft {
   check(script: string): Promise<void>
   /** The table as it is in the kernel; undefined when it does not exist. */
   list(name: string, indexOf: (device: string) => number | undefined): Promise<RenderedTable | undefined>
+  /** Base chains of all tables, without what is in them. */
+  baseChains(): Promise<readonly BaseChain[]>
   /** Packets that the elements of a set have counted, by index of the device. */
   counters(
     name: string,
@@ -21,6 +23,15 @@ export interface Nft {
   /** Reads what `monitor` prints; true when somebody else may have committed to one of our tables. */
   concerns(line: string): boolean
   readonly monitor: Command
+}
+
+export interface BaseChain {
+  /** `inet filter`. */
+  readonly table: string
+  readonly name: string
+  /** `filter`, `nat` or `route`. */
+  readonly type: string
+  readonly hook: string
 }
 
 export interface NftOptions {
@@ -58,6 +69,19 @@ export function createNft({ program = 'nft', netns, patienceMs = 60_000 }: NftOp
         throw error
       }
     },
+    async baseChains() {
+      const text = await nft('', '-j', 'list', 'chains')
+      return (JSON.parse(text) as Chains).nftables.flatMap(({ chain }) =>
+        chain?.hook === undefined || chain.type === undefined
+          ? []
+          : [
+              {
+                ...{ table: `${chain.family} ${chain.table}`, name: chain.name },
+                ...{ type: chain.type, hook: chain.hook },
+              },
+            ],
+      )
+    },
     async counters(name, set, indexOf) {
       const text = await nft('', '-j', 'list', 'set', ...name.split(' '), set)
       const counted = new Map<number, number>()
@@ -90,6 +114,19 @@ interface Listing {
   readonly nftables: readonly {
     readonly set?: {
       readonly elem?: readonly { readonly elem: { val: string | number; counter?: { packets: number } } }[]
+    }
+  }[]
+}
+
+/** What `nft -j list chains` prints; only what is read here. Base chains alone have a type and a hook. */
+interface Chains {
+  readonly nftables: readonly {
+    readonly chain?: {
+      readonly family: string
+      readonly table: string
+      readonly name: string
+      readonly type?: string
+      readonly hook?: string
     }
   }[]
 }

@@ -15,6 +15,7 @@ import {
   sameTable,
   stages,
 } from '../../compile/nftables/table.ts'
+import type { Trackers } from '../../compile/nftables/untracked.ts'
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
@@ -27,6 +28,7 @@ import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
 import { createKeeper } from './keeper.ts'
 import { createNft, tables } from './nft.ts'
+import { createOthers } from './others.ts'
 
 export interface NftablesOptions {
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
@@ -37,6 +39,8 @@ export interface NftablesOptions {
   readonly observe?: boolean
   /** Tracked connections of interfaces that say nothing themselves; absent or 0 means no limit. */
   readonly maxConnections?: number
+  /** Whether connections of stateless interfaces are left untracked; absent means `auto`. */
+  readonly notrack?: Notrack
   /** Network namespace to work in; absent: this process's own. */
   readonly netns?: string
   /** The program, by path or name. */
@@ -44,6 +48,9 @@ export interface NftablesOptions {
   /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
   readonly verifyMs?: number
 }
+
+/** `auto`: where nobody else asks for their state, and routes are foreseeable; `always`: whoever asks; `never`. */
+export type Notrack = 'auto' | 'always' | 'never'
 
 /** Between attempts with what nft refused, milliseconds: doubled from the first to the last. */
 const retries = { first: 10_000, last: 600_000 } as const
@@ -59,7 +66,7 @@ interface Refusal {
 }
 
 export function createNftables(options: NftablesOptions): Dataplane {
-  const { observe = false, maxConnections = 0, netns, verifyMs = 0 } = options
+  const { observe = false, maxConnections = 0, notrack = 'auto', netns, verifyMs = 0 } = options
   const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
   const listeners = new Set<() => void>()
@@ -73,6 +80,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const denials = createDenials(nft)
   const unanswered = createUnanswered(nft)
   const connections = createConnections(nft, netns)
+  const others = createOthers(nft, netns)
+  let trackers: Trackers | undefined = notrack === 'always' ? { others: null, routes: null } : undefined
+  let othersKnown = notrack !== 'auto'
 
   let indexes: ReadonlyMap<string, number> = new Map()
   const indexOf = (device: string) => indexes.get(device)
@@ -106,14 +116,23 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
   function doubtLinks(): void {
     linksKnown = false
+    doubtOthers()
+  }
+  /** Their rules, and where packets are routed. */
+  function doubtOthers(): void {
+    if (notrack === 'auto') othersKnown = false
     tell()
   }
   const commits = follow({
     command: nft.monitor,
     onLine: (line) => {
       if (nft.concerns(line)) doubtTables()
+      if (others.concern(line)) doubtOthers()
     },
-    onGap: doubtTables,
+    onGap() {
+      suspect = true
+      doubtOthers()
+    },
   })
   const devices = follow({ command: linkMonitor(netns), onLine: doubtLinks, onGap: doubtLinks })
   const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
@@ -124,7 +143,14 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
-    lowering.lower(desired, { links, observe, refused, maxConnections, kernel })
+    lowering.lower(desired, {
+      links,
+      observe,
+      refused,
+      maxConnections,
+      kernel,
+      ...(trackers && { trackers }),
+    })
 
   /** The tables that judge. */
   const judging = ({ ruleset, bridged }: Lowered): RenderedTables =>
@@ -229,6 +255,13 @@ export function createNftables(options: NftablesOptions): Dataplane {
         indexes = new Map(links.map(({ name, index }) => [name, index]))
         if (links.some(({ master }) => master?.kind === 'bridge')) kernel = await bridgeKernel(nft)
       }
+      if (!othersKnown) {
+        othersKnown = true
+        const found = await others.read(links)
+        trackers = found.trackers
+        // Asked again with the next change.
+        if (!found.complete) othersKnown = false
+      }
       const before = applied
       let lowered = lower(desired, refusedNow(desired))
       if (before && !suspect) {
@@ -302,6 +335,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
             ...strangers(desired),
             ...learning,
             ...(await connections.warnings()),
+            ...(lowered.tracked === null ? [] : [trackedWarning(lowered.tracked)]),
             ...keeper.problems(),
             ...[commits, devices].flatMap((each) => {
               const problem = each.problem()
@@ -354,6 +388,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
     return found.length === 0 ? [] : [`described by nobody, and closed: ${some(found)}`]
   }
 }
+
+const trackedWarning = (why: string): string =>
+  `connections of stateless interfaces are tracked, which costs them time: ${why}; see --notrack`
 
 /** At most ten of them, and how many more there are. */
 function some(names: readonly string[]): string {

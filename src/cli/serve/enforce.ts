@@ -7,7 +7,7 @@ import { createJournal } from '../../agent/journal.ts'
 import { readLinks } from '../../agent/links.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from '../../agent/nftables/guard.ts'
 import { createNft } from '../../agent/nftables/nft.ts'
-import { createNftables } from '../../agent/nftables/nftables.ts'
+import { createNftables, type Notrack } from '../../agent/nftables/nftables.ts'
 import type { DesiredSource, HostStatus } from '../../core/model/desired.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { type Readiness, readinessOf } from '../../server/readiness.ts'
@@ -19,6 +19,7 @@ export interface EnforceOptions {
   readonly observe: boolean
   /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
   readonly maxConnections: number
+  readonly notrack: Notrack
   readonly netns?: string
   readonly nft?: string
   readonly verifyMs: number

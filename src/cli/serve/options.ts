@@ -23,6 +23,7 @@ export interface ServeOptions {
   readonly guard: readonly string[]
   readonly observe: boolean
   readonly maxConnections: number
+  readonly notrack: 'auto' | 'always' | 'never'
   readonly transitionMs: number
   readonly ionosHoldMs: number
   readonly upcloudRestartMs: number
@@ -74,6 +75,13 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_MAX_CONNECTIONS')
     .default(8192)
     .argParser(parseConnections),
+  new Option(
+    '--notrack <when>',
+    'leave connections of stateless interfaces untracked; auto: where nobody else asks for their state',
+  )
+    .env('PORTCULLIS_NOTRACK')
+    .choices(['auto', 'always', 'never'])
+    .default('auto'),
   new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
     .env('PORTCULLIS_TRANSITION_MS')
     .default(0)

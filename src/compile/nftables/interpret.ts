@@ -42,6 +42,14 @@ export function interpretFrame(
   return fate === 'return' ? 'drop' : fate
 }
 
+/** Whether the kernel tracks a packet from one device to another; `to` is the device that it is routed to, null the host. */
+export function isTracked({ tracking }: NftRuleset, from: number, to: number | null): boolean {
+  if (!tracking || to === null) return true
+  const { stateful, stateless } = tracking
+  if (stateful.has(from) || stateful.has(to)) return true
+  return !stateless.has(to) && !stateless.has(from)
+}
+
 /** `return`: the chain ended without a verdict, and its caller goes on. */
 function follow(
   ruleset: NftRuleset,

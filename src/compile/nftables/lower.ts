@@ -69,6 +69,7 @@ import {
   untrackedChain,
 } from './names.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
+import { type Trackers, trackingOf, whyTracked } from './untracked.ts'
 
 /** Decides what verdicts and chains look like: what they are for, and what the kernel can do there. */
 interface Variant {
@@ -147,6 +148,8 @@ export interface Surroundings {
   readonly refused: ReadonlyMap<string, string>
   /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
   readonly maxConnections?: number
+  /** Who keeps stateless interfaces tracked; absent: they are tracked whoever asks. */
+  readonly trackers?: Trackers
 }
 
 export interface Lowered {
@@ -156,6 +159,8 @@ export interface Lowered {
   readonly bridged: NftRuleset | null
   /** One for each interface. */
   readonly interfaces: readonly LoweredInterface[]
+  /** Why stateless interfaces are tracked although their host would rather leave them alone; null when it is not so. */
+  readonly tracked: string | null
 }
 
 export interface LoweredInterface {
@@ -190,7 +195,7 @@ export function createLowering(): Lowering {
     part.filtered ? part.lists.reduce((sum, list) => sum + (plans.get(list)?.inTurn ?? 0), 0) : 0
 
   return {
-    lower({ interfaces }, { links, observe, refused, maxConnections = 0, kernel }) {
+    lower({ interfaces }, { links, observe, refused, maxConnections = 0, kernel, trackers }) {
       const routed = emptyRuleset([tracking, rejection, ...both(passed)])
       const bridged = emptyRuleset([
         ...both(passedInBridge),
@@ -206,6 +211,7 @@ export function createLowering(): Lowering {
       const added = { routed: new Set<Shared>(), bridged: new Set<Shared>() }
       const byName = new Map(links.map((link) => [link.name, link]))
       const byParent = Map.groupBy(links, ({ parent }) => parent)
+      const judged: { readonly link: Link; readonly policy: EffectivePolicy }[] = []
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
         const { id, device, policy } = each
@@ -284,6 +290,7 @@ export function createLowering(): Lowering {
             watch,
           )
         }
+        judged.push({ link, policy })
         if (!watch) {
           const limit = each.maxConnections ?? maxConnections
           const tracked = mode === 'routed' || kernel.tracks
@@ -312,8 +319,12 @@ export function createLowering(): Lowering {
       ] as const) {
         if (limits.size > 0) for (const chain of both(passing)) chains.set(chain.name, chain)
       }
+      const ends = trackingOf(judged, links)
+      const tracked = trackers ? whyTracked(ends, trackers) : null
+      const untracks = trackers !== undefined && tracked === null && ends.stateless.size > 0
       return {
-        ruleset: routed,
+        ruleset: { ...routed, ...(untracks && { tracking: ends }) },
+        tracked,
         bridged: bridged.devices['from-vm'].size > 0 ? { ...bridged, bridge } : null,
         interfaces: placed,
       }

@@ -19,6 +19,7 @@ import {
   targetWords,
 } from './spelling.ts'
 import { indexElements, type RenderedSet, type RenderedTable, sameSet } from './table.ts'
+import { renderUntracked } from './untracked.ts'
 
 const mapOf = (hook: Hook) => `${hook}-devices`
 /** What is asked first about packets that this host itself sends to a VM. */
@@ -87,6 +88,11 @@ export function render(ruleset: NftRuleset): RenderedTable {
       const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
       const asked = maps.map((each) => `${deviceOf[place.from]} vmap @${each}`)
       chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
+    }
+    if (ruleset.tracking) {
+      const untracked = renderUntracked(ruleset.tracking)
+      for (const [name, text] of untracked.chains) chains.set(name, text)
+      for (const [name, set] of untracked.sets) add(name, set)
     }
     return limited()
   }

@@ -3,6 +3,7 @@ import type { Family } from '../../core/net/address.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import type { Range } from '../../core/sets/range.ts'
+import type { Tracking } from './untracked.ts'
 
 export type NftMatch =
   | { readonly kind: 'family'; readonly family: Family }
@@ -133,6 +134,8 @@ export interface NftRuleset {
   readonly observed: ReadonlySet<number>
   /** Index of the device → tracked connections that its VM may begin, and others towards it; absent: no limit. */
   readonly limits: ReadonlyMap<number, number>
+  /** Whose packets are tracked and whose are not; absent: all are. Never in family bridge. */
+  readonly tracking?: Tracking
   /** Only in family bridge. */
   readonly bridge?: {
     /** Index of the device → what happens to frames that are no IP packets. */
