@@ -566,6 +566,19 @@ onBothStores('IONOS Cloud, around firewalls', (start) => {
     await ok('DELETE', zone)
   })
 
+  test('a LAN that only NICs name, written back with them: the answer shows the IPv6 that they gain', async () => {
+    const path = `${dc}/lans/2?depth=3`
+    const { properties, entities } = (await ok('GET', path)).body
+    const shown = ({ body }: Reply) =>
+      body.entities.nics.items.map((nic: Reply['body']) => [nic.id, nic.properties.ipv6CidrBlock])
+    assert.deepEqual(shown({ body: { entities } } as Reply), [[nics.second, null]])
+    const put = { properties: { ...properties, ipv6CidrBlock: 'AUTO' }, entities }
+    const changed = await ok('PUT', path, put)
+    assert.deepEqual(shown(changed), shown(await ok('GET', path)))
+    assert.match(shown(changed)[0][1], /\/80$/)
+    await ok('PATCH', path, { ipv6CidrBlock: null })
+  })
+
   test('what older versions kept as blocks is nobody’s: it is not shown, and gives nobody an address', async () => {
     const document = await service.storage.document('ionos', 'datacenter', datacenters.own)
     assert.ok(document)

@@ -114,7 +114,7 @@ async function createGroup(call: Call, { id: zone }: DocumentRecord, body: Given
   if (over) return err(over)
   const description = (properties.description ?? null) as string | null
   const policy = newGroup(request, zone, { name: String(properties.name), description })
-  const resource = call.resources.group(zone, { ...policy, revision: 0 })
+  const created = { ...policy, revision: 0 }
   return changeInZone(call, zone, 'POST', async () => {
     const groups = await request.services.groups.list(request, profile, zone)
     if (groups.length >= manifest.limits.groupsPerVdc) {
@@ -127,8 +127,8 @@ async function createGroup(call: Call, { id: zone }: DocumentRecord, body: Given
         rules: [newRules(request, policy.id, rules)],
         event: { operation: 'policy.create', resource: 'policy', id: policy.id, before: null, after },
       },
-      targets: [resource],
-      answer: () => resource,
+      targets: [call.resources.group(zone, created)],
+      answer: (stored) => stored.resources.group(zone, created),
     })
   })
 }
@@ -172,7 +172,7 @@ function changeGroup(call: Call, method: 'PUT' | 'PATCH', { zone, group }: InGro
             event: { operation: 'policy.update', resource: 'policy', id: group.id, before, after },
           },
       targets,
-      answer: () => call.resources.group(zone.id, result),
+      answer: (stored) => stored.resources.group(zone.id, result),
     })
   })
 }

@@ -98,8 +98,8 @@ function writeLan(
   { ipv6CidrBlock, ipv4CidrBlock: _, ...given }: JsonObject,
   lanId?: string,
 ): Handled {
-  const answer = (lan: Lan) => () => {
-    const resource = call.resources.lan(zone, lan)
+  const answer = (lan: Lan) => (stored: Call) => {
+    const resource = stored.resources.lan(zone, lan)
     return method === 'POST' ? createdLan(resource, given) : resource
   }
   return changeInZone(call, zone, method, async (current) => {

@@ -110,7 +110,7 @@ async function createNic(call: Call, { zone, server }: InServer, body: Given): H
         },
       },
       targets: call.resources.nicWithRules(zone.id, nic, rules),
-      answer: () => createdNic(call.resources.nic(zone.id, nic), properties),
+      answer: (stored) => createdNic(stored.resources.nic(zone.id, nic), properties),
     })
   })
 }
