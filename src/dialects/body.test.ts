@@ -38,6 +38,7 @@ suite('the reader of bodies', () => {
     ['inside', { a: { b: 1 } }, (f) => f.inside(f.given.a, 'a')?.text('b'), ['a.b: type']],
     ['a list is no object', { a: [] }, (f) => f.inside(f.given.a, 'a'), ['a: type']],
     ['beside', {}, (f) => f.beside({ b: 1 }).text('b'), ['b: type']],
+    ['beside, below', {}, (f) => f.beside({ c: 1 }, 'a', 'b').text('c'), ['a.b.c: type']],
     ['the first are kept', {}, (f) => f.needs(['c', 'b', 'a']), ['c: missing', 'b: missing']],
     ['what is not one field’s', {}, (f) => f.add('all wrong'), ['all wrong']],
   ]
@@ -49,6 +50,20 @@ suite('the reader of bodies', () => {
       assert.deepEqual(result.ok ? result.value : result.error, want)
     })
   }
+
+  test('sound is a reader that found nothing, whatever others found and however much is kept', () => {
+    const fields = new Fields({ d: 1 })
+    const before = fields.beside({})
+    fields.needs(['a', 'b', 'c'])
+    const past = fields.beside({})
+    past.needs(['e'])
+    assert.deepEqual([before.isSound, fields.isSound, past.isSound], [true, false, false])
+    const added = fields.beside({})
+    added.add('all wrong')
+    const refused = fields.beside({})
+    refused.refuse('d', 'no')
+    assert.deepEqual([added.isSound, refused.isSound], [false, false])
+  })
 
   test('checks again begin without issues', () => {
     const fields = new Fields({})

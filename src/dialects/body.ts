@@ -19,12 +19,13 @@ export type Problem =
 export abstract class Body<Words extends readonly unknown[], Issue, Failure> {
   readonly given: JsonObject
   /** Names of the objects around this one, outermost first; empty for the body itself. */
-  readonly #path: readonly string[]
+  protected readonly path: readonly string[]
   readonly #issues: Issue[]
+  #isSound = true
 
   constructor(given: JsonObject, path: readonly string[] = [], issues: Issue[] = []) {
     this.given = given
-    this.#path = path
+    this.path = path
     this.#issues = issues
   }
 
@@ -45,31 +46,42 @@ export abstract class Body<Words extends readonly unknown[], Issue, Failure> {
   /** Of an object inside, whose issues are collected with the others; undefined when it is none, which is reported. */
   inside(value: JsonValue | undefined, name: string): this | undefined {
     const object = objectOf(value)
-    if (object) return this.#of(object, [...this.#path, name], this.#issues)
+    if (object) return this.beside(object, name)
     return this.report(name, { kind: 'type', expected: 'object' })
   }
 
-  /** Of another object whose fields are spelled as this one's; issues are collected with the others. */
-  beside(given: JsonObject): this {
-    return this.#of(given, this.#path, this.#issues)
+  /**
+   * Of another object, at these names below this one; without a name its fields are spelled as this one's. Issues are
+   * collected with the others.
+   */
+  beside(given: JsonObject, ...names: readonly string[]): this {
+    return this.#of(given, [...this.path, ...names], this.#issues)
   }
 
   /** The same object without its issues, so that checks may run more than once. */
   again(): this {
-    return this.#of(this.given, this.#path, [])
+    return this.#of(this.given, this.path, [])
   }
 
   /** Collects an issue that is not one field's. */
   add(issue: Issue): undefined {
+    this.#isSound = false
     if (!this.#isFull()) this.#issues.push(issue)
   }
 
   refuse(field: string, ...words: Words): undefined {
-    if (!this.#isFull()) this.#issues.push(this.issue(this.#path, field, words))
+    this.#isSound = false
+    if (!this.#isFull()) this.#issues.push(this.issue(this.path, field, words))
   }
 
   report(field: string, problem: Problem): undefined {
+    this.#isSound = false
     if (!this.#isFull()) this.refuse(field, ...this.words(field, problem))
+  }
+
+  /** Whether this reader found nothing wrong, not even past the cap; what its other readers found does not count. */
+  get isSound(): boolean {
+    return this.#isSound
   }
 
   #isFull(): boolean {

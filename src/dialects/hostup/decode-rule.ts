@@ -11,6 +11,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { type AddressRange, addressSet } from '../../core/sets/address-set.ts'
 import { type PortSet, portSet } from '../../core/sets/port-set.ts'
 import type { NewRule } from '../../storage/storage.ts'
+import { isLonger } from '../body.ts'
 import { type MacroEntry, macroName, macros } from './macros.ts'
 import { icmpTypes, icmpv6Types, protocolNumbers, servicePorts } from './names.ts'
 
@@ -97,7 +98,7 @@ export function decodeRule(given: RuleText, include?: string): Result<NewRule, R
 /** Without the blanks around it; blank is none. */
 function decodeComment(comment: string | undefined): Result<string | undefined, Refusal> {
   if (comment === undefined) return ok(undefined)
-  if ([...comment].length > 1024) return no('comment', 'at most 1024 characters')
+  if (isLonger(comment, 1024)) return no('comment', 'at most 1024 characters')
   if (/\p{Cc}/u.test(comment)) return no('comment', 'control characters are not allowed')
   return ok(comment.trim() || undefined)
 }

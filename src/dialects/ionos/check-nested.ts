@@ -5,9 +5,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import { violated } from './errors.ts'
-import { Violations } from './fields.ts'
+import type { Result } from '../../core/result.ts'
+import { Fields } from './fields.ts'
 import type { Resource } from './resource.ts'
 import { collections, type Kind } from './wire.ts'
 
@@ -22,41 +21,33 @@ export async function checkNested(
   entities: JsonObject,
   written: Written = {},
 ): Promise<Result<void, RequestError>> {
-  const violations = new Violations()
-  await check(present, entities, '(root)', written, violations)
-  return violations.count > 0 ? err(violated(violations.list)) : ok(undefined)
+  const fields = new Fields(entities, ['(root)', 'entities'])
+  await check(present, fields, written)
+  return fields.result(() => undefined)
 }
 
-async function check(
-  { kind, children = {} }: Present,
-  entities: JsonObject,
-  at: string,
-  written: Written,
-  violations: Violations,
-): Promise<void> {
+async function check({ kind, children = {} }: Present, entities: Fields, written: Written): Promise<void> {
   for (const { name, of } of collections[kind]) {
-    const items = givenItems(entities, name)
+    const items = givenItems(entities.given, name)
     // Disks and the like take no part in filtering.
     if (items === undefined || of === undefined || of === 'volume') continue
     const stored = new Map(
       (items.length > 0 ? await children[name]?.() : [])?.map((child) => [child.id, child]),
     )
-    const where = `${at}.entities.${name}.items`
     const created = Object.hasOwn(written, name) ? written[name] : undefined
     for (const [index, item] of items.entries()) {
+      const where = `${name}.items.[${index}]`
+      const nested = entities.beside(isObject(item) ? item : {}, where).entities()
       if (created) {
         const within = Object.fromEntries(created.map((each) => [each, []]))
-        const nested = isObject(item) && isObject(item.entities) ? item.entities : {}
-        await check({ kind: of }, nested, `${where}.[${index}]`, within, violations)
+        await check({ kind: of }, nested, within)
         continue
       }
       const child =
         isObject(item) && typeof item.id === 'string' ? stored.get(item.id.toLowerCase()) : undefined
       if (!isObject(item) || !child || !repeats(item.properties, child.properties)) {
-        violations.add(`${where}.[${index}]`, `Attribute is not allowed: ${howTo[of]}`)
-      } else if (isObject(item.entities)) {
-        await check(child, item.entities, `${where}.[${index}]`, {}, violations)
-      }
+        entities.refuse(where, `Attribute is not allowed: ${howTo[of]}`)
+      } else await check(child, nested, {})
     }
   }
 }

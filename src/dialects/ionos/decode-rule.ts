@@ -6,7 +6,7 @@ import { parseMac } from '../../core/net/mac.ts'
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
 import type { NewRule } from '../../storage/storage.ts'
 import { familyOf, ipVersionOf, parseAddresses } from './addresses.ts'
-import { narrowing, readProperties, type Table, text, type Violations } from './fields.ts'
+import { type Fields, narrowing, type Table, text } from './fields.ts'
 import { type IpVersion, type Protocol, protocols, type RuleText } from './wire.ts'
 
 const address = (value: JsonValue) =>
@@ -51,19 +51,13 @@ const numbers: Readonly<Record<Protocol, number | null>> = {
 const families = { IPv4: 'ipv4', IPv6: 'ipv6' } as const satisfies Record<IpVersion, Family>
 
 /** Undefined if there is a violation. `old`: the rule that an update changes; absent properties keep its values. */
-export function decodeRule(
-  given: JsonObject,
-  at: string,
-  violations: Violations,
-  old?: RuleText,
-): RuleText | undefined {
-  const before = violations.count
-  const read = readProperties(table, given, at, violations, old && ({ ...old } as JsonObject), narrowing)
-  if (violations.count > before) return undefined
+export function decodeRule(fields: Fields, old?: RuleText): RuleText | undefined {
+  const read = fields.properties(table, old && ({ ...old } as JsonObject), narrowing)
+  if (!fields.isSound) return undefined
   const unset = Object.fromEntries(names.map((name) => [name, null]))
   const rule = unpinned({ ...unset, ...old, ...read } as unknown as RuleText, old)
-  check(rule, at, violations)
-  return violations.count > before ? undefined : rule
+  check(rule, fields)
+  return fields.isSound ? rule : undefined
 }
 
 /** A deduced version that a client sends back as it read it stays deduced, so it follows the addresses. */
@@ -74,9 +68,9 @@ function unpinned(rule: RuleText, old: RuleText | undefined): RuleText {
 }
 
 /** Reports contradictions between the properties of a rule. */
-function check(rule: RuleText, at: string, violations: Violations): void {
+function check(rule: RuleText, fields: Fields): void {
   const { protocol, portRangeStart: first, portRangeEnd: last, ipVersion } = rule
-  const refuse = (name: keyof RuleText, reason: string) => violations.add(`${at}.${name}`, reason)
+  const refuse = (name: keyof RuleText, reason: string) => fields.refuse(name, reason)
   const withPorts = protocol === 'TCP' || protocol === 'UDP'
   const withIcmp = protocol === 'ICMP' || protocol === 'ICMPv6'
   for (const name of ['portRangeStart', 'portRangeEnd'] as const) {

@@ -2,12 +2,11 @@
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { type Given, itemsOf, nestedProperties } from './body.ts'
+import { type Given, nestedProperties, readersOf } from './body.ts'
 import type { Template } from './catalogue.ts'
 import { nestedNics } from './decode.ts'
 import { decodeNewVolume, unsupported, type VolumeSetting } from './decode-volume.ts'
-import { violated } from './errors.ts'
-import { flag, merged, readProperties, type Table, text, Violations } from './fields.ts'
+import { type Fields, flag, merged, type Table, text } from './fields.ts'
 import type { WantedNic } from './wire.ts'
 
 const reference = {
@@ -60,30 +59,27 @@ export interface WantedServer {
 }
 
 export function decodeServer(
-  { properties, at, entities }: Given,
+  body: Given,
   setting: Omit<VolumeSetting, 'template'>,
 ): Result<WantedServer, RequestError> {
-  const violations = new Violations()
-  const read = merged({ type: 'ENTERPRISE' }, readProperties(table, properties, at, violations))
+  const { properties: fields, entities } = readersOf(body)
+  const read = merged({ type: 'ENTERPRISE' }, fields.properties(table))
   const cube = read.type === 'CUBE'
-  const template = cube ? templateOf(read, at, setting, violations) : undefined
+  const template = cube ? templateOf(read, setting, fields) : undefined
   if (!cube) {
-    for (const name of ['cores', 'ram'])
-      if ((properties[name] ?? null) === null)
-        violations.add(`${at}.${name}`, `Attribute '${name}' is required`)
+    fields.needs(['cores', 'ram'])
     if (read.templateUuid !== undefined)
-      violations.add(`${at}.templateUuid`, 'Attribute is only allowed for a server of type CUBE')
+      fields.refuse('templateUuid', 'Attribute is only allowed for a server of type CUBE')
   }
-  const nics = nestedNics(entities, violations)
-  const volumes = (itemsOf(entities, 'volumes', '(root)', violations) ?? []).map(
-    ({ item, at: where }): WantedVolume => {
-      if (typeof item.id === 'string' && (item.properties ?? null) === null) return { attach: item.id }
-      const given = nestedProperties(item, where, violations)
-      const of = { ...setting, ...(template && { template }) }
-      return { make: decodeNewVolume(given, `${where}.properties`, of, violations) }
-    },
-  )
-  if (violations.count > 0) return err(violated(violations.list))
+  const nics = nestedNics(entities)
+  const volumes = (entities.items('volumes') ?? []).map((item): WantedVolume => {
+    const { id } = item.given
+    if (typeof id === 'string' && item.isAbsent('properties')) return { attach: id }
+    const of = { ...setting, ...(template && { template }) }
+    return { make: decodeNewVolume(nestedProperties(item), of) }
+  })
+  const sound = fields.result(() => undefined)
+  if (!sound.ok) return sound
   for (const volume of volumes) {
     const refused = 'make' in volume ? unsupported(volume.make) : undefined
     if (refused) return err(refused)
@@ -102,40 +98,32 @@ export function decodeServer(
 
 function templateOf(
   read: JsonObject,
-  at: string,
   { offered }: Omit<VolumeSetting, 'template'>,
-  violations: Violations,
+  fields: Fields,
 ): Template | undefined {
   for (const name of ['cores', 'ram'])
     if (read[name] !== undefined)
-      violations.add(`${at}.${name}`, 'Attribute is not allowed: the template of the Cube decides')
+      fields.refuse(name, 'Attribute is not allowed: the template of the Cube decides')
   const { templateUuid: id } = read
   const template = typeof id === 'string' ? offered.templates.get(id.toLowerCase()) : undefined
-  if (id === undefined) violations.add(`${at}.templateUuid`, "Attribute 'templateUuid' is required")
-  else if (!template) violations.add(`${at}.templateUuid`, `No template has the id '${id}'`)
+  if (id === undefined) fields.report('templateUuid', { kind: 'missing' })
+  else if (!template) fields.refuse('templateUuid', `No template has the id '${id}'`)
   return template
 }
 
 /** The properties that change; `old`: the server as the API shows it. */
-export function decodeServerChange(
-  { properties, at }: Given,
-  old: JsonObject,
-): Result<ServerProperties, RequestError> {
-  const violations = new Violations()
-  const read = readProperties(table, properties, at, violations, old)
+export function decodeServerChange(body: Given, old: JsonObject): Result<ServerProperties, RequestError> {
+  const { properties: fields } = readersOf(body)
+  const read = fields.properties(table, old)
   const cube = old.type === 'CUBE'
   for (const name of ['cores', 'ram']) {
-    if (read[name] === null) violations.add(`${at}.${name}`, `Attribute '${name}' is required`)
+    if (read[name] === null) fields.report(name, { kind: 'missing' })
     else if (cube && read[name] !== undefined && read[name] !== old[name])
-      violations.add(
-        `${at}.${name}`,
-        'Attribute is not allowed in update requests: the template of the Cube decides',
-      )
+      fields.refuse(name, 'Attribute is not allowed in update requests: the template of the Cube decides')
   }
-  if (violations.count > 0) return err(violated(violations.list))
   // A server that is not a Cube always has a CPU family, so null clears nothing.
   const { cpuFamily, ...rest } = read
-  return ok(split(cpuFamily === null && !cube ? rest : read))
+  return fields.result(() => split(cpuFamily === null && !cube ? rest : read))
 }
 
 function split({ name, bootVolume, bootCdrom, ...attributes }: JsonObject): ServerProperties {

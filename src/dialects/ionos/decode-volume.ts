@@ -2,9 +2,10 @@
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { type Given, readersOf } from './body.ts'
 import type { Offered, Template } from './catalogue.ts'
-import { impossible, violated } from './errors.ts'
-import { flag, merged, readProperties, type Table, text, uuidPattern, Violations } from './fields.ts'
+import { impossible } from './errors.ts'
+import { type Fields, flag, merged, type Table, text, uuidPattern } from './fields.ts'
 
 /** Accepts any case and echoes the client's, because Terraform compares it. */
 const licence = /^(linux|rhel|other|unknown|windows(20\d\d)?)$/i
@@ -67,25 +68,20 @@ export interface VolumeSetting {
 }
 
 /** A new volume as stored: without secrets and unset properties. */
-export function decodeNewVolume(
-  given: JsonObject,
-  at: string,
-  setting: VolumeSetting,
-  violations: Violations,
-): JsonObject {
-  const { imageAlias = null, ...read } = readProperties(table, given, at, violations)
-  readProperties(secrets, given, at, violations)
-  const image = imageOf(read.image ?? null, imageAlias, at, setting, violations)
+export function decodeNewVolume(fields: Fields, setting: VolumeSetting): JsonObject {
+  const { imageAlias = null, ...read } = fields.properties(table)
+  fields.properties(secrets)
+  const image = imageOf(read.image ?? null, imageAlias, setting, fields)
   const das = read.type === 'DAS'
   if (das && !setting.template)
-    violations.add(`${at}.type`, "Attribute value 'DAS' is only allowed for a volume made with its Cube")
+    fields.refuse('type', "Attribute value 'DAS' is only allowed for a volume made with its Cube")
   if (das && (read.size ?? null) !== null)
-    violations.add(`${at}.size`, 'Attribute is not allowed: the template of the Cube decides')
+    fields.refuse('size', 'Attribute is not allowed: the template of the Cube decides')
   const size = (das ? setting.template?.storageSize : (read.size ?? image?.size)) ?? null
-  if (size === null && !das) violations.add(`${at}.size`, "Attribute 'size' is required")
+  if (size === null && !das) fields.report('size', { kind: 'missing' })
   const licenceType = read.licenceType ?? image?.licenceType ?? null
   if (licenceType === null && imageAlias === null)
-    violations.add(`${at}.licenceType`, "Attribute 'licenceType' is required where no image is given")
+    fields.refuse('licenceType', "Attribute 'licenceType' is required where no image is given")
   const requireLegacyBios = read.requireLegacyBios ?? image?.properties?.requireLegacyBios ?? null
   const taken = { size, licenceType, requireLegacyBios, image: image?.id ?? null }
   return merged(plugsOf(image), { ...read, ...taken })
@@ -101,15 +97,14 @@ interface KnownImage {
 function imageOf(
   id: JsonValue,
   alias: JsonValue,
-  at: string,
   { offered, location }: VolumeSetting,
-  violations: Violations,
+  fields: Fields,
 ): KnownImage | undefined {
   if (id !== null && alias !== null) {
-    violations.add(`${at}.imageAlias`, 'Attribute is not allowed together with image')
+    fields.refuse('imageAlias', 'Attribute is not allowed together with image')
   } else if (typeof alias === 'string') {
     const found = offered.imageOfAlias(location, alias)
-    if (!found) violations.add(`${at}.imageAlias`, `No image in ${location} has the alias '${alias}'`)
+    if (!found) fields.refuse('imageAlias', `No image in ${location} has the alias '${alias}'`)
     return found
   } else if (typeof id === 'string') {
     // Users' files name images of the vendor that the catalogue does not have.
@@ -128,22 +123,17 @@ const plugsOf = (image: KnownImage | undefined): JsonObject =>
 const clearable = new Set(['name', 'availabilityZone', 'bus'])
 
 /** The properties that change; `old`: the volume as the API shows it. */
-export function decodeVolumeChange(
-  { properties, at }: { readonly properties: JsonObject; readonly at: string },
-  old: JsonObject,
-): Result<JsonObject, RequestError> {
-  const violations = new Violations()
-  const read = readProperties(table, properties, at, violations, old)
-  readProperties(secrets, properties, at, violations, old)
+export function decodeVolumeChange(body: Given, old: JsonObject): Result<JsonObject, RequestError> {
+  const { properties: fields } = readersOf(body)
+  const read = fields.properties(table, old)
+  fields.properties(secrets, old)
   const { size } = read
   if (typeof size === 'number' && old.type === 'DAS' && size !== old.size)
-    violations.add(
-      `${at}.size`,
-      'Attribute is not allowed in update requests: the template of the Cube decides',
-    )
+    fields.refuse('size', 'Attribute is not allowed in update requests: the template of the Cube decides')
   else if (typeof size === 'number' && size < Number(old.size))
-    violations.add(`${at}.size`, `Attribute value must be at least ${old.size}: volumes do not shrink`)
-  if (violations.count > 0) return err(violated(violations.list))
+    fields.refuse('size', `Attribute value must be at least ${old.size}: volumes do not shrink`)
+  const sound = fields.result(() => undefined)
+  if (!sound.ok) return sound
   const refused = unsupported(read)
   if (refused) return err(refused)
   return ok(

@@ -5,19 +5,10 @@ import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { ipv6Block } from './addresses.ts'
-import { type Given, itemsOf, nestedProperties } from './body.ts'
+import { type Given, nestedProperties, readersOf } from './body.ts'
 import { decodeRule } from './decode-rule.ts'
-import { violated, violates } from './errors.ts'
-import {
-  flag,
-  narrowing,
-  type Property,
-  readProperties,
-  type Table,
-  text,
-  uuidPattern,
-  Violations,
-} from './fields.ts'
+import { violates } from './errors.ts'
+import { Fields, flag, narrowing, type Property, type Table, text, uuidPattern } from './fields.ts'
 import type { RuleText, WantedNic } from './wire.ts'
 
 export const datacenterTable: Table = {
@@ -110,10 +101,10 @@ export const groupTable: Table = {
   description: { type: 'text', range: [0, 300] },
 }
 
-export function decodeOneRule({ properties, at }: Given, old?: RuleText): Result<RuleText, RequestError> {
-  const violations = new Violations()
-  const rule = decodeRule(properties, at, violations, old)
-  return rule ? ok(rule) : err(violated(violations.list))
+export function decodeOneRule(body: Given, old?: RuleText): Result<RuleText, RequestError> {
+  const { properties: fields } = readersOf(body)
+  const rule = decodeRule(fields, old)
+  return rule ? ok(rule) : fields.failed()
 }
 
 /** `id`: of a present rule that stays; undefined for a new one. */
@@ -131,81 +122,51 @@ export function decodeGroup(
   { readonly properties: JsonObject; readonly rules: readonly WantedRule[] | undefined },
   RequestError
 > {
-  const violations = new Violations()
-  const properties = readProperties(groupTable, body.properties, body.at, violations, old, narrowing)
-  const rules = nestedRules(body.entities, 'rules', '(root)', violations, known)
-  return violations.count > 0 ? err(violated(violations.list)) : ok({ properties, rules })
+  const fields = readersOf(body)
+  const properties = fields.properties.properties(groupTable, old, narrowing)
+  const rules = nestedRules(fields.entities, 'rules', known)
+  return fields.properties.result(() => ({ properties, rules }))
 }
 
 export function decodeNic(body: Given): Result<WantedNic, RequestError> {
-  const violations = new Violations()
-  const nic = readNic(body.properties, body.at, body.entities, '(root)', violations)
-  return violations.count > 0 ? err(violated(violations.list)) : ok(nic)
+  const { properties: fields, entities } = readersOf(body)
+  const nic = readNic(fields, entities)
+  return fields.result(() => nic)
 }
 
-/** `at`: where its properties are in the body; `parent`: where the object with its entities is. */
-function readNic(
-  properties: JsonObject,
-  at: string,
-  entities: JsonObject,
-  parent: string,
-  violations: Violations,
-): WantedNic {
-  return {
-    at,
-    properties: readProperties(nicTable, properties, at, violations),
-    rules: newRules(entities, 'firewallrules', parent, violations),
-    flowLogs: newItems(flowLogTable, entities, 'flowlogs', parent, violations),
-  }
-}
+const readNic = (fields: Fields, entities: Fields): WantedNic => ({
+  at: fields.at,
+  properties: fields.properties(nicTable),
+  rules: newRules(entities),
+  flowLogs: (entities.items('flowlogs') ?? []).map((item) => nestedProperties(item).properties(flowLogTable)),
+})
 
 /** NICs to create with their server. */
-export const nestedNics = (entities: JsonObject, violations: Violations): readonly WantedNic[] =>
-  (itemsOf(entities, 'nics', '(root)', violations) ?? []).map(({ item, at }) => {
-    const wanted = nestedProperties(item, at, violations)
-    return readNic(wanted, `${at}.properties`, isObject(item.entities) ? item.entities : {}, at, violations)
-  })
+export const nestedNics = (entities: Fields): readonly WantedNic[] =>
+  (entities.items('nics') ?? []).map((item) => readNic(nestedProperties(item), item.entities()))
 
 function nestedRules(
-  entities: JsonObject,
+  entities: Fields,
   name: string,
-  at: string,
-  violations: Violations,
   known: ReadonlyMap<string, RuleText> = new Map(),
 ): readonly WantedRule[] | undefined {
   const seen = new Set<string>()
-  return itemsOf(entities, name, at, violations)?.flatMap(({ item, at: where }): WantedRule[] => {
-    const given = typeof item.id === 'string' && item.id.length <= 64 ? item.id.toLowerCase() : ''
+  return entities.items(name)?.flatMap((item): WantedRule[] => {
+    const { id: named } = item.given
+    const given = typeof named === 'string' && named.length <= 64 ? named.toLowerCase() : ''
     const old = known.get(given)
     const id = old && given
-    if (id !== undefined && seen.has(id)) violations.add(`${where}.id`, 'Attribute value is there twice')
+    if (id !== undefined && seen.has(id)) item.refuse('id', 'Attribute value is there twice')
     if (id !== undefined) seen.add(id)
     // Lists of a low depth show no properties.
-    if (old && (item.properties ?? null) === null) return [{ id, text: old }]
-    const decoded = decodeRule(
-      nestedProperties(item, where, violations),
-      `${where}.properties`,
-      violations,
-      old,
-    )
+    if (old && item.isAbsent('properties')) return [{ id, text: old }]
+    const decoded = decodeRule(nestedProperties(item), old)
     return decoded ? [{ id, text: decoded }] : []
   })
 }
 
-const newRules = (...args: Parameters<typeof nestedRules>): readonly RuleText[] =>
-  (nestedRules(...args) ?? []).map(({ text }) => text)
-
-/** Properties of the items to create in a nested collection. */
-const newItems = (
-  table: Table,
-  entities: JsonObject,
-  name: string,
-  parent: string,
-  violations: Violations,
-): readonly JsonObject[] =>
-  (itemsOf(entities, name, parent, violations) ?? []).map(({ item, at }) =>
-    readProperties(table, nestedProperties(item, at, violations), `${at}.properties`, violations),
-  )
+const newRules = (entities: Fields): readonly RuleText[] =>
+  (nestedRules(entities, 'firewallrules') ?? []).map(({ text }) => text)
 
 /** Of one list, repeated ids included; no resource can have more groups. */
 const maxIds = 100
@@ -215,11 +176,10 @@ export function decodeIds(body: JsonValue | undefined): Result<readonly string[]
   const ids = isObject(body) ? body.ids : undefined
   if (!Array.isArray(ids)) return err(violates('(root).ids', "Attribute 'ids' is required"))
   if (ids.length > maxIds) return err(violates('(root).ids', `At most ${maxIds} ids`))
-  const malformed = ids.flatMap((id: JsonValue, index: number) =>
-    typeof id === 'string' && uuidPattern.test(id)
-      ? []
-      : [{ field: `(root).ids.[${index}]`, reason: 'Attribute value must be a UUID' }],
-  )
-  if (malformed.length > 0) return err(violated(malformed))
-  return ok([...new Set(ids.map((id) => String(id).toLowerCase()))])
+  const fields = new Fields({}, ['(root)'])
+  for (const [index, id] of ids.entries()) {
+    if (typeof id !== 'string' || !uuidPattern.test(id))
+      fields.refuse(`ids.[${index}]`, 'Attribute value must be a UUID')
+  }
+  return fields.result(() => [...new Set(ids.map((id) => String(id).toLowerCase()))])
 }

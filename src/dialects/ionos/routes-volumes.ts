@@ -4,14 +4,13 @@ import { isObject, type JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
-import { type Given, given } from './body.ts'
+import { type Given, given, readersOf } from './body.ts'
 import { catalogueOf } from './catalogue.ts'
 import { changeInZone } from './change.ts'
 import { changedVolume, createRewiring, dasStays, newVolume, type Rewiring } from './change-volumes.ts'
 import { decodeNewVolume, decodeVolumeChange, unsupported } from './decode-volume.ts'
 import { createdVolume } from './encode-created.ts'
-import { notFound, violated, violates } from './errors.ts'
-import { Violations } from './fields.ts'
+import { notFound, violates } from './errors.ts'
 import {
   type CallEndpoint,
   findAttached,
@@ -122,10 +121,11 @@ export const volumeRoutes = routesOf([
 function decodeVolume(call: Call, { id, body: datacenter }: DocumentRecord): Result<Volume, RequestError> {
   const body = given('POST', call.request.body)
   if (!body.ok) return body
-  const violations = new Violations()
   const setting = { offered: catalogueOf(call.request), location: String(datacenter.location ?? '') }
-  const read = decodeNewVolume(body.value.properties, body.value.at, setting, violations)
-  if (violations.count > 0) return err(violated(violations.list))
+  const { properties: fields } = readersOf(body.value)
+  const read = decodeNewVolume(fields, setting)
+  const sound = fields.result(() => undefined)
+  if (!sound.ok) return sound
   const refused = unsupported(read)
   return refused ? err(refused) : ok(newVolume(call.request, id, read))
 }
