@@ -25,7 +25,8 @@ const allowList: PolicySettings = {
 export const manifest = {
   profile: 'fifth',
   title: 'Fifth Cloud',
-  place: 6,
+  // Behind all that may come.
+  place: 1000,
   states: ['on', 'off'],
   schemes: ['x-api-key', 'x-auth-token'],
   chain: {
