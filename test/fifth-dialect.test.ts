@@ -191,10 +191,10 @@ onBothStores('conformance of a fifth dialect', (start) => {
   runCases(start, five, all, [fifthDialect])
 })
 
-test('names and places of profiles are unique', () => {
+test('names and positions of profiles are unique', () => {
   for (const served of [dialects, five]) {
     const ordered = inOrder(served)
     assert.equal(new Set(ordered.map(({ profile }) => profile)).size, served.length)
-    assert.equal(new Set(ordered.map(({ place }) => place)).size, served.length)
+    assert.equal(new Set(ordered.map(({ order }) => order)).size, served.length)
   }
 })

@@ -8,6 +8,6 @@ export function policyRecord(
   createdAt: number,
   fields: Pick<NewPolicyRecord, 'id' | 'account' | 'profile'> & Partial<NewPolicyRecord>,
 ): NewPolicyRecord {
-  const place = { server: null, interface: null, zone: '', defaultFor: null }
-  return { ...settings, name: '', ...place, createdAt, modifiedAt: createdAt, attributes: {}, ...fields }
+  const scope = { server: null, interface: null, zone: '', defaultFor: null }
+  return { ...settings, name: '', ...scope, createdAt, modifiedAt: createdAt, attributes: {}, ...fields }
 }

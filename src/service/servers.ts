@@ -41,7 +41,7 @@ export interface NewServer {
   readonly chain?: PolicySettings
   /** Policies by themselves that are attached to it, in order. `not-found` (policy) when one is not there. */
   readonly attach?: readonly string[]
-  /** Attaches what is the default of this place, or makes this policy the default first. */
+  /** Attaches what is the default under this key, or makes this policy the default first. */
   readonly attachDefault?: { readonly for: string; readonly otherwise?: NewPolicy }
   readonly documents: readonly ServerDocument[]
   /** Addresses that other servers of the account give up for it. */
@@ -175,7 +175,7 @@ export function createServerService(storage: Storage): ServerService {
       const chain =
         wanted.chain &&
         policyRecord(wanted.chain, ctx.now, { id: randomUUID(), account, profile, server: id })
-      const { for: place = '', otherwise } = attachDefault ?? {}
+      const { for: key = '', otherwise } = attachDefault ?? {}
       const server = { id, account, profile, name, number: null, zone, createdAt: ctx.now, attributes }
       const args: Programs['createServer']['args'] = {
         server: { ...server, ...transition(ctx.now, { now: state, ...(next && { next }) }) },
@@ -184,7 +184,7 @@ export function createServerService(storage: Storage): ServerService {
         attachments: chain ? [{ policy: chain.id, server: id, interface: null }] : [],
         ...(attach && { attach }),
         ...(attachDefault && {
-          attachDefault: { for: place, ...(otherwise && { otherwise: newGroup(ctx, profile, otherwise) }) },
+          attachDefault: { for: key, ...(otherwise && { otherwise: newGroup(ctx, profile, otherwise) }) },
         }),
         documents: wanted.documents.map((document) => ({ ...document, account, profile })),
         ...(wanted.addresses && { addresses: wanted.addresses }),

@@ -387,7 +387,7 @@ function* placed(where: string, servers: string, ...params: string[]): Steps<Beh
     ...params,
   )
   for (const row of rows) {
-    // A place's own policy comes first, then others in the order they were attached.
+    // The own policy of a server or interface comes first, then others in the order they were attached.
     const key = `${row.server} ${row.interface}`
     const list = attached.get(key) ?? []
     list.push({ id: String(row.id), revision: Number(row.revision) })
@@ -402,7 +402,7 @@ function* placed(where: string, servers: string, ...params: string[]): Steps<Beh
     const policies = [...ofServer, ...own.filter((each) => !ofServer.some((other) => other.id === each.id))]
     const serverRevision = Number(row.revision)
     const generation = Math.max(serverRevision, ...policies.map((policy) => policy.revision))
-    const place = { account: String(row.account), zone: String(row.zone) }
-    return { ...toInterface(row), ...place, serverRevision, policies, generation }
+    const scope = { account: String(row.account), zone: String(row.zone) }
+    return { ...toInterface(row), ...scope, serverRevision, policies, generation }
   })
 }

@@ -136,14 +136,14 @@ export function toInterface(row: Row): Interface {
 export function fromInterface(i: Interface): SqlValue[] {
   const sender = [JSON.stringify(i.addresses), JSON.stringify(i.allowedAddresses), Number(i.senderCheck)]
   const frames = [Number(i.vlanTrunk), JSON.stringify(i.allowedFrames)]
-  const place = [Number(i.observe), i.maxConnections, ...frames, i.type, i.host, i.device]
-  return [i.id, i.server, i.index, i.mac, ...sender, ...place, JSON.stringify(i.attributes)]
+  const operation = [Number(i.observe), i.maxConnections, ...frames, i.type, i.host, i.device]
+  return [i.id, i.server, i.index, i.mac, ...sender, ...operation, JSON.stringify(i.attributes)]
 }
 
 const settingsColumns =
   'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in'
-const placeColumns = 'server, interface, zone, default_for, created_at, modified_at'
-export const policyColumns = `id, account, profile, name, ${placeColumns}, ${settingsColumns}, attributes, revision`
+const scopeColumns = 'server, interface, zone, default_for, created_at, modified_at'
+export const policyColumns = `id, account, profile, name, ${scopeColumns}, ${settingsColumns}, attributes, revision`
 function toSettings(row: Row): PolicySettings {
   return {
     enabled: row.enabled === 1,

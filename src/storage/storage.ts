@@ -252,7 +252,7 @@ export interface PlacedInterface extends Interface {
   readonly generation: number
 }
 
-/** A rule before it has an id and a place. */
+/** A rule before it has an id and a position. */
 export type NewRule = Omit<Rule, 'id' | 'position'> & { readonly spec: JsonObject }
 
 /** The holder of a server's own chain, found by server inside the transaction. */
@@ -281,7 +281,7 @@ export interface PolicyTarget {
 /** Whose rules are written. */
 export type RuleTarget = ChainTarget | PolicyTarget
 /** Which of them. */
-export type RulePlace = { readonly position: number } | { readonly ruleId: string }
+export type RuleLocator = { readonly position: number } | { readonly ruleId: string }
 
 /** What a write answers. `changed` is false when everything already was as wanted: then nothing was written. */
 export interface Written {
@@ -299,7 +299,7 @@ export interface RulesWritten extends Written {
 /** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
 export interface Programs {
   /**
-   * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that place and all
+   * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that position and all
    * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`). This and the other writes to
    * rules fail with `not-found` (policy) when a rule includes a policy that the account does not have; a chain's server has
    * attached exactly what its rules include.
@@ -315,15 +315,15 @@ export interface Programs {
   }
   /** Deletes a rule; later ones move up. `not-found` (rule) when there is none. */
   deleteRule: {
-    args: RuleTarget & RulePlace
+    args: RuleTarget & RuleLocator
     answer: RulesWritten
   }
   /**
-   * Replaces a rule; it keeps its id, and its place unless `moveTo` names another (beyond the end: the last), and the
+   * Replaces a rule; it keeps its id, and its position unless `moveTo` names another (beyond the end: the last), and the
    * others keep their order. `not-found` (rule) when there is none.
    */
   updateRule: {
-    args: RuleTarget & RulePlace & { rule: NewRule; moveTo?: number }
+    args: RuleTarget & RuleLocator & { rule: NewRule; moveTo?: number }
     answer: RulesWritten & { rule: RuleRecord }
   }
   /** A policy that becomes the default of something takes the place of what was. */

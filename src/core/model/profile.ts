@@ -13,8 +13,8 @@ export type Profile = string
 export interface ProfileSpec {
   /** Unique in the installation, stored with everything that the dialect manages, and never changed. */
   readonly profile: Profile
-  /** Place in lists over several profiles, which clients read: unique, and never changed; a new profile comes last. */
-  readonly place: number
+  /** Position in lists over several profiles, which clients read: unique, and never changed; a new profile comes last. */
+  readonly order: number
   /** States that an inventory may give a new server; empty: the profile has no servers. */
   readonly states: readonly string[]
   /** Each server has a chain of its own, with these settings when nothing else is said. */
@@ -74,4 +74,4 @@ export function specOf<S extends ProfileSpec>(specs: readonly S[], profile: Prof
 
 /** In the order of lists over several profiles. */
 export const inOrder = <S extends ProfileSpec>(specs: readonly S[]): readonly S[] =>
-  [...specs].sort((a, b) => a.place - b.place)
+  [...specs].sort((a, b) => a.order - b.order)

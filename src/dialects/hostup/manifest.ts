@@ -7,7 +7,7 @@ import { gaps } from './gaps.ts'
 export const manifest = {
   profile: 'hostup',
   title: 'HostUp',
-  place: 1,
+  order: 1,
   states: ['started', 'stopped'],
   schemes: ['x-api-key', 'bearer'],
   // Off until switched on; then closed inward and open outward, with connections tracked and the sender checked.

@@ -36,7 +36,7 @@ const labDatacenter = '0dc00000-0000-4000-8000-000000000001'
 export const manifest = {
   profile: 'ionos',
   title: 'IONOS',
-  place: 3,
+  order: 3,
   states: ['started', 'stopped'],
   schemes: ['basic', 'bearer'],
   interfacePolicies: {

@@ -5,7 +5,7 @@ import { gaps } from './gaps.ts'
 export const manifest = {
   profile: 'native',
   title: 'native',
-  place: 5,
+  order: 5,
   states: [],
   schemes: ['bearer', 'basic', 'x-api-key', 'x-auth-token'],
   credentials: ['token'],

@@ -10,7 +10,7 @@ const labProject = '1ab00000-0000-4000-8000-0000000000aa'
 export const manifest = {
   profile: 'scaleway',
   title: 'Scaleway',
-  place: 4,
+  order: 4,
   states: ['started', 'running', 'stopped', 'stopped in place'],
   schemes: ['x-auth-token'],
   defaultPolicy: {

@@ -125,8 +125,8 @@ async function setSlots(
     return refuseVolume(`at most ${maxVolumes} volumes`)
   }
   const { project, volumes = {} } = serverAttributes(view)
-  const place = { server: server.id, name: server.name, zone: server.zone, project }
-  const slots = await changeSlots(request, place, volumes, wanted)
+  const owner = { server: server.id, name: server.name, zone: server.zone, project }
+  const slots = await changeSlots(request, owner, volumes, wanted)
   if (!slots.ok) return slots
   const done = await request.services.servers.update(request, profile, server.id, {
     attributes: { volumes: json(slots.value.volumes), modifiedAt: request.now },

@@ -89,9 +89,9 @@ export const ruleRoutes = zonedRoutesOf([
       const { text, position } = decoded.value
       const group = await findGroup(request, zone)
       if (!group.ok) return group
-      const place = { maxRules: rulesPerGroup, ...(position !== undefined && { position }) }
+      const options = { maxRules: rulesPerGroup, ...(position !== undefined && { position }) }
       const rule = toRule(text)
-      const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, place)
+      const done = await request.services.groups.insertRule(request, profile, group.value.id, rule, options)
       if (!done.ok) return done
       const headers = { location: locationOf(request, done.value.id) }
       return ok({ ...answer(201, done.value, zone), headers })
@@ -228,10 +228,10 @@ async function changeRule(request: DialectRequest, zone: string, whole: boolean)
     const decoded = decodeWhole(request.body, whole ? undefined : textOf(old))
     if (!decoded.ok) return decoded
     const { text, position } = decoded.value
-    const place = Math.min(position ?? old.position, rules.length)
-    if (place === old.position && isDeepStrictEqual(text, textOf(old))) return ok(answer(200, old, zone))
+    const target = Math.min(position ?? old.position, rules.length)
+    if (target === old.position && isDeepStrictEqual(text, textOf(old))) return ok(answer(200, old, zone))
     const rule = toRule(text)
-    const condition = { ifRevision: policy.revision, ...(place !== old.position && { moveTo: place }) }
+    const condition = { ifRevision: policy.revision, ...(target !== old.position && { moveTo: target }) }
     const done = await request.services.groups.updateRule(
       request,
       profile,
@@ -260,7 +260,7 @@ function decodeRules(body: JsonValue | undefined): Result<readonly WantedRule[],
   if (entries.length > rulesPerGroup + builtInRules['no-smtp'].length) {
     return invalid([{ argument: 'rules', reason: 'constraint', help: `at most ${rulesPerGroup}` }])
   }
-  const wanted: (WantedRule & { readonly place: number })[] = []
+  const wanted: (WantedRule & { readonly position: number })[] = []
   const seen = new Set<string>()
   for (const [index, entry] of entries.entries()) {
     const each = fields.inside(entry, `rules.${index}`)
@@ -268,14 +268,14 @@ function decodeRules(body: JsonValue | undefined): Result<readonly WantedRule[],
     const id = each.uuid('id')
     if (id !== undefined && isBuiltIn(id)) continue
     const text = decodeRule(each)
-    const place = decodePosition(each) ?? Number.POSITIVE_INFINITY
+    const position = decodePosition(each) ?? Number.POSITIVE_INFINITY
     if (id !== undefined && seen.has(id)) each.refuse('id', 'constraint', 'the same rule is there twice')
     if (id !== undefined) seen.add(id)
-    if (text) wanted.push({ id, text, place })
+    if (text) wanted.push({ id, text, position })
   }
   if (wanted.length > rulesPerGroup) fields.refuse('rules', 'constraint', `at most ${rulesPerGroup}`)
-  // Those that ask for no place come last, in their order; with none asking the list is as it was sent.
-  const byPlace = (a: { place: number }, b: { place: number }) =>
-    a.place === b.place ? 0 : a.place - b.place
-  return fields.result(() => wanted.toSorted(byPlace).map(({ id, text }) => ({ id, text })))
+  // Those that ask for no position come last, in their order; with none asking the list is as it was sent.
+  const byPosition = (a: { position: number }, b: { position: number }) =>
+    a.position === b.position ? 0 : a.position - b.position
+  return fields.result(() => wanted.toSorted(byPosition).map(({ id, text }) => ({ id, text })))
 }

@@ -109,11 +109,11 @@ export const serverRoutes = zonedRoutesOf([
       if (group && !group.ok) return group
       if (wanted.placementGroup) return notFound('instance_placement_group', wanted.placementGroup)
       const id = randomUUID()
-      const place = { server: id, name: wanted.name, zone, project: project.value }
+      const owner = { server: id, name: wanted.name, zone, project: project.value }
       const nic = makeInterface()
       const take = takingOnce(request, zone)
       return retryOnConflict(`server ${id}`, async (): Found<Answer> => {
-        const slots = await changeSlots(request, place, {}, wanted.volumes, image)
+        const slots = await changeSlots(request, owner, {}, wanted.volumes, image)
         if (!slots.ok) return slots
         const { volumes, documents } = slots.value
         const ips = await ipsCalled(request, zone, wanted.ips)
@@ -229,8 +229,8 @@ async function changeServer(
   const group = wanted === undefined ? undefined : await groupFor(request, server.zone, project, wanted)
   if (group && !group.ok) return group
   if (placementGroup !== undefined) return notFound('instance_placement_group', placementGroup)
-  const place = { server: server.id, name: server.name, zone: server.zone, project }
-  const slots = volumes && (await changeSlots(request, place, old, volumes))
+  const owner = { server: server.id, name: server.name, zone: server.zone, project }
+  const slots = volumes && (await changeSlots(request, owner, old, volumes))
   if (slots && !slots.ok) return slots
   const before = shown(server.attributes)
   const resized = commercialType !== undefined && commercialType !== before.commercial_type
@@ -287,11 +287,11 @@ const orders = new Map([
 
 function defaultGroup(project: string, zone: string) {
   const { name, settings, attributes } = manifest.defaultPolicy
-  const place = defaultKey(project, zone)
+  const key = defaultKey(project, zone)
   return {
-    for: place,
+    for: key,
     otherwise: {
-      ...{ name, settings, zone, rules: [], defaultFor: place },
+      ...{ name, settings, zone, rules: [], defaultFor: key },
       attributes: { ...attributes, project },
     },
   }

@@ -17,7 +17,7 @@ import type { AttachedVolume, Slots, VolumeAttributes } from './wire.ts'
 const rootBytes = 10_000_000_000
 
 /** Where a server is that has slots. */
-interface Place {
+interface VolumeOwner {
   readonly server: string
   readonly name: string
   readonly zone: string
@@ -70,7 +70,7 @@ export const detached = (volume: VolumeRecord, now: number): ServerDocument =>
 /** Puts exactly these volumes into the slots; those that have none of them any more are detached. */
 export async function changeSlots(
   request: DialectRequest,
-  place: Place,
+  owner: VolumeOwner,
   old: Slots,
   wanted: readonly WantedVolume[],
   image?: LocalImage,
@@ -82,19 +82,19 @@ export async function changeSlots(
     const had = Object.values(old).find(({ id }) => id === each.id)
     if (had) slots[each.slot] = { ...had, boot: each.boot }
     else if (each.id === undefined) {
-      const made = newVolume(request.now, place, each, image)
+      const made = newVolume(request.now, owner, each, image)
       documents.push(made.document)
       slots[each.slot] = made.slot
     } else {
-      const volume = await freeVolume(request, place, each)
+      const volume = await freeVolume(request, owner, each)
       if (!volume.ok) return volume
-      documents.push(changed(volume.value, { server: place.server, attachedAt: request.now }))
+      documents.push(changed(volume.value, { server: owner.server, attachedAt: request.now }))
       slots[each.slot] = { id: each.id, volume_type: volume.value.attributes.type, boot: each.boot }
     }
     kept.add(slots[each.slot]?.id ?? '')
   }
   for (const { id } of Object.values(old)) {
-    const volume = kept.has(id) ? undefined : await volumeById(request, place.zone, id)
+    const volume = kept.has(id) ? undefined : await volumeById(request, owner.zone, id)
     if (volume) documents.push(detached(volume, request.now))
   }
   return ok({ volumes: slots, documents })
@@ -105,7 +105,7 @@ export const alreadyAttached = (id: string) => `Volume ${id} is already attached
 /** A volume of the server's project and zone that no server has. */
 async function freeVolume(
   request: DialectRequest,
-  { zone, project }: Place,
+  { zone, project }: VolumeOwner,
   { argument, id = '', type }: WantedVolume,
 ): Found<VolumeRecord> {
   const volume = await volumeById(request, zone, id)
@@ -120,7 +120,7 @@ async function freeVolume(
 
 function newVolume(
   now: number,
-  { server, name, zone, project }: Place,
+  { server, name, zone, project }: VolumeOwner,
   wanted: WantedVolume,
   image: LocalImage | undefined,
 ): { document: ServerDocument; slot: AttachedVolume } {

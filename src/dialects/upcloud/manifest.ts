@@ -9,7 +9,7 @@ const demonstrated = '00798b85-efdc-41ca-8021-f6ef457b8531'
 export const manifest = {
   profile: 'upcloud',
   title: 'UpCloud',
-  place: 2,
+  order: 2,
   states: ['started', 'stopped', 'maintenance'],
   schemes: ['basic', 'bearer'],
   // Off until switched on; stateless; what no rule decides passes; private networks are not filtered.

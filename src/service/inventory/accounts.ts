@@ -8,7 +8,7 @@ import { derivedId } from '../derived-id.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
 import { type AccountEntry, type CredentialEntry, type InventoryEntries, ownValue } from './schema.ts'
-import { type NamedIds, type Place, present, readServer } from './servers.ts'
+import { type NamedIds, present, readServer, type ServerContext } from './servers.ts'
 
 type NamedDocument = InventoryRecords['documents'][number]
 /** A credential whose password is hashed only once the whole file is good. */
@@ -58,10 +58,10 @@ export async function readAccounts(
     for (const [number, credential] of (entry.credentials ?? []).entries()) {
       drafts.push(...readCredential(credential, `${at}.credentials[${number}]`, id, named, report))
     }
-    const place: Place = { account: id, named: await withStored(named, id, storage), providers }
+    const context: ServerContext = { account: id, named: await withStored(named, id, storage), providers }
     for (const [number, server] of (entry.servers ?? []).entries()) {
       // A millisecond apart, so that they are listed in the order of the file.
-      servers.push(readServer(server, `${at}.servers[${number}]`, place, now + servers.length, report))
+      servers.push(readServer(server, `${at}.servers[${number}]`, context, now + servers.length, report))
     }
   }
   return { accounts, documents, servers, drafts }

@@ -26,7 +26,7 @@ export interface NamedIds {
 }
 
 /** What the account of a server has. */
-export interface Place {
+export interface ServerContext {
   readonly account: string
   readonly named: readonly NamedIds[]
   readonly providers: readonly Provider[]
@@ -36,25 +36,25 @@ export interface Place {
 export function readServer(
   entry: ServerEntry,
   at: string,
-  place: Place,
+  context: ServerContext,
   now: number,
   report: Report,
 ): ServerRecords {
   const { name, plan, labels, firewall: enabled } = entry
   const { profile } = entry
-  const { account } = place
-  const provider = specOf(place.providers, profile)
+  const { account } = context
+  const provider = specOf(context.providers, profile)
   const { number: numbered } = provider.inventory
   const number = numbered ? ownValue(entry, numbered.key) : undefined
   const id = entry.id ?? derivedId('server', account, profile, number === undefined ? name : String(number))
   report.locate(id, at)
   report.once('server', id, at, `the server ${id}`)
-  checkProfile(entry, provider, at, place, report)
+  checkProfile(entry, provider, at, context, report)
 
   const named: Record<string, JsonValue> = {}
   const initial: Record<string, JsonValue> = {}
   let zone = entry.zone ?? ''
-  for (const { profile: owner, of, listed } of place.named) {
+  for (const { profile: owner, of, listed } of context.named) {
     const value = ownValue(entry, of.server.key)
     if (value !== undefined) named[of.server.key] = value
     if (of.server.as === 'zone') {
@@ -81,7 +81,7 @@ export function readServer(
       readInterface(
         nic,
         `${at}.interfaces[${index}]`,
-        { id, provider, providers: place.providers },
+        { id, provider, providers: context.providers },
         index + 1,
         report,
       ),
@@ -109,7 +109,7 @@ function checkProfile(
   entry: ServerEntry,
   { profile, offers, states, chain, defaultPolicy, inventory }: Provider,
   at: string,
-  { named, providers }: Place,
+  { named, providers }: ServerContext,
   report: Report,
 ): void {
   const { id, zone, state, plan, labels, firewall } = entry
@@ -269,11 +269,11 @@ function defaultOf(
   { account, profile, value, zone }: { account: string; profile: Profile; value: string; zone: string },
   now: number,
 ): NonNullable<ServerRecords['attachDefault']> {
-  const place = defaultKey(value, zone)
+  const key = defaultKey(value, zone)
   // Nobody's to know beforehand: one that was deleted, or is no default any more, is another.
-  const fields = { id: randomUUID(), account, profile, name, zone, defaultFor: place }
+  const fields = { id: randomUUID(), account, profile, name, zone, defaultFor: key }
   return {
-    ...{ for: place, scope },
+    ...{ for: key, scope },
     otherwise: policyRecord(settings, now, { ...fields, attributes: { ...attributes, [scope]: value } }),
   }
 }

@@ -3,7 +3,7 @@ import { err, ok } from '../../core/result.ts'
 import { toDocument } from '../rows.ts'
 import { type Program, query, queryOne } from '../statement.ts'
 import type { Actor, Programs } from '../storage.ts'
-import { nextRevision, notFound, placeThere, record } from './common.ts'
+import { checkEnclosing, nextRevision, notFound, record } from './common.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, goneDocuments } from './leases.ts'
@@ -14,8 +14,8 @@ export function* changeAddresses(
 ): Program<Programs['changeAddresses']['answer']> {
   const revision = yield* nextRevision()
   const { account, profile, operation, id } = args
-  const place = yield* placeThere(actor)
-  if (!place.ok) return place
+  const enclosing = yield* checkEnclosing(actor)
+  if (!enclosing.ok) return enclosing
   const { put = [], remove = [] } = args.documents ?? {}
   for (const each of [...put, ...remove]) {
     const { kind, id, ifRevision } = each

@@ -108,8 +108,8 @@ export function* countRules(policy: string): Steps<number> {
 }
 
 /**
- * Moves the rules from `from` on by `by` places. In two steps, because a unique key is checked row by row: first to
- * negative places, where nothing can collide, then back.
+ * Moves the rules from `from` on by `by` positions. In two steps, because a unique key is checked row by row: first to
+ * negative positions, where nothing can collide, then back.
  */
 export function* shiftRules(policy: string, from: number, by: 1 | -1): Steps<void> {
   yield* query(
@@ -132,8 +132,8 @@ export function* touchPolicy(policy: string, revision: number, actor: Actor): St
 export const isNoChange = (actor: Actor, before: unknown, after: unknown): boolean =>
   actor.request === undefined && isDeepStrictEqual(before, after)
 
-/** What an event about a policy, or a rule of it, says of where it is. */
-export const placeOf = ({ id, server }: PolicyRecord) => ({ policy: id, server })
+/** The policy and server that an event about a policy, or about a rule of it, affects. */
+export const affectedBy = ({ id, server }: PolicyRecord) => ({ policy: id, server })
 
 export function* record(actor: Actor, revision: number, event: NewEvent): Steps<void> {
   const [before, after] = shortened(event.before, event.after).map((value) => JSON.stringify(value)) as [
@@ -152,8 +152,8 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   yield* renew(actor, revision)
 }
 
-/** Whether what a write happens within is there: nothing is made in what has been deleted. */
-export function* placeThere({ dialect, account, within }: Actor): Steps<Result<void, RequestError>> {
+/** Fails if the enclosing document is gone, so nothing is created inside a deleted parent. */
+export function* checkEnclosing({ dialect, account, within }: Actor): Steps<Result<void, RequestError>> {
   if (!within) return ok(undefined)
   const sql = `SELECT id FROM documents
     WHERE profile = ? AND kind = ? AND id = ? AND account = ? AND origin <> 'left'`
@@ -161,7 +161,7 @@ export function* placeThere({ dialect, account, within }: Actor): Steps<Result<v
   return row ? ok(undefined) : err(notFound('document', within.id))
 }
 
-/** What happens within a document renews it. */
+/** A write inside a document bumps that document's revision. */
 function* renew({ dialect, within }: Actor, revision: number): Steps<void> {
   if (!within) return
   const sql = 'UPDATE documents SET revision = ? WHERE profile = ? AND kind = ? AND id = ?'

@@ -4,7 +4,7 @@ import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, NewDocument, Programs } from '../storage.ts'
-import { isNoChange, nextRevision, notFound, placeThere, record } from './common.ts'
+import { checkEnclosing, isNoChange, nextRevision, notFound, record } from './common.ts'
 import { applyHoldings, gone } from './leases.ts'
 
 /** Of an inventory that names it, or of an API. */
@@ -30,8 +30,8 @@ export function* putDocument(
   actor: Actor,
 ): Program<Programs['putDocument']['answer']> {
   const revision = yield* nextRevision()
-  const place = yield* placeThere(actor)
-  if (!place.ok) return place
+  const enclosing = yield* checkEnclosing(actor)
+  if (!enclosing.ok) return enclosing
   const { account, profile, kind, id, body } = document
   const row = yield* queryOne(documentByKey, profile, kind, id)
   const old = row && toDocument(row)

@@ -6,12 +6,12 @@ import { fromPolicy, toRule } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, NewPolicyRecord, PolicyRecord, Programs, RuleRecord } from '../storage.ts'
 import {
+  affectedBy,
+  checkEnclosing,
   countRules,
   isNoChange,
   nextRevision,
   ownPolicy,
-  placeOf,
-  placeThere,
   record,
   shiftRules,
   touchPolicy,
@@ -25,8 +25,8 @@ export function* createPolicy(
   actor: Actor,
 ): Program<Programs['createPolicy']['answer']> {
   const revision = yield* nextRevision()
-  const place = yield* placeThere(actor)
-  if (!place.ok) return place
+  const enclosing = yield* checkEnclosing(actor)
+  if (!enclosing.ok) return enclosing
   yield* clearDefault(policy, revision, actor)
   yield* insertPolicies([{ ...policy, revision }])
   yield* insertRules(policy.id, rules, ids)
@@ -73,7 +73,7 @@ export function* updatePolicy(
   }
   const { id } = old
   yield* record(actor, revision, {
-    ...{ operation: 'policy.update', resource: 'policy', id, ...placeOf(old), before, after },
+    ...{ operation: 'policy.update', resource: 'policy', id, ...affectedBy(old), before, after },
   })
   return ok({ revision })
 }
@@ -97,7 +97,14 @@ export function* deletePolicy(
   const before = { name, attributes, rules: yield* specs(id) }
   yield* removePolicy(id)
   yield* record(actor, revision, {
-    ...{ operation: 'policy.delete', resource: 'policy', id, ...placeOf(found.value), before, after: null },
+    ...{
+      operation: 'policy.delete',
+      resource: 'policy',
+      id,
+      ...affectedBy(found.value),
+      before,
+      after: null,
+    },
   })
   return ok({ revision })
 }
@@ -136,7 +143,7 @@ export function* includePolicy(
     operation: 'policy.include',
     resource: 'server',
     id: args.server,
-    ...placeOf(chain.value),
+    ...affectedBy(chain.value),
     ...change,
   })
   return ok({ revision, attached })

@@ -12,13 +12,21 @@ import {
   type SqlValue,
   type Steps,
 } from '../statement.ts'
-import type { Actor, NewRule, PolicyRecord, Programs, RulePlace, RuleRecord, RuleTarget } from '../storage.ts'
+import type {
+  Actor,
+  NewRule,
+  PolicyRecord,
+  Programs,
+  RuleLocator,
+  RuleRecord,
+  RuleTarget,
+} from '../storage.ts'
 import {
+  affectedBy,
   countRules,
   nextRevision,
   notFound,
   ownPolicy,
-  placeOf,
   record,
   shiftRules,
   touchPolicy,
@@ -47,7 +55,7 @@ export function* insertRule(
     operation: 'rule.create',
     resource: 'rule',
     id: args.id,
-    ...placeOf(found.value),
+    ...affectedBy(found.value),
     before: null,
     after,
   })
@@ -78,7 +86,7 @@ export function* replaceRules(
     operation: 'rule.replace',
     resource: 'policy',
     id: policy,
-    ...placeOf(found.value),
+    ...affectedBy(found.value),
     before: { rules: old.map((row) => JSON.parse(String(row.spec)) as JsonObject) },
     after: { rules: args.rules.map((rule) => rule.spec) },
   })
@@ -119,7 +127,7 @@ export function* updateRule(
     before: { position: from, ...old.value.spec },
     after: { position: to, ...rule.spec },
   }
-  const event = { operation: 'rule.update', resource: 'rule', id, ...placeOf(found.value) } as const
+  const event = { operation: 'rule.update', resource: 'rule', id, ...affectedBy(found.value) } as const
   yield* record(actor, revision, { ...event, ...change })
   return ok({ rule, policy, revision, attached })
 }
@@ -154,7 +162,7 @@ export function* deleteRule(
     operation: 'rule.delete',
     resource: 'rule',
     id,
-    ...placeOf(found.value),
+    ...affectedBy(found.value),
     before,
     after: null,
   })
@@ -224,12 +232,12 @@ export function* attachIncluded(
   return true
 }
 
-/** Takes a rule out; its place stays empty. */
+/** Takes a rule out; its position stays empty. */
 export function* takeRule(
   policy: string,
-  place: RulePlace,
+  at: RuleLocator,
 ): Steps<Result<RuleRecord & { readonly row: Row }, RequestError>> {
-  const [column, value] = 'ruleId' in place ? ['id', place.ruleId] : ['position', place.position]
+  const [column, value] = 'ruleId' in at ? ['id', at.ruleId] : ['position', at.position]
   const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${ruleColumns}`
   const row = yield* queryOne(sql, policy, value as SqlValue)
   return row ? ok({ ...toRule(row), row }) : err(notFound('rule', String(value)))

@@ -27,11 +27,11 @@ import type {
 } from '../storage.ts'
 import {
   chainOf,
+  checkEnclosing,
   isNoChange,
   merged,
   nextRevision,
   ownPolicy,
-  placeThere,
   record,
   unchanged,
   writableServer,
@@ -99,11 +99,11 @@ function* removeDocuments(
 
 /** Attaches policies by themselves, in order, in place of others that are attached to just that. */
 export function* attachPolicies(
-  place: Pick<ServerRecord, 'id' | 'account' | 'profile'>,
+  owner: Pick<ServerRecord, 'id' | 'account' | 'profile'>,
   nic: string | null,
   policies: readonly string[],
 ): Steps<Result<void, RequestError>> {
-  const { id: server, account, profile } = place
+  const { id: server, account, profile } = owner
   for (const policy of policies) {
     const found = yield* ownPolicy({ account, profile, policy })
     if (!found.ok) return found
@@ -140,11 +140,11 @@ function* attachedTo(server: string): Steps<string[]> {
 /** The id of the policy that is the default of something, made first if there is none. */
 export function* defaultPolicy(
   { account, profile }: Pick<ServerRecord, 'account' | 'profile'>,
-  { for: place, otherwise }: NonNullable<Programs['createServer']['args']['attachDefault']>,
+  { for: key, otherwise }: NonNullable<Programs['createServer']['args']['attachDefault']>,
   revision: number,
 ): Steps<string | undefined> {
   const sql = 'SELECT id FROM policies WHERE account = ? AND profile = ? AND default_for = ?'
-  const row = yield* queryOne(sql, account, profile, place)
+  const row = yield* queryOne(sql, account, profile, key)
   if (row) return String(row.id)
   // Whoever gets it owns it.
   if (otherwise) yield* insertPolicies([{ ...otherwise, account, profile, revision }])
@@ -176,8 +176,8 @@ export function* syncInterfacePolicies(
     const row = yield* queryOne(`SELECT ${policyColumns} FROM policies WHERE id = ?`, id)
     const old = row && toPolicy(row)
     if (!old) {
-      const place = { server, interface: id, zone: '', defaultFor: null }
-      const made = { name: '', ...place, createdAt: now, modifiedAt: now, attributes: {}, revision }
+      const scope = { server, interface: id, zone: '', defaultFor: null }
+      const made = { name: '', ...scope, createdAt: now, modifiedAt: now, attributes: {}, revision }
       yield* insertPolicies([{ ...settings, ...made, id, account, profile }])
       yield* insertAttachments([{ policy: id, server, interface: id }])
     } else if (old.enabled !== settings.enabled || old.filters.join() !== settings.filters.join()) {
@@ -228,8 +228,8 @@ export function* createServer(
 ): Program<Programs['createServer']['answer']> {
   const revision = yield* nextRevision()
   const { server } = args
-  const place = yield* placeThere(actor)
-  if (!place.ok) return place
+  const enclosing = yield* checkEnclosing(actor)
+  if (!enclosing.ok) return enclosing
   const taken = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)
   if (taken) return err({ kind: 'conflict', resource: 'server', reason: 'a server with this id exists' })
   yield* insertServer({ ...server, revision })

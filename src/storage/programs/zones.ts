@@ -99,9 +99,9 @@ export function* changeZone(
     yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
   }
   for (const { server, interface: nic, policies } of args.attach ?? []) {
-    const place = servers.get(server)
-    if (!place) continue
-    const attached = yield* attachPolicies(place, nic, policies)
+    const of = servers.get(server)
+    if (!of) continue
+    const attached = yield* attachPolicies(of, nic, policies)
     if (!attached.ok) return attached
   }
   const { put: documents = [], remove: left = [] } = args.documents ?? {}

@@ -26,7 +26,7 @@ export const manifest = {
   profile: 'fifth',
   title: 'Fifth Cloud',
   // Behind all that may come.
-  place: 1000,
+  order: 1000,
   states: ['on', 'off'],
   schemes: ['x-api-key', 'x-auth-token'],
   chain: {
