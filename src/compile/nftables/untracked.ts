@@ -69,7 +69,8 @@ const free = 'not-tracked'
 
 /**
  * The way is the device that the packet will be routed to: 0 stands for this host, and for nowhere. Packets to many
- * receivers are this host's as well.
+ * receivers are this host's as well; those to the broadcast address of one of its networks it gets untracked, because
+ * asking the routes for their type would cost every packet as much again.
  */
 export function renderUntracked({ stateful, stateless }: Tracking): {
   readonly chains: ReadonlyMap<string, string>
@@ -86,8 +87,7 @@ export function renderUntracked({ stateful, stateless }: Tracking): {
           hangsAt(place),
           'iif @stateful accept',
           'ip6 daddr ff00::/8 accept',
-          // 1 is one receiver, and not this host.
-          'meta nfproto 2 fib daddr type != 1 accept',
+          'ip daddr 224.0.0.0/3 accept',
           `fib daddr oif vmap @${ways}`,
           `iif @${own} notrack`,
         ].join('\n'),
