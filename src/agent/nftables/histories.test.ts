@@ -11,6 +11,7 @@ import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
 import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import { render } from '../../compile/nftables/render.ts'
+import { stages } from '../../compile/nftables/stages.ts'
 import { deltaScript, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -240,10 +241,13 @@ describe('histories', { skip }, () => {
               plain(wanted.get(name)),
               'what is remembered changes nothing',
             )
-          const script = deltaScript(applied, lowered)
-          for (const [, name = ''] of (script ?? '').matchAll(/^(?:add|delete) table (.+)$/gm))
-            assert.ok(!applied.has(name) || !lowered.has(name), `${name} is replaced`)
-          if (script !== undefined) await nft.commit(script)
+          for (const next of stages(applied, lowered)) {
+            const script = deltaScript(applied, next)
+            for (const [, name = ''] of (script ?? '').matchAll(/^(?:add|delete) table (.+)$/gm))
+              assert.ok(!applied.has(name) || !lowered.has(name), `${name} is replaced`)
+            if (script !== undefined) await nft.commit(script)
+            applied = next
+          }
           applied = lowered
           assert.deepEqual(
             await read(),

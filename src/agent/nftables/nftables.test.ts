@@ -105,12 +105,12 @@ describe('nftables', { skip }, () => {
   test('what somebody changes between our writing and our reading is not taken for how nft prints', async () => {
     const wanted = desired([one({ protocol: 6 })])
     const folder = mkdtempSync(join(tmpdir(), 'portcullis-nft-'))
-    // Once, behind the first commit, rules are gone.
+    // Once, behind the commit that leads devices to them, rules are gone.
     const racing = join(folder, 'nft')
     const flushes = ['to-vm', 'policy.p6.in'].map((chain) => `nft flush chain inet portcullis ${chain}`)
     writeFileSync(
       racing,
-      `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nnft "$@" || exit\n! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
+      `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nnft "$@" || exit\nnft get element inet portcullis to-vm-devices '{ "tap0" }' >/dev/null 2>&1 || exit 0\n! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
       { mode: 0o755 },
     )
     const dataplane = create({ nft: racing })

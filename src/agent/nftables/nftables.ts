@@ -1,20 +1,15 @@
 /**
- * The dataplane that is Linux's own: tables of ours, changed by `nft -f` in one transaction.
+ * The dataplane that is Linux's own: tables of ours, changed by `nft -f` in transactions of which no packet sees half.
  *
  * What it believes to be in the kernel it believes only until somebody else commits to those tables: then it reads back,
  * and replaces what is not ours any more. It touches no other table, and leaves its own in place when it stops.
  */
 import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
 import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
-import { bridgeTable, table } from '../../compile/nftables/names.ts'
+import { bridgeTable, guardTables, table } from '../../compile/nftables/names.ts'
 import { render } from '../../compile/nftables/render.ts'
-import {
-  deltaScript,
-  type RenderedTables,
-  replaceScript,
-  sameTable,
-  stages,
-} from '../../compile/nftables/table.ts'
+import { drained, isGuard, makesAnew, shut, stages } from '../../compile/nftables/stages.ts'
+import { deltaScript, type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import type { Trackers } from '../../compile/nftables/untracked.ts'
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -207,37 +202,76 @@ export function createNftables(options: NftablesOptions): Dataplane {
     }
   }
 
+  /** Brings the kernel from one to the other; answers whether anything had to change. `reached` hears what stands. */
+  async function go(
+    from: RenderedTables,
+    to: RenderedTables,
+    reached: (standing: RenderedTables) => void = () => {},
+  ): Promise<boolean> {
+    // What stands is not closed for what is refused.
+    if (makesAnew(from, to)) await nft.check(deltaScript(new Map(), to) ?? '')
+    let standing = from
+    let changed = false
+    for (const next of stages(from, to)) {
+      const script = deltaScript(standing, next)
+      if (script === undefined) continue
+      await nft.commit(script)
+      changed = true
+      standing = next
+      reached(standing)
+    }
+    return changed
+  }
+
   /** Brings what is in the kernel to `wanted`; answers whether anything had to change. */
   async function replace(wanted: RenderedTables, found: RenderedTables): Promise<boolean> {
-    const kept = (name: string) => sameTable(wanted.get(name), found.get(name), printedAs)
-    const script = tables
-      .filter((name) => !kept(name))
-      .map((name) => {
-        const next = wanted.get(name)
-        return next ? replaceScript(name, next) : `delete table ${name}\n`
-      })
-      .join('')
-    if (script === '') return false
-    await nft.commit(script)
+    const differing = new Set(
+      tables.filter((name) => !sameTable(wanted.get(name), found.get(name), printedAs)),
+    )
+    if (differing.size === 0) return false
+    const same = ([name]: readonly [string, unknown]) => !differing.has(name)
+    const kept = [...wanted].filter(same)
+    const from = new Map([...[...found].filter((each) => !same(each)), ...kept])
+    try {
+      // The guard first: it keeps closed what is not judged meanwhile.
+      const guarded = new Map([...from, ...guardTables.flatMap((name) => entry(wanted, name))])
+      await go(from, guarded)
+      await go(guarded, wanted)
+    } catch (error) {
+      if (!(error instanceof ProgramError)) throw error
+      // What is not compared may be in its way.
+      await renew(wanted, differing)
+    }
     learn(wanted, await readAll())
     return true
   }
 
   /** The same where what was read back is what had been applied: only what differs is sent. */
-  async function change(
-    before: RenderedTables,
-    wanted: RenderedTables,
-    found: RenderedTables,
-  ): Promise<boolean> {
-    const script = deltaScript(before, wanted)
-    if (script === undefined) return false
+  async function change(before: RenderedTables, wanted: RenderedTables): Promise<boolean> {
     try {
-      await nft.commit(script)
-      return true
+      return await go(before, wanted)
     } catch (error) {
-      // What is not compared may be in its way.
-      if (error instanceof ProgramError) return replace(wanted, found)
+      if (error instanceof ProgramError) return replace(wanted, await readAll())
       throw error
+    }
+  }
+
+  /** Makes these tables anew, whatever stands of them; the guard closes what they judge meanwhile. */
+  async function renew(wanted: RenderedTables, names: ReadonlySet<string>): Promise<void> {
+    const anew = new Map([...wanted].filter(([name]) => names.has(name)))
+    await nft.check(deltaScript(new Map(), anew) ?? '')
+    const found = new Map([...(await readAll())].filter(([name]) => names.has(name)))
+    const each = (of: RenderedTables, change: typeof shut): RenderedTables =>
+      new Map([...of].map(([name, one]) => [name, isGuard(name) ? one : change(one)]))
+    const gone = [...names].filter((name) => !wanted.has(name))
+    for (const script of [
+      deltaScript(new Map(), new Map([...anew].filter(([name]) => isGuard(name)))),
+      deltaScript(found, each(found, shut)),
+      gone.map((name) => `add table ${name}\ndelete table ${name}\n`).join('') || undefined,
+      deltaScript(new Map(), each(new Map([...anew].filter(([name]) => !isGuard(name))), drained)),
+      deltaScript(each(anew, drained), anew),
+    ]) {
+      if (script !== undefined) await nft.commit(script)
     }
   }
 
@@ -262,20 +296,14 @@ export function createNftables(options: NftablesOptions): Dataplane {
         // Asked again with the next change.
         if (!found.complete) othersKnown = false
       }
-      const before = applied
+      let before = applied
       let lowered = lower(desired, refusedNow(desired))
       if (before && !suspect) {
         try {
           const wanted = tablesOf(lowered, keeper.tables(desired, links))
-          let changed = false
-          let standing = before
-          for (const next of stages(before, wanted)) {
-            const script = deltaScript(standing, next)
-            if (script === undefined) continue
-            await nft.commit(script)
-            changed = true
-            standing = next
-          }
+          const changed = await go(before, wanted, (standing) => {
+            before = standing
+          })
           applied = wanted
           return report(changed, false)
         } catch {
@@ -288,18 +316,20 @@ export function createNftables(options: NftablesOptions): Dataplane {
         const found = await readAll()
         keeper.remember(found)
         const guard = keeper.tables(desired, links)
+        const stood = before
         const repaired =
-          before !== undefined &&
-          tables.some((name) => !sameTable(before.get(name), found.get(name), printedAs))
+          stood !== undefined &&
+          tables.some((name) => !sameTable(stood.get(name), found.get(name), printedAs))
         let wanted: RenderedTables
         let changed: boolean
         try {
           wanted = tablesOf(lowered, guard)
-          changed = before && !repaired ? await change(before, wanted, found) : await replace(wanted, found)
+          changed = stood && !repaired ? await change(stood, wanted) : await replace(wanted, found)
         } catch (error) {
           // What is to be closed is closed whatever becomes of the rest.
-          const closed = new Map([...found, ...guard])
-          changed = await replace(closed, found)
+          const half = await readAll()
+          const closed = new Map([...half, ...guard])
+          changed = await replace(closed, half)
           await refuse(desired, error)
           lowered = lower(desired, refusedNow(desired))
           wanted = tablesOf(lowered, guard)
@@ -398,6 +428,10 @@ function some(names: readonly string[]): string {
   return `${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
 
+const entry = <V>(of: ReadonlyMap<string, V>, name: string): [string, V][] => {
+  const value = of.get(name)
+  return value === undefined ? [] : [[name, value]]
+}
 const rulesIn = (body: string): number => (body === '' ? 0 : body.split('\n').length)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

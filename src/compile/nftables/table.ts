@@ -48,39 +48,22 @@ export function deltaScript(from: RenderedTables, to: RenderedTables): string | 
     const [old, next] = [from.get(name), to.get(name)]
     if (old === next) return ''
     if (!next) return `delete table ${name}\n`
-    return old && keepsTypes(old, next) ? tableDelta(name, old, next) : replaceScript(name, next)
+    return old && patchable(old, next) && keepsTypes(old, next)
+      ? tableDelta(name, old, next)
+      : replaceScript(name, next)
   })
   return lines.join('') || undefined
 }
 
-/**
- * The same way in several transactions: the tables after each, the last of them `to`. New sets and chains come first, and
- * old ones go last. A packet may meet the new rules of a transaction before the elements of a set that it adds, and the old
- * ones after those of a map that it deletes: a list of what is denied would be empty for it (Linux 6.18, seen under traffic).
- */
-export function stages(from: RenderedTables, to: RenderedTables): readonly RenderedTables[] {
-  const [prepared, switched] = [new Map(from), new Map(to)]
-  for (const [name, next] of to) {
-    const old = from.get(name)
-    // What is replaced as a whole has nothing to be kept.
-    if (!old || old === next || !keepsTypes(old, next)) continue
-    if ([...next.sets.keys()].some((set) => !old.sets.has(set))) prepared.set(name, both(next, old))
-    if ([...old.sets.keys()].some((set) => !next.sets.has(set))) switched.set(name, both(old, next))
-  }
-  return [prepared, switched, to]
-}
+/** Whether a delta leads there: base chains that stay hang where they hung, and all that goes is of a kind that we make. */
+export const patchable = (from: RenderedTable, to: RenderedTable): boolean =>
+  [...from.chains].every(([name, text]) => {
+    const next = to.chains.get(name)
+    return next === undefined ? !name.includes(' ') : placeOf(next) === placeOf(text)
+  })
 
-/** What either table has; of what both have, that of the second. */
-function both(one: RenderedTable, other: RenderedTable): RenderedTable {
-  const objects = new Map([...(one.objects ?? []), ...(other.objects ?? [])])
-  // A base chain is asked as soon as it exists.
-  const idle = [...one.chains].filter(([, text]) => !isBase(text))
-  return {
-    chains: new Map([...idle, ...other.chains]),
-    sets: new Map([...one.sets, ...other.sets]),
-    ...(objects.size > 0 && { objects }),
-  }
-}
+/** Where a base chain hangs; of others, empty. */
+const placeOf = (text: string): string => (isBase(text) ? (text.split('\n')[0] as string) : '')
 
 /** Whether sets in both tables are declared alike: a delta cannot change the type of a set that rules use. */
 const keepsTypes = (from: RenderedTable, to: RenderedTable): boolean =>
@@ -89,7 +72,7 @@ const keepsTypes = (from: RenderedTable, to: RenderedTable): boolean =>
     return !other || sameType(other, set)
   })
 
-const sameType = (a: RenderedSet, b: RenderedSet): boolean =>
+export const sameType = (a: RenderedSet, b: RenderedSet): boolean =>
   a === b || (a.kind === b.kind && (a.type === b.type || (isDynamic(a.type) && isDynamic(b.type))))
 
 const sameElements = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
