@@ -177,6 +177,48 @@ describe('one rule of a thousand', () => {
   })
 })
 
+test('lookups that are alike and sets of one lookup have names of their own', () => {
+  // Boxes in three fields that cut each other to pieces: several lookups of one shape, each in several sets.
+  const wide = (first: number, last: number) =>
+    addressSet([{ family: 'ipv4', first: BigInt(first), last: BigInt(last) }])
+  const slabs = Array.from({ length: 60 }, (_, n): (readonly [Action, Match])[] => {
+    const [first, last] = [n * 1000, n * 1000 + 10]
+    return [
+      [
+        'deny',
+        {
+          protocol: 6,
+          source: wide(first, last),
+          destination: wide(0, 1 << 28),
+          destinationPorts: ports(0, 60_000),
+        },
+      ],
+      [
+        'allow',
+        {
+          protocol: 6,
+          source: wide(0, 1 << 28),
+          destination: wide(first, last),
+          destinationPorts: ports(0, 60_001),
+        },
+      ],
+      [
+        'deny',
+        {
+          protocol: 6,
+          source: wide(0, 1 << 29),
+          destination: wide(0, 1 << 29),
+          destinationPorts: ports(first, last),
+        },
+      ],
+    ]
+  }).flat()
+  const names = [...ofPolicies(tableOf(listOf('p', rulesOf(slabs)))).sets.keys()]
+  assert.ok(
+    names.some((name) => name.includes('.ranges.2')) && names.some((name) => name.includes('.ranges-2')),
+  )
+})
+
 test('what is compared in turn is said of the interface, where it is much', () => {
   const overlapping = (count: number) =>
     rulesOf(

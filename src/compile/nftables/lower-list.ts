@@ -181,9 +181,10 @@ function inLeaves(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
   const keyFields = key.map((field) => keyFieldOf(field, lookup))
   const most = maxIntervals[keyFields.some(isOfIpv6) ? 'ipv6' : 'ipv4']
   const leaves = leavesOf(elements, keyFields.map(bitsOf), most)
+  // With a hyphen: names that end in a full stop and a number are those of other lookups.
   const setsIn = (own: readonly Pick<Leaf<RunElement>, 'elements'>[], as: string): Planned[] =>
     own.flatMap((leaf, n) =>
-      setsOf({ ...same, key, elements: leaf.elements }, n === 0 ? as : `${as}.${n + 1}`),
+      setsOf({ ...same, key, elements: leaf.elements }, n === 0 ? as : `${as}-${n + 1}`),
     )
   const open = leaves.filter(({ guard }) => guard === undefined)
   const guarded = Map.groupBy(
