@@ -137,4 +137,86 @@ describe('leaves', () => {
       200,
     )
   })
+
+  test('what covers a part that is halved is not in every leaf of it', () => {
+    // Neither the source nor the port takes all of them apart.
+    const elements = Array.from({ length: 1000 }, (_, n): Element[] => [
+      { ranges: [{ first: 0x0a00_0000n, last: 0x0a00_ffffn }, port(20_000 + n), port(6)] },
+      { ranges: [host(0x0a00_0000 + n * 16), { first: 10_000, last: 10_100 }, port(6)] },
+      { ranges: [host(0x0b00_0000 + n), { first: 30_000, last: 30_200 }, port(6)] },
+      { ranges: [host(0x0c00_0000 + (n >> 4)), port(30_000 + (n & 127)), port((n >> 7) + 17)] },
+    ]).flat()
+    const leaves = leavesOf(elements, bits, 200)
+    assert.ok(leaves.every((leaf) => leaf.elements.length <= 200))
+    const held = leaves.reduce((sum, leaf) => sum + leaf.elements.length, 0)
+    assert.ok(held < 2 * elements.length, `${held} for ${elements.length}`)
+    for (const element of elements)
+      assert.ok(
+        asked(leaves, corners(element)[0] as FieldValue[]).some((leaf) => leaf.elements.includes(element)),
+      )
+  })
+
+  test('guards of one field do not overlap', () => {
+    // Networks within networks, each with more ports than a leaf holds.
+    const elements = Array.from({ length: 12 }, (_, depth) =>
+      Array.from({ length: 40 }, (_, n): Element => {
+        const last = 0x0a00_0000n + (1n << BigInt(depth * 2)) - 1n
+        return { ranges: [{ first: 0x0a00_0000n, last }, port(depth * 50 + n), port(6)] }
+      }),
+    ).flat()
+    const leaves = leavesOf(elements, bits, most)
+    const guards = leaves.flatMap(({ guard }) => (guard ? [guard] : []))
+    for (const a of guards) {
+      for (const b of guards.filter(({ field }) => field === a.field)) {
+        const apart = a.range.last < b.range.first || b.range.last < a.range.first
+        assert.ok(apart || (a.range.first === b.range.first && a.range.last === b.range.last))
+      }
+    }
+  })
+
+  test('ranges whose hashes are all the same are taken apart too', () => {
+    // [address, port]: chosen so that the texts of these ranges have one hash in all 32 bits.
+    const chosen: [number, number][] = [
+      ...[
+        [167772161, 80],
+        [167791255, 4226],
+        [168558719, 5230],
+        [169671645, 8820],
+        [169847616, 9427],
+      ],
+      ...[
+        [169986864, 1979],
+        [170070407, 8026],
+        [170191773, 20],
+        [170493184, 2486],
+        [170620240, 6202],
+      ],
+      ...[
+        [170941649, 2592],
+        [170997934, 4581],
+        [171095219, 1524],
+        [171147804, 6114],
+        [171155334, 8510],
+      ],
+      ...[
+        [171192850, 3386],
+        [171250387, 9566],
+        [171265966, 1070],
+        [171727944, 6862],
+        [171961032, 5797],
+      ],
+      ...[
+        [172201143, 2138],
+        [172307301, 1087],
+        [172421424, 5243],
+        [172803196, 5564],
+      ],
+    ] as [number, number][]
+    const elements = chosen.map(([address, of]): Element => ({ ranges: [host(address), port(of)] }))
+    const leaves = leavesOf(elements, [0, 0], most)
+    assert.deepEqual(
+      leaves.map((leaf) => leaf.elements.length),
+      [20, 4],
+    )
+  })
 })

@@ -18,8 +18,9 @@ export interface Leaf<E extends Keyed> {
 }
 
 /**
- * At least one leaf, none empty if there are elements, each of at most `most` elements. An element may be in several of those with guards.
- * `bits` has the width of every field, in the order of the ranges.
+ * At least one leaf, none empty if there are elements, each of at most `most` elements. An element may be in two of those
+ * with guards, for each of the widths of a field. Guards of one field are disjoint or the same.
+ * `bits` has the width of every field, in the order of the ranges; 0: not halved.
  */
 export function leavesOf<E extends Keyed>(
   elements: readonly E[],
@@ -37,7 +38,8 @@ export function leavesOf<E extends Keyed>(
     ...best.leaves.flatMap(({ guard, elements: own }) =>
       chunks(own, most).map((each) => ({ guard, elements: each })),
     ),
-    ...(best.wide.length === 0 ? [] : leavesOf(best.wide, bits, most)),
+    // In another field: guards of one must not overlap.
+    ...(best.wide.length === 0 ? [] : leavesOf(best.wide, bits.with(best.field, 0), most)),
   ]
 }
 
@@ -45,6 +47,7 @@ export function leavesOf<E extends Keyed>(
 const splitFrom = 16
 
 interface Way<E extends Keyed> {
+  readonly field: number
   readonly leaves: readonly Required<Leaf<E>>[]
   /** What is in too many places to be kept in each. */
   readonly wide: readonly E[]
@@ -63,39 +66,49 @@ function halved<E extends Keyed>(elements: readonly E[], field: number, width: n
   }
   const largest = 1n << BigInt(width - wideBits)
   const narrow: Placed<E>[] = []
-  const wide: E[] = []
+  const wide = new Set<E>()
   let isNumber = true
   for (const element of elements) {
     const range = rangeOf(element)
     isNumber &&= typeof element.ranges[field]?.first === 'number'
-    if (range.last - range.first >= largest) wide.push(element)
+    if (range.last - range.first >= largest) wide.add(element)
     else narrow.push({ element, range })
   }
   const leaves: Required<Leaf<E>>[] = []
   const halve = (all: readonly Placed<E>[], first: bigint, left: number): void => {
     if (all.length === 0) return
     const size = 1n << BigInt(left)
-    const covered = all.every(({ range }) => range.first <= first && first + size - 1n <= range.last)
-    if (all.length <= most || covered) {
-      const last = first + size - 1n
+    const last = first + size - 1n
+    const covers = ({ range }: Placed<E>): boolean => range.first <= first && last <= range.last
+    if (all.length <= most || all.every(covers)) {
       const range = isNumber ? { first: Number(first), last: Number(last) } : { first, last }
       leaves.push({ guard: { field, range }, elements: all.map(({ element }) => element) })
       return
     }
+    // What covers the whole part would be in every one of its leaves.
+    const divided: Placed<E>[] = []
+    for (const each of all) {
+      if (covers(each)) wide.add(each.element)
+      else divided.push(each)
+    }
     const middle = first + size / 2n
     halve(
-      all.filter(({ range }) => range.first < middle),
+      divided.filter(({ range }) => range.first < middle),
       first,
       left - 1,
     )
     halve(
-      all.filter(({ range }) => range.last >= middle),
+      divided.filter(({ range }) => range.last >= middle),
       middle,
       left - 1,
     )
   }
   halve(narrow, 0n, width)
-  return { leaves, wide }
+  const without = leaves.flatMap(({ guard, elements: all }) => {
+    const own = all.filter((element) => !wide.has(element))
+    return own.length === 0 ? [] : [{ guard, elements: own }]
+  })
+  return { field, leaves: without, wide: [...wide] }
 }
 
 interface Placed<E> {
@@ -114,13 +127,23 @@ function chunks<E extends Keyed>(elements: readonly E[], most: number): (readonl
     for (const element of elements) (all[hashOf(element) % parts] as E[]).push(element)
     const found = all.filter((each) => each.length > 0)
     if (found.every((each) => each.length <= most)) return found
+    // Somebody has chosen ranges whose hashes are alike.
+    if (parts > elements.length) return found.flatMap((each) => slices(each, most))
   }
 }
 
+function slices<E extends Keyed>(elements: readonly E[], most: number): E[][] {
+  const sorted = elements.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+  return Array.from({ length: Math.ceil(sorted.length / most) }, (_, n) =>
+    sorted.slice(n * most, (n + 1) * most),
+  )
+}
+
 /** FNV-1a (RFC 9923 §2) of the text of its ranges. */
-function hashOf({ ranges }: Keyed): number {
+function hashOf(element: Keyed): number {
   let hash = 0x811c9dc5
-  for (const character of ranges.map(({ first, last }) => `${first}-${last}`).join(' '))
-    hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0
+  for (const character of textOf(element)) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193) >>> 0
   return hash
 }
+
+const textOf = ({ ranges }: Keyed): string => ranges.map(({ first, last }) => `${first}-${last}`).join(' ')
