@@ -9,8 +9,13 @@ export interface BoxIndex {
    * 1 also when that would take too long to find out.
    */
   overlaps(box: Box): 0 | 1 | 2
-  /** Boxes that share packets with it; undefined when there are more than `most`. */
-  overlapping(box: Box, most: number): Box[] | undefined
+  /** Boxes that share packets with it; undefined when there are more than `most`, or it would take too long to find out. */
+  overlapping(box: Box, most: number, comparisons: Comparisons): Box[] | undefined
+}
+
+/** How many comparisons several indexes may still make, beyond the few that each box is granted. */
+export interface Comparisons {
+  left: number
 }
 
 /** In how many places a box is kept, and a box is looked for; and how many boxes one is compared with in vain. */
@@ -82,9 +87,13 @@ export function createIndex(model: Box): BoxIndex {
       }
       return 0
     },
-    overlapping(box, most) {
+    overlapping(box, most, allowed) {
       const found = new Set<Box>()
-      for (const list of candidates(box)) {
+      const lists = candidates(box)
+      const needed = lists.reduce((sum, { length }) => sum + length, 0)
+      if (needed > Math.max(allowed.left, comparisons)) return undefined
+      allowed.left -= needed
+      for (const list of lists) {
         for (const other of list) {
           if (overlap(other, box)) found.add(other)
           if (found.size > most) return undefined

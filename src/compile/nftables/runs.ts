@@ -5,7 +5,7 @@
  */
 import type { Family } from '../../core/net/address.ts'
 import type { Range } from '../../core/sets/range.ts'
-import { createIndex } from './box-index.ts'
+import { type Comparisons, createIndex } from './box-index.ts'
 import {
   type Box,
   type BoxField,
@@ -22,6 +22,7 @@ import {
   spaceOf,
   subtract,
 } from './boxes.ts'
+import { createCover } from './cover.ts'
 
 /** What a set would hold: its packets are decided by the alternative of that number. */
 export interface RunElement {
@@ -78,6 +79,8 @@ export const bounds: Bounds = { shortList: 30, shortRun: 4, product: 4096, boxes
 
 /** How many runs a box looks back for one that it may join. */
 const lookBack = 64
+/** Comparisons of boxes in a list, about a second's; behind them a box is compared with few. */
+const mostComparisons = 50_000_000
 /** So few of one value are looked up among ranges. */
 const fewExact = 64
 
@@ -99,7 +102,7 @@ export function stepsOf(products: readonly Product[], limits: Bounds = bounds): 
     space,
   )
   const runs: Run[] = []
-  const count = { elements: 0 }
+  const count: Count = { elements: 0, left: mostComparisons }
   const newRun = (shape: Shape, model: Box): Run => boxRun(shape, model, space, limits, count)
   for (const item of items) {
     if (Array.isArray(item)) for (const box of item) place(runs, box, shapes, newRun)
@@ -238,20 +241,26 @@ function boxRun(
   model: Box,
   space: Space,
   limits: Bounds,
-  count: { elements: number },
+  count: Count,
 ): Run {
-  const single = key.length <= 1
   const elements = createIndex(model)
   const joined: Box[] = []
+  // Boxes that look at one field, of one protocol, differ in that field alone.
+  const only = key.length === 1 ? createCover() : undefined
+  const f = fieldNumber[key[0] ?? 'source']
   return {
     shape: name,
     overlaps: (box) => elements.overlaps(box),
     join(box) {
-      const most = count.elements < limits.boxes ? limits.pieces : 1
-      // In one field there are at most two pieces more than boxes.
-      const found = elements.overlapping(box, single ? Number.POSITIVE_INFINITY : limits.pieces)
-      if (!found) return false
-      const pieces = single ? sweep(box, found) : without(box, found, most)
+      let pieces: Box[] | undefined
+      if (only)
+        pieces = only
+          .add(box.at[f] as number, box.at[f + fieldCount] as number)
+          .map(([first, end]) => ({ ...box, at: box.at.with(f, first).with(f + fieldCount, end) }))
+      else {
+        const found = elements.overlapping(box, limits.pieces, count)
+        pieces = found && without(box, found, count.elements < limits.boxes ? limits.pieces : 1)
+      }
       if (!pieces) return false
       if (pieces.length > 0) joined.push(box)
       for (const piece of pieces) elements.add(piece)
@@ -275,6 +284,11 @@ function boxRun(
   }
 }
 
+/** What a list has cost so far. */
+interface Count extends Comparisons {
+  elements: number
+}
+
 /** What is in the box and in none of the others, as disjoint boxes. Undefined: more than `most`. */
 function without(box: Box, others: readonly Box[], most: number): Box[] | undefined {
   let pieces = [box]
@@ -282,28 +296,6 @@ function without(box: Box, others: readonly Box[], most: number): Box[] | undefi
     pieces = pieces.flatMap((piece) => (overlap(piece, other) ? subtract(piece, other) : [piece]))
     if (pieces.length > most) return undefined
   }
-  return pieces
-}
-
-/** The same for boxes that differ in one field, and others that are disjoint. */
-function sweep(box: Box, others: readonly Box[]): Box[] {
-  if (others.length === 0) return [box]
-  const [f = 0] = boxFields.flatMap((_, n) => {
-    const differs = others.some(
-      ({ at }) => at[n] !== box.at[n] || at[n + fieldCount] !== box.at[n + fieldCount],
-    )
-    return differs ? [n] : []
-  })
-  const pieces: Box[] = []
-  let next = box.at[f] as number
-  const end = box.at[f + fieldCount] as number
-  const sorted = others.toSorted((a, b) => (a.at[f] as number) - (b.at[f] as number))
-  for (const { at } of sorted) {
-    const first = at[f] as number
-    if (first > next) pieces.push({ ...box, at: box.at.with(f, next).with(f + fieldCount, first) })
-    next = Math.max(next, at[f + fieldCount] as number)
-  }
-  if (next < end) pieces.push({ ...box, at: box.at.with(f, next) })
   return pieces
 }
 
@@ -330,12 +322,17 @@ function productRun(product: Product, owner: number, space: Space): Run {
 
 function stepsOfRuns(runs: readonly Run[]): Step[] {
   const steps: Step[] = []
+  let last: StepBox[] | undefined
   for (const run of runs) {
     const step = run.step()
-    const last = steps.at(-1)
-    if (step.kind === 'rules' && last?.kind === 'rules')
-      steps[steps.length - 1] = { kind: 'rules', boxes: [...last.boxes, ...step.boxes] }
-    else steps.push(step)
+    if (step.kind !== 'rules') {
+      last = undefined
+      steps.push(step)
+    } else if (last) last.push(...step.boxes)
+    else {
+      last = [...step.boxes]
+      steps.push({ kind: 'rules', boxes: last })
+    }
   }
   return steps
 }
