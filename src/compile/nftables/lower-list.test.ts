@@ -189,7 +189,7 @@ test('lookups that are alike and sets of one lookup have names of their own', ()
         {
           protocol: 6,
           source: wide(first, last),
-          destination: wide(0, 1 << 28),
+          sourcePorts: ports(0, 60_000),
           destinationPorts: ports(0, 60_000),
         },
       ],
@@ -198,7 +198,7 @@ test('lookups that are alike and sets of one lookup have names of their own', ()
         {
           protocol: 6,
           source: wide(0, 1 << 28),
-          destination: wide(first, last),
+          sourcePorts: ports(first, last),
           destinationPorts: ports(0, 60_001),
         },
       ],
@@ -207,16 +207,16 @@ test('lookups that are alike and sets of one lookup have names of their own', ()
         {
           protocol: 6,
           source: wide(0, 1 << 29),
-          destination: wide(0, 1 << 29),
+          sourcePorts: ports(0, 60_001),
           destinationPorts: ports(first, last),
         },
       ],
     ]
   }).flat()
   const names = [...ofPolicies(tableOf(listOf('p', rulesOf(slabs)))).sets.keys()]
-  assert.ok(
-    names.some((name) => name.includes('.ranges.2')) && names.some((name) => name.includes('.ranges-2')),
-  )
+  // Rendering refuses two sets of one name.
+  assert.ok(names.some((name) => name.includes('.ranges.2')))
+  assert.ok(names.some((name) => /-2\.(allow|deny)$/.test(name)))
 })
 
 test('what is compared in turn is said of the interface, where it is much', () => {

@@ -237,14 +237,14 @@ export function createLowering(): Lowering {
         const add = ({ own, shared }: Pick<Placed, 'own' | 'shared'>): void => {
           for (const chain of own) chains.set(chain.name, chain)
           if (!shared || added[mode].has(shared)) return
+          const all = [...shared.behind, ...(shared.chain ? [shared.chain] : [])]
+          for (const chain of all) {
+            const other = chains.get(chain.name)
+            if (other && !sameRules(other, chain))
+              throw new Error(`two different chains would be called ${chain.name}`)
+          }
+          for (const chain of all) if (!chains.has(chain.name)) chains.set(chain.name, chain)
           added[mode].add(shared)
-          for (const chain of shared.behind) chains.set(chain.name, chain)
-          if (!shared.chain) return
-          const { name, rules } = shared.chain
-          const other = chains.get(name)
-          if (other && JSON.stringify(other.rules) !== JSON.stringify(rules))
-            throw new Error(`two different chains would be called ${name}`)
-          chains.set(name, other ?? shared.chain)
         }
         const enter = (way: Direction, placed: Placed): void => {
           add(placed)
@@ -341,6 +341,10 @@ const emptyRuleset = (chains: readonly NftChain[]) => ({
   observed: new Set<number>(),
   limits: new Map<number, number>(),
 })
+
+const sameRules = (a: NftChain, b: NftChain): boolean => a === b || textOf(a) === textOf(b)
+const textOf = ({ rules }: NftChain): string =>
+  JSON.stringify(rules, (_, value) => (typeof value === 'bigint' ? String(value) : value))
 
 /** Whether packets may be rejected. */
 const rejects = (part: DirectionPolicy): boolean =>

@@ -1,4 +1,5 @@
 /** Two witnesses: what the lowered ruleset does to a packet is what the evaluator says; and one ruleset to read whole. */
+
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
@@ -22,6 +23,7 @@ import { evaluate } from '../../core/semantics/evaluate.ts'
 import { evaluateFrame } from '../../core/semantics/evaluate-frame.ts'
 import { mismatch } from '../../core/semantics/match.ts'
 import { rejectionOf } from '../../core/semantics/rejection.ts'
+import { addressSet } from '../../core/sets/address-set.ts'
 import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
 import { type Fate, interpret, interpretFrame } from './interpret.ts'
 import { createLowering, type Surroundings } from './lower.ts'
@@ -237,6 +239,34 @@ describe('what cannot be enforced closes its interface, and no other', () => {
         ['applied', 'goto'],
       ])
     }
+  })
+
+  test('a policy whose chains would be called as those of another', () => {
+    const part = (policy: string, number: number, action: 'allow' | 'deny'): EffectivePolicy => {
+      const source = addressSet([{ family: 'ipv4', first: 1n, last: 9n }])
+      const rule = {
+        id: 'r',
+        position: 1,
+        direction: 'ingress',
+        enabled: true,
+        action,
+        matches: [{ source }],
+      } as const
+      const lists = [{ policy, part: number, direction: 'ingress', rules: [rule] } as const]
+      return { ...filtered, ingress: { filtered: true, lists, default: 'allow' } }
+    }
+    const other = part('a.1', 0, 'allow')
+    // Twice the same: what failed for one interface is not taken for added by the next.
+    assert.deepEqual(states(part('a', 1, 'deny'), other, other, named('good')), [
+      ['applied', 'goto'],
+      ['failing', 'drop'],
+      ['failing', 'drop'],
+      ['applied', 'goto'],
+    ])
+    assert.deepEqual(states(part('a', 1, 'deny'), part('a', 1, 'deny')), [
+      ['applied', 'goto'],
+      ['applied', 'goto'],
+    ])
   })
 
   test('a policy that nobody could read, and one that was refused', () => {
