@@ -1,7 +1,7 @@
 /** The third witness: the kernel takes every ruleset, prints it back as it was written, and changes by deltas alone. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -10,7 +10,7 @@ import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { guardTables, table } from '../../compile/nftables/names.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
-import type { Match } from '../../core/model/rule.ts'
+import type { Match, Rule } from '../../core/model/rule.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
 import { createNftables, type NftablesOptions } from './nftables.ts'
@@ -35,6 +35,25 @@ function one(match: Match): EffectivePolicy {
     ingress: {
       ...{ filtered: true, default: 'deny' },
       lists: [{ policy: `p${match.protocol}`, part: 0, direction: 'ingress', rules }],
+    },
+  }
+}
+/** Rules enough for a set; `n` says what it holds, and what becomes of packets that are not in it. */
+function looked(n: number): EffectivePolicy {
+  const rules = Array.from({ length: 80 }, (_, i): Rule => {
+    const first = 1000 * n + 20 * i
+    const source = { ipv4: [{ first: BigInt(i), last: BigInt(i) }], ipv6: [] }
+    const destinationPorts = [{ first, last: first + (i % 2 === 0 ? 0 : 9) }]
+    return {
+      ...({ id: `r${i}`, position: i + 1, direction: 'ingress', action: 'deny', enabled: true } as const),
+      matches: [{ protocol: 6, source, destinationPorts }],
+    }
+  })
+  return {
+    ...{ stateful: false, essentials: [], egress: { filtered: false } },
+    ingress: {
+      ...{ filtered: true, default: n === 1 ? 'allow' : 'reject' },
+      lists: [{ policy: 'looked', part: 0, direction: 'ingress', rules }],
     },
   }
 }
@@ -143,6 +162,51 @@ describe('nftables', { skip }, () => {
       const fresh = create()
       await fresh.apply(wanted)
       assert.equal(repaired, now())
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  test('what dies between two transactions leaves what the next start ends in the same tables', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-nft-'))
+    const dying = join(folder, 'nft')
+    try {
+      const [from, to] = [1, 2].map((n) => desired([looked(n), looked(n)]))
+      assert.ok(from && to)
+      const now = () => canonical(list())
+      await create().apply(to)
+      const whole = now()
+      let lived = false
+      let commits = 0
+      for (; !lived; commits++) {
+        assert.ok(commits < 20)
+        await create().apply(from)
+        // Takes so many transactions, and then is gone.
+        writeFileSync(
+          dying,
+          `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nmkdir ${folder}/$(ls ${folder} | wc -l) && [ $(ls ${folder} | wc -l) -le ${commits + 1} ] && exec nft "$@"\nexit 1\n`,
+          { mode: 0o755 },
+        )
+        const short = create({ nft: dying })
+        await short.apply(from)
+        lived = await short.apply(to).then(
+          () => true,
+          () => false,
+        )
+        await short.close()
+        const names = new Set(list().match(/next\d*\.\S+/g))
+        if (lived) assert.deepEqual(now(), whole)
+        else if (commits > 0) assert.notEqual(names.size, 0)
+        const next = create()
+        const { changed } = await next.apply(to)
+        assert.equal(changed, !lived)
+        assert.deepEqual(now(), whole)
+        await next.close()
+        for (const each of readdirSync(folder))
+          if (each !== 'nft') rmSync(join(folder, each), { recursive: true })
+      }
+      // Every stage was cut short.
+      assert.equal(commits - 1, 6)
     } finally {
       rmSync(folder, { recursive: true })
     }
