@@ -3,6 +3,7 @@ import type { Direction } from '../../core/model/rule.ts'
 import { etherTypes, type Frame } from '../../core/net/frame.ts'
 import { macNumber } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
+import { prefixMask } from '../../core/net/prefix.ts'
 import { hasPorts, ICMP, ICMPV6, isExtensionHeader } from '../../core/net/protocol.ts'
 import type { Rejection } from '../../core/semantics/rejection.ts'
 import { isDerived, isSmall } from '../../core/semantics/scopes.ts'
@@ -172,7 +173,10 @@ function fieldOf(field: NftKeyField, packet: Packet, index: number): number | bi
     case 'protocol':
       return isCutShort(packet) ? undefined : packet.protocol
     case 'address':
-      return packet.family === field.family ? packet[field.side] : undefined
+      if (packet.family !== field.family) return undefined
+      return field.length === undefined
+        ? packet[field.side]
+        : packet[field.side] & prefixMask(field.family, field.length)
     case 'port': {
       if (isCutShort(packet)) return undefined
       if (field.protocol !== undefined && packet.protocol !== field.protocol) return undefined

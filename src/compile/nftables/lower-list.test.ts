@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import type { EffectivePolicy, RuleList } from '../../core/model/effective-policy.ts'
 import type { Action, Match, Rule } from '../../core/model/rule.ts'
-import type { Family } from '../../core/net/address.ts'
+import { type Family, families } from '../../core/net/address.ts'
+import type { Packet } from '../../core/net/packet.ts'
 import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
+import { evaluate } from '../../core/semantics/evaluate.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { PortSet } from '../../core/sets/port-set.ts'
+import { interpret } from './interpret.ts'
 import { createLowering } from './lower.ts'
 import { table } from './names.ts'
 import { render } from './render.ts'
@@ -45,13 +49,13 @@ const listOf = (policy: string, rules: readonly Rule[]): RuleList => ({
 })
 
 const links = [{ index: 10, name: 'tap0', kind: 'tun', master: null }]
+const policyOf = (list: RuleList): EffectivePolicy => ({
+  ...{ stateful: false, essentials: [], egress: { filtered: false } },
+  ingress: { filtered: true, lists: [list], default: 'deny' },
+})
 function lowered(list: RuleList) {
-  const policy: EffectivePolicy = {
-    ...{ stateful: false, essentials: [], egress: { filtered: false } },
-    ingress: { filtered: true, lists: [list], default: 'deny' },
-  }
   return createLowering().lower(
-    { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy }] },
+    { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy: policyOf(list) }] },
     { links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
   )
 }
@@ -88,6 +92,17 @@ test('a long policy', () => {
     ...many(
       4,
       (n) => ['allow', { protocol: 6, source: network('ipv6', n), destinationPorts: ports(22) }] as const,
+    ),
+    // Networks of one length are hashed.
+    ...(['ipv4', 'ipv6'] as const).flatMap((family) =>
+      many(
+        16,
+        (n) =>
+          [
+            'allow',
+            { protocol: 17, source: network(family, n), destinationPorts: ports(4500 + (n % 3)) },
+          ] as const,
+      ),
     ),
     // Few stay rules.
     ['allow', { protocol: 1, icmpType: 8 }],
@@ -153,6 +168,11 @@ describe('one rule of a thousand', () => {
     })
   }
 
+  /** No prefix: those are not looked up as ranges. */
+  const inside = (family: Family, n: number): AddressSet =>
+    addressSet(
+      network(family, n)[family].map(({ first, last }) => ({ family, first: first + 1n, last: last - 1n })),
+    )
   test('no set of ranges in several fields holds more than 500 elements, 200 in IPv6', () => {
     for (const [family, most] of [
       ['ipv4', 500],
@@ -162,7 +182,7 @@ describe('one rule of a thousand', () => {
         Array.from(
           { length: 3000 },
           (_, n) =>
-            ['allow', { protocol: 6, source: network(family, n), destinationPorts: ports(n % 99) }] as const,
+            ['allow', { protocol: 6, source: inside(family, n), destinationPorts: ports(n % 99) }] as const,
         ),
       )
       const sizes = [...ofPolicies(tableOf(listOf('p', rules))).sets.values()]
@@ -217,6 +237,58 @@ test('lookups that are alike and sets of one lookup have names of their own', ()
   // Rendering refuses two sets of one name.
   assert.ok(names.some((name) => name.includes('.ranges.2')))
   assert.ok(names.some((name) => /-2\.(allow|deny)$/.test(name)))
+})
+
+const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
+test(`networks of few lengths that overlap are decided as the list does (seed ${seed})`, () => {
+  const one = fc.record({
+    ...{ action: fc.constantFrom('allow', 'deny'), number: fc.nat(299), port: fc.constantFrom(80, 81) },
+    host: fc.nat(20_000).map((n) => (n < 256 ? n : null)),
+    both: fc.nat(400).map((n) => n === 0),
+  })
+  const part = fc.record({ number: fc.nat(310), host: fc.nat(255), port: fc.constantFrom(80, 81, 82) })
+  let hashed = 0
+  const decided = { allow: 0, deny: 0, reject: 0 }
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...families),
+      fc.boolean(),
+      fc.array(one, { minLength: 200, maxLength: 500, size: 'max' }),
+      fc.array(part, { minLength: 100, maxLength: 300, size: 'max' }),
+      (family, toNetworks, drawn, packets) => {
+        const rules = rulesOf(
+          drawn.map(({ action, number, host, port, both }) => {
+            const first = base[family] + BigInt(number * 256 + (host ?? 0))
+            const last = first + (host === null ? (both ? 511n : 255n) : 0n)
+            const source = addressSet([{ family, first, last }])
+            const destination = network(family, number % 3)
+            return [
+              action,
+              {
+                ...{ protocol: 17, source, destinationPorts: ports(port) },
+                ...(toNetworks && { destination }),
+              },
+            ]
+          }),
+        )
+        const list = listOf('p', rules)
+        const { ruleset } = lowered(list)
+        hashed += [...render(ruleset).chains.values()].filter((text) => / & \S+ (==|\.) /.test(text)).length
+        for (const { number, host, port } of packets) {
+          const packet: Packet = {
+            ...{ family, protocol: 17, sourcePort: 1, destinationPort: port, state: 'new' },
+            source: base[family] + BigInt(number * 256 + host),
+            destination: base[family] + BigInt((number % 3) * 256 + host),
+          }
+          const { action } = evaluate(policyOf(list), 'ingress', packet)
+          decided[action]++
+          assert.equal(interpret(ruleset, 10, 'ingress', packet), action === 'allow' ? 'accept' : 'drop')
+        }
+      },
+    ),
+    { seed, numRuns: 60 },
+  )
+  assert.ok(hashed > 20 && decided.allow > 500 && decided.deny > 1000, JSON.stringify({ hashed, decided }))
 })
 
 test('what is compared in turn is said of the interface, where it is much', () => {

@@ -5,6 +5,7 @@ import { type Family, familyBits, formatAddress } from '../../core/net/address.t
 import { protocolName } from '../../core/net/protocol.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { type BoxField, type FieldValue, productOf } from './boxes.ts'
+import { byLength, type Lengths } from './by-length.ts'
 import { byValue, mostTellingFirst } from './by-value.ts'
 import { type Leaf, leavesOf } from './leaves.ts'
 import { lowerMatch } from './lower-match.ts'
@@ -134,13 +135,13 @@ function plannedOf(
     const { rule, action, matches } = alternatives[step.owner] as Alternative
     return [{ matches: inSets(matches, rule, (field) => `${base}.${nameOf(`product.${field}`)}`), action }]
   }
-  const setsOf = (lookup: Lookup, called: string): Planned[] =>
+  const setsOf: SetsOf = (lookup, called, lengths = []) =>
     actions.flatMap((action) => {
       const own = lookup.elements.filter(({ owner }) => alternatives[owner]?.action === action)
       if (own.length === 0) return []
       const set: NftSet = {
         name: `${base}.${called}${step.ranged && !lookup.ranged ? '.exact' : ''}.${action}`,
-        key: lookup.key.map((field) => keyFieldOf(field, lookup)),
+        key: lookup.key.map((field, at) => cutTo(lengths[at], keyFieldOf(field, lookup))),
         interval: lookup.ranged,
         elements: own.map(({ ranges, owner }) => ({
           key: ranges,
@@ -157,10 +158,27 @@ function plannedOf(
   return lookupsOf(step, nameOf(`${words.join('-')}${step.ranged ? '.ranges' : ''}`), setsOf)
 }
 
-type SetsOf = (lookup: Lookup, called: string) => Planned[]
+/** `lengths` absent: of whole addresses. */
+type SetsOf = (lookup: Lookup, called: string, lengths?: Lengths) => Planned[]
 
 function lookupsOf(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
-  if (!lookup.ranged || lookup.key.length === 1) return setsOf(lookup, name)
+  if (!lookup.ranged) return setsOf(lookup, name)
+  const { by, rest } = byLength(lookup, (field) =>
+    field === 'source' || field === 'destination' ? familyBits[known(lookup.family)] : undefined,
+  )
+  return [
+    ...by.flatMap(({ lengths, lookup: own }) => {
+      const cut = lengths.flatMap((length, at) =>
+        length === undefined ? [] : [`.${fieldWords[own.key[at] as BoxField]}/${length}`],
+      )
+      return setsOf(own, `${name}${cut.join('')}`, lengths)
+    }),
+    ...(rest ? inIntervals(rest, name, setsOf) : []),
+  ]
+}
+
+function inIntervals(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
+  if (lookup.key.length === 1) return setsOf(lookup, name)
   const { by, rest } = byValue(lookup)
   const inRest = rest ? inLeaves(rest, name, setsOf) : []
   if (!by) return inRest
@@ -252,6 +270,9 @@ function keyFieldOf(field: BoxField, { family, protocol }: Pick<Lookup, 'family'
       return { kind: 'icmp', family: known(family), field: field === 'icmpType' ? 'type' : 'code' }
   }
 }
+
+const cutTo = (length: number | undefined, field: NftKeyField): NftKeyField =>
+  length !== undefined && field.kind === 'address' ? { ...field, length } : field
 
 function known(family: Family | undefined): Family {
   if (family === undefined) throw new Error('the field is of a family')

@@ -6,7 +6,7 @@ import { headers6, ipTypes, memories, recalls, unansweredCount } from './bridge.
 import { consult, renderConnections } from './connections.ts'
 import { unansweredOf } from './names.ts'
 import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
-import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
+import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftSet, NftVerdict } from './ruleset.ts'
 import { keyWords, renderKeyed, setsOf } from './sets.ts'
 import {
   addresses,
@@ -204,11 +204,15 @@ function match(one: NftMatch, place: Place): string {
     case 'arp-mac':
       return `arp saddr ether ${one.mac}`
     case 'in-set':
-      return `${keyWords(one.set.key)} ${one.not ? '!= ' : ''}@${one.set.name}`
+      return `${keyWords(one.set.key)} ${one.not ? '!= ' : isCut(one.set) ? '== ' : ''}@${one.set.name}`
     case 'arp-address':
       return `arp saddr ip ${oneOrSet(one.ranges.map((range) => addresses('ipv4', range)))}`
   }
 }
+
+/** nft prints how the bits of an address are compared, unless other fields follow. */
+const isCut = ({ key: [field, ...others] }: NftSet): boolean =>
+  field?.kind === 'address' && field.length !== undefined && others.length === 0
 
 /** Where the bits lie in an address, and their value. */
 const identifierBits = {

@@ -59,7 +59,13 @@ export type NftMatch =
 /** A part of a packet that a named set looks up. A packet without it is in no set, and in the complement of none. */
 export type NftKeyField =
   | { readonly kind: 'protocol' }
-  | { readonly kind: 'address'; readonly family: Family; readonly side: 'source' | 'destination' }
+  | {
+      readonly kind: 'address'
+      readonly family: Family
+      readonly side: 'source' | 'destination'
+      /** Of how many leading bits, at least one and fewer than all; the others are 0 in elements. Absent: of all. */
+      readonly length?: number
+    }
   /** `protocol` absent: the port of whatever protocol an earlier match or another field of the key allows. */
   | { readonly kind: 'port'; readonly side: 'source' | 'destination'; readonly protocol?: number }
   | { readonly kind: 'icmp'; readonly family: Family; readonly field: 'type' | 'code' }

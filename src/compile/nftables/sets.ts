@@ -4,8 +4,8 @@ import type { Range } from '../../core/sets/range.ts'
 import { deviceOf } from './places.ts'
 import type { NftChain, NftKeyField, NftMap, NftSet } from './ruleset.ts'
 import {
+  addressBits,
   addresses,
-  addressWord,
   icmpWords,
   numbers,
   portWord,
@@ -22,7 +22,7 @@ function fieldWords(field: NftKeyField): string {
     case 'protocol':
       return 'meta l4proto'
     case 'address':
-      return addressWord(field.family, field.side)
+      return addressBits(field.family, field.side, field.length)
     case 'port':
       return portWord(field.side, field.protocol)
     case 'icmp':

@@ -1,6 +1,6 @@
 /** How nft 1.0.6 spells the parts of a packet and their values, in rules and in elements of sets. */
 import { type Family, familyBits, formatAddress } from '../../core/net/address.ts'
-import { formatPrefix } from '../../core/net/prefix.ts'
+import { formatPrefix, prefixMask } from '../../core/net/prefix.ts'
 import type { Range } from '../../core/sets/range.ts'
 
 type Side = 'source' | 'destination'
@@ -27,6 +27,12 @@ export function portWord(side: Side, protocol: number | undefined): string {
 }
 
 export const icmpWords = (family: Family, field: 'type' | 'code'): string => `${icmpWord[family]} ${field}`
+
+/** The address, or its first bits with all others 0. */
+export function addressBits(family: Family, side: Side, length: number | undefined): string {
+  const word = addressWord(family, side)
+  return length === undefined ? word : `${word} & ${formatAddress(family, prefixMask(family, length))}`
+}
 
 /** One address, a prefix where the range is one, or both ends. */
 export function addresses(family: Family, range: Range<bigint>): string {

@@ -32,6 +32,10 @@ export function formatPrefix(prefix: Prefix): string {
   return `${formatAddress(prefix.family, prefix.value)}/${prefix.length}`
 }
 
+/** An address whose first `length` bits are 1, and all others 0. */
+export const prefixMask = (family: Family, length: number): bigint =>
+  ((1n << BigInt(length)) - 1n) << BigInt(familyBits[family] - length)
+
 /** All addresses of the prefix. */
 export function prefixRange(prefix: Prefix): Range<bigint> {
   const size = 1n << BigInt(familyBits[prefix.family] - prefix.length)
