@@ -27,13 +27,14 @@ export const nftFields: { readonly [K in keyof LinkMatch]-?: Lowering<NonNullabl
     if (family === undefined) throw new Error('a hop limit is of a family')
     return [{ kind: 'hop-limit', family, value }]
   },
-  link: () => [{ kind: 'to-host' }],
   protocol: (protocol, { family }) =>
     family && isExtensionHeader(family, protocol) ? undefined : [{ kind: 'protocol', protocols: [protocol] }],
   sourcePorts: (set, { protocol }) => port('source', set, protocol),
   destinationPorts: (set, { protocol }) => port('destination', set, protocol),
   icmpType: (value, alternative) => icmp('type', value, alternative),
   icmpCode: (value, alternative) => icmp('code', value, alternative),
+  // Last: it costs a packet a look at the routes.
+  link: () => [{ kind: 'to-host' }],
 }
 
 function address(side: 'source' | 'destination', set: AddressSet, family: Family | undefined) {
