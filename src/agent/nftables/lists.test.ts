@@ -23,6 +23,11 @@ const network = (family: Family, n: number): AddressSet => {
   const first = base[family] + BigInt(n) * 256n
   return addressSet([{ family, first, last: first + 255n }])
 }
+/** The same, without its last address: no prefix. */
+const stretch = (family: Family, n: number): AddressSet => {
+  const first = base[family] + BigInt(n) * 256n
+  return addressSet([{ family, first, last: first + 254n }])
+}
 const every = (family: Family, count: number, size: number): AddressSet =>
   addressSet(
     Array.from({ length: count }, (_, n) => {
@@ -37,8 +42,12 @@ const of = (n: number): Family => (n % 2 === 0 ? 'ipv4' : 'ipv6')
 const shapes: Readonly<Record<string, readonly [number, (n: number) => Match, maps?: number]>> = {
   'few values': [
     1000,
-    (n) => ({ protocol: 6, source: network('ipv4', n), destinationPorts: ports(n % 9) }),
+    (n) => ({ protocol: 6, source: stretch('ipv4', n), destinationPorts: ports(n % 9) }),
     1,
+  ],
+  'one length of prefixes': [
+    1000,
+    (n) => ({ protocol: 6, source: network('ipv4', n), destinationPorts: ports(n % 9) }),
   ],
   'few leaves': [
     900,
@@ -62,7 +71,7 @@ const shapes: Readonly<Record<string, readonly [number, (n: number) => Match, ma
     900,
     (n) => ({ protocol: 6, sourcePorts: ports(0, 60_000), destinationPorts: ports(n * 70, n * 70 + 50) }),
   ],
-  'ICMP from networks': [800, (n) => ({ protocol: 1, source: network('ipv4', n >> 2), icmpType: n % 4 }), 1],
+  'ICMP from networks': [800, (n) => ({ protocol: 1, source: stretch('ipv4', n >> 2), icmpType: n % 4 }), 1],
   'types and codes': [60, (n) => ({ protocol: n % 2 === 0 ? 1 : 58, icmpType: n >> 1, icmpCode: 0 })],
   MACs: [200, (n) => ({ sourceMac: `52:54:00:00:00:${(n + 16).toString(16)}`, source: network('ipv4', n) })],
   'one protocol': [100, (n) => ({ protocol: n % 2 === 0 ? 6 : 47, source: network(of(n >> 1), n) })],

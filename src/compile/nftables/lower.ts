@@ -234,17 +234,22 @@ export function createLowering(): Lowering {
         // A route to the device itself would go round its bridge.
         if (mode === 'bridged' && !watch)
           for (const way of directions) routed.devices[hookOf[way]].set(index, drop)
-        const add = ({ own, shared }: Pick<Placed, 'own' | 'shared'>): void => {
-          for (const chain of own) chains.set(chain.name, chain)
-          if (!shared || added[mode].has(shared)) return
-          const all = [...shared.behind, ...(shared.chain ? [shared.chain] : [])]
-          for (const chain of all) {
+        const newChains = ({ shared }: Pick<Placed, 'shared'>): readonly NftChain[] =>
+          !shared || added[mode].has(shared)
+            ? []
+            : [...shared.behind, ...(shared.chain ? [shared.chain] : [])]
+        /** Before anything leads to a chain that is not there. */
+        const checkNames = (placed: Placed): void => {
+          for (const chain of newChains(placed)) {
             const other = chains.get(chain.name)
             if (other && !sameRules(other, chain))
               throw new Error(`two different chains would be called ${chain.name}`)
           }
-          for (const chain of all) if (!chains.has(chain.name)) chains.set(chain.name, chain)
-          added[mode].add(shared)
+        }
+        const add = (placed: Pick<Placed, 'own' | 'shared'>): void => {
+          for (const chain of placed.own) chains.set(chain.name, chain)
+          for (const chain of newChains(placed)) if (!chains.has(chain.name)) chains.set(chain.name, chain)
+          if (placed.shared) added[mode].add(placed.shared)
         }
         const enter = (way: Direction, placed: Placed): void => {
           add(placed)
@@ -279,6 +284,7 @@ export function createLowering(): Lowering {
             each.mac !== undefined
               ? chainsFor({ purpose: 'answer', kernel }).of(device, policy, 'ingress')
               : undefined
+          for (const placed of [...both(made), ...(answer ? [answer] : [])]) checkNames(placed)
           for (const way of directions) enter(way, made[way])
           if (answer && each.mac !== undefined) {
             add(answer)

@@ -228,6 +228,10 @@ describe('what cannot be enforced closes its interface, and no other', () => {
   })
   const states = (...policies: (EffectivePolicy | null)[]) => {
     const { ruleset, interfaces } = lower(desired(...policies))
+    const leadsTo = [...render(ruleset).chains.values()].flatMap((text) => [
+      ...text.matchAll(/(?:goto|jump) ([^\s,]+)/g),
+    ])
+    for (const [, chain = ''] of leadsTo) assert.ok(ruleset.chains.has(chain), `there is no ${chain}`)
     return interfaces.map(({ state }, n) => [state, ruleset.devices['to-vm'].get(10 + n)?.kind])
   }
 
@@ -247,13 +251,18 @@ describe('what cannot be enforced closes its interface, and no other', () => {
       const rule = {
         id: 'r',
         position: 1,
-        direction: 'ingress',
+        direction: 'egress',
         enabled: true,
         action,
         matches: [{ source }],
       } as const
-      const lists = [{ policy, part: number, direction: 'ingress', rules: [rule] } as const]
-      return { ...filtered, ingress: { filtered: true, lists, default: 'allow' } }
+      const list = { policy, part: number, direction: 'egress', rules: [rule] } as const
+      const origin = { mac: '52:54:00:00:00:01' }
+      // What is the interface's own leads on to what it shares.
+      return {
+        ...{ ...filtered, origin },
+        egress: { filtered: true, lists: [list], default: action },
+      }
     }
     const other = part('a.1', 0, 'allow')
     // Twice the same: what failed for one interface is not taken for added by the next.
