@@ -44,6 +44,12 @@ const prefix = (n: number): AddressRange => {
   const first = base[family] + (BigInt((n >> 3) % 400) / size) * size
   return { family, first, last: first + size - 1n }
 }
+/** Of 16 addresses: all of one length. */
+const network = (n: number): AddressRange => {
+  const family = familyOf(n)
+  const first = base[family] + BigInt((n >> 1) % 30) * 16n
+  return { family, first, last: first + 15n }
+}
 const stretch = (n: number, length: number): AddressRange => {
   const one = host(n)
   return { ...one, last: one.last + BigInt(length % 70) }
@@ -76,6 +82,15 @@ const shapes: Readonly<Record<string, (numbers: Numbers) => Match>> = {
     destination: addressSet([prefixOf(familyOf(a), b)]),
     protocol: transport(b),
     destinationPorts: ports(c),
+  }),
+  'a network': ([a]) => ({ source: addressSet([network(a)]) }),
+  'ports from a network': ([a, b, c]) => ({
+    ...{ protocol: transport(a), source: addressSet([network(b)]), destinationPorts: port(c) },
+  }),
+  'ports from network to network': ([a, b, c]) => ({
+    source: addressSet([network(a)]),
+    destination: addressSet([network(b - (b % 2) + (a % 2))]),
+    ...{ protocol: transport(c), destinationPorts: port(c >> 2) },
   }),
   'a blocked host': ([a]) => ({ source: addressSet([host(a)]) }),
   'a blocked prefix': ([a]) => ({ source: addressSet([prefix(a)]) }),
@@ -121,6 +136,8 @@ const shapes: Readonly<Record<string, (numbers: Numbers) => Match>> = {
   'a host with a MAC': ([a, b]) => ({ sourceMac: mac(a), source: addressSet([host(b)]) }),
 }
 const shapeNames = Object.keys(shapes)
+/** Prefixes of one length are looked up in a way of their own where nothing else cuts them. */
+const networks = shapeNames.filter((name) => name.includes('network'))
 
 /** The prefix of that number, in this family. */
 function prefixOf(family: Family, n: number): AddressRange {
@@ -154,6 +171,7 @@ const sketches = (most: number): fc.Arbitrary<Sketch[]> =>
     .record({
       shapes: fc.oneof(
         { weight: 1, arbitrary: fc.constantFrom(...shapeNames).map((name) => [name]) },
+        { weight: 1, arbitrary: fc.constantFrom(...networks).map((name) => [name]) },
         { weight: 3, arbitrary: fc.subarray(shapeNames, { minLength: 2, maxLength: 4 }) },
         { weight: 1, arbitrary: fc.constant(shapeNames) },
       ),

@@ -40,6 +40,20 @@ const lowered = (policy: EffectivePolicy, bridged: boolean) => {
   return (bridged ? made.bridged : made.ruleset) as NonNullable<typeof made.bridged>
 }
 
+/** Whether any set holds prefixes by the bits of their addresses. */
+const looksUpByLength = ({ chains }: ReturnType<typeof lowered>): boolean =>
+  [...chains.values()].some(({ rules }) =>
+    rules.some(
+      (rule) =>
+        'matches' in rule &&
+        rule.matches.some(
+          (match) =>
+            match.kind === 'in-set' &&
+            match.set.key.some((field) => field.kind === 'address' && field.length !== undefined),
+        ),
+    ),
+  )
+
 function fate(action: Action, packet: Packet, told: boolean): Fate {
   if (action !== 'reject') return action === 'allow' ? 'accept' : 'drop'
   const rejection = rejectionOf(packet)
@@ -51,6 +65,7 @@ for (const [n, profile] of profiles.entries()) {
     const count = { allow: 0, deny: 0, reject: 0 }
     const decided = new Map<string, number>()
     let longest = 0
+    let cutToLength = 0
     fc.assert(
       fc.property(
         arbitraryProfilePolicy({ profile }),
@@ -62,6 +77,7 @@ for (const [n, profile] of profiles.entries()) {
         }),
         (policy, bridged, packets) => {
           const ruleset = lowered(policy, bridged)
+          if (looksUpByLength(ruleset)) cutToLength++
           for (const way of ['ingress', 'egress'] as const satisfies readonly Direction[]) {
             const part = policy[way]
             if (part.filtered) for (const { rules } of part.lists) longest = Math.max(longest, rules.length)
@@ -88,10 +104,11 @@ for (const [n, profile] of profiles.entries()) {
       },
     )
     const total = Object.values(count).reduce((a, b) => a + b)
-    const said = JSON.stringify({ total, ...count, ...Object.fromEntries(decided), longest })
+    const said = JSON.stringify({ total, ...count, ...Object.fromEntries(decided), longest, cutToLength })
     // Generators that never meet would prove nothing.
     assert.ok(total >= pairs / profiles.length, said)
     assert.ok(count.allow > total / 5 && count.deny > total / 5 && longest > 1000, said)
+    assert.ok(cutToLength > 0, said)
     assert.ok((decided.get('rule') ?? 0) > total / 4, said)
     t.diagnostic(said)
   })
