@@ -67,8 +67,9 @@ export const recalls = {
   server: 'iif . ip daddr @servers',
 } as const
 
-const words = (...lines: string[]): NftRule[] => lines.map((line) => ({ words: line }))
-const printed = (deny: NftVerdict): string => (deny.kind === 'goto' ? `goto ${deny.chain}` : 'drop')
+/** Rules in nft's own words. */
+export const words = (...lines: string[]): NftRule[] => lines.map((line) => ({ words: line }))
+export const printed = (deny: NftVerdict): string => (deny.kind === 'goto' ? `goto ${deny.chain}` : 'drop')
 
 const end = { ingress: 'in', egress: 'out' } as const satisfies Record<Direction, string>
 const fragmentKey = (direction: Direction, version: 4 | 6): string => {

@@ -68,6 +68,7 @@ import {
   unansweredChain,
   untrackedChain,
 } from './names.ts'
+import { nestedFragmentsOf, toNestedFragments } from './nested-fragments.ts'
 import type { NftChain, NftRule, NftRuleset, NftVerdict } from './ruleset.ts'
 import { type Trackers, trackingOf, whyTracked } from './untracked.ts'
 
@@ -428,7 +429,10 @@ function createChains(variant: Variant, plans: WeakMap<RuleList, ListPlan>): Cha
   )
   const fragments = perDirection((direction) =>
     kernel === null
-      ? { rules: [], chains: [] }
+      ? {
+          rules: toNestedFragments(direction, purpose),
+          chains: [nestedFragmentsOf(direction, purpose, verdicts[direction].deny)],
+        }
       : purpose === 'answer'
         ? { rules: laterFragments, chains: [] }
         : {
