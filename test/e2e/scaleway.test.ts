@@ -186,6 +186,7 @@ describe('Scaleway and real packets', { skip: noLab }, () => {
     assert.equal(chains(`policy.${id}.in`), 1)
     assert.equal(chains('policy.no-smtp.out'), 1)
     assert.equal(chains('policy.no-smtp.in'), 0)
-    assert.equal(stdout.split('\n').filter((line) => line.includes(`jump policy.${id}.in`)).length, 3)
+    // VMs that are judged alike share the chain that asks it.
+    assert.equal(stdout.split('\n').filter((line) => line.includes(`jump policy.${id}.in`)).length, 1)
   })
 })

@@ -41,6 +41,15 @@ test('values of many elements are asked first, and the rest stays together', () 
   )
 })
 
+test('one element that is left is kept', () => {
+  const { by, rest } = byValue(lookupOf([...times(8, (n) => [n, 22, 22] as const), [9, 1, 9]]))
+  assert.equal(by?.lookups[0]?.lookup.elements.length, 8)
+  assert.deepEqual(
+    rest?.elements.map(({ owner }) => owner),
+    [8],
+  )
+})
+
 test('what is left without ranges is hashed', () => {
   const { by } = byValue({
     ...lookupOf([]),
