@@ -10,8 +10,8 @@ import type {
 
 export interface Dataplane {
   /**
-   * Makes what is enforced equal to `desired`, in one transaction. An interface that cannot be enforced is closed by
-   * itself and reported; the others are enforced. Rejects when nothing could be changed; what was enforced then stays.
+   * Makes what is enforced equal to `desired`; nothing passes meanwhile that is denied before and after. An interface that cannot be enforced
+   * is closed by itself and reported; the others are enforced. Rejects when nothing could be changed; what was enforced then stays.
    * Reads back what is there when it does not know it (first call, after a failure or a foreign change).
    */
   apply(desired: Desired): Promise<ApplyReport>
