@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
+import { fate } from '../../../test/support/fate.ts'
 import {
   arbitraryDraw,
   arbitraryProfilePolicy,
@@ -14,11 +15,9 @@ import {
 } from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
-import type { Action, Direction } from '../../core/model/rule.ts'
-import type { Packet } from '../../core/net/packet.ts'
+import type { Direction } from '../../core/model/rule.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
-import { rejectionOf } from '../../core/semantics/rejection.ts'
-import { type Fate, interpret } from './interpret.ts'
+import { interpret } from './interpret.ts'
 import { createLowering } from './lower.ts'
 
 /** How many pairs of a policy and a packet are compared, of all profiles together. */
@@ -53,12 +52,6 @@ const looksUpByLength = ({ chains }: ReturnType<typeof lowered>): boolean =>
         ),
     ),
   )
-
-function fate(action: Action, packet: Packet, told: boolean): Fate {
-  if (action !== 'reject') return action === 'allow' ? 'accept' : 'drop'
-  const rejection = rejectionOf(packet)
-  return rejection === 'silence' || !told ? 'drop' : rejection
-}
 
 for (const [n, profile] of profiles.entries()) {
   test(`${profile}: the lowered policy does what the evaluator says (seed ${seed + n})`, (t) => {

@@ -12,11 +12,12 @@ import {
   arbitraryPolicy,
   inBridge,
 } from '../../../test/support/arbitraries.ts'
+import { fate } from '../../../test/support/fate.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import { isDeviceName } from '../../core/model/link.ts'
-import type { Action, Direction } from '../../core/model/rule.ts'
+import type { Direction } from '../../core/model/rule.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { essentials } from '../../core/semantics/essentials.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
@@ -25,7 +26,7 @@ import { mismatch } from '../../core/semantics/match.ts'
 import { rejectionOf } from '../../core/semantics/rejection.ts'
 import { addressSet } from '../../core/sets/address-set.ts'
 import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
-import { type Fate, interpret, interpretFrame } from './interpret.ts'
+import { interpret, interpretFrame } from './interpret.ts'
 import { createLowering, type Surroundings } from './lower.ts'
 import { table } from './names.ts'
 import { isBase } from './places.ts'
@@ -61,13 +62,6 @@ const lower = (wanted: Desired, around: Partial<Surroundings> = {}) =>
   createLowering().lower(wanted, { ...host, ...around })
 const master = (device: string, name: string, kind: string): Surroundings['links'] =>
   host.links.map((link) => (link.name === device ? { ...link, master: { name, kind } } : link))
-
-/** What the kernel should do for a verdict. */
-function fate(action: Action, packet: Packet): Fate {
-  if (action !== 'reject') return action === 'allow' ? 'accept' : 'drop'
-  const told = rejectionOf(packet)
-  return told === 'silence' ? 'drop' : told
-}
 
 const direction = fc.constantFrom<Direction>('ingress', 'egress')
 
