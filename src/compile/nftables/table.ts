@@ -1,8 +1,9 @@
 /**
- * Tables as text: written anew or by what differs, and read back as nft prints them (`nft -s -n list table`, 1.0.6), so
+ * Tables as text: what leads from some to others, and read back as nft prints them (`nft -s -n list table`, 1.0.6), so
  * that what is in the kernel is compared as text.
  */
 import { formatAddress, maxAddress } from '../../core/net/address.ts'
+import { type Command, elementLines, scriptOf } from './commands.ts'
 import { isBase } from './places.ts'
 import { hex } from './spelling.ts'
 
@@ -26,7 +27,31 @@ export interface RenderedSet {
 /** Tables by name, such as `inet portcullis`; one that should not exist is absent. */
 export type RenderedTables = ReadonlyMap<string, RenderedTable>
 
-/** The whole table anew, in one transaction: whatever is in its place is gone in the same moment. */
+/** From some tables to others in one transaction, as nft takes it; undefined when they are the same. */
+export const deltaScript = (from: RenderedTables, to: RenderedTables): string | undefined =>
+  scriptOf(deltaCommands(from, to)) || undefined
+
+/** From some tables to others in one transaction; empty when they are the same. */
+export function deltaCommands(from: RenderedTables, to: RenderedTables): readonly Command[] {
+  return [...new Set([...from.keys(), ...to.keys()])].flatMap((name): readonly Command[] => {
+    const [old, next] = [from.get(name), to.get(name)]
+    if (old === next) return []
+    if (!next) return [{ do: 'delete-table', table: name }]
+    return old && patchable(old, next) && keepsTypes(old, next)
+      ? tableDelta(name, old, next)
+      : replaceCommands(name, next)
+  })
+}
+
+/** The whole table anew: whatever is in its place is gone in the same moment. */
+export const replaceCommands = (name: string, table: RenderedTable): readonly Command[] => [
+  { do: 'add-table', table: name },
+  { do: 'delete-table', table: name },
+  { do: 'add-table', table: name },
+  ...tableDelta(name, { chains: new Map(), sets: new Map() }, table),
+]
+
+/** The whole table anew, in one transaction, as people read it: whatever is in its place is gone in the same moment. */
 export function replaceScript(name: string, { chains, sets, objects = new Map() }: RenderedTable): string {
   const bodies = [...chains].map(([chain, text]) => `chain ${chain} {\n${text}\n}`)
   return [
@@ -40,19 +65,6 @@ export function replaceScript(name: string, { chains, sets, objects = new Map() 
     ...[...sets].flatMap(([set, { elements }]) => elementLines('add', name, set, elements)),
     '',
   ].join('\n')
-}
-
-/** From some tables to others in one transaction; undefined when they are the same. */
-export function deltaScript(from: RenderedTables, to: RenderedTables): string | undefined {
-  const lines = [...new Set([...from.keys(), ...to.keys()])].map((name) => {
-    const [old, next] = [from.get(name), to.get(name)]
-    if (old === next) return ''
-    if (!next) return `delete table ${name}\n`
-    return old && patchable(old, next) && keepsTypes(old, next)
-      ? tableDelta(name, old, next)
-      : replaceScript(name, next)
-  })
-  return lines.join('') || undefined
 }
 
 /** Whether a delta leads there: base chains that stay hang where they hung, and all that goes is of a kind that we make. */
@@ -86,47 +98,55 @@ export const sameSet = (a: RenderedSet, b: RenderedSet): boolean =>
 const isDynamic = (type: string): boolean => /^flags dynamic/m.test(type)
 
 /** What comes is there before rules use it, and what goes leaves when no rule uses it any more. */
-function tableDelta(table: string, from: RenderedTable, to: RenderedTable): string {
+function tableDelta(table: string, from: RenderedTable, to: RenderedTable): readonly Command[] {
   const chains = changes(from.chains, to.chains)
   const sets = changes(from.sets, to.sets)
-  const objects = changes(from.objects ?? new Map<string, string>(), to.objects ?? new Map<string, string>())
-  const lines = [
-    ...objects.added.map(([name, body]) => `add ${at(table, name)} { ${onOneLine(body)} }`),
-    ...chains.added.map(([name, text]) => {
-      const [first = ''] = text.split('\n')
-      return `add chain ${table} ${name}${isBase(first) ? ` { ${first} }` : ''}`
+  const objects = changes(from.objects ?? none, to.objects ?? none)
+  return [
+    ...objects.added.map(([object, body]): Command => ({ do: 'add-object', table, object, body })),
+    ...chains.added.map(([chain, text]): Command => {
+      const place = placeOf(text)
+      return { do: 'add-chain', table, chain, ...(place !== '' && { place }) }
     }),
-    ...sets.added.map(([name, { kind, type }]) => `add ${kind} ${table} ${name} { ${onOneLine(type)} }`),
-    ...[...chains.changed, ...chains.removed].map(([name]) => `flush chain ${table} ${name}`),
-  ]
-  const none: ReadonlyMap<string, string> = new Map()
-  for (const [name, { elements: next }] of [...sets.added, ...sets.changed]) {
-    const old = from.sets.get(name)?.elements ?? none
-    if (old === next) continue
-    const gone = differing(old, next)
-    if (keepsLast(to.sets.get(name)) && lastValues.some((value) => gone.has(value))) {
-      lines.push(`flush map ${table} ${name}`, ...elementLines('add', table, name, next))
-      continue
-    }
-    // An interval may take the place of others that it overlaps.
-    lines.push(...elementLines('delete', table, name, gone))
-    lines.push(...elementLines('add', table, name, differing(next, old)))
-  }
-  for (const [name, text] of [...chains.added, ...chains.changed]) {
-    for (const line of text.split('\n')) if (isRule(line)) lines.push(`add rule ${table} ${name} ${line}`)
-  }
-  lines.push(
+    ...sets.added.map(([set, { kind, type }]): Command => ({ do: 'add-set', table, set, kind, type })),
+    ...[...chains.changed, ...chains.removed].map(
+      ([chain]): Command => ({ do: 'flush-chain', table, chain }),
+    ),
+    ...[...sets.added, ...sets.changed].flatMap(([name, next]) =>
+      elementsDelta(table, name, from.sets.get(name)?.elements ?? none, next),
+    ),
+    ...[...chains.added, ...chains.changed].flatMap(([chain, text]): Command[] => {
+      const rules = text.split('\n').filter(isRule)
+      return rules.length > 0 ? [{ do: 'add-rules', table, chain, rules }] : []
+    }),
     // The elements of a map use chains.
-    ...sets.removed.map(([name, { kind }]) => `delete ${kind} ${table} ${name}`),
-    ...chains.removed.map(([name]) => `delete chain ${table} ${name}`),
-    ...objects.removed.map(([name]) => `delete ${at(table, name)}`),
-  )
-  return lines.map((line) => `${line}\n`).join('')
+    ...sets.removed.map(([set, { kind }]): Command => ({ do: 'delete-set', table, set, kind })),
+    ...chains.removed.map(([chain]): Command => ({ do: 'delete-chain', table, chain })),
+    ...objects.removed.map(([object]): Command => ({ do: 'delete-object', table, object })),
+  ]
+}
+
+const none: ReadonlyMap<string, string> = new Map()
+
+function elementsDelta(
+  table: string,
+  set: string,
+  old: ReadonlyMap<string, string>,
+  { kind, type, elements: next }: RenderedSet,
+): readonly Command[] {
+  if (old === next) return []
+  const to = (what: 'add-elements' | 'delete-elements', elements: ReadonlyMap<string, string>): Command[] =>
+    elements.size > 0 ? [{ do: what, table, set, kind, type, elements }] : []
+  const gone = differing(old, next)
+  if (keepsLast(kind, type) && lastValues.some((value) => gone.has(value)))
+    return [{ do: 'flush-set', table, set, kind }, ...to('add-elements', next)]
+  // An interval may take the place of others that it overlaps.
+  return [...to('delete-elements', gone), ...to('add-elements', differing(next, old))]
 }
 
 /** nft 1.0.6 leaves an element in an interval map, and says nothing, when told to delete the last value of the type. */
-const keepsLast = (set: RenderedSet | undefined): boolean =>
-  set?.kind === 'map' && /^flags interval$/m.test(set.type)
+const keepsLast = (kind: RenderedSet['kind'], type: string): boolean =>
+  kind === 'map' && /^flags interval$/m.test(type)
 const lastValues = [
   '255',
   '65535',
@@ -135,14 +155,6 @@ const lastValues = [
   hex(maxAddress.ipv6),
   'ff:ff:ff:ff:ff:ff',
 ]
-
-/** `ct timeout usual` of a table, as commands name it. */
-const at = (table: string, object: string): string => object.replace(/ (?=\S+$)/, ` ${table} `)
-const onOneLine = (body: string): string =>
-  body
-    .split('\n')
-    .map((line) => `${line};`)
-    .join(' ')
 
 interface Changes<V> {
   readonly added: readonly (readonly [string, V])[]
@@ -219,17 +231,6 @@ export function sameTable(
       return other !== undefined && sameType(set, other) && same(set.elements, other.elements)
     })
   )
-}
-
-function elementLines(
-  verb: 'add' | 'delete',
-  table: string,
-  set: string,
-  elements: ReadonlyMap<string, string>,
-): string[] {
-  if (elements.size === 0) return []
-  const list = [...elements].map(([key, to]) => (verb === 'add' && to !== '' ? `${key} : ${to}` : key))
-  return [`${verb} element ${table} ${set} { ${list.join(', ')} }`]
 }
 
 /** The first line of a base chain says where it hangs; the others are rules. */
