@@ -9,6 +9,7 @@ import type { Rule } from '../src/core/model/rule.ts'
 import type { Packet } from '../src/core/net/packet.ts'
 import { trace } from '../src/core/semantics/trace.ts'
 import { manifest as upcloud } from '../src/dialects/upcloud/manifest.ts'
+import { desire } from '../test/support/desired.ts'
 import { type Group, judged, type Line, round } from './report.ts'
 
 export const compiler: Group = {
@@ -62,7 +63,7 @@ function measureCompiler(): Line[] {
       device: `tap${n}`,
       policy: resolve(place, [policy]),
     }))
-    return render(lowering.lower({ revision: 1, interfaces }, surroundings).ruleset)
+    return render(lowering.lower(desire(interfaces), surroundings).ruleset)
   }
   const timed = (work: () => void): number => {
     const started = process.threadCpuUsage()

@@ -1,11 +1,11 @@
 /** Loads so many interfaces into a namespace and prints how many seconds that took, and how many of CPU. */
 import { createNftables } from '../src/agent/nftables/nftables.ts'
-import type { Desired } from '../src/core/model/desired.ts'
 import type { EffectivePolicy } from '../src/core/model/effective-policy.ts'
 import type { Rule } from '../src/core/model/rule.ts'
 import { TCP } from '../src/core/net/protocol.ts'
 import { essentials } from '../src/core/semantics/essentials.ts'
 import { addressSet } from '../src/core/sets/address-set.ts'
+import { desire } from '../test/support/desired.ts'
 import { cpuSeconds } from './cpu.ts'
 
 const [netns = '', interfaces = '1'] = process.argv.slice(2)
@@ -43,12 +43,11 @@ const macOf = (n: number) =>
     .padStart(6, '0')
     .replace(/(..)(?=.)/g, '$1:')}`
 
-const desired: Desired = {
-  revision: 1,
-  interfaces: Array.from({ length: Number(interfaces) }, (_, n) => ({
+const desired = desire(
+  Array.from({ length: Number(interfaces) }, (_, n) => ({
     ...{ id: uuid(n), device: `tap${n}`, mac: macOf(n), policy: policy(n) },
   })),
-}
+)
 const dataplane = createNftables({ guard: ['tap*'], netns })
 const spent = () => {
   const { own, children } = cpuSeconds()

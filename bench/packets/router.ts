@@ -3,7 +3,7 @@
  * packets.
  */
 import { createNftables, type Notrack } from '../../src/agent/nftables/nftables.ts'
-import type { Desired } from '../../src/core/model/desired.ts'
+import { type Desired, policyOf } from '../../src/core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../src/core/model/effective-policy.ts'
 import type { Action, Rule } from '../../src/core/model/rule.ts'
 import { type Family, families, formatAddress } from '../../src/core/net/address.ts'
@@ -11,6 +11,7 @@ import { TCP, UDP } from '../../src/core/net/protocol.ts'
 import { essentials } from '../../src/core/semantics/essentials.ts'
 import { evaluate } from '../../src/core/semantics/evaluate.ts'
 import { addressSet } from '../../src/core/sets/address-set.ts'
+import { desire } from '../../test/support/desired.ts'
 import { batch, inside, namespace, remove } from '../workshop.ts'
 import { frame } from './frame.ts'
 import { type Cost, generate } from './generator.ts'
@@ -156,12 +157,11 @@ export function desiredOf({ stateful, rules, default: action, without = [] }: Se
     ['tap0', 'sender', part([list(uuid(2), 'ingress', [noMail('ingress')])], 'allow')],
     ['tap1', 'receiver', part([list(uuid(1), 'ingress', rules)], action)],
   ] as const
-  return {
-    revision: 1,
-    interfaces: interfaces.map(([device, who, ingress]) => ({
+  return desire(
+    interfaces.map(([device, who, ingress]) => ({
       ...{ id: device, device, mac: macs[who], policy: policy(who, ingress) },
     })),
-  }
+  )
 }
 
 /** Applies as the product does, and lets go: rules stay. */
@@ -193,7 +193,9 @@ export interface Passage {
 
 /** What becomes of a flow under a policy: established flows that the receiver began pass a stateful one. */
 export function passageOf(shape: Shape, setting: Setting, family: Family, flow: Flow, kind: Kind): Passage {
-  const policy = desiredOf(setting).interfaces[1]?.policy
+  const desired = desiredOf(setting)
+  const receiver = desired.interfaces.get('tap1')
+  const policy = receiver && policyOf(desired, receiver)
   if (!policy) throw new Error('there is no policy')
   const { source, destination, destinationPort } = flow
   const state = kind === 'one flow' && setting.stateful ? 'established' : 'new'

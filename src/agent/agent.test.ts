@@ -1,7 +1,7 @@
 /** The loop: it catches up, coalesces, retries, repairs, and says the truth about itself. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Desired, DesiredInterface, HostStatus } from '../core/model/desired.ts'
+import type { DesiredInterface, HostStatus } from '../core/model/desired.ts'
 import { type Agent, type Round, startAgent } from './agent.ts'
 import { createFake, type FakeDataplane } from './fake.ts'
 
@@ -38,9 +38,10 @@ function world(before: (dataplane: FakeDataplane) => void = () => {}): World {
     target: 'fake',
     dataplane,
     source: {
-      async read(): Promise<Desired> {
+      async read() {
         if (broken) throw broken
-        return { revision, interfaces: placed }
+        const interfaces = new Map(placed.map((each) => [each.id, each]))
+        return { desired: { revision, policies: new Map(), interfaces }, delta: null }
       },
       onChange(listener) {
         changed = listener

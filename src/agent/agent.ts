@@ -11,6 +11,7 @@ import type {
   HostStatus,
   InterfaceStatus,
 } from '../core/model/desired.ts'
+import type { CommonPolicy } from '../core/model/effective-policy.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface AgentOptions {
@@ -68,7 +69,7 @@ export function startAgent(options: AgentOptions): Agent {
     warnings: [],
   }
   /** What was desired in the last round that succeeded, by id. */
-  let enforced: ReadonlyMap<string, DesiredInterface> = new Map()
+  let enforced: ReadonlyMap<string, Enforced> = new Map()
   let stopped = false
   let dirty = true
   let wake = new AbortController()
@@ -87,16 +88,16 @@ export function startAgent(options: AgentOptions): Agent {
   /** The interfaces that `desired` changes get `state`; the others keep their status. */
   function pending(desired: Desired, state: 'applying' | 'failing', error: string | null): InterfaceStatus[] {
     const known = new Map(status.interfaces.map((each) => [each.id, each]))
-    return desired.interfaces.map((each) => {
+    return [...desired.interfaces.values()].map((each) => {
       const before = known.get(each.id)
-      if (before && same(enforced.get(each.id), each)) return before
+      if (before && same(enforced.get(each.id), enforcedOf(desired, each))) return before
       const { id, device, notes = [] } = each
       return { id, device, appliedRevision: before?.appliedRevision ?? null, state, error, notes }
     })
   }
 
   async function round(): Promise<ApplyReport> {
-    const desired = await source.read()
+    const { desired, delta } = await source.read()
     say({
       desiredRevision: desired.revision,
       interfaces: pending(desired, 'applying', null),
@@ -105,7 +106,7 @@ export function startAgent(options: AgentOptions): Agent {
     const started = performance.now()
     let applied: ApplyReport
     try {
-      applied = await dataplane.apply(desired)
+      applied = await dataplane.apply(desired, delta)
     } catch (error) {
       const reason = 'the rules of its host could not be changed; those before stay in force'
       status = { ...status, interfaces: pending(desired, 'failing', reason) }
@@ -113,7 +114,7 @@ export function startAgent(options: AgentOptions): Agent {
     }
     const { changed, repaired } = applied
     const warnings = [
-      ...(desired.interfaces.length === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
+      ...(desired.interfaces.size === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
       ...applied.warnings,
     ]
     const seconds = (performance.now() - started) / 1000
@@ -125,7 +126,7 @@ export function startAgent(options: AgentOptions): Agent {
       interfaces: statuses(desired, applied, status.interfaces),
       warnings,
     })
-    enforced = new Map(desired.interfaces.map((each) => [each.id, each]))
+    enforced = new Map([...desired.interfaces].map(([id, each]) => [id, enforcedOf(desired, each)]))
     observe?.({ kind: 'applied', seconds, changed, repaired, report: applied })
     isReady()
     return applied
@@ -220,14 +221,24 @@ export function startAgent(options: AgentOptions): Agent {
   }
 }
 
+interface Enforced {
+  readonly interface: DesiredInterface
+  readonly policy: CommonPolicy | undefined
+}
+const enforcedOf = ({ policies }: Desired, each: DesiredInterface): Enforced => ({
+  interface: each,
+  policy: policies.get(each.policy ?? ''),
+})
+
 /** Whether the same is wanted of an interface: a policy that did not change is the same object. */
-const same = (a: DesiredInterface | undefined, b: DesiredInterface): boolean =>
+const same = (a: Enforced | undefined, b: Enforced): boolean =>
   a !== undefined &&
   a.policy === b.policy &&
-  a.device === b.device &&
-  a.observe === b.observe &&
-  a.maxConnections === b.maxConnections &&
-  a.frames?.join() === b.frames?.join()
+  a.interface.origin === b.interface.origin &&
+  a.interface.device === b.interface.device &&
+  a.interface.observe === b.interface.observe &&
+  a.interface.maxConnections === b.interface.maxConnections &&
+  a.interface.frames?.join() === b.interface.frames?.join()
 
 /** What failed keeps the revision that it had before. */
 function statuses(
@@ -237,7 +248,7 @@ function statuses(
 ): InterfaceStatus[] {
   const known = new Map(before.map((each) => [each.id, each]))
   const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
-  return interfaces.map(({ id, device, notes = [] }) => {
+  return [...interfaces.values()].map(({ id, device, notes = [] }) => {
     const {
       state,
       error,

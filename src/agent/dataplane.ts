@@ -3,6 +3,7 @@ import type {
   Connections,
   Denials,
   Desired,
+  DesiredDelta,
   FilterMode,
   InterfaceState,
   PerDirection,
@@ -13,8 +14,9 @@ export interface Dataplane {
    * Makes what is enforced equal to `desired`; nothing passes meanwhile that is denied before and after. An interface that cannot be enforced
    * is closed by itself and reported; the others are enforced. Rejects when nothing could be changed; what was enforced then stays.
    * Reads back what is there when it does not know it (first call, after a failure or a foreign change).
+   * `delta`: what may differ from what was applied before, null or absent: everything may.
    */
-  apply(desired: Desired): Promise<ApplyReport>
+  apply(desired: Desired, delta?: DesiredDelta | null): Promise<ApplyReport>
   /** Packets that would have been dropped since the dataplane was created, by id of every observed interface. */
   denials(): Promise<ReadonlyMap<string, Denials>>
   /** Tracked connections by id of every limited interface. Slow on a host with very many connections. */

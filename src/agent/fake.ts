@@ -47,7 +47,7 @@ export function createFake(): FakeDataplane {
       return {
         changed,
         repaired,
-        interfaces: desired.interfaces.map(({ id, observe }) => ({
+        interfaces: [...desired.interfaces.values()].map(({ id, observe }) => ({
           id,
           ...(outcomes.get(id) ?? { state: observe ? 'observing' : 'applied', error: null }),
         })),

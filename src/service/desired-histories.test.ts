@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { type Judged, judged } from '../../test/support/desired.ts'
 import { actor, chainTarget, engines, group, inventory, rule } from '../../test/support/stores.ts'
 import { createResolver } from '../compile/resolve.ts'
-import type { DesiredInterface } from '../core/model/desired.ts'
+import type { DesiredSource } from '../core/model/desired.ts'
 import type { ProgramName, Programs, Storage } from '../storage/storage.ts'
 import { createDesiredSource } from './desired.ts'
 
@@ -104,36 +105,38 @@ const histories = (all: readonly World[]) => [
   { name: 'there and back', passes: [...all, ...all.toReversed()], reads: 'write' },
 ]
 
+const readFrom = async (source: DesiredSource): Promise<readonly Judged[]> =>
+  judged((await source.read()).desired)
+
 for (const [engine, { skip, create }] of Object.entries(engines)) {
   test(`histories end where a fresh start would, on ${engine}`, { skip }, async () => {
     const store = await create()
     const storage = await store.open()
-    const fresh = async () =>
-      (await createDesiredSource(storage, createResolver(), 'local').read()).interfaces
+    const fresh = () => readFrom(createDesiredSource(storage, createResolver(), 'local'))
     try {
       await run(storage, 'applyInventory', { inventory: inventory('a', 'b') })
       for (const id of groups) await run(storage, 'createPolicy', { policy: group(id), rules: [], ids: [] })
       let now = empty
       await fc.assert(
         fc.asyncProperty(worlds, async (all) => {
-          const seen = new Map<World, readonly DesiredInterface[]>()
+          const seen = new Map<World, readonly Judged[]>()
           for (const { name, passes, reads } of histories(all)) {
             const source = createDesiredSource(storage, createResolver(), 'local')
             await source.read()
             for (const world of passes) {
               for (const step of steps(storage, now, world)) {
                 await step()
-                if (reads === 'write') assert.deepEqual((await source.read()).interfaces, await fresh(), name)
+                if (reads === 'write') assert.deepEqual(await readFrom(source), await fresh(), name)
               }
               now = world
               if (reads === 'end') continue
-              const { interfaces } = await source.read()
+              const interfaces = await readFrom(source)
               assert.deepEqual(interfaces, await fresh(), name)
               // The same world is the same, whatever was before.
               assert.deepEqual(interfaces, seen.get(world) ?? interfaces, name)
               seen.set(world, interfaces)
             }
-            assert.deepEqual((await source.read()).interfaces, await fresh(), name)
+            assert.deepEqual(await readFrom(source), await fresh(), name)
           }
         }),
         { numRuns: 8, seed: 20261126 },
@@ -151,12 +154,12 @@ test('what no change concerns stays the same object', async () => {
   try {
     await run(storage, 'applyInventory', { inventory: inventory('a', 'b') })
     const source = createDesiredSource(storage, createResolver(), 'local')
-    const before = (await source.read()).interfaces
+    const before = await readFrom(source)
     await run(storage, 'insertRule', { ...chainTarget('a'), rule: rule('ssh'), id: 'r', maxRules: 10 })
-    const after = (await source.read()).interfaces
-    assert.notEqual(after[0]?.policy, before[0]?.policy)
-    assert.equal(after[1]?.policy, before[1]?.policy)
-    assert.equal((await source.read()).interfaces[0]?.policy, after[0]?.policy)
+    const after = await readFrom(source)
+    assert.notEqual(after[0]?.policy?.ingress, before[0]?.policy?.ingress)
+    assert.equal(after[1]?.policy?.ingress, before[1]?.policy?.ingress)
+    assert.equal((await readFrom(source))[0]?.policy?.ingress, after[0]?.policy?.ingress)
   } finally {
     await storage.close()
     await store.remove()
@@ -192,8 +195,8 @@ test('a read that fails loses no change', async () => {
       await assert.rejects(source.read(), /the store is away/)
       await assert.rejects(source.read(), /the store is away/)
       broken = undefined
-      const fresh = await createDesiredSource(storage, createResolver(), 'local').read()
-      assert.deepEqual((await source.read()).interfaces, fresh.interfaces, what)
+      const fresh = await readFrom(createDesiredSource(storage, createResolver(), 'local'))
+      assert.deepEqual(await readFrom(source), fresh, what)
     }
   } finally {
     await storage.close()

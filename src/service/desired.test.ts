@@ -1,6 +1,7 @@
 /** What a host should enforce, with what the owners of its interfaces should know. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { judged } from '../../test/support/desired.ts'
 import { providers } from '../../test/support/service.ts'
 import { engines } from '../../test/support/stores.ts'
 import { createResolver } from '../compile/resolve.ts'
@@ -22,9 +23,9 @@ test('the sender of every interface is checked, and the status says where less i
       providers,
     )
     assert.ok(loaded.ok, loaded.ok ? '' : loaded.error)
-    const { interfaces } = await createDesiredSource(storage, createResolver(), 'kvm1').read()
+    const { desired } = await createDesiredSource(storage, createResolver(), 'kvm1').read()
     assert.deepEqual(
-      interfaces.map(({ device, policy, notes }) => [
+      judged(desired).map(({ device, policy, notes }) => [
         device,
         Object.keys(policy?.origin ?? {}),
         policy?.egress.filtered,

@@ -1,6 +1,7 @@
 /** What a host should enforce, kept up to date by reading only what changed. */
 import type { Resolver } from '../compile/resolve.ts'
 import type { DesiredInterface, DesiredSource } from '../core/model/desired.ts'
+import type { CommonPolicy, EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { Policy } from '../core/model/policy.ts'
 import { notesOn } from '../core/semantics/origin.ts'
 import type { PlacedInterface, Storage } from '../storage/storage.ts'
@@ -13,8 +14,8 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
   let placed: readonly (PlacedInterface & { readonly device: string })[] = []
   let policies = new Map<string, Policy>()
   let revision = 0
-  /** Kept, so that what is resolved stays the same object from one read to the next. */
-  let desired: readonly DesiredInterface[] = []
+  /** By key; the same object while nothing changes. */
+  let common = new Map<string, CommonPolicy>()
   /** Interfaces may have come, gone or moved: all of them are read again. */
   let moved = true
   let changed = false
@@ -45,7 +46,7 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
     revision = read.revision
   }
 
-  function desire(each: (typeof placed)[number]): DesiredInterface {
+  function desire(each: (typeof placed)[number], found: Map<string, CommonPolicy>): DesiredInterface {
     const attached = each.policies.map(({ id }) => policies.get(id))
     const complete = attached.every((policy) => policy !== undefined)
     const policy = complete ? resolve(each, attached) : null
@@ -55,11 +56,14 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
       ...(policy ? notesOn(each, policy.origin) : []),
       ...(each.vlanTrunk ? ['a VLAN trunk: what is in tagged frames is not judged'] : []),
     ]
+    const key = policy ? keyOf(each) : null
+    if (policy && key !== null) found.set(key, same(common.get(key), policy))
     return {
       id,
       device,
       mac,
-      policy,
+      policy: key,
+      ...(policy?.origin && { origin: policy.origin }),
       addresses,
       notes,
       ...(frames.length > 0 && { frames }),
@@ -81,12 +85,30 @@ export function createDesiredSource(storage: Storage, resolve: Resolver, host: s
         changed ||= some
         throw error
       }
-      desired = placed.map(desire)
-      return { revision, interfaces: desired }
+      const found = new Map<string, CommonPolicy>()
+      const interfaces = new Map(placed.map((each) => [each.id, desire(each, found)]))
+      common = found
+      return { desired: { revision, policies: common, interfaces }, delta: null }
     },
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
   }
+}
+
+/** Interfaces with the same policies are judged alike, but for rules that name an interface, and types. */
+const keyOf = ({ policies, index, type }: PlacedInterface): string =>
+  [type, index, ...policies.map(({ id }) => id)].join(' ')
+
+/** The object that is known, where it says the same. */
+function same(known: CommonPolicy | undefined, policy: EffectivePolicy): CommonPolicy {
+  const { origin: _, ...now } = policy
+  const unchanged =
+    known &&
+    known.stateful === now.stateful &&
+    known.essentials === now.essentials &&
+    known.ingress === now.ingress &&
+    known.egress === now.egress
+  return unchanged ? known : now
 }

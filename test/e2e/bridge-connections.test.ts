@@ -10,6 +10,7 @@ import { type Endpoint, startEndpoint } from '../../src/lab/endpoint.ts'
 import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import { type LabNic, type LabVm, outside } from '../../src/lab/topology.ts'
+import { desire } from '../support/desired.ts'
 import { bridgeNetfilter, noLabOr } from '../support/lab.ts'
 import { defaultVms } from '../support/lab-topology.ts'
 import { frameMeter } from '../support/link-frames.ts'
@@ -41,10 +42,9 @@ describe('tracked connections in a bridge', { skip }, () => {
     await createNetwork({ prefix, vms: [vm], bridged: true })
     await bridgeNetfilter(router, 'off')
     dataplane = createNftables({ guard: ['tap*'], netns: router, maxConnections: limit })
-    const { interfaces } = await dataplane.apply({
-      revision: 1,
-      interfaces: [{ id: nic.id, device: nic.device, mac: nic.mac, policy: open, addresses: nic.addresses }],
-    })
+    const { interfaces } = await dataplane.apply(
+      desire([{ id: nic.id, device: nic.device, mac: nic.mac, policy: open, addresses: nic.addresses }]),
+    )
     const [{ state, mode, notes } = { state: 'closed', mode: null, notes: [] }] = interfaces
     assert.deepEqual([state, mode], ['applied', 'bridged'])
     tracks = notes === undefined

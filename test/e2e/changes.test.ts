@@ -19,6 +19,7 @@ import { evaluate } from '../../src/core/semantics/evaluate.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
 import { arbitraryPacket } from '../support/arbitraries.ts'
+import { desire } from '../support/desired.ts'
 import { type Frame, frame } from '../support/frames.ts'
 import { noLabOr } from '../support/lab.ts'
 import { arbitraryDraw, arbitraryProfilePolicy, drawnTo } from '../support/profile-policies.ts'
@@ -264,10 +265,7 @@ function suite(): void {
     }
   }
   const apply = async (policy: EffectivePolicy, revision: number) => {
-    const { interfaces } = await dataplane.apply({
-      revision,
-      interfaces: [{ id: 'nic', device: 'tap0', policy }],
-    })
+    const { interfaces } = await dataplane.apply(desire([{ id: 'nic', device: 'tap0', policy }], revision))
     assert.equal(interfaces[0]?.state, 'applied', JSON.stringify(interfaces))
   }
 

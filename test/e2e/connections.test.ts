@@ -4,11 +4,11 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { Dataplane } from '../../src/agent/dataplane.ts'
 import { createNftables } from '../../src/agent/nftables/nftables.ts'
 import { trialLimit, trialsPerSecond } from '../../src/compile/nftables/connections.ts'
-import type { Desired } from '../../src/core/model/desired.ts'
 import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
 import { type Endpoint, startEndpoint } from '../../src/lab/endpoint.ts'
 import { obstacle } from '../../src/lab/lab.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
+import { desire } from '../support/desired.ts'
 
 const skip = await missing()
 const limit = 500
@@ -46,13 +46,10 @@ const stateful: EffectivePolicy = {
   ingress: { filtered: true, lists: [], default: 'allow' },
   egress: { filtered: true, lists: [], default: 'allow' },
 }
-const desired: Desired = {
-  revision: 1,
-  interfaces: [
-    { id: 'attacker', device: hosts.attacker.device, policy: open, addresses: addressesOf('attacker') },
-    { id: 'victim', device: hosts.victim.device, policy: stateful, addresses: addressesOf('victim') },
-  ],
-}
+const desired = desire([
+  { id: 'attacker', device: hosts.attacker.device, policy: open, addresses: addressesOf('attacker') },
+  { id: 'victim', device: hosts.victim.device, policy: stateful, addresses: addressesOf('victim') },
+])
 
 describe('tracked connections', { skip }, () => {
   let dataplane: Dataplane

@@ -17,6 +17,7 @@ import { essentialsOf } from '../../src/core/semantics/essentials.ts'
 import { originOf } from '../../src/core/semantics/origin.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
+import { desire } from '../support/desired.ts'
 import { sendFrames } from '../support/frames.ts'
 import { noLabOr } from '../support/lab.ts'
 import { discovery } from '../support/link-frames.ts'
@@ -164,10 +165,7 @@ for (const mode of ['routed', 'bridged'] as const) {
       await mustRun('ip', ['-n', vm, 'addr', 'flush', 'dev', 'eth0'])
       await mustRun('ip', ['-n', router, 'neigh', 'flush', 'dev', end])
       await inside(names.host, 'nft', 'reset', 'counters', 'table', family, 'passed')
-      const { interfaces } = await dataplane.apply({
-        revision: 1,
-        interfaces: [{ id: 'nic', device: 'tap0', policy }],
-      })
+      const { interfaces } = await dataplane.apply(desire([{ id: 'nic', device: 'tap0', policy }]))
       const [{ state, error } = { state: 'closed', error: null }] = interfaces
       if (mode === 'bridged' && policy.stateful && state !== 'applied') {
         assert.equal(state, 'failing')

@@ -10,6 +10,7 @@ import { essentials } from '../../src/core/semantics/essentials.ts'
 import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../../src/lab/network.ts'
 import { createProber, type Prober, planProbe } from '../../src/lab/probe.ts'
 import type { LabNic } from '../../src/lab/topology.ts'
+import { desire } from '../support/desired.ts'
 import { sendFrames } from '../support/frames.ts'
 import { bridgedByDefault, noLab } from '../support/lab.ts'
 import { defaultVms } from '../support/lab-topology.ts'
@@ -66,7 +67,7 @@ describe('reject', { skip: noLab }, () => {
                 ? rejecting(direction, how)
                 : { ...rejecting(direction, how), ingress: { filtered: false }, egress: { filtered: false } },
           })) as { id: string; device: string; mac: string; policy: EffectivePolicy }[]
-        await dataplane.apply({ revision: 1, interfaces })
+        await dataplane.apply(desire(interfaces))
         const [from, to] = direction === 'ingress' ? ['outside', 'web1'] : ['web1', 'outside']
         for (const family of [4, 6] as const) {
           for (const [packet, want] of [
@@ -111,7 +112,7 @@ describe('reject in a bridge, stateless', { skip: noLab }, () => {
       ...{ id, device, mac },
       policy: n === 0 ? { ...rejecting('ingress', 'rule'), stateful: false } : none,
     }))
-    const { interfaces: outcomes } = await dataplane.apply({ revision: 1, interfaces })
+    const { interfaces: outcomes } = await dataplane.apply(desire(interfaces))
     // A kernel that cannot says so, and counts.
     const rejects = outcomes[0]?.notes === undefined
     assert.deepEqual(

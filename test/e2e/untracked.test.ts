@@ -13,6 +13,7 @@ import { essentials } from '../../src/core/semantics/essentials.ts'
 import { type Endpoint, startEndpoint } from '../../src/lab/endpoint.ts'
 import { obstacle } from '../../src/lab/lab.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
+import { desire } from '../support/desired.ts'
 import { sendFrames } from '../support/frames.ts'
 import { packet, udp } from '../support/link-frames.ts'
 
@@ -66,13 +67,11 @@ describe('packets that are not tracked', { skip: (await obstacle()) ?? false }, 
   const macs = new Map<string, string>()
   const create = (options: Partial<NftablesOptions> = {}) =>
     createNftables({ guard: ['tap*'], netns: router, ...options })
-  const wanted = (one: EffectivePolicy, two: EffectivePolicy) => ({
-    revision: 1,
-    interfaces: [
+  const wanted = (one: EffectivePolicy, two: EffectivePolicy) =>
+    desire([
       { id: 'one', device: hosts.one.device, policy: one },
       { id: 'two', device: hosts.two.device, policy: two },
-    ],
-  })
+    ])
   async function apply(one: EffectivePolicy, two: EffectivePolicy): Promise<readonly string[]> {
     const { interfaces, warnings } = await dataplane.apply(wanted(one, two))
     assert.deepEqual(

@@ -21,6 +21,7 @@ import {
   arbitraryPolicy,
   inBridge,
 } from '../support/arbitraries.ts'
+import { desire } from '../support/desired.ts'
 import { arpOrOther, cut, frame, sendFrames } from '../support/frames.ts'
 import { bridgeNetfilter, noLabOr } from '../support/lab.ts'
 
@@ -122,10 +123,9 @@ describe('the kernel and the evaluator, in a bridge', { skip }, () => {
     cases: readonly ((destination: string) => Case)[],
   ): Promise<[passed: number, stopped: number]> {
     const { from, to, source } = ways[direction]
-    const { interfaces } = await dataplane.apply({
-      revision: 1,
-      interfaces: [{ id: 'nic', device: 'tap0', mac: macs.vm, policy, frames: types }],
-    })
+    const { interfaces } = await dataplane.apply(
+      desire([{ id: 'nic', device: 'tap0', mac: macs.vm, policy, frames: types }]),
+    )
     assert.equal(interfaces[0]?.state, 'applied', JSON.stringify(interfaces))
     // What the VM has heard before is nobody's in this run.
     for (const memory of [

@@ -13,6 +13,7 @@ import type { ConnectionState, Packet } from '../../src/core/net/packet.ts'
 import { evaluate, type Verdict } from '../../src/core/semantics/evaluate.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
+import { desire } from './desired.ts'
 import { type Frame, frame, sendFrames } from './frames.ts'
 
 export const macs = {
@@ -275,10 +276,7 @@ export async function openWitness(prefix: string): Promise<Witness> {
     probe,
     close,
     async compare(policy, sent) {
-      const { interfaces } = await plane.apply({
-        revision: 1,
-        interfaces: [{ id: 'nic', device: 'tap0', policy }],
-      })
+      const { interfaces } = await plane.apply(desire([{ id: 'nic', device: 'tap0', policy }]))
       assert.equal(interfaces[0]?.state, 'applied', JSON.stringify(interfaces))
       await forget(policy.stateful)
       const until = Date.now() + patience

@@ -108,7 +108,7 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
 
   return {
     watch({ ruleset, bridged }, desired, indexOf) {
-      limited = desired.interfaces.flatMap(({ id, device, addresses = [] }) => {
+      limited = [...desired.interfaces.values()].flatMap(({ id, device, addresses = [] }) => {
         const index = indexOf(device)
         if (index === undefined) return []
         return [

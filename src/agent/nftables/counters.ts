@@ -41,7 +41,7 @@ function createCounters(
       const ids = new Set(watched.map(({ id }) => id))
       tables = [...new Set(watched.flatMap(({ mode }) => (mode ? [tableOf[mode]] : [])))]
       sums.watch(
-        desired.interfaces.flatMap(({ id, device }) => {
+        [...desired.interfaces.values()].flatMap(({ id, device }) => {
           const index = ids.has(id) ? indexOf(device) : undefined
           return index === undefined ? [] : [{ id, index }]
         }),

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { desire } from '../../../test/support/desired.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
 import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
@@ -167,9 +168,8 @@ function originOf(n: number, count: number): EffectivePolicy['origin'] {
 function desiredOf({ policies, nics }: State): { desired: Desired; links: Link[] } {
   const described = nics.flatMap((each, n) => (each ? [{ ...each, n, device: `tap${n}` }] : []))
   return {
-    desired: {
-      revision: 1,
-      interfaces: described.map(({ n, device, ...each }) => {
+    desired: desire(
+      described.map(({ n, device, ...each }) => {
         const chosen = each.policy === undefined ? undefined : policies[each.policy]
         const { origin: _, ...judged } = chosen ?? {}
         const checked = each.addresses === undefined ? undefined : originOf(n, each.addresses)
@@ -179,7 +179,7 @@ function desiredOf({ policies, nics }: State): { desired: Desired; links: Link[]
           ...(each.observe && { observe: true }),
         }
       }),
-    },
+    ),
     links: described.flatMap(({ n, device, index, bridged }) =>
       index === undefined
         ? []

@@ -46,9 +46,10 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
   let written: string | undefined
   let problem: string | undefined
 
-  function decide({ interfaces }: Desired, links: readonly Link[]): Guard {
+  function decide(desired: Desired, links: readonly Link[]): Guard {
     // Nothing is cut where nothing is to be dropped.
     if (observe) return nothing
+    const interfaces = [...desired.interfaces.values()]
     const names = new Set(links.map(({ name }) => name))
     const open = new Set(interfaces.filter((each) => each.observe === true).map(({ device }) => device))
     const described = new Set(interfaces.map(({ device }) => device))
@@ -83,7 +84,9 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
       rendered = undefined
     },
     tables(desired, links) {
-      const devices = desired.interfaces.map((each) => `${each.device}${each.observe ? ' ' : ''}`).join('\n')
+      const devices = [...desired.interfaces.values()]
+        .map((each) => `${each.device}${each.observe ? ' ' : ''}`)
+        .join('\n')
       if (!rendered || madeFor?.links !== links || madeFor.devices !== devices) {
         guard = decide(desired, links)
         madeFor = { links, devices }

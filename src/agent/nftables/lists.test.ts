@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
+import { desire } from '../../../test/support/desired.ts'
 import { createLowering } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import { render } from '../../compile/nftables/render.ts'
@@ -119,13 +120,10 @@ describe('long lists', { skip }, () => {
         },
       }
       for (const master of [null, { name: 'br0', kind: 'bridge' }]) {
-        const { ruleset, bridged } = createLowering().lower(
-          { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy }] },
-          {
-            ...{ links: [{ index: 10, name: 'tap0', kind: 'tun', master }], observe: false },
-            ...{ refused: new Map(), kernel: { tracks: false, rejects: false } },
-          },
-        )
+        const { ruleset, bridged } = createLowering().lower(desire([{ id: 'nic', device: 'tap0', policy }]), {
+          ...{ links: [{ index: 10, name: 'tap0', kind: 'tun', master }], observe: false },
+          ...{ refused: new Map(), kernel: { tracks: false, rejects: false } },
+        })
         const wanted = render(bridged ?? ruleset)
         const own = [...wanted.sets].filter(([set]) => set.startsWith('policy.'))
         assert.ok(own.some(([, { kind }]) => kind === 'set'))

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
+import { desire } from '../../../test/support/desired.ts'
 import { guardTables, table } from '../../compile/nftables/names.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -21,10 +22,9 @@ const ip = (...args: string[]) => spawnSync('ip', args, { encoding: 'utf8' })
 const nft = (...args: string[]) => ip('netns', 'exec', netns, 'nft', ...args)
 const list = (name = 'inet portcullis') => nft('-s', '-n', 'list', 'table', ...name.split(' ')).stdout
 
-const desired = (policies: readonly (EffectivePolicy | null)[]): Desired => ({
-  revision: 1,
-  interfaces: policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy })),
-})
+const nics = (policies: readonly (EffectivePolicy | null)[]) =>
+  policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy }))
+const desired = (policies: readonly (EffectivePolicy | null)[]): Desired => desire(nics(policies))
 /** Lets in what matches, and nothing else. */
 function one(match: Match): EffectivePolicy {
   const rules = [
@@ -283,10 +283,8 @@ describe('nftables', { skip }, () => {
       // Both: this kernel may be unable to track connections there.
       const policies = sample.flatMap((each) => [each, { ...each, stateful: false }])
       const mac = (n: number) => `52:54:00:00:00:0${n}`
-      const ports = (chosen: readonly (EffectivePolicy | null)[]): Desired => ({
-        revision: 1,
-        interfaces: desired(chosen).interfaces.map((each, n) => ({ ...each, mac: mac(n) })),
-      })
+      const ports = (chosen: readonly (EffectivePolicy | null)[]): Desired =>
+        desire(nics(chosen).map((each, n) => ({ ...each, mac: mac(n) })))
       await fc.assert(
         fc.asyncProperty(
           fc.array(fc.array(fc.option(fc.constantFrom(...policies)), { maxLength: 4 }), {

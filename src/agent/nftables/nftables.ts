@@ -12,7 +12,7 @@ import { drained, isGuard, makesAnew, shut, stages } from '../../compile/nftable
 import { deltaScript, type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import type { Trackers } from '../../compile/nftables/untracked.ts'
 import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
-import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import { ignoreLinkLocal, linkMonitor, readLinks } from '../links.ts'
@@ -52,7 +52,7 @@ const retries = { first: 10_000, last: 600_000 } as const
 
 /** A policy that nft refused on a device. */
 interface Refusal {
-  readonly policy: EffectivePolicy | null
+  readonly policy: CommonPolicy | undefined
   /** What nft said. */
   readonly detail: string
   /** When it is worth another attempt (performance.now). */
@@ -154,9 +154,11 @@ export function createNftables(options: NftablesOptions): Dataplane {
     new Map([...guard, ...judging(lowered)])
 
   /** Interfaces that nft refused a moment ago and whose policy is still the same. */
-  function refusedNow({ interfaces }: Desired): Map<string, string> {
-    const wanted = new Map(interfaces.map((each) => [each.id, each.policy]))
-    for (const [id, { policy }] of refusals) if (wanted.get(id) !== policy) refusals.delete(id)
+  function refusedNow(desired: Desired): Map<string, string> {
+    for (const [id, { policy }] of refusals) {
+      const wanted = desired.interfaces.get(id)
+      if (!wanted || commonOf(desired, wanted) !== policy) refusals.delete(id)
+    }
     const now = performance.now()
     return new Map(
       [...refusals].flatMap(([id, { until }]) => (until > now ? [[id, 'the kernel refuses its rules']] : [])),
@@ -166,9 +168,10 @@ export function createNftables(options: NftablesOptions): Dataplane {
   /** Finds the interfaces without which nft takes the rest. Rejects with `error` when it is not about any of them. */
   async function refuse(desired: Desired, error: unknown): Promise<void> {
     const why = new Map<DesiredInterface, string>()
+    const all = [...desired.interfaces.values()]
     const accepts = async (subset: readonly DesiredInterface[]): Promise<boolean> => {
       const open = new Set(subset)
-      const closed = desired.interfaces.filter((each) => !open.has(each)).map(({ id }) => [id, ''] as const)
+      const closed = all.filter((each) => !open.has(each)).map(({ id }) => [id, ''] as const)
       const refused = (reason: unknown): false => {
         for (const each of subset) why.set(each, messageOf(reason))
         return false
@@ -189,12 +192,12 @@ export function createNftables(options: NftablesOptions): Dataplane {
     }
     // With every interface closed nothing of theirs is left to be refused.
     if (!(await accepts([]))) throw error
-    const found = await findRefused(desired.interfaces, accepts)
+    const found = await findRefused(all, accepts)
     if (found.length === 0) throw error
     for (const each of found) {
       const pauseMs = Math.min((refusals.get(each.id)?.pauseMs ?? retries.first / 2) * 2, retries.last)
       refusals.set(each.id, {
-        policy: each.policy,
+        policy: commonOf(desired, each),
         detail: why.get(each) ?? '',
         until: performance.now() + pauseMs,
         pauseMs,
@@ -396,7 +399,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
   /** Has bridges with judged or closed ports ignore link-local frames; answers what kept us from it. */
   async function ignoreLinkLocalOn({ interfaces }: Desired): Promise<string[]> {
     if (observe) return []
-    const judged = new Set(interfaces.flatMap(({ device, observe }) => (observe ? [] : [device])))
+    const judged = new Set(
+      [...interfaces.values()].flatMap(({ device, observe }) => (observe ? [] : [device])),
+    )
     const held = links.filter((link) => judged.has(link.name) || keeper.closes(link))
     const bridges = new Set(held.map(({ master }) => master?.name))
     const learning = links.filter(({ name, learnsLinkLocal }) => learnsLinkLocal && bridges.has(name))
@@ -411,13 +416,16 @@ export function createNftables(options: NftablesOptions): Dataplane {
   /** Devices that the guard closes and nobody has described. */
   function strangers({ interfaces }: Desired): string[] {
     if (observe) return []
-    const described = new Set(interfaces.map(({ device }) => device))
+    const described = new Set([...interfaces.values()].map(({ device }) => device))
     const found = links
       .filter((link) => !described.has(link.name) && keeper.closes(link))
       .map(({ name }) => name)
     return found.length === 0 ? [] : [`described by nobody, and closed: ${some(found)}`]
   }
 }
+
+const commonOf = ({ policies }: Desired, { policy }: DesiredInterface): CommonPolicy | undefined =>
+  policy === null ? undefined : policies.get(policy)
 
 const trackedWarning = (why: string): string =>
   `connections of stateless interfaces are tracked, which costs them time: ${why}; see --notrack`

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { desire } from '../../../test/support/desired.ts'
 import { maxConnections } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
@@ -48,19 +49,16 @@ describe('limits of tracked connections', () => {
     const limits = (maxConnections: number, master: Link['master'] = null, tracks = true) => {
       const own = [{}, { maxConnections: 500 }, { maxConnections: 0 }, { observe: true }]
       const interfaces = own.map((more, n) => ({ id: `nic${n}`, device: `tap${n}`, policy, ...more }))
-      const lowered = createLowering().lower(
-        { revision: 1, interfaces },
-        {
-          ...{ observe: false, refused: new Map(), maxConnections },
-          kernel: { tracks, rejects: true },
-          links: interfaces.map(({ device }, n) => ({
-            index: n + 10,
-            name: device,
-            kind: 'veth',
-            master,
-          })),
-        },
-      )
+      const lowered = createLowering().lower(desire(interfaces), {
+        ...{ observe: false, refused: new Map(), maxConnections },
+        kernel: { tracks, rejects: true },
+        links: interfaces.map(({ device }, n) => ({
+          index: n + 10,
+          name: device,
+          kind: 'veth',
+          master,
+        })),
+      })
       const ruleset = (master ? lowered.bridged : lowered.ruleset) as NftRuleset
       const looks = ruleset.chains.get('pass.in')?.rules.some((rule) => 'limit' in rule)
       return [[...ruleset.limits], looks]

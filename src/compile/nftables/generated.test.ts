@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
+import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
 import {
   arbitraryDraw,
@@ -13,7 +14,6 @@ import {
   drawnTo,
   profiles,
 } from '../../../test/support/profile-policies.ts'
-import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
@@ -27,7 +27,7 @@ const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
 const perPolicy = 400
 
 const lowered = (policy: EffectivePolicy, bridged: boolean) => {
-  const desired: Desired = { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy }] }
+  const desired = desire([{ id: 'nic', device: 'tap0', policy }])
   const master = bridged ? { name: 'br0', kind: 'bridge' } : null
   const made = createLowering().lower(desired, {
     links: [{ index: 10, name: 'tap0', kind: 'tun', master }],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { desire } from '../../../test/support/desired.ts'
 import type { EffectivePolicy, RuleList } from '../../core/model/effective-policy.ts'
 import type { Action, Match, Rule } from '../../core/model/rule.ts'
 import { type Family, families } from '../../core/net/address.ts'
@@ -54,10 +55,12 @@ const policyOf = (list: RuleList): EffectivePolicy => ({
   ingress: { filtered: true, lists: [list], default: 'deny' },
 })
 function lowered(list: RuleList) {
-  return createLowering().lower(
-    { revision: 1, interfaces: [{ id: 'nic', device: 'tap0', policy: policyOf(list) }] },
-    { links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
-  )
+  return createLowering().lower(desire([{ id: 'nic', device: 'tap0', policy: policyOf(list) }]), {
+    links,
+    observe: false,
+    refused: new Map(),
+    kernel: { tracks: true, rejects: true },
+  })
 }
 /** What is named after policies. */
 function ofPolicies({ chains, sets }: RenderedTable): RenderedTable {

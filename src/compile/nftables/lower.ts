@@ -11,6 +11,7 @@ import {
   type DesiredInterface,
   type FilterMode,
   inTurnNote,
+  policyOf,
   stackedNote,
   unansweredNote,
   unlimitedNote,
@@ -196,7 +197,7 @@ export function createLowering(): Lowering {
     part.filtered ? part.lists.reduce((sum, list) => sum + (plans.get(list)?.inTurn ?? 0), 0) : 0
 
   return {
-    lower({ interfaces }, { links, observe, refused, maxConnections = 0, kernel, trackers }) {
+    lower(desired, { links, observe, refused, maxConnections = 0, kernel, trackers }) {
       const routed = emptyRuleset([tracking, rejection, ...both(passed)])
       const bridged = emptyRuleset([
         ...both(passedInBridge),
@@ -215,7 +216,8 @@ export function createLowering(): Lowering {
       const judged: { readonly link: Link; readonly policy: EffectivePolicy }[] = []
 
       function place(each: DesiredInterface): Omit<LoweredInterface, 'id'> {
-        const { id, device, policy } = each
+        const { id, device } = each
+        const policy = policyOf(desired, each)
         const link = byName.get(device)
         if (!link) return { state: 'closed', mode: null, error: `there is no device ${device} on its host` }
         const { index } = link
@@ -319,7 +321,7 @@ export function createLowering(): Lowering {
         return { state: 'observing', mode, error: null }
       }
 
-      const placed = interfaces.map((each) => ({ id: each.id, ...place(each) }))
+      const placed = [...desired.interfaces.values()].map((each) => ({ id: each.id, ...place(each) }))
       for (const [{ limits, chains }, passing] of [
         [routed, passedWithinLimits],
         [bridged, passedWithinLimitsInBridge],

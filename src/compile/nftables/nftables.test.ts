@@ -12,6 +12,7 @@ import {
   arbitraryPolicy,
   inBridge,
 } from '../../../test/support/arbitraries.ts'
+import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
@@ -41,10 +42,9 @@ import {
   sameTable,
 } from './table.ts'
 
-const desired = (...policies: (EffectivePolicy | null)[]): Desired => ({
-  revision: 1,
-  interfaces: policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy })),
-})
+const nics = (policies: readonly (EffectivePolicy | null)[]) =>
+  policies.map((policy, i) => ({ id: `nic${i}`, device: `tap${i}`, policy }))
+const desired = (...policies: (EffectivePolicy | null)[]): Desired => desire(nics(policies))
 
 /** A host on which tap0 has index 10, tap1 11, and so on. */
 const host: Surroundings = {
@@ -100,10 +100,9 @@ describe('two witnesses', () => {
         fc.boolean(),
         (policy, way, packets, frames, types, tracks) => {
           const stateful = policy.stateful && tracks
-          const wanted: Desired = {
-            revision: 1,
-            interfaces: [{ id: 'nic', device: 'tap0', policy: { ...policy, stateful }, frames: types }],
-          }
+          const wanted = desire([
+            { id: 'nic', device: 'tap0', policy: { ...policy, stateful }, frames: types },
+          ])
           const { bridged, ruleset } = lower(wanted, {
             links: master('tap0', 'br0', 'bridge'),
             kernel: { tracks, rejects: true },
@@ -138,10 +137,7 @@ describe('two witnesses', () => {
     let answered = 0
     fc.assert(
       fc.property(arbitraryPolicy, fc.array(arbitraryPacket, { minLength: 5 }), (policy, packets) => {
-        const wanted: Desired = {
-          revision: 1,
-          interfaces: [{ id: 'nic', device: 'tap0', policy, mac }],
-        }
+        const wanted = desire([{ id: 'nic', device: 'tap0', policy, mac }])
         const { bridged } = lower(wanted, { links: master('tap0', 'br0', 'bridge') })
         const entry = bridged?.bridge?.answers.get(mac)
         for (const packet of packets) {
@@ -346,11 +342,9 @@ test('an observed interface lets everything pass, and counts what would not have
       direction,
       arbitraryPacket,
       (policy, all, way, packet) => {
-        const wanted = desired(policy, filtered)
+        const wanted = nics([policy, filtered])
         const { ruleset } = lower(
-          all
-            ? wanted
-            : { ...wanted, interfaces: wanted.interfaces.map((each, n) => ({ ...each, observe: n === 0 })) },
+          desire(all ? wanted : wanted.map((each, n) => ({ ...each, observe: n === 0 }))),
           { observe: all },
         )
         const looked = new Set<string>()
@@ -670,7 +664,7 @@ describe('text', () => {
   })
 
   test('a device that stands on a described one and takes packets from it is named in a note', () => {
-    const desired = { revision: 1, interfaces: [{ id: 'x', device: 'tap0', policy: filtered }] }
+    const desired = desire([{ id: 'x', device: 'tap0', policy: filtered }])
     const other = { ...tap(11), name: 'lan0', kind: 'macvlan' }
     const notes = (parent: string) =>
       lower(desired, { links: [tap(10), { ...other, parent }] }).interfaces[0]?.notes ?? []
@@ -697,10 +691,7 @@ describe('text', () => {
     ]) {
       assert.equal(isDeviceName(name), false, name)
       const links = [{ ...tap(10), name }]
-      const { ruleset, interfaces } = lower(
-        { revision: 1, interfaces: [{ id: 'x', device: name, policy: filtered }] },
-        { links },
-      )
+      const { ruleset, interfaces } = lower(desire([{ id: 'x', device: name, policy: filtered }]), { links })
       assert.equal(interfaces[0]?.state, 'failing')
       assert.equal(ruleset.devices['to-vm'].get(10)?.kind, 'drop')
     }

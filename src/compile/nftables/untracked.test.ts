@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import type { DesiredInterface } from '../../core/model/desired.ts'
+import { desire, type Judged } from '../../../test/support/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import { isTracked } from './interpret.ts'
@@ -34,19 +34,16 @@ function lower(
   around: Partial<Surroundings & { watched: string }> = {},
 ) {
   const interfaces = Object.entries(policies).map(
-    ([device, each]): DesiredInterface => ({
+    ([device, each]): Judged => ({
       ...{ id: device, device, policy: each },
       ...(device === around.watched && { observe: true }),
     }),
   )
-  return createLowering().lower(
-    { revision: 1, interfaces },
-    {
-      ...{ links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
-      ...(trackers && { trackers }),
-      ...around,
-    },
-  )
+  return createLowering().lower(desire(interfaces), {
+    ...{ links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
+    ...(trackers && { trackers }),
+    ...around,
+  })
 }
 const sets = ({ ruleset }: ReturnType<typeof lower>) =>
   ruleset.tracking && [[...ruleset.tracking.stateful].sort(), [...ruleset.tracking.stateless].sort()]

@@ -1,6 +1,6 @@
 /** What one host should enforce, and what its agent says of it: desired state from the service, status from the agent. */
 import type { Mac } from '../net/mac.ts'
-import type { EffectivePolicy } from './effective-policy.ts'
+import type { CommonPolicy, EffectivePolicy, Origin } from './effective-policy.ts'
 
 /** The highest limit of tracked connections: a table for hundreds of such interfaces would not fit a host. */
 export const maxConnections = 1_000_000
@@ -13,8 +13,10 @@ export interface DesiredInterface {
   readonly mac?: Mac
   /** Ethernet types that pass beside IP and ARP where it is a port of a bridge. Absent means none. */
   readonly frames?: readonly number[]
-  /** Null: the interface is known, but its policy is not; nothing passes. */
-  readonly policy: EffectivePolicy | null
+  /** Key of the policy in `Desired.policies`; null: the interface is known, but its policy is not; nothing passes. */
+  readonly policy: string | null
+  /** Who it may send as; absent: as anybody. */
+  readonly origin?: Origin
   /** Packets are judged and counted, and none is dropped. Absent means false. */
   readonly observe?: boolean
   /** Tracked connections that the VM may begin, and others towards it; 0 means no limit, absent what the host says. */
@@ -25,16 +27,37 @@ export interface DesiredInterface {
   readonly notes?: readonly string[]
 }
 
-/** Everything one host should enforce, as of one revision. Order does not matter. */
+/**
+ * Everything one host should enforce, as of one revision. Kept up to date in place by whoever owns it: what is read from it
+ * is not kept.
+ */
 export interface Desired {
   readonly revision: number
-  readonly interfaces: readonly DesiredInterface[]
+  /** One for all interfaces that are judged alike: when a rule changes, it does, and none of the interfaces. */
+  readonly policies: ReadonlyMap<string, CommonPolicy>
+  /** By id. */
+  readonly interfaces: ReadonlyMap<string, DesiredInterface>
+}
+
+/** What came, went or changed: keys of policies, ids of interfaces. */
+export interface DesiredDelta {
+  readonly policies: ReadonlySet<string>
+  readonly interfaces: ReadonlySet<string>
+}
+
+/** What is in force on an interface; null: it is not known. */
+export function policyOf(
+  { policies }: Pick<Desired, 'policies'>,
+  { policy, origin }: DesiredInterface,
+): EffectivePolicy | null {
+  const common = policy === null ? undefined : policies.get(policy)
+  return common ? { ...common, ...(origin && { origin }) } : null
 }
 
 /** Where an agent gets what its host should enforce. */
 export interface DesiredSource {
-  /** Whole, as of one revision. */
-  read(): Promise<Desired>
+  /** `delta`: what may differ from what was read before; null: everything may. */
+  read(): Promise<{ readonly desired: Desired; readonly delta: DesiredDelta | null }>
   /** Calls back when a read may answer something new. Answers how to stop. */
   onChange(listener: () => void): () => void
 }

@@ -55,12 +55,16 @@ export interface Origin {
   readonly addresses?: AddressSet
 }
 
-export interface EffectivePolicy {
+/** What is in force on all interfaces that are judged alike, whoever they may send as. */
+export interface CommonPolicy {
   /** Whether established and related packets pass, and invalid ones are dropped, before rules are looked at. */
   readonly stateful: boolean
   readonly essentials: readonly Essential[]
-  /** Where packets that leave the VM must come from, looked at first, filtered or not; absent: from anywhere. */
-  readonly origin?: Origin
   readonly ingress: DirectionPolicy
   readonly egress: DirectionPolicy
+}
+
+export interface EffectivePolicy extends CommonPolicy {
+  /** Where packets that leave the VM must come from, looked at first, filtered or not; absent: from anywhere. */
+  readonly origin?: Origin
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import fc from 'fast-check'
+import { judged } from '../../../test/support/desired.ts'
 import {
   credentials,
   onBothStores,
@@ -746,7 +747,7 @@ onBothStores('HostUp', (start) => {
     service = await start({ inventory: placed })
     const source = createDesiredSource(service.storage, createResolver(), 'kvm1')
     const lists = async () => {
-      const [nic] = (await source.read()).interfaces
+      const [nic] = judged((await source.read()).desired)
       assert.ok(nic?.policy?.ingress.filtered)
       return nic.policy.ingress.lists.map(({ rules }) => rules.length).filter((length) => length > 0)
     }
