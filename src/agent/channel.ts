@@ -1,0 +1,138 @@
+/**
+ * Messages between a service and an agent: JSON objects, one a line, over a stream that goes both ways.
+ *
+ * What is large is several messages: each is made when there is room for it, and between two of them everything else that
+ * waits for the event loop gets its turn. A line that cannot be read ends the connection.
+ */
+import type { Duplex } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+
+export interface Message extends JsonObject {
+  readonly type: string
+}
+
+export interface Channel {
+  /**
+   * Sends them in order, behind what was sent before. Resolves when the system has taken the last, or the channel has
+   * ended; nobody is told whether it arrives.
+   */
+  send(messages: Iterable<Message>): Promise<void>
+  /** Ends our side, behind what was sent before. Resolves when that is done. */
+  close(): Promise<void>
+}
+
+export interface ChannelOptions {
+  readonly stream: Duplex
+  /** By type, what is done with the rest of a message. What it throws ends the connection. */
+  readonly incoming: Readonly<Record<string, (rest: JsonObject) => void>>
+  /** Called once: with what could not be read or made, or with null when the stream has ended, wherever in a message. */
+  readonly ended: (error: Error | null) => void
+  /** Bytes that a line may have: a policy with all of its rules goes on one. */
+  readonly maxLine?: number
+}
+
+export function openChannel({
+  stream,
+  incoming,
+  ended,
+  maxLine = 64 * 1024 * 1024,
+}: ChannelOptions): Channel {
+  let over = false
+  function end(error: unknown): void {
+    if (over) return
+    over = true
+    stream.destroy()
+    ended(error === null || error instanceof Error ? error : new Error(String(error)))
+  }
+
+  function read(line: Buffer): void {
+    // What comes behind the end is nobody's.
+    if (over) return
+    const message = parse(line)
+    if (!isObject(message)) throw new Error('a line that is no JSON object')
+    const { type, ...rest } = message
+    const take = typeof type === 'string' && Object.hasOwn(incoming, type) ? incoming[type] : undefined
+    if (!take) throw new Error(`a message of an unknown type: ${JSON.stringify(type)}`)
+    take(rest)
+  }
+  const lines = createLines(maxLine, read)
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      lines.add(chunk)
+    } catch (error) {
+      end(error)
+    }
+  })
+  for (const event of ['end', 'error', 'close']) stream.on(event, () => end(null))
+
+  async function sendNow(messages: Iterable<Message>): Promise<void> {
+    let first = true
+    for (const message of messages) {
+      if (over) return
+      if (!first) await turn()
+      first = false
+      if (!stream.write(`${JSON.stringify(message)}\n`)) await drained(stream)
+    }
+  }
+  /** What is several messages is not mixed with others. */
+  let last: Promise<void> = Promise.resolve()
+  return {
+    send(messages) {
+      last = last.then(() => sendNow(messages)).catch(end)
+      return last
+    },
+    async close() {
+      await last
+      if (!over) await new Promise<void>((resolve) => stream.end(() => resolve()))
+    },
+  }
+}
+
+/** Resolves when it takes more, or nothing any more. */
+function drained(stream: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done)
+      resolve()
+    }
+    stream.on('drain', done).on('close', done)
+    if (stream.destroyed) done()
+  })
+}
+
+/** Cuts bytes into lines. */
+function createLines(maxLine: number, read: (line: Buffer) => void) {
+  let held: Buffer[] = []
+  let length = 0
+  function hold(bytes: Buffer): void {
+    held.push(bytes)
+    length += bytes.length
+    if (length > maxLine) throw new Error(`a line of more than ${maxLine} bytes`)
+  }
+  return {
+    add(chunk: Buffer): void {
+      let from = 0
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+        hold(chunk.subarray(from, at))
+        from = at + 1
+        const line = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)
+        held = []
+        length = 0
+        read(line)
+      }
+      if (from < chunk.length) hold(chunk.subarray(from))
+    },
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Undefined where it is no JSON: the runtime's own complaint would repeat what is in it. */
+function parse(line: Buffer): JsonValue | undefined {
+  try {
+    return JSON.parse(utf8.decode(line))
+  } catch {
+    return undefined
+  }
+}
