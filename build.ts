@@ -6,7 +6,7 @@ import { type BuildOptions, build } from 'esbuild'
 export const bundling = {
   bundle: true,
   platform: 'node',
-  target: 'node24.15',
+  target: 'node26.10',
   format: 'esm',
   // Half the memory and start of the same libraries loaded file by file. pg's native half is optional, and not ours.
   external: ['pg-native'],

@@ -11,13 +11,13 @@ const sources = join(root, 'src', 'cli', 'main.ts')
 const program = existsSync(sources) ? sources : join(root, 'dist', 'portcullis.js')
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-if (major > 24 || (major === 24 && minor >= 15)) {
+if (major > 26 || (major === 26 && minor >= 10)) {
   await import(pathToFileURL(program).href)
 } else {
   const pinned = pinnedNode()
   if (pinned === undefined) {
     process.stderr.write(
-      `portcullis needs Node 24.15 or newer, this is ${process.versions.node}; install it, or run npm install with optional dependencies\n`,
+      `portcullis needs Node 26.10 or newer, this is ${process.versions.node}; install it, or run npm install with optional dependencies\n`,
     )
     process.exit(1)
   }

@@ -1,7 +1,7 @@
 /** How `portcullis serve` refuses to start, in one plain line each, and how it ends, whatever it was started by. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -313,6 +313,21 @@ describe('the service ends with status 0 and leaves nothing behind', () => {
     'by the wrapper on Node 22.15': { command: old('exec', ''), cwd: folder },
     'by npm start': { command: ['npm', 'start', '--'], cwd: root },
   }
+
+  test('the wrapper without the packages, on an older Node, says which it needs', async () => {
+    mkdirSync(at('bare/bin'), { recursive: true })
+    copyFileSync(wrapper, at('bare/bin/portcullis.mjs'))
+    const command = [
+      process.execPath,
+      '--import',
+      preload('bare', ''),
+      at('bare/bin/portcullis.mjs'),
+      'serve',
+    ]
+    const [status, stderr] = await ended(launch(command, { cwd: folder }))
+    assert.match(stderr, /^portcullis needs Node 26\.10 or newer, this is 20\.11\.0; .*\n$/)
+    assert.equal(status, 1)
+  })
 
   /** Members of a process group, zombies aside. */
   async function members(group: number): Promise<string[]> {

@@ -100,7 +100,7 @@ export async function start(
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready
-    process.send({ ready: { url } }, () => process.disconnect())
+    process.send({ ready: { url } }, () => process.disconnect?.())
   }
 }
 
