@@ -12,7 +12,7 @@ export interface RenderedTable {
   /** Name → lines; those of a base chain begin with where it hangs. */
   readonly chains: ReadonlyMap<string, string>
   readonly sets: ReadonlyMap<string, RenderedSet>
-  /** Other objects, by kind and name, with their body; not compared: rules that use them keep them in place. */
+  /** Other objects, by kind and name, with their body, which is not compared: rules that use them keep them in place. */
   readonly objects?: ReadonlyMap<string, string>
 }
 
@@ -87,7 +87,8 @@ const keepsTypes = (from: RenderedTable, to: RenderedTable): boolean =>
 export const sameType = (a: RenderedSet, b: RenderedSet): boolean =>
   a === b || (a.kind === b.kind && (a.type === b.type || (isDynamic(a.type) && isDynamic(b.type))))
 
-const sameElements = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
+/** Whether both hold the same elements with the same verdicts. */
+export const sameElements = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean =>
   a === b || (a.size === b.size && [...a].every(([key, text]) => b.get(key) === text))
 
 /** Whether two sets are declared alike and hold the same. */
@@ -180,8 +181,9 @@ const differing = (
 export function parseListing(text: string, indexOf: (name: string) => number | undefined): RenderedTable {
   const chains = new Map<string, string>()
   const sets = new Map<string, RenderedSet>()
+  const objects = new Map<string, string>()
   // Blocks are indented by one tab, what is in them by two or more.
-  for (const block of text.matchAll(/^\t(\w+) (\S+) \{\n((?:\t\t.*\n)*)\t\}$/gm)) {
+  for (const block of text.matchAll(/^\t(\w+(?: \w+)?) (\S+) \{\n((?:\t\t.*\n)*)\t\}$/gm)) {
     const [, kind = '', name = '', body = ''] = block
     const lines = body
       .split('\n')
@@ -204,10 +206,9 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
         elements.set(device === undefined ? key : `${index ?? `"${device}"`}${others}`, to)
       }
       sets.set(name, { kind, type, elements })
-      // Anything else somebody put into our table is a chain we did not write.
-    } else chains.set(`${kind} ${name}`, lines.join('\n'))
+    } else objects.set(`${kind} ${name}`, lines.join('\n'))
   }
-  return { chains, sets }
+  return { chains, sets, ...(objects.size > 0 && { objects }) }
 }
 
 /** Whether two tables are the same; `printedAs` holds how this nft prints bodies that it prints otherwise. */
@@ -225,6 +226,8 @@ export function sameTable(
     })
   return (
     same(wanted.chains, found.chains) &&
+    [...(wanted.objects ?? none).keys()].toSorted().join() ===
+      [...(found.objects ?? none).keys()].toSorted().join() &&
     wanted.sets.size === found.sets.size &&
     [...wanted.sets].every(([name, set]) => {
       const other = found.sets.get(name)

@@ -1,0 +1,178 @@
+/** The way to the kernel by the program `nft`: where the sockets cannot be had, and as a witness in tests. */
+import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
+import { parseListing, type RenderedTable } from '../../compile/nftables/table.ts'
+import { readLinks } from '../links.ts'
+import { type Command as Call, follow, ProgramError, run, within } from '../run.ts'
+import { type BaseChain, type Change, type Kernel, RefusedError, tables } from './kernel.ts'
+import { createNftSession } from './nft-session.ts'
+import { spelledAs } from './nft-spelling.ts'
+
+export interface NftKernelOptions {
+  readonly program?: string
+  /** Network namespace to work in; absent: this process's own. */
+  readonly netns?: string | undefined
+  /** Milliseconds until a call that has not ended is given up. */
+  readonly patienceMs?: number
+}
+
+/** Characters of a script that a process of its own reads: in a line of that length nft is slower by more than its start. */
+const long = 8192
+
+export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }: NftKernelOptions): Kernel {
+  const call = (...args: string[]): Call => within(netns, [program, ...args])
+  /** Processes of ours that have committed, the latest last: their commits are not foreign. */
+  const ours = new Set<number>()
+  const commits = (pid: number): void => {
+    ours.delete(pid)
+    ours.add(pid)
+    for (const oldest of ours) if (ours.size > 64) ours.delete(oldest)
+  }
+  const listeners = new Set<(what: Change) => void>()
+  const session = createNftSession({ command: call('-i'), commits, patienceMs })
+  /** The transaction that was given last has ended. */
+  let ended: Promise<unknown> = Promise.resolve()
+  /** Base chains and tables of others, as they were read last. */
+  let known: ReadonlySet<string> = new Set()
+  /** What the transaction touches whose lines are being read. */
+  let touched: Change = { ours: false, others: false }
+
+  async function nft(input: string, ...args: string[]): Promise<string> {
+    const started = args[0] === '-f' ? commits : () => {}
+    try {
+      return await run(call(...args), { input, started, patienceMs })
+    } catch (error) {
+      if (!(error instanceof ProgramError)) throw error
+      const [, at, reason] = /^\/dev\/stdin:(\d+):\S+ Error: (.*)$/.exec(error.message) ?? []
+      const line = at === undefined ? undefined : input.split('\n')[Number(at) - 1]
+      throw new RefusedError(line === undefined ? error.message : `${reason}: ${line.slice(0, 200)}`)
+    }
+  }
+  async function committed(commands: readonly Command[]): Promise<void> {
+    const script = scriptOf(commands)
+    if (script === '') return
+    const line = script.trimEnd().replaceAll('\n', '; ')
+    if (line.length > long || !/^[ -~]*$/.test(line)) await nft(script, '-f', '-')
+    else await session.commit(line)
+  }
+
+  function tell(what: Change): void {
+    if (what.ours || what.others) for (const listener of listeners) listener(what)
+  }
+  function heard(line: string): void {
+    const generation = /^# new generation \d+ by process (\d+)/.exec(line)
+    if (generation) {
+      const what = { ...touched, ours: touched.ours && !ours.has(Number(generation[1])) }
+      touched = { ours: false, others: false }
+      tell(what)
+      return
+    }
+    const event =
+      /^(?:add|create|delete|destroy|insert|replace|reset) ([a-z]+) ([a-z0-9]+ \S+)(?: (\S+))?(.*)$/.exec(
+        line,
+      )
+    const [, kind = '', table = '', name = '', more = ''] = event ?? []
+    // What cannot be read may be about us.
+    if (!event || tables.includes(table)) touched = { ...touched, ours: true }
+    else if (known.has(kind === 'table' ? table : `${table} ${name}`) || more.includes(' hook '))
+      touched = { ...touched, others: true }
+  }
+  const monitor = follow({
+    command: call('-n', 'monitor'),
+    onLine: heard,
+    onGap: () => tell({ ours: true, others: true }),
+  })
+
+  const list = async (name: string): Promise<string | undefined> => {
+    try {
+      return await nft('', '-s', '-n', 'list', 'table', ...name.split(' '))
+    } catch (error) {
+      if (error instanceof RefusedError && /^Error: No such file or directory/.test(error.message))
+        return undefined
+      throw error
+    }
+  }
+  /** nft prints the index of a device that exists as its name. */
+  async function indexes(): Promise<(device: string) => number | undefined> {
+    const links = new Map((await readLinks(netns)).map(({ name, index }) => [name, index]))
+    return (device) => links.get(device)
+  }
+  /** How this nft prints a table. Nobody else knows of the namespace that it is loaded in. */
+  const printed = (script: string, name: string): Promise<string> => {
+    const apart = '"$0" -f - && exec "$0" -s -n list table $1'
+    return run(within(netns, ['unshare', '--net', 'sh', '-c', apart, program, name]), {
+      ...{ input: script, patienceMs },
+    })
+  }
+  const spell = spelledAs(printed)
+
+  return {
+    commit(commands) {
+      const mine = ended.then(() => committed(commands))
+      ended = mine.catch(() => {})
+      return mine
+    },
+    async check(commands) {
+      const script = scriptOf(commands)
+      if (script !== '') await nft(script, '-c', '-f', '-')
+    },
+    async read(name, wanted): Promise<RenderedTable | undefined> {
+      const text = await list(name)
+      if (text === undefined) return undefined
+      const found = parseListing(text, await indexes())
+      return wanted ? spell(name, wanted, found) : found
+    },
+    async counters(table, set) {
+      const text = await nft('', '-j', 'list', 'set', ...table.split(' '), set)
+      const elements = (JSON.parse(text) as Listing).nftables.flatMap(({ set: found }) => found?.elem ?? [])
+      const indexOf = elements.length > 0 ? await indexes() : () => undefined
+      const counted = new Map<number, number>()
+      for (const { elem } of elements) {
+        const index = indexOf(String(elem.val)) ?? Number(elem.val)
+        if (Number.isInteger(index)) counted.set(index, elem.counter?.packets ?? 0)
+      }
+      return counted
+    },
+    async baseChains() {
+      const text = await nft('', '-j', 'list', 'chains')
+      const all = (JSON.parse(text) as Chains).nftables.flatMap(({ chain }): BaseChain[] => {
+        if (chain?.hook === undefined || chain.type === undefined) return []
+        const { family, name, type, hook } = chain
+        return [{ table: `${family} ${chain.table}`, name, type, hook }]
+      })
+      known = new Set(all.flatMap(({ table, name }) => [table, `${table} ${name}`]))
+      return all
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    problem: () => monitor.problem(),
+    async close() {
+      monitor.stop()
+      await ended
+      session.close()
+    },
+  }
+}
+
+/** What `nft -j list set` prints; only what is read here. */
+interface Listing {
+  readonly nftables: readonly {
+    readonly set?: {
+      readonly elem?: readonly { readonly elem: { val: string | number; counter?: { packets: number } } }[]
+    }
+  }[]
+}
+
+/** What `nft -j list chains` prints; only what is read here. Base chains alone have a type and a hook. */
+interface Chains {
+  readonly nftables: readonly {
+    readonly chain?: {
+      readonly family: string
+      readonly table: string
+      readonly name: string
+      readonly type?: string
+      readonly hook?: string
+    }
+  }[]
+}

@@ -1,0 +1,28 @@
+/** Serves a Kernel to the process that has forked it: for tests of one that works in the namespace of its own process. */
+import type { Kernel } from '../../src/agent/nftables/kernel.ts'
+import { RefusedError } from '../../src/agent/nftables/kernel.ts'
+import { createKernelFor, type KernelKind } from './kernels.ts'
+
+export interface Call {
+  readonly id: number
+  readonly method: keyof Kernel
+  readonly args: readonly unknown[]
+}
+export type Said =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string; readonly refused: boolean }
+  | { readonly change: { ours: boolean; others: boolean } }
+
+const [kind = ''] = process.argv.slice(2)
+const kernel = createKernelFor(kind as KernelKind)
+const say = (what: Said) => process.send?.(what)
+kernel.onChange((change) => say({ change }))
+process.on('message', async ({ id, method, args }: Call) => {
+  try {
+    const call = kernel[method] as (...given: unknown[]) => unknown
+    say({ id, value: await call(...args) })
+  } catch (error) {
+    say({ id, error: String((error as Error).message), refused: error instanceof RefusedError })
+  }
+})
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,75 @@
+/** Kernels for tests, each in a process that works in a network namespace and can be killed. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type Change, type Kernel, RefusedError } from '../../src/agent/nftables/kernel.ts'
+import { createNftKernel } from '../../src/agent/nftables/nft-kernel.ts'
+import type { Call, Said } from './kernel-child.ts'
+
+export const kernelKinds = ['nft'] as const
+export type KernelKind = (typeof kernelKinds)[number]
+
+export const createKernelFor = (kind: KernelKind): Kernel => {
+  switch (kind) {
+    case 'nft':
+      return createNftKernel({})
+  }
+}
+
+export interface KernelProcess extends Kernel {
+  /** Ends the process as it is, and waits for that. */
+  kill(): Promise<void>
+}
+
+export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
+  const program = new URL('kernel-child.ts', import.meta.url).pathname
+  const child = spawn('ip', ['netns', 'exec', netns, process.execPath, program, kind], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  })
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  const listeners = new Set<(what: Change) => void>()
+  const gone = once(child, 'exit').then(() => {
+    for (const each of waiting.values()) each.reject(new Error('the process has ended'))
+  })
+  child.on('message', (said: Said) => {
+    if ('change' in said) {
+      for (const listener of listeners) listener(said.change)
+      return
+    }
+    const asked = waiting.get(said.id)
+    waiting.delete(said.id)
+    if ('value' in said) asked?.resolve(said.value)
+    else asked?.reject(said.refused ? new RefusedError(said.error) : new Error(said.error))
+  })
+  let calls = 0
+  const ask =
+    (method: keyof Kernel) =>
+    // biome-ignore lint/suspicious/noExplicitAny: what the child answers is of the type that the method has.
+    (...args: readonly unknown[]): Promise<any> =>
+      new Promise((resolve, reject) => {
+        const call: Call = { id: ++calls, method, args }
+        waiting.set(call.id, { resolve, reject })
+        child.send(call)
+      })
+  return {
+    commit: ask('commit'),
+    check: ask('check'),
+    read: ask('read'),
+    counters: ask('counters'),
+    baseChains: ask('baseChains'),
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    problem: () => null,
+    async close() {
+      await ask('close')()
+      child.disconnect()
+      await gone
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
