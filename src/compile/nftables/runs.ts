@@ -75,7 +75,7 @@ export interface Bounds {
   readonly pieces: number
 }
 
-export const bounds: Bounds = { shortList: 30, shortRun: 4, product: 4096, boxes: 65_536, pieces: 64 }
+export const bounds: Bounds = { shortList: 8, shortRun: 4, product: 4096, boxes: 65_536, pieces: 64 }
 
 /** How many runs a box looks back for one that it may join. */
 const lookBack = 64
