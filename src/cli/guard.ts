@@ -7,7 +7,8 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { readLinks } from '../agent/links.ts'
 import { guardPath, guardPatienceMs, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
-import { createNft } from '../agent/nftables/nft.ts'
+import type { Kernel } from '../agent/nftables/kernel.ts'
+import { createNftKernel } from '../agent/nftables/nft-kernel.ts'
 import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
 import { bridgeTable, table } from '../compile/nftables/names.ts'
 import { judges } from '../compile/nftables/render.ts'
@@ -44,10 +45,13 @@ export function guardCommand(): Command {
       .action(async (flags: GuardFlags) => {
         const missing = missingPrivilege()
         if (missing !== undefined) return complain(missing, 2)
+        const kernel = kernelOf(flags)
         try {
-          await action(flags, context(flags))
+          await action(flags, context(flags, kernel))
         } catch (error) {
           complain(error instanceof Error ? error.message : String(error), 1)
+        } finally {
+          await kernel.close()
         }
       })
   }
@@ -56,8 +60,10 @@ export function guardCommand(): Command {
 
 type GuardContext = ReturnType<typeof context>
 
-const context = ({ data, guard, netns, nft }: GuardFlags) => ({
-  nft: createNft({ netns, patienceMs: guardPatienceMs, ...(nft !== undefined && { program: nft }) }),
+const kernelOf = ({ netns, nft }: GuardFlags): Kernel =>
+  createNftKernel({ netns, patienceMs: guardPatienceMs, ...(nft !== undefined && { program: nft }) })
+const context = ({ data, guard, netns }: GuardFlags, kernel: Kernel) => ({
+  kernel,
   path: guardPath(resolve(data)),
   patterns: guard,
   readLinks: () => readLinks(netns),
@@ -72,7 +78,7 @@ async function up({ json }: GuardFlags, at: GuardContext): Promise<void> {
 }
 
 async function status({ json }: GuardFlags, at: GuardContext): Promise<void> {
-  const [guard, held] = await Promise.all([readGuard(at), holds(at)])
+  const [guard, held] = await Promise.all([readGuard(at.kernel), holds(at)])
   if (guard === undefined) process.exitCode = 1
   const closed = guard ? await closedBy(guard, at, held) : []
   if (json) {
@@ -88,9 +94,9 @@ async function status({ json }: GuardFlags, at: GuardContext): Promise<void> {
 }
 
 async function down({ json }: GuardFlags, at: GuardContext): Promise<void> {
-  const [guard, held] = await Promise.all([readGuard(at), holds(at)])
+  const [guard, held] = await Promise.all([readGuard(at.kernel), holds(at)])
   const opened = guard ? await closedBy(guard, at, held) : []
-  const removed = await lowerGuard(at.nft)
+  const removed = await lowerGuard(at.kernel)
   if (json) return answer(JSON.stringify({ removed, opened, judging: [...held] }, null, 2))
   if (!removed) return answer('it was down')
   answer(`down. Open now: ${opened.join(', ') || 'none'}`)
@@ -101,12 +107,9 @@ async function down({ json }: GuardFlags, at: GuardContext): Promise<void> {
 }
 
 /** Names of the devices that our tables judge. */
-async function holds({ nft, readLinks }: GuardContext): Promise<ReadonlySet<string>> {
+async function holds({ kernel, readLinks }: GuardContext): Promise<ReadonlySet<string>> {
   const links = await readLinks()
-  const indexes = new Map(links.map(({ name, index }) => [name, index]))
-  const found = await Promise.all(
-    [table, bridgeTable].map((name) => nft.list(name, (each) => indexes.get(each))),
-  )
+  const found = await Promise.all([table, bridgeTable].map((name) => kernel.read(name, undefined)))
   const judged = new Set(found.flatMap((each) => (each ? [...judges(each)] : [])))
   return new Set(links.filter(({ index }) => judged.has(index)).map(({ name }) => name))
 }

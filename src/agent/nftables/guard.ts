@@ -2,13 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { open as openFile, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type Guard, guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts'
+import { type Guard, guardFile, guardOf, readGuardFile, renderGuard } from '../../compile/nftables/guard.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
-import { deltaScript, type RenderedTables } from '../../compile/nftables/table.ts'
-import type { Link } from '../../core/model/link.ts'
+import { deltaCommands, type RenderedTables } from '../../compile/nftables/table.ts'
 import { makeDirectory } from '../directory.ts'
-import { ProgramError } from '../run.ts'
-import type { Nft } from './nft.ts'
+import type { Kernel } from './kernel.ts'
 
 /** Milliseconds for a call of nft that is about the guard alone, which is small. */
 export const guardPatienceMs = 10_000
@@ -17,12 +15,11 @@ export const guardPatienceMs = 10_000
 export const guardPath = (data: string): string => join(data, 'guard.nft')
 
 export interface GuardOptions {
-  readonly nft: Nft
+  readonly kernel: Kernel
   /** The file that it is kept in. */
   readonly path: string
   /** Devices to close beside those that it knows already: names, or prefixes that end in `*`. */
   readonly patterns: readonly string[]
-  readonly readLinks: () => Promise<readonly Link[]>
 }
 
 export interface Raised {
@@ -35,24 +32,24 @@ export interface Raised {
 
 /**
  * Makes the guard stand: one that stands is left as it is, but for patterns that it lacks; otherwise it comes from its
- * file, or from the patterns alone where there is none that nft takes. Opens nothing.
+ * file, or from the patterns alone where there is none. Opens nothing.
  */
 export async function raiseGuard(options: GuardOptions): Promise<Raised> {
-  const { nft, path, patterns } = options
+  const { kernel, path, patterns } = options
   let from: Raised['from'] = 'kept'
-  const standing = await readStanding(options)
+  const standing = await readStanding(kernel)
   let guard = whole(standing)
   if (!guard) {
-    const text = await readFile(path, 'utf8').catch(() => undefined)
-    if (text !== undefined && (await loads(nft, text))) guard = await readGuard(options)
+    guard = readGuardFile(await readFile(path, 'utf8').catch(() => ''))
     from = guard ? 'file' : 'patterns'
   }
   // Where one family was left, that closes more than its patterns.
   const { devices, indexes, open, patterns: had } = guard ?? standing.find((each) => each) ?? nothing
   const lacking = patterns.filter((pattern) => !had.includes(pattern))
-  if (guard && lacking.length === 0) return { guard, from, unwritten: null }
+  const complete = lacking.length === 0
   const wanted = { devices, indexes, open, patterns: [...had, ...lacking] }
-  await nft.commit(deltaScript(new Map(), renderGuard(wanted)) ?? '')
+  if (from !== 'kept' || !complete) await kernel.commit(deltaCommands(new Map(), renderGuard(wanted)))
+  if (guard && complete) return { guard, from, unwritten: null }
   try {
     await writeGuard(path, wanted)
     return { guard: wanted, from, unwritten: null }
@@ -66,14 +63,13 @@ const nothing: Guard = { devices: new Set(), indexes: new Set(), patterns: [], o
 type Standing = readonly (Guard | undefined)[]
 
 /** The guard that stands in both families; undefined when it does not. */
-export async function readGuard(from: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Guard | undefined> {
-  return whole(await readStanding(from))
+export async function readGuard(kernel: Kernel): Promise<Guard | undefined> {
+  return whole(await readStanding(kernel))
 }
 
 /** What stands in each family. */
-async function readStanding({ nft, readLinks }: Pick<GuardOptions, 'nft' | 'readLinks'>): Promise<Standing> {
-  const links = new Map((await readLinks()).map(({ name, index }) => [name, index]))
-  const found = await Promise.all(guardTables.map((name) => nft.list(name, (device) => links.get(device))))
+async function readStanding(kernel: Kernel): Promise<Standing> {
+  const found = await Promise.all(guardTables.map((name) => kernel.read(name, undefined)))
   return found.map((table) => table && guardOf(table))
 }
 
@@ -81,14 +77,13 @@ const whole = (standing: Standing): Guard | undefined =>
   standing.includes(undefined) ? undefined : standing[0]
 
 /** Removes the guard from the kernel; its file stays. Answers whether there was one. */
-export async function lowerGuard(nft: Nft): Promise<boolean> {
-  const found = await Promise.all(guardTables.map((name) => nft.list(name, () => undefined)))
+export async function lowerGuard(kernel: Kernel): Promise<boolean> {
+  const found = await Promise.all(guardTables.map((name) => kernel.read(name, undefined)))
   const standing: RenderedTables = new Map(
     guardTables.flatMap((name, at) => (found[at] ? [[name, found[at]] as const] : [])),
   )
-  const script = deltaScript(standing, new Map())
-  if (script !== undefined) await nft.commit(script)
-  return script !== undefined
+  await kernel.commit(deltaCommands(standing, new Map()))
+  return standing.size > 0
 }
 
 /** Replaces the file in one step, durably: after a power failure there is the old one or the new one. */
@@ -111,15 +106,4 @@ export async function writeGuard(path: string, guard: Guard): Promise<void> {
   }
   const directory = await openFile(folder, 'r')
   await directory.sync().finally(() => directory.close())
-}
-
-/** A file that nft refuses is as good as none. */
-async function loads(nft: Nft, text: string): Promise<boolean> {
-  try {
-    await nft.commit(text)
-    return true
-  } catch (error) {
-    if (error instanceof ProgramError) return false
-    throw error
-  }
 }

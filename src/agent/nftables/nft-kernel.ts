@@ -2,7 +2,7 @@
 import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
 import { parseListing, type RenderedTable } from '../../compile/nftables/table.ts'
 import { readLinks } from '../links.ts'
-import { type Command as Call, follow, ProgramError, run, within } from '../run.ts'
+import { type Command as Call, type Follower, follow, ProgramError, run, within } from '../run.ts'
 import { type BaseChain, type Change, type Kernel, RefusedError, tables } from './kernel.ts'
 import { createNftSession } from './nft-session.ts'
 import { spelledAs } from './nft-spelling.ts'
@@ -76,11 +76,8 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
     else if (known.has(kind === 'table' ? table : `${table} ${name}`) || more.includes(' hook '))
       touched = { ...touched, others: true }
   }
-  const monitor = follow({
-    command: call('-n', 'monitor'),
-    onLine: heard,
-    onGap: () => tell({ ours: true, others: true }),
-  })
+  /** Runs since somebody listens. */
+  let monitor: Follower | undefined
 
   const list = async (name: string): Promise<string | undefined> => {
     try {
@@ -144,11 +141,16 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
     },
     onChange(listener) {
       listeners.add(listener)
+      monitor ??= follow({
+        command: call('-n', 'monitor'),
+        onLine: heard,
+        onGap: () => tell({ ours: true, others: true }),
+      })
       return () => void listeners.delete(listener)
     },
-    problem: () => monitor.problem(),
+    problem: () => monitor?.problem() ?? null,
     async close() {
-      monitor.stop()
+      monitor?.stop()
       await ended
       session.close()
     },

@@ -4,9 +4,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import { startAgent } from '../../agent/agent.ts'
 import type { ApplyReport } from '../../agent/dataplane.ts'
 import { createJournal } from '../../agent/journal.ts'
-import { readLinks } from '../../agent/links.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from '../../agent/nftables/guard.ts'
-import { createNft } from '../../agent/nftables/nft.ts'
+import { createNftKernel } from '../../agent/nftables/nft-kernel.ts'
 import { createNftables, type Notrack } from '../../agent/nftables/nftables.ts'
 import type { DesiredSource, HostStatus } from '../../core/model/desired.ts'
 import type { Metrics } from '../../server/metrics.ts'
@@ -38,16 +37,13 @@ export async function closeFirst(options: EnforceOptions, logger: FastifyBaseLog
   // Nothing may be cut on a host that is observed.
   if (options.observe) return
   const { netns, guard: patterns } = options
-  const { unwritten } = await raiseGuard({
-    nft: createNft({
-      netns,
-      patienceMs: guardPatienceMs,
-      ...(options.nft !== undefined && { program: options.nft }),
-    }),
-    path: guardPath(resolve(options.data)),
-    patterns,
-    readLinks: () => readLinks(netns),
+  const kernel = createNftKernel({
+    netns,
+    patienceMs: guardPatienceMs,
+    ...(options.nft !== undefined && { program: options.nft }),
   })
+  const path = guardPath(resolve(options.data))
+  const { unwritten } = await raiseGuard({ kernel, path, patterns }).finally(() => kernel.close())
   if (unwritten !== null) logger.warn(`the guard for the next boot cannot be written: ${unwritten}`)
 }
 

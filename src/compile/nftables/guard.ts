@@ -77,10 +77,13 @@ export function guardOf({ chains, sets }: RenderedTable): Guard {
         .map(Number)
         .filter((index) => !Number.isNaN(index)),
     ),
-    patterns: [...rules.matchAll(/^[io]ifname "([^"]+)" drop$/gm)].map(([, pattern = '']) => pattern),
+    patterns: patternsIn(rules),
     open: names('open-names'),
   }
 }
+
+const patternsIn = (rules: string): string[] =>
+  [...rules.matchAll(/^[io]ifname "([^"]+)" drop$/gm)].map(([, pattern = '']) => pattern)
 
 /** Whether the guard closes a device until its packets are judged. */
 export function closes({ devices, indexes, patterns, open }: Guard, { name, index }: Link): boolean {
@@ -104,3 +107,22 @@ export const guardFile = (guard: Guard): string =>
     '# replaces it; load it at boot, before the network: nft -f guard.nft\n',
     ...[...renderGuard({ ...guard, indexes: new Set() })].map(([name, table]) => replaceScript(name, table)),
   ].join('')
+
+/** The guard that such a file holds; undefined when it holds none. */
+export function readGuardFile(text: string): Guard | undefined {
+  if (!guardTables.every((name) => text.includes(`\ntable ${name} {\n`))) return undefined
+  // Both tables hold the same.
+  const [, rules = ''] =
+    new RegExp(`^chain ${unjudgedOf('from-vm')} \\{\n([^}]+)\n\\}$`, 'm').exec(text) ?? []
+  if (rules === '') return undefined
+  const elements = (set: string): Set<string> => {
+    const line = new RegExp(`^add element ${guardTables[0]} ${set} \\{ (.+) \\}$`, 'm').exec(text)
+    return new Set((line?.[1] ?? '').split(', ').flatMap((each) => /^"(.+)"$/.exec(each)?.[1] ?? []))
+  }
+  return {
+    devices: elements('closed-names'),
+    indexes: new Set(),
+    patterns: patternsIn(rules),
+    open: elements('open-names'),
+  }
+}
