@@ -4,15 +4,11 @@
  * It remembers nothing between rounds but what it reports. Changes that arrive while a round runs share the next one.
  * It does not compile, store or serve anything.
  */
-import type {
-  Desired,
-  DesiredInterface,
-  DesiredSource,
-  HostStatus,
-  InterfaceStatus,
-} from '../core/model/desired.ts'
-import type { CommonPolicy } from '../core/model/effective-policy.ts'
-import type { ApplyReport, Dataplane, InterfaceReport } from './dataplane.ts'
+import type { DesiredDelta, DesiredSource } from '../core/model/desired.ts'
+import type { HostWords, StatusChange } from '../core/model/status-change.ts'
+import type { ApplyReport, Dataplane } from './dataplane.ts'
+import { type Round, roundError } from './round.ts'
+import { createStatuses, type Difference } from './statuses.ts'
 
 export interface AgentOptions {
   readonly host: string
@@ -21,23 +17,13 @@ export interface AgentOptions {
   readonly observeHost?: boolean
   readonly source: DesiredSource
   readonly dataplane: Dataplane
-  /** Told after every change of status. */
-  readonly report: (status: HostStatus) => void
-  /** Told of every round that ended; `seconds` is what applying took. */
+  /** Told what differs from what it was told before; the first is whole. */
+  readonly report: (change: StatusChange) => void
+  /** Told of every round that ended, after its status. */
   readonly observe?: (round: Round) => void
   /** Resolves after so long, or when the signal is aborted. Real time unless a test has its own. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
-
-export type Round =
-  | {
-      readonly kind: 'applied'
-      readonly seconds: number
-      readonly changed: boolean
-      readonly repaired: boolean
-      readonly report: ApplyReport
-    }
-  | { readonly kind: 'failed'; readonly error: unknown }
 
 export interface Agent {
   /** Resolves when what is desired has been applied for the first time. */
@@ -56,7 +42,7 @@ const countMs = 15_000
 export function startAgent(options: AgentOptions): Agent {
   const { host, target, observeHost = false, source, dataplane, report, observe } = options
   const { sleep = realSleep } = options
-  let status: HostStatus = {
+  let words: HostWords = {
     host,
     target,
     observe: observeHost,
@@ -65,19 +51,25 @@ export function startAgent(options: AgentOptions): Agent {
     state: 'starting',
     error: null,
     repairs: 0,
-    interfaces: [],
     warnings: [],
   }
-  /** What was desired in the last round that succeeded, by id. */
-  let enforced: ReadonlyMap<string, Enforced> = new Map()
+  const statuses = createStatuses()
+  let whole = true
+  /** What may differ from what was applied last: of this round, and of those since that failed. */
+  let owed: DesiredDelta | null = null
   let stopped = false
   let dirty = true
   let wake = new AbortController()
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
 
-  function say(change: Partial<HostStatus>): void {
-    status = { ...status, ...change }
-    report(status)
+  function say(change: Partial<HostWords>, { put, remove }: Difference = nothing): void {
+    words = { ...words, ...change }
+    report({ host: words, whole, put, remove })
+    whole = false
+  }
+  /** Says it unless there is nothing to say. */
+  function mention(difference: Difference): void {
+    if (difference.put.length + difference.remove.length > 0) say({}, difference)
   }
   function changed(): void {
     dirty = true
@@ -85,49 +77,38 @@ export function startAgent(options: AgentOptions): Agent {
   }
   const unsubscribe = [source.onChange(changed), dataplane.onForeignChange(changed)]
 
-  /** The interfaces that `desired` changes get `state`; the others keep their status. */
-  function pending(desired: Desired, state: 'applying' | 'failing', error: string | null): InterfaceStatus[] {
-    const known = new Map(status.interfaces.map((each) => [each.id, each]))
-    return [...desired.interfaces.values()].map((each) => {
-      const before = known.get(each.id)
-      if (before && same(enforced.get(each.id), enforcedOf(desired, each))) return before
-      const { id, device, notes = [] } = each
-      return { id, device, appliedRevision: before?.appliedRevision ?? null, state, error, notes }
-    })
-  }
-
   async function round(): Promise<ApplyReport> {
     const { desired, delta } = await source.read()
-    say({
-      desiredRevision: desired.revision,
-      interfaces: pending(desired, 'applying', null),
-      state: 'applying',
-    })
+    owed = both(owed, delta)
+    const { revision } = desired
+    const { appliedRevision: before } = words
+    // Before anything is in force nobody takes an interface for being enforced.
+    const arrived = before === null ? nothing : statuses.arrive(desired, owed)
+    say({ desiredRevision: revision, state: 'applying' }, arrived)
     const started = performance.now()
-    let applied: ApplyReport
-    try {
-      applied = await dataplane.apply(desired, delta)
-    } catch (error) {
-      const reason = 'the rules of its host could not be changed; those before stay in force'
-      status = { ...status, interfaces: pending(desired, 'failing', reason) }
-      throw error
-    }
-    const { changed, repaired } = applied
+    const applied = await dataplane.apply(desired, owed)
+    const seconds = (performance.now() - started) / 1000
+    const { changed, repaired, guarded, interfaces } = applied
     const warnings = [
       ...(desired.interfaces.size === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
       ...applied.warnings,
     ]
-    const seconds = (performance.now() - started) / 1000
-    say({
-      appliedRevision: desired.revision,
-      state: 'applied',
-      error: null,
-      repairs: status.repairs + (repaired ? 1 : 0),
-      interfaces: statuses(desired, applied, status.interfaces),
-      warnings,
-    })
-    enforced = new Map([...desired.interfaces].map(([id, each]) => [id, enforcedOf(desired, each)]))
-    observe?.({ kind: 'applied', seconds, changed, repaired, report: applied })
+    const settled = statuses.settle(desired, owed, applied, before)
+    owed = none
+    say(
+      {
+        appliedRevision: revision,
+        state: 'applied',
+        error: null,
+        repairs: words.repairs + (repaired ? 1 : 0),
+        warnings,
+      },
+      settled,
+    )
+    const details = interfaces.flatMap(({ id, detail }) =>
+      detail === undefined ? [] : [{ interface: id, detail }],
+    )
+    observe?.({ kind: 'applied', seconds, changed, repaired, guarded, details })
     isReady()
     return applied
   }
@@ -135,7 +116,7 @@ export function startAgent(options: AgentOptions): Agent {
   /** Waits for a change; returns earlier when an attempt is due. */
   async function rest(retryMs: number | null): Promise<void> {
     const due = retryMs === null ? Number.POSITIVE_INFINITY : performance.now() + retryMs
-    const observed = status.interfaces.some((each) => each.state === 'observing')
+    const observed = statuses.observing > 0
     while (!wake.signal.aborted) {
       const left = due - performance.now()
       if (left <= 0) return
@@ -148,15 +129,9 @@ export function startAgent(options: AgentOptions): Agent {
 
   async function readDenials(): Promise<void> {
     try {
-      const counted = await dataplane.denials()
-      say({
-        interfaces: status.interfaces.map((each) => {
-          const denials = counted.get(each.id)
-          return denials && each.state === 'observing' ? { ...each, denials } : each
-        }),
-      })
+      mention(statuses.deny(await dataplane.denials()))
     } catch (error) {
-      observe?.({ kind: 'failed', error })
+      observe?.({ kind: 'failed', error: roundError(error) })
     }
   }
 
@@ -168,15 +143,10 @@ export function startAgent(options: AgentOptions): Agent {
       try {
         const [tracked, silent] = await Promise.all([dataplane.connections(), dataplane.unanswered()])
         // The next round asks again whether there is anything to count.
-        if (tracked.size === 0 && !status.interfaces.some(({ mode }) => mode === 'bridged')) return
-        say({
-          interfaces: status.interfaces.map(({ connections: _, unanswered: __, ...each }) => {
-            const [connections, unanswered] = [tracked.get(each.id), silent.get(each.id)]
-            return { ...each, ...(connections && { connections }), ...(unanswered && { unanswered }) }
-          }),
-        })
+        if (tracked.size === 0 && statuses.bridged === 0) return
+        mention(statuses.count(tracked, silent))
       } catch (error) {
-        observe?.({ kind: 'failed', error })
+        observe?.({ kind: 'failed', error: roundError(error) })
       }
       await sleep(countMs, ending.signal)
     }
@@ -196,7 +166,7 @@ export function startAgent(options: AgentOptions): Agent {
         pause = backoff.first
       } catch (error) {
         say({ state: 'failing', error: error instanceof Error ? error.message : String(error) })
-        observe?.({ kind: 'failed', error })
+        observe?.({ kind: 'failed', error: roundError(error) })
       }
       if (stopped || dirty) continue
       if (applied) await rest(applied.retryMs)
@@ -221,56 +191,16 @@ export function startAgent(options: AgentOptions): Agent {
   }
 }
 
-interface Enforced {
-  readonly interface: DesiredInterface
-  readonly policy: CommonPolicy | undefined
-}
-const enforcedOf = ({ policies }: Desired, each: DesiredInterface): Enforced => ({
-  interface: each,
-  policy: policies.get(each.policy ?? ''),
-})
+const nothing: Difference = { put: [], remove: [] }
+const none: DesiredDelta = { policies: new Set(), interfaces: new Set() }
 
-/** Whether the same is wanted of an interface: a policy that did not change is the same object. */
-const same = (a: Enforced | undefined, b: Enforced): boolean =>
-  a !== undefined &&
-  a.policy === b.policy &&
-  a.interface.origin === b.interface.origin &&
-  a.interface.device === b.interface.device &&
-  a.interface.observe === b.interface.observe &&
-  a.interface.maxConnections === b.interface.maxConnections &&
-  a.interface.frames?.join() === b.interface.frames?.join()
-
-/** What failed keeps the revision that it had before. */
-function statuses(
-  { revision, interfaces }: Desired,
-  report: ApplyReport,
-  before: readonly InterfaceStatus[],
-): InterfaceStatus[] {
-  const known = new Map(before.map((each) => [each.id, each]))
-  const outcomes = new Map(report.interfaces.map((each) => [each.id, each]))
-  return [...interfaces.values()].map(({ id, device, notes = [] }) => {
-    const {
-      state,
-      error,
-      mode,
-      notes: more = [],
-    }: Omit<InterfaceReport, 'id'> = outcomes.get(id) ?? {
-      ...{ state: 'failing', error: 'the target did not report it' },
-    }
-    const { appliedRevision = null, denials, connections, unanswered } = known.get(id) ?? {}
-    return {
-      id,
-      device,
-      appliedRevision: state === 'failing' ? appliedRevision : revision,
-      state,
-      ...(mode && { mode }),
-      error,
-      notes: [...notes, ...more],
-      ...(state === 'applied' && connections && { connections }),
-      ...(state === 'applied' && unanswered && { unanswered }),
-      ...(state === 'observing' && { denials: denials ?? { ingress: 0, egress: 0 } }),
-    }
-  })
+/** What differs after both; null: everything may. */
+function both(a: DesiredDelta | null, b: DesiredDelta | null): DesiredDelta | null {
+  if (!a || !b) return null
+  return {
+    policies: new Set([...a.policies, ...b.policies]),
+    interfaces: new Set([...a.interfaces, ...b.interfaces]),
+  }
 }
 
 function realSleep(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -46,7 +46,10 @@ export interface ApplyReport {
   readonly changed: boolean
   /** Whether what was read back differed from what had been applied: somebody else wrote to our tables. */
   readonly repaired: boolean
-  /** One for each interface that is desired. */
+  /**
+   * Those whose report may have changed since the last application that succeeded; where everything may differ, one for each
+   * interface that is desired.
+   */
   readonly interfaces: readonly InterfaceReport[]
   /** What stays closed whatever becomes of the rest, in words for the operator. */
   readonly guarded: string

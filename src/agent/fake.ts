@@ -1,5 +1,6 @@
-/** A dataplane for tests: enforces in memory, fails when told to, and can be interfered with. */
-import type { Connections, Denials, Desired, PerDirection } from '../core/model/desired.ts'
+/** A dataplane for tests: enforces in memory, fails when told to, refuses a delta that forgets something, and can be interfered with. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Connections, Denials, Desired, DesiredDelta, PerDirection } from '../core/model/desired.ts'
 import type { Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface FakeDataplane extends Dataplane {
@@ -26,7 +27,10 @@ export interface FakeDataplane extends Dataplane {
 export function createFake(): FakeDataplane {
   const listeners = new Set<() => void>()
   let enforced: Desired | undefined
-  let known = false
+  /** What was applied last, whatever became of it. */
+  let applied: Desired | undefined
+  /** What was reported of each last. */
+  const reported = new Map<string, InterfaceReport>()
   let attempts = 0
   let failure: Error | undefined
   let held: Promise<void> = Promise.resolve()
@@ -36,25 +40,26 @@ export function createFake(): FakeDataplane {
   let counted: ReadonlyMap<string, Denials> = new Map()
   let unanswered: ReadonlyMap<string, PerDirection> = new Map()
   return {
-    async apply(desired) {
+    async apply(desired, delta = null) {
       attempts++
       await held
       if (failure) throw failure
-      const repaired = known && enforced === undefined
+      if (delta) refuseForgotten(applied ?? nothing, desired, delta)
+      const repaired = applied !== undefined && enforced === undefined
       const changed = enforced?.revision !== desired.revision
-      enforced = desired
-      known = true
-      return {
-        changed,
-        repaired,
-        interfaces: [...desired.interfaces.values()].map(({ id, observe }) => ({
-          id,
-          ...(outcomes.get(id) ?? { state: observe ? 'observing' : 'applied', error: null }),
-        })),
-        guarded: '',
-        warnings: [],
-        retryMs: retry,
-      }
+      const { revision, policies, interfaces } = desired
+      // Its owner changes it in place.
+      enforced = { revision, policies: new Map(policies), interfaces: new Map(interfaces) }
+      applied = enforced
+      const reports = [...interfaces.values()].map(({ id, policy, observe }) => {
+        const outcome = outcomes.get(id) ?? { state: observe ? 'observing' : 'applied', error: null }
+        const report: InterfaceReport = { id, ...outcome }
+        const may = !delta || delta.interfaces.has(id) || delta.policies.has(policy ?? '')
+        const differs = !isDeepStrictEqual(reported.get(id), report)
+        reported.set(id, report)
+        return may || differs ? [report] : []
+      })
+      return { changed, repaired, interfaces: reports.flat(), guarded: '', warnings: [], retryMs: retry }
     },
     denials: async () => counted,
     connections: async () => connections,
@@ -90,5 +95,17 @@ export function createFake(): FakeDataplane {
       enforced = undefined
       for (const listener of listeners) listener()
     },
+  }
+}
+
+const nothing: Desired = { revision: 0, policies: new Map(), interfaces: new Map() }
+
+/** Throws when something differs that the delta does not name. */
+function refuseForgotten(before: Desired, now: Desired, delta: DesiredDelta): void {
+  for (const kind of ['policies', 'interfaces'] as const) {
+    for (const key of new Set([...before[kind].keys(), ...now[kind].keys()])) {
+      if (delta[kind].has(key) || isDeepStrictEqual(before[kind].get(key), now[kind].get(key))) continue
+      throw new Error(`the delta forgets ${key} of the ${kind}`)
+    }
   }
 }

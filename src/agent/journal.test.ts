@@ -1,9 +1,10 @@
 /** The log tells a problem once, again at growing intervals, and its end. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { whole } from '../../test/support/status.ts'
 import type { HostStatus, InterfaceState } from '../core/model/desired.ts'
-import type { Round } from './agent.ts'
 import { createJournal } from './journal.ts'
+import { type Round, roundError } from './round.ts'
 
 function world() {
   let now = 0
@@ -22,16 +23,16 @@ function world() {
       ...{ id: device, device, appliedRevision: 1, state, notes: [] },
       error: state === 'failing' ? error : null,
     }))
-    journal.round(round, { interfaces, warnings } as unknown as HostStatus)
+    journal.status(whole({ interfaces, warnings } as unknown as HostStatus))
+    journal.round(round)
     return [...lines]
   }
   return { say, wait: (milliseconds: number) => (now += milliseconds) }
 }
 
-const failed: Round = { kind: 'failed', error: new Error('x') }
+const failed: Round = { kind: 'failed', error: roundError(new Error('x')) }
 const applied = (repaired = false): Round => ({
-  ...{ kind: 'applied', seconds: 0, changed: true, repaired },
-  report: { changed: true, repaired, interfaces: [], guarded: '', warnings: [], retryMs: null },
+  ...{ kind: 'applied', seconds: 0, changed: true, repaired, guarded: '', details: [] },
 })
 
 test('a host that fails: at once, then after 1, 2, 4, … minutes, at most an hour apart', () => {
@@ -98,4 +99,44 @@ test('a warning when it begins, a repair whenever it happens', () => {
   assert.deepEqual(say(applied(), [], ['w', 'v']), ['warn v'])
   assert.deepEqual(say(applied(), [], []), [])
   assert.deepEqual(say(applied(), [], ['w']), ['warn w'])
+})
+
+test('an agent that begins anew: what still fails is not told again, and what ended is', () => {
+  const { say } = world()
+  const failing: [string, InterfaceState][] = [
+    ['a', 'failing'],
+    ['b', 'failing'],
+    ['c', 'failing'],
+  ]
+  assert.equal(say(applied(), failing).length, 3)
+  assert.deepEqual(say(failed), ['error rules could not be applied; those before stay in force'])
+  assert.deepEqual(
+    say(applied(), [
+      ['a', 'failing'],
+      ['b', 'applied'],
+    ]),
+    ['info rules are applied again', 'info interface fails no more b'],
+  )
+  assert.deepEqual(say(applied(), failing), ['error interface fails b', 'error interface fails c'])
+})
+
+test('what came and went between two rounds that succeed is not told', () => {
+  const lines: object[] = []
+  const write = (fields: object) => void lines.push(fields)
+  const journal = createJournal({ info: write, warn: write, error: write })
+  const put = (state: InterfaceState, error: string | null) => ({
+    ...{ id: 'a', device: 'tap', appliedRevision: null, state, error, notes: [] },
+  })
+  const { host } = whole({ warnings: [] } as unknown as HostStatus)
+  journal.status({ host, whole: true, put: [put('failing', 'e')], remove: [] })
+  journal.status({ host, whole: false, put: [put('applied', null)], remove: [] })
+  journal.round(applied())
+  journal.status({ host, whole: false, put: [put('failing', 'e')], remove: [] })
+  journal.status({ host, whole: false, put: [], remove: ['a'] })
+  journal.round(applied())
+  assert.deepEqual(lines, [])
+  journal.status({ host, whole: false, put: [put('failing', 'e')], remove: [] })
+  const details = [{ interface: 'a', detail: 'line 3' }]
+  journal.round({ ...{ kind: 'applied', seconds: 0, changed: true, repaired: false, guarded: '' }, details })
+  assert.deepEqual(lines, [{ interface: 'a', device: 'tap', reason: 'e', detail: 'line 3' }])
 })

@@ -1,6 +1,11 @@
-/** What an agent writes to the log: each problem once, again at growing intervals while it lasts, and its end. */
-import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
-import type { Round } from './agent.ts'
+/**
+ * What the log is told of an agent: each problem once, again at growing intervals while it lasts, and its end.
+ *
+ * It listens where the log is, to an agent that may begin anew in another process: what lasts is not told twice.
+ */
+import type { InterfaceStatus } from '../core/model/desired.ts'
+import type { StatusChange } from '../core/model/status-change.ts'
+import type { Detail, Round } from './round.ts'
 
 export interface Log {
   info(fields: object, text: string): void
@@ -9,8 +14,9 @@ export interface Log {
 }
 
 export interface Journal {
-  /** `status` is that after the round. */
-  round(round: Round, status: HostStatus): void
+  status(change: StatusChange): void
+  /** Its status was told before. */
+  round(round: Round): void
 }
 
 /** Between two reports of the same problem, milliseconds: doubled from the first to the last. */
@@ -20,49 +26,75 @@ const intervals = { first: 60_000, last: 3_600_000 } as const
 export function createJournal(log: Log, now: () => number = () => performance.now()): Journal {
   const host = createReminder(now)
   const stuck = createReminder(now)
-  /** Reasons by id of the interface. */
-  let failing: ReadonlyMap<string, string> = new Map()
-  let warnings: ReadonlySet<string> = new Set()
+  /** Those that fail now. */
+  const failing = new Map<string, InterfaceStatus>()
+  /** Those that the log was told of, by id, with the reason. */
+  const told = new Map<string, string | null>()
+  /** What the log is to be told of after the next round that succeeds; null: it is there no more. */
+  let said = new Map<string, InterfaceStatus | null>()
+  let warned: ReadonlySet<string> = new Set()
+  let warnings: readonly string[] = []
 
-  function interfaces(round: Round & { kind: 'applied' }, statuses: readonly InterfaceStatus[]): void {
-    const details = new Map(round.report.interfaces.map(({ id, detail }) => [id, detail]))
-    const bad = statuses.filter(({ state }) => state === 'failing')
-    const found = new Map(bad.map(({ id, error }) => [id, error ?? '']))
-    for (const { id, device, error } of bad) {
-      if (failing.get(id) === error) continue
-      const detail = details.get(id)
-      log.error(
-        { interface: id, device, reason: error, ...(detail !== undefined && { detail }) },
-        'interface fails',
-      )
+  function tell({ id, device, error, state }: InterfaceStatus, detail: string | undefined): void {
+    if (state !== 'failing') {
+      if (told.delete(id)) log.info({ interface: id, device }, 'interface fails no more')
+      return
     }
-    for (const { id, device } of statuses) {
-      if (failing.has(id) && !found.has(id)) log.info({ interface: id, device }, 'interface fails no more')
+    if (told.has(id) && told.get(id) === error) return
+    told.set(id, error)
+    log.error(
+      { interface: id, device, reason: error, ...(detail !== undefined && { detail }) },
+      'interface fails',
+    )
+  }
+
+  function interfaces(details: readonly Detail[]): void {
+    const detailOf = new Map(details.map((each) => [each.interface, each.detail]))
+    for (const [id, status] of said) {
+      if (status) tell(status, detailOf.get(id))
+      else told.delete(id)
     }
-    if (found.size === 0) stuck.ended()
+    said = new Map()
+    if (failing.size === 0) stuck.ended()
     else if (stuck.due(true)) {
-      const first = bad.slice(0, 10).map(({ device }) => device)
-      log.error({ interfaces: found.size, first }, 'interfaces still fail')
+      const first = [...failing.values()].slice(0, 10).map(({ device }) => device)
+      log.error({ interfaces: failing.size, first }, 'interfaces still fail')
     }
-    failing = found
   }
 
   return {
-    round(round, { interfaces: statuses, warnings: said }) {
+    status({ host: words, whole, put, remove }) {
+      warnings = words.warnings
+      if (whole) {
+        failing.clear()
+        said = new Map([...told.keys()].map((id) => [id, null]))
+      }
+      for (const id of remove) {
+        failing.delete(id)
+        said.set(id, null)
+      }
+      for (const each of put) {
+        if (each.state === 'failing') failing.set(each.id, each)
+        else failing.delete(each.id)
+        // In the order in which they were said last.
+        const before = said.delete(each.id)
+        if (before || each.state === 'failing' || told.has(each.id)) said.set(each.id, each)
+      }
+    },
+    round(round) {
       if (round.kind === 'failed') {
         if (host.due()) {
-          log.error(
-            { err: round.error, attempts: host.times() },
-            'rules could not be applied; those before stay in force',
-          )
+          const { kind: type, message, stack } = round.error
+          const err = { type, message, stack }
+          log.error({ err, attempts: host.times() }, 'rules could not be applied; those before stay in force')
         }
         return
       }
       if (host.ended()) log.info({}, 'rules are applied again')
       if (round.repaired) log.warn({}, 'somebody changed our tables; they are repaired')
-      interfaces(round, statuses)
-      for (const text of said) if (!warnings.has(text)) log.warn({}, text)
-      warnings = new Set(said)
+      interfaces(round.details)
+      for (const text of warnings) if (!warned.has(text)) log.warn({}, text)
+      warned = new Set(warnings)
     },
   }
 }

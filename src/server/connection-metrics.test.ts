@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { viewOf } from '../../test/support/status.ts'
 import type { Connections, HostStatus } from '../core/model/desired.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -20,7 +21,7 @@ test('tracked connections: sums of the host, and the interfaces that are near th
     ],
   } as HostStatus
   const text = await createMetrics(
-    () => [host],
+    () => [viewOf(host)],
     async () => [],
   ).text()
   const found = text.split('\n').filter((line) => /^portcullis_(interface_)?connections/.test(line))

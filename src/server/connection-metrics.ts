@@ -1,18 +1,19 @@
 /** What /metrics tells of tracked connections: sums of a host, and the interfaces that are near their limit or beyond it. */
 import { Gauge, type Registry } from 'prom-client'
-import type { Connections, HostStatus, PerDirection } from '../core/model/desired.ts'
+import type { Connections, PerDirection } from '../core/model/desired.ts'
+import { type HostView, isPressed } from '../service/host-view.ts'
 
 const directions = ['ingress', 'egress'] as const satisfies readonly (keyof PerDirection)[]
 
-/** From this part of its limit on an interface has series of its own: a host of thousands would have too many. */
-const nearLimit = 0.5
-
 /** `hosts` is asked at every scrape. */
-export function createConnectionMetrics(registry: Registry, hosts: () => readonly HostStatus[]): void {
+export function createConnectionMetrics(registry: Registry, hosts: () => readonly HostView[]): void {
   const gauge = (
     name: string,
     help: string,
-    value: (connections: Connections, direction: keyof PerDirection) => number | undefined,
+    value: (
+      connections: Pick<Connections, 'limit' | 'uses' | 'refusals'>,
+      direction: keyof PerDirection,
+    ) => number | undefined,
   ) => {
     new Gauge({
       name: `portcullis_connections${name}`,
@@ -21,11 +22,10 @@ export function createConnectionMetrics(registry: Registry, hosts: () => readonl
       registers: [registry],
       collect() {
         this.reset()
-        for (const { host, interfaces } of hosts()) {
+        for (const { words, tracked } of hosts()) {
+          if (tracked.interfaces === 0) continue
           for (const direction of directions) {
-            for (const { connections } of interfaces) {
-              if (connections) this.inc({ host, direction }, value(connections, direction) ?? 0)
-            }
+            this.set({ host: words.host, direction }, value(tracked, direction) ?? 0)
           }
         }
       },
@@ -37,12 +37,12 @@ export function createConnectionMetrics(registry: Registry, hosts: () => readonl
       registers: [registry],
       collect() {
         this.reset()
-        for (const { host, interfaces } of hosts()) {
-          for (const { id, device, connections } of interfaces) {
-            if (!connections || !isNoteworthy(connections)) continue
+        for (const { words, noteworthy } of hosts()) {
+          for (const { id, device, connections } of noteworthy()) {
+            if (!connections || !isPressed(connections)) continue
             for (const direction of directions) {
               const now = value(connections, direction)
-              if (now !== undefined) this.set({ host, interface: id, device, direction }, now)
+              if (now !== undefined) this.set({ host: words.host, interface: id, device, direction }, now)
             }
           }
         }
@@ -61,6 +61,3 @@ export function createConnectionMetrics(registry: Registry, hosts: () => readonl
     ({ refusals }, way) => refusals[way],
   )
 }
-
-const isNoteworthy = ({ limit, uses, refusals }: Connections): boolean =>
-  directions.some((way) => refusals[way] > 0 || (uses?.[way] ?? 0) > limit * nearLimit)

@@ -1,6 +1,8 @@
 /** What /metrics tells, in Prometheus' text format. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { type HostStatus, interfaceStates } from '../core/model/desired.ts'
+import { type InterfaceStatus, interfaceStates, type PerDirection } from '../core/model/desired.ts'
+import type { HostWords } from '../core/model/status-change.ts'
+import type { HostView } from '../service/host-view.ts'
 import type { PoolUse } from '../storage/storage.ts'
 import { createAddressMetrics } from './address-metrics.ts'
 import { createConnectionMetrics } from './connection-metrics.ts'
@@ -15,7 +17,7 @@ export interface Metrics {
 
 /** `hosts` and `pools` are asked at every scrape. */
 export function createMetrics(
-  hosts: () => readonly HostStatus[],
+  hosts: () => readonly HostView[],
   pools: () => Promise<readonly PoolUse[]>,
 ): Metrics {
   const registry = new Registry()
@@ -39,7 +41,7 @@ export function createMetrics(
     help: 'Rounds in which the dataplane could not be changed; what was enforced stayed',
     registers,
   })
-  const gauge = (name: string, help: string, value: (status: HostStatus) => number | null) =>
+  const gauge = (name: string, help: string, value: (words: HostWords) => number | null) =>
     new Gauge({
       name,
       help,
@@ -47,9 +49,9 @@ export function createMetrics(
       registers,
       collect() {
         this.reset()
-        for (const status of hosts()) {
-          const now = value(status)
-          if (now !== null) this.set({ host: status.host }, now)
+        for (const { words } of hosts()) {
+          const now = value(words)
+          if (now !== null) this.set({ host: words.host }, now)
         }
       },
     })
@@ -69,9 +71,8 @@ export function createMetrics(
     registers,
     collect() {
       this.reset()
-      for (const { host, interfaces } of hosts()) {
-        for (const state of interfaceStates) this.set({ host, state }, 0)
-        for (const { state } of interfaces) this.inc({ host, state })
+      for (const { words, states } of hosts()) {
+        for (const state of interfaceStates) this.set({ host: words.host, state }, states[state])
       }
     },
   })
@@ -82,45 +83,40 @@ export function createMetrics(
     registers,
     collect() {
       this.reset()
-      for (const { host, interfaces } of hosts()) {
-        for (const { id, device, state } of interfaces) {
-          if (state === 'failing') this.set({ host, interface: id, device }, 1)
+      for (const { words, noteworthy } of hosts()) {
+        for (const { id, device, state } of noteworthy()) {
+          if (state === 'failing') this.set({ host: words.host, interface: id, device }, 1)
         }
       }
     },
   })
-  new Gauge({
-    name: 'portcullis_would_deny_packets',
-    help: 'Packets of observed interfaces that would have been dropped since the agent started',
-    labelNames: ['host', 'interface', 'device', 'direction'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { host, interfaces } of hosts()) {
-        for (const { id, device, denials } of interfaces) {
-          for (const [direction, packets] of Object.entries(denials ?? {})) {
-            this.set({ host, interface: id, device, direction }, packets)
+  const packets = (name: string, help: string, value: (of: InterfaceStatus) => PerDirection | undefined) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['host', 'interface', 'device', 'direction'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { words, noteworthy } of hosts()) {
+          for (const each of noteworthy()) {
+            for (const [direction, now] of Object.entries(value(each) ?? {})) {
+              this.set({ host: words.host, interface: each.id, device: each.device, direction }, now)
+            }
           }
         }
-      }
-    },
-  })
-  new Gauge({
-    name: 'portcullis_rejections_unanswered_packets',
-    help: 'Rejected packets in a bridge whose sender could not be told, since the agent started',
-    labelNames: ['host', 'interface', 'device', 'direction'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { host, interfaces } of hosts()) {
-        for (const { id, device, unanswered } of interfaces) {
-          for (const [direction, packets] of Object.entries(unanswered ?? {})) {
-            this.set({ host, interface: id, device, direction }, packets)
-          }
-        }
-      }
-    },
-  })
+      },
+    })
+  packets(
+    'portcullis_would_deny_packets',
+    'Packets of observed interfaces that would have been dropped since the agent started',
+    ({ denials }) => denials,
+  )
+  packets(
+    'portcullis_rejections_unanswered_packets',
+    'Rejected packets in a bridge whose sender could not be told, since the agent started',
+    ({ unanswered }) => unanswered,
+  )
   createConnectionMetrics(registry, hosts)
   createAddressMetrics(registry, pools)
   return {

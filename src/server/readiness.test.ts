@@ -1,6 +1,7 @@
 /** Not ready only when nothing of the host is enforced; otherwise degraded, with reasons that tell nobody's secrets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { viewOf } from '../../test/support/status.ts'
 import type { HostStatus, InterfaceState } from '../core/model/desired.ts'
 import { readinessOf } from './readiness.ts'
 
@@ -44,7 +45,7 @@ test('what a load balancer is told', () => {
     ],
     ['warnings', host(['applied'], { warnings: ['secret'] }), true, /^there are warnings in the log$/],
   ] as const) {
-    const came = readinessOf(status)
+    const came = readinessOf(status && viewOf(status))
     assert.equal(came.ready, ready, what)
     assert.match(came.reasons.join('; '), reasons, what)
     assert.doesNotMatch(JSON.stringify(came), /secret/, what)

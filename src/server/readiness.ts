@@ -1,5 +1,5 @@
 /** Whether a process is of use to a load balancer, and what is wrong with it although it is. */
-import type { HostStatus } from '../core/model/desired.ts'
+import type { HostView } from '../service/host-view.ts'
 
 export type Readiness =
   | { readonly ready: true /** Empty: all is well. */; readonly reasons: readonly string[] }
@@ -9,27 +9,26 @@ export type Readiness =
  * Of a process that enforces: not ready when nothing of its host is enforced. Anybody may read the reasons, so they name
  * no tenant's things and repeat no error.
  */
-export function readinessOf(status: HostStatus | undefined): Readiness {
-  if (!status || status.appliedRevision === null) {
+export function readinessOf(view: HostView | undefined): Readiness {
+  if (!view || view.words.appliedRevision === null) {
     return { ready: false, reasons: ['nothing has been enforced yet'] }
   }
-  const { host, interfaces, state, observe, warnings } = status
-  const count = (wanted: (typeof interfaces)[number]['state']) =>
-    interfaces.filter((each) => each.state === wanted).length
-  if (interfaces.length === 0) return { ready: false, reasons: [`no interface is on host ${host}`] }
-  const [failing, observing] = [count('failing'), count('observing')]
-  if (failing === interfaces.length) return { ready: false, reasons: ['no interface can be enforced'] }
+  const { words, size, states } = view
+  const { host, state, observe, warnings } = words
+  if (size === 0) return { ready: false, reasons: [`no interface is on host ${host}`] }
+  const { failing, observing } = states
+  if (failing === size) return { ready: false, reasons: ['no interface can be enforced'] }
   return {
     ready: true,
     reasons: [
       ...(state === 'failing'
         ? ['the last change could not be applied; what was enforced stays in force']
         : []),
-      ...(failing > 0 ? [`${failing} of ${interfaces.length} interfaces cannot be enforced`] : []),
+      ...(failing > 0 ? [`${failing} of ${size} interfaces cannot be enforced`] : []),
       ...(observe
         ? ['observing: nothing is dropped']
         : observing > 0
-          ? [`observing: nothing is dropped on ${observing} of ${interfaces.length} interfaces`]
+          ? [`observing: nothing is dropped on ${observing} of ${size} interfaces`]
           : []),
       ...(warnings.length > 0 ? ['there are warnings in the log'] : []),
     ],

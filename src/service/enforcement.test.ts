@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { dialects } from '../../test/support/service.ts'
+import { whole } from '../../test/support/status.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -38,11 +39,18 @@ const nics = (revision: number | null, change: Partial<InterfaceStatus> = {}, id
       ...(id === ids[0] && change),
     }),
   )
-const status = (revision: number | null, change: Partial<HostStatus> = {}): HostStatus => ({
-  ...{ host: 'local', target: 'fake', observe: false, desiredRevision: revision, appliedRevision: revision },
-  ...{ state: 'applied', error: null, repairs: 0, warnings: [], interfaces: nics(revision) },
-  ...change,
-})
+const status = (revision: number | null, change: Partial<HostStatus> = {}) =>
+  whole({
+    ...{
+      host: 'local',
+      target: 'fake',
+      observe: false,
+      desiredRevision: revision,
+      appliedRevision: revision,
+    },
+    ...{ state: 'applied', error: null, repairs: 0, warnings: [], interfaces: nics(revision) },
+    ...change,
+  })
 
 for (const [engine, { skip, create }] of Object.entries(engines)) {
   describe(`what agents say, on ${engine}`, { skip }, () => {

@@ -1,6 +1,7 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
 import { poolKinds } from '../core/model/pool.ts'
 import type { Rule } from '../core/model/rule.ts'
+import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
@@ -34,7 +35,7 @@ import {
   toServer,
 } from './rows.ts'
 import { query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
-import { type Behind, isSettled, type OutcomeRecord, type PoolUse, type Storage } from './storage.ts'
+import type { Behind, OutcomeRecord, PoolUse, Storage } from './storage.ts'
 
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>

@@ -178,10 +178,6 @@ export interface OutcomeRecord extends InterfaceOutcome {
   readonly interface: string
 }
 
-/** Whether nothing more is awaited: what is desired up to the host's applied revision has been done. */
-export const isSettled = ({ state }: Pick<InterfaceOutcome, 'state'>): boolean =>
-  state === 'applied' || state === 'closed' || state === 'observing'
-
 /** Interfaces that may not be in force as they are stored: all that are not, and some that are. */
 export interface Behind {
   readonly hosts: readonly HostRecord[]

@@ -2,14 +2,15 @@
 import { resolve } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import { startAgent } from '../../agent/agent.ts'
-import type { ApplyReport } from '../../agent/dataplane.ts'
 import { createJournal } from '../../agent/journal.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from '../../agent/nftables/guard.ts'
 import { createNftKernel } from '../../agent/nftables/nft-kernel.ts'
 import { createNftables, type Notrack } from '../../agent/nftables/nftables.ts'
-import type { DesiredSource, HostStatus } from '../../core/model/desired.ts'
+import type { DesiredSource } from '../../core/model/desired.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { type Readiness, readinessOf } from '../../server/readiness.ts'
+import type { EnforcementService } from '../../service/enforcement.ts'
+import type { HostView } from '../../service/host-view.ts'
 
 export interface EnforceOptions {
   readonly data: string
@@ -51,7 +52,7 @@ export async function closeFirst(options: EnforceOptions, logger: FastifyBaseLog
 export function enforce(
   options: EnforceOptions,
   source: DesiredSource,
-  report: (status: HostStatus) => void,
+  enforcement: EnforcementService,
   metrics: Metrics,
   logger: FastifyBaseLogger,
   tell: (line: string) => void,
@@ -59,7 +60,7 @@ export function enforce(
   const { data, observe, ...rest } = options
   const dataplane = createNftables({ ...rest, observe, guardPath: guardPath(resolve(data)) })
   const journal = createJournal(logger)
-  let status: HostStatus | undefined
+  const view = () => enforcement.host(options.host)
   let told = false
   const agent = startAgent({
     host: options.host,
@@ -67,23 +68,22 @@ export function enforce(
     observeHost: observe,
     source,
     dataplane,
-    report(next) {
-      status = next
-      report(next)
+    report(change) {
+      enforcement.report(change)
+      journal.status(change)
     },
     observe(round) {
-      if (round.kind === 'failed') metrics.applyFailed()
-      else {
-        metrics.applied(round.seconds)
-        if (status && !told) tell(inForce(status, round.report))
-        told = true
-      }
-      if (status) journal.round(round, status)
+      journal.round(round)
+      if (round.kind === 'failed') return metrics.applyFailed()
+      metrics.applied(round.seconds)
+      const now = view()
+      if (now && !told) tell(inForce(now, round.guarded))
+      told = true
     },
   })
   return {
     ready: agent.ready,
-    readiness: () => readinessOf(status),
+    readiness: () => readinessOf(view()),
     async stop() {
       await agent.stop()
       await dataplane.close()
@@ -91,9 +91,10 @@ export function enforce(
   }
 }
 
-function inForce({ target, host, observe, interfaces }: HostStatus, { guarded }: ApplyReport): string {
-  const counts = Map.groupBy(interfaces, ({ state }) => state)
-  const states = [...counts].map(([state, each]) => `${each.length} ${state}`).join(', ')
+function inForce({ words, states }: HostView, guarded: string): string {
+  const { target, host, observe } = words
+  const counts = Object.entries(states).filter(([, count]) => count > 0)
+  const interfaces = counts.map(([state, count]) => `${count} ${state}`).join(', ')
   const what = observe ? 'observing, nothing is dropped' : 'enforcing'
-  return `${what}: ${target} on host ${host}; interfaces: ${states || 'none'}; guarded: ${guarded}`
+  return `${what}: ${target} on host ${host}; interfaces: ${interfaces || 'none'}; guarded: ${guarded}`
 }

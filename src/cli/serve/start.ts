@@ -54,7 +54,7 @@ export async function start(
       ? enforce(
           options,
           createDesiredSource(storage, createResolver(), options.host),
-          services.enforcement.report,
+          services.enforcement,
           metrics,
           logger,
           (line) => process.stdout.write(`${line}\n`),

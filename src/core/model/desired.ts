@@ -116,7 +116,7 @@ export const inTurnNote = (rules: number): string =>
 export interface InterfaceStatus {
   readonly id: string
   readonly device: string
-  /** Revision whose policy is in force on it; null before the first. */
+  /** Revision whose policy is in force on it, or the host's where it is settled and that is newer; null before the first. */
   readonly appliedRevision: number | null
   readonly state: InterfaceState
   /** Where its packets are judged; absent where nobody sees them. */

@@ -10,6 +10,7 @@ import {
   servers,
   type TestService,
 } from '../../../test/support/service.ts'
+import { whole } from '../../../test/support/status.ts'
 import { createResolver } from '../../compile/resolve.ts'
 import type { InterfaceStatus } from '../../core/model/desired.ts'
 import { createDesiredSource } from '../../service/desired.ts'
@@ -724,11 +725,13 @@ onBothStores('HostUp', (start) => {
       appliedRevision: number | null,
       error: string | null = null,
     ) =>
-      service.services.enforcement.report({
-        ...{ host: 'kvm1', target: 'fake', observe: false, desiredRevision: 2, appliedRevision },
-        ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
-        interfaces: [{ id: 'nic', device: 'tap1', appliedRevision, state, error, notes: [] }],
-      })
+      service.services.enforcement.report(
+        whole({
+          ...{ host: 'kvm1', target: 'fake', observe: false, desiredRevision: 2, appliedRevision },
+          ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
+          interfaces: [{ id: 'nic', device: 'tap1', appliedRevision, state, error, notes: [] }],
+        }),
+      )
     say('applied', 2)
     assert.equal(await read(), on)
     say('observing', 2)

@@ -13,6 +13,7 @@ import {
   servers,
   type TestService,
 } from '../../../test/support/service.ts'
+import { whole } from '../../../test/support/status.ts'
 
 const base = '/cloudapi/v6'
 const dc = `${base}/datacenters/${datacenters.own}`
@@ -996,11 +997,13 @@ accounts:
         appliedRevision: number | null,
         state: 'starting' | 'applying' | 'applied' | 'failing',
       ) =>
-        service.services.enforcement.report({
-          ...{ host: 'kvm1', target: 'nftables', desiredRevision: 1, error: null, repairs: 0 },
-          ...{ observe: false, interfaces: [], warnings: [] },
-          ...{ appliedRevision, state },
-        })
+        service.services.enforcement.report(
+          whole({
+            ...{ host: 'kvm1', target: 'nftables', desiredRevision: 1, error: null, repairs: 0 },
+            ...{ observe: false, interfaces: [], warnings: [] },
+            ...{ appliedRevision, state },
+          }),
+        )
       const made = await service.call('POST', rulesOfNic, { properties: { protocol: 'ANY' } })
       const path = (made.headers.get('location') ?? '').slice(service.url.length)
       const status = async () => (await service.call('GET', path)).body.metadata.status

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { credentials, onBothStores, servers, type TestService } from '../../../test/support/service.ts'
+import { whole } from '../../../test/support/status.ts'
 import type { InterfaceStatus } from '../../core/model/desired.ts'
 import { routes } from './routes.ts'
 
@@ -265,9 +266,9 @@ accounts:
       warnings: [],
     } as const
     const before = status.interfaces.map((each) => ({ ...each, appliedRevision: 1 }))
-    service.services.enforcement.report({ ...status, appliedRevision: 1, interfaces: before })
+    service.services.enforcement.report(whole({ ...status, appliedRevision: 1, interfaces: before }))
     assert.equal((await nic()).appliedGeneration, 1)
-    service.services.enforcement.report({ ...status, appliedRevision: 9 })
+    service.services.enforcement.report(whole({ ...status, appliedRevision: 9 }))
     assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
     assert.deepEqual(
       [(await nic()).state, (await nic()).mode, (await nic()).error, (await nic()).notes],

@@ -14,6 +14,7 @@ import {
   startService,
   type TestService,
 } from '../../../test/support/service.ts'
+import { whole } from '../../../test/support/status.ts'
 import { routes } from './routes.ts'
 
 const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', destinationPort: 22 }
@@ -100,16 +101,22 @@ describe('the OpenAPI document and what is answered', () => {
       assert.ok(answer.status < 300, answer.text)
     }
     const [web] = (await call('GET', `/v1/servers/${servers.web}`)).body.interfaces
-    services.enforcement.report({
-      ...{ host: 'local', target: 'fake', observe: false, desiredRevision: 1, appliedRevision: 1 },
-      ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
-      interfaces: [
-        {
-          ...{ id: web.id, device: 'tap1', appliedRevision: 1, state: 'observing', error: null },
-          ...{ notes: ['a note'], denials: { ingress: 1, egress: 0 }, unanswered: { ingress: 1, egress: 0 } },
-        },
-      ],
-    })
+    services.enforcement.report(
+      whole({
+        ...{ host: 'local', target: 'fake', observe: false, desiredRevision: 1, appliedRevision: 1 },
+        ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
+        interfaces: [
+          {
+            ...{ id: web.id, device: 'tap1', appliedRevision: 1, state: 'observing', error: null },
+            ...{
+              notes: ['a note'],
+              denials: { ingress: 1, egress: 0 },
+              unanswered: { ingress: 1, egress: 0 },
+            },
+          },
+        ],
+      }),
+    )
   })
   after(() => service.close())
 

@@ -10,6 +10,7 @@ import {
   servers,
   type TestService,
 } from '../../../test/support/service.ts'
+import { whole } from '../../../test/support/status.ts'
 import { catalogue } from './catalogue.ts'
 
 const zone = '/instance/v1/zones/fr-par-1'
@@ -834,10 +835,12 @@ accounts:
       }
       const revision = await placed.storage.revision()
       const report = (host: string, applied: number, state: 'applied' | 'failing') =>
-        placed.services.enforcement.report({
-          ...{ host, target: 'fake', desiredRevision: revision, appliedRevision: applied },
-          ...{ observe: false, interfaces: [], warnings: [], state, error: null, repairs: 0 },
-        })
+        placed.services.enforcement.report(
+          whole({
+            ...{ host, target: 'fake', desiredRevision: revision, appliedRevision: applied },
+            ...{ observe: false, interfaces: [], warnings: [], state, error: null, repairs: 0 },
+          }),
+        )
       assert.equal((await there()).state, 'available', 'no agent')
       report('one', revision, 'applied')
       assert.equal((await there()).state, 'available')

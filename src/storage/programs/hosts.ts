@@ -1,7 +1,8 @@
 /** What agents say of their hosts. */
+import { isSettled } from '../../core/model/status-change.ts'
 import { ok } from '../../core/result.ts'
 import { insertRows, type Program, query } from '../statement.ts'
-import { isSettled, type Programs } from '../storage.ts'
+import type { Programs } from '../storage.ts'
 
 export function* reportHost({
   host,
