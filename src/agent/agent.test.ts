@@ -416,6 +416,14 @@ test('a round says what it changed: of 1,000 interfaces none for a policy, one f
   const { agent, dataplane, interfaces, policies, changes, until, next, said } = large()
   await agent.ready
   assert.equal(said(0), 1000)
+  const parts = changes.slice(-2)
+  assert.deepEqual(
+    parts.map(({ put, host }) => [put.length, host.appliedRevision]),
+    [
+      [500, null],
+      [500, 1],
+    ],
+  )
   let from = changes.length
   policies.set('p', policy('allow'))
   await until('applied', next(['policies', 'p']))

@@ -39,6 +39,9 @@ const denialsMs = 5000
 /** How often tracked connections and unanswered rejections are counted, milliseconds. */
 const countMs = 15_000
 
+/** Interfaces in one change of status: whoever hears more at once answers nobody meanwhile. */
+const perChange = 500
+
 export function startAgent(options: AgentOptions): Agent {
   const { host, target, observeHost = false, source, dataplane, report, observe } = options
   const { sleep = realSleep } = options
@@ -63,8 +66,14 @@ export function startAgent(options: AgentOptions): Agent {
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
 
   function say(change: Partial<HostWords>, { put, remove }: Difference = nothing): void {
+    let at = 0
+    // Interfaces first, the host last: until then it claims no more than before.
+    for (; at + perChange < put.length; at += perChange) {
+      report({ host: words, whole, put: put.slice(at, at + perChange), remove: [] })
+      whole = false
+    }
     words = { ...words, ...change }
-    report({ host: words, whole, put, remove })
+    report({ host: words, whole, put: put.slice(at), remove })
     whole = false
   }
   /** Says it unless there is nothing to say. */
