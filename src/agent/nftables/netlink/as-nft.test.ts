@@ -1,0 +1,162 @@
+/**
+ * nft 1.0.6 is the judge: for every ruleset of ours it sends, byte for byte, what we send. What it is asked changes nothing.
+ */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
+import { arbitraryLine, looked } from '../../../../test/support/arbitrary-line.ts'
+import { desire } from '../../../../test/support/desired.ts'
+import { arbitraryProfilePolicy, profiles } from '../../../../test/support/profile-policies.ts'
+import { saidByNft, saidByUs } from '../../../../test/support/said-by-nft.ts'
+import { renderConnections } from '../../../compile/nftables/connections.ts'
+import { renderGuard } from '../../../compile/nftables/guard.ts'
+import { createLowering } from '../../../compile/nftables/lower.ts'
+import { bridgeTable, table } from '../../../compile/nftables/names.ts'
+import { render } from '../../../compile/nftables/render.ts'
+import { type RenderedSet, type RenderedTable, replaceCommands } from '../../../compile/nftables/table.ts'
+import { renderUntracked } from '../../../compile/nftables/untracked.ts'
+import type { EffectivePolicy } from '../../../core/model/effective-policy.ts'
+import { linkLocalOf } from '../../../core/net/mac.ts'
+import { addressSet } from '../../../core/sets/address-set.ts'
+import { obstacle } from '../../../lab/lab.ts'
+
+const skip = (await obstacle()) ?? false
+const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
+/** Policies of each profile; lines of the language. */
+const policies = Number(process.env.PORTCULLIS_TEST_POLICIES ?? 3)
+const lines = Number(process.env.PORTCULLIS_TEST_LINES ?? 1000)
+const netns = `pcl-as-nft-${process.pid}`
+
+/** 12 addresses of each family, so that they are in sets, and fewer. */
+function originOf(count: number): EffectivePolicy['origin'] {
+  const mac = '52:54:00:00:00:01'
+  if (count === 0) return { mac }
+  const derived = linkLocalOf(mac)
+  const at = (first: bigint, family: 'ipv4' | 'ipv6', n: number) => ({
+    ...{ family, first: first + BigInt(4 * n), last: first + BigInt(4 * n + (n % 2)) },
+  })
+  const own = Array.from({ length: count }, (_, n) => [
+    at(0x0a00_0000n, 'ipv4', n),
+    at(0x2001_0db8n << 96n, 'ipv6', n),
+  ])
+  return { mac, addresses: addressSet([...own.flat(), { family: 'ipv6', first: derived, last: derived }]) }
+}
+
+describe('nft says what we say', { skip }, () => {
+  before(() => assert.equal(spawnSync('ip', ['netns', 'add', netns]).status, 0))
+  after(() => void spawnSync('ip', ['netns', 'del', netns]))
+
+  const compare = (name: string, rendered: RenderedTable) => {
+    const commands = replaceCommands(name, rendered)
+    const [said, byNft] = [saidByUs(commands), saidByNft(netns, commands)]
+    for (const [chain, rules] of Object.entries(byNft.rules))
+      assert.deepEqual(said.rules[chain], rules, rendered.chains.get(chain) ?? chain)
+    assert.deepEqual(said, byNft)
+    return Object.values(said.rules).reduce((sum, { length }) => sum + length, 0)
+  }
+
+  test('of the guard', () => {
+    const guard = {
+      devices: new Set(['tap0', 'eth0.100']),
+      indexes: new Set([7, 300]),
+      patterns: ['tap*', 'vnet3'],
+      open: new Set(['tap5']),
+    }
+    for (const [name, rendered] of renderGuard(guard)) assert.ok(compare(name, rendered) > 10)
+  })
+
+  test('of limits of connections, and of what is not tracked', () => {
+    const none: RenderedTable = { chains: new Map(), sets: new Map() }
+    const limits = renderConnections(new Map([...[5, 6].map((index) => [index, 500] as const), [7, 8192]]))
+    compare(table, limits)
+    compare(table, { ...none, ...renderUntracked({ stateful: new Set([2, 3]), stateless: new Set([4, 5]) }) })
+  })
+
+  for (const [n, profile] of profiles.entries()) {
+    test(`of policies of ${profile} (seed ${seed + n})`, (t) => {
+      const sample = fc.sample(arbitraryProfilePolicy({ profile, most: 400 }), {
+        numRuns: policies,
+        seed: seed + n,
+      })
+      let rules = 0
+      for (const [at, policy] of sample.entries()) {
+        const origin = [undefined, 0, 1, 3, 12][at % 5]
+        const checked = origin === undefined ? undefined : originOf(origin)
+        const links = [10, 11, 12].map((index) => ({
+          ...{ index, name: `tap${index}`, kind: 'tun' },
+          master: index === 11 ? { name: 'br0', kind: 'bridge' } : null,
+        }))
+        const interfaces = links.map(({ name, index }) => ({
+          ...{ id: name, device: name, mac: '52:54:00:00:00:01', frames: [0x88cc, 0x8100] },
+          policy: { ...policy, ...(checked && { origin: checked }) },
+          ...(index === 12 && { observe: true }),
+          maxConnections: 0,
+        }))
+        const { ruleset, bridged } = createLowering().lower(desire(interfaces), {
+          ...{ links, observe: false, refused: new Map() },
+          // Without what not every kernel has in family bridge: nft asks it for all of this.
+          kernel: { tracks: false, rejects: false },
+          ...(at % 2 === 0 && { trackers: { others: null, routes: null } }),
+        })
+        rules += compare(table, render(ruleset))
+        if (bridged) rules += compare(bridgeTable, render(bridged))
+      }
+      t.diagnostic(`${rules} rules`)
+    })
+  }
+
+  test(`of lines of the language, generated (seed ${seed})`, () => {
+    for (const family of ['inet', 'bridge'] as const) {
+      // What not every kernel has in family bridge: nft asks it for all of this.
+      const own = arbitraryLine(family).filter((line) => family === 'inet' || !/\b(?:ct|fib) /.test(line))
+      const sample = fc.sample(own, { numRuns: lines, seed })
+      const chains = sample.map((line, n) => [`line.${n}`, line] as const)
+      compare(`${family} portcullis`, { sets: looked, chains: new Map([['next', 'drop'], ...chains]) })
+    }
+  })
+
+  test('of sets of every shape', () => {
+    const all: Record<string, [RenderedSet['kind'], string, readonly string[]]> = {
+      addresses: [
+        'set',
+        'type ipv4_addr\nflags interval',
+        ['0.0.0.0/8', '9.0.0.0', '9.0.0.1-9.0.0.9', '224.0.0.0/3'],
+      ],
+      last: [
+        'map',
+        'type ipv4_addr : verdict\nflags interval',
+        ['1.2.3.0/24', '1.2.4.0/24', '255.255.255.255'],
+      ],
+      either: ['map', 'type ipv6_addr : verdict\nflags interval', ['::/8', 'ff00::/8']],
+      ports: ['map', 'type inet_service : verdict\nflags interval', ['0-5', '7', '65535']],
+      values: ['map', 'type ipv4_addr : verdict', ['1.2.3.4', '255.255.255.255']],
+      macs: [
+        'set',
+        'type ether_addr\nflags interval',
+        ['52:54:00:00:00:01-52:54:00:00:00:05', 'ff:ff:ff:ff:ff:ff'],
+      ],
+      targets: ['set', 'typeof @th,64,128\nflags interval', ['0x1', '0x5-0x7', `0x${'f'.repeat(32)}`]],
+      three: [
+        'set',
+        'type inet_proto . ipv4_addr . inet_service\nflags interval',
+        ['6 . 1.2.3.4 . 5', '6-17 . 2.0.0.0/8 . 0-65535', '255 . 255.255.255.255 . 65535'],
+      ],
+      five: [
+        'set',
+        'type ether_addr . inet_proto . ipv6_addr . inet_service . inet_service\nflags interval',
+        ['52:54:00:00:00:01-52:54:00:00:00:05 . 6 . ::/1 . 1 . 2-3'],
+      ],
+      codes: ['set', 'type icmp_type . icmp_code\nflags interval', ['3 . 0-255']],
+      deviceAddresses: ['set', 'type iface_index . ipv4_addr', ['1 . 10.0.0.1']],
+      names: ['set', 'type ifname', ['"tap0"', '"a-b_c.d"']],
+    }
+    const sets = Object.entries(all).map(([name, [kind, type, keys]]) => {
+      const elements = new Map(
+        keys.map((key, n) => [key, kind === 'set' ? '' : (['jump next', 'drop', 'return'][n % 3] as string)]),
+      )
+      return [name, { kind, type, elements }] as const
+    })
+    compare(table, { chains: new Map([['next', 'drop']]), sets: new Map(sets) })
+  })
+})
