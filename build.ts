@@ -8,8 +8,9 @@ export const bundling = {
   platform: 'node',
   target: 'node26.10',
   format: 'esm',
-  // Half the memory and start of the same libraries loaded file by file. pg's native half is optional, and not ours.
-  external: ['pg-native'],
+  // Half the memory and start of the same libraries loaded file by file. pg's native half is optional, and not ours;
+  // koffi's is a file beside it, which must not move.
+  external: ['pg-native', 'koffi'],
   banner: {
     js: "import { createRequire as createRequireOf } from 'node:module'\nconst require = createRequireOf(import.meta.url)",
   },

@@ -62,8 +62,9 @@ const borders: Record<Folder, Border> = {
   agent: {
     folders: ['core', 'compile'],
     builtins: true,
-    packages: [],
-    because: 'the agent runs on hypervisors: it has no store, no services and no libraries of theirs',
+    packages: ['koffi'],
+    because:
+      'the agent runs on hypervisors: it has no store, no services and no libraries of theirs; koffi calls the kernel',
   },
   lab: {
     folders: ['core'],

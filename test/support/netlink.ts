@@ -1,0 +1,179 @@
+/**
+ * What the tests of `agent/netlink` do inside a network namespace: a socket belongs to the one its process is in.
+ *
+ *     ip netns exec NAMESPACE node test/support/netlink.ts SCENARIO…
+ *
+ * Prints what came of it as JSON. nf_tables is spoken to with bare numbers: the library knows nothing of it.
+ */
+import { readdirSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { KernelError } from '../../src/agent/netlink/errors.ts'
+import { follow, openEvents } from '../../src/agent/netlink/events.ts'
+import { flags, MessageBuilder } from '../../src/agent/netlink/message.ts'
+import { beginBatch, fixedLength, fixedPart, sendBatch, typeOf } from '../../src/agent/netlink/nfnetlink.ts'
+import { NetlinkSocket } from '../../src/agent/netlink/socket.ts'
+import { openTransport, protocols } from '../../src/agent/netlink/transport.ts'
+
+const subsystem = 10
+const inet = fixedPart(1)
+const [newTable, getTable, newChain] = [0, 1, 3]
+const groupOfTables = 7
+
+const builder = new MessageBuilder()
+const begin = (): MessageBuilder => {
+  beginBatch(builder, { subsystem })
+  return builder
+}
+const table = (name: string, data = 0): void => {
+  builder.begin(typeOf(subsystem, newTable), flags.request | flags.create, inet).text(1, name)
+  if (data > 0) builder.bytes(6, Buffer.alloc(data))
+}
+const tables = (socket: NetlinkSocket): readonly string[] => {
+  const request = new MessageBuilder().begin(typeOf(subsystem, getTable), 0, fixedPart(0)).finish()
+  return socket.dump(request, (message) => {
+    const attributes = message.attributes(fixedLength)
+    while (attributes.next()) if (attributes.type === 1) return attributes.text()
+    return undefined
+  })
+}
+const failed = (work: () => void): unknown => {
+  try {
+    work()
+    return 'accepted'
+  } catch (error) {
+    return error instanceof KernelError ? error.failures : String(error)
+  }
+}
+const send = (socket: NetlinkSocket, commit = true): void => sendBatch(socket, builder, { subsystem, commit })
+const descriptors = (): number => readdirSync('/proc/self/fd').length
+
+const scenarios: Record<string, () => Promise<unknown>> = {
+  async commits() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    begin()
+    table('one')
+    table('two')
+    send(socket)
+    return tables(socket)
+  },
+  async refuses() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    begin()
+    table('three')
+    builder
+      .begin(typeOf(subsystem, newChain), flags.request | flags.create, inet)
+      .text(1, 'nowhere')
+      .text(3, 'c')
+    builder
+      .begin(typeOf(subsystem, newTable), flags.request | flags.create, inet)
+      .u32be(2, 0xff)
+      .text(1, 'bad')
+    const failures = failed(() => send(socket))
+    return { failures, tables: tables(socket) }
+  },
+  async checks() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    begin()
+    table('four')
+    const well = failed(() => send(socket, false))
+    begin()
+    builder
+      .begin(typeOf(subsystem, newChain), flags.request | flags.create, inet)
+      .text(1, 'nowhere')
+      .text(3, 'c')
+    const failures = failed(() => send(socket, false))
+    return { well, failures, tables: tables(socket) }
+  },
+  async generations() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    beginBatch(builder, { subsystem, generation: 1 })
+    table('five')
+    return failed(() => send(socket))
+  },
+  async large() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    begin()
+    for (let i = 0; i < 5000; i++) table(`t${i}`, 200)
+    const bytes = builder.length
+    send(socket)
+    return { bytes, tables: tables(socket).length }
+  },
+  async manyErrors() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    begin()
+    for (let i = 0; i < 20_000; i++) {
+      builder
+        .begin(typeOf(subsystem, newChain), flags.request | flags.create, inet)
+        .text(1, `x${i}`)
+        .text(3, 'c')
+    }
+    const failures = failed(() => send(socket))
+    begin()
+    table('after')
+    send(socket)
+    return { refused: Array.isArray(failures), tables: tables(socket).length }
+  },
+  async events() {
+    const before = descriptors()
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    const seen: unknown[] = []
+    const events = await openEvents(protocols.netfilter, [groupOfTables], {
+      onMessage(message) {
+        if (message.type !== typeOf(subsystem, newTable)) return
+        seen.push([message.port === socket.port, performance.now()])
+      },
+      onLost: () => seen.push('lost'),
+    })
+    const times: number[] = []
+    for (let i = 0; i < 50; i++) {
+      begin()
+      table(`e${i}`)
+      const sent = performance.now()
+      send(socket)
+      const deadline = Date.now() + 5000
+      while (seen.length === i && Date.now() < deadline) await delay(1)
+      const [own, at] = (seen[i] ?? []) as [boolean, number]
+      if (!own) return { seen }
+      times.push(at - sent)
+    }
+    events.close()
+    begin()
+    table('unseen')
+    send(socket)
+    await delay(20)
+    socket.close()
+    return { seen: seen.length, leaked: descriptors() - before, ms: times.sort((a, b) => a - b)[25] }
+  },
+  async overflow() {
+    const socket = await NetlinkSocket.open(protocols.netfilter)
+    let messages = 0
+    let lost = 0
+    const events = follow(
+      await openTransport({
+        protocol: protocols.netfilter,
+        groups: [groupOfTables],
+        receiveBuffer: 4096,
+        signals: true,
+      }),
+      { onMessage: () => messages++, onLost: () => lost++ },
+    )
+    for (let i = 0; i < 100; i++) {
+      begin()
+      table(`o${i}`)
+      send(socket)
+    }
+    await delay(50)
+    const first = { messages: messages > 0 && messages < 100, lost: lost > 0 }
+    messages = 0
+    begin()
+    table('later')
+    send(socket)
+    await delay(50)
+    events.close()
+    return { ...first, later: messages > 0 }
+  },
+}
+
+const results: Record<string, unknown> = {}
+for (const name of process.argv.slice(2)) results[name] = await scenarios[name]?.()
+process.stdout.write(JSON.stringify(results))
