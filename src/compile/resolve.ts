@@ -5,21 +5,38 @@
  * before, so that targets may remember what they made of it.
  */
 import { builtInLists } from '../core/model/built-in.ts'
-import type { DirectionPolicy, EffectivePolicy, Origin, RuleList } from '../core/model/effective-policy.ts'
-import type { Interface } from '../core/model/interface.ts'
-import { defaultSwitches, type Policy, type TrafficSwitches } from '../core/model/policy.ts'
+import type {
+  CommonPolicy,
+  DirectionPolicy,
+  EffectivePolicy,
+  Origin,
+  RuleList,
+} from '../core/model/effective-policy.ts'
+import type { Interface, InterfaceType } from '../core/model/interface.ts'
+import {
+  type AntiSpoofing,
+  defaultSwitches,
+  type Policy,
+  type TrafficSwitches,
+} from '../core/model/policy.ts'
 import type { Direction } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
 import { originOf, type Sender } from '../core/semantics/origin.ts'
 
 /** What of an interface decides what is in force on it. */
 export type Place = Sender & Pick<Interface, 'index' | 'type'>
-export type Resolver = (place: Place, policies: readonly Policy[]) => EffectivePolicy
+export interface Resolver {
+  (place: Place, policies: readonly Policy[]): EffectivePolicy
+  /** The same without who may send, which is the same for all interfaces of a type, and of an index where rules name one. */
+  common(place: Pick<Place, 'index' | 'type'>, policies: readonly Policy[]): CommonPolicy
+  /** Who may send; undefined: anybody. */
+  origin(place: Place, policies: readonly Policy[]): Origin | undefined
+}
 
 /** What is known of policies that begin with the same ones. */
 interface Node {
   /** By index of the interface where a rule names one, else 0. */
-  readonly shared: Map<number, Omit<EffectivePolicy, 'origin'>>
+  readonly shared: Map<number, CommonPolicy>
   /** By that index and the sender, as text: what is the same is the same object for as long as somebody has it. */
   readonly effective: WeakValues<EffectivePolicy>
   readonly next: WeakMap<Policy, Node>
@@ -83,40 +100,70 @@ export function createResolver(): Resolver {
     }
   }
 
-  return (place, policies) => {
+  function find({ type, index }: Pick<Place, 'index' | 'type'>, policies: readonly Policy[]) {
     // In the same order they are the same, so the order of what is looked up must not depend on the interface.
-    const inForce = policies.filter((policy) => policy.enabled && policy.appliesTo.includes(place.type))
+    const inForce = inForceOn(type, policies)
     let at = root
     for (const policy of inForce) {
       const next = at.next.get(policy) ?? node()
       at.next.set(policy, next)
       at = next
     }
-    const filtering = inForce.filter((policy) => policy.filters.length > 0)
-    const switches = filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? defaultSwitches
-    const index = inForce.some(namesInterface) ? place.index : 0
-    let shared = at.shared.get(index)
+    const filtering = inForce.filter(isFiltering)
+    const switches = switchesOf(filtering)
+    const own = inForce.some(namesInterface) ? index : 0
+    let shared = at.shared.get(own)
     if (!shared) {
       shared = {
         stateful: filtering.some((policy) => policy.stateful),
         essentials: essentialsOf(switches),
-        ingress: direction(filtering, inForce, 'ingress', index),
-        egress: direction(filtering, inForce, 'egress', index),
+        ingress: direction(filtering, inForce, 'ingress', own),
+        egress: direction(filtering, inForce, 'egress', own),
       }
-      at.shared.set(index, shared)
+      at.shared.set(own, shared)
     }
-    const { sourceMac, sourceAddress } = switches
-    const key = `${index} ${sourceMac} ${sourceAddress} ${senderKey(place)}`
-    const all = shared
-    return at.effective.get(key, () => {
-      const made = originOf(place, switches)
-      const origin = made && origins.get(`${sourceMac} ${sourceAddress} ${senderKey(place)}`, () => made)
-      return { ...all, ...(origin && { origin }) }
+    return { at, own, shared, switches }
+  }
+
+  function originBy(place: Place, switches: AntiSpoofing): Origin | undefined {
+    const made = originOf(place, switches)
+    return made && origins.get(originKey(place, switches), () => made)
+  }
+
+  function effective(place: Place, policies: readonly Policy[]): EffectivePolicy {
+    const { at, own, shared, switches } = find(place, policies)
+    return at.effective.get(`${own} ${originKey(place, switches)}`, () => {
+      const origin = originBy(place, switches)
+      return { ...shared, ...(origin && { origin }) }
     })
   }
+  return Object.assign(effective, {
+    common: (place: Pick<Place, 'index' | 'type'>, policies: readonly Policy[]) =>
+      find(place, policies).shared,
+    origin: (place: Place, policies: readonly Policy[]) =>
+      originBy(place, antiSpoofingOn(place.type, policies)),
+  })
 }
 
+/** Those that decide something on interfaces of a type. */
+const inForceOn = (type: InterfaceType, policies: readonly Policy[]): readonly Policy[] =>
+  policies.filter((policy) => policy.enabled && policy.appliesTo.includes(type))
+const isFiltering = (policy: Policy): boolean => policy.filters.length > 0
+const switchesOf = (filtering: readonly Policy[]): TrafficSwitches =>
+  filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? defaultSwitches
+
+/** What policies ask of senders on interfaces of a type. */
+export const antiSpoofingOn = (type: InterfaceType, policies: readonly Policy[]): AntiSpoofing =>
+  switchesOf(inForceOn(type, policies).filter(isFiltering))
+
+/** Whether interfaces of a type that these are attached to are judged by their index, too. */
+export const dependsOnIndex = (type: InterfaceType, policies: readonly Policy[]): boolean =>
+  inForceOn(type, policies).some(namesInterface)
+
 const node = (): Node => ({ shared: new Map(), effective: weakValues(), next: new WeakMap() })
+
+const originKey = (place: Place, { sourceMac, sourceAddress }: AntiSpoofing): string =>
+  `${sourceMac} ${sourceAddress} ${senderKey(place)}`
 
 const senderKeys = new WeakMap<Sender, string>()
 function senderKey(sender: Sender): string {
@@ -174,7 +221,16 @@ function cut(policy: Policy, direction: Direction, index: number): Piece[] {
   return result
 }
 
-const namesInterface = (policy: Policy): boolean => policy.rules.some((rule) => rule.interface !== undefined)
+const naming = new WeakMap<Policy, boolean>()
+/** Remembered: it looks at all rules. */
+function namesInterface(policy: Policy): boolean {
+  let names = naming.get(policy)
+  if (names === undefined) {
+    names = policy.rules.some((rule) => rule.interface !== undefined)
+    naming.set(policy, names)
+  }
+  return names
+}
 
 /** Where policies disagree, what fewer packets pass. */
 function strictest(a: TrafficSwitches | undefined, b: TrafficSwitches): TrafficSwitches {

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import { judged } from '../../test/support/desired.ts'
 import { providers } from '../../test/support/service.ts'
 import { engines } from '../../test/support/stores.ts'
-import { createResolver } from '../compile/resolve.ts'
-import { createDesiredSource } from './desired.ts'
+import { createDesiredSource } from '../agent/desired-source.ts'
+import { createDesiredFeed } from './desired.ts'
 import { loadInventory } from './inventory.ts'
 
 test('the sender of every interface is checked, and the status says where less is looked at', async () => {
@@ -23,7 +23,7 @@ test('the sender of every interface is checked, and the status says where less i
       providers,
     )
     assert.ok(loaded.ok, loaded.ok ? '' : loaded.error)
-    const { desired } = await createDesiredSource(storage, createResolver(), 'kvm1').read()
+    const { desired } = await createDesiredSource(createDesiredFeed(storage, 'kvm1')).read()
     assert.deepEqual(
       judged(desired).map(({ device, policy, notes }) => [
         device,

@@ -36,7 +36,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       interfaces: entry.interfaces.map((nic) => ({ ...nic, device })),
     })
     const devices = async () =>
-      Object.fromEntries((await storage.placed('local')).interfaces.map((nic) => [nic.server, nic.device]))
+      Object.fromEntries((await storage.desired('local', null)).placed.map((nic) => [nic.server, nic.device]))
     const insert = (server: string, comment: string) =>
       storage.run(
         'insertRule',

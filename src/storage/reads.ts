@@ -1,9 +1,9 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
 import { poolKinds } from '../core/model/pool.ts'
-import type { Rule } from '../core/model/rule.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
+import { desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
 import {
   accountColumns,
@@ -12,7 +12,6 @@ import {
   documentColumns,
   interfaceColumns,
   leaseColumns,
-  modelColumns,
   policyColumns,
   requestColumns,
   revisionColumns,
@@ -26,15 +25,13 @@ import {
   toInterface,
   toLease,
   toLoggedRequest,
-  toModelRule,
   toOutcome,
   toPolicy,
-  toPolicyWithRules,
   toRevision,
   toRule,
   toServer,
 } from './rows.ts'
-import { query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
+import { chunks, marks, prefixed, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
 import type { Behind, OutcomeRecord, PoolUse, Storage } from './storage.ts'
 
 /** The methods of `Storage` that only read. */
@@ -236,24 +233,9 @@ export const reads: Reads = {
     return optional(yield* queryOne(sql, policy, position), toRule)
   },
   *policies(ids) {
-    const rows: Row[] = []
-    for (const chunk of chunks(ids)) {
-      rows.push(
-        ...(yield* query(`SELECT ${policyColumns} FROM policies WHERE id IN (${marks(chunk)})`, ...chunk)),
-      )
-    }
-    return yield* withRules(rows)
+    return yield* policiesById(ids)
   },
-  *changedPolicies(since) {
-    const revision = yield* reads.revision()
-    const rows = yield* query(`SELECT ${policyColumns} FROM policies WHERE revision > ?`, since)
-    return { revision, policies: yield* withRules(rows) }
-  },
-  *placed(host) {
-    const revision = yield* reads.revision()
-    const on = 'i.host = ? AND i.device IS NOT NULL'
-    return { revision, interfaces: yield* placed(on, 'SELECT server FROM interfaces WHERE host = ?', host) }
-  },
+  desired,
   *placedInterfaces(server) {
     return yield* placed('i.server = ?', '?', server)
   },
@@ -306,14 +288,10 @@ export const reads: Reads = {
   },
 }
 
-/** Leaves out what the inventory made and no longer names. */
-const present = "origin <> 'left'"
-
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'policies',
-  'changedPolicies',
-  'placed',
+  'desired',
   'placedInterfaces',
   'placedOf',
   'behind',
@@ -323,38 +301,12 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
 ])
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)
-const marks = (values: readonly unknown[]) => values.map(() => '?').join(', ')
-const prefixed = (alias: string, columns: string) =>
-  columns
-    .split(', ')
-    .map((column) => `${alias}.${column}`)
-    .join(', ')
-
 /** A condition that all columns given have these values. */
 function all(filter: Readonly<Record<string, SqlValue | undefined>>): [string, SqlValue[]] {
   const given = Object.entries(filter).flatMap(([column, value]): [string, SqlValue][] =>
     value === undefined ? [] : [[column, value]],
   )
   return [given.map(([column]) => `${column} = ?`).join(' AND '), given.map(([, value]) => value)]
-}
-
-/** Lists of a few fixed lengths, the last value repeated: so that there are few statements to prepare. */
-function* chunks(values: readonly string[]): Iterable<readonly string[]> {
-  const most = 512
-  for (let from = 0; from < values.length; from += most) {
-    const chunk = values.slice(from, from + most)
-    const length = [1, 8, 64, most].find((size) => size >= chunk.length) ?? most
-    yield [...chunk, ...new Array<string>(length - chunk.length).fill(chunk[0] as string)]
-  }
-}
-
-function* withRules(rows: readonly Row[]) {
-  const rules = new Map<string, Rule[]>(rows.map((row) => [String(row.id), []]))
-  for (const chunk of chunks([...rules.keys()])) {
-    const sql = `SELECT ${modelColumns} FROM rules WHERE policy IN (${marks(chunk)}) ORDER BY policy, position`
-    for (const row of yield* query(sql, ...chunk)) rules.get(String(row.policy))?.push(toModelRule(row))
-  }
-  return rows.map((row) => toPolicyWithRules(row, rules.get(String(row.id)) ?? []))
 }
 
 /** The servers that one of these is about. */
@@ -371,39 +323,4 @@ function concernedServers({
   if (nic !== undefined) return ['SELECT server FROM interfaces WHERE id = ?', nic]
   if (policy !== undefined) return ['SELECT server FROM attachments WHERE policy = ?', policy]
   return [undefined, '']
-}
-
-function* placed(where: string, servers: string, ...params: string[]): Steps<Behind['interfaces']> {
-  const interfaces = yield* query(
-    `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.zone, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
-     WHERE ${where} AND s.${present} AND s.account NOT IN (SELECT id FROM accounts WHERE origin = 'left')
-     ORDER BY i.server, i.number`,
-    ...params,
-  )
-  const attached = new Map<string, { id: string; revision: number }[]>()
-  const rows = yield* query(
-    `SELECT a.server, a.interface, p.id, p.revision FROM attachments a JOIN policies p ON p.id = a.policy
-     WHERE a.server IN (${servers})
-     ORDER BY a.server, a.interface, CASE WHEN p.server IS NULL THEN 1 ELSE 0 END, a.rank, p.id`,
-    ...params,
-  )
-  for (const row of rows) {
-    // The own policy of a server or interface comes first, then others in the order they were attached.
-    const key = `${row.server} ${row.interface}`
-    const list = attached.get(key) ?? []
-    list.push({ id: String(row.id), revision: Number(row.revision) })
-    attached.set(key, list)
-  }
-  return interfaces.map((row) => {
-    const { server, id } = row
-    // The server's come first: an interface's own policy is the more particular one.
-    const ofServer = attached.get(`${server} `) ?? []
-    const own = attached.get(`${server} ${id}`) ?? []
-    // One that is attached to both is in force once.
-    const policies = [...ofServer, ...own.filter((each) => !ofServer.some((other) => other.id === each.id))]
-    const serverRevision = Number(row.revision)
-    const generation = Math.max(serverRevision, ...policies.map((policy) => policy.revision))
-    const scope = { account: String(row.account), zone: String(row.zone) }
-    return { ...toInterface(row), ...scope, serverRevision, policies, generation }
-  })
 }

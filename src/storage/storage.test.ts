@@ -427,18 +427,19 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     })
 
     test('what an interface is filtered by, and what changed since a revision', async () => {
-      const { revision, interfaces } = await storage.placed('local')
+      const { revision, policies, placed } = await storage.desired('local', null)
       assert.equal(revision, await storage.revision())
       assert.deepEqual(
-        interfaces.map((each) => [each.device, each.policies.map((policy) => policy.id), each.generation]),
+        placed.map((each) => [each.device, each.policies.map((policy) => policy.id), each.generation]),
         [
           ['tap-a', ['chain-a'], 1],
           ['tap-b', ['chain-b'], 1],
         ],
       )
-      assert.deepEqual((await storage.placed('elsewhere')).interfaces, [])
+      assert.deepEqual(policies.map(({ id }) => id).sort(), ['chain-a', 'chain-b'])
+      assert.deepEqual((await storage.desired('elsewhere', null)).placed, [])
       await replace(['x', 'y'])
-      const changed = await storage.changedPolicies(revision)
+      const changed = await storage.desired('local', revision)
       assert.equal(changed.revision, revision + 1)
       assert.deepEqual(
         changed.policies.map((policy) => [policy.id, policy.rules.length, policy.revision]),
@@ -510,7 +511,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await comments(storage), ['row', 'x', 'y'])
       assert.deepEqual(await positions(storage), [1, 2, 3])
       assert.equal((await storage.rule('chain-a', 1))?.include, 'g2')
-      const [placed] = (await storage.placed('local')).interfaces
+      const [placed] = (await storage.desired('local', null)).placed
       assert.deepEqual(
         placed?.policies.map((each) => each.id),
         ['chain-a', 'g2'],
@@ -524,7 +525,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       const before = await storage.revision()
       const rules = { rules: [rule('p'), rule('q')], ids: ['p', 'q'] }
       assert.ok((await storage.run('updatePolicy', { ...mine('g2'), name: 'new', rules }, actor)).ok)
-      const changed = await storage.changedPolicies(before)
+      const changed = await storage.desired('local', before)
       assert.deepEqual(
         changed.policies.map((each) => [each.id, each.rules.length]),
         [['g2', 2]],

@@ -248,6 +248,19 @@ export interface PlacedInterface extends Interface {
   readonly generation: number
 }
 
+/** What a host should enforce, or how that changed. */
+export interface HostChanges {
+  /** The revision it leads on from; null: this is all there is. */
+  readonly from: number | null
+  readonly revision: number
+  /** Policies that changed, or that interfaces named here may be the first to need. Others may be among them. */
+  readonly policies: readonly Policy[]
+  /** Interfaces with a device on the host whose server changed, or whose attachments did; with all that is attached to them. */
+  readonly placed: readonly PlacedInterface[]
+  /** Ids of interfaces that left the host. */
+  readonly departed: readonly string[]
+}
+
 /** A rule before it has an id and a position. */
 export type NewRule = Omit<Rule, 'id' | 'position'> & { readonly spec: JsonObject }
 
@@ -460,7 +473,7 @@ export interface Programs {
   recordEvent: { args: { event: NewEvent }; answer: { revision: number } }
   /**
    * Deletes the oldest events that were before `olderThan` (milliseconds since 1970), or that make all of them more than
-   * `bytes`; never the newest. At most `most`, and not more than a few megabytes at once. No revision, not audited.
+   * `bytes`; never the newest; and with them what is known of interfaces that left their hosts by then. At most `most`, and not more than a few megabytes at once. No revision, not audited.
    */
   pruneHistory: {
     args: { olderThan: number; bytes: number; most: number }
@@ -690,10 +703,11 @@ export interface Storage {
   rule(policy: string, position: number): Promise<RuleRecord | undefined>
   /** The policies with their rules (without `spec`), read in one snapshot; ids that do not exist are left out. */
   policies(ids: readonly string[]): Promise<readonly Policy[]>
-  /** Policies with their rules whose revision is above `since`, in one snapshot, and the revision it is of. */
-  changedPolicies(since: number): Promise<{ revision: number; policies: readonly Policy[] }>
-  /** Every interface with a device on that host, with what is attached to it, and the revision it was read at. */
-  placed(host: string): Promise<{ revision: number; interfaces: readonly PlacedInterface[] }>
+  /**
+   * What a host should enforce, in one snapshot: all of it, or what changed after revision `since`, where the work grows
+   * with that and not with the host. All of it too when the store no longer knows what ended since then.
+   */
+  desired(host: string, since: number | null): Promise<HostChanges>
   /** One interface in the same form, placed or not. */
   placedInterfaces(server: string): Promise<readonly PlacedInterface[]>
   /** All of an account, placed or not. */

@@ -1,6 +1,6 @@
 /** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
 import type { FastifyBaseLogger } from 'fastify'
-import { createResolver } from '../../compile/resolve.ts'
+import { createDesiredSource } from '../../agent/desired-source.ts'
 import { howToCall } from '../../dialects/demonstration.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
@@ -9,7 +9,7 @@ import { createServer } from '../../server/server.ts'
 import { configureAddresses } from '../../service/addresses.ts'
 import type { AddressConfig } from '../../service/addresses-file.ts'
 import { createAuthenticator } from '../../service/authenticate.ts'
-import { createDesiredSource } from '../../service/desired.ts'
+import { createDesiredFeed } from '../../service/desired.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -53,7 +53,7 @@ export async function start(
     options.enforce === 'nftables'
       ? enforce(
           options,
-          createDesiredSource(storage, createResolver(), options.host),
+          createDesiredSource(createDesiredFeed(storage, options.host)),
           services.enforcement,
           metrics,
           logger,

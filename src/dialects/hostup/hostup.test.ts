@@ -11,9 +11,9 @@ import {
   type TestService,
 } from '../../../test/support/service.ts'
 import { whole } from '../../../test/support/status.ts'
-import { createResolver } from '../../compile/resolve.ts'
+import { createDesiredSource } from '../../agent/desired-source.ts'
 import type { InterfaceStatus } from '../../core/model/desired.ts'
-import { createDesiredSource } from '../../service/desired.ts'
+import { createDesiredFeed } from '../../service/desired.ts'
 import { vpsId } from './ids.ts'
 
 const vm = '/api/vm/10000/firewall'
@@ -748,7 +748,7 @@ onBothStores('HostUp', (start) => {
   test('what a row includes reaches the agents with the row, and leaves with it', async () => {
     await service.close()
     service = await start({ inventory: placed })
-    const source = createDesiredSource(service.storage, createResolver(), 'kvm1')
+    const source = createDesiredSource(createDesiredFeed(service.storage, 'kvm1'))
     const lists = async () => {
       const [nic] = judged((await source.read()).desired)
       assert.ok(nic?.policy?.ingress.filtered)

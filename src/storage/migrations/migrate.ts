@@ -10,6 +10,7 @@ import { limits } from './0007-limits.ts'
 import { frames } from './0008-frames.ts'
 import { leases } from './0009-leases.ts'
 import { volumes } from './0012-volumes.ts'
+import { departures } from './0013-departures.ts'
 import type { Engine } from './engine.ts'
 
 /** In order; a released one is never edited. */
@@ -24,6 +25,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   frames,
   leases,
   volumes,
+  departures,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

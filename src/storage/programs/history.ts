@@ -3,6 +3,7 @@ import { ok } from '../../core/result.ts'
 import { type Program, query, queryOne } from '../statement.ts'
 import type { Actor, Programs } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
+import { forgetDepartures } from './departures.ts'
 
 /** Bytes deleted at once: others wait meanwhile. */
 const maxBytes = 4 * 1024 * 1024
@@ -32,6 +33,9 @@ export function* pruneHistory({
     removed++
     last = Number(revision)
   }
-  if (removed > 0) yield* query('DELETE FROM audit WHERE revision <= ?', last)
+  if (removed > 0) {
+    yield* query('DELETE FROM audit WHERE revision <= ?', last)
+    yield* forgetDepartures(last)
+  }
   return ok({ removed, changed: removed > 0 })
 }

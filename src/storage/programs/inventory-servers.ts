@@ -9,6 +9,7 @@ import { interfaceColumns, serverColumns, toInterface, toServer } from '../rows.
 import { query, queryOne, type Steps } from '../statement.ts'
 import type { InventoryRecords, ServerRecord } from '../storage.ts'
 import { chainOf, invalid, same } from './common.ts'
+import { depart } from './departures.ts'
 import { applyHoldings, documentHeld, holdGiven, gone as noMore, storedPools } from './leases.ts'
 import {
   attachPolicies,
@@ -59,7 +60,10 @@ export function* applyServers(
 
   const changes = yield* leave(new Set(entries.map(({ server }) => server.id)), revision)
   for (const { entry, old, placed } of known) {
-    if (placed) yield* query('DELETE FROM interfaces WHERE server = ?', entry.server.id)
+    if (placed) {
+      yield* depart(revision, 'server = ?', entry.server.id)
+      yield* query('DELETE FROM interfaces WHERE server = ?', entry.server.id)
+    }
     if (old.number !== entry.server.number) {
       yield* query('UPDATE servers SET number = NULL WHERE id = ?', entry.server.id)
     }
@@ -96,6 +100,7 @@ function* leave(named: ReadonlySet<string>, revision: number): Steps<string[]> {
   )
   for (const { id, name } of rows as { id: string; name: string }[]) {
     if (named.has(id)) continue
+    yield* depart(revision, 'server = ?', id)
     yield* query('UPDATE interfaces SET host = NULL, device = NULL WHERE server = ?', id)
     yield* query(
       `UPDATE servers SET number = NULL, revision = ?,
@@ -185,12 +190,12 @@ function* update(known: Known, revision: number, now: number): Steps<boolean> {
   }
   if (back) yield* query("UPDATE servers SET origin = 'inventory' WHERE id = ?", server.id)
   if (renumbered) yield* query('UPDATE servers SET number = ? WHERE id = ?', server.number, server.id)
+  yield* deleteInterfaces(gone, revision)
+  const synced = yield* syncInterfacePolicies(server, interfaces, entry.interfacePolicies, revision, now)
   // The state lives on: a restart with the same file must not start a server that was stopped.
-  if (placed || renamed || back || renumbered) {
+  if (placed || renamed || back || renumbered || synced) {
     yield* updateServerRow({ ...old, name: server.name, zone: server.zone, attributes, revision })
   }
-  yield* deleteInterfaces(gone)
-  const synced = yield* syncInterfacePolicies(server, interfaces, entry.interfacePolicies, revision, now)
   const chain = yield* chainOf(server.id)
   const switched = chain !== undefined && entry.enabled !== undefined && chain.enabled !== entry.enabled
   if (switched) {

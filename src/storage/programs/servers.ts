@@ -36,6 +36,7 @@ import {
   unchanged,
   writableServer,
 } from './common.ts'
+import { depart } from './departures.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
@@ -152,8 +153,9 @@ export function* defaultPolicy(
 }
 
 /** Takes away interfaces with what belongs to them and what is attached there. */
-export function* deleteInterfaces(ids: readonly string[]): Steps<void> {
+export function* deleteInterfaces(ids: readonly string[], revision: number): Steps<void> {
   for (const id of ids) {
+    yield* depart(revision, 'id = ?', id)
     yield* query('DELETE FROM attachments WHERE interface = ?', id)
     yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE interface = ?)', id)
     yield* query('DELETE FROM policies WHERE interface = ?', id)
@@ -340,7 +342,8 @@ function unchangedServer(
 }
 
 /** With its interfaces, its policies and theirs; answers the ids of the interfaces. */
-export function* removeServer(id: string): Steps<string[]> {
+export function* removeServer(id: string, revision: number): Steps<string[]> {
+  yield* depart(revision, 'server = ?', id)
   yield* query('DELETE FROM attachments WHERE server = ?', id)
   yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
   yield* query('DELETE FROM policies WHERE server = ?', id)
@@ -363,7 +366,7 @@ export function* deleteServer(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,
   )
-  const interfaces = yield* removeServer(id)
+  const interfaces = yield* removeServer(id, revision)
   yield* removeDocuments(found.value, args.documents)
   const written = yield* writeDocuments(args.outlive ?? [], revision)
   if (!written.ok) return written

@@ -6,6 +6,7 @@ import { serverColumns, toDocument, toServer } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Changes, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
+import { depart } from './departures.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 import { insertRules } from './rules.ts'
@@ -53,9 +54,9 @@ export function* changeZone(
     yield* detachPolicy(id, revision)
     yield* removePolicy(id)
   }
-  yield* deleteInterfaces(args.interfaces?.remove ?? [])
+  yield* deleteInterfaces(args.interfaces?.remove ?? [], revision)
   const removed = [...(args.interfaces?.remove ?? [])]
-  for (const id of args.servers?.remove ?? []) removed.push(...(yield* removeServer(id)))
+  for (const id of args.servers?.remove ?? []) removed.push(...(yield* removeServer(id, revision)))
 
   const touched = new Set<string>()
   for (const server of args.servers?.put ?? []) {
@@ -67,6 +68,7 @@ export function* changeZone(
   const listed: string[] = []
   const before = new Map<string, readonly string[]>()
   for (const nic of nics) {
+    yield* depart(revision, 'id = ?', nic.id)
     const row = yield* queryOne('DELETE FROM interfaces WHERE id = ? RETURNING origin, addresses', nic.id)
     if (row) before.set(nic.id, JSON.parse(String(row.addresses)) as string[])
     if (row?.origin === 'inventory') listed.push(nic.id)
