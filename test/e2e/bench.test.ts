@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
+import { measureKernel } from '../../bench/kernel.ts'
 import { obstacle } from '../../bench/packets/generator.ts'
 import { handWritten } from '../../bench/packets/hand-written.ts'
 import { judge } from '../../bench/packets/rounds.ts'
@@ -59,6 +60,21 @@ describe('packets of the bench', { skip }, () => {
       }
     })
   }
+})
+
+test('changes are seen on their way to the kernel, one at a time, many, and beside another program', {
+  skip,
+}, async () => {
+  const sizes = { interfaces: 12, changes: 4, seconds: 1, beside: 4, writes: 1 }
+  const lines = await measureKernel(sizes, 10_000)
+  assert.equal(lines.length, 5)
+  for (const { what, ours, baseline, ratio = Number.NaN } of lines) {
+    assert.match(ours, /\d/, what)
+    assert.match(baseline, /\d/, what)
+    if (/last transaction/.test(what)) continue
+    assert.ok(Number.isFinite(ratio) && ratio > 0, `${what}: ${ratio}`)
+  }
+  assert.ok(!lines.some(({ ours }) => /given up/.test(ours)))
 })
 
 test('rounds that disagree are not judged by', () => {
