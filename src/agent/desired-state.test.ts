@@ -1,0 +1,59 @@
+/** Updates as messages and as state: what is corrupt or out of turn throws, and changes nothing. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { group } from '../../test/support/stores.ts'
+import type { DesiredUpdate, Placement } from '../core/model/desired-update.ts'
+import type { Policy } from '../core/model/policy.ts'
+import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
+import { createDesiredState } from './desired-state.ts'
+
+const { order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards, builtIn } = group('g')
+const settings = {
+  enabled: true,
+  order,
+  defaultIngress,
+  defaultEgress,
+  stateful,
+  filters,
+  appliesTo,
+  guards,
+  builtIn,
+}
+const policy = (revision: number): Policy => ({ ...settings, id: 'g', revision, rules: [] })
+const placement = (n: number): Placement => ({
+  ...{ id: `nic${n}`, device: `tap${n}`, index: 1, type: 'public', mac: '52:54:00:00:00:01' },
+  ...{ addresses: [], allowedAddresses: [], senderCheck: true, observe: false, vlanTrunk: false },
+  ...{ allowedFrames: [], maxConnections: null, policies: ['g'] },
+})
+const first: DesiredUpdate = {
+  ...{ from: null, revision: 1, policies: [policy(1)] },
+  interfaces: { put: Array.from({ length: 5000 }, (_, n) => placement(n)), remove: [] },
+}
+
+test('a large update is several messages, and none may be lost, doubled or misread', () => {
+  const messages = [...encodeUpdate(first)]
+  assert.equal(messages.length, 3)
+  const reader = createUpdateReader()
+  assert.deepEqual(messages.map((each) => reader.take(each)).at(-1), first)
+  for (const order of [[1], [0, 2], [0, 0]]) {
+    const each = createUpdateReader()
+    assert.throws(() => order.map((n) => each.take(messages[n] ?? null)), /corrupt update/)
+  }
+  for (const wrong of [null, {}, { ...messages[0], more: 1 }, { ...messages[0], revision: -1 }]) {
+    assert.throws(() => createUpdateReader().take(wrong), /corrupt/)
+  }
+})
+
+test('a changed rule changes one policy of all interfaces, and what does not lead on changes nothing', () => {
+  const { desired, apply } = createDesiredState()
+  assert.equal(apply(first).interfaces.size, 5000)
+  const none = { put: [], remove: [] }
+  const delta = apply({ from: 1, revision: 2, policies: [policy(2)], interfaces: none })
+  assert.deepEqual([delta.policies.size, delta.interfaces.size], [1, 0])
+  const before = [new Map(desired.policies), new Map(desired.interfaces)]
+  const late = { from: 1, revision: 3, policies: [policy(3)], interfaces: { put: [], remove: ['nic1'] } }
+  assert.throws(() => apply(late), /does not lead on/)
+  const both = { ...late, from: 2, interfaces: { put: [placement(1)], remove: ['nic1'] } }
+  assert.throws(() => apply(both), /puts an interface and removes it/)
+  assert.deepEqual([desired.revision, desired.policies, desired.interfaces], [2, ...before])
+})
