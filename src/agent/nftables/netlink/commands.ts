@@ -1,4 +1,4 @@
-/** Steps of a transaction as netlink messages. */
+/** Steps of a transaction as netlink messages, without what begins and ends the transaction. */
 import type { Command } from '../../../compile/nftables/commands.ts'
 import { isBase } from '../../../compile/nftables/places.ts'
 import { flags, type MessageBuilder } from '../../netlink/message.ts'
@@ -8,7 +8,6 @@ import { hashOfChain, hashOfRules, hashOfSet, hashOfTable, userDataOf } from './
 import { layoutOf, writeSet } from './keys.ts'
 import { writeTimeout } from './timeouts.ts'
 import {
-  batch,
   chain,
   connectionTimeout,
   elementList,
@@ -33,19 +32,10 @@ export interface Options {
   readonly tableFlags?: number
 }
 
-/** Begins a transaction. */
-export const beginBatch = (builder: MessageBuilder): void => {
-  builder.begin(batch.begin, flags.request, Uint8Array.of(0, 0, 0, batch.subsystem))
-}
-/** Ends it; one without an end is checked and forgotten. */
-export const endBatch = (builder: MessageBuilder): void => {
-  builder.begin(batch.end, flags.request, Uint8Array.of(0, 0, 0, batch.subsystem))
-}
-
 /**
- * Writes the messages of all steps, in order, between the beginning and the end of a transaction. Answers for each step
- * which message was its first: an index among all messages of the builder. Throws SyntaxError, and RangeError for what is too long, at
- * what is not of the language that we write; what the builder holds then must not be sent.
+ * Writes the messages of all steps, in order. Answers for each step which message was its first: an index among all
+ * messages of the builder. Throws SyntaxError at what is not of the language that we write, and RangeError at what is too
+ * long; what the builder holds then must not be sent.
  */
 export function writeCommands(
   builder: MessageBuilder,

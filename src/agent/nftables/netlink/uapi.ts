@@ -7,9 +7,8 @@
 export const families = { inet: 1, bridge: 7 } as const
 export type Family = keyof typeof families
 
-const subsystem = 10
-/** Begin and end of a transaction; what is between is committed as one. */
-export const batch = { begin: 0x10, end: 0x11, subsystem } as const
+/** Of nf_tables, in the upper byte of the types of its messages. */
+export const subsystem = 10
 
 const nft = (type: number): number => (subsystem << 8) | type
 export const messages = {
