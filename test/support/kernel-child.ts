@@ -1,7 +1,7 @@
 /** Serves a Kernel to the process that has forked it: for tests of one that works in the namespace of its own process. */
 import type { Kernel } from '../../src/agent/nftables/kernel.ts'
 import { RefusedError } from '../../src/agent/nftables/kernel.ts'
-import { createKernelFor, type KernelKind } from './kernels.ts'
+import { type KernelKind, openKernelOf } from './kernels.ts'
 
 export interface Call {
   readonly id: number
@@ -14,7 +14,7 @@ export type Said =
   | { readonly change: { ours: boolean; others: boolean } }
 
 const [kind = ''] = process.argv.slice(2)
-const kernel = createKernelFor(kind as KernelKind)
+const kernel = await openKernelOf(kind as KernelKind)
 const say = (what: Said) => process.send?.(what)
 kernel.onChange((change) => say({ change }))
 process.on('message', async ({ id, method, args }: Call) => {

@@ -2,18 +2,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type Change, type Kernel, RefusedError } from '../../src/agent/nftables/kernel.ts'
+import { openNetlinkKernel } from '../../src/agent/nftables/netlink-kernel.ts'
 import { createNftKernel } from '../../src/agent/nftables/nft-kernel.ts'
 import type { Call, Said } from './kernel-child.ts'
 
-export const kernelKinds = ['nft'] as const
+/** `owned`: by netlink, which owns its tables where the kernel can. */
+export const kernelKinds = ['nft', 'netlink', 'owned'] as const
 export type KernelKind = (typeof kernelKinds)[number]
 
-export const createKernelFor = (kind: KernelKind): Kernel => {
-  switch (kind) {
-    case 'nft':
-      return createNftKernel({})
-  }
-}
+export const openKernelOf = async (kind: KernelKind): Promise<Kernel> =>
+  kind === 'nft' ? createNftKernel({}) : openNetlinkKernel({ own: kind === 'owned' })
 
 export interface KernelProcess extends Kernel {
   /** Ends the process as it is, and waits for that. */

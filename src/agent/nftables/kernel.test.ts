@@ -58,15 +58,14 @@ const whole: RenderedTable = {
     ['names', keyed('type ifname', '"tap0"', '"tap1"')],
     ['seen', keyed('type iface_index\nsize 65535\nflags dynamic,timeout\ntimeout 60s')],
   ]),
-  objects: new Map([
-    ['ct timeout usual', 'protocol udp\nl3proto ip\npolicy = { unreplied : 30, replied : 180 }'],
-  ]),
+  objects: new Map([['ct timeout usual', 'protocol udp\npolicy = { unreplied : 30, replied : 180 }']]),
 }
 const small: RenderedTable = { chains: new Map([['c', 'meta l4proto 6 accept']]), sets: new Map() }
 const only = (table: RenderedTable | undefined, of = name): RenderedTables =>
   new Map(table ? [[of, table]] : [])
 
-for (const kind of kernelKinds) {
+// Others cannot damage what is owned.
+for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
   describe(`kernel by ${kind}`, { skip }, () => {
     const netns = `pcl-kernel-${kind}-${process.pid}`
     const nft = (...words: string[]): string => {
@@ -114,7 +113,7 @@ for (const kind of kernelKinds) {
       for (const refuse of [kernel.commit, kernel.check]) {
         await assert.rejects(refuse(deltaCommands(only(small), only(bad))), (error: Error) => {
           assert.ok(error instanceof RefusedError, error.message)
-          assert.match(error.message, /No such file or directory: .*nowhere/)
+          assert.match(error.message, /No such file or directory.*: .*nowhere/i)
           return true
         })
         assert.deepEqual(difference(small, await kernel.read(name, small)), [])

@@ -17,6 +17,7 @@ import {
   hooks,
   messages,
   object,
+  objectTypes,
   rule,
   set,
   table,
@@ -43,9 +44,12 @@ export function writeCommands(
   { tableFlags = 0 }: Options = {},
 ): readonly number[] {
   const writer = new CommandWriter(builder, tableFlags)
-  return commands.map((command) => {
+  return commands.map((command, at) => {
     const first = builder.count
-    writer.write(command)
+    const next = commands[at + 1]
+    // The kernel takes no flags for a table that stands without them, and this one goes at once.
+    const passing = next?.do === 'delete-table' && next.table === command.table
+    writer.write(command, passing)
     return first
   })
 }
@@ -61,13 +65,13 @@ class CommandWriter {
     this.#tableFlags = tableFlags
   }
 
-  write(command: Command): void {
+  write(command: Command, passing: boolean): void {
     const at = placeOf(command.table)
     switch (command.do) {
       case 'add-table':
         this.#begin(messages.newTable, flags.create, at)
-          .u32be(table.flags, this.#tableFlags)
-          .bytes(table.userData, userDataOf(hashOfTable(command.table)))
+        if (!passing) this.#builder.u32be(table.flags, this.#tableFlags)
+        this.#builder.bytes(table.userData, userDataOf(hashOfTable(command.table)))
         return
       case 'delete-table':
         this.#begin(messages.deleteTable, 0, at)
@@ -103,9 +107,7 @@ class CommandWriter {
         this.#addObject(at, command.object, command.body)
         return
       case 'delete-object':
-        this.#begin(messages.deleteObject, 0, at)
-          .text(object.name, named(timeoutName(command.object)))
-          .u32be(object.type, connectionTimeout.type)
+        this.#deleteObject(at, command.object)
         return
     }
   }
@@ -185,6 +187,18 @@ class CommandWriter {
       writeElement(builder, layout, elementKey(layout, text), verdict)
     }
     if (list >= 0) builder.close(list)
+  }
+
+  /** Others may have put any kind into our tables. */
+  #deleteObject(at: Place, of: string): void {
+    const [, kind = '', name = ''] = /^(.+) (\S+)$/.exec(of) ?? []
+    if (kind === 'flowtable') {
+      this.#begin(messages.deleteFlowTable, 0, at).text(object.name, named(name))
+      return
+    }
+    const number = objectTypes.get(kind) ?? Number(/^object-(\d+)$/.exec(kind)?.[1])
+    if (!Number.isInteger(number)) throw new SyntaxError(`${JSON.stringify(of)} is no object`)
+    this.#begin(messages.deleteObject, 0, at).text(object.name, named(name)).u32be(object.type, number)
   }
 
   #addObject(at: Place, of: string, body: string): void {

@@ -16,8 +16,20 @@ export interface ElementKey {
 /** In user data of an element, of nft: nothing ends the interval, because it reaches the last value of its type. */
 const open = Uint8Array.from(number(1, 1))
 
+/** The text of an element that we would not have written, by its keys: hexadecimal, and of a range both with a dash. */
+export const rawKey = (keys: string): string => `raw ${keys}`
+
 /** Throws SyntaxError when the text is no element of such a set. */
 export function elementKey({ fields, bytes, interval }: SetLayout, text: string): ElementKey {
+  if (text.startsWith('raw ')) {
+    const [first, last] = text
+      .slice(4)
+      .split('-')
+      .map((each) => Uint8Array.from(Buffer.from(each, 'hex')))
+    if (first?.length !== bytes || (last && last.length !== bytes))
+      throw new SyntaxError(`${text} is no key of the set`)
+    return { first, last: last ?? first }
+  }
   const first = new Uint8Array(bytes)
   const last = interval ? new Uint8Array(bytes) : first
   const [only] = fields

@@ -24,6 +24,7 @@ export const messages = {
   deleteElements: nft(14),
   newObject: nft(18),
   deleteObject: nft(20),
+  deleteFlowTable: nft(24),
 } as const
 
 /** NFTA_LIST_ELEM, which lists of expressions and elements hold. */
@@ -66,6 +67,18 @@ export const element = { key: 1, data: 2, flags: 3, userData: 6, keyEnd: 10 } as
 export const intervalEnd = 0x1
 export const data = { value: 1, verdict: 2, verdictCode: 1, verdictChain: 2 } as const
 export const object = { table: 1, name: 2, type: 3, data: 4 } as const
+/** By nft's words for them. */
+export const objectTypes: ReadonlyMap<string, number> = new Map([
+  ['counter', 1],
+  ['quota', 2],
+  ['ct helper', 3],
+  ['limit', 4],
+  ['tunnel', 6],
+  ['ct timeout', 7],
+  ['secmark', 8],
+  ['ct expectation', 9],
+  ['synproxy', 10],
+])
 export const connectionTimeout = { type: 7, protocol: 2, values: 3 } as const
 
 export const verdicts = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const
