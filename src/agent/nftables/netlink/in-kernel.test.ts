@@ -102,4 +102,58 @@ describe('what we commit', { skip }, () => {
     )
     assert.equal(listed(byUs), '')
   })
+
+  test('takes away elements of every shape, the last values of their types included', () => {
+    const shapes: readonly (readonly [type: string, ...keys: string[]])[] = [
+      ['type ipv4_addr\nflags interval', '0.0.0.0', '1.2.3.0/24', '1.2.4.0-1.2.4.9', '255.255.255.255'],
+      ['type ipv6_addr\nflags interval', '::/16', '2001:db8::1', 'ff00::/8'],
+      ['type inet_service\nflags interval', '0-5', '6', '7-9', '65535'],
+      ['type ether_addr\nflags interval', '52:54:00:00:00:01-52:54:00:00:00:05', 'ff:ff:ff:ff:ff:ff'],
+      [
+        'type inet_proto . ipv4_addr . inet_service\nflags interval',
+        '6 . 10.0.0.0/8 . 1-5',
+        '255 . 255.255.255.255 . 65535',
+      ],
+      ['type ipv4_addr . inet_service', '10.0.0.1 . 443', '255.255.255.255 . 65535'],
+      ['type iface_index', '10', '2147483647'],
+    ]
+    const sets = (['set', 'map'] as const)
+      .flatMap((kind) => shapes.map(([type, ...keys]) => ({ kind, type, keys })))
+      .filter(({ kind, type }) => kind === 'set' || !type.includes(' . '))
+      .map(({ kind, type, keys }, n) => {
+        const verdict = kind === 'map' ? 'jump next' : ''
+        const declared = {
+          table,
+          set: `shape${n}`,
+          kind,
+          type: kind === 'map' ? type.replace(/$/m, ' : verdict') : type,
+        }
+        const some = (from: number, to?: number) => new Map(keys.slice(from, to).map((key) => [key, verdict]))
+        return { declared, some, first: `${keys[0]}${kind === 'map' ? ` : ${verdict}` : ''}` }
+      })
+    const transactions: readonly (readonly Command[])[] = [
+      [
+        { do: 'add-table', table },
+        { do: 'add-chain', table, chain: 'next' },
+      ],
+      sets.flatMap(({ declared, some }): Command[] => [
+        { do: 'add-set', ...declared },
+        { do: 'add-elements', ...declared, elements: some(0) },
+      ]),
+      sets.map(({ declared, some }) => ({ do: 'delete-elements', ...declared, elements: some(1) })),
+    ]
+    inside(byUs, transactions.map(jsonOf).join('\n'), process.execPath, program)
+    const left = [...listed(byUs).matchAll(/elements = (.*)/g)].map(([, elements]) => elements)
+    assert.deepEqual(
+      left,
+      sets.map(({ first }) => first),
+    )
+    const end: readonly (readonly Command[])[] = [
+      sets.map(({ declared, some }) => ({ do: 'delete-elements', ...declared, elements: some(0, 1) })),
+      sets.map(({ declared }) => ({ do: 'delete-set', ...declared })),
+    ]
+    inside(byUs, end.map(jsonOf).join('\n'), process.execPath, program)
+    assert.doesNotMatch(listed(byUs), /elements|shape/)
+    inside(byUs, jsonOf([{ do: 'delete-table', table }]), process.execPath, program)
+  })
 })
