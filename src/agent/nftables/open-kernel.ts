@@ -1,0 +1,30 @@
+/** Chooses the way to the kernel: netlink, and nft where it is asked for or sockets cannot be had. */
+import { LibraryError } from '../netlink/errors.ts'
+import type { Kernel } from './kernel.ts'
+import { openNetlinkKernel } from './netlink-kernel.ts'
+import { createNftKernel } from './nft-kernel.ts'
+
+export interface KernelOptions {
+  /** The program nft, by path or name: the way is by it. */
+  readonly nft?: string
+  /** A network namespace that is not this process's own: nft alone is started in another one. */
+  readonly netns?: string
+  /** Milliseconds until a call of nft that has not ended is given up. */
+  readonly patienceMs?: number
+}
+
+export async function openKernel({ nft, netns, patienceMs }: KernelOptions): Promise<Kernel> {
+  const byNft = () =>
+    createNftKernel({
+      netns,
+      ...(nft !== undefined && { program: nft }),
+      ...(patienceMs !== undefined && { patienceMs }),
+    })
+  if (nft !== undefined || netns !== undefined) return byNft()
+  try {
+    return await openNetlinkKernel()
+  } catch (error) {
+    if (error instanceof LibraryError) return byNft()
+    throw error
+  }
+}
