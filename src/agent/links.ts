@@ -1,6 +1,8 @@
 /** The network devices of the host: which there are, and when that changes. */
+import { stat } from 'node:fs/promises'
 import type { Link } from '../core/model/link.ts'
-import { type Command, run, within } from './run.ts'
+import { hasDefaultRoutingRules, openLinkEvents, readKernelLinks, stacked } from './kernel-links.ts'
+import { type Follower, follow, run, within } from './run.ts'
 
 /** As `ip` prints a device (iproute2 6.1); only what is read here. */
 interface Printed {
@@ -16,17 +18,12 @@ interface Printed {
   }
 }
 
-/** Devices that take packets from another one before they are seen as its own, and send past its hooks. */
-const stacked: ReadonlySet<string | undefined> = new Set([
-  'vlan',
-  'macvlan',
-  'macvtap',
-  'ipvlan',
-  'ipvtap',
-  'macsec',
-])
-
+/** In this process's own namespace by netlink, by `ip` in another, and where netlink cannot be spoken. */
 export async function readLinks(netns: string | undefined): Promise<readonly Link[]> {
+  return (await here(netns, readKernelLinks)) ?? readPrintedLinks(netns)
+}
+
+export async function readPrintedLinks(netns: string | undefined): Promise<readonly Link[]> {
   const text = await run(within(netns, ['ip', '-d', '-j', 'link']), { patienceMs: 10_000 })
   return (JSON.parse(text || '[]') as Printed[]).map(({ ifindex, ifname, master, link, linkinfo }) => ({
     index: ifindex,
@@ -50,9 +47,12 @@ export async function ignoreLinkLocal(netns: string | undefined, bridge: string)
 
 /** What the kernel asks for a route beside the tables that it always asks: rules in words, IPv4 and IPv6. */
 export async function readRoutingRules(netns: string | undefined): Promise<readonly string[]> {
-  const found = await Promise.all(
-    ['-4', '-6'].map((family) => run(within(netns, ['ip', family, 'rule']), { patienceMs: 10_000 })),
-  )
+  const others = async (flag: string, family: 'inet' | 'inet6'): Promise<string> => {
+    // The words are iproute2's, and nearly always there is nothing to say.
+    if (await here(netns, () => hasDefaultRoutingRules(family))) return ''
+    return run(within(netns, ['ip', flag, 'rule']), { patienceMs: 10_000 })
+  }
+  const found = await Promise.all([others('-4', 'inet'), others('-6', 'inet6')])
   return found.flatMap((text) =>
     text
       .split('\n')
@@ -61,6 +61,58 @@ export async function readRoutingRules(netns: string | undefined): Promise<reado
   )
 }
 
-/** Prints something whenever a device comes, goes, is renamed, or gets another master, and when routing rules change. */
-export const linkMonitor = (netns: string | undefined): Command =>
-  within(netns, ['ip', '-o', 'monitor', 'link', 'rule'])
+export interface LinkListener {
+  /** A device came, went, was renamed, got another master or state; the name is that of then. */
+  changed(index: number, name: string): void
+  /** Routing rules changed, or anything may have: listening has begun, or something was missed. */
+  doubt(): void
+}
+
+/** Tells of devices as they change: by netlink where `readLinks` does, else by `ip monitor`, which has doubts only. */
+export function followLinks(netns: string | undefined, { changed, doubt }: LinkListener): Follower {
+  let stopped = false
+  let stop = (): void => {}
+  let problem = (): string | null => null
+
+  async function start(): Promise<void> {
+    const events = await here(netns, () => openLinkEvents({ link: changed, rule: doubt, lost: doubt }))
+    if (stopped) return events?.close()
+    if (events !== undefined) {
+      stop = () => events.close()
+      doubt()
+      return
+    }
+    const command = within(netns, ['ip', '-o', 'monitor', 'link', 'rule'])
+    const program = follow({ command, onLine: doubt, onGap: doubt })
+    stop = () => program.stop()
+    problem = () => program.problem()
+  }
+
+  start().catch((error: unknown) => {
+    problem = () => `devices are not followed: ${String(error)}`
+  })
+  return {
+    problem: () => problem(),
+    stop() {
+      stopped = true
+      stop()
+    },
+  }
+}
+
+/**
+ * What netlink answers; undefined where the namespace is another than ours or the library does not run. Any other error
+ * is one of this moment: the program may have more luck.
+ */
+async function here<T>(netns: string | undefined, ask: () => Promise<T>): Promise<T | undefined> {
+  if (!(await isOwn(netns))) return undefined
+  return ask().catch(() => undefined)
+}
+
+async function isOwn(netns: string | undefined): Promise<boolean> {
+  if (netns === undefined) return true
+  const [own, named] = await Promise.all(
+    ['/proc/self/ns/net', `/run/netns/${netns}`].map((path) => stat(path).catch(() => undefined)),
+  )
+  return own !== undefined && own.ino === named?.ino && own.dev === named.dev
+}

@@ -5,8 +5,12 @@
  *
  * Prints what came of it as JSON. nf_tables is spoken to with bare numbers: the library knows nothing of it.
  */
+import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { hasDefaultRoutingRules, readKernelLinks } from '../../src/agent/kernel-links.ts'
+import { followLinks, readPrintedLinks } from '../../src/agent/links.ts'
 import { KernelError } from '../../src/agent/netlink/errors.ts'
 import { follow, openEvents } from '../../src/agent/netlink/events.ts'
 import { flags, MessageBuilder } from '../../src/agent/netlink/message.ts'
@@ -173,6 +177,46 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     return { ...first, later: messages > 0 }
   },
 }
+
+Object.assign(scenarios, {
+  async links() {
+    return { netlink: await readKernelLinks(), program: await readPrintedLinks(undefined) }
+  },
+  async rules() {
+    return { inet: await hasDefaultRoutingRules('inet'), inet6: await hasDefaultRoutingRules('inet6') }
+  },
+  async changes() {
+    const seen = new Set<string>()
+    let doubts = 0
+    const follower = followLinks(undefined, {
+      changed: (_, name) => seen.add(name),
+      doubt: () => doubts++,
+    })
+    const until = async (done: () => boolean): Promise<void> => {
+      const deadline = Date.now() + 5000
+      while (!done() && Date.now() < deadline) await delay(2)
+    }
+    await until(() => doubts === 1)
+    await promisify(execFile)('ip', ['link', 'add', 'w1', 'type', 'veth', 'peer', 'name', 'w2'])
+    await until(() => seen.has('w1') && seen.has('w2'))
+    const added = [...seen].sort()
+    seen.clear()
+    await promisify(execFile)('ip', ['link', 'set', 'w1', 'name', 'w3'])
+    await until(() => seen.has('w3'))
+    await promisify(execFile)('ip', ['link', 'delete', 'w2'])
+    await until(() => seen.has('w2'))
+    const before = doubts
+    await promisify(execFile)('ip', ['rule', 'add', 'fwmark', '7', 'lookup', '77'])
+    await until(() => doubts > before)
+    follower.stop()
+    return {
+      added,
+      later: ['w2', 'w3'].every((name) => seen.has(name)),
+      rule: doubts > before,
+      problem: follower.problem(),
+    }
+  },
+})
 
 const results: Record<string, unknown> = {}
 for (const name of process.argv.slice(2)) results[name] = await scenarios[name]?.()

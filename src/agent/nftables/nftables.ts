@@ -15,7 +15,7 @@ import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
-import { ignoreLinkLocal, linkMonitor, readLinks } from '../links.ts'
+import { followLinks, ignoreLinkLocal, readLinks } from '../links.ts'
 import { findRefused } from '../refused.ts'
 import { follow, ProgramError } from '../run.ts'
 import { bridgeKernel } from './bridge-kernel.ts'
@@ -129,7 +129,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       doubtOthers()
     },
   })
-  const devices = follow({ command: linkMonitor(netns), onLine: doubtLinks, onGap: doubtLinks })
+  const devices = followLinks(netns, { changed: doubtLinks, doubt: doubtLinks })
   const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
   timer?.unref()
   function doubt(): void {
