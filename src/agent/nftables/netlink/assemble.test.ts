@@ -325,7 +325,7 @@ describe('steps', () => {
         object: 'ct timeout usual',
         body: 'protocol sctp\npolicy = { closed : 30 }',
       },
-      { do: 'delete-object', table, object: 'counter all' },
+      { do: 'delete-object', table, object: 'nonsense all' },
     ]
     for (const command of commands)
       assert.throws(
