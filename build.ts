@@ -20,15 +20,19 @@ export const bundling = {
   logLevel: 'warning',
 } as const satisfies BuildOptions
 
+/** What ships, by its name without `.js`. */
+export const entryPoints = {
+  portcullis: 'src/cli/main.ts',
+  'sqlite-writer': 'src/storage/sqlite-writer.ts',
+  'nftables-agent': 'src/agent/nftables/main.ts',
+  'lab-helper': 'src/lab/helper.ts',
+}
+
 if (import.meta.main) {
   await rm('dist', { recursive: true, force: true })
   await build({
     ...bundling,
-    entryPoints: {
-      portcullis: 'src/cli/main.ts',
-      'sqlite-writer': 'src/storage/sqlite-writer.ts',
-      'lab-helper': 'src/lab/helper.ts',
-    },
+    entryPoints,
     outdir: 'dist',
     // Nouns and engines that are not called are not loaded.
     splitting: true,

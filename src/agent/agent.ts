@@ -8,6 +8,7 @@ import type { DesiredDelta, DesiredSource } from '../core/model/desired.ts'
 import type { HostWords, StatusChange } from '../core/model/status-change.ts'
 import type { ApplyReport, Dataplane } from './dataplane.ts'
 import { type Round, roundError } from './round.ts'
+import { sleep as sleepFor } from './sleep.ts'
 import { createStatuses, type Difference } from './statuses.ts'
 
 export interface AgentOptions {
@@ -44,7 +45,7 @@ const perChange = 500
 
 export function startAgent(options: AgentOptions): Agent {
   const { host, target, observeHost = false, source, dataplane, report, observe } = options
-  const { sleep = realSleep } = options
+  const { sleep = sleepFor } = options
   let words: HostWords = {
     host,
     target,
@@ -210,15 +211,4 @@ function both(a: DesiredDelta | null, b: DesiredDelta | null): DesiredDelta | nu
     policies: new Set([...a.policies, ...b.policies]),
     interfaces: new Set([...a.interfaces, ...b.interfaces]),
   }
-}
-
-function realSleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -67,12 +67,10 @@ export function openChannel({
   for (const event of ['end', 'error', 'close']) stream.on(event, () => end(null))
 
   async function sendNow(messages: Iterable<Message>): Promise<void> {
-    let first = true
     for (const message of messages) {
       if (over) return
-      if (!first) await turn()
-      first = false
       if (!stream.write(`${JSON.stringify(message)}\n`)) await drained(stream)
+      await turn()
     }
   }
   /** What is several messages is not mixed with others. */

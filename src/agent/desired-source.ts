@@ -1,4 +1,4 @@
-/** Desired state from a feed in the same process. */
+/** Desired state from a feed, wherever its service runs. */
 import type { DesiredSource } from '../core/model/desired.ts'
 import type { DesiredFeed } from '../core/model/desired-update.ts'
 import { createDesiredState } from './desired-state.ts'

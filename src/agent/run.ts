@@ -78,7 +78,7 @@ export async function eachLine([program, ...args]: Command, onLine: (line: strin
   await Promise.all([closed, read])
 }
 
-const cannotRun = (program: string, error: NodeJS.ErrnoException): Error =>
+export const cannotRun = (program: string, error: NodeJS.ErrnoException): Error =>
   new Error(`${program} cannot be run: ${error.code === 'ENOENT' ? 'it is not installed' : error.message}`)
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? ''
 

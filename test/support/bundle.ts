@@ -17,6 +17,7 @@ if (!directory || parts.length === 0) throw new Error('usage: bundle.ts DIRECTOR
 
 /** Whatever a test runs as a process or thread of its own. */
 const programs = [
+  'src/agent/nftables/main.ts',
   'src/cli/main.ts',
   'src/lab/helper.ts',
   'src/storage/sqlite-writer.ts',

@@ -37,7 +37,14 @@ export interface Host {
   /** Writes an inventory of these interfaces, by server, all under UpCloud's profile and without rules. */
   describe(interfaces: Record<string, unknown>[], more?: Record<string, unknown>): Promise<string>
   /** Starts `serve`, and answers when it listens. */
-  serve(args: readonly string[], options?: { readonly wrapper?: readonly string[] }): Promise<Service>
+  serve(
+    args: readonly string[],
+    options?: {
+      readonly wrapper?: readonly string[]
+      /** Another than that of the sources. */
+      readonly program?: string
+    },
+  ): Promise<Service>
   /** Runs the program until it ends. */
   portcullis(args: readonly string[], env?: Record<string, string>): Promise<Ran>
   inRouter(command: readonly string[], input?: string): Promise<Ran>
@@ -140,8 +147,9 @@ export async function createHost(name: string): Promise<Host> {
       await writeFile(path, JSON.stringify({ accounts: [account] }))
       return path
     },
-    async serve(args, { wrapper = [] } = {}) {
-      const [command, ...rest] = [...wrapper, ...node(['serve', '--listen', '127.0.0.1:0', ...args])]
+    async serve(args, { wrapper = [], program: main = program } = {}) {
+      const own = ['serve', '--listen', '127.0.0.1:0', ...args]
+      const [command, ...rest] = [...wrapper, process.execPath, main, ...own]
       const child = spawn(command as string, rest, {
         cwd: folder,
         env: env(),

@@ -1,29 +1,17 @@
-/** What `serve --enforce nftables` adds to the service: the guard before all else, the agent, and what it tells. */
-import { resolve } from 'node:path'
+/** What `serve --enforce nftables` adds to the service: what the process that enforces is told, and what becomes of its words. */
 import type { FastifyBaseLogger } from 'fastify'
-import { startAgent } from '../../agent/agent.ts'
 import { createJournal } from '../../agent/journal.ts'
-import { guardPath, guardPatienceMs, raiseGuard } from '../../agent/nftables/guard.ts'
-import { createNftKernel } from '../../agent/nftables/nft-kernel.ts'
-import { createNftables, type Notrack } from '../../agent/nftables/nftables.ts'
-import type { DesiredSource } from '../../core/model/desired.ts'
+import { roundError } from '../../agent/round.ts'
+import type { HostWords } from '../../core/model/status-change.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { type Readiness, readinessOf } from '../../server/readiness.ts'
+import type { WaitingFeed } from '../../service/desired.ts'
 import type { EnforcementService } from '../../service/enforcement.ts'
 import type { HostView } from '../../service/host-view.ts'
-
-export interface EnforceOptions {
-  readonly data: string
-  readonly host: string
-  readonly guard: readonly string[]
-  readonly observe: boolean
-  /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
-  readonly maxConnections: number
-  readonly notrack: Notrack
-  readonly netns?: string
-  readonly nft?: string
-  readonly verifyMs: number
-}
+import type { AgentProcess } from './agent-process.ts'
+import { createAnswers } from './answers.ts'
+import { createHostVoice } from './host-voice.ts'
+import type { ServeOptions } from './options.ts'
 
 export interface Enforcement {
   /** Resolves when rules are in force for the first time. */
@@ -33,60 +21,56 @@ export interface Enforcement {
   stop(): Promise<void>
 }
 
-/** Closes what is to be closed, whatever the start comes to. Rejects when it cannot. */
-export async function closeFirst(options: EnforceOptions, logger: FastifyBaseLogger): Promise<void> {
-  // Nothing may be cut on a host that is observed.
-  if (options.observe) return
-  const { netns, guard: patterns } = options
-  const kernel = createNftKernel({
-    netns,
-    patienceMs: guardPatienceMs,
-    ...(options.nft !== undefined && { program: options.nft }),
-  })
-  const path = guardPath(resolve(options.data))
-  const { unwritten } = await raiseGuard({ kernel, path, patterns }).finally(() => kernel.close())
-  if (unwritten !== null) logger.warn(`the guard for the next boot cannot be written: ${unwritten}`)
-}
-
 /** `tell` gets one line, when rules are in force for the first time. */
 export function enforce(
-  options: EnforceOptions,
-  source: DesiredSource,
+  { host, observe }: Pick<ServeOptions, 'host' | 'observe'>,
+  agent: AgentProcess,
+  feed: WaitingFeed,
   enforcement: EnforcementService,
   metrics: Metrics,
   logger: FastifyBaseLogger,
   tell: (line: string) => void,
 ): Enforcement {
-  const { data, observe, ...rest } = options
-  const dataplane = createNftables({ ...rest, observe, guardPath: guardPath(resolve(data)) })
   const journal = createJournal(logger)
-  const view = () => enforcement.host(options.host)
+  const view = () => enforcement.host(host)
+  const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
   let told = false
-  const agent = startAgent({
-    host: options.host,
-    target: 'nftables',
-    observeHost: observe,
-    source,
-    dataplane,
-    report(change) {
-      enforcement.report(change)
-      journal.status(change)
-    },
-    observe(round) {
+  const unheard: HostWords = {
+    ...{ host, target: 'nftables', observe, desiredRevision: null, appliedRevision: null },
+    ...{ state: 'starting', error: null, repairs: 0, warnings: [] },
+  }
+  const voice = createHostVoice(unheard, (change) => {
+    enforcement.report(change)
+    journal.status(change)
+  })
+  function failed(error: unknown): void {
+    metrics.applyFailed()
+    journal.round({ kind: 'failed', error: roundError(error) })
+  }
+  const answers = createAnswers(feed, (error) => {
+    if (error !== null) failed(error)
+    voice.unread(error === null ? null : messageOf(error))
+  })
+  agent.listen({
+    want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),
+    status: voice.hear,
+    lost: voice.lost,
+    round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()
       metrics.applied(round.seconds)
       const now = view()
       if (now && !told) tell(inForce(now, round.guarded))
       told = true
+      isReady()
     },
   })
   return {
-    ready: agent.ready,
+    ready,
     readiness: () => readinessOf(view()),
     async stop() {
       await agent.stop()
-      await dataplane.close()
+      feed.close()
     },
   }
 }
@@ -98,3 +82,5 @@ function inForce({ words, states }: HostView, guarded: string): string {
   const what = observe ? 'observing, nothing is dropped' : 'enforcing'
   return `${what}: ${target} on host ${host}; interfaces: ${interfaces || 'none'}; guarded: ${guarded}`
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -33,6 +33,7 @@ export interface ServeOptions {
   readonly netns?: string
   readonly nft?: string
   readonly verifyMs: number
+  readonly agentPatienceMs: number
 }
 
 export const serveOptions = (): readonly Option[] => [
@@ -116,6 +117,14 @@ export const serveOptions = (): readonly Option[] => [
   nftOption(),
   new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
     .env('PORTCULLIS_VERIFY_MS')
+    .default(60_000)
+    .argParser(parseMilliseconds)
+    .hideHelp(),
+  new Option(
+    '--agent-patience-ms <milliseconds>',
+    'how long the process that enforces may say nothing, before it is started again',
+  )
+    .env('PORTCULLIS_AGENT_PATIENCE_MS')
     .default(60_000)
     .argParser(parseMilliseconds)
     .hideHelp(),

@@ -3,6 +3,7 @@
  *
  * Standard output begins with `listening on http://ADDR:PORT`; the log is standard error.
  */
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
@@ -12,7 +13,7 @@ import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
 import { ignoreHangUp } from '../signals.ts'
 import { inWords } from '../words.ts'
-import { closeFirst } from './enforce.ts'
+import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { addressesOf, dialectsOf } from './files.ts'
 import { giveUp } from './give-up.ts'
 import { refusal, type ServeOptions, serveOptions } from './options.ts'
@@ -48,9 +49,10 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
     logger.warn('who can list processes can read the password in --database: see --database-password-file')
   }
+  let agent: AgentProcess | undefined
   if (options.enforce === 'nftables') {
     try {
-      await closeFirst(options, logger)
+      agent = await closeFirst(options, logger)
     } catch (error) {
       return complain(`the guard cannot be loaded: ${messageOf(error)}`, 1)
     }
@@ -61,11 +63,25 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
   try {
-    await start(options, dialects.value, addresses.value, storage, logger)
+    await start(options, dialects.value, addresses.value, storage, agent, logger)
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)
   }
+}
+
+/** Starts what enforces, which closes what is to be closed, whatever the start comes to. */
+const closeFirst = (options: ServeOptions, logger: FastifyBaseLogger): Promise<AgentProcess> => {
+  const { host, guard, observe, maxConnections, notrack, nft, verifyMs, netns, agentPatienceMs } = options
+  return startAgentProcess(
+    {
+      ...{ host, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
+      ...(nft !== undefined && { nft }),
+      ...(netns !== undefined && { netns }),
+      patienceMs: agentPatienceMs,
+    },
+    logger,
+  )
 }
 
 /** On standard error: standard output is the answer. */

@@ -1,6 +1,5 @@
 /** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
 import type { FastifyBaseLogger } from 'fastify'
-import { createDesiredSource } from '../../agent/desired-source.ts'
 import { howToCall } from '../../dialects/demonstration.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
@@ -15,6 +14,7 @@ import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { endWhenAsked } from '../signals.ts'
 import { inWords } from '../words.ts'
+import type { AgentProcess } from './agent-process.ts'
 import { enforce } from './enforce.ts'
 import { takeInventory, warnOfDevices } from './inventory.ts'
 import type { ServeOptions } from './options.ts'
@@ -25,6 +25,7 @@ export async function start(
   dialects: Dialects,
   addresses: AddressConfig,
   storage: Storage,
+  enforcer: AgentProcess | undefined,
   logger: FastifyBaseLogger,
 ): Promise<void> {
   // First: addresses that the inventory gives are held in these pools.
@@ -50,16 +51,16 @@ export async function start(
     () => services.addresses.use(Date.now()),
   )
   const agent =
-    options.enforce === 'nftables'
-      ? enforce(
-          options,
-          createDesiredSource(createDesiredFeed(storage, options.host)),
-          services.enforcement,
-          metrics,
-          logger,
-          (line) => process.stdout.write(`${line}\n`),
-        )
-      : undefined
+    enforcer &&
+    enforce(
+      options,
+      enforcer,
+      createDesiredFeed(storage, options.host),
+      services.enforcement,
+      metrics,
+      logger,
+      (line) => process.stdout.write(`${line}\n`),
+    )
   if (!agent) await warnOfDevices(storage, logger)
   const server = createServer({
     services,

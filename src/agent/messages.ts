@@ -1,0 +1,144 @@
+/**
+ * What a service and an agent say to each other. Each interface is implemented twice: where it is heard, and where it is sent.
+ *
+ * The agent begins with `hello`. It asks for what its host should enforce, one question at a time, and is answered when
+ * there is something to answer: what changes meanwhile comes as one. An agent that connects again may ask from the
+ * revision on that it has.
+ */
+import type { JsonObject } from '../core/json.ts'
+import type { DesiredUpdate } from '../core/model/desired-update.ts'
+import { decodeStatusChange, type StatusChange } from '../core/model/status-change.ts'
+import { anyText, exactly, integerFrom, orNull, type Reader } from '../core/model/strict.ts'
+import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
+import type { Channel, Message } from './channel.ts'
+import { decodeRound, type Round } from './round.ts'
+
+/** Another number whenever a message means something else. */
+export const protocol = 1
+
+export interface Hello {
+  readonly protocol: number
+  /** Of the process, for the log. */
+  readonly pid: number
+}
+
+export interface Guarded {
+  /** Why the guard is not kept for the next boot; null: it is. */
+  readonly unwritten: string | null
+}
+
+export interface Failed {
+  readonly reason: string
+}
+
+export interface Want {
+  /** Null: of nothing. */
+  readonly since: number | null
+}
+
+/** What an agent says. */
+export interface ToService {
+  /** First of all. */
+  hello(hello: Hello): void
+  /** What is to be closed is closed, and nothing else has been touched. */
+  guarded(guarded: Guarded): void
+  /** It cannot go on, and ends. */
+  failed(failed: Failed): void
+  /** Asks for what is newer than a revision. */
+  want(want: Want): void
+  status(change: StatusChange): void
+  /** Said behind the status that the round led to. */
+  round(round: Round): void
+  pong(): void
+}
+
+/** What a service says. */
+export interface ToAgent {
+  /** Answers `want`. */
+  update(update: DesiredUpdate): void
+  /** To be answered at once: who is silent for long is taken for hung. */
+  ping(): void
+  /** It ends when the round is over that it is in; what it enforces stays. */
+  stop(): void
+}
+
+/** What is done with each type of message. */
+type Incoming<Side> = { readonly [Type in keyof Side]: (rest: JsonObject) => void }
+
+/** Hears an agent. What it says before its greeting, and all that one of another protocol says, throws. */
+export function fromAgent(to: ToService): Incoming<ToService> {
+  let greeted = false
+  const later =
+    (take: (rest: JsonObject) => void) =>
+    (rest: JsonObject): void => {
+      if (!greeted) throw new Error('it does not begin with a greeting')
+      take(rest)
+    }
+  return {
+    hello(rest) {
+      if (rest.protocol !== protocol)
+        throw new Error(`it speaks version ${JSON.stringify(rest.protocol)} of the protocol, not ${protocol}`)
+      greeted = true
+      heard(hello, to.hello)(rest)
+    },
+    guarded: later(heard(guarded, to.guarded)),
+    failed: later(heard(failed, to.failed)),
+    want: later(heard(want, to.want)),
+    status: later(heard(decodeStatusChange, to.status)),
+    round: later(heard(decodeRound, to.round)),
+    pong: later(heard(nothing, to.pong)),
+  }
+}
+
+/** Speaks to a service. */
+export const toService = (channel: Channel): ToService => ({
+  hello: (hello) => tell(channel, 'hello', hello),
+  guarded: (guarded) => tell(channel, 'guarded', guarded),
+  failed: (failed) => tell(channel, 'failed', failed),
+  want: (want) => tell(channel, 'want', want),
+  status: (change) => tell(channel, 'status', change),
+  round: (round) => tell(channel, 'round', round),
+  pong: () => tell(channel, 'pong'),
+})
+
+/** Hears a service. */
+export function fromService(to: ToAgent): Incoming<ToAgent> {
+  const updates = createUpdateReader()
+  return {
+    update(part) {
+      const update = updates.take(part)
+      if (update) to.update(update)
+    },
+    ping: heard(nothing, to.ping),
+    stop: heard(nothing, to.stop),
+  }
+}
+
+/** Speaks to an agent. */
+export const toAgent = (channel: Channel): ToAgent => ({
+  update: (update) => void channel.send(typed('update', encodeUpdate(update))),
+  ping: () => tell(channel, 'ping'),
+  stop: () => tell(channel, 'stop'),
+})
+
+function* typed(type: string, all: Iterable<JsonObject>): Generator<Message> {
+  for (const each of all) yield { ...each, type }
+}
+
+const tell = (channel: Channel, type: string, rest: object = {}): void =>
+  void channel.send([{ ...rest, type }])
+
+const heard =
+  <T>(read: Reader<T>, take: (value: T) => void) =>
+  (rest: JsonObject): void =>
+    take(read(rest))
+
+const words = anyText('words')
+const hello = exactly<Hello>('greeting', {
+  protocol: integerFrom('protocol', protocol, protocol),
+  pid: integerFrom('pid', 1),
+})
+const guarded = exactly<Guarded>('guarded', { unwritten: orNull(words) })
+const failed = exactly<Failed>('failed', { reason: words })
+const want = exactly<Want>('want', { since: orNull(integerFrom('since', 0)) })
+const nothing = exactly<Record<never, never>>('message', {})

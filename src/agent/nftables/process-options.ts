@@ -1,0 +1,48 @@
+/** What the process that enforces is told when it is started: in its environment, which its user alone can read. */
+import type { JsonValue } from '../../core/json.ts'
+import { exactly, flag, integerFrom, listOf, oneOf, textOf } from '../../core/model/strict.ts'
+import type { Notrack } from './nftables.ts'
+
+/** No secrets: programs that it starts have the same environment. */
+export interface ProcessOptions {
+  readonly host: string
+  /** Absolute path of the directory that the guard is kept in. */
+  readonly data: string
+  /** Devices to close beside those that are known: names, or prefixes that end in `*`. */
+  readonly guard: readonly string[]
+  readonly observe: boolean
+  /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
+  readonly maxConnections: number
+  readonly notrack: Notrack
+  /** Absent: netlink, or `nft` where it cannot be. */
+  readonly nft?: string
+  /** How often what is enforced is read back, milliseconds; 0 means never. */
+  readonly verifyMs: number
+}
+
+const variable = 'PORTCULLIS_AGENT'
+
+export const inEnvironment = (options: ProcessOptions): Record<string, string> => ({
+  [variable]: JSON.stringify(options),
+})
+
+/** Throws when there are none, or others. */
+export function optionsIn(env: Readonly<Record<string, string | undefined>>): ProcessOptions {
+  const json: JsonValue = JSON.parse(env[variable] ?? 'null')
+  return read(json)
+}
+
+const read = exactly<ProcessOptions>(
+  variable,
+  {
+    host: textOf('host'),
+    data: textOf('data'),
+    guard: listOf('guard', textOf('guard')),
+    observe: flag('observe'),
+    maxConnections: integerFrom('maxConnections', 0),
+    notrack: oneOf('notrack', ['auto', 'always', 'never']),
+    nft: textOf('nft'),
+    verifyMs: integerFrom('verifyMs', 0),
+  },
+  ['nft'],
+)

@@ -1,0 +1,50 @@
+/** What a host should enforce, as a service sends it: one update a round, of all that has changed during the round before. */
+import type { DesiredFeed, DesiredUpdate } from '../core/model/desired-update.ts'
+
+export interface RemoteFeed extends Pick<DesiredFeed, 'poll' | 'onChange'> {
+  /** Asks for everything; resolves when it has come. */
+  begin(): Promise<void>
+  /** The service answers. */
+  update(update: DesiredUpdate): void
+}
+
+/** `want` asks for what is newer than a revision, for everything where it is null; another question takes the place of the last. */
+export function createRemoteFeed(want: (since: number | null) => void): RemoteFeed {
+  const listeners = new Set<() => void>()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  /** What is being asked; undefined: nothing. */
+  let asked: number | null | undefined
+  /** Has come, and waits for the next round. */
+  let next: DesiredUpdate | undefined
+  function ask(since: number | null): void {
+    asked = since
+    want(since)
+  }
+  return {
+    begin() {
+      ask(null)
+      return begun
+    },
+    async poll(since) {
+      const update = next
+      next = undefined
+      if (update && (update.from === null || update.from === since)) {
+        ask(update.revision)
+        return update
+      }
+      // Answers to what is asked no more lead nowhere.
+      if (asked !== since) ask(since)
+      return null
+    },
+    update(update) {
+      asked = undefined
+      next = update
+      begin()
+      for (const listener of listeners) listener()
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/** Answers what an agent wants to know of its host: when there is something, one question after the other. */
+import { sleep } from '../../agent/sleep.ts'
+import type { DesiredUpdate } from '../../core/model/desired-update.ts'
+import type { WaitingFeed } from '../../service/desired.ts'
+
+export interface Answers {
+  /** Gives what is newer than `since`, unless the signal is aborted or something else is asked before. */
+  answer(since: number | null, signal: AbortSignal, give: (update: DesiredUpdate) => void): void
+}
+
+/** Between two attempts to read, milliseconds: doubled from the first to the last. */
+const pauses = { first: 100, last: 10_000 } as const
+
+/** `trouble` is told of each attempt to read that failed, and with null that one has not. */
+export function createAnswers(
+  feed: Pick<WaitingFeed, 'poll' | 'next'>,
+  trouble: (error: unknown) => void,
+): Answers {
+  async function read(since: number | null, signal: AbortSignal): Promise<DesiredUpdate | undefined> {
+    let pause: number = pauses.first
+    while (!signal.aborted) {
+      try {
+        const update = await feed.poll(since)
+        trouble(null)
+        return update ?? (await feed.next(since, signal))
+      } catch (error) {
+        if (signal.aborted) break
+        trouble(error)
+        await sleep(pause, signal)
+        pause = Math.min(pause * 2, pauses.last)
+      }
+    }
+    return undefined
+  }
+
+  /** Whoever asked before may have gone in the middle of it. */
+  let last: Promise<void> = Promise.resolve()
+  let asking = new AbortController()
+  return {
+    answer(since, gone, give) {
+      asking.abort()
+      asking = new AbortController()
+      const signal = AbortSignal.any([gone, asking.signal])
+      last = last.then(async () => {
+        const update = await read(since, signal)
+        if (update && !signal.aborted) give(update)
+      })
+    },
+  }
+}
