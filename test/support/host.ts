@@ -54,11 +54,20 @@ export interface Host {
    * (`out`), from the router itself to VM one (`local`), from VM one to the router itself (`host`), and between the VMs.
    */
   arriving(): Promise<Record<Way, number>>
+  /** Sends echo requests one way, some 500 a second, until it is stopped. */
+  stream(way: Exclude<Way, 'host'>): Promise<Stream>
   /** Waits until `arriving` is as wanted: rules that are new are not in force at once. */
   until(wanted: (arriving: Record<Way, number>) => boolean): Promise<void>
   /** Takes VM one's device away and plugs another in under the same name. */
   replug(device: string): Promise<void>
   remove(): Promise<void>
+}
+
+export interface Stream {
+  /** How many have arrived so far. */
+  arrived(): Promise<number>
+  /** How many were sent in all. */
+  stop(): Promise<number>
 }
 
 const ways = ['in', 'out', 'local', 'host', 'between'] as const
@@ -101,6 +110,19 @@ export async function createHost(name: string): Promise<Host> {
     between: [namespaceOf(prefix, two.name), address, namespaceOf(prefix, one.name)],
   }
 
+  async function arrivedOn(way: Way): Promise<number> {
+    const text = await mustRun('ip', [
+      ...within(sends[way][2]),
+      'nft',
+      'list',
+      'counter',
+      'inet',
+      'seen',
+      way,
+    ])
+    return Number(/packets (\d+)/.exec(text)?.[1])
+  }
+
   async function arriving(): Promise<Record<Way, number>> {
     const namespaces = [...new Set(Object.values(sends).map(([, , counted]) => counted))]
     await Promise.all(
@@ -116,15 +138,34 @@ export async function createHost(name: string): Promise<Host> {
       }),
     )
     const counted = await Promise.all(
-      ways.map(async (way): Promise<[Way, number]> => {
-        const [, , at] = sends[way]
-        const text = await mustRun('ip', [...within(at), 'nft', 'list', 'counter', 'inet', 'seen', way])
-        return [way, Number(/packets (\d+)/.exec(text)?.[1])]
-      }),
+      ways.map(async (way): Promise<[Way, number]> => [way, await arrivedOn(way)]),
     )
     return Object.fromEntries(counted) as Record<Way, number>
   }
 
+  async function stream(way: Exclude<Way, 'host'>): Promise<Stream> {
+    const [from, to] = sends[way]
+    const args = ['-n', '-q', '-i', '0.002', '-Q', String(4 * dscpOf(ways.indexOf(way))), to]
+    const child = spawn('ip', [...within(from), 'ping', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    streams.add(child)
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text
+    })
+    const ended = once(child, 'close')
+    const before = await arrivedOn(way)
+    return {
+      arrived: async () => (await arrivedOn(way)) - before,
+      async stop() {
+        child.kill('SIGINT')
+        await ended
+        streams.delete(child)
+        return Number(/(\d+) packets transmitted/.exec(said)?.[1])
+      },
+    }
+  }
+
+  const streams = new Set<ChildProcess>()
   const started: Service[] = []
   const node = (args: readonly string[]) => [process.execPath, program, ...args] as const
   const env = (more: Record<string, string> = {}) => ({
@@ -213,6 +254,7 @@ export async function createHost(name: string): Promise<Host> {
     inside: (name, command, input) =>
       mustRun('ip', [...within(namespaceOf(prefix, name)), ...command], input),
     arriving,
+    stream,
     async until(wanted) {
       const deadline = Date.now() + 15_000
       for (;;) {
@@ -227,6 +269,7 @@ export async function createHost(name: string): Promise<Host> {
       await plug(prefix, one)
     },
     async remove() {
+      for (const child of streams) child.kill('SIGKILL')
       for (const { child } of started)
         if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await destroyNetwork(prefix)
