@@ -76,6 +76,8 @@ interface Key {
   readonly order: number
   /** How nft writes down what it is; empty: it does not. */
   readonly typeOf: readonly number[]
+  /** Whether it is said by `typeof`: then nft writes down what a map holds, too. */
+  readonly isTypeOf?: true
 }
 
 function keyOf(text: string): Key {
@@ -94,13 +96,13 @@ function keyOf(text: string): Key {
   const fields = fieldsOf(rest.split(' '))
   const [only] = fields
   if (fields.length === 1 && only)
-    return { fields: [only.type], order: orderOf(only), typeOf: writtenOf(only) ?? [] }
+    return { fields: [only.type], order: orderOf(only), typeOf: writtenOf(only) ?? [], isTypeOf: true }
   const data = fields.slice(0, mostWritten).flatMap((field, n) => {
     const one = writtenOf(field)
     if (!one) throw new SyntaxError(`nft would not know ${rest} again`)
     return entry(n, one)
   })
-  return { fields: fields.map(({ type }) => type), order: 0, typeOf: concatenation(data) }
+  return { fields: fields.map(({ type }) => type), order: 0, typeOf: concatenation(data), isTypeOf: true }
 }
 
 const orderOfType = ({ order }: ValueType): number => (order === null ? 0 : orders[order])
@@ -124,7 +126,12 @@ function fieldsOf(words: readonly string[]): readonly Field[] {
 }
 
 /** Key, data and user data, without what is said of the set as a whole. */
-function layout({ fields, order, typeOf }: Key, isMap: boolean, interval: boolean, anonymous = false) {
+function layout(
+  { fields, order, typeOf, isTypeOf }: Key,
+  isMap: boolean,
+  interval: boolean,
+  anonymous = false,
+) {
   return {
     ...{ fields, isMap, interval },
     bytes:
@@ -136,7 +143,9 @@ function layout({ fields, order, typeOf }: Key, isMap: boolean, interval: boolea
       ...(isMap ? number(written.dataOrder, 0) : []),
       ...(anonymous && interval ? number(written.merges, 1) : []),
       ...(typeOf.length > 0 ? entry(written.key, typeOf) : []),
-      ...(anonymous && isMap ? entry(written.data, [...number(0, verdictKind), ...entry(1, [])]) : []),
+      ...((anonymous || isTypeOf) && isMap
+        ? entry(written.data, [...number(0, verdictKind), ...entry(1, [])])
+        : []),
       ...(isMap ? number(written.ranges, 0) : []),
     ],
   }
