@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { type KernelProcess, kernelIn } from '../../../test/support/kernels.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import { render } from '../../compile/nftables/render.ts'
 import type {
@@ -13,14 +14,17 @@ import type {
   NftRuleset,
   NftSet,
 } from '../../compile/nftables/ruleset.ts'
-import { deltaScript, type RenderedTable, replaceScript } from '../../compile/nftables/table.ts'
+import {
+  deltaCommands,
+  parseListing,
+  type RenderedTable,
+  type RenderedTables,
+} from '../../compile/nftables/table.ts'
 import { type Family, maxAddress } from '../../core/net/address.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { obstacle } from '../../lab/lab.ts'
-import { createNft, type Nft } from './nft.ts'
 
 const skip = (await obstacle()) ?? false
-const netns = `pcl-sets-${process.pid}`
 
 /** Values around which ranges begin and end, by field: both ends of its space, and some that lie close together. */
 const valuesOf = (field: NftKeyField): readonly (number | bigint)[] => {
@@ -129,7 +133,14 @@ interface Keyed {
 /** Several contents of the same few sets, one after the other; a set that is not there holds undefined. */
 const historiesIn = (name: string) =>
   fc
-    .array(fc.record({ key: keysIn(name), interval: fc.boolean() }), { minLength: 1, maxLength: 4 })
+    .array(
+      fc.record({ key: keysIn(name), interval: fc.boolean() }).map(({ key, interval }) => ({
+        key,
+        // nft 1.0.6 has bytes of an index among intervals the other way round; we write no such sets.
+        interval: interval && !key.some(({ kind }) => kind === 'device'),
+      })),
+      { minLength: 1, maxLength: 4 },
+    )
     .chain((declared: readonly Keyed[]) =>
       fc
         .array(
@@ -175,37 +186,56 @@ function rulesetOf(
   }
 }
 
-describe('named sets', { skip }, () => {
-  let nft: Nft
-  const list = async (name: string): Promise<RenderedTable | undefined> => nft.list(name, () => 1)
-  before(() => {
-    assert.equal(spawnSync('ip', ['netns', 'add', netns]).status, 0)
-    nft = createNft({ netns })
-  })
-  after(() => void spawnSync('ip', ['netns', 'del', netns]))
+const only = (name: string, table: RenderedTable | undefined): RenderedTables =>
+  new Map(table ? [[name, table]] : [])
 
-  for (const name of [table, bridgeTable]) {
-    test(`${name}: each delta leads to what a fresh table would be, and all is printed as written`, async () => {
-      await fc.assert(
-        fc.asyncProperty(historiesIn(name), async (history) => {
-          let last: RenderedTable | undefined
-          for (const ruleset of history) {
-            const next = render(ruleset)
-            const script = last
-              ? deltaScript(new Map([[name, last]]), new Map([[name, next]]))
-              : replaceScript(name, next)
-            if (last) assert.doesNotMatch(script ?? '', /table/)
-            if (script !== undefined) await nft.commit(script)
-            const found = await list(name)
-            assert.deepEqual(plain(found), plain(next))
-            last = next
-          }
-        }),
-        { numRuns: 25 },
-      )
+for (const kind of ['nft', 'netlink'] as const) {
+  describe(`named sets by ${kind}`, { skip }, () => {
+    const netns = `pcl-sets-${kind}-${process.pid}`
+    let kernel: KernelProcess
+    const listed = (name: string): RenderedTable => {
+      const words = ['netns', 'exec', netns, 'nft', '-s', '-n', 'list', 'table', ...name.split(' ')]
+      return parseListing(spawnSync('ip', words, { encoding: 'utf8' }).stdout, () => 1)
+    }
+    before(() => {
+      assert.equal(spawnSync('ip', ['netns', 'add', netns]).status, 0)
+      kernel = kernelIn(netns, kind)
     })
-  }
-})
+    after(async () => {
+      await kernel.close()
+      spawnSync('ip', ['netns', 'del', netns])
+    })
+
+    for (const name of [table, bridgeTable]) {
+      test(`${name}: each delta leads to what a fresh table would be, and all is printed as written`, async () => {
+        await fc.assert(
+          fc.asyncProperty(historiesIn(name), async (history) => {
+            let last: RenderedTable | undefined
+            for (const ruleset of history) {
+              const next = render(ruleset)
+              const delta = deltaCommands(only(name, last), only(name, next))
+              if (last) assert.ok(delta.every((each) => !each.do.endsWith('-table')))
+              await kernel.commit(delta)
+              assert.deepEqual(plain(listed(name)), plain(next))
+              // What stood before is repaired to what stands, as if somebody else had changed it.
+              const found = await kernel.read(name, next)
+              assert.deepEqual(deltaCommands(only(name, found), only(name, next)), [])
+              if (last && last !== next) {
+                const other = await kernel.read(name, last)
+                await kernel.commit(deltaCommands(only(name, other), only(name, last)))
+                assert.deepEqual(plain(listed(name)), plain(last))
+                await kernel.commit(delta)
+              }
+              last = next
+            }
+            await kernel.commit([{ do: 'delete-table', table: name }])
+          }),
+          { numRuns: 15 },
+        )
+      })
+    }
+  })
+}
 
 /** Without the order, which is the kernel's. */
 const plain = (of: RenderedTable | undefined) => ({
