@@ -1,8 +1,7 @@
 /** Pure work in this process: from policies to the text of the tables, and `trace`. */
 import { createLowering } from '../src/compile/nftables/lower.ts'
 import { table } from '../src/compile/nftables/names.ts'
-import { render } from '../src/compile/nftables/render.ts'
-import { replaceScript } from '../src/compile/nftables/table.ts'
+import { type RenderedTable, replaceScript } from '../src/compile/nftables/table.ts'
 import { createResolver } from '../src/compile/resolve.ts'
 import type { Policy } from '../src/core/model/policy.ts'
 import type { Rule } from '../src/core/model/rule.ts'
@@ -51,9 +50,11 @@ function measureCompiler(): Line[] {
   } as const
   const lowering = createLowering()
   const surroundings = {
-    links: policies.map((_, n) => ({ index: n + 1, name: `tap${n}`, kind: 'tun', master: null })),
+    links: new Map(
+      policies.map((_, n) => [`tap${n}`, { index: n + 1, name: `tap${n}`, kind: 'tun', master: null }]),
+    ),
+    changedLinks: null,
     observe: false,
-    allowBridged: false,
     kernel: { tracks: true, rejects: true },
     refused: new Map<string, string>(),
   }
@@ -63,7 +64,8 @@ function measureCompiler(): Line[] {
       device: `tap${n}`,
       policy: resolve(place, [policy]),
     }))
-    return render(lowering.lower(desire(interfaces), surroundings).ruleset)
+    lowering.update(desire(interfaces), null, surroundings)
+    return lowering.tables.get(table) as RenderedTable
   }
   const timed = (work: () => void): number => {
     const started = process.threadCpuUsage()

@@ -1,5 +1,11 @@
 /** What a host should enforce, from interfaces that say their policies themselves. */
-import { type Desired, type DesiredInterface, policyOf } from '../../src/core/model/desired.ts'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type Desired,
+  type DesiredDelta,
+  type DesiredInterface,
+  policyOf,
+} from '../../src/core/model/desired.ts'
 import type { CommonPolicy, EffectivePolicy } from '../../src/core/model/effective-policy.ts'
 
 export interface Judged extends Omit<DesiredInterface, 'policy' | 'origin'> {
@@ -45,3 +51,13 @@ export const judged = (desired: Desired): readonly Judged[] =>
     ...each,
     policy: policyOf(desired, desired.interfaces.get(each.id) as DesiredInterface),
   }))
+
+/** What differs, and nothing else. */
+export function deltaOf(before: Desired, after: Desired): DesiredDelta {
+  const differing = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
+    new Set([...a.keys(), ...b.keys()].filter((key) => !isDeepStrictEqual(a.get(key), b.get(key))))
+  return {
+    policies: differing(before.policies, after.policies),
+    interfaces: differing(before.interfaces, after.interfaces),
+  }
+}

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { refusedOf, shut, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
-import type { Lowered } from '../../compile/nftables/lower.ts'
+import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
 import type { Connections, Desired, PerDirection } from '../../core/model/desired.ts'
@@ -17,7 +17,7 @@ type IndexOf = (device: string) => number | undefined
 
 export interface ConnectionCounters {
   /** From now on these are the limited interfaces. */
-  watch(lowered: Lowered, desired: Desired, indexOf: IndexOf): void
+  watch(interfaces: readonly LoweredInterface[], desired: Desired): void
   /** By id of the interface. Takes as long as the table is large: about a second for 262,144 connections. */
   read(indexOf: IndexOf): Promise<ReadonlyMap<string, Connections>>
   /** What the operator should know of the limits. */
@@ -107,16 +107,11 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
   }
 
   return {
-    watch({ ruleset, bridged }, desired, indexOf) {
-      limited = [...desired.interfaces.values()].flatMap(({ id, device, addresses = [] }) => {
-        const index = indexOf(device)
-        if (index === undefined) return []
-        return [
-          { table, limit: ruleset.limits.get(index) },
-          { table: bridgeTable, limit: bridged?.limits.get(index) },
-        ].flatMap((each) =>
-          each.limit === undefined ? [] : [{ ...each, limit: each.limit, id, index, addresses }],
-        )
+    watch(interfaces, desired) {
+      limited = interfaces.flatMap(({ id, index, limit, mode }) => {
+        if (index === undefined || limit === undefined) return []
+        const addresses = desired.interfaces.get(id)?.addresses ?? []
+        return [{ table: mode === 'bridged' ? bridgeTable : table, limit, id, index, addresses }]
       })
       refusals.watch(limited)
     },

@@ -1,9 +1,8 @@
 /** What sets of our tables have counted for interfaces: what would have been dropped, and rejections nobody was told of. */
-import type { Lowered, LoweredInterface } from '../../compile/nftables/lower.ts'
-import { bridgeTable, table, unansweredOf } from '../../compile/nftables/names.ts'
-import { observedOf } from '../../compile/nftables/render.ts'
+import type { LoweredInterface } from '../../compile/nftables/lower.ts'
+import { bridgeTable, observedOf, table, unansweredOf } from '../../compile/nftables/names.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
-import type { Desired, FilterMode, PerDirection } from '../../core/model/desired.ts'
+import type { FilterMode, PerDirection } from '../../core/model/desired.ts'
 import type { Nft } from './nft.ts'
 import { createSums } from './sums.ts'
 
@@ -11,7 +10,7 @@ type IndexOf = (device: string) => number | undefined
 
 export interface Counters {
   /** From now on these are the interfaces. */
-  watch(lowered: Lowered, desired: Desired, indexOf: IndexOf): void
+  watch(interfaces: readonly LoweredInterface[]): void
   /** By id of the interface. */
   read(indexOf: IndexOf): Promise<ReadonlyMap<string, PerDirection>>
 }
@@ -36,16 +35,10 @@ function createCounters(
   let tables: readonly string[] = []
 
   return {
-    watch({ interfaces }, desired, indexOf) {
+    watch(interfaces) {
       const watched = interfaces.filter(concerns)
-      const ids = new Set(watched.map(({ id }) => id))
       tables = [...new Set(watched.flatMap(({ mode }) => (mode ? [tableOf[mode]] : [])))]
-      sums.watch(
-        [...desired.interfaces.values()].flatMap(({ id, device }) => {
-          const index = ids.has(id) ? indexOf(device) : undefined
-          return index === undefined ? [] : [{ id, index }]
-        }),
-      )
+      sums.watch(watched.flatMap(({ id, index }) => (index === undefined ? [] : [{ id, index }])))
     },
     async read(indexOf) {
       if (tables.length === 0) return new Map()

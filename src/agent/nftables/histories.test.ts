@@ -6,12 +6,12 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { desire } from '../../../test/support/desired.ts'
+import { deltaOf, desire } from '../../../test/support/desired.ts'
+import { lowered, surrounded } from '../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
-import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
+import { createLowering } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
-import { render } from '../../compile/nftables/render.ts'
 import { stages } from '../../compile/nftables/stages.ts'
 import { deltaScript, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
@@ -206,8 +206,6 @@ describe('histories', { skip }, () => {
   })
   after(() => void spawnSync('ip', ['netns', 'del', netns]))
 
-  const tablesOf = ({ ruleset, bridged }: Lowered): RenderedTables =>
-    new Map([[table, render(ruleset)], ...(bridged ? [[bridgeTable, render(bridged)] as const] : [])])
   const list = (name: string) =>
     spawnSync('ip', ['netns', 'exec', netns, 'nft', '-s', '-n', 'list', 'table', ...name.split(' ')], {
       encoding: 'utf8',
@@ -226,36 +224,41 @@ describe('histories', { skip }, () => {
         )
         const lowering = createLowering()
         const around = { refused: new Map<string, string>(), kernel }
+        let last: Desired | undefined
         let state: State = { policies: policies.map(named), nics, observe: false }
-        let applied: RenderedTables = new Map()
         let wanted: RenderedTables = new Map()
         for (const each of [undefined, ...steps]) {
           if (each) state = next(state, each)
           const { desired, links } = desiredOf(state)
           const options = { ...around, links, observe: state.observe }
-          wanted = tablesOf(createLowering().lower(desired, options))
-          const lowered = tablesOf(lowering.lower(desired, options))
+          wanted = lowered(desired, options).tables
+          const { from, to } = lowering.update(
+            desired,
+            last ? deltaOf(last, desired) : null,
+            surrounded(options),
+          )
+          last = desired
           for (const name of [table, bridgeTable])
             assert.deepEqual(
-              plain(lowered.get(name)),
+              plain(lowering.tables.get(name)),
               plain(wanted.get(name)),
               'what is remembered changes nothing',
             )
-          for (const next of stages(applied, lowered)) {
-            const script = deltaScript(applied, next)
+          let standing = from
+          for (const next of stages(from, to)) {
+            const script = deltaScript(standing, next)
             for (const [, name = ''] of (script ?? '').matchAll(/^(?:add|delete) table (.+)$/gm))
-              assert.ok(!applied.has(name) || !lowered.has(name), `${name} is replaced`)
+              assert.ok(!from.has(name) || !to.has(name), `${name} is replaced`)
             if (script !== undefined) await nft.commit(script)
-            applied = next
+            standing = next
           }
-          applied = lowered
           assert.deepEqual(
             await read(),
             Object.fromEntries([table, bridgeTable].map((name) => [name, plain(wanted.get(name))])),
           )
         }
         const byDeltas = [table, bridgeTable].map((name) => canonical(list(name)))
-        await nft.commit([...applied.keys()].map((name) => `delete table ${name}\n`).join(''))
+        await nft.commit([...wanted.keys()].map((name) => `delete table ${name}\n`).join(''))
         await nft.commit(deltaScript(new Map(), wanted) ?? '')
         assert.deepEqual(
           byDeltas,

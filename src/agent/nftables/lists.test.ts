@@ -3,10 +3,9 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import { desire } from '../../../test/support/desired.ts'
-import { createLowering } from '../../compile/nftables/lower.ts'
+import { lowered } from '../../../test/support/lowered.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
-import { render } from '../../compile/nftables/render.ts'
-import { replaceScript, sameTable } from '../../compile/nftables/table.ts'
+import { type RenderedTable, replaceScript, sameTable } from '../../compile/nftables/table.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Match, Rule } from '../../core/model/rule.ts'
 import type { Family } from '../../core/net/address.ts'
@@ -120,15 +119,15 @@ describe('long lists', { skip }, () => {
         },
       }
       for (const master of [null, { name: 'br0', kind: 'bridge' }]) {
-        const { ruleset, bridged } = createLowering().lower(desire([{ id: 'nic', device: 'tap0', policy }]), {
+        const { tables } = lowered(desire([{ id: 'nic', device: 'tap0', policy }]), {
           ...{ links: [{ index: 10, name: 'tap0', kind: 'tun', master }], observe: false },
           ...{ refused: new Map(), kernel: { tracks: false, rejects: false } },
         })
-        const wanted = render(bridged ?? ruleset)
+        const where = master ? bridgeTable : table
+        const wanted = tables.get(where) as RenderedTable
         const own = [...wanted.sets].filter(([set]) => set.startsWith('policy.'))
         assert.ok(own.some(([, { kind }]) => kind === 'set'))
         assert.equal(own.filter(([, { kind }]) => kind === 'map').length, maps)
-        const where = bridged ? bridgeTable : table
         await nft.commit(replaceScript(where, wanted))
         assert.ok(sameTable(wanted, await nft.list(where, () => undefined)), where)
       }

@@ -5,9 +5,8 @@
  * and replaces what is not ours any more. It touches no other table, and leaves its own in place when it stops.
  */
 import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
-import { createLowering, type Lowered } from '../../compile/nftables/lower.ts'
-import { bridgeTable, guardTables, table } from '../../compile/nftables/names.ts'
-import { render } from '../../compile/nftables/render.ts'
+import { createLowering, type LoweredChange, type Lowering } from '../../compile/nftables/lower.ts'
+import { guardTables } from '../../compile/nftables/names.ts'
 import { drained, isGuard, makesAnew, shut, stages } from '../../compile/nftables/stages.ts'
 import { deltaScript, type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import type { Trackers } from '../../compile/nftables/untracked.ts'
@@ -63,7 +62,6 @@ interface Refusal {
 export function createNftables(options: NftablesOptions): Dataplane {
   const { observe = false, maxConnections = 0, notrack = 'auto', netns, verifyMs = 0 } = options
   const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
-  const lowering = createLowering()
   const listeners = new Set<() => void>()
   let applied: RenderedTables | undefined
   let suspect = true
@@ -137,21 +135,19 @@ export function createNftables(options: NftablesOptions): Dataplane {
     doubtLinks()
   }
 
-  const lower = (desired: Desired, refused: ReadonlyMap<string, string>): Lowered =>
-    lowering.lower(desired, {
-      links,
-      observe,
-      refused,
-      maxConnections,
-      kernel,
+  type Lowered = Pick<Lowering, 'tables' | 'tracked'> & Pick<LoweredChange, 'interfaces'>
+  function lower(desired: Desired, refused: ReadonlyMap<string, string>): Lowered {
+    const lowering = createLowering()
+    const { interfaces } = lowering.update(desired, null, {
+      links: new Map(links.map((link) => [link.name, link])),
+      ...{ changedLinks: null, observe, refused, maxConnections, kernel },
       ...(trackers && { trackers }),
     })
+    return { tables: lowering.tables, tracked: lowering.tracked, interfaces }
+  }
 
-  /** The tables that judge. */
-  const judging = ({ ruleset, bridged }: Lowered): RenderedTables =>
-    new Map([[table, render(ruleset)], ...(bridged ? [[bridgeTable, render(bridged)] as const] : [])])
   const tablesOf = (lowered: Lowered, guard: RenderedTables): RenderedTables =>
-    new Map([...guard, ...judging(lowered)])
+    new Map([...guard, ...lowered.tables])
 
   /** Interfaces that nft refused a moment ago and whose policy is still the same. */
   function refusedNow(desired: Desired): Map<string, string> {
@@ -178,7 +174,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       }
       let script: string
       try {
-        script = deltaScript(new Map(), judging(lower(desired, new Map(closed)))) ?? ''
+        script = deltaScript(new Map(), lower(desired, new Map(closed)).tables) ?? ''
       } catch (reason) {
         return refused(reason)
       }
@@ -349,9 +345,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
         const learning = await ignoreLinkLocalOn(desired)
-        denials.watch(lowered, desired, indexOf)
-        unanswered.watch(lowered, desired, indexOf)
-        connections.watch(lowered, desired, indexOf)
+        denials.watch(lowered.interfaces)
+        unanswered.watch(lowered.interfaces)
+        connections.watch(lowered.interfaces, desired)
         const now = performance.now()
         // What was due for another attempt and is not refused again is accepted.
         for (const [id, { until }] of refusals) if (until <= now) refusals.delete(id)

@@ -4,14 +4,14 @@ import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type KernelProcess, kernelIn } from '../../../test/support/kernels.ts'
+import { written } from '../../../test/support/lowered.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
-import { render } from '../../compile/nftables/render.ts'
 import type {
+  NftChain,
   NftElement,
   NftKeyField,
   NftMap,
   NftRule,
-  NftRuleset,
   NftSet,
 } from '../../compile/nftables/ruleset.ts'
 import {
@@ -149,13 +149,13 @@ const historiesIn = (name: string) =>
           ),
           { minLength: 2, maxLength: 5 },
         )
-        .map((contents) => contents.map((content) => rulesetOf(declared, content))),
+        .map((contents) => contents.map((content) => chainsOf(declared, content))),
     )
 
-function rulesetOf(
+function chainsOf(
   declared: readonly Keyed[],
   content: readonly (readonly NftMap['elements'][number][] | undefined)[],
-): NftRuleset {
+): readonly NftChain[] {
   const rules = declared.flatMap(({ key: fields, interval }, at): NftRule[] => {
     const elements = content[at]
     if (!elements) return []
@@ -172,18 +172,11 @@ function rulesetOf(
       { matches: [], lookup },
     ]
   })
-  const chains = [
+  return [
     { name: 'a', rules: [] },
     { name: 'b', rules: [] },
     { name: 'rules', rules },
   ]
-  return {
-    chains: new Map(chains.map((each) => [each.name, each])),
-    devices: { 'from-vm': new Map(), 'to-vm': new Map() },
-    link: new Map(),
-    observed: new Set(),
-    limits: new Map(),
-  }
 }
 
 const only = (name: string, table: RenderedTable | undefined): RenderedTables =>
@@ -211,8 +204,8 @@ for (const kind of ['nft', 'netlink'] as const) {
         await fc.assert(
           fc.asyncProperty(historiesIn(name), async (history) => {
             let last: RenderedTable | undefined
-            for (const ruleset of history) {
-              const next = render(ruleset)
+            for (const chains of history) {
+              const next = written(chains, name === table ? 'inet' : 'bridge')
               const delta = deltaCommands(only(name, last), only(name, next))
               if (last) assert.ok(delta.every((each) => !each.do.endsWith('-table')))
               await kernel.commit(delta)

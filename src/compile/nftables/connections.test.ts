@@ -3,26 +3,25 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { desire } from '../../../test/support/desired.ts'
+import { lowered as loweredOnce } from '../../../test/support/lowered.ts'
 import { maxConnections } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
-import { renderConnections, sumOfLimits, trialLimit } from './connections.ts'
-import { createLowering } from './lower.ts'
+import { connectionsWithin, sumOfLimits, trialLimit } from './connections.ts'
+import { createLimits } from './limits.ts'
+import { createLiveTable } from './live-table.ts'
 import type { NftRuleset } from './ruleset.ts'
 import { replaceScript } from './table.ts'
 
 describe('limits of tracked connections', () => {
   test('one whole table, for a person to read (UPDATE_GOLDEN=1 writes it)', async () => {
     const file = new URL('testdata/connections.nft', import.meta.url)
-    const text = replaceScript(
-      'inet portcullis',
-      renderConnections(
-        new Map([
-          [5, 8192],
-          [6, 500],
-        ]),
-      ),
-    )
+    const live = createLiveTable()
+    const limits = createLimits(live, 'inet')
+    limits.add('5', 8192)
+    limits.add('6', 500)
+    limits.settle()
+    const text = replaceScript('inet portcullis', live.table)
     if (process.env.UPDATE_GOLDEN) await writeFile(file, text)
     assert.equal(text, await readFile(file, 'utf8'))
   })
@@ -30,8 +29,7 @@ describe('limits of tracked connections', () => {
   test('the lists of a limit hold no more than the limit, and hardly less', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: maxConnections }), (limit) => {
-        const chain =
-          renderConnections(new Map([[1, limit]])).chains.get(`connections-${limit}-from-vm`) ?? ''
+        const chain = connectionsWithin(limit).chains.get(`connections-${limit}-from-vm`) ?? ''
         const [, lists, each] = /mod (\d+) ct count over (\d+)/.exec(chain) ?? []
         const room = Number(lists) * Number(each)
         assert.ok(room <= limit && room >= limit - Number(lists))
@@ -49,7 +47,7 @@ describe('limits of tracked connections', () => {
     const limits = (maxConnections: number, master: Link['master'] = null, tracks = true) => {
       const own = [{}, { maxConnections: 500 }, { maxConnections: 0 }, { observe: true }]
       const interfaces = own.map((more, n) => ({ id: `nic${n}`, device: `tap${n}`, policy, ...more }))
-      const lowered = createLowering().lower(desire(interfaces), {
+      const lowered = loweredOnce(desire(interfaces), {
         ...{ observe: false, refused: new Map(), maxConnections },
         kernel: { tracks, rejects: true },
         links: interfaces.map(({ device }, n) => ({

@@ -8,7 +8,7 @@
  */
 import { hangsAt } from './places.ts'
 import type { Hook } from './ruleset.ts'
-import { indexElements, type RenderedSet } from './table.ts'
+import type { RenderedSet } from './table.ts'
 
 /** Bits of the flow's label. Nobody else's save or restore of marks touches them. */
 const label = { judged: 126, trial: 127 } as const
@@ -61,7 +61,8 @@ const deviceOf = { 'from-vm': 'iif', 'to-vm': 'oif' } as const satisfies Record<
 const ways = ['from-vm', 'to-vm'] as const satisfies readonly Hook[]
 
 const limited = (way: Hook) => `limited-${way}`
-const interfacesOf = (limit: number) => `limited-${limit}`
+/** The set of interfaces of a limit. */
+export const interfacesOf = (limit: number) => `limited-${limit}`
 const full = (way: Hook) => `full-${way}`
 /** Flows that were refused after they were tracked, in a bridge. */
 const ended = [
@@ -95,14 +96,10 @@ export interface RenderedConnections {
 }
 
 /**
- * `limits`: index of the device → connections begun by its VM, and as many begun towards it; at least 1. In a bridge
- * nobody can be sent a reset where packets to a VM are judged: what is refused there after its handshake is dropped before
- * it is tracked, so that its sender cannot keep it in the table (decision 0037).
+ * What every limit needs. In a bridge nobody can be sent a reset where packets to a VM are judged: what is refused there
+ * after its handshake is dropped before it is tracked, so that its sender cannot keep it in the table (decision 0037).
  */
-export function renderConnections(
-  limits: ReadonlyMap<number, number>,
-  family: 'inet' | 'bridge' = 'inet',
-): RenderedConnections {
+export function connectionsOf(family: 'inet' | 'bridge'): RenderedConnections {
   const chains = new Map<string, string>([
     ['begun-from-vm', keptFor('tcp-from-vm', 'udp-usual')],
     ['begun-to-vm', lines(`ct label set ${label.judged}`, keptFor('tcp-to-vm', 'udp-usual'))],
@@ -148,53 +145,61 @@ export function renderConnections(
     sets.set(full(way), dynamic('type iface_index', { seconds: 1 }))
     sets.set(refusedOf(way), dynamic('type iface_index', { counts: true }))
   }
-  const byLimit = Map.groupBy(limits, ([, limit]) => limit)
-  for (const way of ways) {
-    // Sets, not a map to chains: the kernel checks every jump of a map again with every change.
-    const choices = [...byLimit.keys()].map(
-      (limit) => `${deviceOf[way]} @${interfacesOf(limit)} goto ${counted(limit, way)}`,
-    )
-    chains.set(limited(way), lines(...choices))
-  }
-  for (const [limit, interfaces] of byLimit) {
-    const elements = indexElements(interfaces.map(([index]) => index))
-    sets.set(interfacesOf(limit), { kind: 'set', type: 'type iface_index', elements })
-    const lists = limit < oneList ? 1 : Math.floor(limit / perList)
-    const each = Math.floor(limit / lists)
-    const count = (way: Hook) =>
-      `add @${counted(limit, way)} { ${deviceOf[way]} . numgen inc mod ${lists} ct count over ${each} } goto full-${way}`
-    for (const way of ways) {
-      sets.set(counted(limit, way), dynamic(`typeof ${deviceOf[way]} . numgen inc mod ${lists}`))
-    }
-    sets.set(trialsOf(limit), dynamic('type iface_index', { seconds: trialsAgainSeconds }))
-    chains.set(
-      counted(limit, 'from-vm'),
-      lines(`iif @${full('from-vm')} goto refused-from-vm`, count('from-vm'), 'goto begun-from-vm'),
-    )
-    chains.set(
-      counted(limit, 'to-vm'),
-      lines(
-        `ct status ${status.known} goto trial-${limit}`,
-        `oif @${full('to-vm')} goto on-trial`,
-        count('to-vm'),
-        'goto begun-to-vm',
-      ),
-    )
-    chains.set(
-      `trial-${limit}`,
-      lines(
-        // An answer, or a connection that is older than the table.
-        `ct label ! ${label.trial} ct label set ${label.judged} return`,
-        // An answer of a VM on this host, to another one.
-        'ct direction 1 return',
-        `ct status ! ${status.assured} return`,
-        `add @${trialsOf(limit)} { oif limit rate over 1/minute burst ${trialLimit(limit)} packets } goto not-admitted`,
-        `ct label set ${label.judged}`,
-      ),
-    )
-  }
   const objects = Object.keys(timeouts).map((name) => timeoutObject(name as Timeout))
   return { objects: new Map(objects), chains, sets }
+}
+
+/** The chains that look for an interface's limit, of which there is at least one. */
+export const limitedBy = (limits: Iterable<number>): ReadonlyMap<string, string> => {
+  // In an order that is the same whatever came first.
+  const all = [...limits].sort((a, b) => a - b)
+  return new Map(
+    // Sets, not a map to chains: the kernel checks every jump of a map again with every change.
+    ways.map((way) => [
+      limited(way),
+      lines(...all.map((limit) => `${deviceOf[way]} @${interfacesOf(limit)} goto ${counted(limit, way)}`)),
+    ]),
+  )
+}
+
+/** What one limit needs: connections begun by a VM, and as many begun towards it; at least 1. */
+export function connectionsWithin(limit: number): Omit<RenderedConnections, 'objects'> {
+  const chains = new Map<string, string>()
+  const sets = new Map<string, RenderedSet>()
+  const lists = limit < oneList ? 1 : Math.floor(limit / perList)
+  const each = Math.floor(limit / lists)
+  const count = (way: Hook) =>
+    `add @${counted(limit, way)} { ${deviceOf[way]} . numgen inc mod ${lists} ct count over ${each} } goto full-${way}`
+  for (const way of ways) {
+    sets.set(counted(limit, way), dynamic(`typeof ${deviceOf[way]} . numgen inc mod ${lists}`))
+  }
+  sets.set(trialsOf(limit), dynamic('type iface_index', { seconds: trialsAgainSeconds }))
+  chains.set(
+    counted(limit, 'from-vm'),
+    lines(`iif @${full('from-vm')} goto refused-from-vm`, count('from-vm'), 'goto begun-from-vm'),
+  )
+  chains.set(
+    counted(limit, 'to-vm'),
+    lines(
+      `ct status ${status.known} goto trial-${limit}`,
+      `oif @${full('to-vm')} goto on-trial`,
+      count('to-vm'),
+      'goto begun-to-vm',
+    ),
+  )
+  chains.set(
+    `trial-${limit}`,
+    lines(
+      // An answer, or a connection that is older than the table.
+      `ct label ! ${label.trial} ct label set ${label.judged} return`,
+      // An answer of a VM on this host, to another one.
+      'ct direction 1 return',
+      `ct status ! ${status.assured} return`,
+      `add @${trialsOf(limit)} { oif limit rate over 1/minute burst ${trialLimit(limit)} packets } goto not-admitted`,
+      `ct label set ${label.judged}`,
+    ),
+  )
+  return { chains, sets }
 }
 
 /** Connections on trial that may stay, until fewer than so many are there or the time is over. */

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
 import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
+import { lowered as loweredOnce } from '../../../test/support/lowered.ts'
 import {
   arbitraryDraw,
   arbitraryProfilePolicy,
@@ -18,7 +19,6 @@ import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
 import { interpret } from './interpret.ts'
-import { createLowering } from './lower.ts'
 
 /** How many pairs of a policy and a packet are compared, of all profiles together. */
 const pairs = Number(process.env.PORTCULLIS_TEST_PAIRS ?? 200_000)
@@ -29,7 +29,7 @@ const perPolicy = 400
 const lowered = (policy: EffectivePolicy, bridged: boolean) => {
   const desired = desire([{ id: 'nic', device: 'tap0', policy }])
   const master = bridged ? { name: 'br0', kind: 'bridge' } : null
-  const made = createLowering().lower(desired, {
+  const made = loweredOnce(desired, {
     links: [{ index: 10, name: 'tap0', kind: 'tun', master }],
     observe: false,
     refused: new Map(),

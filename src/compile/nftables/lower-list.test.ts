@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { desire } from '../../../test/support/desired.ts'
+import { lowered as loweredOnce } from '../../../test/support/lowered.ts'
 import type { EffectivePolicy, RuleList } from '../../core/model/effective-policy.ts'
 import type { Action, Match, Rule } from '../../core/model/rule.ts'
 import { type Family, families } from '../../core/net/address.ts'
@@ -13,9 +14,7 @@ import { evaluate } from '../../core/semantics/evaluate.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { PortSet } from '../../core/sets/port-set.ts'
 import { interpret } from './interpret.ts'
-import { createLowering } from './lower.ts'
 import { table } from './names.ts'
-import { render } from './render.ts'
 import { deltaScript, type RenderedTable, replaceScript } from './table.ts'
 
 const prefixes = (...texts: string[]): AddressSet =>
@@ -55,7 +54,7 @@ const policyOf = (list: RuleList): EffectivePolicy => ({
   ingress: { filtered: true, lists: [list], default: 'deny' },
 })
 function lowered(list: RuleList) {
-  return createLowering().lower(desire([{ id: 'nic', device: 'tap0', policy: policyOf(list) }]), {
+  return loweredOnce(desire([{ id: 'nic', device: 'tap0', policy: policyOf(list) }]), {
     links,
     observe: false,
     refused: new Map(),
@@ -68,7 +67,7 @@ function ofPolicies({ chains, sets }: RenderedTable): RenderedTable {
     new Map([...all].filter(([name]) => name.startsWith('policy.')))
   return { chains: own(chains), sets: own(sets) }
 }
-const tableOf = (list: RuleList): RenderedTable => render(lowered(list).ruleset)
+const tableOf = (list: RuleList): RenderedTable => lowered(list).tables.get(table) as RenderedTable
 
 test('a long policy', () => {
   const many = (count: number, make: (n: number) => readonly [Action, Match]) =>
@@ -275,8 +274,10 @@ test(`networks of few lengths that overlap are decided as the list does (seed ${
           }),
         )
         const list = listOf('p', rules)
-        const { ruleset } = lowered(list)
-        hashed += [...render(ruleset).chains.values()].filter((text) => / & \S+ (==|\.) /.test(text)).length
+        const { ruleset, tables } = lowered(list)
+        hashed += [...(tables.get(table)?.chains.values() ?? [])].filter((text) =>
+          / & \S+ (==|\.) /.test(text),
+        ).length
         for (const { number, host, port } of packets) {
           const packet: Packet = {
             ...{ family, protocol: 17, sourcePort: 1, destinationPort: port, state: 'new' },

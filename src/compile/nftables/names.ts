@@ -128,3 +128,5 @@ export const answersChain = 'answers.in'
 export const unansweredChain = (direction: Direction): string => `unanswered.${short[direction]}`
 /** The set that counts them. */
 export const unansweredOf = (hook: Hook): string => `unanswered-${hook}`
+/** The set that counts what would have been dropped on observed devices. */
+export const observedOf = (hook: Hook): string => `${hook}-observed`

@@ -14,6 +14,7 @@ import {
 } from '../../../test/support/arbitraries.ts'
 import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
+import { type Around, lowered } from '../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -28,10 +29,8 @@ import { rejectionOf } from '../../core/semantics/rejection.ts'
 import { addressSet } from '../../core/sets/address-set.ts'
 import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
 import { interpret, interpretFrame } from './interpret.ts'
-import { createLowering, type Surroundings } from './lower.ts'
-import { table } from './names.ts'
+import { bridgeTable, table } from './names.ts'
 import { isBase } from './places.ts'
-import { render } from './render.ts'
 import { stages } from './stages.ts'
 import {
   deltaScript,
@@ -47,7 +46,7 @@ const nics = (policies: readonly (EffectivePolicy | null)[]) =>
 const desired = (...policies: (EffectivePolicy | null)[]): Desired => desire(nics(policies))
 
 /** A host on which tap0 has index 10, tap1 11, and so on. */
-const host: Surroundings = {
+const host: Around = {
   links: Array.from({ length: 10 }, (_, n) => ({
     index: 10 + n,
     name: `tap${n}`,
@@ -58,9 +57,8 @@ const host: Surroundings = {
   refused: new Map(),
   kernel: { tracks: true, rejects: true },
 }
-const lower = (wanted: Desired, around: Partial<Surroundings> = {}) =>
-  createLowering().lower(wanted, { ...host, ...around })
-const master = (device: string, name: string, kind: string): Surroundings['links'] =>
+const lower = (wanted: Desired, around: Partial<Around> = {}) => lowered(wanted, { ...host, ...around })
+const master = (device: string, name: string, kind: string): Around['links'] =>
   host.links.map((link) => (link.name === device ? { ...link, master: { name, kind } } : link))
 
 const direction = fc.constantFrom<Direction>('ingress', 'egress')
@@ -217,8 +215,8 @@ describe('what cannot be enforced closes its interface, and no other', () => {
     },
   })
   const states = (...policies: (EffectivePolicy | null)[]) => {
-    const { ruleset, interfaces } = lower(desired(...policies))
-    const leadsTo = [...render(ruleset).chains.values()].flatMap((text) => [
+    const { ruleset, interfaces, tables } = lower(desired(...policies))
+    const leadsTo = [...(tables.get(table)?.chains.values() ?? [])].flatMap((text) => [
       ...text.matchAll(/(?:goto|jump) ([^\s,]+)/g),
     ])
     for (const [, chain = ''] of leadsTo) assert.ok(ruleset.chains.has(chain), `there is no ${chain}`)
@@ -276,7 +274,9 @@ describe('what cannot be enforced closes its interface, and no other', () => {
     const { ruleset, interfaces } = lower(desired(named('a'), named('b')), {
       refused: new Map([['nic0', 'why']]),
     })
-    assert.deepEqual(interfaces[0], { id: 'nic0', state: 'failing', mode: 'routed', error: 'why' })
+    assert.deepEqual(interfaces[0], {
+      ...{ id: 'nic0', state: 'failing', mode: 'routed', error: 'why', index: 10 },
+    })
     assert.equal(ruleset.devices['from-vm'].get(10)?.kind, 'drop')
     assert.equal(interfaces[1]?.state, 'applied')
   })
@@ -388,10 +388,10 @@ test('an interface with many addresses is checked by named sets, one with few by
       ...{ stateful: false, essentials: [], origin: { mac, addresses } },
       ...{ ingress: { filtered: false }, egress: { filtered: false } },
     }
-    const { bridged } = lower(desired(policy), { links: master('tap0', 'br0', 'bridge') })
+    const { tables, bridged } = lower(desired(policy), { links: master('tap0', 'br0', 'bridge') })
     const { ruleset } = lower(desired(policy))
     assert.ok(bridged)
-    const sets = [...render(bridged).sets.keys()].filter((name) => name.startsWith('own-'))
+    const sets = [...(tables.get(bridgeTable)?.sets.keys() ?? [])].filter((name) => name.startsWith('own-'))
     assert.deepEqual(sets.sort(), count > 8 ? ['own-ipv4.tap0', 'own-ipv6.tap0', 'own-targets.tap0'] : [])
     const verdicts = { allow: 0, deny: 0 }
     fc.assert(
@@ -447,13 +447,10 @@ test('what is shared is lowered once and stays the same object', () => {
     arbitraryPolicy.filter(({ ingress }) => ingress.filtered && ingress.lists.length > 0),
     { numRuns: 1, seed: 1 },
   ) as [EffectivePolicy]
-  const lowering = createLowering()
-  const { ruleset: first } = lowering.lower(desired(policy, policy, policy), host)
-  const { ruleset: again } = lowering.lower(desired(policy, policy), host)
-  for (const [name, chain] of again.chains) {
-    assert.equal(first.chains.get(name), chain, name)
-  }
+  const { ruleset: first } = lower(desired(policy, policy, policy))
+  const { ruleset: again } = lower(desired(policy, policy))
   const lists = [...first.chains.keys()].filter((name) => name.startsWith('policy.'))
+  for (const name of lists) assert.equal(again.chains.get(name), first.chains.get(name), name)
   assert.equal(new Set(lists).size, lists.length)
 })
 
@@ -461,10 +458,7 @@ describe('text', () => {
   test('a delta from one table to another leads to it, and none is needed where nothing differs', () => {
     fc.assert(
       fc.property(arbitraryPolicy, arbitraryPolicy, (a, b) => {
-        const lowering = createLowering()
-        const [from, to] = [desired(a, null), desired(b, a)].map(
-          (each) => new Map([[table, render(lowering.lower(each, host).ruleset)]]),
-        )
+        const [from, to] = [desired(a, null), desired(b, a)].map((each) => lower(each).tables)
         assert.ok(from && to)
         assert.equal(deltaScript(from, from), undefined)
         const script = deltaScript(from, to)
@@ -485,14 +479,10 @@ describe('text', () => {
         arbitraryProfilePolicy({ most: 60 }),
         fc.boolean(),
         (a, b, alike) => {
-          const lowering = createLowering()
           const other = alike
             ? { ...b, ingress: { ...b.ingress, lists: a.ingress.filtered ? a.ingress.lists : [] } }
             : b
-          const [from, to] = [a, other].map(
-            (each) =>
-              new Map([[table, render(lowering.lower(desired(each as EffectivePolicy), host).ruleset)]]),
-          )
+          const [from, to] = [a, other].map((each) => lower(desired(each as EffectivePolicy)).tables)
           assert.ok(from && to)
           let standing: RenderedTables = from
           const way = stages(from, to)
@@ -640,7 +630,7 @@ describe('text', () => {
       egress: part('egress', [], 'allow'),
     }
     const open: EffectivePolicy = { ...policy, ingress: { filtered: false }, egress: { filtered: false } }
-    const text = replaceScript(table, render(lower(desired(policy, open, null)).ruleset))
+    const text = replaceScript(table, lower(desired(policy, open, null)).tables.get(table) as RenderedTable)
     if (process.env.UPDATE_GOLDEN) writeFileSync(golden, text)
     assert.equal(text, readFileSync(golden, 'utf8'))
   })

@@ -1,12 +1,12 @@
-/** Rulesets → nft's language, spelled exactly as `nft -s -n list table` prints them back (nftables 1.0.6). */
+/** Chains → nft's language, spelled exactly as `nft -s -n list table` prints them back (nftables 1.0.6). */
 import { type Family, formatAddress } from '../../core/net/address.ts'
 import { etherTypes } from '../../core/net/frame.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
-import { headers6, ipTypes, memories, recalls, unansweredCount } from './bridge.ts'
-import { consult, renderConnections } from './connections.ts'
-import { unansweredOf } from './names.ts'
-import { answering, bridged, deviceOf, hangsAt, hooks, routed, setJudged } from './places.ts'
-import type { Hook, NftChain, NftMatch, NftRule, NftRuleset, NftSet, NftVerdict } from './ruleset.ts'
+import { recalls } from './bridge.ts'
+import { consult } from './connections.ts'
+import { observedOf } from './names.ts'
+import { deviceOf, setJudged } from './places.ts'
+import type { NftChain, NftMatch, NftRule, NftSet, NftVerdict } from './ruleset.ts'
 import { keyWords, renderKeyed, setsOf } from './sets.ts'
 import {
   addresses,
@@ -18,110 +18,43 @@ import {
   rawAddresses,
   targetWords,
 } from './spelling.ts'
-import { indexElements, type RenderedSet, type RenderedTable, sameSet } from './table.ts'
-import { renderUntracked } from './untracked.ts'
+import type { RenderedSet } from './table.ts'
 
-const mapOf = (hook: Hook) => `${hook}-devices`
-/** What is asked first about packets that this host itself sends to a VM. */
-const linkMap = 'link-to-vm-devices'
-/** The set that counts what would have been dropped on observed devices. */
-export const observedOf = (hook: Hook) => `${hook}-observed`
-const framesOf = (hook: Hook) => `${hook}-frames`
 /** Of nft's families. */
-type Place = 'inet' | 'bridge'
+export type Place = 'inet' | 'bridge'
 const rendered = { inet: new WeakMap<NftChain, string>(), bridge: new WeakMap<NftChain, string>() }
 
-export function render(ruleset: NftRuleset): RenderedTable {
-  const family = ruleset.bridge ? 'bridge' : 'inet'
-  const chains = new Map<string, string>()
-  const sets = new Map<string, RenderedSet>()
-  const add = (name: string, set: RenderedSet): void => {
-    const other = sets.get(name)
-    if (other && !sameSet(other, set)) throw new Error(`two different sets are called ${name}`)
-    sets.set(name, set)
+/** The body of a chain; the same string for the same chain. Throws on what nft has no words for. */
+export function chainText(chain: NftChain, place: Place): string {
+  let text = rendered[place].get(chain)
+  if (text === undefined) {
+    text = chain.rules.map((one) => rule(one, place)).join('\n')
+    rendered[place].set(chain, text)
   }
-  for (const chain of ruleset.chains.values()) {
-    let text = rendered[family].get(chain)
-    if (text === undefined) {
-      text = chain.rules.map((one) => rule(one, family)).join('\n')
-      rendered[family].set(chain, text)
-    }
-    chains.set(chain.name, text)
-    const { sets: looked, maps } = setsOf(chain)
-    for (const set of looked)
-      add(
-        set.name,
-        renderKeyed(set, false, () => ''),
-      )
-    for (const map of maps)
-      add(
-        map.name,
-        renderKeyed(map, true, (element) => verdict(element.verdict)),
-      )
-  }
-  const map = (name: string, key: string, elements: ReadonlyMap<string | number, NftVerdict>) =>
-    sets.set(name, {
-      ...{ kind: 'map', type: `type ${key} : verdict` },
-      elements: new Map([...elements].map(([each, to]) => [String(each), verdict(to)])),
-    })
-  if (!ruleset.bridge) map(linkMap, 'iface_index', ruleset.link)
-  for (const hook of hooks) {
-    map(mapOf(hook), 'iface_index', ruleset.devices[hook])
-    if (ruleset.observed.size > 0) {
-      sets.set(observedOf(hook), {
-        ...{ kind: 'set', type: 'type iface_index\ncounter' },
-        elements: indexElements(ruleset.observed),
-      })
-    }
-  }
-  const limited = (): RenderedTable => {
-    if (ruleset.limits.size === 0) return { chains, sets }
-    const connections = renderConnections(ruleset.limits, family)
-    return {
-      objects: connections.objects,
-      chains: new Map([...connections.chains, ...chains]),
-      sets: new Map([...sets, ...connections.sets]),
-    }
-  }
-  if (!ruleset.bridge) {
-    for (const place of routed) {
-      const maps = [...(place.hook === 'output' ? [linkMap] : []), mapOf(place.from)]
-      const asked = maps.map((each) => `${deviceOf[place.from]} vmap @${each}`)
-      chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
-    }
-    if (ruleset.tracking) {
-      const untracked = renderUntracked(ruleset.tracking)
-      for (const [name, text] of untracked.chains) chains.set(name, text)
-      for (const [name, set] of untracked.sets) add(name, set)
-    }
-    return limited()
-  }
-  const { frames, answers } = ruleset.bridge
-  const isIp = match({ kind: 'ether-type', types: ipTypes }, family)
-  for (const { from, ...place } of bridged) {
-    const device = deviceOf[from]
-    const asked = [`${isIp} ${device} vmap @${mapOf(from)}`, `${device} vmap @${framesOf(from)}`]
-    chains.set(place.name, [hangsAt(place), ...asked].join('\n'))
-    map(framesOf(from), 'iface_index', frames[from])
-  }
-  if (answers.size > 0) {
-    chains.set(answering.name, `${hangsAt(answering)}\n${isIp} ether daddr vmap @receivers`)
-    map('receivers', 'ether_addr', answers)
-  }
-  sets.set('headers6', {
-    ...{ kind: 'set', type: headers6.type },
-    elements: new Map(headers6.elements.map((each) => [each, ''])),
-  })
-  for (const hook of hooks)
-    sets.set(unansweredOf(hook), { kind: 'set', type: unansweredCount, elements: new Map() })
-  for (const [name, type] of memories) sets.set(name, { kind: 'set', type, elements: new Map() })
-  return limited()
+  return text
 }
 
-/** Indexes of the devices that a table of ours, read back, judges. */
-export function judges({ sets }: RenderedTable): ReadonlySet<number> {
-  const names = hooks.map(mapOf)
-  return new Set(names.flatMap((name) => [...(sets.get(name)?.elements.keys() ?? [])]).map(Number))
+interface Named {
+  readonly name: string
+  readonly rendered: RenderedSet
+}
+const looked = new WeakMap<NftChain, readonly Named[]>()
+
+/** The named sets and maps that a chain looks packets up in. Throws on an element that the kernel would refuse. */
+export function renderedSetsOf(chain: NftChain): readonly Named[] {
+  let found = looked.get(chain)
+  if (!found) {
+    const { sets, maps } = setsOf(chain)
+    found = [
+      ...sets.map((set) => ({ name: set.name, rendered: renderKeyed(set, false, () => '') })),
+      ...maps.map((map) => ({
+        name: map.name,
+        rendered: renderKeyed(map, true, (element) => verdictText(element.verdict)),
+      })),
+    ]
+    looked.set(chain, found)
+  }
+  return found
 }
 
 function rule(one: NftRule, place: Place): string {
@@ -132,13 +65,14 @@ function rule(one: NftRule, place: Place): string {
   if ('state' in one) {
     const { passed, invalid } = one.state
     // Kernel's bits: 1 invalid, 2 established, 4 related.
-    return `ct state vmap { 0x1 : ${verdict(invalid)}, 0x2 : ${verdict(passed)}, 0x4 : ${verdict(passed)} }`
+    return `ct state vmap { 0x1 : ${verdictText(invalid)}, 0x2 : ${verdictText(passed)}, 0x4 : ${verdictText(passed)} }`
   }
-  const what = 'lookup' in one ? `${keyWords(one.lookup.key)} vmap @${one.lookup.name}` : verdict(one.verdict)
-  return [...one.matches.map((each) => match(each, place)), what].join(' ')
+  const what =
+    'lookup' in one ? `${keyWords(one.lookup.key)} vmap @${one.lookup.name}` : verdictText(one.verdict)
+  return [...one.matches.map((each) => matchText(each, place)), what].join(' ')
 }
 
-function verdict(one: NftVerdict): string {
+export function verdictText(one: NftVerdict): string {
   switch (one.kind) {
     case 'accept':
     case 'drop':
@@ -168,7 +102,7 @@ const arpWords = {
   operation: { word: 'operation', format: String },
 } as const satisfies Record<keyof typeof arpForm, { word: string; format: (value: number) => string }>
 
-function match(one: NftMatch, place: Place): string {
+export function matchText(one: NftMatch, place: Place): string {
   switch (one.kind) {
     case 'family':
       return place === 'inet'

@@ -108,17 +108,10 @@ interface Used {
   readonly sets: readonly NftSet[]
   readonly maps: readonly NftMap[]
 }
-const used = new WeakMap<NftChain, Used>()
-
 /** The named sets and maps that the rules of a chain look packets up in. */
-export function setsOf(chain: NftChain): Used {
-  let found = used.get(chain)
-  if (!found) {
-    const sets = chain.rules.flatMap((rule) =>
-      'matches' in rule ? rule.matches.flatMap((match) => (match.kind === 'in-set' ? [match.set] : [])) : [],
-    )
-    found = { sets, maps: chain.rules.flatMap((rule) => ('lookup' in rule ? [rule.lookup] : [])) }
-    used.set(chain, found)
-  }
-  return found
+export function setsOf({ rules }: NftChain): Used {
+  const sets = rules.flatMap((rule) =>
+    'matches' in rule ? rule.matches.flatMap((match) => (match.kind === 'in-set' ? [match.set] : [])) : [],
+  )
+  return { sets, maps: rules.flatMap((rule) => ('lookup' in rule ? [rule.lookup] : [])) }
 }

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
 import { desire, type Judged } from '../../../test/support/desired.ts'
+import { type Around, lowered } from '../../../test/support/lowered.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
 import { isTracked } from './interpret.ts'
-import { createLowering, type Surroundings } from './lower.ts'
+import { createLiveTable } from './live-table.ts'
 import { replaceScript } from './table.ts'
-import { renderUntracked, type Trackers } from './untracked.ts'
+import { createTracking } from './tracking.ts'
+import type { Trackers } from './untracked.ts'
 
 const open = { filtered: false } as const
 const shut = { filtered: true, lists: [], default: 'deny' } as const
@@ -31,7 +33,7 @@ const nobody: Trackers = { others: null, routes: null }
 function lower(
   policies: Readonly<Record<string, EffectivePolicy | null>>,
   trackers: Trackers | null = nobody,
-  around: Partial<Surroundings & { watched: string }> = {},
+  around: Partial<Around & { watched: string }> = {},
 ) {
   const interfaces = Object.entries(policies).map(
     ([device, each]): Judged => ({
@@ -39,7 +41,7 @@ function lower(
       ...(device === around.watched && { observe: true }),
     }),
   )
-  return createLowering().lower(desire(interfaces), {
+  return lowered(desire(interfaces), {
     ...{ links, observe: false, refused: new Map(), kernel: { tracks: true, rejects: true } },
     ...(trackers && { trackers }),
     ...around,
@@ -51,10 +53,15 @@ const sets = ({ ruleset }: ReturnType<typeof lower>) =>
 describe('what is not tracked', () => {
   test('its chains and sets, for a person to read (UPDATE_GOLDEN=1 writes it)', async () => {
     const file = new URL('testdata/untracked.nft', import.meta.url)
-    const text = replaceScript(
-      'inet portcullis',
-      renderUntracked({ stateful: new Set([2, 3]), stateless: new Set([4, 5]) }),
-    )
+    const live = createLiveTable()
+    const tracking = createTracking(live, {
+      get: (name) => links.find((link) => link.name === name),
+      over: () => [],
+    })
+    for (const device of ['tap2', 'tap3']) tracking.add(device, 'stateful')
+    for (const device of ['tap4', 'tap5']) tracking.add(device, 'stateless')
+    tracking.settle(nobody)
+    const text = replaceScript('inet portcullis', live.table)
     if (process.env.UPDATE_GOLDEN) await writeFile(file, text)
     assert.equal(text, await readFile(file, 'utf8'))
   })
@@ -113,9 +120,9 @@ describe('what is not tracked', () => {
       // Nobody would be spared.
       [{ tap2: stateful }, { others: 'others', routes: 'routes' }, null],
     ] as const) {
-      const lowered = lower(policies, trackers)
-      assert.equal(lowered.tracked, tracked)
-      assert.equal(lowered.ruleset.tracking !== undefined, tracked === null && 'tap3' in policies)
+      const { tracked: why, ruleset } = lower(policies, trackers)
+      assert.equal(why, tracked)
+      assert.equal(ruleset.tracking !== undefined, tracked === null && 'tap3' in policies)
     }
     const unasked = lower(mixed, null)
     assert.deepEqual([unasked.tracked, unasked.ruleset.tracking], [null, undefined])

@@ -7,15 +7,15 @@ import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryLine, looked } from '../../../../test/support/arbitrary-line.ts'
 import { desire } from '../../../../test/support/desired.ts'
+import { lowered } from '../../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy, profiles } from '../../../../test/support/profile-policies.ts'
 import { saidByNft, saidByUs } from '../../../../test/support/said-by-nft.ts'
-import { renderConnections } from '../../../compile/nftables/connections.ts'
 import { renderGuard } from '../../../compile/nftables/guard.ts'
-import { createLowering } from '../../../compile/nftables/lower.ts'
-import { bridgeTable, table } from '../../../compile/nftables/names.ts'
-import { render } from '../../../compile/nftables/render.ts'
+import { createLimits } from '../../../compile/nftables/limits.ts'
+import { createLiveTable } from '../../../compile/nftables/live-table.ts'
+import { table } from '../../../compile/nftables/names.ts'
 import { type RenderedSet, type RenderedTable, replaceCommands } from '../../../compile/nftables/table.ts'
-import { renderUntracked } from '../../../compile/nftables/untracked.ts'
+import { createTracking } from '../../../compile/nftables/tracking.ts'
 import type { EffectivePolicy } from '../../../core/model/effective-policy.ts'
 import { linkLocalOf } from '../../../core/net/mac.ts'
 import { addressSet } from '../../../core/sets/address-set.ts'
@@ -67,10 +67,24 @@ describe('nft says what we say', { skip }, () => {
   })
 
   test('of limits of connections, and of what is not tracked', () => {
-    const none: RenderedTable = { chains: new Map(), sets: new Map() }
-    const limits = renderConnections(new Map([...[5, 6].map((index) => [index, 500] as const), [7, 8192]]))
-    compare(table, limits)
-    compare(table, { ...none, ...renderUntracked({ stateful: new Set([2, 3]), stateless: new Set([4, 5]) }) })
+    const [limited, tracked] = [createLiveTable(), createLiveTable()]
+    const limits = createLimits(limited, 'inet')
+    for (const [index, limit] of [
+      ['5', 500],
+      ['6', 500],
+      ['7', 8192],
+    ] as const)
+      limits.add(index, limit)
+    limits.settle()
+    compare(table, limited.table)
+    const tracking = createTracking(tracked, {
+      get: (name) => ({ name, index: Number(name), kind: 'tun', master: null }),
+      over: () => [],
+    })
+    for (const device of ['2', '3']) tracking.add(device, 'stateful')
+    for (const device of ['4', '5']) tracking.add(device, 'stateless')
+    tracking.settle({ others: null, routes: null })
+    compare(table, tracked.table)
   })
 
   for (const [n, profile] of profiles.entries()) {
@@ -93,14 +107,13 @@ describe('nft says what we say', { skip }, () => {
           ...(index === 12 && { observe: true }),
           maxConnections: 0,
         }))
-        const { ruleset, bridged } = createLowering().lower(desire(interfaces), {
+        const { tables } = lowered(desire(interfaces), {
           ...{ links, observe: false, refused: new Map() },
           // Without what not every kernel has in family bridge: nft asks it for all of this.
           kernel: { tracks: false, rejects: false },
           ...(at % 2 === 0 && { trackers: { others: null, routes: null } }),
         })
-        rules += compare(table, render(ruleset))
-        if (bridged) rules += compare(bridgeTable, render(bridged))
+        for (const [name, each] of tables) rules += compare(name, each)
       }
       t.diagnostic(`${rules} rules`)
     })

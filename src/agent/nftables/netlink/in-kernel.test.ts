@@ -4,12 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { desire } from '../../../../test/support/desired.ts'
+import { lowered } from '../../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../../test/support/profile-policies.ts'
 import { type Command, scriptOf } from '../../../compile/nftables/commands.ts'
 import { renderGuard } from '../../../compile/nftables/guard.ts'
-import { createLowering } from '../../../compile/nftables/lower.ts'
-import { bridgeTable, table } from '../../../compile/nftables/names.ts'
-import { render } from '../../../compile/nftables/render.ts'
+import { table } from '../../../compile/nftables/names.ts'
 import { stages } from '../../../compile/nftables/stages.ts'
 import { deltaCommands, type RenderedTables } from '../../../compile/nftables/table.ts'
 import type { EffectivePolicy } from '../../../core/model/effective-policy.ts'
@@ -53,7 +52,7 @@ function tablesOf(policy: EffectivePolicy, n: number): RenderedTables {
     ...(index === 12 && { observe: true }),
     maxConnections: index === 10 && n % 2 === 0 ? 500 : 0,
   }))
-  const { ruleset, bridged } = createLowering().lower(desire(interfaces), {
+  const { tables } = lowered(desire(interfaces), {
     ...{ links, observe: false, refused: new Map(), trackers: { others: null, routes: null } },
     // Without what not every kernel has in family bridge.
     kernel: { tracks: false, rejects: false },
@@ -64,11 +63,7 @@ function tablesOf(policy: EffectivePolicy, n: number): RenderedTables {
     patterns: ['tap*'],
     open: new Set(['eth0']),
   }
-  return new Map([
-    ...renderGuard(guard),
-    [table, render(ruleset)],
-    ...(bridged ? [[bridgeTable, render(bridged)] as const] : []),
-  ])
+  return new Map([...renderGuard(guard), ...tables])
 }
 
 describe('what we commit', { skip }, () => {
