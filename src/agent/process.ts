@@ -19,7 +19,7 @@ export interface AgentProcessOptions {
   readonly observeHost: boolean
   /** Closes what is to be closed; answers why that is not kept for the next boot, null where it is. */
   readonly closeFirst: () => Promise<string | null>
-  readonly createDataplane: () => Dataplane
+  readonly createDataplane: () => Dataplane | Promise<Dataplane>
   /** Ends the process. */
   readonly exit: (status: 0 | 1) => void
 }
@@ -57,7 +57,7 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
     return leave(1)
   }
   await feed.begin()
-  const dataplane = createDataplane()
+  const dataplane = await createDataplane()
   const agent = startAgent({
     host,
     target,

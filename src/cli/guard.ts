@@ -8,7 +8,7 @@ import { Command } from 'commander'
 import { readLinks } from '../agent/links.ts'
 import { guardPath, guardPatienceMs, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
 import type { Kernel } from '../agent/nftables/kernel.ts'
-import { createNftKernel } from '../agent/nftables/nft-kernel.ts'
+import { openKernel } from '../agent/nftables/open-kernel.ts'
 import { judges } from '../compile/nftables/entries.ts'
 import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
 import { bridgeTable, table } from '../compile/nftables/names.ts'
@@ -45,13 +45,14 @@ export function guardCommand(): Command {
       .action(async (flags: GuardFlags) => {
         const missing = missingPrivilege()
         if (missing !== undefined) return complain(missing, 2)
-        const kernel = kernelOf(flags)
+        let kernel: Kernel | undefined
         try {
+          kernel = await kernelOf(flags)
           await action(flags, context(flags, kernel))
         } catch (error) {
           complain(error instanceof Error ? error.message : String(error), 1)
         } finally {
-          await kernel.close()
+          await kernel?.close()
         }
       })
   }
@@ -60,8 +61,10 @@ export function guardCommand(): Command {
 
 type GuardContext = ReturnType<typeof context>
 
-const kernelOf = ({ netns, nft }: GuardFlags): Kernel =>
-  createNftKernel({ netns, patienceMs: guardPatienceMs, ...(nft !== undefined && { program: nft }) })
+async function kernelOf({ netns, nft }: GuardFlags): Promise<Kernel> {
+  const by = { ...(netns !== undefined && { netns }), ...(nft !== undefined && { nft }) }
+  return (await openKernel({ ...by, patienceMs: guardPatienceMs })).kernel
+}
 const context = ({ data, guard, netns }: GuardFlags, kernel: Kernel) => ({
   kernel,
   path: guardPath(resolve(data)),

@@ -19,11 +19,14 @@ describe('contained', { skip: noLab }, () => {
     await writeFile(
       nft,
       `#!/bin/sh
+refuse() { [ -e ${refusing} ] && case "$1" in *'dport 6666'*) echo 'Error: Could not process rule: Operation not supported' >&2;; *) false;; esac; }
+if [ "$1" = -i ]; then
+  while read -r line; do refuse "$line" || printf '%s\\n' "$line"; done | nft -i
+  exit
+fi
 case "$*" in *-f*) ;; *) exec nft "$@";; esac
 script=$(cat)
-if [ -e ${refusing} ] && printf '%s' "$script" | grep -q 'dport 6666'; then
-  echo 'Error: Could not process rule: Operation not supported' >&2; exit 1
-fi
+if refuse "$script"; then exit 1; fi
 printf '%s\\n' "$script" | nft "$@"
 `,
     )

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -140,13 +140,16 @@ describe('the guard', { skip: noLab }, () => {
   test('a start closes before it reads anything, and opens what the rules let pass', async () => {
     const inventory = await host.describe([{ device: 'tap1i0' }])
     // A database that answers nothing keeps the start waiting.
-    const silent = createServer().listen(0, '127.0.0.1')
+    const held = new Set<Socket>()
+    const silent = createServer((socket) => void held.add(socket)).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { port } = silent.address() as { port: number }
-    const waiting = host
-      .portcullis(['serve', ...enforcing(), '--database', `postgres://127.0.0.1:${port}/x`])
-      .finally(() => silent.close())
+    const waiting = host.portcullis(['serve', ...enforcing(), '--database', `postgres://127.0.0.1:${port}/x`])
     await host.until((now) => Object.values(now).every((count) => count === 0))
+    silent.close()
+    for (const socket of held) socket.destroy()
+    await waiting
+    assert.deepEqual(await host.arriving(), closed, 'closed when it has gone, too')
     const service = await host.serve([...enforcing(), '--inventory', inventory])
     // `two` is described by nobody, so that nothing comes from it.
     await host.until((now) =>
@@ -157,7 +160,6 @@ describe('the guard', { skip: noLab }, () => {
     )
     await service.says(/described by nobody, and closed: tap2i0, tap2i1/)
     await service.stop()
-    await waiting
   })
 
   for (const [what, command] of [

@@ -33,15 +33,15 @@ test('lines of conntrack', () => {
 test('counters that begin anew go on where they were', () => {
   const sums = createSums()
   const say = (ingress: number, egress: number) => sums.add(() => ({ ingress, egress })).get('nic')
-  sums.watch([{ id: 'nic', index: 5 }])
+  sums.watch('nic', 5)
   assert.deepEqual(say(3, 0), { ingress: 3, egress: 0 })
   assert.deepEqual(say(5, 1), { ingress: 5, egress: 1 })
   // The table was written anew.
   assert.deepEqual(say(1, 1), { ingress: 6, egress: 1 })
   // The device is another one.
-  sums.watch([{ id: 'nic', index: 6 }])
+  sums.watch('nic', 6)
   assert.deepEqual(say(2, 0), { ingress: 8, egress: 1 })
-  sums.watch([])
-  sums.watch([{ id: 'nic', index: 6 }])
+  sums.forget('nic')
+  sums.watch('nic', 6)
   assert.deepEqual(say(2, 0), { ingress: 2, egress: 0 })
 })

@@ -4,22 +4,22 @@
  * Reading gives back as well: an interface that had to admit connections on trial, and has few, may do so again.
  */
 import { readFile } from 'node:fs/promises'
+import type { Command } from '../../compile/nftables/commands.ts'
 import { refusedOf, shut, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
 import type { LoweredInterface } from '../../compile/nftables/lower.ts'
-import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
+import { indexElements } from '../../compile/nftables/table.ts'
 import type { Connections, Desired, PerDirection } from '../../core/model/desired.ts'
-import { type Command, eachLine, ProgramError, within } from '../run.ts'
-import type { Nft } from './nft.ts'
+import { eachLine, within } from '../run.ts'
+import { tableOf } from './counters.ts'
+import { type Kernel, RefusedError } from './kernel.ts'
 import { createSums } from './sums.ts'
 
-type IndexOf = (device: string) => number | undefined
-
 export interface ConnectionCounters {
-  /** From now on these are the limited interfaces. */
-  watch(interfaces: readonly LoweredInterface[], desired: Desired): void
+  /** From now on these are as they say, and those that have gone are not any more. */
+  watch(changed: readonly LoweredInterface[], gone: readonly string[], desired: Desired): void
   /** By id of the interface. Takes as long as the table is large: about a second for 262,144 connections. */
-  read(indexOf: IndexOf): Promise<ReadonlyMap<string, Connections>>
+  read(): Promise<ReadonlyMap<string, Connections>>
   /** What the operator should know of the limits. */
   warnings(): Promise<readonly string[]>
 }
@@ -36,22 +36,24 @@ interface Limited {
   readonly addresses: readonly string[]
 }
 
-export function createConnections(nft: Nft, netns: string | undefined): ConnectionCounters {
-  let limited: readonly Limited[] = []
+export function createConnections(kernel: Kernel, netns: string | undefined): ConnectionCounters {
+  const limited = new Map<string, Limited>()
   const refusals = createSums()
   let uses: ReadonlyMap<string, PerDirection> = new Map()
   let problem: string | null = null
   let readAgain = 0
+  /** What `warnings` answers; undefined while that has to be found out. */
+  let warned: readonly string[] | undefined
 
   /** Counts what `conntrack -L` prints. */
   async function count(): Promise<void> {
     const started = performance.now()
     if (started < readAgain) return
     const owners = new Map(
-      limited.flatMap(({ id, addresses }) => addresses.map((each) => [each, id] as const)),
+      [...limited.values()].flatMap(({ id, addresses }) => addresses.map((each) => [each, id] as const)),
     )
-    const counted = new Map(limited.map(({ id }) => [id, { ingress: 0, egress: 0 }]))
-    const command: Command = within(netns, ['conntrack', '-L'])
+    const counted = new Map([...limited.keys()].map((id) => [id, { ingress: 0, egress: 0 }]))
+    const command = within(netns, ['conntrack', '-L'])
     try {
       await eachLine(command, (line) => {
         const flow = readFlow(line)
@@ -74,13 +76,14 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
     readAgain = now + (now - started) * pauseFactor
   }
 
-  async function giveBack(indexOf: IndexOf): Promise<void> {
-    const places = new Map(limited.map(({ table, limit }) => [`${table} ${limit}`, { table, limit }]))
+  async function giveBack(): Promise<void> {
+    const all = [...limited.values()]
+    const places = new Map(all.map(({ table, limit }) => [`${table} ${limit}`, { table, limit }]))
     for (const { table, limit } of places.values()) {
-      const used = await nft.counters(table, trialsOf(limit), indexOf)
+      const used = await kernel.counters(table, trialsOf(limit))
       if (used.size === 0) continue
-      const closed = await nft.counters(table, shut, indexOf)
-      const few = limited.filter((each) => {
+      const closed = await kernel.counters(table, shut)
+      const few = all.filter((each) => {
         const use = uses.get(each.id)
         const isHere = each.table === table && each.limit === limit && used.has(each.index)
         return isHere && use !== undefined && use.ingress < trialLimit(limit)
@@ -88,54 +91,62 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
       for (const { index } of few) {
         try {
           const sets = closed.has(index) ? [trialsOf(limit), shut] : [trialsOf(limit)]
-          await nft.commit(sets.map((set) => `delete element ${table} ${set} { ${index} }\n`).join(''))
+          await kernel.commit(sets.map((set) => deleteDevice(table, set, index)))
         } catch (error) {
           // It has just left by itself.
-          if (!(error instanceof ProgramError)) throw error
+          if (!(error instanceof RefusedError)) throw error
         }
       }
     }
   }
 
+  function forget(id: string): void {
+    limited.delete(id)
+    refusals.forget(id)
+  }
+
   /** By index of the device, from all tables that limit any. */
-  async function refusedAt(way: Hook, indexOf: IndexOf): Promise<ReadonlyMap<number, number>> {
-    const tables = [...new Set(limited.map((each) => each.table))]
-    const all = await Promise.all(tables.map((name) => nft.counters(name, refusedOf(way), indexOf)))
+  async function refusedAt(way: Hook): Promise<ReadonlyMap<number, number>> {
+    const each = [...limited.values()]
+    const tables = [...new Set(each.map(({ table }) => table))]
+    const all = await Promise.all(tables.map((name) => kernel.counters(name, refusedOf(way))))
     return new Map(
-      limited.map(({ index, table }) => [index, all[tables.indexOf(table)]?.get(index) ?? 0] as const),
+      each.map(({ index, table }) => [index, all[tables.indexOf(table)]?.get(index) ?? 0] as const),
     )
   }
 
   return {
-    watch(interfaces, desired) {
-      limited = interfaces.flatMap(({ id, index, limit, mode }) => {
-        if (index === undefined || limit === undefined) return []
-        const addresses = desired.interfaces.get(id)?.addresses ?? []
-        return [{ table: mode === 'bridged' ? bridgeTable : table, limit, id, index, addresses }]
-      })
-      refusals.watch(limited)
+    watch(changed, gone, { interfaces }) {
+      if (changed.length > 0 || gone.length > 0) warned = undefined
+      for (const id of gone) forget(id)
+      for (const { id, index, mode, limit } of changed) {
+        if (limit === undefined || index === undefined || mode === null) forget(id)
+        else {
+          const { addresses = [] } = interfaces.get(id) ?? {}
+          limited.set(id, { id, index, limit, table: tableOf[mode], addresses })
+          refusals.watch(id, index)
+        }
+      }
     },
-    async read(indexOf) {
-      if (limited.length === 0) return new Map()
+    async read() {
+      if (limited.size === 0) return new Map()
+      warned = undefined
       let refused: ReadonlyMap<string, PerDirection> = new Map()
       try {
-        const [egress, ingress] = await Promise.all([
-          refusedAt('from-vm', indexOf),
-          refusedAt('to-vm', indexOf),
-        ])
+        const [egress, ingress] = await Promise.all([refusedAt('from-vm'), refusedAt('to-vm')])
         refused = refusals.add((index) => ({
           ingress: ingress.get(index) ?? 0,
           egress: egress.get(index) ?? 0,
         }))
         await count()
-        await giveBack(indexOf)
+        await giveBack()
       } catch (error) {
         // Somebody took our table away; a round that puts it back is on its way.
-        if (!(error instanceof ProgramError)) throw error
+        if (!(error instanceof RefusedError)) throw error
         refused = refusals.sums()
       }
       return new Map(
-        limited.map(({ id, limit, addresses }) => [
+        [...limited.values()].map(({ id, limit, addresses }) => [
           id,
           {
             limit,
@@ -146,19 +157,29 @@ export function createConnections(nft: Nft, netns: string | undefined): Connecti
       )
     },
     async warnings() {
-      const sum = sumOfLimits(limited.map(({ limit }) => limit))
-      const room = await readRoom()
-      return [
-        ...(room !== undefined && sum > room
-          ? [
-              `the limits of ${limited.length} interfaces add up to ${sum} tracked connections, and the kernel has room for ${room}: raise net.netfilter.nf_conntrack_max or lower --max-connections`,
-            ]
-          : []),
-        ...(problem === null ? [] : [`tracked connections are limited and not counted: ${problem}`]),
-      ]
+      warned ??= await findWarnings()
+      return warned
     },
   }
+
+  async function findWarnings(): Promise<readonly string[]> {
+    const sum = sumOfLimits([...limited.values()].map(({ limit }) => limit))
+    const room = await readRoom()
+    return [
+      ...(room !== undefined && sum > room
+        ? [
+            `the limits of ${limited.size} interfaces add up to ${sum} tracked connections, and the kernel has room for ${room}: raise net.netfilter.nf_conntrack_max or lower --max-connections`,
+          ]
+        : []),
+      ...(problem === null ? [] : [`tracked connections are limited and not counted: ${problem}`]),
+    ]
+  }
 }
+
+const deleteDevice = (table: string, set: string, index: number): Command => ({
+  ...{ do: 'delete-elements', table, set, kind: 'set', type: 'type iface_index' },
+  elements: indexElements([index]),
+})
 
 /** Connections that the kernel tracks at most, on the whole host; undefined while it tracks none. */
 async function readRoom(): Promise<number | undefined> {

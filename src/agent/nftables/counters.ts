@@ -3,46 +3,56 @@ import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import { bridgeTable, observedOf, table, unansweredOf } from '../../compile/nftables/names.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
 import type { FilterMode, PerDirection } from '../../core/model/desired.ts'
-import type { Nft } from './nft.ts'
+import type { Kernel } from './kernel.ts'
 import { createSums } from './sums.ts'
 
-type IndexOf = (device: string) => number | undefined
-
 export interface Counters {
-  /** From now on these are the interfaces. */
-  watch(interfaces: readonly LoweredInterface[]): void
+  /** From now on these are as they say, and those that have gone are not any more. */
+  watch(changed: readonly LoweredInterface[], gone: readonly string[]): void
   /** By id of the interface. */
-  read(indexOf: IndexOf): Promise<ReadonlyMap<string, PerDirection>>
+  read(): Promise<ReadonlyMap<string, PerDirection>>
 }
 
-const tableOf = { routed: table, bridged: bridgeTable } as const satisfies Record<FilterMode, string>
+export const tableOf = { routed: table, bridged: bridgeTable } as const satisfies Record<FilterMode, string>
 
 /** What would have been dropped on observed interfaces. */
-export const createDenials = (nft: Nft): Counters =>
-  createCounters(nft, observedOf, ({ state }) => state === 'observing')
+export const createDenials = (kernel: Kernel): Counters =>
+  createCounters(kernel, observedOf, ({ state }) => state === 'observing')
 
 /** Packets that were rejected and whose sender could not be told. */
-export const createUnanswered = (nft: Nft): Counters =>
-  createCounters(nft, unansweredOf, ({ state, mode }) => state === 'applied' && mode === 'bridged')
+export const createUnanswered = (kernel: Kernel): Counters =>
+  createCounters(kernel, unansweredOf, ({ state, mode }) => state === 'applied' && mode === 'bridged')
 
 function createCounters(
-  nft: Nft,
+  kernel: Kernel,
   setOf: (hook: Hook) => string,
   concerns: (each: LoweredInterface) => boolean,
 ): Counters {
   const sums = createSums()
-  /** Those that count. */
-  let tables: readonly string[] = []
+  /** Tables that count, by id of the interface. */
+  const tables = new Map<string, string>()
+
+  function forget(id: string): void {
+    sums.forget(id)
+    tables.delete(id)
+  }
 
   return {
-    watch(interfaces) {
-      const watched = interfaces.filter(concerns)
-      tables = [...new Set(watched.flatMap(({ mode }) => (mode ? [tableOf[mode]] : [])))]
-      sums.watch(watched.flatMap(({ id, index }) => (index === undefined ? [] : [{ id, index }])))
+    watch(changed, gone) {
+      for (const id of gone) forget(id)
+      for (const each of changed) {
+        const { id, mode, index } = each
+        if (!concerns(each) || mode === null || index === undefined) forget(id)
+        else {
+          sums.watch(id, index)
+          tables.set(id, tableOf[mode])
+        }
+      }
     },
-    async read(indexOf) {
-      if (tables.length === 0) return new Map()
-      const all = (hook: Hook) => Promise.all(tables.map((name) => nft.counters(name, setOf(hook), indexOf)))
+    async read() {
+      if (tables.size === 0) return new Map()
+      const names = [...new Set(tables.values())]
+      const all = (hook: Hook) => Promise.all(names.map((name) => kernel.counters(name, setOf(hook))))
       const [egress, ingress] = await Promise.all([all('from-vm'), all('to-vm')])
       // A device is in one of them.
       const sum = (counters: readonly ReadonlyMap<number, number>[], index: number) =>

@@ -10,10 +10,11 @@ import { deltaOf, desire } from '../../../test/support/desired.ts'
 import { lowered, surrounded } from '../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
+import type { Command } from '../../compile/nftables/commands.ts'
 import { createLowering } from '../../compile/nftables/lower.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import { stages } from '../../compile/nftables/stages.ts'
-import { deltaScript, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
+import { deltaCommands, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
@@ -22,7 +23,8 @@ import { linkLocalOf } from '../../core/net/mac.ts'
 import { addressSet } from '../../core/sets/address-set.ts'
 import { obstacle } from '../../lab/lab.ts'
 import { bridgeKernel } from './bridge-kernel.ts'
-import { createNft, type Nft } from './nft.ts'
+import type { Kernel } from './kernel.ts'
+import { createNftKernel } from './nft-kernel.ts'
 
 const skip = (await obstacle()) ?? false
 const netns = `pcl-histories-${process.pid}`
@@ -197,14 +199,17 @@ function desiredOf({ policies, nics }: State): { desired: Desired; links: Link[]
 }
 
 describe('histories', { skip }, () => {
-  let nft: Nft
+  let nft: Kernel
   let kernel: BridgeKernel
   before(async () => {
     assert.equal(spawnSync('ip', ['netns', 'add', netns]).status, 0)
-    nft = createNft({ netns })
+    nft = createNftKernel({ netns })
     kernel = await bridgeKernel(nft)
   })
-  after(() => void spawnSync('ip', ['netns', 'del', netns]))
+  after(async () => {
+    await nft?.close()
+    spawnSync('ip', ['netns', 'del', netns])
+  })
 
   const list = (name: string) =>
     spawnSync('ip', ['netns', 'exec', netns, 'nft', '-s', '-n', 'list', 'table', ...name.split(' ')], {
@@ -212,15 +217,18 @@ describe('histories', { skip }, () => {
       maxBuffer: 1 << 28,
     }).stdout
   const read = async (): Promise<Record<string, unknown>> => ({
-    [table]: plain(await nft.list(table, () => undefined)),
-    [bridgeTable]: plain(await nft.list(bridgeTable, () => undefined)),
+    [table]: plain(await nft.read(table, undefined)),
+    [bridgeTable]: plain(await nft.read(bridgeTable, undefined)),
   })
 
   test('deltas end in the tables of a fresh load', async () => {
     await fc.assert(
       fc.asyncProperty(history, async ({ policies, nics, steps }) => {
         await nft.commit(
-          [table, bridgeTable].map((name) => `add table ${name}\ndelete table ${name}\n`).join(''),
+          [table, bridgeTable].flatMap((name): Command[] => [
+            { do: 'add-table', table: name },
+            { do: 'delete-table', table: name },
+          ]),
         )
         const lowering = createLowering()
         const around = { refused: new Map<string, string>(), kernel }
@@ -246,10 +254,15 @@ describe('histories', { skip }, () => {
             )
           let standing = from
           for (const next of stages(from, to)) {
-            const script = deltaScript(standing, next)
-            for (const [, name = ''] of (script ?? '').matchAll(/^(?:add|delete) table (.+)$/gm))
-              assert.ok(!from.has(name) || !to.has(name), `${name} is replaced`)
-            if (script !== undefined) await nft.commit(script)
+            const commands = deltaCommands(standing, next)
+            for (const command of commands) {
+              const whole = command.do === 'add-table' || command.do === 'delete-table'
+              assert.ok(
+                !whole || !from.has(command.table) || !to.has(command.table),
+                `${command.table} is replaced`,
+              )
+            }
+            await nft.commit(commands)
             standing = next
           }
           assert.deepEqual(
@@ -258,8 +271,8 @@ describe('histories', { skip }, () => {
           )
         }
         const byDeltas = [table, bridgeTable].map((name) => canonical(list(name)))
-        await nft.commit([...wanted.keys()].map((name) => `delete table ${name}\n`).join(''))
-        await nft.commit(deltaScript(new Map(), wanted) ?? '')
+        await nft.commit([...wanted.keys()].map((name) => ({ do: 'delete-table', table: name })))
+        await nft.commit(deltaCommands(new Map(), wanted))
         assert.deepEqual(
           byDeltas,
           [table, bridgeTable].map((name) => canonical(list(name))),

@@ -53,3 +53,6 @@ export interface BaseChain {
 
 /** The kernel, or nft, has refused a transaction or a question, in its own words: nothing has changed. */
 export class RefusedError extends Error {}
+
+/** Another process owns one of our tables: it enforces here, and nothing of it can be changed before it ends. */
+export class OwnedError extends Error {}

@@ -5,14 +5,15 @@ import { after, before, describe, test } from 'node:test'
 import { desire } from '../../../test/support/desired.ts'
 import { lowered } from '../../../test/support/lowered.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
-import { type RenderedTable, replaceScript, sameTable } from '../../compile/nftables/table.ts'
+import { type RenderedTable, replaceCommands, sameTable } from '../../compile/nftables/table.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Match, Rule } from '../../core/model/rule.ts'
 import type { Family } from '../../core/net/address.ts'
 import { type AddressSet, addressSet } from '../../core/sets/address-set.ts'
 import type { PortSet } from '../../core/sets/port-set.ts'
 import { obstacle } from '../../lab/lab.ts'
-import { createNft, type Nft } from './nft.ts'
+import type { Kernel } from './kernel.ts'
+import { createNftKernel } from './nft-kernel.ts'
 
 const skip = (await obstacle()) ?? false
 const netns = `pcl-lists-${process.pid}`
@@ -94,10 +95,10 @@ const shapes: Readonly<Record<string, readonly [number, (n: number) => Match, ma
 }
 
 describe('long lists', { skip }, () => {
-  let nft: Nft
+  let nft: Kernel
   before(() => {
     assert.equal(spawnSync('ip', ['netns', 'add', netns]).status, 0)
-    nft = createNft({ netns })
+    nft = createNftKernel({ netns })
   })
   after(() => void spawnSync('ip', ['netns', 'del', netns]))
 
@@ -128,8 +129,8 @@ describe('long lists', { skip }, () => {
         const own = [...wanted.sets].filter(([set]) => set.startsWith('policy.'))
         assert.ok(own.some(([, { kind }]) => kind === 'set'))
         assert.equal(own.filter(([, { kind }]) => kind === 'map').length, maps)
-        await nft.commit(replaceScript(where, wanted))
-        assert.ok(sameTable(wanted, await nft.list(where, () => undefined)), where)
+        await nft.commit(replaceCommands(where, wanted))
+        assert.ok(sameTable(wanted, await nft.read(where, undefined)), where)
       }
     })
   }

@@ -1,12 +1,20 @@
 /** The process that enforces with nftables: a service starts it, with the channel as file 3 and its options in the environment. */
 import { Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { runAgentProcess } from '../process.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
-import { createNftKernel } from './nft-kernel.ts'
+import { OwnedError } from './kernel.ts'
 import { createNftables } from './nftables.ts'
+import { openKernel } from './open-kernel.ts'
 import { optionsIn } from './process-options.ts'
 
-const { data, guard, host, nft: program, observe, ...rest } = optionsIn(process.env)
+const { data, guard, host, nft, observe, ...rest } = optionsIn(process.env)
+/** One for the guard and for all else: tables have one owner. */
+let opened: ReturnType<typeof openKernel> | undefined
+const way = () => {
+  opened ??= openKernel({ ...(nft !== undefined && { nft }) })
+  return opened
+}
 
 // A terminal and an init system signal all processes of a service. This one ends when the service says so, or is no more.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
@@ -19,19 +27,31 @@ await runAgentProcess({
   async closeFirst() {
     // Nothing may be cut on a host that is observed.
     if (observe) return null
-    const kernel = createNftKernel({ patienceMs: guardPatienceMs, ...(program !== undefined && { program }) })
-    const raised = await raiseGuard({ kernel, path: guardPath(data), patterns: guard }).finally(() =>
-      kernel.close(),
-    )
-    return raised.unwritten
+    const { kernel } =
+      nft === undefined ? await way() : await openKernel({ nft, patienceMs: guardPatienceMs })
+    try {
+      const raise = () => raiseGuard({ kernel, path: guardPath(data), patterns: guard })
+      return (await onceFree(raise)).unwritten
+    } finally {
+      if (nft !== undefined) await kernel.close()
+    }
   },
-  createDataplane: () =>
-    createNftables({
-      ...rest,
-      observe,
-      guard,
-      guardPath: guardPath(data),
-      ...(program !== undefined && { nft: program }),
-    }),
+  async createDataplane() {
+    const { kernel, remarks } = await way()
+    return createNftables({ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks })
+  },
   exit: (status) => process.exit(status),
 })
+
+/** Tries again while another agent is here: that of a service that was killed a moment ago is about to end. */
+async function onceFree<T>(attempt: () => Promise<T>): Promise<T> {
+  const until = performance.now() + 10_000
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (!(error instanceof OwnedError) || performance.now() > until) throw error
+    }
+    await setTimeout(100)
+  }
+}

@@ -9,7 +9,7 @@ import { MessageBuilder } from '../netlink/message.ts'
 import { beginBatch, sendBatch } from '../netlink/nfnetlink.ts'
 import { NetlinkSocket } from '../netlink/socket.ts'
 import { protocols } from '../netlink/transport.ts'
-import { type BaseChain, type Change, type Kernel, RefusedError } from './kernel.ts'
+import { type BaseChain, type Change, type Kernel, OwnedError, RefusedError } from './kernel.ts'
 import { writeCommands } from './netlink/commands.ts'
 import { Dumps } from './netlink/dump.ts'
 import { standing } from './netlink/standing.ts'
@@ -69,7 +69,7 @@ export async function openNetlinkKernel({ own = true }: NetlinkKernelOptions = {
     for (const name of names) {
       const owner = dumps.table(name)?.owner ?? 0
       if (owner !== 0 && owner !== socket.port)
-        throw new Error(`another agent enforces here: it owns the table ${name}`)
+        throw new OwnedError(`another agent enforces here: it owns the table ${name}`)
     }
   }
 

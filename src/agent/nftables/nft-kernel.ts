@@ -47,8 +47,28 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
       throw new RefusedError(line === undefined ? error.message : `${reason}: ${line.slice(0, 200)}`)
     }
   }
+  /**
+   * Tables that are made anew are deleted only if they stand, without being added first: the kernel adds nothing to a table that an owner
+   * has left (decision 0043).
+   */
+  async function scriptFor(commands: readonly Command[]): Promise<string> {
+    const anew = new Set<Command>(
+      commands.flatMap((command, at) => {
+        const next = commands[at + 1]
+        const both = command.do === 'add-table' && next?.do === 'delete-table' && next.table === command.table
+        return both ? [command, next] : []
+      }),
+    )
+    if (anew.size === 0) return scriptOf(commands)
+    const listed = new Set(
+      (await nft('', 'list', 'tables')).split('\n').map((line) => line.replace(/^table /, '')),
+    )
+    return scriptOf(
+      commands.filter((each) => !anew.has(each) || (each.do === 'delete-table' && listed.has(each.table))),
+    )
+  }
   async function committed(commands: readonly Command[]): Promise<void> {
-    const script = scriptOf(commands)
+    const script = await scriptFor(commands)
     if (script === '') return
     const line = script.trimEnd().replaceAll('\n', '; ')
     if (line.length > long || !/^[ -~]*$/.test(line)) await nft(script, '-f', '-')
@@ -109,7 +129,7 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
       return mine
     },
     async check(commands) {
-      const script = scriptOf(commands)
+      const script = await scriptFor(commands)
       if (script !== '') await nft(script, '-c', '-f', '-')
     },
     async read(name, wanted): Promise<RenderedTable | undefined> {

@@ -17,19 +17,23 @@ import {
  * and answers how nft lists the table; if it rejects, what nft prints otherwise is taken to differ.
  */
 export function spelledAs(print: (script: string, name: string) => Promise<string>) {
-  const printed = new WeakMap<RenderedTable, Promise<RenderedTable | undefined>>()
+  /** The last script of each table and what it is printed as: what is wanted is changed in place, its text tells. */
+  const printed = new Map<
+    string,
+    { readonly script: string; readonly as: Promise<RenderedTable | undefined> }
+  >()
 
   function printedOf(name: string, wanted: RenderedTable): Promise<RenderedTable | undefined> {
-    let known = printed.get(wanted)
-    if (!known) {
-      known = print(scriptOf(replaceCommands(name, wanted)), name).then(
-        // No device of the host exists there, but one.
-        (text) => parseListing(text, (device) => (device === 'lo' ? 1 : undefined)),
-        () => undefined,
-      )
-      printed.set(wanted, known)
-    }
-    return known
+    const script = scriptOf(replaceCommands(name, wanted))
+    const known = printed.get(name)
+    if (known?.script === script) return known.as
+    const as = print(script, name).then(
+      // No device of the host exists there, but one.
+      (text) => parseListing(text, (device) => (device === 'lo' ? 1 : undefined)),
+      () => undefined,
+    )
+    printed.set(name, { script, as })
+    return as
   }
 
   return async (name: string, wanted: RenderedTable, found: RenderedTable): Promise<RenderedTable> => {

@@ -1,9 +1,6 @@
 /** The third witness: the kernel takes every ruleset, prints it back as it was written, and changes by deltas alone. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
@@ -14,6 +11,7 @@ import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Match, Rule } from '../../core/model/rule.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
+import { createNftKernel } from './nft-kernel.ts'
 import { createNftables, type NftablesOptions } from './nftables.ts'
 
 const skip = (await obstacle()) ?? false
@@ -123,93 +121,89 @@ describe('nftables', { skip }, () => {
 
   test('what somebody changes between our writing and our reading is not taken for how nft prints', async () => {
     const wanted = desired([one({ protocol: 6 })])
-    const folder = mkdtempSync(join(tmpdir(), 'portcullis-nft-'))
     // Once, behind the commit that leads devices to them, rules are gone.
-    const racing = join(folder, 'nft')
-    const flushes = ['to-vm', 'policy.p6.in'].map((chain) => `nft flush chain inet portcullis ${chain}`)
-    writeFileSync(
-      racing,
-      `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nnft "$@" || exit\nnft get element inet portcullis to-vm-devices '{ "tap0" }' >/dev/null 2>&1 || exit 0\n! mkdir ${folder}/done 2>/dev/null || { ${flushes.join('; ')}; }\n`,
-      { mode: 0o755 },
-    )
-    const dataplane = create({ nft: racing })
-    try {
-      // A change may be heard of while it is applied.
-      let heard = false
-      let wake = (): void => {}
-      dataplane.onForeignChange(() => {
-        heard = true
-        wake()
-      })
-      await dataplane.apply(wanted)
-      assert.ok(existsSync(join(folder, 'done')))
-      const now = () => canonical(list()).join('\n')
-      const flushed = () =>
-        !nft('list', 'chain', 'inet', 'portcullis', 'policy.p6.in').stdout.includes('goto')
-      const signal = AbortSignal.timeout(30_000)
-      while (flushed()) {
-        if (!heard) {
-          await new Promise<void>((resolve, reject) => {
-            wake = resolve
-            signal.addEventListener('abort', () => reject(new Error(now())))
-          })
-        }
-        heard = false
-        await dataplane.apply(wanted)
+    const flushes = ['to-vm', 'policy.p6.in'].map((chain) => `flush chain ${table} ${chain}`)
+    const taking = createNftKernel({ netns })
+    let done = false
+    const dataplane = create({
+      kernel: {
+        ...taking,
+        async commit(commands) {
+          await taking.commit(commands)
+          if (done || nft('get', 'element', ...table.split(' '), 'to-vm-devices', '{ "tap0" }').status !== 0)
+            return
+          done = true
+          assert.equal(nft(flushes.join('; ')).status, 0)
+        },
+      },
+    })
+    // A change may be heard of while it is applied.
+    let heard = false
+    let wake = (): void => {}
+    dataplane.onForeignChange(() => {
+      heard = true
+      wake()
+    })
+    await dataplane.apply(wanted)
+    assert.ok(done)
+    const now = () => canonical(list()).join('\n')
+    const flushed = () => !nft('list', 'chain', 'inet', 'portcullis', 'policy.p6.in').stdout.includes('goto')
+    const signal = AbortSignal.timeout(30_000)
+    while (flushed()) {
+      if (!heard) {
+        await new Promise<void>((resolve, reject) => {
+          wake = resolve
+          signal.addEventListener('abort', () => reject(new Error(now())))
+        })
       }
-      const repaired = now()
-      nft('delete', 'table', 'inet', 'portcullis')
-      const fresh = create()
-      await fresh.apply(wanted)
-      assert.equal(repaired, now())
-    } finally {
-      rmSync(folder, { recursive: true })
+      heard = false
+      await dataplane.apply(wanted)
     }
+    const repaired = now()
+    nft('delete', 'table', 'inet', 'portcullis')
+    const fresh = create()
+    await fresh.apply(wanted)
+    assert.equal(repaired, now())
   })
 
   test('what dies between two transactions leaves what the next start ends in the same tables', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'portcullis-nft-'))
-    const dying = join(folder, 'nft')
-    try {
-      const [from, to] = [1, 2].map((n) => desired([looked(n), looked(n)]))
-      assert.ok(from && to)
-      const now = () => canonical(list())
-      await create().apply(to)
-      const whole = now()
-      let lived = false
-      let commits = 0
-      for (; !lived; commits++) {
-        assert.ok(commits < 20)
-        await create().apply(from)
-        // Takes so many transactions, and then is gone.
-        writeFileSync(
-          dying,
-          `#!/bin/sh\n[ "$1" = -f ] || exec nft "$@"\nmkdir ${folder}/$(ls ${folder} | wc -l) && [ $(ls ${folder} | wc -l) -le ${commits + 1} ] && exec nft "$@"\nexit 1\n`,
-          { mode: 0o755 },
-        )
-        const short = create({ nft: dying })
-        await short.apply(from)
-        lived = await short.apply(to).then(
-          () => true,
-          () => false,
-        )
-        await short.close()
-        const names = new Set(list().match(/next\d*\.\S+/g))
-        if (lived) assert.deepEqual(now(), whole)
-        else if (commits > 0) assert.notEqual(names.size, 0)
-        const next = create()
-        const { changed } = await next.apply(to)
-        assert.equal(changed, !lived)
-        assert.deepEqual(now(), whole)
-        await next.close()
-        for (const each of readdirSync(folder))
-          if (each !== 'nft') rmSync(join(folder, each), { recursive: true })
-      }
-      // Every stage was cut short.
-      assert.equal(commits - 1, 6)
-    } finally {
-      rmSync(folder, { recursive: true })
+    const [from, to] = [1, 2].map((n) => desired([looked(n), looked(n)]))
+    assert.ok(from && to)
+    const now = () => canonical(list())
+    await create().apply(to)
+    const whole = now()
+    let lived = false
+    let commits = 0
+    for (; !lived; commits++) {
+      assert.ok(commits < 20)
+      await create().apply(from)
+      // Takes so many transactions, and then is gone.
+      let left = commits
+      const taking = createNftKernel({ netns })
+      const short = create({
+        kernel: {
+          ...taking,
+          commit: (commands) =>
+            left-- > 0 ? taking.commit(commands) : Promise.reject(new Error('it is gone')),
+        },
+      })
+      await short.apply(from)
+      lived = await short.apply(to).then(
+        () => true,
+        () => false,
+      )
+      await short.close()
+      const names = new Set(list().match(/next\d*\.\S+/g))
+      if (lived) assert.deepEqual(now(), whole)
+      else if (commits > 0) assert.notEqual(names.size, 0)
+      const next = create()
+      const { changed } = await next.apply(to)
+      assert.equal(changed, !lived)
+      assert.deepEqual(now(), whole)
+      await next.close()
     }
+    // Every stage was cut short.
+    assert.equal(commits - 1, 6)
   })
 
   test('a foreign change is seen and repaired, whatever it was', async () => {

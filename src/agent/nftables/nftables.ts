@@ -1,30 +1,35 @@
 /**
- * The dataplane that is Linux's own: tables of ours, changed by `nft -f` in transactions of which no packet sees half.
+ * The dataplane that is Linux's own: tables of ours, changed in transactions of which no packet sees half.
  *
  * What it believes to be in the kernel it believes only until somebody else commits to those tables: then it reads back,
- * and replaces what is not ours any more. It touches no other table, and leaves its own in place when it stops.
+ * and repairs what is not ours any more. It touches no other table, and leaves its own in place when it stops.
  */
-import type { BridgeKernel } from '../../compile/nftables/bridge.ts'
-import { createLowering, type LoweredChange, type Lowering } from '../../compile/nftables/lower.ts'
+import {
+  createLowering,
+  type LoweredChange,
+  type LoweredInterface,
+  type Surroundings,
+} from '../../compile/nftables/lower.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
-import { drained, isGuard, makesAnew, shut, stages } from '../../compile/nftables/stages.ts'
-import { deltaScript, type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
-import type { Trackers } from '../../compile/nftables/untracked.ts'
-import type { Desired, DesiredInterface } from '../../core/model/desired.ts'
-import type { CommonPolicy } from '../../core/model/effective-policy.ts'
-import type { Link } from '../../core/model/link.ts'
+import { makesAnew } from '../../compile/nftables/stages.ts'
+import { type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
+import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
-import { followLinks, ignoreLinkLocal, readLinks } from '../links.ts'
-import { findRefused } from '../refused.ts'
-import { follow, ProgramError } from '../run.ts'
-import { bridgeKernel } from './bridge-kernel.ts'
+import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
+import { createHost } from './host.ts'
 import { createKeeper } from './keeper.ts'
-import { createNft, tables } from './nft.ts'
-import { createOthers } from './others.ts'
+import { type Kernel, tables } from './kernel.ts'
+import { createNftKernel } from './nft-kernel.ts'
+import { createRefusals } from './refusals.ts'
+import { createTransitions } from './transitions.ts'
 
 export interface NftablesOptions {
+  /** The way to the kernel, closed with the dataplane; absent: nft, in the namespace. */
+  readonly kernel?: Kernel
+  /** What the operator should know of that way. */
+  readonly remarks?: readonly string[]
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
   readonly guard: readonly string[]
   /** Where the guard is kept for the next boot; absent: nowhere. */
@@ -35,9 +40,9 @@ export interface NftablesOptions {
   readonly maxConnections?: number
   /** Whether connections of stateless interfaces are left untracked; absent means `auto`. */
   readonly notrack?: Notrack
-  /** Network namespace to work in; absent: this process's own. */
+  /** Network namespace of the devices; absent: this process's own. */
   readonly netns?: string
-  /** The program, by path or name. */
+  /** The nft that is used where no other way is given, by path or name. */
   readonly nft?: string
   /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
   readonly verifyMs?: number
@@ -46,339 +51,145 @@ export interface NftablesOptions {
 /** `auto`: where nobody else asks for their state, and routes are foreseeable; `always`: whoever asks; `never`. */
 export type Notrack = 'auto' | 'always' | 'never'
 
-/** Between attempts with what nft refused, milliseconds: doubled from the first to the last. */
-const retries = { first: 10_000, last: 600_000 } as const
-
-/** A policy that nft refused on a device. */
-interface Refusal {
-  readonly policy: CommonPolicy | undefined
-  /** What nft said. */
-  readonly detail: string
-  /** When it is worth another attempt (performance.now). */
-  readonly until: number
-  readonly pauseMs: number
-}
+const noDelta: DesiredDelta = { policies: new Set(), interfaces: new Set() }
 
 export function createNftables(options: NftablesOptions): Dataplane {
-  const { observe = false, maxConnections = 0, notrack = 'auto', netns, verifyMs = 0 } = options
-  const nft = createNft({ netns, ...(options.nft !== undefined && { program: options.nft }) })
-  const listeners = new Set<() => void>()
-  let applied: RenderedTables | undefined
-  let suspect = true
-  let links: readonly Link[] = []
-  let kernel: BridgeKernel = { tracks: false, rejects: false }
-  let linksKnown = false
+  const { observe = false, maxConnections = 0, notrack = 'auto', netns, remarks = [], verifyMs = 0 } = options
+  const kernel =
+    options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
+  const lowering = createLowering()
+  const transitions = createTransitions(kernel)
+  const host = createHost(kernel, notrack, netns)
   const keeper = createKeeper(options)
-  const refusals = new Map<string, Refusal>()
-  const denials = createDenials(nft)
-  const unanswered = createUnanswered(nft)
-  const connections = createConnections(nft, netns)
-  const others = createOthers(nft, netns)
-  let trackers: Trackers | undefined = notrack === 'always' ? { others: null, routes: null } : undefined
-  let othersKnown = notrack !== 'auto'
+  const refusals = createRefusals(transitions)
+  const bridges = createBridges(netns)
+  const counters = [createDenials(kernel), createUnanswered(kernel)] as const
+  const [denials, unanswered] = counters
+  const connections = createConnections(kernel, netns)
+  const listeners = new Set<() => void>()
 
-  let indexes: ReadonlyMap<string, number> = new Map()
-  const indexOf = (device: string) => indexes.get(device)
+  /** Whether everything was brought to where it should be, and `doubts` as of when that was known. */
+  let settled = false
+  let known = 0
+  /** How often somebody else may have changed our tables. */
+  let doubts = 0
+  /** Devices that changed since what is lowered knew of them; null: all may have. */
+  let changedLinks: ReadonlySet<string> | null = null
+  /** What was lowered and not reported yet, by id; null: gone. */
+  const outcomes = new Map<string, LoweredInterface | null>()
 
-  async function readAll(): Promise<RenderedTables> {
-    const found = await Promise.all(tables.map((name) => nft.list(name, indexOf)))
-    return new Map(tables.flatMap((name, at) => (found[at] ? [[name, found[at]] as const] : [])))
-  }
-
-  /** How this nft prints back bodies that it prints otherwise than we do; learnt from tables that we just wrote. */
-  const printedAs = new Map<string, string>()
-
-  function learn(wanted: RenderedTables, found: RenderedTables): void {
-    printedAs.clear()
-    for (const [name, { chains }] of wanted) {
-      for (const [chain, text] of chains) {
-        const printed = found.get(name)?.chains.get(chain)
-        // With more rules or fewer somebody has changed them since we wrote them.
-        if (printed !== undefined && printed !== text && rulesIn(printed) === rulesIn(text))
-          printedAs.set(text, printed)
-      }
-    }
-  }
-
-  function tell(): void {
+  const tell = () => {
     for (const listener of listeners) listener()
   }
-  function doubtTables(): void {
-    suspect = true
-    tell()
-  }
-  function doubtLinks(): void {
-    linksKnown = false
-    doubtOthers()
-  }
-  /** Their rules, and where packets are routed. */
-  function doubtOthers(): void {
-    if (notrack === 'auto') othersKnown = false
-    tell()
-  }
-  const commits = follow({
-    command: nft.monitor,
-    onLine: (line) => {
-      if (nft.concerns(line)) doubtTables()
-      if (others.concern(line)) doubtOthers()
-    },
-    onGap() {
-      suspect = true
-      doubtOthers()
-    },
+  const stopWatching = kernel.onChange(({ ours, others }) => {
+    if (ours) doubts++
+    if (others) host.doubtOthers()
+    if (ours || others) tell()
   })
-  const devices = followLinks(netns, { changed: doubtLinks, doubt: doubtLinks })
+  host.onChange(tell)
   const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
   timer?.unref()
   function doubt(): void {
-    suspect = true
-    doubtLinks()
+    doubts++
+    host.doubt()
+    tell()
   }
 
-  type Lowered = Pick<Lowering, 'tables' | 'tracked'> & Pick<LoweredChange, 'interfaces'>
-  function lower(desired: Desired, refused: ReadonlyMap<string, string>): Lowered {
-    const lowering = createLowering()
-    const { interfaces } = lowering.update(desired, null, {
-      links: new Map(links.map((link) => [link.name, link])),
-      ...{ changedLinks: null, observe, refused, maxConnections, kernel },
-      ...(trackers && { trackers }),
-    })
-    return { tables: lowering.tables, tracked: lowering.tracked, interfaces }
-  }
+  /** All that is to stand. */
+  const whole = (): RenderedTables => new Map([...keeper.tables(), ...lowering.tables])
 
-  const tablesOf = (lowered: Lowered, guard: RenderedTables): RenderedTables =>
-    new Map([...guard, ...lowered.tables])
-
-  /** Interfaces that nft refused a moment ago and whose policy is still the same. */
-  function refusedNow(desired: Desired): Map<string, string> {
-    for (const [id, { policy }] of refusals) {
-      const wanted = desired.interfaces.get(id)
-      if (!wanted || commonOf(desired, wanted) !== policy) refusals.delete(id)
-    }
-    const now = performance.now()
-    return new Map(
-      [...refusals].flatMap(([id, { until }]) => (until > now ? [[id, 'the kernel refuses its rules']] : [])),
-    )
-  }
-
-  /** Finds the interfaces without which nft takes the rest. Rejects with `error` when it is not about any of them. */
-  async function refuse(desired: Desired, error: unknown): Promise<void> {
-    const why = new Map<DesiredInterface, string>()
-    const all = [...desired.interfaces.values()]
-    const accepts = async (subset: readonly DesiredInterface[]): Promise<boolean> => {
-      const open = new Set(subset)
-      const closed = all.filter((each) => !open.has(each)).map(({ id }) => [id, ''] as const)
-      const refused = (reason: unknown): false => {
-        for (const each of subset) why.set(each, messageOf(reason))
-        return false
-      }
-      let script: string
-      try {
-        script = deltaScript(new Map(), lower(desired, new Map(closed)).tables) ?? ''
-      } catch (reason) {
-        return refused(reason)
-      }
-      try {
-        await nft.check(script)
-        return true
-      } catch (reason) {
-        if (reason instanceof ProgramError) return refused(reason)
-        throw reason
-      }
-    }
-    // With every interface closed nothing of theirs is left to be refused.
-    if (!(await accepts([]))) throw error
-    const found = await findRefused(all, accepts)
-    if (found.length === 0) throw error
-    for (const each of found) {
-      const pauseMs = Math.min((refusals.get(each.id)?.pauseMs ?? retries.first / 2) * 2, retries.last)
-      refusals.set(each.id, {
-        policy: commonOf(desired, each),
-        detail: why.get(each) ?? '',
-        until: performance.now() + pauseMs,
-        pauseMs,
-      })
-    }
-  }
-
-  /** Brings the kernel from one to the other; answers whether anything had to change. `reached` hears what stands. */
-  async function go(
-    from: RenderedTables,
-    to: RenderedTables,
-    reached: (standing: RenderedTables) => void = () => {},
-  ): Promise<boolean> {
-    // What stands is not closed for what is refused.
-    if (makesAnew(from, to)) await nft.check(deltaScript(new Map(), to) ?? '')
-    let standing = from
-    let changed = false
-    for (const next of stages(from, to)) {
-      const script = deltaScript(standing, next)
-      if (script === undefined) continue
-      await nft.commit(script)
-      changed = true
-      standing = next
-      reached(standing)
-    }
-    return changed
-  }
-
-  /** Brings what is in the kernel to `wanted`; answers whether anything had to change. */
-  async function replace(wanted: RenderedTables, found: RenderedTables): Promise<boolean> {
-    const differing = new Set(
-      tables.filter((name) => !sameTable(wanted.get(name), found.get(name), printedAs)),
-    )
-    if (differing.size === 0) return false
-    const same = ([name]: readonly [string, unknown]) => !differing.has(name)
-    const kept = [...wanted].filter(same)
-    const from = new Map([...[...found].filter((each) => !same(each)), ...kept])
-    try {
-      // The guard first: it keeps closed what is not judged meanwhile.
-      const guarded = new Map([...from, ...guardTables.flatMap((name) => entry(wanted, name))])
-      await go(from, guarded)
-      await go(guarded, wanted)
-    } catch (error) {
-      if (!(error instanceof ProgramError)) throw error
-      // What is not compared may be in its way.
-      await renew(wanted, differing)
-    }
-    learn(wanted, await readAll())
-    return true
-  }
-
-  /** The same where what was read back is what had been applied: only what differs is sent. */
-  async function change(before: RenderedTables, wanted: RenderedTables): Promise<boolean> {
-    try {
-      return await go(before, wanted)
-    } catch (error) {
-      if (error instanceof ProgramError) return replace(wanted, await readAll())
-      throw error
-    }
-  }
-
-  /** Makes these tables anew, whatever stands of them; the guard closes what they judge meanwhile. */
-  async function renew(wanted: RenderedTables, names: ReadonlySet<string>): Promise<void> {
-    const anew = new Map([...wanted].filter(([name]) => names.has(name)))
-    await nft.check(deltaScript(new Map(), anew) ?? '')
-    const found = new Map([...(await readAll())].filter(([name]) => names.has(name)))
-    const each = (of: RenderedTables, change: typeof shut): RenderedTables =>
-      new Map([...of].map(([name, one]) => [name, isGuard(name) ? one : change(one)]))
-    const gone = [...names].filter((name) => !wanted.has(name))
-    for (const script of [
-      deltaScript(new Map(), new Map([...anew].filter(([name]) => isGuard(name)))),
-      deltaScript(found, each(found, shut)),
-      gone.map((name) => `add table ${name}\ndelete table ${name}\n`).join('') || undefined,
-      deltaScript(new Map(), each(new Map([...anew].filter(([name]) => !isGuard(name))), drained)),
-      deltaScript(each(anew, drained), anew),
-    ]) {
-      if (script !== undefined) await nft.commit(script)
-    }
+  function lower(desired: Desired, delta: DesiredDelta | null, around: Surroundings): LoweredChange {
+    const lowered = lowering.update(desired, delta, around)
+    changedLinks = new Set()
+    for (const id of lowered.gone) outcomes.set(id, null)
+    for (const each of lowered.interfaces) outcomes.set(each.id, each)
+    return lowered
   }
 
   return {
-    async apply(desired) {
-      if (!linksKnown) {
-        // What changes from here on is read again.
-        linksKnown = true
+    async apply(desired, delta = null) {
+      const [trusted, seen] = [settled && known === doubts, doubts]
+      const { links, ...around } = await host.look()
+      changedLinks = union(changedLinks, host.changed())
+      const surroundings = (): Surroundings => ({
+        ...{ ...around, links, changedLinks, observe, maxConnections, refused: refusals.now(desired) },
+      })
+      // Before anything is decided anew: only then it shows whether somebody else has changed what stands.
+      const doubted = settled && !trusted ? await transitions.read(snapshot(whole())) : undefined
+      const repaired = doubted !== undefined && !sameTables(whole(), doubted)
+      if (!settled) keeper.remember(await transitions.read(new Map(), guardTables))
+      settled = false
+      const guard = keeper.tables()
+      const topology = keeper.update(desired, delta, links)
+      const lowered = lower(desired, delta, surroundings())
+      let changed = trusted
+        ? await changeFrom(new Map([...guard, ...lowered.from]), new Map([...keeper.tables(), ...lowered.to]))
+        : undefined
+      changed ??= await repair(doubted ?? (await transitions.read(whole())))
+      settled = true
+      known = seen
+      return report(changed, repaired)
+
+      /** Undefined: what stands is not known. */
+      async function changeFrom(from: RenderedTables, to: RenderedTables): Promise<boolean | undefined> {
+        if (makesAnew(from, to)) return undefined
         try {
-          links = await readLinks(netns)
-        } catch (error) {
-          linksKnown = false
-          throw error
-        }
-        indexes = new Map(links.map(({ name, index }) => [name, index]))
-        if (links.some(({ master }) => master?.kind === 'bridge')) kernel = await bridgeKernel(nft)
-      }
-      if (!othersKnown) {
-        othersKnown = true
-        const found = await others.read(links)
-        trackers = found.trackers
-        // Asked again with the next change.
-        if (!found.complete) othersKnown = false
-      }
-      let before = applied
-      let lowered = lower(desired, refusedNow(desired))
-      if (before && !suspect) {
-        try {
-          const wanted = tablesOf(lowered, keeper.tables(desired, links))
-          const changed = await go(before, wanted, (standing) => {
-            before = standing
-          })
-          applied = wanted
-          return report(changed, false)
+          return await transitions.change(from, to)
         } catch {
-          // Either the tables are no longer what we think, or nft fails or refuses: the way below tells, and says so.
+          // Either the tables are no longer what we think, or the kernel fails or refuses: looking at them tells, and says so.
+          return undefined
         }
       }
-      applied = undefined
-      suspect = false
-      try {
-        const found = await readAll()
-        keeper.remember(found)
-        const guard = keeper.tables(desired, links)
-        const stood = before
-        const repaired =
-          stood !== undefined &&
-          tables.some((name) => !sameTable(stood.get(name), found.get(name), printedAs))
-        let wanted: RenderedTables
-        let changed: boolean
+      async function repair(found: RenderedTables): Promise<boolean> {
         try {
-          wanted = tablesOf(lowered, guard)
-          changed = stood && !repaired ? await change(stood, wanted) : await replace(wanted, found)
+          return await transitions.repair(found, whole())
         } catch (error) {
           // What is to be closed is closed whatever becomes of the rest.
-          const half = await readAll()
-          const closed = new Map([...half, ...guard])
-          changed = await replace(closed, half)
-          await refuse(desired, error)
-          lowered = lower(desired, refusedNow(desired))
-          wanted = tablesOf(lowered, guard)
-          if (await replace(wanted, closed)) changed = true
+          const half = await transitions.read(snapshot(whole()))
+          await transitions.repair(half, new Map([...half, ...keeper.tables()]))
+          await refusals.find(desired, { ...surroundings(), changedLinks: null }, error)
+          lower(desired, noDelta, surroundings())
+          await transitions.repair(await transitions.read(whole()), whole())
+          return true
         }
-        applied = wanted
-        return report(changed, repaired)
-      } catch (error) {
-        applied = before
-        suspect = true
-        throw error
       }
-
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
-        const learning = await ignoreLinkLocalOn(desired)
-        denials.watch(lowered.interfaces)
-        unanswered.watch(lowered.interfaces)
-        connections.watch(lowered.interfaces, desired)
-        const now = performance.now()
-        // What was due for another attempt and is not refused again is accepted.
-        for (const [id, { until }] of refusals) if (until <= now) refusals.delete(id)
-        const pauses = [...refusals.values()].map(({ until }) => until - now)
+        if (topology && !observe) await bridges.teach(links, desired, keeper.closes)
+        const gone = [...outcomes].flatMap(([id, outcome]) => (outcome ? [] : [id]))
+        const interfaces = [...outcomes.values()].filter((outcome) => outcome !== null)
+        outcomes.clear()
+        for (const each of counters) each.watch(interfaces, gone)
+        connections.watch(interfaces, gone, desired)
+        refusals.accepted()
         return {
           changed,
           repaired,
-          interfaces: lowered.interfaces.map((each): InterfaceReport => {
-            const detail = refusals.get(each.id)?.detail
+          interfaces: interfaces.map(({ index: _, limit: __, ...each }): InterfaceReport => {
+            const detail = refusals.detail(each.id)
             return { ...each, ...(detail !== undefined && { detail }) }
           }),
           guarded: keeper.described(),
           warnings: [
-            ...strangers(desired),
-            ...learning,
+            ...remarks,
+            ...strangersWarning(keeper.strangers()),
+            ...bridges.problems(),
             ...(await connections.warnings()),
-            ...(lowered.tracked === null ? [] : [trackedWarning(lowered.tracked)]),
+            ...(lowering.tracked === null ? [] : [trackedWarning(lowering.tracked)]),
             ...keeper.problems(),
-            ...[commits, devices].flatMap((each) => {
+            ...[kernel, host].flatMap((each) => {
               const problem = each.problem()
               return problem === null ? [] : [`changes by others are seen late: ${problem}`]
             }),
           ],
-          retryMs: pauses.length === 0 ? null : Math.min(...pauses),
+          retryMs: refusals.dueMs(),
         }
       }
     },
-    denials: () => denials.read(indexOf),
-    connections: () => connections.read(indexOf),
+    denials: denials.read,
+    connections: connections.read,
     async unanswered() {
-      const counts = await unanswered.read(indexOf)
+      const counts = await unanswered.read()
       return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
     },
     onForeignChange(listener) {
@@ -387,55 +198,36 @@ export function createNftables(options: NftablesOptions): Dataplane {
     },
     async close() {
       clearInterval(timer)
-      commits.stop()
-      devices.stop()
+      stopWatching()
+      host.close()
+      await kernel.close()
     },
-  }
-
-  /** Has bridges with judged or closed ports ignore link-local frames; answers what kept us from it. */
-  async function ignoreLinkLocalOn({ interfaces }: Desired): Promise<string[]> {
-    if (observe) return []
-    const judged = new Set(
-      [...interfaces.values()].flatMap(({ device, observe }) => (observe ? [] : [device])),
-    )
-    const held = links.filter((link) => judged.has(link.name) || keeper.closes(link))
-    const bridges = new Set(held.map(({ master }) => master?.name))
-    const learning = links.filter(({ name, learnsLinkLocal }) => learnsLinkLocal && bridges.has(name))
-    const done = await Promise.allSettled(learning.map(({ name }) => ignoreLinkLocal(netns, name)))
-    return done.flatMap((each, at) =>
-      each.status === 'fulfilled'
-        ? []
-        : [`${learning[at]?.name} learns from frames that nobody judges: ${messageOf(each.reason)}`],
-    )
-  }
-
-  /** Devices that the guard closes and nobody has described. */
-  function strangers({ interfaces }: Desired): string[] {
-    if (observe) return []
-    const described = new Set([...interfaces.values()].map(({ device }) => device))
-    const found = links
-      .filter((link) => !described.has(link.name) && keeper.closes(link))
-      .map(({ name }) => name)
-    return found.length === 0 ? [] : [`described by nobody, and closed: ${some(found)}`]
   }
 }
 
-const commonOf = ({ policies }: Desired, { policy }: DesiredInterface): CommonPolicy | undefined =>
-  policy === null ? undefined : policies.get(policy)
+const sameTables = (a: RenderedTables, b: RenderedTables): boolean =>
+  tables.every((name) => sameTable(a.get(name), b.get(name)))
+
+/** What is lowered is changed in place; this stays as it is. */
+const snapshot = (tables: RenderedTables): RenderedTables =>
+  new Map(
+    [...tables].map(([name, { chains, sets, ...more }]) => {
+      const copies = [...sets].map(
+        ([set, { elements, ...one }]) => [set, { ...one, elements: new Map(elements) }] as const,
+      )
+      return [name, { ...more, chains: new Map(chains), sets: new Map(copies) }]
+    }),
+  )
+
+/** Null is all there are. */
+const union = (a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): ReadonlySet<string> | null =>
+  a && b ? new Set([...a, ...b]) : null
 
 const trackedWarning = (why: string): string =>
   `connections of stateless interfaces are tracked, which costs them time: ${why}; see --notrack`
 
-/** At most ten of them, and how many more there are. */
-function some(names: readonly string[]): string {
+function strangersWarning(names: readonly string[]): string[] {
   const [first, rest] = [names.slice(0, 10), names.length - 10]
-  return `${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  const some = `${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  return names.length === 0 ? [] : [`described by nobody, and closed: ${some}`]
 }
-
-const entry = <V>(of: ReadonlyMap<string, V>, name: string): [string, V][] => {
-  const value = of.get(name)
-  return value === undefined ? [] : [[name, value]]
-}
-const rulesIn = (body: string): number => (body === '' ? 0 : body.split('\n').length)
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -13,18 +13,29 @@ export interface KernelOptions {
   readonly patienceMs?: number
 }
 
-export async function openKernel({ nft, netns, patienceMs }: KernelOptions): Promise<Kernel> {
-  const byNft = () =>
-    createNftKernel({
+export interface OpenedKernel {
+  readonly kernel: Kernel
+  /** What the operator should know of the way that was found. */
+  readonly remarks: readonly string[]
+}
+
+export async function openKernel({ nft, netns, patienceMs }: KernelOptions): Promise<OpenedKernel> {
+  const byNft = (...remarks: string[]): OpenedKernel => ({
+    kernel: createNftKernel({
       netns,
       ...(nft !== undefined && { program: nft }),
       ...(patienceMs !== undefined && { patienceMs }),
-    })
+    }),
+    remarks,
+  })
   if (nft !== undefined || netns !== undefined) return byNft()
   try {
-    return await openNetlinkKernel()
+    return { kernel: await openNetlinkKernel(), remarks: [] }
   } catch (error) {
-    if (error instanceof LibraryError) return byNft()
+    if (error instanceof LibraryError)
+      return byNft(
+        `changes go to the kernel by nft, which is slower, and nobody owns the tables: ${error.message}`,
+      )
     throw error
   }
 }

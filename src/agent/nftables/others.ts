@@ -6,13 +6,11 @@ import type { Trackers } from '../../compile/nftables/untracked.ts'
 import type { Link } from '../../core/model/link.ts'
 import { readRoutingRules } from '../links.ts'
 import { run, within } from '../run.ts'
-import { type BaseChain, type Nft, tables } from './nft.ts'
+import { type BaseChain, type Kernel, tables } from './kernel.ts'
 
 export interface Others {
   /** Never rejects: what cannot be read keeps everything tracked, and is not `complete`. */
   read(links: readonly Link[]): Promise<{ readonly trackers: Trackers; readonly complete: boolean }>
-  /** Reads what nft's monitor prints; true when what `read` would answer may have changed. */
-  concern(line: string): boolean
 }
 
 const families: ReadonlySet<string> = new Set(['ip', 'ip6', 'inet'])
@@ -23,17 +21,13 @@ const passedBy: ReadonlySet<string> = new Set(['prerouting', 'forward', 'output'
 const legacy =
   'for f in ip ip6; do n=/proc/net/$f"_tables_names"; [ ! -e $n ] || sed "s/^/$f /" $n || exit 1; done'
 
-export function createOthers(nft: Nft, netns: string | undefined): Others {
-  /** Their tables and base chains, `inet filter` and `inet filter forward`. */
-  let known: ReadonlySet<string> = new Set()
-
+export function createOthers(kernel: Kernel, netns: string | undefined): Others {
   async function otherFilters(): Promise<string | null> {
     const [all, old] = await Promise.all([
-      nft.baseChains(),
+      kernel.baseChains(),
       run(within(netns, ['sh', '-c', legacy]), { patienceMs: 10_000 }),
     ])
     const chains = all.filter(mayAsk)
-    known = new Set(chains.flatMap(({ table, name }) => [table, `${table} ${name}`]))
     const names = [
       ...chains.map(({ table, name }) => `the chain ${table} ${name}`),
       ...old
@@ -64,12 +58,6 @@ export function createOthers(nft: Nft, netns: string | undefined): Others {
         },
         complete: unread === undefined,
       }
-    },
-    concern(line) {
-      const [, what = '', table = '', chain = '', more = ''] =
-        /^\w+ (chain|table) ([a-z0-9]+ \S+)(?: (\S+))?(.*)$/.exec(line) ?? []
-      if (what === '' || tables.includes(table)) return false
-      return known.has(what === 'table' ? table : `${table} ${chain}`) || more.includes(' hook ')
     },
   }
 }

@@ -113,22 +113,16 @@ function rangesIn(elements: readonly FoundElement[], flags: number): readonly Ra
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const before = (key: string): string => (BigInt(`0x${key}`) - 1n).toString(16).padStart(key.length, '0')
 
-const keys = new WeakMap<ReadonlyMap<string, string>, ReadonlyMap<string, string>>()
-/** Keys of wanted elements, as `Ranged` has them → their text. */
+/** Keys of wanted elements, as `Ranged` has them → their text. Made anew each time: what is wanted is changed in place. */
 function keysOf({ kind, type, elements }: RenderedSet): ReadonlyMap<string, string> {
-  let known = keys.get(elements)
-  if (!known) {
-    const layout = layoutOf(kind, type)
-    known = new Map(
-      [...elements.keys()].map((text) => {
-        const { first, last } = elementKey(layout, text)
-        const [from, to] = [first, last].map((each) => Buffer.from(each).toString('hex'))
-        return [from === to ? (from as string) : `${from}-${to}`, text] as const
-      }),
-    )
-    keys.set(elements, known)
-  }
-  return known
+  const layout = layoutOf(kind, type)
+  return new Map(
+    [...elements.keys()].map((text) => {
+      const { first, last } = elementKey(layout, text)
+      const [from, to] = [first, last].map((each) => Buffer.from(each).toString('hex'))
+      return [from === to ? (from as string) : `${from}-${to}`, text] as const
+    }),
+  )
 }
 
 /** In nft's numbers. */
