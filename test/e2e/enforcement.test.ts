@@ -111,23 +111,25 @@ while read -r line; do [ ! -e ${broken} ] || exit 1; printf '%s\\n' "$line"; don
       assert.ok(ports.filter((p) => !either.has(p)).length > 300)
     })
 
-    test('nft fails: what was enforced stays, the status says so, and it is repaired when nft works again', {
-      skip: way === 'netlink' && 'nft has no part in it',
-    }, async () => {
-      await lab.chain('web1', [port('accept', 10_001), dropAll])
-      await writeFile(broken, '')
-      const path = `/1.3/server/${lab.vm('web1').server}/firewall_rule`
-      const { status } = await lab.api('PUT', path, {
-        firewall_rules: { firewall_rule: [port('accept', 10_002), dropAll] },
-      })
-      assert.equal(status, 204)
-      const seen = await underTraffic(() => delay(300))
-      assert.deepEqual([...seen.keys()], [10_001], 'the old chain is in force')
-      assert.equal(await lab.behind(), true)
-      await rm(broken)
-      await lab.enforced()
-      assert.deepEqual([...(await underTraffic(() => delay(100))).keys()], [10_002])
-    })
+    const byNft = way === 'nft' ? test : undefined
+    byNft?.(
+      'nft fails: what was enforced stays, the status says so, and it is repaired when nft works again',
+      async () => {
+        await lab.chain('web1', [port('accept', 10_001), dropAll])
+        await writeFile(broken, '')
+        const path = `/1.3/server/${lab.vm('web1').server}/firewall_rule`
+        const { status } = await lab.api('PUT', path, {
+          firewall_rules: { firewall_rule: [port('accept', 10_002), dropAll] },
+        })
+        assert.equal(status, 204)
+        const seen = await underTraffic(() => delay(300))
+        assert.deepEqual([...seen.keys()], [10_001], 'the old chain is in force')
+        assert.equal(await lab.behind(), true)
+        await rm(broken)
+        await lab.enforced()
+        assert.deepEqual([...(await underTraffic(() => delay(100))).keys()], [10_002])
+      },
+    )
 
     test('killed under traffic and started again: nothing passes that the chain does not allow, at any time', async () => {
       await lab.chain('web1', [port('accept', 10_003), dropAll])
