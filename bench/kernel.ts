@@ -170,7 +170,9 @@ async function startBare({ netns, alone }: Places, host: Host, watch: Watch): Pr
     [false, await learn(false)],
     [true, await learn(true)],
   ])
-  await inside(alone, ['nft', '-f', '-'], await inside(netns, ['nft', '-s', '-n', 'list', 'ruleset']))
+  const ruleset = await inside(netns, ['nft', '-s', '-n', 'list', 'ruleset'])
+  // nft would own the tables, which would go with it.
+  await inside(alone, ['nft', '-f', '-'], ruleset.replaceAll(/^\tflags .*\n/gm, ''))
   // A shell that is inside already: `ip netns exec` costs as much as nft.
   const shell = own(spawn('ip', ['netns', 'exec', alone, 'sh'], { stdio: ['pipe', 'pipe', 'inherit'] }))
   const answers = createInterface({ input: shell.stdout })

@@ -10,6 +10,7 @@ import { api } from './api.ts'
 import { byHand } from './by-hand.ts'
 import { compiler } from './compiler.ts'
 import { duties } from './duties.ts'
+import { edits } from './edits.ts'
 import { firstLoad, firstLoadOfMany } from './first-load.ts'
 import { kernel } from './kernel.ts'
 import { oneChange } from './one-change.ts'
@@ -19,7 +20,7 @@ import { asJson, asText, type Group, type Line, type Measured, machine, say, wri
 import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
-  ...[api, compiler, kernel, oneChange, firstLoad],
+  ...[api, compiler, edits, kernel, oneChange, firstLoad],
   ...[rates, ratesOfMany, byHand, others, duties, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
   firstLoadOfMany,

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
+import { measureEdits } from '../../bench/edits.ts'
 import { measureKernel } from '../../bench/kernel.ts'
 import { obstacle } from '../../bench/packets/generator.ts'
 import { handWritten } from '../../bench/packets/hand-written.ts'
@@ -75,6 +76,12 @@ test('changes are seen on their way to the kernel, one at a time, many, and besi
     assert.ok(Number.isFinite(ratio) && ratio > 0, `${what}: ${ratio}`)
   }
   assert.ok(!lines.some(({ ours }) => /given up/.test(ours)))
+})
+
+test('an edit is seen from the store to the messages for the kernel', async () => {
+  const lines = await measureEdits({ sizes: [10, 20], group: 20, edits: 4 })
+  assert.equal(lines.length, 10)
+  for (const { what, ours } of lines) assert.ok(Number.parseFloat(ours) > 0, `${what}: ${ours}`)
 })
 
 test('rounds that disagree are not judged by', () => {
