@@ -149,7 +149,10 @@ describe('what others change', { skip: noLab }, () => {
     ...{ direction, action: 'drop', family: 'IPv4', protocol: 'icmp' },
   }))
 
-  for (const [what, flags, owned] of [['tables that anybody may change', ['--nft', 'nft'], false]] as const) {
+  for (const [what, flags, owned] of [
+    ['tables that we own', [], true],
+    ['tables that anybody may change', ['--nft', 'nft'], false],
+  ] as const) {
     const skip = owned && !canOwn && 'tables that outlive their owner need Linux 6.9'
     test(`${what}: every change is undone`, { skip }, async (context) => {
       const service = await start(...flags)

@@ -54,7 +54,7 @@ export interface Host {
    * (`out`), from the router itself to VM one (`local`), from VM one to the router itself (`host`), and between the VMs.
    */
   arriving(): Promise<Record<Way, number>>
-  /** Sends echo requests one way, some 500 a second, until it is stopped. */
+  /** Sends echo requests one way, some 60 a second, until it is stopped. */
   stream(way: Exclude<Way, 'host'>): Promise<Stream>
   /** Waits until `arriving` is as wanted: rules that are new are not in force at once. */
   until(wanted: (arriving: Record<Way, number>) => boolean): Promise<void>
