@@ -1,10 +1,11 @@
 /** Enforcement never opens: not while rules are replaced, not when nft fails, the table is flushed or the process dies. */
 import assert from 'node:assert/strict'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { release, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { canOwn } from '../support/kernels.ts'
 import { judging, type Meter, meter, noLab, openLab, type TestLab, type WireRule } from '../support/lab.ts'
 
 const port = (action: 'accept' | 'drop', number: number): WireRule => ({
@@ -27,10 +28,6 @@ const chains = {
     ...Array.from({ length: 999 }, (_, index) => 20_000 + index),
   ].slice(0, 999),
 }
-
-/** Kernels before that let anybody change any table. */
-const [major = 0, minor = 0] = release().split('.').map(Number)
-const owns = major > 6 || (major === 6 && minor >= 9)
 
 for (const way of ['netlink', 'nft'] as const)
   describe(`enforcement by ${way} never opens`, { skip: noLab }, () => {
@@ -153,7 +150,7 @@ while read -r line; do [ ! -e ${broken} ] || exit 1; printf '%s\\n' "$line"; don
     ] as const) {
       test(`table ${what} by somebody else under traffic: it is as if nobody had, or repaired at once`, async () => {
         await lab.chain('web1', [port('accept', 10_005), dropAll])
-        const owned = way === 'netlink' && owns
+        const owned = way === 'netlink' && canOwn
         const started = performance.now()
         let repaired = 0
         const seen = await underTraffic(async () => {

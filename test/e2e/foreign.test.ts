@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
-import { release } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +11,7 @@ import fc from 'fast-check'
 import { bridgeTable, guardTables, table } from '../../src/compile/nftables/names.ts'
 import { parseListing, type RenderedTable } from '../../src/compile/nftables/table.ts'
 import { createHost, type Host, open, type Service, type Stream } from '../support/host.ts'
+import { canOwn } from '../support/kernels.ts'
 import { noLab } from '../support/lab.ts'
 
 const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_127)
@@ -19,10 +19,6 @@ const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_127)
 const changes = Number(process.env.PORTCULLIS_TEST_FOREIGN ?? 60)
 /** Milliseconds until a change that is not undone fails the test. */
 const patience = 30_000
-
-/** Tables that outlive their owner came with Linux 6.9. */
-const [major = 0, minor = 0] = release().split('.').map(Number)
-const canOwn = major > 6 || (major === 6 && minor >= 9)
 
 interface Attack {
   /** For `nft -f`, one transaction. */

@@ -1,6 +1,7 @@
 /** Kernels for tests, each in a process that works in a network namespace and can be killed. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { release } from 'node:os'
 import { type Change, type Kernel, RefusedError } from '../../src/agent/nftables/kernel.ts'
 import { openNetlinkKernel } from '../../src/agent/nftables/netlink-kernel.ts'
 import { createNftKernel } from '../../src/agent/nftables/nft-kernel.ts'
@@ -9,6 +10,10 @@ import type { Call, Said } from './kernel-child.ts'
 /** `owned`: by netlink, which owns its tables where the kernel can. */
 export const kernelKinds = ['nft', 'netlink', 'owned'] as const
 export type KernelKind = (typeof kernelKinds)[number]
+
+const [major = 0, minor = 0] = release().split('.').map(Number)
+/** Whether tables can outlive their owner, since Linux 6.9; before, anybody may change any table. */
+export const canOwn = major > 6 || (major === 6 && minor >= 9)
 
 export const openKernelOf = async (kind: KernelKind): Promise<Kernel> =>
   kind === 'nft' ? createNftKernel({}) : openNetlinkKernel({ own: kind === 'owned' })
