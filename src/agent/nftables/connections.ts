@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import type { Command } from '../../compile/nftables/commands.ts'
-import { refusedOf, shut, sumOfLimits, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
+import { mostWithin, refusedOf, shut, trialLimit, trialsOf } from '../../compile/nftables/connections.ts'
 import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
 import { indexElements } from '../../compile/nftables/table.ts'
@@ -38,6 +38,8 @@ interface Limited {
 
 export function createConnections(kernel: Kernel, netns: string | undefined): ConnectionCounters {
   const limited = new Map<string, Limited>()
+  /** Connections that all limits together let the kernel track. */
+  let most = 0
   const refusals = createSums()
   let uses: ReadonlyMap<string, PerDirection> = new Map()
   let problem: string | null = null
@@ -100,8 +102,16 @@ export function createConnections(kernel: Kernel, netns: string | undefined): Co
     }
   }
 
+  /** Undefined: it is not limited any more. */
+  function set(id: string, next: Limited | undefined): void {
+    const before = limited.get(id)
+    if (before?.limit !== next?.limit) warned = undefined
+    most += (next ? mostWithin(next.limit) : 0) - (before ? mostWithin(before.limit) : 0)
+    if (next) limited.set(id, next)
+    else limited.delete(id)
+  }
   function forget(id: string): void {
-    limited.delete(id)
+    set(id, undefined)
     refusals.forget(id)
   }
 
@@ -117,13 +127,12 @@ export function createConnections(kernel: Kernel, netns: string | undefined): Co
 
   return {
     watch(changed, gone, { interfaces }) {
-      if (changed.length > 0 || gone.length > 0) warned = undefined
       for (const id of gone) forget(id)
       for (const { id, index, mode, limit } of changed) {
         if (limit === undefined || index === undefined || mode === null) forget(id)
         else {
           const { addresses = [] } = interfaces.get(id) ?? {}
-          limited.set(id, { id, index, limit, table: tableOf[mode], addresses })
+          set(id, { id, index, limit, table: tableOf[mode], addresses })
           refusals.watch(id, index)
         }
       }
@@ -163,12 +172,11 @@ export function createConnections(kernel: Kernel, netns: string | undefined): Co
   }
 
   async function findWarnings(): Promise<readonly string[]> {
-    const sum = sumOfLimits([...limited.values()].map(({ limit }) => limit))
     const room = await readRoom()
     return [
-      ...(room !== undefined && sum > room
+      ...(room !== undefined && most > room
         ? [
-            `the limits of ${limited.size} interfaces add up to ${sum} tracked connections, and the kernel has room for ${room}: raise net.netfilter.nf_conntrack_max or lower --max-connections`,
+            `the limits of ${limited.size} interfaces add up to ${most} tracked connections, and the kernel has room for ${room}: raise net.netfilter.nf_conntrack_max or lower --max-connections`,
           ]
         : []),
       ...(problem === null ? [] : [`tracked connections are limited and not counted: ${problem}`]),

@@ -27,7 +27,7 @@ export interface Keeper {
   write(): Promise<void>
   /** Whether the guard closes a device until its packets are judged. */
   closes(link: Link): boolean
-  /** Devices that it closes and nobody has described. */
+  /** Devices that it closes and nobody has described, as of the last `update`. */
   strangers(): readonly string[]
   /** In words for the operator. */
   described(): string
@@ -51,6 +51,7 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
   let remembered = false
   let written: { readonly guard: Guard; readonly text: string } | undefined
   let problem: string | undefined
+  let strangers: readonly string[] = []
 
   function decide(links: ReadonlyMap<string, Link>): Guard {
     // Nothing is cut where nothing is to be dropped.
@@ -74,6 +75,13 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
           .map(({ index }) => index),
       ),
     }
+  }
+
+  function findStrangers(links: ReadonlyMap<string, Link>): readonly string[] {
+    const described = new Set([...devices.values()].map(({ device }) => device))
+    return [...links.values()]
+      .filter((link) => !described.has(link.name) && closes(guard, link))
+      .map(({ name }) => name)
   }
 
   return {
@@ -103,6 +111,7 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
       links = now
       guard = decide(now)
       rendered = renderGuard(guard)
+      strangers = observe ? [] : findStrangers(now)
       return true
     },
     tables: () => rendered,
@@ -119,13 +128,7 @@ export function createKeeper({ guard: patterns, guardPath, observe = false }: Ke
       }
     },
     closes: (link) => closes(guard, link),
-    strangers() {
-      if (observe || !links) return []
-      const described = new Set([...devices.values()].map(({ device }) => device))
-      return [...links.values()]
-        .filter((link) => !described.has(link.name) && closes(guard, link))
-        .map(({ name }) => name)
-    },
+    strangers: () => strangers,
     described: () => describeGuard(guard),
     problems: () => (problem === undefined ? [] : [problem]),
   }

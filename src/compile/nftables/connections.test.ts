@@ -7,7 +7,7 @@ import { lowered as loweredOnce } from '../../../test/support/lowered.ts'
 import { maxConnections } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Link } from '../../core/model/link.ts'
-import { connectionsWithin, sumOfLimits, trialLimit } from './connections.ts'
+import { connectionsWithin, mostWithin, trialLimit } from './connections.ts'
 import { createLimits } from './limits.ts'
 import { createLiveTable } from './live-table.ts'
 import type { NftRuleset } from './ruleset.ts'
@@ -74,9 +74,8 @@ describe('limits of tracked connections', () => {
     assert.deepEqual(limits(8192, bridge, false), [[], false])
   })
 
-  test('what they add up to: begun by the VM, begun outside, and two halves on trial', () => {
-    assert.equal(sumOfLimits([]), 0)
-    assert.equal(sumOfLimits([500, 8192]), 3 * 8692)
+  test('what is tracked at most: begun by the VM, begun outside, and two halves on trial', () => {
+    assert.equal(mostWithin(500), 1500)
     assert.equal(trialLimit(1), 1)
     assert.equal(trialLimit(501), 251)
   })

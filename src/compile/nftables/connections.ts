@@ -205,10 +205,10 @@ export function connectionsWithin(limit: number): Omit<RenderedConnections, 'obj
 /** Connections on trial that may stay, until fewer than so many are there or the time is over. */
 export const trialLimit = (limit: number): number => Math.ceil(limit / 2)
 
-/** Connections that the limits let the kernel track for these interfaces, at most. */
-export const sumOfLimits = (limits: Iterable<number>): number =>
+/** Connections that the kernel tracks for an interface of that limit, at most. */
+export const mostWithin = (limit: number): number =>
   // Begun by the VM; begun outside, and the same again in two halves on trial.
-  [...limits].reduce((sum, limit) => sum + 3 * limit, 0)
+  3 * limit
 
 const lines = (...all: string[]): string => all.join('\n')
 const keptFor = (tcp: Timeout, udp: Timeout): string =>

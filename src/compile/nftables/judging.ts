@@ -59,7 +59,10 @@ export interface Facade {
   readonly asks: boolean
   /** Whether packets may be rejected. */
   readonly rejects: Readonly<Record<Direction, boolean>>
-  /** With how many rules a packet may be compared, one after the other, where that takes time; else 0. */
+  /**
+   * With up to how many rules a packet may be compared, one after the other, where that takes time; else 0. In round numbers:
+   * a rule more or less is seldom another façade, which all interfaces of the policy would have to be told.
+   */
   readonly inTurn: number
 }
 
@@ -238,7 +241,7 @@ function createJudging(variant: Variant): Judging {
           stateful: policy.stateful,
           asks: asksForState(policy),
           rejects: perDirection((way) => rejects(policy[way])),
-          inTurn: inTurn > manyInTurn ? inTurn : 0,
+          inTurn: inTurn > manyInTurn ? roundedUp(inTurn) : 0,
         },
         units: [...shared.flatMap(({ units }) => units), ...(purpose === 'observe' ? [denials] : [])],
       }
@@ -276,6 +279,12 @@ const rejects = (part: DirectionPolicy): boolean =>
   part.filtered &&
   (part.default === 'reject' ||
     part.lists.some((list) => list.rules.some((rule) => rule.enabled && rule.action === 'reject')))
+
+/** The next of 1, 2, 5, 10, 20, 50 and so on that is not below `count`, which is at least 1. */
+function roundedUp(count: number): number {
+  const scale = 10 ** Math.floor(Math.log10(count))
+  return scale * ([1, 2, 5].find((each) => each * scale >= count) ?? 10)
+}
 
 /** How many rules a packet may be compared with, one after the other. */
 const inTurnOf = (part: DirectionPolicy): number =>

@@ -309,5 +309,17 @@ test('what is compared in turn is said of the interface, where it is much', () =
     )
   const notes = (count: number) => lowered(listOf('p', overlapping(count))).interfaces[0]?.notes
   assert.equal(notes(80), undefined)
-  assert.match(notes(400)?.[0] ?? '', /compared with up to 400 rules one after the other/)
+  for (const [count, said] of [
+    [101, 200],
+    [200, 200],
+    [201, 500],
+    [400, 500],
+    [410, 500],
+    [501, 1000],
+  ] as const)
+    assert.match(
+      notes(count)?.[0] ?? '',
+      new RegExp(`compared with up to ${said} rules one after the other`),
+      `${count}`,
+    )
 })
