@@ -55,6 +55,8 @@ export function createDesiredFeed(storage: Storage, host: string): WaitingFeed {
           const update = await poll(since)
           if (update) return update
           await changed.promise
+          // Whoever made the change is answered first.
+          await new Promise((resolve) => setImmediate(resolve))
         } finally {
           unsubscribe()
         }

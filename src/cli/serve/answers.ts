@@ -11,6 +11,12 @@ export interface Answers {
 /** Between two attempts to read, milliseconds: doubled from the first to the last. */
 const pauses = { first: 100, last: 10_000 } as const
 
+/**
+ * Between two updates, milliseconds. One change after a while of quiet is told at once; of those that follow each other
+ * closely many are told together, since telling costs the same, and so that they do not take the time of the next answer.
+ */
+const paceMs = 20
+
 /** `trouble` is told of each attempt to read that failed, and with null that one has not. */
 export function createAnswers(
   feed: Pick<WaitingFeed, 'poll' | 'next'>,
@@ -33,6 +39,8 @@ export function createAnswers(
     return undefined
   }
 
+  /** When the last one was given (performance.now). */
+  let given = Number.NEGATIVE_INFINITY
   /** Whoever asked before may have gone in the middle of it. */
   let last: Promise<void> = Promise.resolve()
   let asking = new AbortController()
@@ -42,8 +50,13 @@ export function createAnswers(
       asking = new AbortController()
       const signal = AbortSignal.any([gone, asking.signal])
       last = last.then(async () => {
+        // Whoever knows nothing yet enforces nothing yet.
+        const early = since === null ? 0 : given + paceMs - performance.now()
+        if (early > 0) await sleep(early, signal)
         const update = await read(since, signal)
-        if (update && !signal.aborted) give(update)
+        if (!update || signal.aborted) return
+        given = performance.now()
+        give(update)
       })
     },
   }
