@@ -17,10 +17,11 @@ import { oneChange } from './one-change.ts'
 import { others } from './others.ts'
 import { rates, ratesOfMany } from './rates.ts'
 import { asJson, asText, type Group, type Line, type Measured, machine, say, write } from './report.ts'
+import { rounds } from './rounds.ts'
 import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
-  ...[api, compiler, edits, kernel, oneChange, firstLoad],
+  ...[api, compiler, edits, rounds, kernel, oneChange, firstLoad],
   ...[rates, ratesOfMany, byHand, others, duties, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
   firstLoadOfMany,

@@ -12,6 +12,7 @@ import { judge } from '../../bench/packets/rounds.ts'
 import { createRouter, desiredOf, enforce, passageOf, type Router, send } from '../../bench/packets/router.ts'
 import { shapes, withBudget } from '../../bench/packets/shapes.ts'
 import { cases, settingOf } from '../../bench/rates.ts'
+import { measureRounds } from '../../bench/rounds.ts'
 import { inside } from '../../bench/workshop.ts'
 import { families } from '../../src/core/net/address.ts'
 
@@ -82,6 +83,12 @@ test('an edit is seen from the store to the messages for the kernel', async () =
   const lines = await measureEdits({ sizes: [10, 20], group: 20, edits: 4 })
   assert.equal(lines.length, 10)
   for (const { what, ours } of lines) assert.ok(Number.parseFloat(ours) > 0, `${what}: ${ours}`)
+})
+
+test('an edit is seen in a round of the agent', async () => {
+  const lines = await measureRounds({ sizes: [10, 20], group: 20, each: 10, edits: 4 })
+  assert.equal(lines.length, 12)
+  for (const { what, ours } of lines) assert.match(ours, /^[\d.-]+ M?i?[mB]/, what)
 })
 
 test('rounds that disagree are not judged by', () => {

@@ -18,7 +18,7 @@ import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
-import { createHost } from './host.ts'
+import { createHost, type Host } from './host.ts'
 import { createKeeper } from './keeper.ts'
 import { type Kernel, tables } from './kernel.ts'
 import { createNftKernel } from './nft-kernel.ts'
@@ -28,6 +28,8 @@ import { createTransitions } from './transitions.ts'
 export interface NftablesOptions {
   /** The way to the kernel, closed with the dataplane; absent: nft, in the namespace. */
   readonly kernel?: Kernel
+  /** Its devices and who else filters there, closed with the dataplane; absent: as they are in the namespace. */
+  readonly host?: Host
   /** What the operator should know of that way. */
   readonly remarks?: readonly string[]
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
@@ -59,7 +61,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
     options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
   const transitions = createTransitions(kernel)
-  const host = createHost(kernel, notrack, netns)
+  const host = options.host ?? createHost(kernel, notrack, netns)
   const keeper = createKeeper(options)
   const refusals = createRefusals(transitions)
   const bridges = createBridges(netns)
