@@ -29,11 +29,12 @@ export function guardCommand(): Command {
     'what keeps devices of VMs closed until their packets are judged',
   )
   const verbs = [
-    ['up', 'close them, as the guard of the data directory says; what stands is left as it is', up],
-    ['status', 'exit status 0 the guard is up, 1 it is not', status],
-    ['down', 'remove the guard, and say what that opens', down],
+    ['up', 'close them, as the guard of the data directory says; what stands is left as it is', up, true],
+    // Also while a service owns the tables.
+    ['status', 'exit status 0 the guard is up, 1 it is not', status, false],
+    ['down', 'remove the guard, and say what that opens', down, true],
   ] as const
-  for (const [name, description, action] of verbs) {
+  for (const [name, description, action, own] of verbs) {
     guard
       .command(name)
       .description(description)
@@ -47,7 +48,7 @@ export function guardCommand(): Command {
         if (missing !== undefined) return complain(missing, 2)
         let kernel: Kernel | undefined
         try {
-          kernel = await kernelOf(flags)
+          kernel = await kernelOf(flags, own)
           await action(flags, context(flags, kernel))
         } catch (error) {
           complain(error instanceof Error ? error.message : String(error), 1)
@@ -61,9 +62,9 @@ export function guardCommand(): Command {
 
 type GuardContext = ReturnType<typeof context>
 
-async function kernelOf({ netns, nft }: GuardFlags): Promise<Kernel> {
+async function kernelOf({ netns, nft }: GuardFlags, own: boolean): Promise<Kernel> {
   const by = { ...(netns !== undefined && { netns }), ...(nft !== undefined && { nft }) }
-  return (await openKernel({ ...by, patienceMs: guardPatienceMs })).kernel
+  return (await openKernel({ ...by, own, patienceMs: guardPatienceMs })).kernel
 }
 const context = ({ data, guard, netns }: GuardFlags, kernel: Kernel) => ({
   kernel,

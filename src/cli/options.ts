@@ -20,7 +20,13 @@ export const netnsOption = () =>
     .env('PORTCULLIS_NETNS')
     .hideHelp()
 
-export const nftOption = () => new Option('--nft <program>', 'nft to run').env('PORTCULLIS_NFT').hideHelp()
+export const nftOption = () =>
+  new Option(
+    '--nft <program>',
+    'reach the kernel by this nft, kept open, instead of by netlink; no table is owned',
+  )
+    .env('PORTCULLIS_NFT')
+    .hideHelp()
 
 /**
  * Whether a switch is on that the environment may turn on as well: `1` or `true`; `0`, `false` and nothing leave it off.

@@ -7,7 +7,10 @@ import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { guardFile, renderGuard } from '../../src/compile/nftables/guard.ts'
+import { deltaCommands } from '../../src/compile/nftables/table.ts'
 import { closed, createHost, type Host, open } from '../support/host.ts'
+import { kernelIn } from '../support/kernels.ts'
 import { noLab } from '../support/lab.ts'
 
 describe('the guard', { skip: noLab }, () => {
@@ -288,6 +291,62 @@ describe('the guard', { skip: noLab }, () => {
     assert.equal((await verb('up')).stdout, 'up: tap* (from --guard)\n')
     assert.match(await readFile(join(host.folder, 'data', 'guard.nft'), 'utf8'), /portcullis-guard/)
     assert.ok(existsSync(join(host.folder, 'data', 'guard.nft')))
+  })
+
+  test('its status is told while another process owns it, and nothing else is done then', async () => {
+    const netns = host.flags[host.flags.indexOf('--netns') + 1] ?? ''
+    const verb = (name: string) =>
+      host.inRouter([
+        ...[process.execPath, new URL('../../src/cli/main.ts', import.meta.url).pathname],
+        ...['guard', name, '--guard', 'tap*', '--data', join(host.folder, 'data')],
+      ])
+    const owner = kernelIn(netns, 'owned')
+    try {
+      const guard = {
+        devices: new Set<string>(),
+        indexes: new Set<number>(),
+        patterns: ['tap*'],
+        open: new Set<string>(),
+      }
+      await owner.commit(deltaCommands(new Map(), renderGuard(guard)))
+      const status = await verb('status')
+      assert.deepEqual(
+        [status.status, status.stdout],
+        [0, 'up: tap*\njudged: none\nclosed: tap1i0, tap2i0, tap2i1\n'],
+        status.stderr,
+      )
+      const owned = (await host.inRouter(['nft', 'list', 'tables'])).stdout
+      if (
+        !/flags owner/.test(
+          (await host.inRouter(['nft', 'list', 'table', 'inet', 'portcullis-guard'])).stdout,
+        )
+      )
+        return
+      for (const name of ['up', 'down']) {
+        const ran = await verb(name)
+        assert.deepEqual([ran.status, /another agent enforces here/.test(ran.stderr)], [1, true], ran.stderr)
+      }
+      assert.equal((await host.inRouter(['nft', 'list', 'tables'])).stdout, owned)
+    } finally {
+      await owner.kill()
+    }
+    // What an owner has left, nft does not load its file over; what stands closes as before.
+    const unit = join(host.folder, 'unit.nft')
+    await writeFile(
+      unit,
+      guardFile({ devices: new Set(), indexes: new Set(), patterns: ['tap*'], open: new Set() }),
+    )
+    const loaded = await host.inRouter(['nft', '-f', unit])
+    assert.match(loaded.stderr, /Operation not supported/)
+    assert.deepEqual(await host.arriving(), closed)
+    assert.match((await verb('up')).stdout, /it was up/)
+    assert.deepEqual(await host.arriving(), closed)
+    // Where what stands is deleted first it is loaded, in one transaction.
+    const deletions = guards.map((name) => `delete table ${name}\n`).join('')
+    await writeFile(unit, deletions + (await readFile(unit, 'utf8')))
+    assert.equal((await host.inRouter(['nft', '-f', unit])).status, 0)
+    assert.deepEqual(await tables(), guards)
+    for (const name of guards) await host.inRouter(['nft', 'delete', 'table', ...name.split(' ')])
   })
 
   test('with CAP_NET_ADMIN alone, and no root', async () => {

@@ -9,6 +9,8 @@ export interface KernelOptions {
   readonly nft?: string
   /** A network namespace that is not this process's own: nft alone is started in another one. */
   readonly netns?: string
+  /** Whether tables are owned, and orphans taken over, where the kernel can; absent means true. Without it what another owns can be read. */
+  readonly own?: boolean
   /** Milliseconds until a call of nft that has not ended is given up. */
   readonly patienceMs?: number
 }
@@ -19,7 +21,12 @@ export interface OpenedKernel {
   readonly remarks: readonly string[]
 }
 
-export async function openKernel({ nft, netns, patienceMs }: KernelOptions): Promise<OpenedKernel> {
+export async function openKernel({
+  nft,
+  netns,
+  own = true,
+  patienceMs,
+}: KernelOptions): Promise<OpenedKernel> {
   const byNft = (...remarks: string[]): OpenedKernel => ({
     kernel: createNftKernel({
       netns,
@@ -30,7 +37,7 @@ export async function openKernel({ nft, netns, patienceMs }: KernelOptions): Pro
   })
   if (nft !== undefined || netns !== undefined) return byNft()
   try {
-    return { kernel: await openNetlinkKernel(), remarks: [] }
+    return { kernel: await openNetlinkKernel({ own }), remarks: [] }
   } catch (error) {
     if (error instanceof LibraryError)
       return byNft(
