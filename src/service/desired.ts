@@ -50,7 +50,8 @@ export function createDesiredFeed(storage: Storage, host: string): WaitingFeed {
         signal?.throwIfAborted()
         const changed = Promise.withResolvers<void>()
         const unsubscribe = onChange(changed.resolve)
-        signal?.addEventListener('abort', () => changed.resolve(), { once: true })
+        const aborted = () => changed.resolve()
+        signal?.addEventListener('abort', aborted, { once: true })
         try {
           const update = await poll(since)
           if (update) return update
@@ -59,6 +60,7 @@ export function createDesiredFeed(storage: Storage, host: string): WaitingFeed {
           await new Promise((resolve) => setImmediate(resolve))
         } finally {
           unsubscribe()
+          signal?.removeEventListener('abort', aborted)
         }
       }
     },
