@@ -6,8 +6,15 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { readLinks } from '../agent/links.ts'
-import { guardPath, guardPatienceMs, lowerGuard, raiseGuard, readGuard } from '../agent/nftables/guard.ts'
-import type { Kernel } from '../agent/nftables/kernel.ts'
+import {
+  guardPath,
+  guardPatienceMs,
+  lowerGuard,
+  type Raised,
+  raiseGuard,
+  readGuard,
+} from '../agent/nftables/guard.ts'
+import { type Kernel, OwnedError } from '../agent/nftables/kernel.ts'
 import { openKernel } from '../agent/nftables/open-kernel.ts'
 import { judges } from '../compile/nftables/entries.ts'
 import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
@@ -73,8 +80,20 @@ const context = ({ data, guard, netns }: GuardFlags, kernel: Kernel) => ({
   readLinks: () => readLinks(netns),
 })
 
-async function up({ json }: GuardFlags, at: GuardContext): Promise<void> {
-  const { from, guard, unwritten } = await raiseGuard(at)
+/** One that a service owns and keeps up is found up, as any that stands; nothing is added to it. */
+async function raised(flags: GuardFlags, at: GuardContext): Promise<Raised> {
+  try {
+    return await raiseGuard(at)
+  } catch (error) {
+    if (!(error instanceof OwnedError)) throw error
+    const kernel = await kernelOf(flags, false)
+    return await raiseGuard({ ...at, kernel }).finally(() => kernel.close())
+  }
+}
+
+async function up(flags: GuardFlags, at: GuardContext): Promise<void> {
+  const { json } = flags
+  const { from, guard, unwritten } = await raised(flags, at)
   if (json) return answer(JSON.stringify({ up: true, from, ...listed(guard) }, null, 2))
   const source = { kept: 'it was up', file: `from ${at.path}`, patterns: 'from --guard' }[from]
   answer(`up: ${describeGuard(guard)} (${source})`)

@@ -12,7 +12,7 @@ test('the capability is needed, by the programs that are started as well; root i
     ['root without the capability', status(0, none, none, none), /needs CAP_NET_ADMIN/],
     ['a user', status(1000, none, all, none), /needs CAP_NET_ADMIN.*AmbientCapabilities/],
     ['a user with it', status(1000, admin, all, admin), undefined],
-    ['a user with it for himself alone', status(1000, admin, all, none), /the nft that it starts would not/],
+    ['a user with it for himself alone', status(1000, admin, all, none), /programs that it starts would not/],
   ] as const) {
     const missing = missingFrom(text)
     if (want === undefined) assert.equal(missing, undefined, what)

@@ -20,7 +20,7 @@ export function missingFrom(status: string): string | undefined {
   // Programs started by root get what the bounding set permits; those of others only what is ambient.
   const root = /^Uid:\s+\d+\s+0\s/m.test(status)
   if (!has(root ? 'CapBnd' : 'CapAmb')) {
-    return `it has CAP_NET_ADMIN, but the nft that it starts would not: ${help}`
+    return `it has CAP_NET_ADMIN, but programs that it starts would not: ${help}`
   }
   return undefined
 }

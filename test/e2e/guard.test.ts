@@ -293,12 +293,12 @@ describe('the guard', { skip: noLab }, () => {
     assert.ok(existsSync(join(host.folder, 'data', 'guard.nft')))
   })
 
-  test('its status is told while another process owns it, and nothing else is done then', async () => {
+  test('while another process owns it: it is found up, and neither changed nor removed', async () => {
     const netns = host.flags[host.flags.indexOf('--netns') + 1] ?? ''
-    const verb = (name: string) =>
+    const verb = (name: string, patterns = 'tap*') =>
       host.inRouter([
         ...[process.execPath, new URL('../../src/cli/main.ts', import.meta.url).pathname],
-        ...['guard', name, '--guard', 'tap*', '--data', join(host.folder, 'data')],
+        ...['guard', name, '--guard', patterns, '--data', join(host.folder, 'data')],
       ])
     const owner = kernelIn(netns, 'owned')
     try {
@@ -322,8 +322,8 @@ describe('the guard', { skip: noLab }, () => {
         )
       )
         return
-      for (const name of ['up', 'down']) {
-        const ran = await verb(name)
+      assert.deepEqual((await verb('up')).stdout, 'up: tap* (it was up)\n')
+      for (const ran of [await verb('up', 'tap*,eth9'), await verb('down')]) {
         assert.deepEqual([ran.status, /another agent enforces here/.test(ran.stderr)], [1, true], ran.stderr)
       }
       assert.equal((await host.inRouter(['nft', 'list', 'tables'])).stdout, owned)
