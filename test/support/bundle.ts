@@ -22,6 +22,7 @@ const programs = [
   'src/lab/helper.ts',
   'src/storage/sqlite-writer.ts',
   'test/support/events.ts',
+  'test/support/kernel-child.ts',
   'test/support/netlink.ts',
   'test/support/run.ts',
 ]

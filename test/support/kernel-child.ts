@@ -1,11 +1,12 @@
 /** Serves a Kernel to the process that has forked it: for tests of one that works in the namespace of its own process. */
 import type { Kernel } from '../../src/agent/nftables/kernel.ts'
 import { RefusedError } from '../../src/agent/nftables/kernel.ts'
+import { createFaults, type Fault } from './faults.ts'
 import { type KernelKind, openKernelOf } from './kernels.ts'
 
 export interface Call {
   readonly id: number
-  readonly method: keyof Kernel
+  readonly method: keyof Kernel | 'fail' | 'failed'
   readonly args: readonly unknown[]
 }
 export type Said =
@@ -14,7 +15,12 @@ export type Said =
   | { readonly change: { ours: boolean; others: boolean } }
 
 const [kind = ''] = process.argv.slice(2)
-const kernel = await openKernelOf(kind as KernelKind)
+const faults = createFaults()
+const kernel = {
+  ...(await openKernelOf(kind as KernelKind, faults.open)),
+  fail: (fault: Fault) => faults.fail(fault),
+  failed: () => faults.count(),
+}
 const say = (what: Said) => process.send?.(what)
 kernel.onChange((change) => say({ change }))
 process.on('message', async ({ id, method, args }: Call) => {

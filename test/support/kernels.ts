@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { release } from 'node:os'
+import { openTransport } from '../../src/agent/netlink/transport.ts'
 import { type Change, type Kernel, RefusedError } from '../../src/agent/nftables/kernel.ts'
 import { openNetlinkKernel } from '../../src/agent/nftables/netlink-kernel.ts'
 import { createNftKernel } from '../../src/agent/nftables/nft-kernel.ts'
+import type { Fault } from './faults.ts'
 import type { Call, Said } from './kernel-child.ts'
 
 /** `owned`: by netlink, which owns its tables where the kernel can. */
@@ -15,10 +17,14 @@ const [major = 0, minor = 0] = release().split('.').map(Number)
 /** Whether tables can outlive their owner, since Linux 6.9; before, anybody may change any table. */
 export const canOwn = major > 6 || (major === 6 && minor >= 9)
 
-export const openKernelOf = async (kind: KernelKind): Promise<Kernel> =>
-  kind === 'nft' ? createNftKernel({}) : openNetlinkKernel({ own: kind === 'owned' })
+export const openKernelOf = async (kind: KernelKind, transport = openTransport): Promise<Kernel> =>
+  kind === 'nft' ? createNftKernel({}) : openNetlinkKernel({ own: kind === 'owned', transport })
 
 export interface KernelProcess extends Kernel {
+  /** Its sockets fail so from now on, as often as the fault says. */
+  fail(fault: Fault): Promise<void>
+  /** How many faults its sockets have had. */
+  failed(): Promise<number>
   /** Ends the process as it is, and waits for that. */
   kill(): Promise<void>
 }
@@ -46,10 +52,11 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
   })
   let calls = 0
   const ask =
-    (method: keyof Kernel) =>
+    (method: Call['method']) =>
     // biome-ignore lint/suspicious/noExplicitAny: what the child answers is of the type that the method has.
     (...args: readonly unknown[]): Promise<any> =>
       new Promise((resolve, reject) => {
+        if (!child.connected) throw new Error('the process has ended')
         const call: Call = { id: ++calls, method, args }
         waiting.set(call.id, { resolve, reject })
         child.send(call)
@@ -65,6 +72,8 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
       return () => void listeners.delete(listener)
     },
     problem: () => null,
+    fail: ask('fail'),
+    failed: ask('failed'),
     async close() {
       await ask('close')()
       child.disconnect()

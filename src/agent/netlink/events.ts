@@ -37,11 +37,12 @@ export async function openEvents(
   protocol: number,
   groups: readonly number[],
   listener: Listener,
+  open = openTransport,
 ): Promise<Events> {
   if (!isMainThread) throw new LibraryError('signals are for the main thread')
   // Before the socket: the first signal may come at once.
   listenToSignals()
-  return follow(await openTransport({ protocol, groups, receiveBuffer, signals: true }), listener)
+  return follow(await open({ protocol, groups, receiveBuffer, signals: true }), listener)
 }
 
 const drains = new Set<() => void>()

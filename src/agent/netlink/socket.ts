@@ -40,9 +40,9 @@ export class NetlinkSocket {
     this.#sequence = sequence
   }
 
-  /** `protocol` of `protocols`. Rejects as `openTransport` does. */
-  static async open(protocol: number): Promise<NetlinkSocket> {
-    return new NetlinkSocket(await openTransport({ protocol, receiveBuffer }))
+  /** `protocol` of `protocols`. Rejects as `openTransport` does, or `open` in its place. */
+  static async open(protocol: number, open = openTransport): Promise<NetlinkSocket> {
+    return new NetlinkSocket(await open({ protocol, receiveBuffer }))
   }
 
   /** Events that this socket caused carry it. */

@@ -8,7 +8,7 @@ import { type Events, openEvents } from '../netlink/events.ts'
 import { MessageBuilder } from '../netlink/message.ts'
 import { beginBatch, sendBatch } from '../netlink/nfnetlink.ts'
 import { NetlinkSocket } from '../netlink/socket.ts'
-import { protocols } from '../netlink/transport.ts'
+import { openTransport, protocols } from '../netlink/transport.ts'
 import { type BaseChain, type Change, type Kernel, OwnedError, RefusedError } from './kernel.ts'
 import { writeCommands } from './netlink/commands.ts'
 import { Dumps } from './netlink/dump.ts'
@@ -18,6 +18,8 @@ import { createWatch } from './netlink/watch.ts'
 export interface NetlinkKernelOptions {
   /** Whether tables are owned where the kernel can; absent means true. */
   readonly own?: boolean
+  /** Opens its two sockets; absent: those of libc. Tests have theirs fail. */
+  readonly transport?: typeof openTransport
 }
 
 const subsystem = 10
@@ -28,8 +30,11 @@ const flags = { owner: 0x2, persist: 0x4 } as const
 const attempts = 5
 
 /** Rejects with a LibraryError where sockets cannot be had: then nft is the way. */
-export async function openNetlinkKernel({ own = true }: NetlinkKernelOptions = {}): Promise<Kernel> {
-  const socket = await NetlinkSocket.open(protocols.netfilter)
+export async function openNetlinkKernel({
+  own = true,
+  transport = openTransport,
+}: NetlinkKernelOptions = {}): Promise<Kernel> {
+  const socket = await NetlinkSocket.open(protocols.netfilter, transport)
   const builder = new MessageBuilder(64 * 1024)
   const dumps = new Dumps(socket)
   const listeners = new Set<(what: Change) => void>()
@@ -141,7 +146,7 @@ export async function openNetlinkKernel({ own = true }: NetlinkKernelOptions = {
       }
       if (!events) {
         const watch = createWatch(socket.port, (name) => known.has(name), tell)
-        events = openEvents(protocols.netfilter, [eventGroup], watch)
+        events = openEvents(protocols.netfilter, [eventGroup], watch, transport)
         // What happened before it listens is not told.
         events.then(
           () => tell({ ours: true, others: true }),
