@@ -211,19 +211,11 @@ export function parseListing(text: string, indexOf: (name: string) => number | u
   return { chains, sets, ...(objects.size > 0 && { objects }) }
 }
 
-/** Whether two tables are the same; `printedAs` holds how this nft prints bodies that it prints otherwise. */
-export function sameTable(
-  wanted: RenderedTable | undefined,
-  found: RenderedTable | undefined,
-  printedAs: ReadonlyMap<string, string> = new Map(),
-): boolean {
+/** Whether two tables are the same, in text. */
+export function sameTable(wanted: RenderedTable | undefined, found: RenderedTable | undefined): boolean {
   if (!wanted || !found) return wanted === found
   const same = (a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>) =>
-    a.size === b.size &&
-    [...a].every(([key, text]) => {
-      const other = b.get(key)
-      return other === text || (other !== undefined && other === printedAs.get(text))
-    })
+    a.size === b.size && [...a].every(([key, text]) => b.get(key) === text)
   return (
     same(wanted.chains, found.chains) &&
     [...(wanted.objects ?? none).keys()].toSorted().join() ===
