@@ -22,6 +22,7 @@ import {
 import type { Direction } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
 import { originOf, type Sender } from '../core/semantics/origin.ts'
+import { type WeakValues, weakValues } from './weak-values.ts'
 
 /** What of an interface decides what is in force on it. */
 export type Place = Sender & Pick<Interface, 'index' | 'type'>
@@ -174,29 +175,6 @@ function senderKey(sender: Sender): string {
     senderKeys.set(sender, key)
   }
   return key
-}
-
-interface WeakValues<T extends object> {
-  get(key: string, make: () => T): T
-}
-
-/** Values by key, until nobody else has them: interfaces come and go, and what was made of them with them. */
-function weakValues<T extends object>(): WeakValues<T> {
-  const known = new Map<string, WeakRef<T>>()
-  let sweepAt = 64
-  return {
-    get(key, make) {
-      const found = known.get(key)?.deref()
-      if (found) return found
-      const made = make()
-      known.set(key, new WeakRef(made))
-      if (known.size >= sweepAt) {
-        for (const [each, ref] of known) if (!ref.deref()) known.delete(each)
-        sweepAt = Math.max(64, known.size * 2)
-      }
-      return made
-    },
-  }
 }
 
 /** The rules of one direction, taken apart where others are included. */

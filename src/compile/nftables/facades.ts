@@ -105,10 +105,10 @@ export function createFacades(ledgerFor: (variant: Variant) => Ledger): Facades 
       let differs = common === undefined
       for (const entry of byPolicy.get(policy) ?? []) {
         if (!common || entry.common === common) continue
-        const before = entry.looks()
+        const before = entry.looks
         entry.lower(common)
         changed.add(entry)
-        if (entry.looks() !== before) differs = true
+        if (entry.looks !== before) differs = true
       }
       return differs
     },
@@ -140,6 +140,8 @@ class Entry implements Wanted {
   /** Why it is kept out. */
   clash: string | null = null
   users = 0
+  /** The same text where interfaces see no difference. */
+  looks = ''
 
   constructor(policy: string, way: Way, ledger: Ledger, common: CommonPolicy) {
     this.policy = policy
@@ -154,10 +156,6 @@ class Entry implements Wanted {
   }
   get failure(): string | null {
     return this.unfit ?? this.clash
-  }
-  /** The same text where interfaces see no difference. */
-  looks(): string {
-    return JSON.stringify([this.facade, this.unfit])
   }
   /** Decides who comes first where chains clash. */
   get order(): string {
@@ -178,6 +176,7 @@ class Entry implements Wanted {
       this.lowered = null
       this.unfit = messageOf(error)
     }
+    this.looks = JSON.stringify([this.facade, this.unfit])
   }
 }
 

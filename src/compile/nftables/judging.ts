@@ -11,6 +11,7 @@ import type {
 } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { untrackable } from '../../core/net/protocol.ts'
+import { weakValues } from '../weak-values.ts'
 import {
   arpOf,
   fragmentsOf,
@@ -105,6 +106,8 @@ function createJudging(variant: Variant): Judging {
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
   const sharedChains = new WeakMap<DirectionPolicy, Map<string, Shared>>()
   const frameChains = new Map<string, Unit>()
+  /** By what they lead to: another content of that is no other chain. */
+  const entryChains = weakValues<Entry>()
   /** What tracking should call invalid, whatever this kernel's does. */
   const untracked = perDirection(
     (direction): NftChain => ({
@@ -202,20 +205,24 @@ function createJudging(variant: Variant): Judging {
   ): Shared {
     const [around, before] = [essentialsOf(essentials)[direction], headers[direction]]
     const entered = lists.map(policyChainsOf)
-    const rules = [
-      ...(checked ? [] : before.rules),
-      ...fragments[direction].rules,
-      // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
-      ...(direction === 'egress' || kernel !== null ? [jump(around[0])] : []),
-      ...(stateful ? [jump(state[direction])] : []),
-      ...entered.map(([first]) => jump(first)),
-      { matches: [], verdict: verdicts[direction][action] },
-    ]
-    const name = sharedChain(direction, purpose, JSON.stringify(rules))
+    const through = [around[0].name, ...entered.map(([first]) => first.name)]
+    const key = `${direction} ${stateful} ${checked} ${action} ${through.join(' ')}`
+    const entry = entryChains.get(key, () => {
+      const rules = [
+        ...(checked ? [] : before.rules),
+        ...fragments[direction].rules,
+        // Where packets are routed, what the link sends to the VM is asked about at a hook of its own.
+        ...(direction === 'egress' || kernel !== null ? [jump(around[0])] : []),
+        ...(stateful ? [jump(state[direction])] : []),
+        ...entered.map(([first]) => jump(first)),
+        { matches: [], verdict: verdicts[direction][action] },
+      ]
+      return [{ name: sharedChain(direction, purpose, JSON.stringify(rules)), rules }]
+    })
     return {
-      entry: goto(name),
+      entry: goto(entry[0].name),
       units: [
-        [{ name, rules }],
+        entry,
         ...[before.chains, fragments[direction].chains, around],
         ...(stateful ? [states[direction]] : []),
         ...entered,
@@ -266,6 +273,9 @@ function createJudging(variant: Variant): Judging {
     },
   }
 }
+
+/** The chain that is entered, behind the check of senders. */
+type Entry = readonly [NftChain]
 
 /** What interfaces that are judged alike have in common at a hook, behind the check of their senders. */
 interface Shared {
