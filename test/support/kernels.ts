@@ -58,6 +58,7 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
       new Promise((resolve, reject) => {
         if (!child.connected) throw new Error('the process has ended')
         const call: Call = { id: ++calls, method, args }
+        if (!child.connected) throw new Error('the process has ended')
         waiting.set(call.id, { resolve, reject })
         child.send(call)
       })
@@ -75,8 +76,10 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
     fail: ask('fail'),
     failed: ask('failed'),
     async close() {
-      await ask('close')()
-      child.disconnect()
+      if (child.connected) {
+        await ask('close')()
+        child.disconnect()
+      }
       await gone
     },
     async kill() {

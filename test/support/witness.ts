@@ -15,6 +15,7 @@ import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import { desire } from './desired.ts'
 import { type Frame, frame, sendFrames } from './frames.ts'
+import { type KernelKind, kernelIn } from './kernels.ts'
 
 export const macs = {
   vm: '52:54:00:00:00:01',
@@ -153,8 +154,11 @@ export const namesOf = (prefix: string): readonly [vm: string, router: string, o
   `${prefix}outside`,
 ]
 
-/** `prefix` begins the names of its namespaces. Nothing of the machine's own is touched. */
-export async function openWitness(prefix: string): Promise<Witness> {
+/**
+ * `prefix` begins the names of its namespaces, and policies go the `way` into its router's kernel. Nothing of the machine's
+ * own is touched.
+ */
+export async function openWitness(prefix: string, way: KernelKind): Promise<Witness> {
   const [vm, router, outside] = namesOf(prefix)
   const ways = {
     egress: { from: vm, source: macs.vm, destination: macs.tap },
@@ -189,7 +193,8 @@ export async function openWitness(prefix: string): Promise<Witness> {
       'table inet mute { chain arrivals { type filter hook prerouting priority -500; policy drop; }\n}\n',
     )
     // Although our own chains look on: what is stateless is judged as it would be without them.
-    return createNftables({ guard: [], netns: router, notrack: 'always' })
+    const kernel = kernelIn(router, way)
+    return createNftables({ guard: [], netns: router, notrack: 'always', kernel })
   }
 
   let watchesState: boolean | undefined

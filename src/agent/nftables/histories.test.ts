@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
-import { deltaOf, desire } from '../../../test/support/desired.ts'
+import { deltaOf } from '../../../test/support/desired.ts'
 import { kernelIn } from '../../../test/support/kernels.ts'
 import { lowered, surrounded } from '../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
@@ -169,18 +169,32 @@ function originOf(n: number, count: number): EffectivePolicy['origin'] {
 function desiredOf({ policies, nics }: State): { desired: Desired; links: Link[] } {
   const described = nics.flatMap((each, n) => (each ? [{ ...each, n, device: `tap${n}` }] : []))
   return {
-    desired: desire(
-      described.map(({ n, device, ...each }) => {
-        const chosen = each.policy === undefined ? undefined : policies[each.policy]
-        const { origin: _, ...judged } = chosen ?? {}
-        const checked = each.addresses === undefined ? undefined : originOf(n, each.addresses)
-        return {
-          ...{ id: `nic${n}`, device, mac: mac(n), frames: each.types, maxConnections: each.limit },
-          policy: chosen ? ({ ...judged, ...(checked && { origin: checked }) } as EffectivePolicy) : null,
-          ...(each.observe && { observe: true }),
-        }
-      }),
-    ),
+    desired: {
+      revision: 1,
+      // An edit changes what a policy says, and no interface.
+      policies: new Map(
+        policies.flatMap(({ origin: _, ...judged }, n) =>
+          described.some((each) => each.policy === n) ? [[`policy-${n}`, judged] as const] : [],
+        ),
+      ),
+      interfaces: new Map(
+        described.map(({ n, device, ...each }) => {
+          const checked =
+            each.addresses === undefined || each.policy === undefined
+              ? undefined
+              : originOf(n, each.addresses)
+          return [
+            `nic${n}`,
+            {
+              ...{ id: `nic${n}`, device, mac: mac(n), frames: each.types, maxConnections: each.limit },
+              policy: each.policy === undefined ? null : `policy-${each.policy}`,
+              ...(checked && { origin: checked }),
+              ...(each.observe && { observe: true }),
+            },
+          ] as const
+        }),
+      ),
+    },
     links: described.flatMap(({ n, device, index, bridged }) =>
       index === undefined
         ? []
