@@ -3,7 +3,7 @@ import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
 import { parseListing, type RenderedTable } from '../../compile/nftables/table.ts'
 import { readLinks } from '../links.ts'
 import { type Command as Call, type Follower, follow, ProgramError, run, within } from '../run.ts'
-import { type BaseChain, type Change, type Kernel, RefusedError, tables } from './kernel.ts'
+import { type BaseChain, type Change, type Kernel, OwnedError, RefusedError, tables } from './kernel.ts'
 import { createNftSession } from './nft-session.ts'
 import { spelledAs } from './nft-spelling.ts'
 
@@ -124,13 +124,13 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
 
   return {
     commit(commands) {
-      const mine = ended.then(() => committed(commands))
+      const mine = ended.then(() => committed(commands)).catch(ownedOr)
       ended = mine.catch(() => {})
       return mine
     },
     async check(commands) {
       const script = await scriptFor(commands)
-      if (script !== '') await nft(script, '-c', '-f', '-')
+      if (script !== '') await nft(script, '-c', '-f', '-').catch(ownedOr)
     },
     async read(name, wanted): Promise<RenderedTable | undefined> {
       const text = await list(name)
@@ -175,6 +175,13 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
       session.close()
     },
   }
+}
+
+/** Privileges that are missing are complained about before anything is processed. */
+function ownedOr(error: unknown): never {
+  if (error instanceof RefusedError && /Could not process rule: Operation not permitted/.test(error.message))
+    throw new OwnedError(`another agent enforces here: ${error.message}`)
+  throw error
 }
 
 /** What `nft -j list set` prints; only what is read here. */

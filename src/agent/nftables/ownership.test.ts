@@ -118,6 +118,12 @@ describe('owned tables', { skip }, () => {
     await assert.rejects(second.read(name, table), said)
     await assert.rejects(second.commit(delta(all, more)), said)
     await assert.rejects(second.check(delta(all, more)), said)
+    // By nft it is read all the same.
+    const third = kernelIn(netns, 'nft')
+    open.push(third)
+    await assert.rejects(third.commit(delta(all, more)), said)
+    await assert.rejects(third.commit([{ do: 'delete-table', table: name }]), said)
+    await assert.rejects(third.check(delta(all, more)), said)
     assert.deepEqual(await differs(first), [])
   })
 
