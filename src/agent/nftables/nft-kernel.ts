@@ -35,6 +35,8 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
   let known: ReadonlySet<string> = new Set()
   /** What the transaction touches whose lines are being read. */
   let touched: Change = { ours: false, others: false }
+  /** Any line of it has come. */
+  let told = false
 
   async function nft(input: string, ...args: string[]): Promise<string> {
     const started = args[0] === '-f' ? commits : () => {}
@@ -81,11 +83,15 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
   function heard(line: string): void {
     const generation = /^# new generation \d+ by process (\d+)/.exec(line)
     if (generation) {
-      const what = { ...touched, ours: touched.ours && !ours.has(Number(generation[1])) }
+      // A monitor that began while a set was made never tells of its elements: what is not told may be about us.
+      const mayBeOurs = touched.ours || !told
+      const what = { ...touched, ours: mayBeOurs && !ours.has(Number(generation[1])) }
       touched = { ours: false, others: false }
+      told = false
       tell(what)
       return
     }
+    told = true
     const event =
       /^(?:add|create|delete|destroy|insert|replace|reset) ([a-z]+) ([a-z0-9]+ \S+)(?: (\S+))?(.*)$/.exec(
         line,
