@@ -77,6 +77,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
   let doubts = 0
   /** Devices that changed since what is lowered knew of them; null: all may have. */
   let changedLinks: ReadonlySet<string> | null = null
+  /** Whether bridges may have to be taught anew. */
+  let untaught = false
   /** What was lowered and not reported yet, by id; null: gone. */
   const outcomes = new Map<string, LoweredInterface | null>()
 
@@ -122,7 +124,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       if (!settled) keeper.remember(await transitions.read(new Map(), guardTables))
       settled = false
       const guard = keeper.tables()
-      const topology = keeper.update(desired, delta, links)
+      if (keeper.update(desired, delta, links)) untaught = true
       const lowered = lower(desired, delta, surroundings())
       let changed = trusted
         ? await changeFrom(new Map([...guard, ...lowered.from]), new Map([...keeper.tables(), ...lowered.to]))
@@ -157,7 +159,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
       }
       async function report(changed: boolean, repaired: boolean): Promise<ApplyReport> {
         await keeper.write()
-        if (topology && !observe) await bridges.teach(links, desired, keeper.closes)
+        if (untaught && !observe) await bridges.teach(links, desired, keeper.closes)
+        untaught = false
         const gone = [...outcomes].flatMap(([id, outcome]) => (outcome ? [] : [id]))
         const interfaces = [...outcomes.values()].filter((outcome) => outcome !== null)
         outcomes.clear()
