@@ -11,6 +11,7 @@ import { createNetwork, destroyNetwork, namespaceOf, routerNamespace } from '../
 import { mustRun } from '../../src/lab/run.ts'
 import { type LabNic, type LabVm, outside } from '../../src/lab/topology.ts'
 import { desire } from '../support/desired.ts'
+import { kernelIn } from '../support/kernels.ts'
 import { bridgeNetfilter, noLabOr } from '../support/lab.ts'
 import { defaultVms } from '../support/lab-topology.ts'
 import { frameMeter } from '../support/link-frames.ts'
@@ -41,7 +42,12 @@ describe('tracked connections in a bridge', { skip }, () => {
   before(async () => {
     await createNetwork({ prefix, vms: [vm], bridged: true })
     await bridgeNetfilter(router, 'off')
-    dataplane = createNftables({ guard: ['tap*'], netns: router, maxConnections: limit })
+    dataplane = createNftables({
+      guard: ['tap*'],
+      netns: router,
+      maxConnections: limit,
+      kernel: kernelIn(router, 'owned'),
+    })
     const { interfaces } = await dataplane.apply(
       desire([{ id: nic.id, device: nic.device, mac: nic.mac, policy: open, addresses: nic.addresses }]),
     )

@@ -19,6 +19,7 @@ import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
 import { desire } from '../support/desired.ts'
 import { sendFrames } from '../support/frames.ts'
+import { kernelIn } from '../support/kernels.ts'
 import { noLabOr } from '../support/lab.ts'
 import { discovery } from '../support/link-frames.ts'
 
@@ -137,7 +138,11 @@ for (const mode of ['routed', 'bridged'] as const) {
       }
     }\n`,
       )
-      dataplane = createNftables({ guard: ['tap*'], netns: names.host })
+      dataplane = createNftables({
+        guard: ['tap*'],
+        netns: names.host,
+        kernel: kernelIn(names.host, 'owned'),
+      })
       start(
         ...[router, 'dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--no-ping'],
         ...[`--interface=${end}`, '--except-interface=lo', '--bind-interfaces', '--user=root', '--pid-file='],

@@ -12,6 +12,7 @@ import { createProber, type Prober, planProbe } from '../../src/lab/probe.ts'
 import type { LabNic } from '../../src/lab/topology.ts'
 import { desire } from '../support/desired.ts'
 import { sendFrames } from '../support/frames.ts'
+import { kernelIn } from '../support/kernels.ts'
 import { bridgedByDefault, noLab } from '../support/lab.ts'
 import { defaultVms } from '../support/lab-topology.ts'
 import { arp, broadcast, frameMeter, icmp, packet, syn, udp } from '../support/link-frames.ts'
@@ -44,7 +45,11 @@ describe('reject', { skip: noLab }, () => {
   let prober: Prober
   before(async () => {
     await createNetwork({ prefix, vms: defaultVms, bridged: bridgedByDefault })
-    dataplane = createNftables({ guard: ['tap*'], netns: routerNamespace(prefix) })
+    dataplane = createNftables({
+      guard: ['tap*'],
+      netns: routerNamespace(prefix),
+      kernel: kernelIn(routerNamespace(prefix), 'owned'),
+    })
     prober = createProber(prefix)
   })
   after(async () => {
@@ -98,7 +103,11 @@ describe('reject in a bridge, stateless', { skip: noLab }, () => {
   let dataplane: Dataplane
   before(async () => {
     await createNetwork({ prefix, vms: [web1, web2], bridged: true })
-    dataplane = createNftables({ guard: ['tap*'], netns: routerNamespace(prefix) })
+    dataplane = createNftables({
+      guard: ['tap*'],
+      netns: routerNamespace(prefix),
+      kernel: kernelIn(routerNamespace(prefix), 'owned'),
+    })
   })
   after(async () => {
     await dataplane?.close()
