@@ -142,6 +142,7 @@ describe('faults of sockets', { skip }, () => {
 const canonical = (listings: readonly string[]) =>
   listings.map((each) =>
     each
+      .replace(/# progname .*/g, '')
       .split(/[\n,{}]|elements =/)
       .map((line) => line.trim())
       .filter((line) => line !== '')
