@@ -21,8 +21,9 @@ export interface Host {
   look(): Promise<Seen>
   /** Names of devices that are not as they were since this was asked last; null: of all that may be. */
   changed(): ReadonlySet<string> | null
-  /** Devices, or what others ask for, may have changed. */
+  /** What others ask for may have changed. */
   doubtOthers(): void
+  /** So may devices. */
   doubt(): void
   /** Calls back when a device may have changed. */
   onChange(listener: () => void): void
