@@ -9,11 +9,8 @@ import { deltaCommands } from '../src/compile/nftables/table.ts'
 import type { DesiredUpdate, Placement } from '../src/core/model/desired-update.ts'
 import type { Link } from '../src/core/model/link.ts'
 import type { Policy } from '../src/core/model/policy.ts'
-import type { Rule } from '../src/core/model/rule.ts'
 import { createUpdateReader, encodeUpdate } from '../src/core/model/update-codec.ts'
-import { TCP } from '../src/core/net/protocol.ts'
-import { addressSet } from '../src/core/sets/address-set.ts'
-import { manifest as upcloud } from '../src/dialects/upcloud/manifest.ts'
+import { describeInterfaces } from './described.ts'
 import { timesInStore } from './edits-store.ts'
 import { median, quantile } from './measure.ts'
 import { type Group, judged, type Line, round, say } from './report.ts'
@@ -101,33 +98,7 @@ const spentOf = (times: readonly number[]): Spent => ({ p50: median(times), p99:
 const text = ({ p50, p99 }: Spent) => `${round(p50)} ms (${round(p99)})`
 
 const rulesEach = 10
-const rules: readonly Rule[] = Array.from({ length: rulesEach + 1 }, (_, n) => ({
-  ...{ id: `rule-${n}`, position: n + 1, direction: 'ingress', action: 'allow', enabled: true },
-  matches: [
-    {
-      ...{ family: 'ipv4', protocol: TCP, destinationPorts: [{ first: 1000 + n, last: 1000 + n }] },
-      source: addressSet([{ family: 'ipv4', first: 0xc6336400n + BigInt(n), last: 0xc6336400n + BigInt(n) }]),
-    },
-  ],
-}))
-let revision = 0
-
-/** With so many rules more than usual, at most one. */
-const policyOf = (n: number, more: number): Policy => ({
-  ...{ ...upcloud.chain, id: `policy-${n}`, revision: ++revision, enabled: true },
-  rules: rules.slice(0, rulesEach + more),
-})
-
-const placementOf = (n: number, policies: readonly string[], more: number): Placement => ({
-  ...{ id: `interface-${n}`, device: `tap${n}`, index: 1, type: 'public', policies },
-  mac: `02:00:${(n + 0x1000000)
-    .toString(16)
-    .slice(-6)
-    .replace(/(..)(?=.)/g, '$1:')}:00`,
-  addresses: [`10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`, ...(more > 0 ? ['192.0.2.1'] : [])],
-  ...{ allowedAddresses: [], senderCheck: true, observe: false, vlanTrunk: false, allowedFrames: [] },
-  maxConnections: null,
-})
+const { policyOf, placementOf } = describeInterfaces(rulesEach)
 
 /** An agent that holds so many interfaces, with policies by name, and has loaded them. */
 function createHost(count: number, policiesOf: (n: number) => readonly string[]) {

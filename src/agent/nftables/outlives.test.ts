@@ -67,7 +67,8 @@ describe('rules outlive the process that made them', { skip }, () => {
     const settle = () => second.dataplane.apply(wanted, deltaOf(wanted, wanted))
     let after = await settle()
     // It hears of it soon.
-    while (!canOwn && !after.repaired) after = await settle()
+    const deadline = Date.now() + 30_000
+    while (!canOwn && !after.repaired && Date.now() < deadline) after = await settle()
     assert.deepEqual([after.changed, after.repaired], [!canOwn, !canOwn])
     assert.deepEqual(listed(), standing)
   })
