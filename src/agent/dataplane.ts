@@ -1,4 +1,5 @@
 /** The seam between the agent and what filters packets: nftables, OVN, or a fake in tests. */
+import type { Decision } from '../core/model/decision.ts'
 import type {
   Connections,
   Denials,
@@ -8,6 +9,7 @@ import type {
   InterfaceState,
   PerDirection,
 } from '../core/model/desired.ts'
+import type { InterfaceHits } from '../core/model/hits.ts'
 
 export interface Dataplane {
   /**
@@ -23,6 +25,10 @@ export interface Dataplane {
   connections(): Promise<ReadonlyMap<string, Connections>>
   /** Rejected packets whose sender could not be told, since the dataplane was created, by id; interfaces without any are left out. */
   unanswered(): Promise<ReadonlyMap<string, PerDirection>>
+  /** What deciders have counted on interfaces: of those that have counted anything since the last call, all their counts. */
+  hits(): Promise<readonly InterfaceHits[]>
+  /** Calls back with samples of what was decided. Answers how to stop. */
+  onDecisions(listener: (decisions: readonly Omit<Decision, 'host'>[]) => void): () => void
   /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
   onForeignChange(listener: () => void): () => void
   close(): Promise<void>

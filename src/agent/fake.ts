@@ -64,6 +64,8 @@ export function createFake(): FakeDataplane {
     denials: async () => counted,
     connections: async () => connections,
     unanswered: async () => unanswered,
+    hits: async () => [],
+    onDecisions: () => () => {},
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

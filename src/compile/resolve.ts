@@ -19,7 +19,7 @@ import {
   type Policy,
   type TrafficSwitches,
 } from '../core/model/policy.ts'
-import type { Direction } from '../core/model/rule.ts'
+import { type Direction, logLevels, type Rule } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
 import { originOf, type Sender } from '../core/semantics/origin.ts'
 import { type WeakValues, weakValues } from './weak-values.ts'
@@ -90,6 +90,7 @@ export function createResolver(): Resolver {
     const defaults = filtering.map((policy) =>
       name === 'ingress' ? policy.defaultIngress : policy.defaultEgress,
     )
+    const log = logLevels.find((level) => filtering.some((policy) => policy.log?.[name] === level))
     return {
       filtered: true,
       lists: filtering.flatMap((policy) => [
@@ -98,6 +99,8 @@ export function createResolver(): Resolver {
       ]),
       // Where policies disagree the strict one decides: nothing opens because a policy was added.
       default: defaults.find((action) => action !== 'allow') ?? 'allow',
+      // The most urgent, where they differ.
+      ...(log && { log }),
     }
   }
 
@@ -117,6 +120,7 @@ export function createResolver(): Resolver {
     if (!shared) {
       shared = {
         stateful: filtering.some((policy) => policy.stateful),
+        ...(filtering.some((policy) => policy.cutFlows === 'revoked') && { cutsFlows: true }),
         essentials: essentialsOf(switches),
         ingress: direction(filtering, inForce, 'ingress', own),
         egress: direction(filtering, inForce, 'egress', own),
@@ -193,11 +197,17 @@ function cut(policy: Policy, direction: Direction, index: number): Piece[] {
       if (!rule.enabled) continue
       close()
       result.push({ include: rule.include })
-    } else if (rule.direction === direction) rules.push(rule)
+    } else if (rule.direction === direction) rules.push(told(rule, policy))
   }
   close()
   return result
 }
+
+/** What a policy tells of its allowing rules, those tell of themselves. */
+const told = (rule: Rule, { logAllowed }: Policy): Rule =>
+  logAllowed !== undefined && rule.action === 'allow' && rule.log === undefined
+    ? { ...rule, log: logAllowed }
+    : rule
 
 const naming = new WeakMap<Policy, boolean>()
 /** Remembered: it looks at all rules. */

@@ -67,6 +67,9 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
     check: ask('check'),
     read: ask('read'),
     counters: ask('counters'),
+    counts: 'lists',
+    hits: ask('hits'),
+    forget: ask('forget'),
     baseChains: ask('baseChains'),
     onChange(listener) {
       listeners.add(listener)

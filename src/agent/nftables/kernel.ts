@@ -24,6 +24,15 @@ export interface Kernel {
   read(name: string, wanted: RenderedTable | undefined): Promise<RenderedTable | undefined>
   /** Packets that the elements of a set have counted, by index of the device. Rejects with a RefusedError when there is no such set. */
   counters(table: string, set: string): Promise<ReadonlyMap<number, number>>
+  /**
+   * Whether a rule can count by what it looks up: then allowing rules that are looked up in a map are counted one by one (`rules`); with
+   * `lists` those of a list are counted together, because nft has no words for it.
+   */
+  readonly counts: 'rules' | 'lists'
+  /** What packets have counted in a set whose keys are a device's index and a decider's number. Undefined: there is no such set. */
+  hits(table: string, set: string): Promise<Hits | undefined>
+  /** Takes these out of such a set; what is not in it is passed over. */
+  forget(table: string, set: string, keys: readonly HitKey[]): Promise<void>
   /** Base chains of all tables, without what is in them. */
   baseChains(): Promise<readonly BaseChain[]>
   /** Calls back after somebody else has committed. Answers how to stop. */
@@ -32,6 +41,17 @@ export interface Kernel {
   problem(): string | null
   /** Leaves the tables as they are. */
   close(): Promise<void>
+}
+
+export interface HitKey {
+  readonly index: number
+  readonly number: number
+}
+
+export interface Hits {
+  /** Another one for every table that was made under the name since the host has started. */
+  readonly epoch: string
+  readonly elements: readonly (HitKey & { readonly packets: number; readonly bytes: number })[]
 }
 
 /** What somebody else may have changed; both when that is not known. */

@@ -130,6 +130,9 @@ export async function openNetlinkKernel({
         throw error instanceof KernelError ? new RefusedError(`${error.message}: ${table} ${set}`) : error
       }
     },
+    counts: 'lists',
+    hits: async () => undefined,
+    forget: async () => {},
     async baseChains() {
       const all = dumps
         .chains()

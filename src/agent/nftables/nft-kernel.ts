@@ -155,6 +155,9 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
       }
       return counted
     },
+    counts: 'lists',
+    hits: async () => undefined,
+    forget: async () => {},
     async baseChains() {
       const text = await nft('', '-j', 'list', 'chains')
       const all = (JSON.parse(text) as Chains).nftables.flatMap(({ chain }): BaseChain[] => {

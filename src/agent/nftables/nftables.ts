@@ -197,6 +197,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
       const counts = await unanswered.read()
       return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
     },
+    hits: async () => [],
+    onDecisions: () => () => {},
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

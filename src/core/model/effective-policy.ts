@@ -1,7 +1,7 @@
 /** What is in force on one interface: the one form that every target lowers and the evaluator judges by. */
 import type { Mac } from '../net/mac.ts'
 import type { AddressSet } from '../sets/address-set.ts'
-import type { Action, Direction, Match, Rule } from './rule.ts'
+import type { Action, Direction, LogLevel, Match, Rule } from './rule.ts'
 
 /**
  * The rules of one policy for one direction, by position. Interfaces that share a policy share this object
@@ -16,13 +16,11 @@ export interface RuleList {
 }
 
 /** Traffic without which an interface cannot work; let through before state and rules are looked at. */
-export type EssentialName =
-  | 'arp'
-  | 'neighbour-discovery'
-  | 'router-advertisement'
-  | 'multicast-membership'
-  | 'dhcp'
-  | 'dhcpv6'
+export const essentialNames = [
+  ...(['arp', 'neighbour-discovery', 'router-advertisement', 'multicast-membership'] as const),
+  ...(['dhcp', 'dhcpv6'] as const),
+] as const
+export type EssentialName = (typeof essentialNames)[number]
 
 /** What is asked of a packet that stays on the link; beside what rules can ask. */
 export interface LinkMatch extends Match {
@@ -46,7 +44,13 @@ export type DirectionPolicy =
   /** Nothing is looked at; every packet passes. */
   | { readonly filtered: false }
   /** The lists in order, first matching rule decides; `default` when none does. */
-  | { readonly filtered: true; readonly lists: readonly RuleList[]; readonly default: Action }
+  | {
+      readonly filtered: true
+      readonly lists: readonly RuleList[]
+      readonly default: Action
+      /** Samples of what the default lets pass are told, too. Absent: they are not. */
+      readonly log?: LogLevel
+    }
 
 /** Who the interface may send as. An absent field is not looked at. */
 export interface Origin {
@@ -59,6 +63,8 @@ export interface Origin {
 export interface CommonPolicy {
   /** Whether established and related packets pass, and invalid ones are dropped, before rules are looked at. */
   readonly stateful: boolean
+  /** Tracked connections that it would not let begin any more are ended. */
+  readonly cutsFlows?: true
   readonly essentials: readonly Essential[]
   readonly ingress: DirectionPolicy
   readonly egress: DirectionPolicy

@@ -1,6 +1,6 @@
 /** A policy: its rules in order, and the settings that decide packets beside them. */
 import type { InterfaceType } from './interface.ts'
-import type { Action, Direction, Rule } from './rule.ts'
+import type { Action, Direction, LogLevel, Rule } from './rule.ts'
 
 /** How the rules of a policy decide together. */
 export type RuleOrder =
@@ -25,7 +25,20 @@ export interface PolicySettings {
   readonly guards: TrafficSwitches
   /** Rules that are looked at before the policy's own, and that nobody can change; null: none. */
   readonly builtIn: BuiltIn | null
+  /** How samples of what its defaults decide are told as decisions; those that pass are told only with a level. */
+  readonly log?: Partial<Readonly<Record<Direction, LogLevel>>>
+  /** What its allowing rules let pass is told as decisions too, at this level where they have none themselves. */
+  readonly logAllowed?: LogLevel
+  /** Absent: what its account says. */
+  readonly cutFlows?: CutFlows
 }
+
+/**
+ * What becomes of tracked connections when rules change: they live on, whatever the rules say now; or those that the rules
+ * would not let begin any more are ended, and no others.
+ */
+export const cutFlows = ['never', 'revoked'] as const
+export type CutFlows = (typeof cutFlows)[number]
 
 /** Names of the lists in built-in.ts. */
 export const builtIns = ['no-smtp'] as const

@@ -9,6 +9,10 @@ export type Direction = 'ingress' | 'egress'
 
 export type Action = 'allow' | 'deny' | 'reject'
 
+/** How much a packet matters to whoever reads of it, as syslog words it, the most urgent first. */
+export const logLevels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug'] as const
+export type LogLevel = (typeof logLevels)[number]
+
 /** All given fields must match; a field that is absent matches anything. */
 export interface Match {
   readonly family?: Family
@@ -42,4 +46,6 @@ export interface Rule {
   readonly include?: string
   /** Index of the only interface of the server that it is for, from 1; absent: all. */
   readonly interface?: number
+  /** Samples of the packets that it lets pass are told as decisions, too; of those that it does not they always are. Absent: they are not. */
+  readonly log?: LogLevel
 }

@@ -11,8 +11,8 @@ import { decodeMatch, encodeMatch } from './codec.ts'
 import { maxConnections } from './desired.ts'
 import type { DesiredUpdate, Placement } from './desired-update.ts'
 import { interfaceTypes } from './interface.ts'
-import { builtIns, type Policy, type TrafficSwitches } from './policy.ts'
-import type { Action, Direction, Rule } from './rule.ts'
+import { builtIns, cutFlows, type Policy, type TrafficSwitches } from './policy.ts'
+import { type Action, type Direction, type LogLevel, logLevels, type Rule } from './rule.ts'
 import { exactly, flag, integerFrom, listOf, oneOf, orNull, textOf } from './strict.ts'
 
 /** How much of an update one message holds: a rule, a policy without its rules and an interface count one each. */
@@ -124,16 +124,20 @@ function encodePolicy(policy: Policy): JsonObject {
     ...{ id, revision, enabled, order, defaultIngress, defaultEgress, stateful, filters, appliesTo },
     guards: { dhcp, neighbourDiscovery, routerAdvertisement, sourceMac, sourceAddress },
     builtIn: policy.builtIn,
+    ...(policy.log && { log: { ...policy.log } }),
+    ...(policy.logAllowed && { logAllowed: policy.logAllowed }),
+    ...(policy.cutFlows && { cutFlows: policy.cutFlows }),
     rules: policy.rules.map(encodeRule),
   }
 }
 
 function encodeRule(rule: Rule): JsonObject {
-  const { id, position, direction, action, enabled, matches, include, interface: nic } = rule
+  const { id, position, direction, action, enabled, matches, include, interface: nic, log } = rule
   return {
     ...{ id, position, direction, action, enabled, matches: matches.map(encodeMatch) },
     ...(include !== undefined && { include }),
     ...(nic !== undefined && { interface: nic }),
+    ...(log && { log }),
   }
 }
 
@@ -141,6 +145,7 @@ const directions: readonly Direction[] = ['ingress', 'egress']
 const actions: readonly Action[] = ['allow', 'deny', 'reject']
 const id = textOf('id')
 const revision = integerFrom('revision', 0)
+const level = oneOf('log', logLevels)
 
 const readRule = exactly<Rule>(
   'rule',
@@ -153,8 +158,9 @@ const readRule = exactly<Rule>(
     matches: listOf('matches', decodeMatch),
     include: id,
     interface: integerFrom('interface', 1),
+    log: level,
   },
-  ['include', 'interface'],
+  ['include', 'interface', 'log'],
 )
 
 const readSwitches = exactly<TrafficSwitches>('guards', {
@@ -165,20 +171,32 @@ const readSwitches = exactly<TrafficSwitches>('guards', {
   sourceAddress: flag('sourceAddress'),
 })
 
-const readPolicy = exactly<Policy>('policy', {
-  id,
-  revision,
-  enabled: flag('enabled'),
-  order: oneOf('order', ['first-match', 'allow-list']),
-  defaultIngress: oneOf('defaultIngress', actions),
-  defaultEgress: oneOf('defaultEgress', actions),
-  stateful: flag('stateful'),
-  filters: listOf('filters', oneOf('filters', directions)),
-  appliesTo: listOf('appliesTo', oneOf('appliesTo', interfaceTypes)),
-  guards: readSwitches,
-  builtIn: orNull(oneOf('builtIn', builtIns)),
-  rules: listOf('rules', readRule),
-})
+const readLog = exactly<Partial<Record<Direction, LogLevel>>>('log', { ingress: level, egress: level }, [
+  'ingress',
+  'egress',
+])
+
+const readPolicy = exactly<Policy>(
+  'policy',
+  {
+    id,
+    revision,
+    enabled: flag('enabled'),
+    order: oneOf('order', ['first-match', 'allow-list']),
+    defaultIngress: oneOf('defaultIngress', actions),
+    defaultEgress: oneOf('defaultEgress', actions),
+    stateful: flag('stateful'),
+    filters: listOf('filters', oneOf('filters', directions)),
+    appliesTo: listOf('appliesTo', oneOf('appliesTo', interfaceTypes)),
+    guards: readSwitches,
+    builtIn: orNull(oneOf('builtIn', builtIns)),
+    rules: listOf('rules', readRule),
+    log: readLog,
+    logAllowed: level,
+    cutFlows: oneOf('cutFlows', cutFlows),
+  },
+  ['log', 'logAllowed', 'cutFlows'],
+)
 
 const readPlacement = exactly<Placement>('interface', {
   id,

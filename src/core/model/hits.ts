@@ -1,0 +1,63 @@
+/** What rules and whatever else decides have counted on a host: plain JSON, because an agent says it from another process. */
+import type { JsonValue } from '../json.ts'
+import { parseDecider } from './decider.ts'
+import { exactly, flag, integerFrom, listOf, textOf } from './strict.ts'
+
+/** Packets, and their bytes from the IP header on (of frames: from the Ethernet header on), since the epoch began. */
+export interface Count {
+  /** As `deciderText` writes it. */
+  readonly by: string
+  readonly packets: number
+  readonly bytes: number
+}
+
+export interface InterfaceHits {
+  /** Of the interface. */
+  readonly id: string
+  /** Counts of one epoch only grow. Another one has begun at 0: its counts are to be added to those of the ones before. */
+  readonly epoch: string
+  /** Those that have ever counted, or only those that have since the last report. */
+  readonly ingress: readonly Count[]
+  readonly egress: readonly Count[]
+  /** Decisions that were not told because there were too many, in the epoch. */
+  readonly suppressed: { readonly ingress: number; readonly egress: number }
+}
+
+export interface HitsReport {
+  readonly host: string
+  /** When the counters were read, milliseconds since 1970. */
+  readonly at: number
+  /** Whether it answers a question: nothing that was counted before it was asked is missing. */
+  readonly asked: boolean
+  /** Those that have counted anything since the last report. */
+  readonly interfaces: readonly InterfaceHits[]
+}
+
+const id = textOf('id')
+const count = integerFrom('count', 0)
+const counts = listOf(
+  'counts',
+  exactly<Count>('count', {
+    by: textOf('decider', (text) => parseDecider(text).ok),
+    packets: count,
+    bytes: count,
+  }),
+)
+const report = exactly<HitsReport>('hits', {
+  host: textOf('host'),
+  at: count,
+  asked: flag('asked'),
+  interfaces: listOf(
+    'interfaces',
+    exactly<InterfaceHits>('hits of an interface', {
+      id,
+      epoch: textOf('epoch'),
+      ingress: counts,
+      egress: counts,
+      suppressed: exactly('suppressed', { ingress: count, egress: count }),
+    }),
+  ),
+})
+
+/** Reads what was written as JSON; throws on anything else. */
+export const decodeHits = (json: JsonValue): HitsReport => report(json)
