@@ -1,0 +1,78 @@
+/** Who decides under a policy, by the numbers that the kernel counts and tells: the way back from a number to a rule. */
+import { numberOf } from '../../compile/nftables/numbers.ts'
+import { type Decider, deciderText, originChecks } from '../../core/model/decider.ts'
+import { type CommonPolicy, essentialNames, type RuleList } from '../../core/model/effective-policy.ts'
+import type { Direction, LogLevel } from '../../core/model/rule.ts'
+
+export interface KnownDecider {
+  readonly by: Decider
+  /** Of a rule in its policy, from 1; null of what is no rule. */
+  readonly position: number | null
+  /** At which its decisions are told; `info` where nothing is asked for. */
+  readonly level: LogLevel
+}
+
+/** Undefined: several have the number, and which of them decided nobody can tell. */
+type Numbered = Map<number, KnownDecider | undefined>
+
+const usual: LogLevel = 'info'
+
+/** What decides whatever the policy says; more than some interfaces ask. */
+const common: readonly KnownDecider[] = (
+  [
+    ...essentialNames.map((name) => ({ kind: 'essential', name }) as const),
+    { kind: 'state', state: 'invalid' },
+    ...originChecks.map((check) => ({ kind: 'origin', check }) as const),
+    { kind: 'malformed' },
+    { kind: 'frame' },
+  ] satisfies readonly Decider[]
+).map((by) => ({ by, position: null, level: usual }))
+
+const byList = new WeakMap<RuleList, Numbered>()
+const byPolicy = new WeakMap<CommonPolicy, Record<Direction, ReadonlyMap<number, KnownDecider> | undefined>>()
+
+/** All that may decide about packets in a direction, by number. Of several with one number none is in it. */
+export function decidersOf(policy: CommonPolicy, direction: Direction): ReadonlyMap<number, KnownDecider> {
+  const known = byPolicy.get(policy) ?? { ingress: undefined, egress: undefined }
+  byPolicy.set(policy, known)
+  known[direction] ??= whole(policy, direction)
+  return known[direction]
+}
+
+function whole(policy: CommonPolicy, direction: Direction): ReadonlyMap<number, KnownDecider> {
+  const part = policy[direction]
+  const all: Numbered = new Map()
+  for (const each of common) add(all, numberOf(each.by), each)
+  if (part.filtered) {
+    const level = part.log ?? usual
+    const byDefault: Decider = { kind: 'default' }
+    add(all, numberOf(byDefault), { by: byDefault, position: null, level })
+    for (const list of part.lists) for (const [number, each] of rulesOf(list)) add(all, number, each)
+  }
+  return new Map([...all].flatMap(([number, each]) => (each ? [[number, each] as const] : [])))
+}
+
+function rulesOf(list: RuleList): Numbered {
+  let found = byList.get(list)
+  if (!found) {
+    found = new Map()
+    const { policy } = list
+    const any: Decider = { kind: 'list', policy }
+    add(found, numberOf(any), { by: any, position: null, level: usual })
+    for (const { id, position, log = usual } of list.rules) {
+      const by: Decider = { kind: 'rule', policy, rule: id }
+      add(found, numberOf(by), { by, position, level: log })
+    }
+    byList.set(list, found)
+  }
+  return found
+}
+
+function add(to: Numbered, number: number, each: KnownDecider | undefined): void {
+  // A list that is included stands twice.
+  const same = to.has(number) ? isSame(to.get(number), each) : true
+  to.set(number, same ? each : undefined)
+}
+
+const isSame = (a: KnownDecider | undefined, b: KnownDecider | undefined): boolean =>
+  a !== undefined && b !== undefined && deciderText(a.by) === deciderText(b.by)

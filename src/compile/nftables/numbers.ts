@@ -1,0 +1,12 @@
+/** Numbers of deciders, by which sets count in the kernel and marks say who decided. */
+import { type Decider, deciderText } from '../../core/model/decider.ts'
+import { digest } from './names.ts'
+
+/**
+ * 1 to 2^32 - 1, the same everywhere and always. Two deciders can have one number: whoever reads it asks which deciders
+ * there are, and knows neither of two.
+ */
+export function numberOf(by: Decider): number {
+  const both = digest(deciderText(by))
+  return (Number.parseInt(both.slice(0, 8), 16) ^ Number.parseInt(both.slice(8), 16)) >>> 0 || 1
+}
