@@ -14,7 +14,10 @@ export interface Count {
 export interface InterfaceHits {
   /** Of the interface. */
   readonly id: string
-  /** Counts of one epoch only grow. Another one has begun at 0: its counts are to be added to those of the ones before. */
+  /**
+   * Where and since when it was counted. An interface may be said under several epochs, also in one report: its count is the
+   * sum over all of them. Within an epoch a count grows; one that is lower than before has begun anew at 0, and adds itself.
+   */
   readonly epoch: string
   /** Those that have ever counted, or only those that have since the last report. */
   readonly ingress: readonly Count[]
