@@ -55,6 +55,7 @@ interface Trace {
     readonly position?: number
     readonly name?: string
     readonly state?: string
+    readonly check?: string
   }
   readonly path: readonly {
     readonly rule: string
@@ -150,6 +151,12 @@ function problemOf(status: number, body: string): string {
   }
 }
 
+const forged = {
+  mac: 'it does not come from the interface’s own MAC address',
+  address: 'it does not come from an address of the interface',
+  neighbour: 'it claims an address that is not the interface’s',
+} as const
+
 const where = { routed: 'where its host routes its packets', bridged: 'at its port of a bridge' } as const
 
 function readable({ action, decidedBy, mode, told, note, path }: Trace): string {
@@ -158,7 +165,7 @@ function readable({ action, decidedBy, mode, told, note, path }: Trace): string 
     default: 'the default: no rule matches',
     essential: `essential traffic (${decidedBy.name})`,
     state: `connection state ${decidedBy.state}`,
-    origin: 'the sender check: it does not come from the interface’s own MAC and addresses',
+    origin: `the sender check (${decidedBy.check}): ${forged[decidedBy.check as keyof typeof forged]}`,
     off: 'nothing: this direction is not filtered',
   }[decidedBy.kind]
   return [

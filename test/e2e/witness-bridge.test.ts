@@ -12,7 +12,7 @@ import type { Frame as OtherFrame } from '../../src/core/net/frame.ts'
 import type { Packet } from '../../src/core/net/packet.ts'
 import { evaluate } from '../../src/core/semantics/evaluate.ts'
 import { evaluateFrame } from '../../src/core/semantics/evaluate-frame.ts'
-import { isForged } from '../../src/core/semantics/origin.ts'
+import { forgeryOf } from '../../src/core/semantics/origin.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import {
@@ -211,7 +211,7 @@ for (const way of ['owned', 'nft'] as const)
             (given: OtherFrame) =>
               (destination: string): Case => ({
                 bytes: arpOrOther(given, destination),
-                passes: evaluateFrame(policy, direction, given, types) === 'allow',
+                passes: evaluateFrame(policy, direction, given, types).action === 'allow',
                 what: given,
               }),
           )
@@ -231,7 +231,7 @@ for (const way of ['owned', 'nft'] as const)
               const isOwn =
                 !policy.origin ||
                 direction === 'ingress' ||
-                !isForged(policy.origin, inBridge(portless, direction, false))
+                !forgeryOf(policy.origin, inBridge(portless, direction, false))
               const made = pieces.map((bytes, piece) => (destination: string): Case => {
                 const own = Buffer.from(bytes)
                 Buffer.from(destination.replaceAll(':', ''), 'hex').copy(own)

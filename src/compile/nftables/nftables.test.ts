@@ -116,7 +116,7 @@ describe('two witnesses', () => {
             assert.equal(interpret(ruleset, 10, way, here), 'drop')
           }
           for (const frame of frames) {
-            const action = evaluateFrame(policy, way, frame, types)
+            const { action } = evaluateFrame(policy, way, frame, types)
             if (action === 'allow') count.frames++
             assert.equal(interpretFrame(bridged, 10, way, frame), action === 'allow' ? 'accept' : 'drop')
           }
@@ -414,7 +414,8 @@ test('an interface with many addresses is checked by named sets, one with few by
       fc.property(arbitraryFrame, near, (frame, n) => {
         const arp = frame.arp && { ...frame.arp, senderMac: mac, senderAddress: 0x0a000000n + n }
         const sent = { ...frame, sourceMac: mac, ...(arp && { arp }) }
-        const want = evaluateFrame(policy, 'egress', sent, []) === 'allow' ? 'accept' : 'drop'
+        const verdict = evaluateFrame(policy, 'egress', sent, [])
+        const want = verdict.action === 'allow' ? 'accept' : 'drop'
         assert.equal(interpretFrame(bridged, 10, 'egress', sent), want)
       }),
       { numRuns: 1000 },

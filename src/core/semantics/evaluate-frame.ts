@@ -1,4 +1,5 @@
 /** What a bridge does to a frame that is no IP packet (docs/semantics.md §11): rules cannot speak of it. */
+import type { Decider } from '../model/decider.ts'
 import type { EffectivePolicy } from '../model/effective-policy.ts'
 import type { Action, Direction } from '../model/rule.ts'
 import { type Arp, etherTypes, type Frame } from '../net/frame.ts'
@@ -14,23 +15,39 @@ export const arpForm = {
   operation: [1, 2],
 } as const satisfies Partial<Record<keyof Arp, readonly number[]>>
 
+export interface FrameVerdict {
+  readonly action: Exclude<Action, 'reject'>
+  readonly decidedBy:
+    | Extract<Decider, { kind: 'essential' | 'origin' | 'malformed' | 'frame' }>
+    /** Frames of that type are not looked at. */
+    | { readonly kind: 'off' }
+}
+
+const denied = (decidedBy: FrameVerdict['decidedBy']): FrameVerdict => ({ action: 'deny', decidedBy })
+
 /** `types`: Ethernet types that pass beside IP and ARP. */
 export function evaluateFrame(
   { origin }: Pick<EffectivePolicy, 'origin'>,
   direction: Direction,
   { type, sourceMac, arp }: Frame,
   types: readonly number[],
-): Exclude<Action, 'reject'> {
+): FrameVerdict {
   const { mac, addresses } = (direction === 'egress' && origin) || {}
-  if (mac !== undefined && sourceMac !== mac) return 'deny'
-  if (types.includes(type)) return 'allow'
-  if (type !== etherTypes.arp || !arp) return 'deny'
-  const formed = Object.entries(arpForm).every(([field, values]) =>
-    (values as readonly number[]).includes(arp[field as keyof typeof arpForm]),
-  )
-  if (!formed) return 'deny'
-  if (mac !== undefined && arp.senderMac !== mac) return 'deny'
-  const owns = (address: bigint) =>
-    !addresses || [addresses, unspecified].some((set) => contains(set, 'ipv4', address))
-  return owns(arp.senderAddress) ? 'allow' : 'deny'
+  if (mac !== undefined && sourceMac !== mac) return denied({ kind: 'origin', check: 'mac' })
+  if (types.includes(type)) return { action: 'allow', decidedBy: { kind: 'off' } }
+  if (type !== etherTypes.arp) return denied({ kind: 'frame' })
+  // ARP that is too short to name its sender does not name the interface.
+  const owns = (address: bigint | undefined) =>
+    !addresses ||
+    (address !== undefined && [addresses, unspecified].some((set) => contains(set, 'ipv4', address)))
+  const own = (mac === undefined || arp?.senderMac === mac) && owns(arp?.senderAddress)
+  if (!own) return denied({ kind: 'origin', check: 'arp' })
+  const formed =
+    arp !== undefined &&
+    Object.entries(arpForm).every(([field, values]) =>
+      (values as readonly number[]).includes(arp[field as keyof typeof arpForm]),
+    )
+  return formed
+    ? { action: 'allow', decidedBy: { kind: 'essential', name: 'arp' } }
+    : denied({ kind: 'malformed' })
 }

@@ -1,19 +1,18 @@
 /** The evaluator: what an effective policy does to a packet. It is the specification; targets are tested against it. */
-import type { DirectionPolicy, EffectivePolicy, EssentialName } from '../model/effective-policy.ts'
+import type { Decider } from '../model/decider.ts'
+import type { DirectionPolicy, EffectivePolicy } from '../model/effective-policy.ts'
 import type { MatchField } from '../model/match-fields.ts'
 import type { Action, Direction, Rule } from '../model/rule.ts'
 import type { ConnectionState, Packet } from '../net/packet.ts'
 import { isTrackable } from '../net/protocol.ts'
 import { holds, mismatch } from './match.ts'
-import { isForged } from './origin.ts'
+import { forgeryOf } from './origin.ts'
 
 export type DecidedBy =
-  | { readonly kind: 'rule'; readonly rule: string; readonly position: number; readonly policy: string }
-  | { readonly kind: 'default' }
-  | { readonly kind: 'essential'; readonly name: EssentialName }
+  | (Extract<Decider, { kind: 'rule' }> & { readonly position: number })
+  /** Origin: the packet does not come from where it says. */
+  | Extract<Decider, { kind: 'default' | 'essential' | 'origin' }>
   | { readonly kind: 'state'; readonly state: ConnectionState }
-  /** The packet does not come from where it says: another MAC or IP address than the interface's. */
-  | { readonly kind: 'origin' }
   /** The direction is not filtered. */
   | { readonly kind: 'off' }
 
@@ -32,9 +31,8 @@ export function evaluate(
   packet: Packet,
   observe?: Observer,
 ): Verdict {
-  if (direction === 'egress' && policy.origin && isForged(policy.origin, packet)) {
-    return { action: 'deny', decidedBy: { kind: 'origin' } }
-  }
+  const check = direction === 'egress' && policy.origin ? forgeryOf(policy.origin, packet) : null
+  if (check) return { action: 'deny', decidedBy: { kind: 'origin', check } }
   const part = policy[direction]
   if (!part.filtered) return { action: 'allow', decidedBy: { kind: 'off' } }
   for (const essential of policy.essentials) {

@@ -1,4 +1,5 @@
 /** Whether a packet comes from the interface that sends it (docs/semantics.md §6). */
+import type { OriginCheck } from '../model/decider.ts'
 import type { LinkMatch, Origin } from '../model/effective-policy.ts'
 import type { Interface } from '../model/interface.ts'
 import type { AntiSpoofing } from '../model/policy.ts'
@@ -101,16 +102,19 @@ export const unowned: readonly LinkMatch[] = [
  */
 export const claims: readonly LinkMatch[] = [discovery(136), { ...discovery(135), source: unspecified }]
 
-/** A packet whose sender's MAC, or whose target, is not known is not held to be forged by it. */
-export function isForged({ mac, addresses }: Origin, packet: Packet): boolean {
-  if (mac !== undefined && packet.sourceMac !== undefined && packet.sourceMac !== mac) return true
-  if (!addresses) return false
+/**
+ * The first check that a packet does not pass; null when it is not forged. A packet whose sender's MAC, or whose target,
+ * is not known is not held to be forged by it.
+ */
+export function forgeryOf({ mac, addresses }: Origin, packet: Packet): Exclude<OriginCheck, 'arp'> | null {
+  if (mac !== undefined && packet.sourceMac !== undefined && packet.sourceMac !== mac) return 'mac'
+  if (!addresses) return null
   const { family, source, target } = packet
   const owns = (address: bigint) => contains(addresses, family, address)
-  if (!owns(source)) {
-    if (contains(linkLocal, family, source) && !isSelfAssigned(source)) return true
-    if (!unowned.some((match) => holds(match, packet))) return true
+  if (target !== undefined && claims.some((match) => holds(match, packet))) {
+    if (!owns(target) && !isSelfAssigned(target)) return 'neighbour'
   }
-  if (target === undefined || !claims.some((match) => holds(match, packet))) return false
-  return !owns(target) && !isSelfAssigned(target)
+  if (owns(source)) return null
+  if (contains(linkLocal, family, source) && !isSelfAssigned(source)) return 'address'
+  return unowned.some((match) => holds(match, packet)) ? null : 'address'
 }

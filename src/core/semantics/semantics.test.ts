@@ -107,7 +107,7 @@ function check(
         essential: () => ('name' in decidedBy ? decidedBy.name : ''),
         state: () => 'state',
         off: () => 'off',
-        origin: () => 'origin',
+        origin: () => ('check' in decidedBy ? decidedBy.check : ''),
       }[decidedBy.kind]()
       assert.equal(`${action} ${by}`, want)
     }
@@ -368,13 +368,13 @@ describe('the sender (§6)', () => {
     checked({}, policy([rule('allow', {})], { direction: 'egress', stateful: true })),
     [
       [{ ...out, sourceMac: mac }, 'allow 1'],
-      [{ ...out, sourceMac: other }, 'deny origin'],
+      [{ ...out, sourceMac: other }, 'deny mac'],
       [out, 'allow 1'],
-      [forged, 'deny origin'],
+      [forged, 'deny address'],
       [packet('tcp [2001:db8::10]:22 > [2001:db8::2]:40000'), 'allow 1'],
-      [packet('tcp [2001:db8::11]:22 > [2001:db8::2]:40000'), 'deny origin'],
-      [{ ...out, sourceMac: other, state: 'established' }, 'deny origin'],
-      [{ ...forged, state: 'established' }, 'deny origin'],
+      [packet('tcp [2001:db8::11]:22 > [2001:db8::2]:40000'), 'deny address'],
+      [{ ...out, sourceMac: other, state: 'established' }, 'deny mac'],
+      [{ ...forged, state: 'established' }, 'deny address'],
     ],
     'egress',
   )
@@ -384,8 +384,8 @@ describe('the sender (§6)', () => {
     checked({}, policy([])),
     [
       [out, 'allow off'],
-      [forged, 'deny origin'],
-      [{ ...out, sourceMac: other }, 'deny origin'],
+      [forged, 'deny address'],
+      [{ ...out, sourceMac: other }, 'deny mac'],
     ],
     'egress',
   )
@@ -395,8 +395,8 @@ describe('the sender (§6)', () => {
     [
       [forged, 'allow 1'],
       [packet('udp 10.8.3.4:1 > 198.51.100.1:53'), 'allow 1'],
-      [packet('udp 10.9.3.4:1 > 198.51.100.1:53'), 'deny origin'],
-      [{ ...forged, sourceMac: other }, 'deny origin'],
+      [packet('udp 10.9.3.4:1 > 198.51.100.1:53'), 'deny address'],
+      [{ ...forged, sourceMac: other }, 'deny mac'],
     ],
     'egress',
   )
@@ -405,7 +405,7 @@ describe('the sender (§6)', () => {
     checked({ addresses: [] }),
     [
       [forged, 'allow 1'],
-      [{ ...forged, sourceMac: other }, 'deny origin'],
+      [{ ...forged, sourceMac: other }, 'deny mac'],
     ],
     'egress',
   )
@@ -421,18 +421,18 @@ describe('the sender (§6)', () => {
     checked({}, policy([rule('allow', {})])),
     [
       [packet('udp 0.0.0.0:68 > 255.255.255.255:67'), 'allow off'],
-      [packet('udp 0.0.0.0:68 > 198.51.100.1:67'), 'deny origin'],
-      [packet('udp 0.0.0.0:5 > 255.255.255.255:67'), 'deny origin'],
+      [packet('udp 0.0.0.0:68 > 198.51.100.1:67'), 'deny address'],
+      [packet('udp 0.0.0.0:5 > 255.255.255.255:67'), 'deny address'],
       [packet('igmp 0.0.0.0 > 224.0.0.22', { hopLimit: 1 }), 'allow off'],
-      [packet('igmp 0.0.0.0 > 224.0.0.22', { hopLimit: 2 }), 'deny origin'],
-      [packet('icmp/8/0 0.0.0.0 > 198.51.100.1'), 'deny origin'],
+      [packet('igmp 0.0.0.0 > 224.0.0.22', { hopLimit: 2 }), 'deny address'],
+      [packet('icmp/8/0 0.0.0.0 > 198.51.100.1'), 'deny address'],
       [packet('icmpv6/135/0 :: > ff02::1:ff00:10', near), 'allow off'],
-      [packet('icmpv6/135/0 :: > ff02::1:ff00:10', { hopLimit: 64 }), 'deny origin'],
-      [packet('icmpv6/135/0 :: > 2001:db8::1', near), 'deny origin'],
-      [packet('icmpv6/136/0 :: > ff02::1', near), 'deny origin'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:10', { hopLimit: 64 }), 'deny address'],
+      [packet('icmpv6/135/0 :: > 2001:db8::1', near), 'deny address'],
+      [packet('icmpv6/136/0 :: > ff02::1', near), 'deny address'],
       [packet('icmpv6/133/0 :: > ff02::2', near), 'allow off'],
       [packet('icmpv6/143/0 :: > ff02::16', { hopLimit: 1 }), 'allow off'],
-      [packet('udp [::]:546 > [ff02::1:2]:547'), 'deny origin'],
+      [packet('udp [::]:546 > [ff02::1:2]:547'), 'deny address'],
     ],
     'egress',
   )
@@ -441,18 +441,18 @@ describe('the sender (§6)', () => {
     checked({}, policy([rule('allow', {})])),
     [
       [packet('udp [fe80::5054:ff:fe00:1]:9 > [fe80::99]:9'), 'allow off'],
-      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:9 > [fe80::99]:9'), 'deny origin'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:9 > [fe80::99]:9'), 'deny address'],
       [packet('udp [fe80::a1b2:c3d4:e5f6:7]:9 > [fe80::1]:9', { link: true }), 'allow off'],
       [packet('udp [fe80::a1b2:c3d4:e5f6:7]:5353 > [ff02::fb]:5353'), 'allow off'],
-      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:5353 > [ff05::fb]:5353'), 'deny origin'],
+      [packet('udp [fe80::a1b2:c3d4:e5f6:7]:5353 > [ff05::fb]:5353'), 'deny address'],
       [packet('icmpv6/136/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', near), 'allow off'],
-      [packet('icmpv6/136/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', { hopLimit: 254 }), 'deny origin'],
-      [packet('icmpv6/128/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', near), 'deny origin'],
+      [packet('icmpv6/136/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', { hopLimit: 254 }), 'deny address'],
+      [packet('icmpv6/128/0 fe80::a1b2:c3d4:e5f6:7 > fe80::99', near), 'deny address'],
       // A neighbour's, by its MAC; one that people give to routers.
-      [packet('icmpv6/135/0 fe80::5054:ff:fe00:2 > ff02::1:ff00:1', near), 'deny origin'],
-      [packet('icmpv6/135/0 fe80::1 > ff02::1:ff00:1', near), 'deny origin'],
-      [packet('udp [fe80::1]:5353 > [ff02::fb]:5353'), 'deny origin'],
-      [packet('udp 169.254.1.1:9 > 198.51.100.1:9'), 'deny origin'],
+      [packet('icmpv6/135/0 fe80::5054:ff:fe00:2 > ff02::1:ff00:1', near), 'deny address'],
+      [packet('icmpv6/135/0 fe80::1 > ff02::1:ff00:1', near), 'deny address'],
+      [packet('udp [fe80::1]:5353 > [ff02::fb]:5353'), 'deny address'],
+      [packet('udp 169.254.1.1:9 > 198.51.100.1:9'), 'deny address'],
     ],
     'egress',
   )
@@ -465,12 +465,19 @@ describe('the sender (§6)', () => {
       [packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', about('2001:db8::10')), 'allow off'],
       [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::5054:ff:fe00:1')), 'allow off'],
       [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::a1b2:c3d4:e5f6:7')), 'allow off'],
-      [packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', about('2001:db8::11')), 'deny origin'],
-      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::1')), 'deny origin'],
-      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::5054:ff:fe00:2')), 'deny origin'],
+      [packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', about('2001:db8::11')), 'deny neighbour'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::1')), 'deny neighbour'],
+      [packet('icmpv6/136/0 2001:db8::10 > ff02::1', about('fe80::5054:ff:fe00:2')), 'deny neighbour'],
       [packet('icmpv6/135/0 2001:db8::10 > 2001:db8::11', about('2001:db8::11')), 'allow off'],
       [packet('icmpv6/135/0 :: > ff02::1:ff00:10', about('2001:db8::10')), 'allow off'],
-      [packet('icmpv6/135/0 :: > ff02::1:ff00:11', about('2001:db8::11')), 'deny origin'],
+      [packet('icmpv6/135/0 :: > ff02::1:ff00:11', about('2001:db8::11')), 'deny neighbour'],
+      // What is claimed is looked at before who claims it, and the MAC before both.
+      [packet('icmpv6/136/0 2001:db8::11 > ff02::1', about('2001:db8::11')), 'deny neighbour'],
+      [packet('icmpv6/136/0 2001:db8::11 > ff02::1', about('2001:db8::10')), 'deny address'],
+      [
+        { ...packet('icmpv6/136/0 2001:db8::11 > ff02::1', about('2001:db8::11')), sourceMac: other },
+        'deny mac',
+      ],
       // Nobody listens to what has crossed a router.
       [
         packet('icmpv6/136/0 2001:db8::10 > 2001:db8::1', { ...about('2001:db8::11'), hopLimit: 64 }),

@@ -53,7 +53,7 @@ onBothStores('the native API', (start) => {
     service.call('POST', '/v1/trace', { server: servers.web, direction: 'ingress', packet, ...more })
   const verdict = async (packet: object, more: object = {}) => {
     const { body } = await ask(packet, more)
-    return `${body.action} ${body.decidedBy?.position ?? body.decidedBy?.name ?? body.decidedBy?.kind}`
+    return `${body.action} ${body.decidedBy?.position ?? body.decidedBy?.name ?? body.decidedBy?.check ?? body.decidedBy?.kind}`
   }
 
   test('a trace names the rule, its policy and the way there', async () => {
@@ -99,12 +99,12 @@ onBothStores('the native API', (start) => {
     const from = (source: string, more: object = {}) =>
       verdict({ ...out, source }, { direction: 'egress', ...more })
     assert.equal(await from('192.0.2.10'), 'allow default')
-    assert.equal(await from('192.0.2.11'), 'deny origin')
+    assert.equal(await from('192.0.2.11'), 'deny address')
     assert.equal(await from('10.8.1.1', { interface: 'private-nic' }), 'allow off')
-    assert.equal(await from('192.0.2.10', { interface: 'private-nic' }), 'deny origin')
+    assert.equal(await from('192.0.2.10', { interface: 'private-nic' }), 'deny address')
     assert.equal(
       await verdict({ ...out, sourceMac: '52:54:00:99:99:99' }, { direction: 'egress' }),
-      'deny origin',
+      'deny mac',
     )
     const { interfaces } = (await service.call('GET', `/v1/servers/${servers.web}`)).body
     assert.deepEqual(

@@ -84,6 +84,10 @@ export const TraceAnswer = Type.Object({
     policy: Type.Optional(Type.String()),
     name: Type.Optional(Type.String()),
     state: Type.Optional(Type.String()),
+    check: Type.Optional({
+      ...oneOf('mac', 'address', 'neighbour'),
+      description: 'What of its sender it did not keep to (docs/semantics.md §6)',
+    }),
   }),
   interface: Type.String({ description: 'Id of the interface that was judged' }),
   mode: nullable({
