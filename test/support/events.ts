@@ -17,6 +17,7 @@ export default async function* events(source: AsyncIterable<TestEvent>): AsyncGe
       name: data.name,
       ...(data.file === undefined ? {} : { file: relative(process.cwd(), data.file) }),
       ...(typeof skip === 'string' ? { reason: skip } : {}),
+      ...(type === 'test:fail' && ended === 'fail' ? { reason: reasonOf(data.details.error) } : {}),
     })}\n`
   }
 }
@@ -24,3 +25,9 @@ export default async function* events(source: AsyncIterable<TestEvent>): AsyncGe
 /** A suite whose own body or hook failed, rather than a test in it. */
 const isOwnFailure = (error: unknown): boolean =>
   (error as { failureType?: string } | undefined)?.failureType !== 'subtestsFailed'
+
+/** What the assertion said, in few words: the rest is in the output of the runner. */
+function reasonOf(error: unknown): string {
+  const { cause, message = '' } = (error ?? {}) as { readonly cause?: { message?: string }; message?: string }
+  return (cause?.message ?? message).replaceAll(/\s+/g, ' ').slice(0, 500)
+}

@@ -97,7 +97,8 @@ function report(): void {
       `${strict ? 'NOT ALLOWED IN CI: ' : ''}skipped: ${file ?? ''} ${name}${reason ? ` (${reason})` : ''}\n`,
     )
   }
-  for (const { name, file } of failed) process.stdout.write(`FAILED: ${file ?? ''} ${name}\n`)
+  for (const { name, file, reason } of failed)
+    process.stdout.write(`FAILED: ${file ?? ''} ${name}\n    ${reason ?? ''}\n`)
   const bad = failed.length + (strict ? skipped.length : 0)
   // A runner that fell over without naming a test is a failure too.
   const fallen = broken > 0 && failed.length === 0 ? broken : 0
