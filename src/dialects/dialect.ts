@@ -15,7 +15,13 @@ export interface Answer {
   readonly status: number
   /** Absent: no body and no Content-Type. A Buffer is sent as it is, anything else as JSON. */
   readonly body?: JsonValue | Buffer
+  /** With the stream's own media type. */
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * In place of a body: its pieces are sent as they come, each when the one before has been taken. It ends by itself or when
+   * the signal is aborted: nobody reads any more, or may; or the service ends.
+   */
+  readonly stream?: (signal: AbortSignal) => AsyncIterable<string>
 }
 
 export interface DialectRequest extends Context {

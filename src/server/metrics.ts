@@ -11,6 +11,8 @@ export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
   request(labels: { dialect: string; operation: string; status: number }, seconds: number): void
+  /** One more that is being sent, or one less. */
+  streams(labels: { dialect: string; operation: string }, by: 1 | -1): void
   applied(seconds: number): void
   applyFailed(): void
 }
@@ -25,9 +27,15 @@ export function createMetrics(
   collectDefaultMetrics({ register: registry })
   const requests = new Histogram({
     name: 'portcullis_http_request_duration_seconds',
-    help: 'Time to answer a request',
+    help: 'Time to answer a request; of a stream, until it begins',
     labelNames: ['dialect', 'operation', 'status'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    registers,
+  })
+  const streams = new Gauge({
+    name: 'portcullis_http_streams',
+    help: 'Answers that are being sent as a stream of events',
+    labelNames: ['dialect', 'operation'],
     registers,
   })
   const apply = new Histogram({
@@ -123,6 +131,7 @@ export function createMetrics(
     contentType: registry.contentType,
     text: () => registry.metrics(),
     request: (labels, seconds) => requests.observe(labels, seconds),
+    streams: (labels, by) => streams.inc(labels, by),
     applied: (seconds) => apply.observe(seconds),
     applyFailed: () => failures.inc(),
   }

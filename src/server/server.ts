@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto'
 import { maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import {
   type FastifyBaseLogger,
   type FastifyError,
@@ -25,6 +26,7 @@ import { Unavailable } from '../storage/unavailable.ts'
 import { maxBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
+import { createStreams, maxStreams } from './streams.ts'
 
 export interface ServerOptions {
   readonly services: Services
@@ -59,6 +61,8 @@ interface Known {
   readonly dialect?: Dialect | undefined
   readonly route?: Route | undefined
   readonly principal?: Principal
+  /** Its answer is a stream: that it is answered was told when the stream began. */
+  readonly streams?: true
 }
 
 /** Nobody: for routes that need no credential. */
@@ -81,6 +85,8 @@ export function createServer(options: ServerOptions): Server {
   const { services, authenticator, dialects, metrics, logger, ready, publicUrl, now = Date.now } = options
   const requests = new WeakMap<FastifyRequest, Known>()
   const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
+  const streams = createStreams()
+  const stopChecks = authenticator.onChange(() => streams.check())
 
   const app = fastify({
     loggerInstance: logger,
@@ -169,25 +175,36 @@ export function createServer(options: ServerOptions): Server {
 
   app.addHook('onResponse', (request, reply, done) => {
     asked.delete(request.raw.socket)
-    const { dialect, route, principal } = of(request)
-    const labels = { dialect: dialect?.profile ?? 'none', operation: route?.operation ?? 'none' }
-    metrics.request({ ...labels, status: reply.statusCode }, reply.elapsedTime / 1000)
+    if (!of(request).streams) answered(request, reply, 'request')
+    done()
+  })
+
+  function labelsOf(request: FastifyRequest, { statusCode: status }: FastifyReply) {
+    const { dialect, route } = of(request)
+    return { dialect: dialect?.profile ?? 'none', operation: route?.operation ?? 'none', status }
+  }
+
+  function answered(request: FastifyRequest, reply: FastifyReply, text: 'request' | 'stream'): void {
+    metrics.request(labelsOf(request, reply), reply.elapsedTime / 1000)
+    tell(request, reply, text)
+  }
+
+  function tell(request: FastifyRequest, reply: FastifyReply, text: string): void {
+    const { principal } = of(request)
     request.log.info(
       {
-        ...labels,
+        ...labelsOf(request, reply),
         method: request.method,
         // Never the query, the headers or the body: secrets travel there.
         path: pathOf(request),
-        status: reply.statusCode,
         milliseconds: Math.round(reply.elapsedTime * 100) / 100,
         account: principal?.account,
         actor: principal?.credential.label,
         address: request.ip,
       },
-      'request',
+      text,
     )
-    done()
-  })
+  }
 
   function mount(dialect: Dialect, route: Route, url: string): void {
     app.route({
@@ -213,9 +230,44 @@ export function createServer(options: ServerOptions): Server {
           body: route.rawBody ? undefined : (request.body as JsonValue | undefined),
           ...(route.rawBody && { bytes: (request.body as Buffer | undefined) ?? Buffer.alloc(0) }),
         })
-        return send(reply, answer, dialect)
+        return answer.stream ? stream(request, reply, answer, answer.stream) : send(reply, answer, dialect)
       },
     })
+  }
+
+  function stream(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: Answer,
+    source: NonNullable<Answer['stream']>,
+  ): FastifyReply {
+    const { dialect, route, principal = anonymous } = of(request)
+    const { account } = principal
+    if (request.method === 'HEAD') return head(reply, answer).send(Readable.from([]))
+    const { dialect: profile, operation } = labelsOf(request, reply)
+    const pieces = streams.open({
+      ...{ account, source, response: reply.raw },
+      async isAllowed() {
+        if (!dialect || route?.scope === 'none') return true
+        const now = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
+        return now.ok && now.value.account === account && (!route || now.value.scopes.has(route.scope))
+      },
+      ended() {
+        metrics.streams({ dialect: profile, operation }, -1)
+        // The framework calls nobody when a client goes before the end, as most of them do.
+        tell(request, reply, 'stream ended')
+      },
+    })
+    if (!pieces) {
+      const reason = `More than ${maxStreams} streams of an account are not open at once.`
+      return refuse(request, reply, { kind: 'too-many-requests', retryAfter: 10, reason })
+    }
+    head(reply, answer)
+    requests.set(request, { ...of(request), streams: true })
+    metrics.streams({ dialect: profile, operation }, 1)
+    // How long somebody reads says nothing about how fast we answer.
+    answered(request, reply, 'stream')
+    return reply.send(pieces)
   }
 
   function dialectOf(path: string): Dialect | undefined {
@@ -289,6 +341,8 @@ export function createServer(options: ServerOptions): Server {
     async close() {
       // Connections whose last answer is sent would be kept open for another request.
       const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+      stopChecks()
+      streams.close()
       authenticator.close()
       await app.close()
       clearInterval(sweep)
@@ -324,10 +378,14 @@ function calledBaseUrl({ headers: { host }, socket }: FastifyRequest): string {
   return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
 }
 
-function send(reply: FastifyReply, { status, body, headers }: Answer, dialect: Dialect): FastifyReply {
-  reply.code(status).header('x-request-id', reply.request.id)
+function head(reply: FastifyReply, { status, headers = {} }: Answer): FastifyReply {
+  return reply.code(status).header('x-request-id', reply.request.id).headers(headers)
+}
+
+function send(reply: FastifyReply, answer: Answer, dialect: Dialect): FastifyReply {
+  const { body } = answer
   if (body !== undefined) reply.header('content-type', dialect.contentType)
-  if (headers) reply.headers(headers)
+  head(reply, answer)
   // Bytes, because the framework adds a charset to the media type of text.
   return reply.send(body === undefined || Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)))
 }

@@ -22,6 +22,8 @@ export interface Authenticator {
     schemes: readonly Scheme[],
     source: string,
   ): Promise<Result<Principal, RequestError>>
+  /** Calls back when credentials may have come, gone or changed. Answers how to stop. */
+  onChange(listener: () => void): () => void
   /** Answers at once what is held back, and holds nothing back any more. */
   close(): void
 }
@@ -68,10 +70,12 @@ export function createAuthenticator(
   const remembered = new Map<string, Remembered>()
   /** Counts changes of credentials: what was looked up before one must not be remembered after it. */
   let changes = 0
+  const listeners = new Set<() => void>()
   storage.onCommit(({ topics }) => {
     if (!topics.includes('credentials')) return
     changes++
     remembered.clear()
+    for (const listener of [...listeners]) listener()
   })
   // Unknown users cost one hash too, so timing reveals nothing. Created on first use.
   let nobody: Promise<string> | undefined
@@ -127,6 +131,10 @@ export function createAuthenticator(
       if (remembered.size >= maxRemembered) remembered.clear()
       remembered.set(memory, { principal, until: now() + rememberedFor })
       return ok(principal)
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     close: () => gate.close(),
   }

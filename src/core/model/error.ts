@@ -22,8 +22,8 @@ export type ProtocolStatus = 400 | 408 | 417 | 431
 export type RequestError =
   /** No credential, or one that is not valid. */
   | { readonly kind: 'unauthenticated' }
-  /** Too many logins fail. Whole seconds, at least 1. */
-  | { readonly kind: 'too-many-requests'; readonly retryAfter: number }
+  /** Whole seconds, at least 1. `reason` is a sentence; absent: too many logins fail. */
+  | { readonly kind: 'too-many-requests'; readonly retryAfter: number; readonly reason?: string }
   /** The credential lacks the scope, or the resource is another account's and the dialect says so. */
   | { readonly kind: 'forbidden'; readonly resource?: ResourceKind; readonly id?: string }
   /** Also when the caller may not know that it exists. */

@@ -38,7 +38,7 @@ function explain(error: RequestError): Problem {
       return {
         status: 429,
         title: 'Too many requests',
-        detail: `Too many logins fail. Try again in ${error.retryAfter} s.`,
+        detail: `${error.reason ?? 'Too many logins fail.'} Try again in ${error.retryAfter} s.`,
         headers: { 'retry-after': String(error.retryAfter) },
       }
     case 'protocol':
