@@ -8,7 +8,7 @@ import { constants } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import { LibraryError } from './errors.ts'
 import { MalformedError, MessageReader } from './message.ts'
-import { openTransport, type Transport } from './transport.ts'
+import { openTransport, type SocketOptions, type Transport } from './transport.ts'
 
 export interface Listener {
   /** It must not keep what it reads from. */
@@ -39,10 +39,18 @@ export async function openEvents(
   listener: Listener,
   open = openTransport,
 ): Promise<Events> {
+  return follow(await openSignalling({ protocol, groups, receiveBuffer }, open), listener)
+}
+
+/** A socket for `follow`. Rejects as `openEvents` does. */
+export async function openSignalling(
+  options: Omit<SocketOptions, 'signals'>,
+  open = openTransport,
+): Promise<Transport> {
   if (!isMainThread) throw new LibraryError('signals are for the main thread')
   // Before the socket: the first signal may come at once.
   listenToSignals()
-  return follow(await open({ protocol, groups, receiveBuffer, signals: true }), listener)
+  return open({ ...options, signals: true })
 }
 
 const drains = new Set<() => void>()
@@ -57,7 +65,7 @@ function listenToSignals(): void {
   })
 }
 
-/** For tests: the transport is closed with the events. */
+/** Hands over what the socket, which is closed with the events, receives. */
 export function follow(transport: Transport, listener: Listener): Events {
   const buffer = Buffer.allocUnsafeSlow(64 * 1024)
   let open = true
