@@ -9,6 +9,8 @@ import type { Outcome } from './outcome.ts'
 
 /** With the names of what it is about, as they are now. */
 export interface NamedDecision extends Decision {
+  /** Its own, for `after`; another process, or this one after a restart, gives none that is the same. */
+  readonly id: string
   readonly server: string
   readonly serverName: string
   /** Of the interface in its server, from 1. */
@@ -41,8 +43,16 @@ export interface DecisionService {
     ctx: Context,
     filter: DecisionFilter & { readonly limit?: number },
   ): Outcome<readonly NamedDecision[]>
-  /** Answers how to stop. Whoever owns an interface when a packet is told of is told, and nobody else. */
-  follow(ctx: Context, filter: DecisionFilter, listener: DecisionListener): Outcome<() => void>
+  /**
+   * Answers how to stop. `after`: first those that are kept and came after the one of this id; all that are kept, where no
+   * decision of this process had it; absent: none. Whoever owns an interface when a packet is told of is told, and nobody
+   * else.
+   */
+  follow(
+    ctx: Context,
+    filter: DecisionFilter & { readonly after?: string },
+    listener: DecisionListener,
+  ): Outcome<() => void>
   /** Since the process started: heard from agents, and by how many listeners were missed, each counted for itself. */
   counts(): { readonly told: number; readonly lost: number }
 }

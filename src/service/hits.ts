@@ -7,7 +7,7 @@ import type { Decider } from '../core/model/decider.ts'
 import type { PerDirection } from '../core/model/desired.ts'
 import type { HitsReport } from '../core/model/hits.ts'
 import type { Interface } from '../core/model/interface.ts'
-import type { Action, LogLevel, Rule } from '../core/model/rule.ts'
+import type { Action, Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import type { ServerRecord } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 import type { Outcome } from './outcome.ts'
@@ -93,6 +93,15 @@ export interface ServerRules {
   readonly interfaces: readonly InterfaceRules[]
 }
 
+/** Sums over the interfaces of a host, for metrics. */
+export interface HitsTotal {
+  readonly host: string
+  readonly direction: Direction
+  readonly kind: Decider['kind']
+  readonly packets: number
+  readonly bytes: number
+}
+
 export interface HitsService {
   /** For agents in this process. Kept in the store within half a minute, for others and for later. */
   hear(report: HitsReport): void
@@ -105,6 +114,8 @@ export interface HitsService {
   of(ctx: Context, called: string): Outcome<ServerCounts>
   /** As of `of`: everything that packets are asked, in its order. */
   rulesOf(ctx: Context, called: string): Outcome<ServerRules>
+  /** What agents in this process have counted since it started: each number only grows, also when an interface goes. */
+  totals(): readonly HitsTotal[]
   /** Decisions that agents in this process did not tell because there were too many, since it started. */
   suppressed(): number
   /** Keeps what is not kept yet. */
