@@ -21,6 +21,18 @@ const shapes = {
   verdicts: ['map', 'type ipv4_addr : verdict\nflags interval'],
   filled: ['set', 'type iface_index\nsize 65535\nflags dynamic,timeout\ntimeout 30s'],
   pairs: ['set', 'typeof iif . ip saddr . ip daddr . ip id\nsize 65535\nflags dynamic,timeout\ntimeout 30s'],
+  hits: ['set', 'type iface_index . mark\nsize 4194304\nflags dynamic\ncounter'],
+  answers: ['set', 'type ether_addr . mark\nsize 1048576\nflags dynamic\ncounter'],
+  samples: ['set', 'type iface_index\nsize 1048576\nflags dynamic'],
+  suppressed: ['set', 'type iface_index\nsize 1048576\nflags dynamic\ncounter'],
+  markFour: ['map', 'type ipv4_addr : mark\nflags interval'],
+  markExact: ['map', 'type ipv4_addr : mark'],
+  markPort: ['map', 'type ipv4_addr . inet_service : mark\nflags interval'],
+  markSix: [
+    'map',
+    'type ether_addr . inet_proto . ipv6_addr . ipv6_addr . inet_service : mark\nflags interval',
+  ],
+  markIcmp: ['map', 'type icmp_type . icmp_code : mark'],
   turns: ['set', 'typeof oif . numgen inc mod 15\nsize 1048576\nflags dynamic'],
 } as const satisfies Record<string, readonly [RenderedSet['kind'], string]>
 /** The sets that lines look into. */
@@ -137,6 +149,10 @@ const keyed = words(
   'ether saddr . ip6 saddr @macSix',
   'meta l4proto 17 ip saddr vmap @verdicts',
   'iif vmap @byDevice',
+  'udp sport 5 meta mark set ip saddr . udp dport map @markPort',
+  'meta mark set ip saddr & 255.0.0.0 . tcp sport map @markPort',
+  'meta mark set ether saddr . meta l4proto . ip6 saddr . ip6 daddr . th dport map @markSix',
+  'meta mark set icmp type . icmp code map @markIcmp',
   'oif @oneDevice',
   '@th,0,64 >= 0x0',
   'ip frag-off & 8191 == 0 ip length < 68',
@@ -158,9 +174,23 @@ const done = words(
   ...[
     'add @turns { oif . numgen inc mod 15 ct count over 133 } goto next',
     'meta mark set meta mark & 0xdfffffff | 0x40000000 accept',
+    'meta mark set 0x0000002a goto next',
+    'update @hits { oif . 0xffffffff } goto next',
+    'update @hits { iif . 0x0000002a } accept',
+    'update @hits { iif . meta mark }',
+    'update @answers { ether daddr . meta mark } drop',
+    'update @samples { oif limit rate over 10/second burst 10 packets } goto next',
+    'update @suppressed { iif } drop',
+    'log prefix "denied in" group 1017 snaplen 128',
+    'log prefix "allowed out 0x0000002a" group 1 snaplen 0 goto next',
   ],
 )
-const ofIpv4 = words('drop', 'update @pairs { iif . ip saddr . ip daddr . ip id }')
+const ofIpv4 = words(
+  'meta mark set ip saddr map @markFour goto next',
+  'meta mark set ip daddr & 255.255.255.0 map @markExact goto next',
+  'drop',
+  'update @pairs { iif . ip saddr . ip daddr . ip id }',
+)
 
 /** Lines that nft and the kernel take; maps of verdicts end theirs. */
 export function arbitraryLine(family: Family): fc.Arbitrary<string> {

@@ -124,7 +124,8 @@ function saidIn(all: readonly Message[]): Said {
       else said.elements[name] = [...new Set([...(said.elements[name] ?? []), ...elements])].toSorted()
     } else if (type === messages.newRule) {
       const name = textOf(value(rule.chain))
-      const expressions = withoutIds(value(rule.expressions) as readonly Attribute[])
+      const list = value(rule.expressions) as readonly Attribute[]
+      const expressions = withoutIds(list.filter((each) => !turnsOneByte(each)))
       said.rules[name] ??= []
       said.rules[name].push([family, anonymous, expressions])
       anonymous = []
@@ -146,6 +147,14 @@ function withoutIds(expressions: readonly Attribute[]): readonly Attribute[] {
     if (id === undefined || !name || !data || typeof data[1] === 'string') return [type, value]
     return [type, [name, [data[0], data[1].filter(([each]) => each !== id)]]]
   })
+}
+
+/** nft 1.0.6 turns the bytes of a protocol in some keys, as if it were a number of two: the kernel turns none of one byte. */
+function turnsOneByte([, value]: Attribute): boolean {
+  if (typeof value === 'string') return false
+  const [name, data] = value
+  if (textOf(name?.[1]) !== 'byteorder' || !data || typeof data[1] === 'string') return false
+  return data[1].some(([type, length]) => type === 4 && length === '00000001')
 }
 
 /** User data up to our entry, which is the last. */

@@ -161,12 +161,38 @@ describe('nft says what we say', { skip }, () => {
         ['52:54:00:00:00:01-52:54:00:00:00:05 . 6 . ::/1 . 1 . 2-3'],
       ],
       codes: ['set', 'type icmp_type . icmp_code\nflags interval', ['3 . 0-255']],
+      marks: [
+        'map',
+        'type ipv4_addr : mark\nflags interval',
+        ['0.0.0.0/8', '9.0.0.1-9.0.0.9', '255.255.255.255'],
+      ],
+      exactMarks: ['map', 'type ipv6_addr : mark', ['::1', '2001:db8::']],
+      rangedMarks: [
+        'map',
+        'type inet_proto . ipv4_addr . inet_service : mark\nflags interval',
+        ['6 . 1.2.3.4 . 5', '6-17 . 2.0.0.0/8 . 0-65535', '255 . 255.255.255.255 . 65535'],
+      ],
+      rangedVerdicts: [
+        'map',
+        'type inet_proto . ipv4_addr . inet_service : verdict\nflags interval',
+        ['6 . 1.2.3.4 . 5', '6-17 . 2.0.0.0/8 . 0-65535', '255 . 255.255.255.255 . 65535'],
+      ],
+      exactPairs: ['map', 'type icmp_type . icmp_code : mark', ['3 . 1', '3 . 4']],
+      typeOf: ['map', 'typeof @th,64,128 : meta mark\nflags interval', ['0x1', '0x5-0x7']],
+      typesOf: ['map', 'typeof icmp type . icmp code : meta mark', ['3 . 1']],
+      hits: ['set', 'type iface_index . mark\nsize 4194304\nflags dynamic\ncounter', []],
+      answers: ['set', 'type ether_addr . mark\nsize 1048576\nflags dynamic\ncounter', []],
+      suppressed: ['set', 'type iface_index\nsize 1048576\nflags dynamic\ncounter', []],
       deviceAddresses: ['set', 'type iface_index . ipv4_addr', ['1 . 10.0.0.1']],
       names: ['set', 'type ifname', ['"tap0"', '"a-b_c.d"']],
     }
+    const verdicts = ['jump next', 'drop', 'return']
     const sets = Object.entries(all).map(([name, [kind, type, keys]]) => {
       const elements = new Map(
-        keys.map((key, n) => [key, kind === 'set' ? '' : (['jump next', 'drop', 'return'][n % 3] as string)]),
+        keys.map((key, n) => {
+          const held = type.includes('mark') ? ['0x00000011', '0xffffffff', '0x00000000'] : verdicts
+          return [key, kind === 'set' ? '' : (held[n % 3] as string)]
+        }),
       )
       return [name, { kind, type, elements }] as const
     })

@@ -7,7 +7,7 @@ import type { Command } from '../../../compile/nftables/commands.ts'
 import { AttributeReader, MessageBuilder, MessageReader } from '../../netlink/message.ts'
 import { assembleRule } from './assemble.ts'
 import { writeCommands } from './commands.ts'
-import { elementKey, verdictOf } from './elements.ts'
+import { elementKey, heldOf, verdictOf } from './elements.ts'
 import { hashOfRules, readIdentity } from './identity.ts'
 import { layoutOf } from './keys.ts'
 import { messages, rule, set } from './uapi.ts'
@@ -135,7 +135,36 @@ describe('lines', () => {
         'ct timeout set usual',
         'ct timeout set "a b"',
         'meta mark set 5',
+        'meta mark set 0x5',
         'meta mark set meta mark | 5',
+        'meta mark set ip saddr',
+        'meta mark set ip saddr map',
+        'meta mark set ip saddr map @',
+        'meta mark set ip saddr vmap @map',
+        'meta mark set ip saddr . 0x0000002a map @map',
+      ],
+      ...[
+        'update @set { 0x0000002a }',
+        'update @set { oif . 0x2a }',
+        'update @set { oif . 42 }',
+        'update @set { oif . 0x0000002a . ip saddr }',
+        'update @set { oif . 0x0000002a map @map }',
+        'update @set { oif map @map }',
+        'update @set { oif . ip saddr map map }',
+        'update @set { oif . ip saddr map @map',
+        'update @set { oif . ip saddr map @map limit rate over 5/second burst 5 packets }',
+        'update @set { oif . ip6 saddr . ip6 daddr . ip6 saddr . ip6 daddr map @map }',
+      ],
+      ...[
+        'log prefix "a"',
+        'log prefix "" group 1 snaplen 1',
+        'log prefix a group 1 snaplen 1',
+        'log prefix "a" b" group 1 snaplen 1',
+        'log prefix "a" group 65536 snaplen 1',
+        'log prefix "a" group 1',
+        'log prefix "a" group 1 snaplen',
+        `log prefix "${'a'.repeat(128)}" group 1 snaplen 1`,
+        'log group 1 snaplen 1',
       ],
       ...[
         'reject with icmpx',
@@ -233,7 +262,18 @@ describe('elements and sets', () => {
       ...['type ipv4_addr\ntimeout 5', 'type ipv4_addr\nauto-merge', 'typeof ct state . iif'],
     ])
       assert.throws(() => layoutOf('set', declared), SyntaxError, declared)
-    assert.throws(() => layoutOf('map', 'type ipv4_addr'), SyntaxError)
+    for (const declared of [
+      'type ipv4_addr',
+      'type ipv4_addr : nonsense',
+      'type ipv4_addr : meta mark',
+      'typeof ip saddr : mark',
+      'type ipv4_addr : mark : mark',
+    ])
+      assert.throws(() => layoutOf('map', declared), SyntaxError, declared)
+    assert.throws(() => layoutOf('set', 'type ipv4_addr : mark'), SyntaxError)
+    const marks = layoutOf('map', 'type ipv4_addr : mark')
+    for (const text of ['', '42', '0x2a', '0x0000002A', '0x000000002a', 'accept'])
+      assert.throws(() => heldOf(marks, text), SyntaxError, text)
     const exact = layoutOf('set', 'type ipv4_addr . inet_service')
     const ranged = layoutOf('set', 'type inet_service\nflags interval')
     for (const text of [

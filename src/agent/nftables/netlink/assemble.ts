@@ -1,9 +1,18 @@
 /**
- * Rules: one line of nft's language, as our compilers write it, as expressions of nf_tables that nft prints as that line.
- * Of the language only what we write is known: anything else throws, and nothing is guessed.
+ * Rules: one line of nft's language, as our compilers write it, as expressions of nf_tables that nft prints as that line, but for a map
+ * within a key, which nft has no words for. Of the language only what we write is known: anything else throws, and nothing is guessed.
  */
 import { MessageBuilder } from '../../netlink/message.ts'
-import { after, elementKey, prefixLength, rangeOf, verdictOf, writeElement, writeEnd } from './elements.ts'
+import {
+  after,
+  elementKey,
+  isMark,
+  prefixLength,
+  rangeOf,
+  verdictOf,
+  writeElement,
+  writeEnd,
+} from './elements.ts'
 import {
   compare,
   doNotTrack,
@@ -11,12 +20,17 @@ import {
   firstRegister,
   type Holding,
   loadMeta,
+  loadValue,
+  log,
   lookUp,
   maskBits,
+  move,
   outside,
+  registerAt,
   reject,
   setLabel,
   setMeta,
+  translate,
   useObject,
   verdict,
 } from './expressions.ts'
@@ -132,7 +146,9 @@ class Assembler {
       this.#loader.settle()
       setLabel(builder, connection.labels, this.#value(types.ct_label))
     } else if (this.#takes('ct', 'timeout', 'set')) this.#timeout()
-    else if (this.#takes('meta', 'mark', 'set', 'meta', 'mark', '&')) this.#mark()
+    else if (this.#takes('meta', 'mark', 'set', 'meta', 'mark', '&')) this.#markBits()
+    else if (this.#takes('meta', 'mark', 'set')) this.#mark()
+    else if (this.#takes('log', 'prefix')) this.#log()
     else this.#match()
   }
 
@@ -164,8 +180,38 @@ class Assembler {
     useObject(builder, connectionTimeout.type, name)
   }
 
-  /** `meta mark & a | b`: sets the bits of `b`, and clears others that are not in `a`. */
+  /** A number, or what a map has for a key. */
   #mark(): void {
+    const number = this.#markNumber()
+    if (number) {
+      this.#loader.settle()
+      loadValue(builder, number, firstRegister)
+    } else {
+      this.#loader.load(this.#key())
+      this.#expect('map')
+      translate(builder, setName(this.#next()), { from: firstRegister, to: firstRegister })
+    }
+    setMeta(builder, meta.mark)
+  }
+
+  /** Undefined when the next word is none. */
+  #markNumber(): Uint8Array | undefined {
+    return isMark(this.#words[this.#at] ?? '') ? this.#value(types.mark) : undefined
+  }
+
+  #log(): void {
+    const [all, prefix] =
+      /^"([A-Za-z0-9_. -]{1,127})" group /.exec(`${this.#words.slice(this.#at).join(' ')} `) ?? []
+    if (all === undefined || prefix === undefined) throw new SyntaxError('a prefix and a group are missing')
+    this.#at += all.split(' ').length - 1
+    const group = this.#number(0xffff)
+    this.#expect('snaplen')
+    this.#loader.settle()
+    log(builder, { prefix, group, bytes: this.#number(0xffff_ffff) })
+  }
+
+  /** `meta mark & a | b`: sets the bits of `b`, and clears others that are not in `a`. */
+  #markBits(): void {
     const kept = this.#value(types.mark)
     const raised = this.#takes('|') ? this.#value(types.mark) : new Uint8Array(kept.length)
     const mask = kept.map((byte, n) => byte & ~(raised[n] as number))
@@ -178,9 +224,39 @@ class Assembler {
   #fill(how: 'add' | 'update'): void {
     const set = setName(this.#next())
     this.#expect('{')
-    this.#loader.load(this.#key())
+    const key = this.#key()
+    if (this.#takes('map')) {
+      this.#loadCounted(key, setName(this.#next()))
+      this.#expect('}')
+      fill(builder, set, how, undefined)
+      return
+    }
+    this.#loader.load(key)
+    if (this.#takes('.')) {
+      const number = this.#markNumber()
+      if (!number) throw new SyntaxError('a number is missing')
+      loadValue(builder, number, registerAt(wordsOf(key)))
+    }
     const holding = this.#takes('}') ? undefined : this.#holding()
     fill(builder, set, how, holding)
+  }
+
+  /**
+   * The first field, and behind it what a map has for all others. nft's grammar has no map within a key, and nft 1.0.6 aborts when it finds
+   * one there in a rule. So the value comes to its place unseen by nft, which takes registers for what was loaded into them last, whatever
+   * was moved: it prints that the map has a value that is not 0, which is all that decides, and a key that ends with 0.
+   */
+  #loadCounted([own, ...key]: readonly Looked[], map: string): void {
+    if (!own || key.length === 0) throw new SyntaxError('a map is asked for nothing')
+    const [behind, none] = [wordsOf([own]), new Uint8Array(4)]
+    // Two words are moved at once: the last one of the key's first field, which is loaded behind, and the value.
+    const [from, value] = [registerAt(behind + 1), registerAt(behind + 2)]
+    this.#loader.load(key, behind + 1)
+    translate(builder, map, { from, to: value })
+    compare(builder, comparisons.unequal, none, value)
+    loadValue(builder, none, registerAt(behind))
+    move(builder, { from, to: registerAt(behind - 1), bytes: 8 })
+    this.#loader.load([own])
   }
 
   #holding(): Holding {
@@ -215,7 +291,7 @@ class Assembler {
     return bytesOf(type, this.#next())
   }
 
-  /** Fields with full stops between, some of them masked. */
+  /** Fields with full stops between, some of them masked. A number behind them is left, with its full stop. */
   #key(): readonly Looked[] {
     const key: Looked[] = []
     do {
@@ -224,7 +300,7 @@ class Assembler {
       this.#at += found.length
       const { field } = found
       key.push(this.#takes('&') ? { field, mask: this.#value(field.type) } : { field })
-    } while (this.#takes('.'))
+    } while (!isMark(this.#words[this.#at + 1] ?? '') && this.#takes('.'))
     return key
   }
 
@@ -331,6 +407,9 @@ class Assembler {
     if (vmap) this.#end()
   }
 }
+
+const wordsOf = (key: readonly Looked[]): number =>
+  key.reduce((sum, { field }) => sum + ((field.type.bytes + 3) >> 2), 0)
 
 function setName(word: string): string {
   if (!word.startsWith('@') || word.length < 2) throw new SyntaxError(`${word} is no set`)

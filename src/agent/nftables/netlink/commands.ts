@@ -3,7 +3,7 @@ import type { Command } from '../../../compile/nftables/commands.ts'
 import { isBase } from '../../../compile/nftables/places.ts'
 import { flags, type MessageBuilder } from '../../netlink/message.ts'
 import { anonymousName, assembleRule } from './assemble.ts'
-import { elementKey, verdictOf, writeElement } from './elements.ts'
+import { elementKey, heldOf, writeElement } from './elements.ts'
 import { hashOfChain, hashOfRules, hashOfSet, hashOfTable, userDataOf } from './identity.ts'
 import { layoutOf, writeSet } from './keys.ts'
 import { writeTimeout } from './timeouts.ts'
@@ -182,9 +182,9 @@ class CommandWriter {
         list = builder.open(elementList.elements)
       }
       if (adds && (to !== '') !== layout.isMap)
-        throw new SyntaxError(`${JSON.stringify(to)} is no verdict of an element of a ${command.kind}`)
-      const verdict = adds && layout.isMap ? verdictOf(to) : undefined
-      writeElement(builder, layout, elementKey(layout, text), verdict)
+        throw new SyntaxError(`${JSON.stringify(to)} is not what an element of a ${command.kind} holds`)
+      const held = adds && layout.isMap ? heldOf(layout, to) : undefined
+      writeElement(builder, layout, elementKey(layout, text), held)
     }
     if (list >= 0) builder.close(list)
   }

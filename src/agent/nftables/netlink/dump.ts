@@ -57,8 +57,8 @@ export interface FoundElement {
   readonly keyEnd: string | undefined
   /** It is no element, but the first value behind one. */
   readonly ends: boolean
-  /** Of a map; undefined where it has none that we know. */
-  readonly verdict: string | undefined
+  /** What it holds in a map, a verdict or a mark, in our words; undefined where it holds nothing that we know. */
+  readonly held: string | undefined
   /** Packets counted. */
   readonly packets: number
 }
@@ -248,19 +248,19 @@ export function readChain(message: MessageReader): FoundChain {
 }
 
 function readElement(attributes: AttributeReader): FoundElement {
-  let [key, keyEnd, verdict] = [undefined, undefined, undefined] as (string | undefined)[]
+  let [key, keyEnd, held] = [undefined, undefined, undefined] as (string | undefined)[]
   let [flags, packets] = [0, 0]
   while (attributes.next()) {
     const { type } = attributes
     if (type === 1) key = readValue(attributes.nested())
     else if (type === 10) keyEnd = readValue(attributes.nested())
-    else if (type === 2) verdict = readVerdict(attributes.nested())
+    else if (type === 2) held = readVerdict(attributes.nested()) ?? readMark(attributes.nested())
     else if (type === 3) flags = attributes.u32be()
     else if (type === 7) packets = readCounter(attributes.nested()) ?? packets
     else if (type === 11)
       for (const list = attributes.nested(); list.next(); ) packets = readCounter(list.nested()) ?? packets
   }
-  return { key, keyEnd, verdict, packets, ends: (flags & 1) !== 0 }
+  return { key, keyEnd, held, packets, ends: (flags & 1) !== 0 }
 }
 
 function readValue(data: AttributeReader): string | undefined {
@@ -286,6 +286,12 @@ function readVerdict(data: AttributeReader): string | undefined {
     const word = verdictWords.get(code)
     return word === undefined ? undefined : chain === '' ? word : `${word} ${chain}`
   }
+  return undefined
+}
+
+function readMark(data: AttributeReader): string | undefined {
+  while (data.next())
+    if (data.type === 1 && data.length === 4) return `0x${data.u32().toString(16).padStart(8, '0')}`
   return undefined
 }
 

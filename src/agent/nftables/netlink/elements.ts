@@ -1,9 +1,9 @@
 /** Elements of sets and maps: their text as the keys that the kernel holds. */
 import type { MessageBuilder } from '../../netlink/message.ts'
-import { type Verdict, writeVerdict } from './expressions.ts'
+import { type Verdict, writeValue, writeVerdict } from './expressions.ts'
 import type { SetLayout } from './keys.ts'
-import type { ValueType } from './types.ts'
-import { data, element, intervalEnd, listElement } from './uapi.ts'
+import { bytesOf, type ValueType } from './types.ts'
+import { element, intervalEnd, listElement } from './uapi.ts'
 import { number } from './user-data.ts'
 
 /** What an element holds, as bytes of keys. */
@@ -105,6 +105,16 @@ export function after(key: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
+/** What an element of a map holds: a verdict, or the bytes of a mark. Throws SyntaxError when the text is no such thing. */
+export function heldOf({ held }: SetLayout, text: string): Verdict | Uint8Array {
+  if (!held) return verdictOf(text)
+  if (!isMark(text)) throw new SyntaxError(`${JSON.stringify(text)} is no mark`)
+  return bytesOf(held, text)
+}
+
+/** As nft prints marks, and as they are read back. */
+export const isMark = (text: string): boolean => /^0x[0-9a-f]{8}$/.test(text)
+
 /** `goto chain`. Throws SyntaxError when it is none. */
 export function verdictOf(text: string): Verdict {
   if (text === 'accept' || text === 'drop' || text === 'return') return { kind: text }
@@ -114,21 +124,22 @@ export function verdictOf(text: string): Verdict {
 }
 
 /**
- * Writes one element into a list: of an interval, its beginning and the value behind its end. `verdict` undefined: that of
- * a set, or of an element of a map that goes.
+ * Writes one element into a list: of an interval, its beginning and the value behind its end. `to` is what it holds;
+ * undefined: that of a set, or of a map that it leaves.
  */
 export function writeElement(
   builder: MessageBuilder,
   { fields, interval }: SetLayout,
   { first, last }: ElementKey,
-  verdict: Verdict | undefined,
+  to: Verdict | Uint8Array | undefined,
 ): void {
   const ends = interval && fields.length === 1
   const behind = ends ? after(last) : undefined
   const outer = builder.open(listElement)
-  writeKey(builder, element.key, first)
-  if (verdict) writeVerdict(builder, element.data, verdict)
-  if (interval && !ends) writeKey(builder, element.keyEnd, last)
+  writeValue(builder, element.key, first)
+  if (interval && !ends) writeValue(builder, element.keyEnd, last)
+  if (to instanceof Uint8Array) writeValue(builder, element.data, to)
+  else if (to) writeVerdict(builder, element.data, to)
   if (ends && !behind) builder.bytes(element.userData, open)
   builder.close(outer)
   if (behind) writeEnd(builder, behind)
@@ -138,11 +149,6 @@ export function writeElement(
 export function writeEnd(builder: MessageBuilder, key: Uint8Array): void {
   const outer = builder.open(listElement)
   builder.u32be(element.flags, intervalEnd)
-  writeKey(builder, element.key, key)
+  writeValue(builder, element.key, key)
   builder.close(outer)
-}
-
-function writeKey(builder: MessageBuilder, type: number, key: Uint8Array): void {
-  const outer = builder.open(type)
-  builder.bytes(data.value, key).close(outer)
 }

@@ -16,7 +16,7 @@ function write(builder: MessageBuilder, name: string, fill: () => void, type: nu
   builder.close(inner).close(outer)
 }
 
-function writeValue(builder: MessageBuilder, type: number, bytes: Uint8Array): void {
+export function writeValue(builder: MessageBuilder, type: number, bytes: Uint8Array): void {
   const opened = builder.open(type)
   builder.bytes(data.value, bytes).close(opened)
 }
@@ -43,6 +43,13 @@ export const verdict = (builder: MessageBuilder, to: Verdict): void =>
 
 export const loadMeta = (builder: MessageBuilder, key: number, register: number): void =>
   write(builder, 'meta', () => builder.u32be(2, key).u32be(1, register))
+
+/** Puts a value into a register. */
+export const loadValue = (builder: MessageBuilder, bytes: Uint8Array, register: number): void =>
+  write(builder, 'immediate', () => {
+    builder.u32be(1, register)
+    writeValue(builder, 2, bytes)
+  })
 
 export const setMeta = (builder: MessageBuilder, key: number): void =>
   write(builder, 'meta', () => builder.u32be(2, key).u32be(3, firstRegister))
@@ -101,9 +108,25 @@ export const maskBits = (
     writeValue(builder, 5, flip)
   })
 
-export const compare = (builder: MessageBuilder, how: number, bytes: Uint8Array): void =>
+/** The kernel takes no registers that overlap. */
+export const move = (
+  builder: MessageBuilder,
+  { from, to, bytes }: { from: number; to: number; bytes: number },
+): void =>
+  write(builder, 'bitwise', () => {
+    builder.u32be(1, from).u32be(2, to).u32be(6, 0).u32be(3, bytes)
+    writeValue(builder, 4, new Uint8Array(bytes).fill(0xff))
+    writeValue(builder, 5, new Uint8Array(bytes))
+  })
+
+export const compare = (
+  builder: MessageBuilder,
+  how: number,
+  bytes: Uint8Array,
+  register: number = firstRegister,
+): void =>
   write(builder, 'cmp', () => {
-    builder.u32be(1, firstRegister).u32be(2, how)
+    builder.u32be(1, register).u32be(2, how)
     writeValue(builder, 3, bytes)
   })
 
@@ -129,6 +152,13 @@ export function lookUp(
     if (not) builder.u32be(5, 1)
   })
 }
+
+/** Puts what a map has for the key at one register into another: it may be the same. */
+export const translate = (
+  builder: MessageBuilder,
+  map: string,
+  { from, to }: { from: number; to: number },
+): void => write(builder, 'lookup', () => builder.u32be(2, from).u32be(3, to).text(1, map))
 
 /** What an element is held to while its set is filled by packets. */
 export type Holding =
@@ -173,16 +203,19 @@ export function fill(
 }
 
 export function setLabel(builder: MessageBuilder, key: number, bits: Uint8Array): void {
-  write(builder, 'immediate', () => {
-    builder.u32be(1, firstRegister)
-    writeValue(builder, 2, bits)
-  })
+  loadValue(builder, bits, firstRegister)
   write(builder, 'ct', () => builder.u32be(2, key).u32be(4, firstRegister))
 }
 
 /** Tells the sender: by a reset of its connection, or with a code of ICMP that means the same in both families. */
 export const reject = (builder: MessageBuilder, how: keyof typeof rejections, code: number): void =>
   write(builder, 'reject', () => builder.u32be(1, rejections[how]).u8(2, code))
+
+/** Tells a group of listeners: so many bytes of the packet, behind the prefix. */
+export const log = (
+  builder: MessageBuilder,
+  { prefix, group, bytes }: { prefix: string; group: number; bytes: number },
+): void => write(builder, 'log', () => builder.text(2, prefix).u16be(1, group).u32be(3, bytes))
 
 /** `name` is that of an object of the table. */
 export const useObject = (builder: MessageBuilder, type: number, name: string): void =>

@@ -15,8 +15,10 @@ export interface SetLayout {
   readonly fields: readonly ValueType[]
   /** Of a whole key; each of several fields begins at a multiple of four. */
   readonly bytes: number
-  /** Whether elements hold verdicts. */
+  /** Whether elements hold something for their key. */
   readonly isMap: boolean
+  /** What elements of a map hold; null: verdicts. */
+  readonly held: ValueType | null
   /** Whether elements may be ranges. */
   readonly interval: boolean
   readonly flags: number
@@ -52,9 +54,12 @@ export const layoutOf = (kind: 'set' | 'map', declared: string): SetLayout =>
 function parse(kind: 'set' | 'map', declared: string): SetLayout {
   const [first = '', ...lines] = declared.split('\n')
   const isMap = kind === 'map'
-  const keyed = isMap ? first.replace(/ : verdict$/, '') : first
-  if (isMap && keyed === first) throw new SyntaxError(`${first} is no map to verdicts`)
+  const [, keyed, to] = /^(.+) : (verdict|(?:meta )?mark)$/.exec(isMap ? first : `${first} : verdict`) ?? []
+  if (keyed === undefined) throw new SyntaxError(`${first} is no map to verdicts or marks`)
   const key = keyOf(keyed)
+  if (to !== 'verdict' && to !== (key.isTypeOf ? 'meta mark' : 'mark'))
+    throw new SyntaxError(`${first} does not say its mark as its key`)
+  const held = to === 'verdict' ? null : types.mark
   let [flags, size, timeout, counts, interval] = [isMap ? setFlags.map : 0, 0, 0, false, false]
   for (const line of lines) {
     const [, word, value = ''] = /^(size|flags|timeout|counter)(?: (\S+))?$/.exec(line) ?? []
@@ -67,7 +72,7 @@ function parse(kind: 'set' | 'map', declared: string): SetLayout {
     else throw new SyntaxError(`${JSON.stringify(line)} declares nothing of a ${kind}`)
   }
   if (interval) flags |= setFlags.interval | (key.fields.length > 1 ? setFlags.concatenated : 0)
-  return { ...layout(key, isMap, interval), flags, size, timeout, counts }
+  return { ...layout(key, { isMap, held, interval }), flags, size, timeout, counts }
 }
 
 interface Key {
@@ -105,6 +110,9 @@ function keyOf(text: string): Key {
   return { fields: fields.map(({ type }) => type), order: 0, typeOf: concatenation(data), isTypeOf: true }
 }
 
+/** What nft writes down of `meta mark`. */
+const writtenMark = fieldsOf(['meta', 'mark']).flatMap((field) => writtenOf(field) ?? [])
+
 const orderOfType = ({ order }: ValueType): number => (order === null ? 0 : orders[order])
 const concatenation = (data: readonly number[]): number[] => [
   ...number(0, concatenationKind),
@@ -128,23 +136,22 @@ function fieldsOf(words: readonly string[]): readonly Field[] {
 /** Key, data and user data, without what is said of the set as a whole. */
 function layout(
   { fields, order, typeOf, isTypeOf }: Key,
-  isMap: boolean,
-  interval: boolean,
+  { isMap, held, interval }: Pick<SetLayout, 'isMap' | 'held' | 'interval'>,
   anonymous = false,
 ) {
   return {
-    ...{ fields, isMap, interval },
+    ...{ fields, isMap, held, interval },
     bytes:
       fields.length === 1
         ? (fields[0] as ValueType).bytes
         : fields.reduce((sum, { bytes }) => sum + aligned(bytes), 0),
     userData: [
       ...number(written.keyOrder, order),
-      ...(isMap ? number(written.dataOrder, 0) : []),
+      ...(isMap ? number(written.dataOrder, held ? orderOfType(held) : 0) : []),
       ...(anonymous && interval ? number(written.merges, 1) : []),
       ...(typeOf.length > 0 ? entry(written.key, typeOf) : []),
       ...((anonymous || isTypeOf) && isMap
-        ? entry(written.data, [...number(0, verdictKind), ...entry(1, [])])
+        ? entry(written.data, held ? writtenMark : [...number(0, verdictKind), ...entry(1, [])])
         : []),
       ...(isMap ? number(written.ranges, 0) : []),
     ],
@@ -155,7 +162,7 @@ function layout(
 export function anonymousLayout(field: Field, isMap: boolean, interval: boolean): SetLayout {
   const key = { fields: [field.type], order: orderOf(field), typeOf: writtenOf(field) ?? [] }
   return {
-    ...layout(key, isMap, interval, true),
+    ...layout(key, { isMap, held: null, interval }, true),
     flags:
       setFlags.anonymous |
       setFlags.constant |
@@ -171,7 +178,7 @@ export function anonymousLayout(field: Field, isMap: boolean, interval: boolean)
  */
 export function writeSet(
   builder: MessageBuilder,
-  { fields, bytes, isMap, interval, flags, timeout, counts, userData, ...own }: SetLayout,
+  { fields, bytes, isMap, held, interval, flags, timeout, counts, userData, ...own }: SetLayout,
   { id, size = own.size, identity = [] }: { id: number; size?: number; identity?: ArrayLike<number> },
 ): void {
   builder
@@ -181,7 +188,7 @@ export function writeSet(
       fields.reduce((sum, type) => (sum << 6) | type.id, 0),
     )
     .u32be(set.keyLength, bytes)
-  if (isMap) builder.u32be(set.dataType, verdictType).u32be(set.dataLength, 0)
+  if (isMap) builder.u32be(set.dataType, held?.id ?? verdictType).u32be(set.dataLength, held?.bytes ?? 0)
   builder.u32be(set.id, id)
   const ranges = interval && fields.length > 1
   if (size > 0 || ranges) {

@@ -57,11 +57,11 @@ export class Loader {
     return this.#transport
   }
 
-  /** Loads fields side by side from the first register on, each from a word of its own. */
-  load(key: readonly Looked[]): void {
+  /** Loads fields side by side, each from a word of its own: the first one into the register that is `from` words behind the first. */
+  load(key: readonly Looked[], from = 0): void {
     for (const { field } of key) this.#ask(field.needs)
     this.settle()
-    let words = 0
+    let words = from
     for (const { field, mask = field.mask } of key) {
       const register = registerAt(words)
       field.load(this.#builder, register)

@@ -67,10 +67,10 @@ function setText(
   const known = keysOf(wanted)
   const found = new Map<string, string>()
   let same = ranges.length === wanted.elements.size
-  for (const { key, verdict = '' } of ranges) {
+  for (const { key, held = '' } of ranges) {
     const text = known.get(key)
-    if (text === undefined || wanted.elements.get(text) !== verdict) same = false
-    found.set(text ?? rawKey(key), verdict)
+    if (text === undefined || wanted.elements.get(text) !== held) same = false
+    found.set(text ?? rawKey(key), held)
   }
   return same ? wanted : { ...wanted, elements: found }
 }
@@ -78,14 +78,14 @@ function setText(
 interface Ranged {
   /** Hexadecimal, and where it is a range, the last key behind a dash. */
   readonly key: string
-  readonly verdict: string | undefined
+  readonly held: string | undefined
 }
 
 /** Undefined where they make no elements that we could have written. */
 function rangesIn(elements: readonly FoundElement[], flags: number): readonly Ranged[] | undefined {
   const ranges: Ranged[] = []
-  const add = (first: string, last: string, { verdict }: FoundElement) =>
-    ranges.push({ key: first === last ? first : `${first}-${last}`, verdict })
+  const add = (first: string, last: string, { held }: FoundElement) =>
+    ranges.push({ key: first === last ? first : `${first}-${last}`, held })
   if (elements.some(({ key }) => key === undefined)) return undefined
   if ((flags & (setFlags.interval | setFlags.concatenated)) !== setFlags.interval) {
     for (const each of elements) add(each.key as string, each.keyEnd ?? (each.key as string), each)
@@ -130,10 +130,10 @@ const [indexType, nameType] = [20, 41]
 /** Elements of a set that is not known: devices by index and name, as texts have them. */
 function spelled(ranges: readonly Ranged[], keyType: number): ReadonlyMap<string, string> {
   return new Map(
-    ranges.map(({ key, verdict = '' }) => {
-      if (keyType === indexType) return [String(Buffer.from(key, 'hex').readUInt32LE(0)), verdict]
-      if (keyType !== nameType) return [rawKey(key), verdict]
-      return [`"${Buffer.from(key, 'hex').toString('latin1').replace(/\0.*$/s, '')}"`, verdict]
+    ranges.map(({ key, held = '' }) => {
+      if (keyType === indexType) return [String(Buffer.from(key, 'hex').readUInt32LE(0)), held]
+      if (keyType !== nameType) return [rawKey(key), held]
+      return [`"${Buffer.from(key, 'hex').toString('latin1').replace(/\0.*$/s, '')}"`, held]
     }),
   )
 }
