@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { logLevels } from '../../core/model/rule.ts'
 import { portSet } from '../../core/sets/port-set.ts'
 import { decodeAddresses, decodePorts, decodeRule, type RuleText } from './decode-rule.ts'
 import { macroName, macros } from './macros.ts'
@@ -43,6 +44,22 @@ test('ports that are printed as the language has it are read as they were', () =
       assert.deepEqual(decodePorts('dport', text), { ok: true, value: portSet(ranges) })
     }),
   )
+})
+
+test('a level is kept as it is spelled, and means that the rule is told of; nolog and none mean nothing', () => {
+  const given = { type: 'in', action: 'ACCEPT', enable: 1 } as const
+  const log = (text: RuleText) => {
+    const decoded = decodeRule(text)
+    assert.ok(decoded.ok)
+    return [decoded.value.spec.log, decoded.value.log]
+  }
+  assert.deepEqual(log(given), [undefined, undefined])
+  assert.deepEqual(log({ ...given, log: 'nolog' }), ['nolog', undefined])
+  for (const level of logLevels) assert.deepEqual(log({ ...given, log: level }), [level, level])
+  // A row of a group decides nothing by itself.
+  assert.deepEqual(log({ ...given, type: 'group', action: 'web', log: 'info' }), ['info', undefined])
+  for (const level of ['INFO', 'loud', 'constructor'])
+    assert.equal(decodeRule({ ...given, log: level }).ok, false, level)
 })
 
 test('any text at all is a rule or a refusal that names a field', () => {

@@ -3,7 +3,7 @@
  * what would be right.
  */
 import type { JsonObject } from '../../core/json.ts'
-import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import { type Action, type Direction, type LogLevel, logLevels, type Match } from '../../core/model/rule.ts'
 import { type Family, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parsePrefix, prefixRange } from '../../core/net/prefix.ts'
 import { hasPorts, ICMP, ICMPV6, isIcmp, parseProtocol, protocolName } from '../../core/net/protocol.ts'
@@ -41,7 +41,11 @@ export interface Refusal {
 
 export const actions: Readonly<Record<string, Action>> = { ACCEPT: 'allow', DROP: 'deny', REJECT: 'reject' }
 const directions = { in: 'ingress', out: 'egress' } as const satisfies Record<string, Direction>
-const levels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug', 'nolog']
+export const logWords = [...logLevels, 'nolog'] as const
+
+/** Of a word; `nolog`, and none, are no level. */
+export const levelOf = (word: string | undefined): LogLevel | undefined =>
+  logLevels.find((level) => level === word)
 
 export const groupName = /^[A-Za-z][A-Za-z0-9_-]{1,17}$/
 
@@ -68,8 +72,8 @@ export function decodeRule(given: RuleText, include?: string): Result<NewRule, R
     return no('iface', 'expected net and a number, such as net0')
   const spec = text as unknown as JsonObject
   const place = iface === undefined ? {} : { interface: Number(iface) + 1 }
-  if (text.log !== undefined && !levels.includes(text.log))
-    return no('log', `expected one of ${levels.join(', ')}`)
+  if (text.log !== undefined && !logWords.some((word) => word === text.log))
+    return no('log', `expected one of ${logWords.join(', ')}`)
   if (text.type === 'group') {
     if (!groupName.test(text.action)) {
       return no(
@@ -85,6 +89,7 @@ export function decodeRule(given: RuleText, include?: string): Result<NewRule, R
   const matches = decodeMatches(text)
   if (!matches.ok) return matches
   const macro = text.macro === undefined ? undefined : macroName(text.macro)
+  const log = levelOf(text.log)
   return ok({
     direction: directions[text.type],
     action,
@@ -92,6 +97,7 @@ export function decodeRule(given: RuleText, include?: string): Result<NewRule, R
     matches: matches.value,
     spec: macro === undefined ? spec : { ...spec, macro },
     ...place,
+    ...(log && { log }),
   })
 }
 
