@@ -20,7 +20,7 @@ export type Decider =
   | { readonly kind: 'origin'; readonly check: OriginCheck }
   /** A fragment or a header that rules cannot be asked about. */
   | { readonly kind: 'malformed' }
-  /** In a bridge: a frame that is no IP packet, of a type that does not pass. */
+  /** In a bridge: a frame that is no IP packet, of a type that does not pass, or ARP of another form than everybody's. */
   | { readonly kind: 'frame' }
 
 /** One word after the other; the same text for the same decider, and another for another. */

@@ -18,7 +18,7 @@ export const arpForm = {
 export interface FrameVerdict {
   readonly action: Exclude<Action, 'reject'>
   readonly decidedBy:
-    | Extract<Decider, { kind: 'essential' | 'origin' | 'malformed' | 'frame' }>
+    | Extract<Decider, { kind: 'essential' | 'origin' | 'frame' }>
     /** Frames of that type are not looked at. */
     | { readonly kind: 'off' }
 }
@@ -49,5 +49,5 @@ export function evaluateFrame(
     )
   return formed
     ? { action: 'allow', decidedBy: { kind: 'essential', name: 'arp' } }
-    : denied({ kind: 'malformed' })
+    : denied({ kind: 'frame' })
 }
