@@ -11,6 +11,7 @@ import { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { linkLocal, unspecified } from '../../core/semantics/scopes.ts'
 import type { Range } from '../../core/sets/range.ts'
+import { endingText } from './endings.ts'
 import { ownArp } from './lower-link.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
@@ -24,7 +25,7 @@ import {
   unansweredOf,
 } from './names.ts'
 import { deviceOf } from './places.ts'
-import type { NftChain, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
+import type { NftChain, NftEnding, NftMatch, NftRule } from './ruleset.ts'
 
 /** What this kernel can do in family bridge. */
 export interface BridgeKernel {
@@ -69,7 +70,6 @@ export const recalls = {
 
 /** Rules in nft's own words. */
 export const words = (...lines: string[]): NftRule[] => lines.map((line) => ({ words: line }))
-export const printed = (deny: NftVerdict): string => (deny.kind === 'goto' ? `goto ${deny.chain}` : 'drop')
 
 const end = { ingress: 'in', egress: 'out' } as const satisfies Record<Direction, string>
 const fragmentKey = (direction: Direction, version: 4 | 6): string => {
@@ -134,8 +134,8 @@ export const toFragments = (direction: Direction, purpose: Purpose): NftRule[] =
  * First fragments go on to the rules, if what rules ask about is in them: 68 bytes are what every link carries
  * (RFC 791), the longest header and eight more. Later ones pass where their first one did.
  */
-export function fragmentsOf(direction: Direction, purpose: Purpose, deny: NftVerdict): NftChain[] {
-  const no = printed(deny)
+export function fragmentsOf(direction: Direction, purpose: Purpose, deny: NftEnding): NftChain[] {
+  const no = endingText(deny)
   const yes = `goto ${passChain(direction)}`
   const name = end[direction]
   return [
@@ -173,12 +173,12 @@ export const laterFragments: readonly NftRule[] = words(
  */
 export const toHeaders = (direction: Direction, purpose: Purpose): NftRule[] =>
   words(`meta protocol 0x86dd jump ${headersChain(direction, purpose)}`)
-export const headersOf = (direction: Direction, purpose: Purpose, deny: NftVerdict): NftChain => ({
+export const headersOf = (direction: Direction, purpose: Purpose, deny: NftEnding): NftChain => ({
   name: headersChain(direction, purpose),
   rules: words(
     'ip6 nexthdr . meta l4proto @headers6 return',
     ...Object.entries(extensions).map(([header, name]) => `ip6 nexthdr ${header} exthdr ${name} 1 return`),
-    printed(deny),
+    endingText(deny),
   ),
 })
 /** Headers behind which others follow, by number, with nft's name. */
@@ -196,7 +196,8 @@ interface Frames {
   readonly origin: Origin | undefined
   /** Types that pass beside IP and ARP. */
   readonly types: readonly number[]
-  readonly deny: NftVerdict
+  /** What does not pass by its type, by its sender's MAC, and by what ARP says of its sender. */
+  readonly deny: Readonly<Record<'frame' | 'mac' | 'arp', NftEnding>>
   /** Name of the chain of ARP. */
   readonly arp: string
 }
@@ -215,7 +216,7 @@ export function framesOf(
     matches: [{ kind: 'ether-type', types: [type] }],
     verdict: { kind: 'goto', chain: passChain(direction) },
   }))
-  if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], verdict: deny })
+  if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], ...deny.mac })
   const isArp: NftMatch[] = [{ kind: 'ether-type', types: [etherTypes.arp] }]
   const bySender: NftMatch[] = mac === undefined ? isArp : [{ kind: 'arp-mac', mac }]
   const from = addresses
@@ -230,7 +231,9 @@ export function framesOf(
     rules: [
       ...rules,
       ...from.map((matches): NftRule => ({ matches, verdict: { kind: 'goto', chain: arp } })),
-      { matches: [], verdict: deny },
+      // Where senders are not checked no ARP is left.
+      ...(origin ? [{ matches: isArp, ...deny.arp }] : []),
+      { matches: [], ...deny.frame },
     ],
   }
 }
@@ -238,16 +241,16 @@ const arpFrom = (ranges: readonly Range<bigint>[]): NftMatch[] =>
   ranges.map((range) => ({ kind: 'arp-address', ranges: [range] }))
 
 /** Passes what has the form of ARP that everybody understands alike. */
-export const arpOf = (name: string, direction: Direction, deny: NftVerdict): NftChain => ({
+export const arpOf = (name: string, allow: NftEnding, deny: NftEnding): NftChain => ({
   name,
   rules: [
     {
       matches: Object.entries(arpForm).map(([field, values]) => ({
         ...{ kind: 'arp-form', field: field as keyof typeof arpForm, values },
       })),
-      verdict: { kind: 'goto', chain: passChain(direction) },
+      ...allow,
     },
-    { matches: [], verdict: deny },
+    { matches: [], ...deny },
   ],
 })
 

@@ -2,6 +2,7 @@
 import { ICMP, ICMPV6, TCP, UDP } from '../../core/net/protocol.ts'
 import { manyReceivers } from '../../core/semantics/rejection.ts'
 import { answers, type BridgeKernel, passOf, rememberRejected, unansweredIn } from './bridge.ts'
+import { type Counting, decidedChains } from './counting.ts'
 import type { Unit } from './ledger.ts'
 import { hookOf, passChain, rejectionChain, trackingChain } from './names.ts'
 import type { NftChain, NftRule } from './ruleset.ts'
@@ -9,7 +10,7 @@ import { both, drop, goto, perDirection, rulesFor } from './variant.ts'
 
 /** What `rejectionOf` says, as rules: those of silence, and the others. */
 const silence: readonly NftRule[] = [
-  ...rulesFor({ destination: manyReceivers }, drop),
+  ...rulesFor({ destination: manyReceivers }, { verdict: drop }),
   { matches: [{ kind: 'protocol', protocols: [ICMP, ICMPV6] }], verdict: drop },
 ]
 const rejectionOf = (before: readonly NftRule[]): NftChain => ({
@@ -17,9 +18,9 @@ const rejectionOf = (before: readonly NftRule[]): NftChain => ({
   rules: [
     ...silence,
     ...before,
-    ...rulesFor({ protocol: TCP }, { kind: 'reject', with: 'tcp-reset' }),
-    ...rulesFor({ protocol: UDP }, { kind: 'reject', with: 'port-unreachable' }),
-    ...rulesFor({}, { kind: 'reject', with: 'prohibited' }),
+    ...rulesFor({ protocol: TCP }, { verdict: { kind: 'reject', with: 'tcp-reset' } }),
+    ...rulesFor({ protocol: UDP }, { verdict: { kind: 'reject', with: 'port-unreachable' } }),
+    ...rulesFor({}, { verdict: { kind: 'reject', with: 'prohibited' } }),
   ],
 })
 const passing = (limited: boolean) =>
@@ -35,14 +36,16 @@ const tracking: NftChain = {
 }
 
 /** What is there beside what passes; `kernel` null where packets are routed. */
-export const fixedChains = (kernel: BridgeKernel | null): Unit =>
-  kernel === null
+export const fixedChains = (kernel: BridgeKernel | null, counting: Counting | null): Unit => [
+  ...(kernel === null
     ? [tracking, rejectionOf([])]
     : [
         ...both(perDirection((direction) => unansweredIn(direction, silence))),
         ...(kernel.tracks ? [tracking] : []),
         ...(kernel.rejects ? [rejectionOf(rememberRejected), answers] : []),
-      ]
+      ]),
+  ...(counting ? decidedChains(counting, kernel) : []),
+]
 
 /** Where packets go that pass; `limited`: if they are within the limits of connections. */
 export const passingChains = (bridged: boolean, limited: boolean): Unit =>

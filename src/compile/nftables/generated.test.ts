@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPacket, inBridge } from '../../../test/support/arbitraries.ts'
+import { countings, isCountedFor, surroundedBy, tellingOf } from '../../../test/support/counted.ts'
 import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
 import { lowered as loweredOnce } from '../../../test/support/lowered.ts'
@@ -18,7 +19,9 @@ import {
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { evaluate } from '../../core/semantics/evaluate.ts'
-import { interpret } from './interpret.ts'
+import type { Counting } from './counting.ts'
+import { judge } from './interpret.ts'
+import { setsOf } from './sets.ts'
 
 /** How many pairs of a policy and a packet are compared, of all profiles together. */
 const pairs = Number(process.env.PORTCULLIS_TEST_PAIRS ?? 200_000)
@@ -26,7 +29,7 @@ const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
 /** The most packets for one policy, each in both directions. */
 const perPolicy = 400
 
-const lowered = (policy: EffectivePolicy, bridged: boolean) => {
+const lowered = (policy: EffectivePolicy, bridged: boolean, counting: Counting) => {
   const desired = desire([{ id: 'nic', device: 'tap0', policy }])
   const master = bridged ? { name: 'br0', kind: 'bridge' } : null
   const made = loweredOnce(desired, {
@@ -34,23 +37,18 @@ const lowered = (policy: EffectivePolicy, bridged: boolean) => {
     observe: false,
     refused: new Map(),
     kernel: { tracks: true, rejects: true },
+    ...surroundedBy(counting),
   })
   assert.equal(made.interfaces[0]?.state, 'applied', made.interfaces[0]?.error ?? '')
   return (bridged ? made.bridged : made.ruleset) as NonNullable<typeof made.bridged>
 }
 
-/** Whether any set holds prefixes by the bits of their addresses. */
+/** Whether any set or map holds prefixes by the bits of their addresses. */
 const looksUpByLength = ({ chains }: ReturnType<typeof lowered>): boolean =>
-  [...chains.values()].some(({ rules }) =>
-    rules.some(
-      (rule) =>
-        'matches' in rule &&
-        rule.matches.some(
-          (match) =>
-            match.kind === 'in-set' &&
-            match.set.key.some((field) => field.kind === 'address' && field.length !== undefined),
-        ),
-    ),
+  [...chains.values()].some((chain) =>
+    [setsOf(chain)]
+      .flatMap(({ sets, numbers }) => [...sets, ...numbers])
+      .some(({ key }) => key.some((field) => field.kind === 'address' && field.length !== undefined)),
   )
 
 for (const [n, profile] of profiles.entries()) {
@@ -63,13 +61,15 @@ for (const [n, profile] of profiles.entries()) {
       fc.property(
         arbitraryProfilePolicy({ profile }),
         fc.boolean(),
+        fc.constantFrom(...countings),
         fc.array(fc.tuple(arbitraryPacket, arbitraryDraw, fc.boolean()), {
           minLength: 1,
           maxLength: perPolicy,
           size: 'max',
         }),
-        (policy, bridged, packets) => {
-          const ruleset = lowered(policy, bridged)
+        (made, bridged, counting, packets) => {
+          const policy = tellingOf(made)
+          const ruleset = lowered(policy, bridged, counting)
           if (looksUpByLength(ruleset)) cutToLength++
           for (const way of ['ingress', 'egress'] as const satisfies readonly Direction[]) {
             const part = policy[way]
@@ -77,12 +77,15 @@ for (const [n, profile] of profiles.entries()) {
             for (const [given, draw, heard] of packets) {
               const drawn = drawnTo(policy, way, given, draw)
               const packet = bridged ? inBridge(drawn, way, heard) : drawn
-              const { action, decidedBy } = evaluate(policy, way, packet)
+              const verdict = evaluate(policy, way, packet)
+              const { action, decidedBy } = verdict
               count[action]++
               decided.set(decidedBy.kind, (decided.get(decidedBy.kind) ?? 0) + 1)
               // Who is rejected at the receiver's port is told at the sender's.
               const want = fate(action, packet, !(bridged && way === 'ingress'))
-              assert.equal(interpret(ruleset, 10, way, packet), want)
+              const judged = judge(ruleset, 10, way, packet)
+              assert.equal(judged?.fate, want)
+              assert.ok(isCountedFor(judged?.counted ?? null, verdict, counting), `${judged?.counted}`)
             }
           }
         },

@@ -9,38 +9,76 @@ import type { Rejection } from '../../core/semantics/rejection.ts'
 import { isDerived, isSmall } from '../../core/semantics/scopes.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { hookOf } from './names.ts'
-import type { NftElement, NftKeyField, NftMatch, NftRuleset, NftVerdict } from './ruleset.ts'
+import type {
+  Hook,
+  NftDeciding,
+  NftElement,
+  NftEnding,
+  NftKeyField,
+  NftMatch,
+  NftRuleset,
+  NftVerdict,
+} from './ruleset.ts'
 
 /** A rejection is told apart by what the sender is told. */
 export type Fate = 'accept' | 'drop' | Exclude<Rejection, 'silence'>
 
 /** What happens to the packet at the hook of that direction, on the device of that index; undefined: it is not judged. */
-export function interpret(
+export const interpret = (
   ruleset: NftRuleset,
   index: number,
   direction: Direction,
   packet: Packet,
-): Fate | undefined {
+): Fate | undefined => judge(ruleset, index, direction, packet)?.fate
+
+export interface Judged {
+  readonly fate: Fate
+  /** The number of what is counted to have decided, at the device's hook or for its receiver; null: nothing is. */
+  readonly counted: number | null
+  /** It is counted as one that would not have passed. */
+  readonly observed: boolean
+}
+
+/** The same, with what is counted on the way. */
+export function judge(
+  ruleset: NftRuleset,
+  index: number,
+  direction: Direction,
+  packet: Packet,
+): Judged | undefined {
+  const way: Way = { ruleset, index, hook: hookOf[direction], mark: null, counted: null, observed: false }
   const link = direction === 'ingress' && packet.link ? ruleset.link.get(index) : undefined
-  const early = link ? follow(ruleset, link, packet, index) : 'return'
-  if (early !== 'return') return early
+  const early = link ? follow(way, link, packet) : 'return'
   const entry = ruleset.devices[hookOf[direction]].get(index)
-  if (!entry) return undefined
-  const fate = follow(ruleset, entry, packet, index)
-  // A packet that no chain marked as judged is stopped by the guard.
-  return fate === 'return' ? 'drop' : fate
+  if (early === 'return' && !entry) return undefined
+  const fate = early === 'return' && entry ? follow(way, entry, packet) : early
+  return judgedOn(way, fate)
+}
+
+// A packet that no chain marked as judged is stopped by the guard.
+const judgedOn = ({ counted, observed, mark }: Way, fate: Fate | 'return'): Judged => {
+  if (fate === 'accept' && mark !== null) throw new Error('the mark of a packet that passes was changed')
+  return { fate: fate === 'return' ? 'drop' : fate, counted, observed }
 }
 
 /** The same for a frame that is no IP packet, in a bridge. */
-export function interpretFrame(
+export const interpretFrame = (
+  ruleset: NftRuleset,
+  index: number,
+  direction: Direction,
+  frame: Frame,
+): Fate | undefined => judgeFrame(ruleset, index, direction, frame)?.fate
+
+/** The same, with what is counted on the way. */
+export function judgeFrame(
   { bridge, ...ruleset }: NftRuleset,
   index: number,
   direction: Direction,
   frame: Frame,
-): Fate | undefined {
+): Judged | undefined {
   const entry = bridge?.frames[hookOf[direction]].get(index)
-  const fate = entry && follow(ruleset, entry, frame, index)
-  return fate === 'return' ? 'drop' : fate
+  const way: Way = { ruleset, index, hook: hookOf[direction], mark: null, counted: null, observed: false }
+  return entry && judgedOn(way, follow(way, entry, frame))
 }
 
 /** Whether the kernel tracks a packet from one device to another; `to` is the device that it is routed to, null the host. */
@@ -51,13 +89,27 @@ export function isTracked({ tracking }: NftRuleset, from: number, to: number | n
   return !stateless.has(to) && !stateless.has(from)
 }
 
+/** Where a packet is looked at, and what has been made of it so far. */
+interface Way {
+  readonly ruleset: NftRuleset
+  readonly index: number
+  readonly hook: Hook
+  /** Null: nobody of us has changed it. */
+  mark: number | null
+  counted: number | null
+  observed: boolean
+}
+
+function count(way: Way, at: Hook, by: number | null): void {
+  if (at !== way.hook) throw new Error(`counted at ${at}`)
+  if (by === null || by === 0) throw new Error('what decided is not known where it is counted')
+  if (way.counted !== null) throw new Error('a packet is counted twice')
+  way.counted = by
+}
+
 /** `return`: the chain ended without a verdict, and its caller goes on. */
-function follow(
-  ruleset: NftRuleset,
-  verdict: NftVerdict,
-  packet: Packet | Frame,
-  index: number,
-): Fate | 'return' {
+function follow(way: Way, verdict: NftVerdict, packet: Packet | Frame): Fate | 'return' {
+  const { ruleset, index } = way
   if (verdict.kind === 'accept' || verdict.kind === 'drop' || verdict.kind === 'return') return verdict.kind
   if (verdict.kind === 'reject') return verdict.with
   const chain = ruleset.chains.get(verdict.chain)
@@ -65,24 +117,57 @@ function follow(
   for (const rule of chain.rules) {
     if ('pass' in rule) return 'accept'
     // Limits are about how many packets went before.
-    if ('count' in rule || 'limit' in rule || 'words' in rule) continue
+    if ('limit' in rule || 'words' in rule) continue
+    if ('count' in rule) {
+      count(way, rule.count, rule.by === 'mark' ? way.mark : rule.by)
+      continue
+    }
+    if ('countAnswer' in rule) {
+      count(way, way.hook, way.mark)
+      continue
+    }
+    if ('observe' in rule) {
+      way.observed = true
+      continue
+    }
     if ('state' in rule) {
       if (isFrame(packet)) throw new Error('only packets have a state')
-      if (packet.state === 'invalid' || isCutShort(packet))
-        return follow(ruleset, rule.state.invalid, packet, index)
-      if (packet.state !== 'new') return follow(ruleset, rule.state.passed, packet, index)
+      if (packet.state === 'invalid' || isCutShort(packet)) return follow(way, rule.state.invalid, packet)
+      if (packet.state !== 'new') return follow(way, rule.state.passed, packet)
     } else if (
       rule.matches.every((match) =>
         isFrame(packet) ? holdsForFrame(match, packet, index) : holds(match, packet, index),
       )
     ) {
-      const decided = 'lookup' in rule ? elementOf(rule.lookup, packet, index)?.verdict : rule.verdict
+      const decided =
+        'lookup' in rule ? elementOf(rule.lookup, packet, index)?.verdict : ended(way, rule, packet)
       if (!decided) continue
-      const came = follow(ruleset, decided, packet, index)
+      const came = follow(way, decided, packet)
       if (came !== 'return' || decided.kind !== 'jump') return came
     }
   }
   return 'return'
+}
+
+/** The verdict, once the rule has counted and marked; undefined: what decides is not looked up, and the rule does not hold. */
+function ended(
+  way: Way,
+  { counts, marks, verdict }: NftEnding,
+  packet: Packet | Frame,
+): NftVerdict | undefined {
+  const numbered = (by: NftDeciding): number | undefined =>
+    typeof by === 'number' ? by : elementOf(by, packet, way.index)?.number
+  if (counts) {
+    const by = numbered(counts.by)
+    if (by === undefined) return undefined
+    count(way, counts.hook, by)
+  }
+  if (marks !== undefined) {
+    const by = numbered(marks)
+    if (by === undefined) return undefined
+    way.mark = by
+  }
+  return verdict
 }
 
 function holds(match: NftMatch, packet: Packet, index: number): boolean {

@@ -2,6 +2,7 @@
  * What a policy is to the interfaces that it judges: its façade, which says how they enter its chains, and those chains.
  * Beside it, the chains that an interface has of its own. It remembers what it made of every shared rule list.
  */
+import type { Decider, OriginCheck } from '../../core/model/decider.ts'
 import type {
   CommonPolicy,
   DirectionPolicy,
@@ -39,15 +40,18 @@ import {
   denialChain,
   framesChain,
   hookOf,
+  invalidChain,
+  passChain,
   senderFramesChain,
   sharedChain,
   stateChain,
   untrackedChain,
 } from './names.ts'
 import { nestedFragmentsOf, toNestedFragments } from './nested-fragments.ts'
-import type { NftChain, NftRule, NftVerdict } from './ruleset.ts'
+import { outcomesOf } from './outcomes.ts'
+import type { NftChain, NftEnding, NftRule, NftVerdict } from './ruleset.ts'
 import { asksForState } from './untracked.ts'
-import { directions, goto, perDirection, rulesFor, type Variant, verdictsOf } from './variant.ts'
+import { directions, goto, pass, perDirection, rulesFor, type Variant } from './variant.ts'
 
 /** All that interfaces know of their policy: while it stays the same, nothing of theirs changes. */
 export interface Facade {
@@ -85,6 +89,17 @@ export interface Judging {
   frames(device: string, direction: Direction, origin: Origin | undefined, types: readonly number[]): Unit
 }
 
+const invalid: Decider = { kind: 'state', state: 'invalid' }
+const malformed: Decider = { kind: 'malformed' }
+const origins = {
+  mac: { kind: 'origin', check: 'mac' },
+  address: { kind: 'origin', check: 'address' },
+  neighbour: { kind: 'origin', check: 'neighbour' },
+  arp: { kind: 'origin', check: 'arp' },
+} as const satisfies Record<OriginCheck, Decider>
+/** What denies beside rules and defaults. */
+const denying: readonly Decider[] = [invalid, malformed, { kind: 'frame' }, ...Object.values(origins)]
+
 /** With as many, a packet takes twice as long as with none. */
 const manyInTurn = 100
 
@@ -100,8 +115,15 @@ export function judgingFor(variant: Variant): Judging {
 }
 
 function createJudging(variant: Variant): Judging {
-  const { purpose, kernel } = variant
-  const verdicts = perDirection((direction) => verdictsOf(direction, variant))
+  const { purpose, kernel, counting } = variant
+  const outcomes = perDirection((direction) => outcomesOf(direction, variant))
+  const deny = perDirection(
+    (direction) =>
+      (by: Decider): NftEnding =>
+        outcomes[direction].of('deny', by),
+  )
+  /** What nobody has decided about here. */
+  const passed = perDirection((direction) => (purpose === 'answer' ? pass : goto(passChain(direction))))
   const policyChains = new WeakMap<RuleList, readonly [NftChain, ...NftChain[]]>()
   const chainsOfEssentials = new WeakMap<readonly Essential[], Record<Direction, EssentialChains>>()
   const sharedChains = new WeakMap<DirectionPolicy, Map<string, Shared>>()
@@ -112,9 +134,16 @@ function createJudging(variant: Variant): Judging {
   const untracked = perDirection(
     (direction): NftChain => ({
       name: untrackedChain(direction, purpose),
-      rules: untrackable.flatMap((each) => rulesFor(each, verdicts[direction].deny)),
+      rules: untrackable.flatMap((each) => rulesFor(each, deny[direction](invalid))),
     }),
   )
+  /** A map of verdicts cannot mark. */
+  const whereInvalid = perDirection((direction): { verdict: NftVerdict; chains: Unit } => {
+    const ending = deny[direction](invalid)
+    if (ending.marks === undefined) return { verdict: ending.verdict, chains: [] }
+    const name = invalidChain(direction)
+    return { verdict: goto(name), chains: [{ name, rules: [{ matches: [], ...ending }] }] }
+  })
   /** Established and related packets pass, invalid ones do not; one look keeps most packets out of the other chain. */
   const state = perDirection(
     (direction): NftChain => ({
@@ -125,28 +154,30 @@ function createJudging(variant: Variant): Judging {
           verdict: { kind: 'jump', chain: untracked[direction].name },
         },
         ...(kernel?.rejects && direction === 'ingress' && purpose !== 'answer' ? toAnswers : []),
-        { state: { passed: verdicts[direction].allow, invalid: verdicts[direction].deny } },
+        { state: { passed: passed[direction], invalid: whereInvalid[direction].verdict } },
       ],
     }),
   )
-  const states = perDirection((direction): Unit => [untracked[direction], state[direction]])
+  const states = perDirection(
+    (direction): Unit => [untracked[direction], state[direction], ...whereInvalid[direction].chains],
+  )
   const fragments = perDirection((direction) =>
     kernel === null
       ? {
           rules: toNestedFragments(direction, purpose),
-          chains: [nestedFragmentsOf(direction, purpose, verdicts[direction].deny)],
+          chains: [nestedFragmentsOf(direction, purpose, deny[direction](malformed))],
         }
       : purpose === 'answer'
         ? { rules: laterFragments, chains: [] }
         : {
             rules: toFragments(direction, purpose),
-            chains: fragmentsOf(direction, purpose, verdicts[direction].deny),
+            chains: fragmentsOf(direction, purpose, deny[direction](malformed)),
           },
   )
 
   const policyChainsOf = (list: RuleList) =>
     remembered(policyChains, list, () =>
-      remembered(plans, list, () => planOf(list)).chains(purpose, verdicts[list.direction]),
+      remembered(plans, list, () => planOf(list)).chains(purpose, outcomes[list.direction]),
     )
 
   /** Tracking looks at headers before us. */
@@ -155,7 +186,7 @@ function createJudging(variant: Variant): Judging {
       ? { rules: [], chains: [] }
       : {
           rules: toHeaders(direction, purpose),
-          chains: [headersOf(direction, purpose, verdicts[direction].deny)],
+          chains: [headersOf(direction, purpose, deny[direction](malformed))],
         },
   )
   const near = perDirection(
@@ -167,18 +198,27 @@ function createJudging(variant: Variant): Judging {
           ? sentByLink
           : lowerMatch,
   )
-  const unowned = unownedOf(verdicts.egress.deny, purpose, near.egress)
+  const unowned = unownedOf(deny.egress(origins.address), purpose, near.egress)
   const essentialsOf = (essentials: readonly Essential[]) =>
     remembered(chainsOfEssentials, essentials, () =>
       perDirection((direction) =>
-        essentialChains(essentials, direction, purpose, verdicts[direction].allow, near[direction]),
+        essentialChains(
+          essentials,
+          direction,
+          purpose,
+          (name) => outcomes[direction].of('allow', { kind: 'essential', name }),
+          near[direction],
+        ),
       ),
     )
 
-  const denials: Unit = directions.map((direction) => ({
-    name: denialChain(direction),
-    rules: [{ count: hookOf[direction] }, { matches: [], verdict: verdicts[direction].allow }],
-  }))
+  /** Where packets go of observed interfaces that would not have passed, whatever the policy. */
+  const denials: Unit = counting
+    ? directions.flatMap((direction) => denying.flatMap((by) => outcomes[direction].behind('deny', by)))
+    : directions.map((direction) => ({
+        name: denialChain(direction),
+        rules: [{ observe: hookOf[direction] }, { matches: [], verdict: passed[direction] }],
+      }))
 
   const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
 
@@ -191,14 +231,14 @@ function createJudging(variant: Variant): Judging {
     if (!shared) {
       shared = part.filtered
         ? filteredBy(part, policy, direction, checked)
-        : { entry: verdicts[direction].allow, units: [] }
+        : { entry: passed[direction], units: [] }
       known.set(key, shared)
     }
     return shared
   }
 
   function filteredBy(
-    { lists, default: action }: Extract<DirectionPolicy, { filtered: true }>,
+    { lists, default: action, log }: Extract<DirectionPolicy, { filtered: true }>,
     { essentials, stateful }: CommonPolicy,
     direction: Direction,
     checked: boolean,
@@ -206,7 +246,8 @@ function createJudging(variant: Variant): Judging {
     const [around, before] = [essentialsOf(essentials)[direction], headers[direction]]
     const entered = lists.map(policyChainsOf)
     const through = [around[0].name, ...entered.map(([first]) => first.name)]
-    const key = `${direction} ${stateful} ${checked} ${action} ${through.join(' ')}`
+    const byDefault = [action, { kind: 'default' }, log !== undefined] as const
+    const key = `${direction} ${stateful} ${checked} ${action} ${log !== undefined} ${through.join(' ')}`
     const entry = entryChains.get(key, () => {
       const rules = [
         ...(checked ? [] : before.rules),
@@ -215,7 +256,7 @@ function createJudging(variant: Variant): Judging {
         ...(direction === 'egress' || kernel !== null ? [jump(around[0])] : []),
         ...(stateful ? [jump(state[direction])] : []),
         ...entered.map(([first]) => jump(first)),
-        { matches: [], verdict: verdicts[direction][action] },
+        { matches: [], ...outcomes[direction].of(...byDefault) },
       ]
       return [{ name: sharedChain(direction, purpose, JSON.stringify(rules)), rules }]
     })
@@ -226,12 +267,17 @@ function createJudging(variant: Variant): Judging {
         ...[before.chains, fragments[direction].chains, around],
         ...(stateful ? [states[direction]] : []),
         ...entered,
+        outcomes[direction].behind(...byDefault),
       ],
     }
   }
 
   const arp = perDirection((direction) =>
-    arpOf(arpChain(direction, purpose), direction, verdicts[direction].deny),
+    arpOf(
+      arpChain(direction, purpose),
+      outcomes[direction].of('allow', { kind: 'essential', name: 'arp' }),
+      deny[direction](malformed),
+    ),
   )
 
   return {
@@ -240,7 +286,7 @@ function createJudging(variant: Variant): Judging {
       const inTurn = Math.max(...directions.map((way) => inTurnOf(policy[way])))
       return {
         facade: {
-          entry: perDirection((way) => shared[ways.indexOf(way)]?.entry ?? verdicts[way].allow),
+          entry: perDirection((way) => shared[ways.indexOf(way)]?.entry ?? passed[way]),
           link:
             kernel === null && policy.ingress.filtered
               ? { kind: 'jump', chain: essentialsOf(policy.essentials).ingress[0].name }
@@ -254,14 +300,16 @@ function createJudging(variant: Variant): Judging {
       }
     },
     senders(device, origin, next) {
-      const { deny } = verdicts.egress
-      const own = senderChainsOf({ device, origin, deny, next, unowned, before: headers.egress.rules })
+      const denied = { mac: deny.egress(origins.mac), neighbour: deny.egress(origins.neighbour) }
+      const before = headers.egress.rules
+      const own = senderChainsOf({ device, origin, deny: denied, next, unowned, before })
       return [...own, unowned, ...headers.egress.chains]
     },
     frames(device, direction, origin, types) {
-      const { deny } = verdicts[direction]
+      const no = deny[direction]
+      const denied = { frame: no({ kind: 'frame' }), mac: no(origins.mac), arp: no(origins.arp) }
       const of = (name: string): Unit => [
-        framesOf(name, direction, { origin, device, types, deny, arp: arp[direction].name }),
+        framesOf(name, direction, { origin, device, types, deny: denied, arp: arp[direction].name }),
         arp[direction],
       ]
       if (origin) return of(senderFramesChain(device))

@@ -1,5 +1,5 @@
 /** What stays on the link, as chains: essential traffic, and who an interface may send as. */
-import type { Essential, LinkMatch, Origin } from '../../core/model/effective-policy.ts'
+import type { Essential, EssentialName, LinkMatch, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import type { Family } from '../../core/net/address.ts'
 import { claims, unowned } from '../../core/semantics/origin.ts'
@@ -16,7 +16,7 @@ import {
   senderChain,
   unownedChain,
 } from './names.ts'
-import type { NftChain, NftKeyField, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
+import type { NftChain, NftEnding, NftKeyField, NftMatch, NftRule, NftVerdict } from './ruleset.ts'
 
 /** The chain to jump to, and those behind it: a packet of another protocol is asked about three times and no more. */
 export type EssentialChains = readonly [NftChain, ...NftChain[]]
@@ -28,16 +28,18 @@ export function essentialChains(
   essentials: readonly Essential[],
   direction: Direction,
   purpose: Purpose,
-  allow: NftVerdict,
+  allow: (name: EssentialName) => NftEnding,
   near: Nearness,
 ): EssentialChains {
   const kind = essentials.map((each) => each.name).join('.')
-  const matches = essentials.flatMap((each) => each[direction])
-  const chains = [...Map.groupBy(matches, (match) => match.protocol)].map(([protocol, own]) => ({
+  const all = essentials.flatMap(({ name, [direction]: matches }) =>
+    matches.map((match) => ({ name, match })),
+  )
+  const chains = [...Map.groupBy(all, ({ match }) => match.protocol)].map(([protocol, own]) => ({
     protocols: protocol === undefined ? [] : [{ kind: 'protocol', protocols: [protocol] } as const],
     chain: {
       name: essentialsChain(direction, kind, purpose, protocol),
-      rules: own.flatMap((match) => rulesFor(match, allow, near)),
+      rules: own.flatMap(({ name, match }) => rulesFor(match, allow(name), near)),
     },
   }))
   const entry = {
@@ -62,7 +64,8 @@ const fewRanges = 8
 interface Sender {
   readonly device: string
   readonly origin: Origin
-  readonly deny: NftVerdict
+  /** What does not pass by its sender's MAC, and by the address that it claims. */
+  readonly deny: Readonly<Record<'mac' | 'neighbour', NftEnding>>
   /** Where packets go that are the interface's. */
   readonly next: NftVerdict
   /** The chain about addresses that are not the interface's. */
@@ -78,11 +81,11 @@ export function senderChainsOf({ device, origin, deny, next, unowned, before }: 
     ...before,
     ...(mac === undefined
       ? []
-      : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], verdict: deny }]),
+      : [{ matches: [{ kind: 'source-mac', mac, not: true } as const], ...deny.mac }]),
   ]
   const name = senderChain(device)
   if (!addresses) return [{ name, rules: [...first, { matches: [], verdict: next }] }]
-  const claimed = claimsOf(device, addresses, deny)
+  const claimed = claimsOf(device, addresses, deny.neighbour)
   const own = (family: Family): NftRule[] =>
     ownSources(device, family, addresses).map((match) => ({ matches: [match], verdict: next }))
   return [
@@ -92,7 +95,9 @@ export function senderChainsOf({ device, origin, deny, next, unowned, before }: 
         ...first,
         ...own('ipv4'),
         // What claims an address may come from one that is the interface's.
-        ...claims.flatMap((match) => rulesFor(match, { kind: 'jump', chain: claimed.name }, lowerMatch)),
+        ...claims.flatMap((match) =>
+          rulesFor(match, { verdict: { kind: 'jump', chain: claimed.name } }, lowerMatch),
+        ),
         ...own('ipv6'),
         { matches: [], verdict: { kind: 'jump', chain: unowned.name } },
         { matches: [], verdict: next },
@@ -130,7 +135,7 @@ function anyOf(
 }
 
 /** Returns for what anybody may send from an address that is not its own. */
-export const unownedOf = (deny: NftVerdict, purpose: Purpose, near: Nearness): NftChain => ({
+export const unownedOf = (deny: NftEnding, purpose: Purpose, near: Nearness): NftChain => ({
   name: unownedChain(purpose),
   rules: [
     ...(['derived', 'small'] as const).map(
@@ -139,16 +144,16 @@ export const unownedOf = (deny: NftVerdict, purpose: Purpose, near: Nearness): N
           { kind: 'address', family: 'ipv6', side: 'source', ranges: linkLocal.ipv6 },
           { kind: 'identifier', of: 'source', as },
         ],
-        verdict: deny,
+        ...deny,
       }),
     ),
-    ...unowned.flatMap((match) => rulesFor(match, { kind: 'return' }, near)),
-    { matches: [], verdict: deny },
+    ...unowned.flatMap((match) => rulesFor(match, { verdict: { kind: 'return' } }, near)),
+    { matches: [], ...deny },
   ],
 })
 
 /** Returns for claims of an address that may be the interface's. */
-const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftVerdict): NftChain => ({
+const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftEnding): NftChain => ({
   name: claimsChain(device),
   rules: [
     ...anyOf(ipv6, ownTargets(device), { kind: 'target' }, (range) => ({
@@ -163,10 +168,10 @@ const claimsOf = (device: string, { ipv6 }: AddressSet, deny: NftVerdict): NftCh
       ],
       verdict: { kind: 'return' },
     },
-    { matches: [], verdict: deny },
+    { matches: [], ...deny },
   ],
 })
 
-function rulesFor(match: LinkMatch, verdict: NftVerdict, near: Nearness): NftRule[] {
-  return near(match).map((matches) => ({ matches, verdict }))
+function rulesFor(match: LinkMatch, ending: NftEnding, near: Nearness): NftRule[] {
+  return near(match).map((matches) => ({ matches, ...ending }))
 }

@@ -1,6 +1,8 @@
 /** A policy's list of rules → its chain, the chains behind it, and the sets that they look packets up in. */
+
+import type { Decider } from '../../core/model/decider.ts'
 import type { RuleList } from '../../core/model/effective-policy.ts'
-import type { Action } from '../../core/model/rule.ts'
+import type { Action, Rule } from '../../core/model/rule.ts'
 import { type Family, familyBits, formatAddress } from '../../core/net/address.ts'
 import { protocolName } from '../../core/net/protocol.ts'
 import type { Range } from '../../core/sets/range.ts'
@@ -10,16 +12,15 @@ import { byValue, mostTellingFirst } from './by-value.ts'
 import { type Leaf, leavesOf } from './leaves.ts'
 import { lowerMatch } from './lower-match.ts'
 import { type Purpose, policyChain } from './names.ts'
-import type { NftChain, NftKeyField, NftMatch, NftRule, NftSet, NftVerdict } from './ruleset.ts'
+import { numberOf } from './numbers.ts'
+import type { Outcomes } from './outcomes.ts'
+import type { NftChain, NftDeciding, NftEnding, NftKeyField, NftMatch, NftRule, NftSet } from './ruleset.ts'
 import { type Lookup, type RunElement, type Step, type StepBox, stepsOf } from './runs.ts'
 
 /** What a list becomes, whatever its actions mean where it is asked. */
 export interface ListPlan {
   /** The chain to enter, and those behind it. */
-  readonly chains: (
-    purpose: Purpose,
-    verdicts: Readonly<Record<Action, NftVerdict>>,
-  ) => readonly [NftChain, ...NftChain[]]
+  readonly chains: (purpose: Purpose, outcomes: Outcomes) => readonly [NftChain, ...NftChain[]]
   /** How many rules and alternatives of rules are asked one after the other. */
   readonly inTurn: number
 }
@@ -30,14 +31,14 @@ const maxIntervals = { ipv4: 500, ipv6: 200 } as const satisfies Record<Family, 
 const fewLeaves = 4
 
 interface Alternative {
-  readonly rule: string
-  readonly action: Action
+  readonly rule: Rule
   readonly matches: readonly NftMatch[]
 }
 
-/** A rule of the plan: what it decides, or which part of the plan it asks next. */
+/** A rule of the plan: what it decides, by one rule of the list or by the one that a packet is found at, or which part of the plan it asks next. */
 type Planned =
-  | { readonly matches: readonly NftMatch[]; readonly action: Action }
+  | { readonly matches: readonly NftMatch[]; readonly rule: Rule }
+  | { readonly matches: readonly NftMatch[]; readonly found: Found }
   | {
       readonly matches: readonly NftMatch[]
       readonly key: NftKeyField
@@ -46,6 +47,14 @@ type Planned =
       readonly name: string
       readonly parts: readonly Part[]
     }
+/** Elements of rules, disjoint. */
+interface Found {
+  /** Behind the name of the policy's chain. */
+  readonly name: string
+  readonly key: readonly NftKeyField[]
+  readonly interval: boolean
+  readonly elements: readonly { readonly key: readonly Range<FieldValue>[]; readonly rule: Rule }[]
+}
 interface Part {
   readonly range: Range<FieldValue>
   readonly name: string
@@ -65,14 +74,49 @@ export function planOf(list: RuleList): ListPlan {
     return number === 1 ? text : `${text}.${number}`
   }
   const rules = steps.flatMap((step) => plannedOf(step, alternatives, base, nameOf))
+  const deciderOf = ({ id }: Rule): Decider => ({ kind: 'rule', policy: list.policy, rule: id })
   return {
-    chains(purpose, verdicts) {
+    chains(purpose, outcomes) {
       const name = policyChain(list.policy, list.direction, list.part, purpose)
       const behind: NftChain[] = []
+      const endingOf = (rule: Rule): NftEnding => {
+        const decided = [rule.action, deciderOf(rule), rule.log !== undefined] as const
+        behind.push(...outcomes.behind(...decided))
+        return outcomes.of(...decided)
+      }
+      /** The rules that look up what is decided alike; they are disjoint, so that their order does not matter. */
+      const lookedUp = (matches: readonly NftMatch[], { elements, ...found }: Found): NftRule[] =>
+        kinds.flatMap(({ action, told }): NftRule[] => {
+          const looked = outcomes.looked(action, told)
+          const own = elements.filter(({ rule }) => rule.action === action && isTold(rule, outcomes) === told)
+          const [first] = own
+          if (!first) return []
+          const called = `${looked.shared ? base : name}.${found.name}.${told ? 'told' : action}`
+          const keyed = { ...found, name: called }
+          if (looked.as === 'verdicts') {
+            // A rule may have many elements.
+            const ended = new Map(own.map(({ rule }) => [rule, undefined]))
+            const verdicts = new Map([...ended.keys()].map((rule) => [rule, endingOf(rule).verdict]))
+            const map = own.map(({ key, rule }) => ({
+              ...{ key, rule: rule.id, verdict: verdicts.get(rule) as NftEnding['verdict'] },
+            }))
+            return [{ matches, lookup: { ...keyed, elements: map } }]
+          }
+          if (looked.as === 'numbers') {
+            const numbered = own.map(({ key, rule }) => ({
+              ...{ key, rule: rule.id, number: numberOf(deciderOf(rule)) },
+            }))
+            return [{ matches, ...decidedBy({ ...keyed, elements: numbered }, endingOf(first.rule)) }]
+          }
+          const set: NftSet = { ...keyed, elements: own.map(({ key, rule }) => ({ key, rule: rule.id })) }
+          const ending = outcomes.of(action, { kind: 'list', policy: list.policy })
+          return [{ matches: [...matches, { kind: 'in-set', set }], ...ending }]
+        })
       const chain = (own: string, planned: readonly Planned[]): NftChain => ({
         name: own,
-        rules: planned.map((each): NftRule => {
-          if ('action' in each) return { matches: each.matches, verdict: verdicts[each.action] }
+        rules: planned.flatMap((each): NftRule[] => {
+          if ('rule' in each) return [{ matches: each.matches, ...endingOf(each.rule) }]
+          if ('found' in each) return lookedUp(each.matches, each.found)
           const elements = each.parts.map((part) => {
             const next = chain(`${name}.${part.name}`, part.rules)
             behind.push(next)
@@ -80,7 +124,7 @@ export function planOf(list: RuleList): ListPlan {
           })
           const { key, interval } = each
           const map = { name: `${name}.${each.name}`, key: [key], interval, elements }
-          return { matches: each.matches, lookup: map }
+          return [{ matches: each.matches, lookup: map }]
         }),
       })
       const first = chain(name, rules)
@@ -93,14 +137,32 @@ export function planOf(list: RuleList): ListPlan {
   }
 }
 
+const kinds = [
+  { action: 'allow', told: false },
+  { action: 'allow', told: true },
+  { action: 'deny', told: false },
+  { action: 'reject', told: false },
+] as const satisfies readonly { action: Action; told: boolean }[]
+
+/** Whether what it lets pass ends otherwise than what others do. */
+const isTold = ({ action, log }: Rule, outcomes: Outcomes): boolean =>
+  action === 'allow' && log !== undefined && outcomes.looked(action, true).as === 'verdicts'
+
+/** The ending, with a map in the place of a number. */
+const decidedBy = (map: NftDeciding, { counts, marks, verdict }: NftEnding): NftEnding => ({
+  ...(counts && { counts: { hook: counts.hook, by: map } }),
+  ...(marks !== undefined && { marks: map }),
+  verdict,
+})
+
 /** Each of one protocol or none. */
 function alternativesOf({ rules }: RuleList): Alternative[] {
-  return rules.flatMap(({ id, action, enabled, matches }) =>
-    enabled
-      ? matches
+  return rules.flatMap((rule) =>
+    rule.enabled
+      ? rule.matches
           .flatMap(lowerMatch)
           .flatMap(perProtocol)
-          .map((each) => ({ rule: id, action, matches: each }))
+          .map((matches) => ({ rule, matches }))
       : [],
   )
 }
@@ -127,29 +189,28 @@ function plannedOf(
 ): Planned[] {
   if (step.kind === 'rules') {
     return step.boxes.map((box) => {
-      const { matches, action } = alternatives[box.owner] as Alternative
-      return { matches: narrowed(matches, box), action }
+      const { matches, rule } = alternatives[box.owner] as Alternative
+      return { matches: narrowed(matches, box), rule }
     })
   }
   if (step.kind === 'product') {
-    const { rule, action, matches } = alternatives[step.owner] as Alternative
-    return [{ matches: inSets(matches, rule, (field) => `${base}.${nameOf(`product.${field}`)}`), action }]
+    const { rule, matches } = alternatives[step.owner] as Alternative
+    return [{ matches: inSets(matches, rule.id, (field) => `${base}.${nameOf(`product.${field}`)}`), rule }]
   }
-  const setsOf: SetsOf = (lookup, called, lengths = []) =>
-    actions.flatMap((action) => {
-      const own = lookup.elements.filter(({ owner }) => alternatives[owner]?.action === action)
-      if (own.length === 0) return []
-      const set: NftSet = {
-        name: `${base}.${called}${step.ranged && !lookup.ranged ? '.exact' : ''}.${action}`,
+  const setsOf: SetsOf = (lookup, called, lengths = []) => [
+    {
+      matches: askedBefore(lookup),
+      found: {
+        name: `${called}${step.ranged && !lookup.ranged ? '.exact' : ''}`,
         key: lookup.key.map((field, at) => cutTo(lengths[at], keyFieldOf(field, lookup))),
         interval: lookup.ranged,
-        elements: own.map(({ ranges, owner }) => ({
+        elements: lookup.elements.map(({ ranges, owner }) => ({
           key: ranges,
-          rule: alternatives[owner]?.rule as string,
+          rule: (alternatives[owner] as Alternative).rule,
         })),
-      }
-      return [{ matches: [...askedBefore(lookup), { kind: 'in-set', set } as const], action }]
-    })
+      },
+    },
+  ]
   const words = [
     ...(step.family === undefined ? [] : [familyWord[step.family]]),
     ...(step.protocol === undefined ? [] : [protocolName(step.protocol)]),
@@ -227,15 +288,13 @@ function inLeaves(lookup: Lookup, name: string, setsOf: SetsOf): Planned[] {
       }
       return parts.flatMap(({ range, rules }) =>
         rules.map((rule) =>
-          'action' in rule ? { ...rule, matches: [matchOf(keyField, range), ...rule.matches] } : rule,
+          'found' in rule ? { ...rule, matches: [matchOf(keyField, range), ...rule.matches] } : rule,
         ),
       )
     }),
     ...setsIn(open, called),
   ]
 }
-
-const actions = ['allow', 'deny', 'reject'] as const satisfies readonly Action[]
 
 const familyWord = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
 const fieldWords = {

@@ -10,6 +10,8 @@ import type { Desired, DesiredDelta, DesiredInterface, FilterMode } from '../../
 import type { Link } from '../../core/model/link.ts'
 import type { Mac } from '../../core/net/mac.ts'
 import type { BridgeKernel } from './bridge.ts'
+import { type Counting, countingSets } from './counting.ts'
+import { verdictText } from './endings.ts'
 import { createEntries, type Entries } from './entries.ts'
 import { createFacades, type Wanted, type Way } from './facades.ts'
 import { fixedChains, passingChains } from './fixed.ts'
@@ -20,7 +22,7 @@ import { createLiveTable, type LiveTable } from './live-table.ts'
 import { createMultimap } from './multimap.ts'
 import { bridgeTable, hookOf, type Purpose, table } from './names.ts'
 import { type Host, type LoweredInterface, type Placed, place, type Sought, seek } from './place.ts'
-import { type Place, verdictText } from './render.ts'
+import type { Place } from './render.ts'
 import type { NftRuleset, NftVerdict } from './ruleset.ts'
 import type { RenderedTable, RenderedTables } from './table.ts'
 import { createTracking } from './tracking.ts'
@@ -42,6 +44,10 @@ export interface Surroundings {
   readonly maxConnections?: number
   /** Who keeps stateless interfaces tracked; absent: they are tracked whoever asks. */
   readonly trackers?: Trackers
+  /** How the kernel can count what rules that are looked up together let pass; absent: nothing is counted, and nothing told. */
+  readonly counts?: Counting['by']
+  /** Decisions that are told of each interface in a second, in each direction; absent or 0: none. */
+  readonly samples?: number
 }
 
 export type { LoweredInterface } from './place.ts'
@@ -90,6 +96,10 @@ interface Judging {
   readonly ledger: Ledger
   readonly entries: Entries
   readonly limits: Limits
+  /** What is there whatever is to be enforced. */
+  fixed: Unit
+  /** Names of the sets that packets count in. */
+  counted: readonly string[]
   readonly passing: Readonly<Record<'limited' | 'unlimited', Unit>>
   /** Which of them stands. */
   passes: Unit | null
@@ -105,9 +115,22 @@ function createJudging(of: Place): Judging {
       entries: createEntries(live, of),
       limits: createLimits(live, of),
     },
+    ...{ fixed: [], counted: [] },
     passing: { limited: passing(true), unlimited: passing(false) },
     passes: null,
   }
+}
+
+/** Brings what depends on no policy to how the host is treated. */
+function settleFixed(own: Judging, kernel: BridgeKernel | null, counting: Counting | null): void {
+  const { ledger, live } = own
+  ledger.release([own.fixed])
+  for (const name of own.counted) live.setSet(name, undefined)
+  const sets = counting ? countingSets(counting, kernel) : new Map<string, string>()
+  for (const [name, type] of sets) live.setSet(name, { kind: 'set', type, elements: new Map() })
+  own.counted = [...sets.keys()]
+  own.fixed = fixedChains(kernel, counting)
+  ledger.hold([own.fixed])
 }
 
 export function createLowering(): Lowering {
@@ -115,7 +138,6 @@ export function createLowering(): Lowering {
     routed: createJudging('inet'),
     bridged: createJudging('bridge'),
   }
-  judging.routed.ledger.hold([fixedChains(null)])
   const links = createKnownLinks({
     added: (from, to) => tracking.edges.added(from, to),
     removed: (from, to) => tracking.edges.removed(from, to),
@@ -131,25 +153,36 @@ export function createLowering(): Lowering {
   const answering = createMultimap<Mac, Placed>()
   let tracked: string | null = null
   let host: Omit<Host, 'policy'> | undefined
-  let fixedInBridge: Unit | undefined
+  let counting: Counting | null = null
 
   /** Takes over what is true of the whole host; answers whether any of it differs. */
-  function treat({ observe, kernel, maxConnections = 0, refused }: Surroundings): boolean {
+  function treat({
+    observe,
+    kernel,
+    maxConnections = 0,
+    refused,
+    counts,
+    samples = 0,
+  }: Surroundings): boolean {
     const { tracks, rejects } = host?.kernel ?? {}
-    const otherKernel = !host || tracks !== kernel.tracks || rejects !== kernel.rejects
+    const otherKernel =
+      !host ||
+      tracks !== kernel.tracks ||
+      rejects !== kernel.rejects ||
+      counting?.by !== counts ||
+      (counting !== null && counting.samples !== samples)
     const differs = otherKernel || host?.observe !== observe || host.maxConnections !== maxConnections
     if (otherKernel) {
-      const { ledger } = judging.bridged
-      if (fixedInBridge) ledger.release([fixedInBridge])
-      fixedInBridge = fixedChains({ ...kernel })
-      ledger.hold([fixedInBridge])
+      counting = counts ? { by: counts, samples } : null
+      settleFixed(judging.routed, null, counting)
+      settleFixed(judging.bridged, { ...kernel }, counting)
     }
     host = {
       ...{ links, facades, observe, maxConnections },
       kernel: otherKernel || !host ? { ...kernel } : host.kernel,
       refused: new Map(refused),
       contested: (device) => byDevice.count(device) > 1,
-      way: otherKernel || !host ? waysOf(kernel) : host.way,
+      way: otherKernel || !host ? waysOf(kernel, counting) : host.way,
     }
     return differs
   }
@@ -339,12 +372,12 @@ const firstOf = (several: Iterable<Placed>): Placed | undefined =>
   )
 
 /** The same object for the same way of judging. */
-function waysOf(kernel: BridgeKernel): Host['way'] {
+function waysOf(kernel: BridgeKernel, counting: Counting | null): Host['way'] {
   const known = new Map<string, Way>()
   return (mode, purpose: Purpose, checked) => {
     const key = `${mode} ${purpose} ${checked}`
     const way = known.get(key) ?? {
-      ...{ checked, variant: { purpose, kernel: mode === 'bridged' ? { ...kernel } : null } },
+      ...{ checked, variant: { purpose, kernel: mode === 'bridged' ? { ...kernel } : null, counting } },
     }
     known.set(key, way)
     return way

@@ -89,6 +89,44 @@ export const passChain = (direction: Direction): string => `pass.${short[directi
 export const stateChain = (direction: Direction, purpose: Purpose): string =>
   `${beginning[purpose]}state.${short[direction]}`
 
+/** What has decided, as names of chains have it. */
+export const numberName = (number: number): string => number.toString(16).padStart(8, '0')
+
+/** What becomes of packets that somebody may be told of. */
+export const outcomes = ['allowed', 'denied', 'rejected'] as const
+export type Outcome = (typeof outcomes)[number]
+
+/** Where packets go that do not pass: they are counted and told by their mark. */
+export const decidedChain = (
+  outcome: Exclude<Outcome, 'allowed'>,
+  direction: Direction,
+  purpose: Exclude<Purpose, 'observe'>,
+): string => `${beginning[purpose]}${outcome}.${short[direction]}`
+
+/** Where packets go that pass and are told of, by what lets them. */
+export const toldChain = (direction: Direction, number: number): string =>
+  `told.${short[direction]}.${numberName(number)}`
+
+/** Where packets of observed devices go that would not have passed, by what would have decided. */
+export const observedChain = (
+  outcome: Exclude<Outcome, 'allowed'>,
+  direction: Direction,
+  number: number,
+): string => `${beginning.observe}${outcome}.${short[direction]}.${numberName(number)}`
+
+/** Where packets go of which nobody is told, because there are too many. */
+export const suppressedChain = (outcome: Outcome, direction: Direction): string =>
+  `suppressed.${outcome}.${short[direction]}`
+/** The same on observed devices. */
+export const observedSuppressedChain = (direction: Direction): string =>
+  `${beginning.observe}suppressed.${short[direction]}`
+
+/** Where packets go that tracking cannot follow, if that decides. */
+export const invalidChain = (direction: Direction): string => `invalid.${short[direction]}`
+
+/** What log messages begin with: what became of packets and in which direction. */
+export const logPrefix = (outcome: Outcome, direction: Direction): string => `${outcome} ${short[direction]}`
+
 /** Where packets of observed devices go that would not have passed. */
 export const denialChain = (direction: Direction): string => `observed.denied.${short[direction]}`
 
@@ -128,5 +166,13 @@ export const answersChain = 'answers.in'
 export const unansweredChain = (direction: Direction): string => `unanswered.${short[direction]}`
 /** The set that counts them. */
 export const unansweredOf = (hook: Hook): string => `unanswered-${hook}`
+/** The set that counts what has decided about packets of which device. */
+export const hitsOf = (hook: Hook): string => `${hook}-hits`
+/** The set that bounds how many decisions of a device are told, by their rate in a second: elements keep theirs. */
+export const samplesOf = (hook: Hook, rate: number): string => `${hook}-samples-${rate}`
+/** The set that counts the others. */
+export const suppressedOf = (hook: Hook): string => `${hook}-suppressed`
+/** The set that counts packets that were rejected at their sender's port, for the MAC of the receiver and what decided. */
+export const answerHits = 'answer-hits'
 /** The set that counts what would have been dropped on observed devices. */
 export const observedOf = (hook: Hook): string => `${hook}-observed`

@@ -4,14 +4,15 @@
  * no rule about ports would hold for them.
  */
 import type { Direction } from '../../core/model/rule.ts'
-import { printed, words } from './bridge.ts'
+import { words } from './bridge.ts'
+import { endingText } from './endings.ts'
 import { fragmentsChain, type Purpose } from './names.ts'
-import type { NftChain, NftRule, NftVerdict } from './ruleset.ts'
+import type { NftChain, NftEnding, NftRule } from './ruleset.ts'
 
 export const toNestedFragments = (direction: Direction, purpose: Purpose): NftRule[] =>
   words(`exthdr frag 1 jump ${fragmentsChain(direction, 6, purpose)}`)
 
-export const nestedFragmentsOf = (direction: Direction, purpose: Purpose, deny: NftVerdict): NftChain => ({
+export const nestedFragmentsOf = (direction: Direction, purpose: Purpose, deny: NftEnding): NftChain => ({
   name: fragmentsChain(direction, 6, purpose),
-  rules: words('@th,0,64 >= 0x0 return', printed(deny)),
+  rules: words('@th,0,64 >= 0x0 return', endingText(deny)),
 })

@@ -12,6 +12,7 @@ import {
   arbitraryPolicy,
   inBridge,
 } from '../../../test/support/arbitraries.ts'
+import { countings, isCountedFor, surroundedBy, tellingOf } from '../../../test/support/counted.ts'
 import { desire } from '../../../test/support/desired.ts'
 import { fate } from '../../../test/support/fate.ts'
 import { type Around, lowered } from '../../../test/support/lowered.ts'
@@ -28,7 +29,7 @@ import { mismatch } from '../../core/semantics/match.ts'
 import { rejectionOf } from '../../core/semantics/rejection.ts'
 import { addressSet } from '../../core/sets/address-set.ts'
 import { type Guard, guardFile, guardOf, renderGuard } from './guard.ts'
-import { interpret, interpretFrame } from './interpret.ts'
+import { interpret, interpretFrame, judge, judgeFrame } from './interpret.ts'
 import { bridgeTable, table } from './names.ts'
 import { isBase } from './places.ts'
 import { stages } from './stages.ts'
@@ -71,12 +72,19 @@ describe('two witnesses', () => {
         arbitraryPolicy,
         direction,
         fc.array(arbitraryPacket, { minLength: 5 }),
-        (policy, way, packets) => {
-          const { ruleset } = lower(desired(policy))
+        fc.constantFrom(...countings),
+        fc.boolean(),
+        (made, way, packets, counting, observe) => {
+          const policy = tellingOf(made)
+          const { ruleset } = lower(desired(policy), { observe, ...surroundedBy(counting) })
           for (const packet of packets) {
-            const want = fate(evaluate(policy, way, packet).action, packet)
+            const verdict = evaluate(policy, way, packet)
+            const want = fate(verdict.action, packet)
             want === 'accept' ? allowed++ : denied++
-            assert.equal(interpret(ruleset, 10, way, packet), want)
+            const judged = judge(ruleset, 10, way, packet)
+            assert.equal(judged?.fate, observe ? 'accept' : want)
+            assert.equal(judged?.observed, observe && verdict.action !== 'allow')
+            assert.ok(isCountedFor(judged?.counted ?? null, verdict, counting), `${judged?.counted}`)
           }
         },
       ),
@@ -96,7 +104,9 @@ describe('two witnesses', () => {
         fc.array(arbitraryFrame, { minLength: 5 }),
         arbitraryFrameTypes,
         fc.boolean(),
-        (policy, way, packets, frames, types, tracks) => {
+        fc.constantFrom(...countings),
+        (made, way, packets, frames, types, tracks, counting) => {
+          const policy = tellingOf(made)
           const stateful = policy.stateful && tracks
           const wanted = desire([
             { id: 'nic', device: 'tap0', policy: { ...policy, stateful }, frames: types },
@@ -104,21 +114,27 @@ describe('two witnesses', () => {
           const { bridged, ruleset } = lower(wanted, {
             links: master('tap0', 'br0', 'bridge'),
             kernel: { tracks, rejects: true },
+            ...surroundedBy(counting),
           })
           assert.ok(bridged)
           for (const [packet, heard] of packets) {
             const here = inBridge(packet, way, heard)
-            const { action } = evaluate({ ...policy, stateful }, way, here)
+            const verdict = evaluate({ ...policy, stateful }, way, here)
+            const { action } = verdict
             count[action]++
             // Who is rejected at the receiver's port is told at the sender's.
             const want = way === 'ingress' && action === 'reject' ? 'drop' : fate(action, here)
-            assert.equal(interpret(bridged, 10, way, here), want)
+            const judged = judge(bridged, 10, way, here)
+            assert.equal(judged?.fate, want)
+            assert.ok(isCountedFor(judged?.counted ?? null, verdict, counting), `${judged?.counted}`)
             assert.equal(interpret(ruleset, 10, way, here), 'drop')
           }
           for (const frame of frames) {
-            const { action } = evaluateFrame(policy, way, frame, types)
-            if (action === 'allow') count.frames++
-            assert.equal(interpretFrame(bridged, 10, way, frame), action === 'allow' ? 'accept' : 'drop')
+            const verdict = evaluateFrame(policy, way, frame, types)
+            if (verdict.action === 'allow') count.frames++
+            const judged = judgeFrame(bridged, 10, way, frame)
+            assert.equal(judged?.fate, verdict.action === 'allow' ? 'accept' : 'drop')
+            assert.ok(isCountedFor(judged?.counted ?? null, verdict, counting), `${judged?.counted}`)
           }
         },
       ),
@@ -134,24 +150,35 @@ describe('two witnesses', () => {
     const mac = '52:54:00:00:00:01'
     let answered = 0
     fc.assert(
-      fc.property(arbitraryPolicy, fc.array(arbitraryPacket, { minLength: 5 }), (policy, packets) => {
-        const wanted = desire([{ id: 'nic', device: 'tap0', policy, mac }])
-        const { bridged } = lower(wanted, { links: master('tap0', 'br0', 'bridge') })
-        const entry = bridged?.bridge?.answers.get(mac)
-        for (const packet of packets) {
-          // What may be essential is left to where it is judged.
-          const { action } = evaluate(policy, 'ingress', { ...packet, link: true })
-          const told = rejectionOf(packet)
-          const want = action === 'reject' ? (told === 'silence' ? 'drop' : told) : 'accept'
-          if (want !== 'accept') answered++
-          // No answer chain: nothing is rejected.
-          const to = new Map(entry ? [[10, entry]] : [])
-          const came =
-            bridged &&
-            interpret({ ...bridged, devices: { ...bridged.devices, 'to-vm': to } }, 10, 'ingress', packet)
-          assert.equal(came ?? 'accept', want)
-        }
-      }),
+      fc.property(
+        arbitraryPolicy,
+        fc.array(arbitraryPacket, { minLength: 5 }),
+        fc.constantFrom(...countings),
+        (made, packets, counting) => {
+          const policy = tellingOf(made)
+          const wanted = desire([{ id: 'nic', device: 'tap0', policy, mac }])
+          const links = master('tap0', 'br0', 'bridge')
+          const { bridged } = lower(wanted, { links, ...surroundedBy(counting) })
+          const entry = bridged?.bridge?.answers.get(mac)
+          for (const packet of packets) {
+            // What may be essential is left to where it is judged.
+            const verdict = evaluate(policy, 'ingress', { ...packet, link: true })
+            const { action } = verdict
+            const told = rejectionOf(packet)
+            const want = action === 'reject' ? (told === 'silence' ? 'drop' : told) : 'accept'
+            if (want !== 'accept') answered++
+            // No answer chain: nothing is rejected.
+            const to = new Map(entry ? [[10, entry]] : [])
+            const came =
+              bridged &&
+              judge({ ...bridged, devices: { ...bridged.devices, 'to-vm': to } }, 10, 'ingress', packet)
+            assert.equal(came?.fate ?? 'accept', want)
+            // What is not answered is counted where it is judged.
+            const counted = came?.counted ?? null
+            assert.ok(action === 'reject' ? isCountedFor(counted, verdict, counting) : counted === null)
+          }
+        },
+      ),
       { numRuns: 1000 },
     )
     assert.ok(answered > 300, `${answered} were answered`)

@@ -16,10 +16,10 @@ import type { Facades, Wanted, Way } from './facades.ts'
 import { judgingFor } from './judging.ts'
 import type { KnownLinks } from './known-links.ts'
 import { assertWritten, type Unit } from './ledger.ts'
-import type { Purpose } from './names.ts'
+import { type Purpose, passChain } from './names.ts'
 import type { NftVerdict } from './ruleset.ts'
 import type { Means } from './tracking.ts'
-import { directions, drop, goto, pass, perDirection, verdictsOf } from './variant.ts'
+import { directions, drop, goto, pass, perDirection } from './variant.ts'
 
 export interface LoweredInterface {
   readonly id: string
@@ -155,8 +155,7 @@ export function place(
   const kernel = mode === 'bridged' ? host.kernel : null
   const barred = mode === 'bridged' && !watch
   const fail = (why: string) => {
-    const variant = { purpose: watch ? 'observe' : 'enforce', kernel } as const
-    const entry = perDirection((way) => (watch ? verdictsOf(way, variant).allow : drop))
+    const entry = perDirection((way) => (watch ? goto(passChain(way)) : drop))
     const report = { id, state: 'failing', mode, error: watch ? `${why}; it is open` : why, index } as const
     const nothing = { link: null, observed: false, limit: 0, answer: null, means: null, own: null }
     const frames = kernel && entry

@@ -4,9 +4,10 @@ import { etherTypes } from '../../core/net/frame.ts'
 import type { arpForm } from '../../core/semantics/evaluate-frame.ts'
 import { recalls } from './bridge.ts'
 import { consult } from './connections.ts'
-import { observedOf } from './names.ts'
+import { countText, endingText, markText, verdictText } from './endings.ts'
+import { answerHits, observedOf } from './names.ts'
 import { deviceOf, setJudged } from './places.ts'
-import type { NftChain, NftMatch, NftRule, NftSet, NftVerdict } from './ruleset.ts'
+import type { NftChain, NftMatch, NftRule, NftSet } from './ruleset.ts'
 import { keyWords, renderKeyed, setsOf } from './sets.ts'
 import {
   addresses,
@@ -44,12 +45,16 @@ const looked = new WeakMap<NftChain, readonly Named[]>()
 export function renderedSetsOf(chain: NftChain): readonly Named[] {
   let found = looked.get(chain)
   if (!found) {
-    const { sets, maps } = setsOf(chain)
+    const { sets, maps, numbers } = setsOf(chain)
     found = [
-      ...sets.map((set) => ({ name: set.name, rendered: renderKeyed(set, false, () => '') })),
+      ...sets.map((set) => ({ name: set.name, rendered: renderKeyed(set) })),
       ...maps.map((map) => ({
         name: map.name,
-        rendered: renderKeyed(map, true, (element) => verdictText(element.verdict)),
+        rendered: renderKeyed(map, 'verdict', ({ verdict }) => verdictText(verdict)),
+      })),
+      ...numbers.map((map) => ({
+        name: map.name,
+        rendered: renderKeyed(map, 'mark', ({ number }) => markText(number)),
       })),
     ]
     looked.set(chain, found)
@@ -61,36 +66,17 @@ function rule(one: NftRule, place: Place): string {
   if ('words' in one) return one.words
   if ('pass' in one) return `${setJudged(one.pass)} accept`
   if ('limit' in one) return consult[one.limit]
-  if ('count' in one) return `${deviceOf[one.count]} @${observedOf(one.count)}`
+  if ('count' in one) return countText(one.count, one.by === 'mark' ? 'meta mark' : markText(one.by))
+  if ('countAnswer' in one) return `update @${answerHits} { ether daddr . meta mark }`
+  if ('observe' in one) return `${deviceOf[one.observe]} @${observedOf(one.observe)}`
   if ('state' in one) {
     const { passed, invalid } = one.state
     // Kernel's bits: 1 invalid, 2 established, 4 related.
     return `ct state vmap { 0x1 : ${verdictText(invalid)}, 0x2 : ${verdictText(passed)}, 0x4 : ${verdictText(passed)} }`
   }
-  const what =
-    'lookup' in one ? `${keyWords(one.lookup.key)} vmap @${one.lookup.name}` : verdictText(one.verdict)
+  const what = 'lookup' in one ? `${keyWords(one.lookup.key)} vmap @${one.lookup.name}` : endingText(one)
   return [...one.matches.map((each) => matchText(each, place)), what].join(' ')
 }
-
-export function verdictText(one: NftVerdict): string {
-  switch (one.kind) {
-    case 'accept':
-    case 'drop':
-    case 'return':
-      return one.kind
-    case 'reject':
-      return rejections[one.with]
-    default:
-      return `${one.kind} ${one.chain}`
-  }
-}
-
-/** Port unreachable is what nft means when nothing is said; 3 is administratively prohibited, in either family. */
-const rejections = {
-  'tcp-reset': 'reject with tcp reset',
-  'port-unreachable': 'reject',
-  prohibited: 'reject with icmpx 3',
-} as const
 
 const familyNumber = { ipv4: 2, ipv6: 10 } as const satisfies Record<Family, number>
 const etherTypeOf = (type: number): string => `0x${type.toString(16).padStart(4, '0')}`

@@ -96,6 +96,8 @@ interface Keyed<E extends NftElement> {
 }
 export type NftSet = Keyed<NftElement>
 export type NftMap = Keyed<NftElement & { readonly verdict: NftVerdict }>
+/** A map to numbers of what decides, as marks. */
+export type NftNumbers = Keyed<NftElement & { readonly number: number }>
 
 export type NftVerdict =
   | { readonly kind: 'accept' }
@@ -107,8 +109,20 @@ export type NftVerdict =
   /** The packet does not pass, and its sender is told so. */
   | { readonly kind: 'reject'; readonly with: Exclude<Rejection, 'silence'> }
 
+/** What decides: its number (numbers.ts), or the map that has it for a packet; a rule holds for no packet that is in none of its elements. */
+export type NftDeciding = number | NftNumbers
+
+/** What a rule does with the packets that it holds for. */
+export interface NftEnding {
+  /** Counts them at the hook, for their device and what decides. Where there is no room to count, the rule does not hold. */
+  readonly counts?: { readonly hook: Hook; readonly by: NftDeciding }
+  /** Marks them with what decides: only what dies, since marks of what passes belong to others. */
+  readonly marks?: NftDeciding
+  readonly verdict: NftVerdict
+}
+
 export type NftRule =
-  | { readonly matches: readonly NftMatch[]; readonly verdict: NftVerdict }
+  | ({ readonly matches: readonly NftMatch[] } & NftEnding)
   /** The verdict of the element that holds the packet; the rule does not match where none does. */
   | { readonly matches: readonly NftMatch[]; readonly lookup: NftMap }
   /** Established, related and invalid packets meet their verdicts, new ones go on. */
@@ -117,9 +131,13 @@ export type NftRule =
   | { readonly pass: Hook }
   /** Refuses what begins a connection beyond the limit of its device. */
   | { readonly limit: Hook }
-  /** Counts the packet for its device, and goes on. */
-  | { readonly count: Hook }
-  /** In nft's own words, about frames and fragments: whole IP packets pass it by. */
+  /** Counts the packet for its device and what decides, by its number or by the packet's mark, and goes on. */
+  | { readonly count: Hook; readonly by: number | 'mark' }
+  /** The same for the MAC of the receiver that rejects it, in a bridge, by the packet's mark. */
+  | { readonly countAnswer: true }
+  /** Counts the packet for its device as one that would not have passed, and goes on. */
+  | { readonly observe: Hook }
+  /** In nft's own words, about frames and fragments, or what decides nothing: whole IP packets pass it by. */
   | { readonly words: string }
 
 export interface NftChain {

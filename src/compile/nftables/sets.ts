@@ -2,7 +2,7 @@
 import { macOf } from '../../core/net/mac.ts'
 import type { Range } from '../../core/sets/range.ts'
 import { deviceOf } from './places.ts'
-import type { NftChain, NftKeyField, NftMap, NftSet } from './ruleset.ts'
+import type { NftChain, NftDeciding, NftElement, NftKeyField, NftMap, NftNumbers, NftSet } from './ruleset.ts'
 import {
   addressBits,
   addresses,
@@ -68,13 +68,13 @@ function fieldValue(field: NftKeyField, range: Range<number | bigint>): string {
   return first === last ? macOf(first) : `${macOf(first)}-${macOf(last)}`
 }
 
-const rendered = new WeakMap<NftSet | NftMap, RenderedSet>()
+const rendered = new WeakMap<NftSet, RenderedSet>()
 
-/** The same object for the same set. Throws on an element that the kernel would refuse. `verdict` spells a map's. */
-export function renderKeyed(
-  set: NftSet | NftMap,
-  isMap: boolean,
-  verdict: (element: NftMap['elements'][number]) => string,
+/** The same object for the same set. Throws on an element that the kernel would refuse. A map is `to` what `value` spells. */
+export function renderKeyed<E extends NftElement>(
+  set: Omit<NftSet, 'elements'> & { readonly elements: readonly E[] },
+  to?: 'verdict' | 'mark',
+  value: (element: E) => string = () => '',
 ): RenderedSet {
   const known = rendered.get(set)
   if (known) return known
@@ -82,9 +82,9 @@ export function renderKeyed(
   const keyed = key.some(({ kind }) => kind === 'target')
     ? `typeof ${keyWords(key)}`
     : `type ${key.map(fieldType).join(' . ')}`
-  const type = `${keyed}${isMap ? ' : verdict' : ''}${interval ? '\nflags interval' : ''}`
+  const type = `${keyed}${to ? ` : ${to}` : ''}${interval ? '\nflags interval' : ''}`
   const made: RenderedSet = {
-    kind: isMap ? 'map' : 'set',
+    kind: to ? 'map' : 'set',
     type,
     elements: new Map(
       elements.map((element) => {
@@ -95,7 +95,7 @@ export function renderKeyed(
           if (!interval && range.first !== range.last) throw new Error(`${name} holds no ranges`)
           return fieldValue(field, range)
         })
-        return [text.join(' . '), isMap ? verdict(element as NftMap['elements'][number]) : '']
+        return [text.join(' . '), value(element)]
       }),
     ),
   }
@@ -107,11 +107,17 @@ export function renderKeyed(
 interface Used {
   readonly sets: readonly NftSet[]
   readonly maps: readonly NftMap[]
+  readonly numbers: readonly NftNumbers[]
 }
 /** The named sets and maps that the rules of a chain look packets up in. */
 export function setsOf({ rules }: NftChain): Used {
   const sets = rules.flatMap((rule) =>
     'matches' in rule ? rule.matches.flatMap((match) => (match.kind === 'in-set' ? [match.set] : [])) : [],
   )
-  return { sets, maps: rules.flatMap((rule) => ('lookup' in rule ? [rule.lookup] : [])) }
+  const numbers = rules.flatMap((rule) =>
+    'verdict' in rule ? [...mapOf(rule.counts?.by), ...mapOf(rule.marks)] : [],
+  )
+  return { sets, maps: rules.flatMap((rule) => ('lookup' in rule ? [rule.lookup] : [])), numbers }
 }
+const mapOf = (by: NftDeciding | undefined): readonly NftNumbers[] =>
+  by === undefined || typeof by === 'number' ? [] : [by]

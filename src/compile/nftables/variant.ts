@@ -1,14 +1,17 @@
 /** What chains and verdicts look like: by what they are for, and by what the kernel can do where they stand. */
-import type { Action, Direction, Match } from '../../core/model/rule.ts'
+import type { Direction, Match } from '../../core/model/rule.ts'
 import type { BridgeKernel } from './bridge.ts'
+import type { Counting } from './counting.ts'
 import { lowerMatch } from './lower-match.ts'
-import { denialChain, type Purpose, passChain, rejectionChain, unansweredChain } from './names.ts'
-import type { NftRule, NftVerdict } from './ruleset.ts'
+import type { Purpose } from './names.ts'
+import type { NftEnding, NftRule, NftVerdict } from './ruleset.ts'
 
 export interface Variant {
   readonly purpose: Purpose
   /** Null where packets are routed. */
   readonly kernel: BridgeKernel | null
+  /** Null: nothing is counted, and nothing told. */
+  readonly counting: Counting | null
 }
 
 export const goto = (chain: string): NftVerdict => ({ kind: 'goto', chain })
@@ -16,21 +19,9 @@ export const drop: NftVerdict = { kind: 'drop' }
 /** Goes on without being judged here. */
 export const pass: NftVerdict = { kind: 'accept' }
 
-/**
- * What an action is at a hook. On an observed device everything passes, and what would not have is counted. Where it is
- * only found out whether to reject, all else is left to where it is judged.
- */
-export function verdictsOf(direction: Direction, { purpose, kernel }: Variant): Record<Action, NftVerdict> {
-  if (purpose === 'answer') return { allow: pass, deny: pass, reject: goto(rejectionChain) }
-  const allow = goto(passChain(direction))
-  if (purpose === 'observe') {
-    const denied = goto(denialChain(direction))
-    return { allow, deny: denied, reject: denied }
-  }
-  // A bridge can tell a sender only where the packet comes in.
-  const told = kernel === null || (kernel.rejects && direction === 'egress')
-  return { allow, deny: drop, reject: goto(told ? rejectionChain : unansweredChain(direction)) }
-}
+/** Whether the sender of a packet that is rejected can be told so: a bridge can do it only where the packet comes in. */
+export const tellsSender = (direction: Direction, kernel: BridgeKernel | null): boolean =>
+  kernel === null || (kernel.rejects && direction === 'egress')
 
 export const directions = ['ingress', 'egress'] as const satisfies readonly Direction[]
 export const perDirection = <T>(make: (direction: Direction) => T): Readonly<Record<Direction, T>> => ({
@@ -39,6 +30,6 @@ export const perDirection = <T>(make: (direction: Direction) => T): Readonly<Rec
 })
 export const both = <T>({ ingress, egress }: Readonly<Record<Direction, T>>): T[] => [ingress, egress]
 
-export function rulesFor(match: Match, verdict: NftVerdict): NftRule[] {
-  return lowerMatch(match).map((matches) => ({ matches, verdict }))
+export function rulesFor(match: Match, ending: NftEnding): NftRule[] {
+  return lowerMatch(match).map((matches) => ({ matches, ...ending }))
 }

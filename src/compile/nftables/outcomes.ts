@@ -1,0 +1,78 @@
+/** What becomes of packets once something has decided: what a rule says then, by what the ruleset is for and how it counts. */
+import type { Decider } from '../../core/model/decider.ts'
+import type { Action, Direction } from '../../core/model/rule.ts'
+import { observedChains, toldChains } from './counting.ts'
+import type { Unit } from './ledger.ts'
+import {
+  decidedChain,
+  denialChain,
+  hookOf,
+  observedChain,
+  passChain,
+  rejectionChain,
+  toldChain,
+  unansweredChain,
+} from './names.ts'
+import { numberOf } from './numbers.ts'
+import type { NftEnding } from './ruleset.ts'
+import { drop, goto, pass, tellsSender, type Variant } from './variant.ts'
+
+export interface Outcomes {
+  /** `told`: samples of what it lets pass are told, too. */
+  of(action: Action, by: Decider, told?: boolean): NftEnding
+  /** Chains that only rules lead to that end so. */
+  behind(action: Action, by: Decider, told?: boolean): Unit
+  /** How it is looked up what several rules decide. */
+  looked(action: Action, told: boolean): Looked
+}
+
+export interface Looked {
+  /** In a set, by one rule for all of them, which counts them together if at all; or in a map to their numbers, or to verdicts. */
+  readonly as: 'set' | 'numbers' | 'verdicts'
+  /** Whether all purposes that look up the same way look into the same set or map. */
+  readonly shared: boolean
+}
+
+/** What it is at the hook of a direction. */
+export function outcomesOf(direction: Direction, variant: Variant): Outcomes {
+  const { purpose, kernel, counting } = variant
+  const hook = hookOf[direction]
+  const allowed = goto(passChain(direction))
+  const tells = (action: Action, told: boolean): boolean =>
+    told && action === 'allow' && purpose !== 'answer' && (counting?.samples ?? 0) > 0
+
+  function uncounted(action: Action): NftEnding {
+    // Where it is only found out whether to reject, all else is left to where it is judged.
+    if (purpose === 'answer') return { verdict: action === 'reject' ? goto(rejectionChain) : pass }
+    if (action === 'allow') return { verdict: allowed }
+    // On an observed device everything passes, and what would not have is counted.
+    if (purpose === 'observe') return { verdict: goto(denialChain(direction)) }
+    if (action === 'deny') return { verdict: drop }
+    return { verdict: goto(tellsSender(direction, kernel) ? rejectionChain : unansweredChain(direction)) }
+  }
+
+  return {
+    of(action, by, told = false) {
+      if (!counting || (purpose === 'answer' && action !== 'reject')) return uncounted(action)
+      const number = numberOf(by)
+      if (tells(action, told)) return { verdict: goto(toldChain(direction, number)) }
+      if (action === 'allow') return { counts: { hook, by: number }, verdict: allowed }
+      const outcome = action === 'deny' ? 'denied' : 'rejected'
+      if (purpose === 'observe') return { verdict: goto(observedChain(outcome, direction, number)) }
+      return { marks: number, verdict: goto(decidedChain(outcome, direction, purpose)) }
+    },
+    behind(action, by, told = false) {
+      if (!counting) return []
+      if (tells(action, told)) return toldChains(direction, numberOf(by), counting)
+      if (purpose !== 'observe' || action === 'allow') return []
+      return observedChains(action === 'deny' ? 'denied' : 'rejected', direction, numberOf(by), counting)
+    },
+    looked(action, told) {
+      if (!counting) return { as: 'set', shared: true }
+      if (tells(action, told)) return { as: 'verdicts', shared: true }
+      if (purpose === 'answer' && action !== 'reject') return { as: 'set', shared: false }
+      if (action === 'allow') return { as: counting.by === 'rules' ? 'numbers' : 'set', shared: true }
+      return purpose === 'observe' ? { as: 'verdicts', shared: false } : { as: 'numbers', shared: true }
+    },
+  }
+}
