@@ -91,6 +91,7 @@ export interface Judging {
 
 const invalid: Decider = { kind: 'state', state: 'invalid' }
 const malformed: Decider = { kind: 'malformed' }
+const frame: Decider = { kind: 'frame' }
 const origins = {
   mac: { kind: 'origin', check: 'mac' },
   address: { kind: 'origin', check: 'address' },
@@ -98,7 +99,7 @@ const origins = {
   arp: { kind: 'origin', check: 'arp' },
 } as const satisfies Record<OriginCheck, Decider>
 /** What denies beside rules and defaults. */
-const denying: readonly Decider[] = [invalid, malformed, { kind: 'frame' }, ...Object.values(origins)]
+const denying: readonly Decider[] = [invalid, malformed, frame, ...Object.values(origins)]
 
 /** With as many, a packet takes twice as long as with none. */
 const manyInTurn = 100
@@ -276,7 +277,7 @@ function createJudging(variant: Variant): Judging {
     arpOf(
       arpChain(direction, purpose),
       outcomes[direction].of('allow', { kind: 'essential', name: 'arp' }),
-      deny[direction](malformed),
+      deny[direction](frame),
     ),
   )
 
@@ -307,7 +308,7 @@ function createJudging(variant: Variant): Judging {
     },
     frames(device, direction, origin, types) {
       const no = deny[direction]
-      const denied = { frame: no({ kind: 'frame' }), mac: no(origins.mac), arp: no(origins.arp) }
+      const denied = { frame: no(frame), mac: no(origins.mac), arp: no(origins.arp) }
       const of = (name: string): Unit => [
         framesOf(name, direction, { origin, device, types, deny: denied, arp: arp[direction].name }),
         arp[direction],
