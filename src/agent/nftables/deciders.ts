@@ -13,7 +13,7 @@ export interface KnownDecider {
 }
 
 /** Undefined: several have the number, and which of them decided nobody can tell. */
-type Numbered = Map<number, KnownDecider | undefined>
+type Numbered = ReadonlyMap<number, KnownDecider | undefined>
 
 const usual: LogLevel = 'info'
 
@@ -29,19 +29,19 @@ const common: readonly KnownDecider[] = (
 ).map((by) => ({ by, position: null, level: usual }))
 
 const byList = new WeakMap<RuleList, Numbered>()
-const byPolicy = new WeakMap<CommonPolicy, Record<Direction, ReadonlyMap<number, KnownDecider> | undefined>>()
+const byPolicy = new WeakMap<CommonPolicy, Record<Direction, Numbered | undefined>>()
 
-/** All that may decide about packets in a direction, by number. Of several with one number none is in it. */
-export function decidersOf(policy: CommonPolicy, direction: Direction): ReadonlyMap<number, KnownDecider> {
+/** All that may decide about packets in a direction, by number; undefined stands for several that have one number. */
+export function decidersOf(policy: CommonPolicy, direction: Direction): Numbered {
   const known = byPolicy.get(policy) ?? { ingress: undefined, egress: undefined }
   byPolicy.set(policy, known)
   known[direction] ??= whole(policy, direction)
   return known[direction]
 }
 
-function whole(policy: CommonPolicy, direction: Direction): ReadonlyMap<number, KnownDecider> {
+function whole(policy: CommonPolicy, direction: Direction): Numbered {
   const part = policy[direction]
-  const all: Numbered = new Map()
+  const all = new Map<number, KnownDecider | undefined>()
   for (const each of common) add(all, numberOf(each.by), each)
   if (part.filtered) {
     const level = part.log ?? usual
@@ -49,26 +49,29 @@ function whole(policy: CommonPolicy, direction: Direction): ReadonlyMap<number, 
     add(all, numberOf(byDefault), { by: byDefault, position: null, level })
     for (const list of part.lists) for (const [number, each] of rulesOf(list)) add(all, number, each)
   }
-  return new Map([...all].flatMap(([number, each]) => (each ? [[number, each] as const] : [])))
+  return all
 }
 
 function rulesOf(list: RuleList): Numbered {
-  let found = byList.get(list)
-  if (!found) {
-    found = new Map()
-    const { policy } = list
-    const any: Decider = { kind: 'list', policy }
-    add(found, numberOf(any), { by: any, position: null, level: usual })
-    for (const { id, position, log = usual } of list.rules) {
-      const by: Decider = { kind: 'rule', policy, rule: id }
-      add(found, numberOf(by), { by, position, level: log })
-    }
-    byList.set(list, found)
+  const known = byList.get(list)
+  if (known) return known
+  const found = new Map<number, KnownDecider | undefined>()
+  const { policy } = list
+  const any: Decider = { kind: 'list', policy }
+  add(found, numberOf(any), { by: any, position: null, level: usual })
+  for (const { id, position, log = usual } of list.rules) {
+    const by: Decider = { kind: 'rule', policy, rule: id }
+    add(found, numberOf(by), { by, position, level: log })
   }
+  byList.set(list, found)
   return found
 }
 
-function add(to: Numbered, number: number, each: KnownDecider | undefined): void {
+function add(
+  to: Map<number, KnownDecider | undefined>,
+  number: number,
+  each: KnownDecider | undefined,
+): void {
   // A list that is included stands twice.
   const same = to.has(number) ? isSame(to.get(number), each) : true
   to.set(number, same ? each : undefined)

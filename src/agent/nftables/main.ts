@@ -1,6 +1,7 @@
 /** The process that enforces with nftables: a service starts it, with the channel as file 3 and its options in the environment. */
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { openLog } from '../netlink/nflog.ts'
 import { runAgentProcess } from '../process.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
 import { OwnedError } from './kernel.ts'
@@ -38,7 +39,9 @@ await runAgentProcess({
   },
   async createDataplane() {
     const { kernel, remarks } = await way()
-    return createNftables({ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks })
+    return createNftables({
+      ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog },
+    })
   },
   exit: (status) => process.exit(status),
 })

@@ -15,9 +15,11 @@ import { makesAnew } from '../../compile/nftables/stages.ts'
 import { type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
+import type { openLog } from '../netlink/nflog.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
+import { createDecisions } from './decisions.ts'
 import { createHost, type Host } from './host.ts'
 import { createKeeper } from './keeper.ts'
 import { type Kernel, tables } from './kernel.ts'
@@ -32,6 +34,8 @@ export interface NftablesOptions {
   readonly host?: Host
   /** What the operator should know of that way. */
   readonly remarks?: readonly string[]
+  /** Reads packet logs where the tables are; absent: no decisions are told. */
+  readonly log?: typeof openLog
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
   readonly guard: readonly string[]
   /** Where the guard is kept for the next boot; absent: nowhere. */
@@ -68,6 +72,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const counters = [createDenials(kernel), createUnanswered(kernel)] as const
   const [denials, unanswered] = counters
   const connections = createConnections(kernel, netns)
+  const decisions = createDecisions({ log: options.log })
   const listeners = new Set<() => void>()
 
   /** Whether everything was brought to where it should be, and `doubts` as of when that was known. */
@@ -105,6 +110,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   function lower(desired: Desired, delta: DesiredDelta | null, around: Surroundings): LoweredChange {
     const lowered = lowering.update(desired, delta, around)
     changedLinks = new Set()
+    decisions.place(lowered.interfaces, lowered.gone)
     for (const id of lowered.gone) outcomes.set(id, null)
     for (const each of lowered.interfaces) outcomes.set(each.id, each)
     return lowered
@@ -125,11 +131,13 @@ export function createNftables(options: NftablesOptions): Dataplane {
       settled = false
       const guard = keeper.tables()
       if (keeper.update(desired, delta, links)) untaught = true
+      decisions.begin(desired, delta)
       const lowered = lower(desired, delta, surroundings())
       let changed = trusted
         ? await changeFrom(new Map([...guard, ...lowered.from]), new Map([...keeper.tables(), ...lowered.to]))
         : undefined
       changed ??= await repair(doubted ?? (await transitions.read(whole())))
+      decisions.end()
       settled = true
       known = seen
       return report(changed, repaired)
@@ -182,6 +190,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
             ...(await connections.warnings()),
             ...(lowering.tracked === null ? [] : [trackedWarning(lowering.tracked)]),
             ...keeper.problems(),
+            ...[decisions.problem()].filter((problem) => problem !== null),
             ...[kernel, host].flatMap((each) => {
               const problem = each.problem()
               return problem === null ? [] : [`changes by others are seen late: ${problem}`]
@@ -198,7 +207,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
     },
     hits: async () => [],
-    onDecisions: () => () => {},
+    onDecisions: decisions.listen,
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -206,6 +215,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
     async close() {
       clearInterval(timer)
       stopWatching()
+      decisions.close()
       host.close()
       await kernel.close()
     },

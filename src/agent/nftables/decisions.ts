@@ -1,0 +1,235 @@
+/**
+ * Samples of decisions, from the packets that rules of ours log: whose they are, who decided, and as of which revision.
+ *
+ * What is not sure is not told: a packet of which it is not known whose rule it was, or whose device, is counted only. So
+ * is what is more than can be told.
+ */
+import { deciderText } from '../../core/model/decider.ts'
+import type { Decision } from '../../core/model/decision.ts'
+import { type RawPacket, readPacket } from '../../core/model/read-packet.ts'
+import type { Direction } from '../../core/model/rule.ts'
+import type { Events } from '../netlink/events.ts'
+import { MalformedError, type MessageReader } from '../netlink/message.ts'
+import { type LoggedPacket, type openLog, readLogged } from '../netlink/nflog.ts'
+import { createJudgedBy, type JudgedBy } from './judged-by.ts'
+
+/** One packet that was judged on this host. */
+export type Sample = Omit<Decision, 'host'>
+
+export interface DecisionsOptions {
+  /** Reads a group of packet logs where the tables are; absent: nothing is told. */
+  readonly log: typeof openLog | undefined
+  /** Decisions that are told in a second, of all interfaces together. */
+  readonly perSecond?: number
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+export interface Decisions extends Pick<JudgedBy, 'begin' | 'place'> {
+  /** All that has begun is in force. */
+  end(): void
+  /** Begins to read with the first listener. Answers how to stop. */
+  listen(listener: (samples: readonly Sample[]) => void): () => void
+  /** Packets that were logged and not told, since it was created. */
+  untold(): Untold
+  /** Why nothing, or not everything, is told; null when it is. */
+  problem(): string | null
+  close(): void
+}
+
+export interface Untold {
+  /** More than may be told in a second. */
+  readonly suppressed: number
+  /** The kernel had no room for them. */
+  readonly lost: number
+  /** Who decided, or for whom, is not known. */
+  readonly unknown: number
+}
+
+/** The group that rules of ours log to. */
+const logGroup = 1017
+/** Bytes of a packet: as many as rules log. */
+const range = 128
+/** Samples wait so long for others, milliseconds. */
+const gatherMs = 20
+/** What the kernel gathers is there, and has been read, so long after a change, milliseconds. */
+const settleMs = 50
+/** Between attempts to read a log that another reads, milliseconds. */
+const retryMs = 10_000
+/** For so long it is said that not everything was told, milliseconds. */
+const complaintMs = 60_000
+
+export function createDecisions({ log, perSecond = 1000, now = Date.now }: DecisionsOptions): Decisions {
+  const judged = createJudgedBy(now)
+  const listeners = new Set<(samples: readonly Sample[]) => void>()
+  const untold = { suppressed: 0, lost: 0, unknown: 0 }
+  const allowed = createAllowance(perSecond, now)
+  let events: Events | undefined
+  let problem: string | null = null
+  let begun = false
+  let closed = false
+  let retry: NodeJS.Timeout | undefined
+  let settling: NodeJS.Timeout | undefined
+  let gathered: Sample[] = []
+  let gathering: NodeJS.Timeout | undefined
+  /** When more than may be told was logged last. */
+  let overflowed = Number.NEGATIVE_INFINITY
+  /** The number of the packet that comes next, as far as it is known. */
+  let next: number | undefined
+
+  function onMessage(message: MessageReader): void {
+    if (!allowed()) {
+      untold.suppressed++
+      overflowed = now()
+      if (next !== undefined) next = (next + 1) >>> 0
+      return
+    }
+    let packet: LoggedPacket
+    try {
+      packet = readLogged(message)
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error
+      untold.unknown++
+      return
+    }
+    if (next !== undefined) untold.lost += (packet.sequence - next) >>> 0
+    next = (packet.sequence + 1) >>> 0
+    const sample = sampleOf(packet)
+    if (sample) gather(sample)
+    else untold.unknown++
+  }
+
+  function sampleOf(packet: LoggedPacket): Sample | undefined {
+    const said = readPrefix(packet.prefix)
+    if (!said) return undefined
+    const { direction, outcome, observed, number = packet.mark } = said
+    const owner = judged.ownerOf(direction === 'egress' ? packet.input : packet.output, packet.at)
+    const found = owner && judged.find(owner.id, direction, number, packet.at)
+    if (!found) return undefined
+    const { by, position, level } = found.decider
+    return {
+      at: Math.floor(packet.at ?? now()),
+      ...{ interface: owner.id, direction, outcome, by: deciderText(by), position, level },
+      observed: observed || (outcome === 'allowed' && owner.observed),
+      revision: found.revision,
+      packet: readPacket(rawOf(packet)),
+    }
+  }
+
+  function gather(sample: Sample): void {
+    gathered.push(sample)
+    gathering ??= setTimeout(tell, gatherMs)
+  }
+  function tell(): void {
+    gathering = undefined
+    const samples = gathered
+    gathered = []
+    for (const listener of listeners) listener(samples)
+  }
+
+  async function open(): Promise<void> {
+    if (!log || closed) return
+    try {
+      const opened = await log(
+        { group: logGroup, range },
+        // What there was no room for is missing in the numbers of those that come.
+        { onMessage, onLost() {} },
+      )
+      if (closed) return opened.close()
+      events = opened
+      next = undefined
+      problem = null
+    } catch (error) {
+      problem = `decisions are not told: ${error instanceof Error ? error.message : error}`
+      retry = setTimeout(open, retryMs)
+      retry.unref()
+    }
+  }
+
+  function settle(): void {
+    const by = now()
+    settling = setTimeout(() => {
+      // What waits to be read is read before.
+      setImmediate(() => {
+        settling = undefined
+        if (judged.settle(by) && !closed) settle()
+      })
+    }, settleMs)
+    settling.unref()
+  }
+
+  return {
+    begin: judged.begin,
+    place: judged.place,
+    end() {
+      judged.end()
+      if (!settling) settle()
+    },
+    listen(listener) {
+      listeners.add(listener)
+      if (!begun) {
+        begun = true
+        open()
+      }
+      return () => void listeners.delete(listener)
+    },
+    untold: () => ({ ...untold }),
+    problem() {
+      if (problem !== null) return problem
+      return now() - overflowed < complaintMs
+        ? `there were more decisions than ${perSecond} in a second: the others were not told`
+        : null
+    },
+    close() {
+      closed = true
+      clearTimeout(retry)
+      clearTimeout(settling)
+      clearTimeout(gathering)
+      events?.close()
+    },
+  }
+}
+
+/** As many in a second as said, and so many at once. */
+function createAllowance(perSecond: number, now: () => number): () => boolean {
+  let [left, since] = [perSecond, now()]
+  return () => {
+    const time = now()
+    left = Math.min(perSecond, left + (Math.max(0, time - since) * perSecond) / 1000)
+    since = time
+    if (left < 1) return false
+    left--
+    return true
+  }
+}
+
+interface Said {
+  readonly outcome: Sample['outcome']
+  readonly direction: Direction
+  readonly observed: boolean
+  /** Absent where the mark has it. */
+  readonly number?: number
+}
+
+const spelled = /^(observed )?(allowed|denied|rejected) (in|out)(?: 0x([0-9a-f]{8}))?$/
+const directions = { in: 'ingress', out: 'egress' } as const
+
+/** What rules of ours say before a packet; undefined: it is none of them. */
+function readPrefix(prefix: string): Said | undefined {
+  const [matched, observed, outcome, direction, number] = spelled.exec(prefix) ?? []
+  if (matched === undefined) return undefined
+  return {
+    outcome: outcome as Said['outcome'],
+    direction: directions[direction as keyof typeof directions],
+    observed: observed !== undefined,
+    ...(number !== undefined && { number: Number.parseInt(number, 16) }),
+  }
+}
+
+const bridgeFamily = 7
+
+/** In a bridge it is a frame. */
+function rawOf({ family, protocol, tag, payload, source }: LoggedPacket): RawPacket {
+  const header = family !== bridgeFamily ? 0 : tag === undefined ? 14 : 18
+  return { etherType: tag ?? protocol, bytes: payload, header, sourceMac: source }
+}
