@@ -18,6 +18,7 @@ import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
+import { createOwnerSettings, type OwnerSettingsService } from './settings.ts'
 import { createZoneService, type ZoneService } from './zones.ts'
 
 export interface Settings {
@@ -41,6 +42,7 @@ export interface Services {
   readonly zones: ZoneService
   readonly history: HistoryService
   readonly enforcement: EnforcementService
+  readonly ownerSettings: OwnerSettingsService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -67,6 +69,7 @@ export function createServices(
     zones: createZoneService(storage, enforcement, profiles),
     history: createHistoryService(storage),
     enforcement,
+    ownerSettings: createOwnerSettings(storage),
     profiles: names,
     settings,
   }

@@ -4,7 +4,7 @@ import type { Rule } from '../core/model/rule.ts'
 import {
   interfaceColumns,
   modelColumns,
-  policyColumns,
+  policyInForceColumns,
   toInterface,
   toModelRule,
   toPolicyWithRules,
@@ -49,7 +49,7 @@ function* changes(host: string, since: number, revision: number): Steps<HostChan
     host,
   )).map((row) => String(row.interface))
   const changed = yield* query(
-    `SELECT ${policyColumns} FROM policies WHERE revision > ? AND EXISTS (SELECT 1 ${uses('policies.id')})`,
+    `SELECT ${policyInForceColumns} FROM policies WHERE revision > ? AND EXISTS (SELECT 1 ${uses('policies.id')})`,
     since,
     host,
   )
@@ -99,7 +99,10 @@ export function* policiesById(ids: readonly string[]): Steps<readonly Policy[]> 
   const rows: Row[] = []
   for (const chunk of chunks(ids)) {
     rows.push(
-      ...(yield* query(`SELECT ${policyColumns} FROM policies WHERE id IN (${marks(chunk)})`, ...chunk)),
+      ...(yield* query(
+        `SELECT ${policyInForceColumns} FROM policies WHERE id IN (${marks(chunk)})`,
+        ...chunk,
+      )),
     )
   }
   return yield* withRules(rows)

@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
 import type { Interface } from '../core/model/interface.ts'
 import type { Policy, PolicySettings } from '../core/model/policy.ts'
-import type { Rule } from '../core/model/rule.ts'
+import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
+import { cutFlowsOf } from './account-settings.ts'
 import type { KeyRange } from './lease-keys.ts'
 import type { Row, SqlValue } from './statement.ts'
 import type {
@@ -140,8 +141,8 @@ export function fromInterface(i: Interface): SqlValue[] {
   return [i.id, i.server, i.index, i.mac, ...sender, ...operation, JSON.stringify(i.attributes)]
 }
 
-const settingsColumns =
-  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in'
+export const settingsColumns =
+  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in, log, log_allowed, cut_flows'
 const scopeColumns = 'server, interface, zone, default_for, created_at, modified_at'
 export const policyColumns = `id, account, profile, name, ${scopeColumns}, ${settingsColumns}, attributes, revision`
 function toSettings(row: Row): PolicySettings {
@@ -155,6 +156,11 @@ function toSettings(row: Row): PolicySettings {
     appliesTo: json(row.applies_to) as unknown as PolicySettings['appliesTo'],
     guards: json(row.guards) as unknown as PolicySettings['guards'],
     builtIn: nullable(row.built_in, text) as PolicySettings['builtIn'],
+    ...(row.log !== null && { log: json(row.log) as unknown as NonNullable<PolicySettings['log']> }),
+    ...(row.log_allowed !== null && { logAllowed: text(row.log_allowed) as LogLevel }),
+    ...(row.cut_flows !== null && {
+      cutFlows: text(row.cut_flows) as NonNullable<PolicySettings['cutFlows']>,
+    }),
   }
 }
 export function toPolicy(row: Row): PolicyRecord {
@@ -174,13 +180,26 @@ export function toPolicy(row: Row): PolicyRecord {
     revision: number(row.revision),
   }
 }
+/** With what its account says, which holds where it says nothing itself. */
+export const policyInForceColumns = `${policyColumns},
+  (SELECT a.attributes FROM accounts a WHERE a.id = policies.account) AS account_attributes`
 export function toPolicyWithRules(row: Row, rules: readonly Rule[]): Policy {
-  return { id: text(row.id), revision: number(row.revision), ...toSettings(row), rules }
+  const cutFlows = cutFlowsOf(object(row.account_attributes))
+  const settings = { ...(cutFlows && { cutFlows }), ...toSettings(row) }
+  return { id: text(row.id), revision: number(row.revision), ...settings, rules }
 }
-function fromSettings(p: PolicySettings): SqlValue[] {
+/** In the order of the columns. */
+export function fromSettings(p: PolicySettings): SqlValue[] {
   const defaults = [p.defaultIngress, p.defaultEgress]
   const scope = [p.filters, p.appliesTo, p.guards].map((value) => JSON.stringify(value))
-  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope, p.builtIn]
+  const told = [fromLog(p.log), p.logAllowed ?? null, p.cutFlows ?? null]
+  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope, p.builtIn, ...told]
+}
+/** The same text for the same levels. */
+function fromLog(log: Partial<Record<Direction, LogLevel>> = {}): string | null {
+  const { ingress, egress } = log
+  if (!ingress && !egress) return null
+  return JSON.stringify({ ...(ingress && { ingress }), ...(egress && { egress }) })
 }
 export function fromPolicy(p: PolicyRecord): SqlValue[] {
   return [
@@ -195,8 +214,11 @@ export function fromPolicy(p: PolicyRecord): SqlValue[] {
   ]
 }
 
-export const modelColumns = 'id, policy, position, direction, action, enabled, matches, include, interface'
-export const ruleColumns = `policy, position, id, direction, action, enabled, matches, include, interface, spec`
+export const modelColumns =
+  'id, policy, position, direction, action, enabled, matches, include, interface, log'
+export const ruleColumns = `policy, position, id, direction, action, enabled, matches, include, interface, log, spec`
+/** With the time since when it is there, which is no part of it. */
+export const storedRuleColumns = `${ruleColumns}, since`
 export function toModelRule(row: Row): Rule {
   return {
     id: text(row.id),
@@ -207,6 +229,7 @@ export function toModelRule(row: Row): Rule {
     matches: (json(row.matches) as readonly JsonValue[]).map(decodeMatch),
     ...(row.include !== null && { include: text(row.include) }),
     ...(row.interface !== null && { interface: number(row.interface) }),
+    ...(row.log !== null && { log: text(row.log) as LogLevel }),
   }
 }
 export function toRule(row: Row): RuleRecord {
@@ -214,9 +237,9 @@ export function toRule(row: Row): RuleRecord {
 }
 export function fromRule(policy: string, position: number, id: string, rule: NewRule): SqlValue[] {
   const { direction, action, enabled, matches, include = null, spec } = rule
-  const { interface: nic = null } = rule
+  const { interface: nic = null, log = null } = rule
   const decided = [direction, action, Number(enabled)]
-  const how = [JSON.stringify(matches.map(encodeMatch)), include, nic]
+  const how = [JSON.stringify(matches.map(encodeMatch)), include, nic, log]
   return [policy, position, id, ...decided, ...how, JSON.stringify(spec)]
 }
 

@@ -10,10 +10,10 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { RequestError, ResourceKind } from '../core/model/error.ts'
 import type { Interface } from '../core/model/interface.ts'
-import type { Policy, PolicySettings, TrafficSwitches } from '../core/model/policy.ts'
+import type { CutFlows, Policy, PolicySettings, TrafficSwitches } from '../core/model/policy.ts'
 import type { Pool } from '../core/model/pool.ts'
 import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
-import type { Rule } from '../core/model/rule.ts'
+import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
 import type { KeyRange } from './lease-keys.ts'
 
@@ -231,7 +231,7 @@ export interface AuditEvent extends RequestRecord {
 
 export interface NewEvent {
   readonly operation: string
-  readonly resource: ResourceKind | 'inventory' | 'credential' | 'host'
+  readonly resource: ResourceKind | 'inventory' | 'credential' | 'host' | 'account'
   readonly id: string
   readonly server?: string | null
   readonly policy?: string | null
@@ -355,6 +355,13 @@ export interface Programs {
   }
   /** `conflict` (policy) while it is attached anywhere. */
   deletePolicy: { args: PolicyTarget; answer: { revision: number } }
+  /** Changes what is told of a policy's packets, and what becomes of its connections. A policy of any profile, whatever it belongs to. */
+  choosePolicy: {
+    args: Pick<PolicyTarget, 'account' | 'policy' | 'ifRevision'> & { change: PolicyChoices }
+    answer: Written
+  }
+  /** Changes what policies of the account get that say nothing themselves: they are then of a new revision, too. */
+  chooseAccount: { args: { account: string; cutFlows: CutFlows | null }; answer: Written }
   /** Includes a policy in the server's chain, by a rule at its head; null: none. Other rules stay, but for those it replaces. */
   includePolicy: {
     args: ChainTarget & {
@@ -557,6 +564,13 @@ export interface AddressMoves {
     readonly attributes: JsonObject
     readonly ifRevision?: number
   }[]
+}
+
+/** What is given changes; null takes it back. */
+export interface PolicyChoices {
+  readonly cutFlows?: CutFlows | null
+  readonly logAllowed?: LogLevel | null
+  readonly log?: Partial<Readonly<Record<Direction, LogLevel | null>>>
 }
 
 /** Settings to change; the rest stays, also inside `guards`. */

@@ -11,6 +11,7 @@ import { frames } from './0008-frames.ts'
 import { leases } from './0009-leases.ts'
 import { volumes } from './0012-volumes.ts'
 import { departures } from './0013-departures.ts'
+import { counts } from './0014-counts.ts'
 import type { Engine } from './engine.ts'
 
 /** In order; a released one is never edited. */
@@ -26,6 +27,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   leases,
   volumes,
   departures,
+  counts,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { changeAddresses } from './addresses.ts'
+import { chooseAccount, choosePolicy } from './choices.ts'
 import { deleteDocument, putDocument } from './documents.ts'
 import { pruneHistory, recordEvent } from './history.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
@@ -23,6 +24,8 @@ export const programs: {
   deleteRule,
   createPolicy,
   updatePolicy,
+  choosePolicy,
+  chooseAccount,
   deletePolicy,
   includePolicy,
   createServer,
@@ -50,6 +53,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   // It may take the place of a default that is attached.
   createPolicy: ['rules'],
   updatePolicy: ['rules'],
+  choosePolicy: ['rules'],
+  chooseAccount: ['rules'],
   // They may have been attached.
   deletePolicy: ['servers'],
   includePolicy: ['rules'],

@@ -6,6 +6,7 @@
  */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { cutFlowsKey, cutFlowsOf } from '../account-settings.ts'
 import {
   accountColumns,
   credentialColumns,
@@ -17,6 +18,7 @@ import {
 } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { AccountRecord, Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
+import { renewPolicies } from './choices.ts'
 import { invalid, nextRevision, record, same } from './common.ts'
 import { upsertDocument } from './documents.ts'
 import { applyServers } from './inventory-servers.ts'
@@ -30,7 +32,7 @@ export function* applyInventory(
 ): Program<Programs['applyInventory']['answer']> {
   const revision = yield* nextRevision()
   const known = new Set((yield* query('SELECT id FROM accounts')).map(({ id }) => String(id)))
-  const accounts = yield* applyAccounts(inventory.accounts)
+  const accounts = yield* applyAccounts(inventory.accounts, revision)
   const credentials = yield* applyCredentials(inventory.credentials)
   const changes = [...accounts, ...credentials.map(inWords)]
   const documents = yield* applyDocuments(inventory.documents, revision)
@@ -88,7 +90,7 @@ function* recordCredentials(
   return newest
 }
 
-function* applyAccounts(accounts: readonly AccountRecord[]): Steps<string[]> {
+function* applyAccounts(accounts: readonly AccountRecord[], revision: number): Steps<string[]> {
   const changes: string[] = []
   const rows = yield* query(`SELECT ${accountColumns}, origin FROM accounts`)
   const stored = rows.map((row) => ({ ...toAccount(row), left: row.origin === 'left' }))
@@ -105,9 +107,16 @@ function* applyAccounts(accounts: readonly AccountRecord[]): Steps<string[]> {
     }
   }
   const before = new Map(stored.map((account) => [account.id, account]))
-  for (const account of accounts) {
-    const old = before.get(account.id)
+  for (const named of accounts) {
+    const old = before.get(named.id)
+    // What an API chose holds until the file says something of it.
+    const chosen = old && cutFlowsOf(old.attributes)
+    const account = {
+      ...named,
+      attributes: { ...(chosen && { [cutFlowsKey]: chosen }), ...named.attributes },
+    }
     if (old && same(old, { ...account, left: false })) continue
+    if (old) yield* renewPolicies(account.id, old.attributes, account.attributes, revision)
     yield* query(
       `INSERT INTO accounts (${accountColumns}) VALUES (?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes, origin = 'inventory'`,

@@ -17,7 +17,7 @@ import {
   touchPolicy,
   writableChain,
 } from './common.ts'
-import { areRules, attachIncluded, insertRules, rulesOf, takeRule } from './rules.ts'
+import { areRules, attachIncluded, insertRules, rewriteRules, rulesOf, takeRule } from './rules.ts'
 import { insertPolicies, removePolicy, updatePolicySettings } from './servers.ts'
 
 export function* createPolicy(
@@ -29,7 +29,7 @@ export function* createPolicy(
   if (!enclosing.ok) return enclosing
   yield* clearDefault(policy, revision, actor)
   yield* insertPolicies([{ ...policy, revision }])
-  yield* insertRules(policy.id, rules, ids)
+  yield* insertRules(policy.id, rules, ids, () => actor.at)
   const after = { name: policy.name, attributes: policy.attributes, rules: rules.map((rule) => rule.spec) }
   const { id } = policy
   yield* record(actor, revision, {
@@ -66,9 +66,9 @@ export function* updatePolicy(
   const before: Record<string, JsonObject[string]> = audited(old, settings)
   const after: Record<string, JsonObject[string]> = audited(wanted, settings)
   if (rules) {
-    before.rules = yield* specs(old.id)
-    yield* query('DELETE FROM rules WHERE policy = ?', old.id)
-    yield* insertRules(old.id, rules.rules, rules.ids)
+    const oldRules = yield* rulesOf(old.id)
+    before.rules = oldRules.map((row) => JSON.parse(String(row.spec)) as JsonObject)
+    yield* rewriteRules(old.id, oldRules, rules.rules, rules.ids, actor)
     after.rules = rules.rules.map((rule) => rule.spec)
   }
   const { id } = old
@@ -134,7 +134,7 @@ export function* includePolicy(
       return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
     }
     yield* shiftRules(id, 1, 1)
-    yield* insertRules(id, [rule], [args.id])
+    yield* insertRules(id, [rule], [args.id], () => actor.at)
   }
   const attached = yield* attachIncluded(chain.value, revision, [...old, ...(rule ? [rule] : [])])
   yield* touchPolicy(id, revision, actor)

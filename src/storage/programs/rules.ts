@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { fromRule, ruleColumns, toRule } from '../rows.ts'
+import { fromRule, ruleColumns, storedRuleColumns, toRule } from '../rows.ts'
 import {
   insertRows,
   type Program,
@@ -47,7 +47,7 @@ export function* insertRule(
   if (!includable.ok) return includable
   const position = Math.min(args.position ?? count + 1, count + 1)
   if (position <= count) yield* shiftRules(policy, position, 1)
-  yield* insertRules(policy, [args.rule], [args.id], position)
+  yield* insertRules(policy, [args.rule], [args.id], () => actor.at, position)
   const attached = yield* attachIncluded(found.value, revision, [args.rule])
   yield* touchPolicy(policy, revision, actor)
   const after = { position, ...args.rule.spec }
@@ -78,8 +78,7 @@ export function* replaceRules(
   if (actor.request === undefined && areRules(old, args.rules)) {
     return ok({ policy, revision: found.value.revision, changed: false })
   }
-  yield* query('DELETE FROM rules WHERE policy = ?', policy)
-  yield* insertRules(policy, args.rules, args.ids)
+  yield* rewriteRules(policy, old, args.rules, keptIds(old, args.rules, args.ids), actor)
   const attached = yield* attachIncluded(found.value, revision, [...old, ...args.rules])
   yield* touchPolicy(policy, revision, actor)
   yield* record(actor, revision, {
@@ -120,7 +119,7 @@ export function* updateRule(
     yield* shiftRules(policy, to, 1)
   }
   const rule = { ...args.rule, id, position: to }
-  yield* insertRules(policy, [rule], [id], to)
+  yield* insertRules(policy, [rule], [id], () => sinceOf(old.value.row), to)
   const attached = yield* attachIncluded(found.value, revision, [old.value, rule])
   yield* touchPolicy(policy, revision, actor)
   const change = {
@@ -132,15 +131,59 @@ export function* updateRule(
   return ok({ rule, policy, revision, attached })
 }
 
-/** At consecutive positions from `first` on, which must be free. */
+/**
+ * At consecutive positions from `first` on, which must be free. `since` says since when the rule of an id is there,
+ * milliseconds since 1970; null: unknown.
+ */
 export function* insertRules(
   policy: string,
   rules: readonly NewRule[],
   ids: readonly string[],
+  since: (id: string) => number | null,
   first = 1,
 ): Steps<void> {
-  const rows = rules.map((rule, i) => fromRule(policy, first + i, ids[i] ?? '', rule))
-  yield* insertRows(`rules (${ruleColumns})`, ruleColumns.split(',').length, rows)
+  const rows = rules.map((rule, i) => {
+    const id = ids[i] ?? ''
+    return [...fromRule(policy, first + i, id, rule), since(id)]
+  })
+  yield* insertRows(`rules (${storedRuleColumns})`, storedRuleColumns.split(',').length, rows)
+}
+
+/** Puts rules in place of all that a policy has, which are `old`. Those that keep their id are there since they were. */
+export function* rewriteRules(
+  policy: string,
+  old: readonly Row[],
+  rules: readonly NewRule[],
+  ids: readonly string[],
+  { at }: Actor,
+): Steps<void> {
+  const before = new Map(old.map((row) => [String(row.id), sinceOf(row)]))
+  yield* query('DELETE FROM rules WHERE policy = ?', policy)
+  yield* insertRules(policy, rules, ids, (id) => before.get(id) ?? (before.has(id) ? null : at))
+}
+
+const sinceOf = ({ since }: Row): number | null => (since === null ? null : Number(since))
+
+/**
+ * Rules that are written again as they are keep their ids, and with them what they have counted: whoever writes whole lists
+ * changes no others than those that differ. Equal ones keep theirs in order; an id that is given and there already stays.
+ */
+function keptIds(old: readonly Row[], rules: readonly NewRule[], ids: readonly string[]): readonly string[] {
+  const given = new Set(ids)
+  const free = new Map<string, string[]>()
+  for (const row of old) {
+    if (given.has(String(row.id))) continue
+    const text = JSON.stringify(asWritten.map((column) => row[column]))
+    free.set(text, [...(free.get(text) ?? []), String(row.id)])
+  }
+  const there = new Set(old.map(({ id }) => String(id)))
+  return rules.map((rule, i) => {
+    const id = ids[i] ?? ''
+    if (there.has(id)) return id
+    const wanted = fromRule('', 0, '', rule)
+    const text = JSON.stringify(asWritten.map((column) => wanted[columns.indexOf(column)]))
+    return free.get(text)?.shift() ?? id
+  })
 }
 
 export function* deleteRule(
@@ -171,10 +214,12 @@ export function* deleteRule(
 
 /** As rows, by position. */
 export function* rulesOf(policy: string): Steps<readonly Row[]> {
-  return yield* query(`SELECT ${ruleColumns} FROM rules WHERE policy = ? ORDER BY position`, policy)
+  return yield* query(`SELECT ${storedRuleColumns} FROM rules WHERE policy = ? ORDER BY position`, policy)
 }
 
 const columns = ruleColumns.split(', ')
+/** What of a rule is the same wherever it stands. */
+const asWritten = columns.filter((column) => !['policy', 'position', 'id'].includes(column))
 
 /** Whether rows hold exactly these rules at consecutive positions from `first` on; without `ids`, whatever theirs are. */
 export function areRules(
@@ -238,7 +283,7 @@ export function* takeRule(
   at: RuleLocator,
 ): Steps<Result<RuleRecord & { readonly row: Row }, RequestError>> {
   const [column, value] = 'ruleId' in at ? ['id', at.ruleId] : ['position', at.position]
-  const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${ruleColumns}`
+  const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${storedRuleColumns}`
   const row = yield* queryOne(sql, policy, value as SqlValue)
   return row ? ok({ ...toRule(row), row }) : err(notFound('rule', String(value)))
 }

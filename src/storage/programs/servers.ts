@@ -8,9 +8,11 @@ import {
   fromInterface,
   fromPolicy,
   fromServer,
+  fromSettings,
   interfaceColumns,
   policyColumns,
   serverColumns,
+  settingsColumns,
   toDocument,
   toPolicy,
 } from '../rows.ts'
@@ -190,19 +192,15 @@ export function* syncInterfacePolicies(
   return changed
 }
 
+const settings = settingsColumns
+  .split(', ')
+  .map((column) => `${column} = ?`)
+  .join(', ')
+
 export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
   yield* query(
-    `UPDATE policies SET enabled = ?, rule_order = ?, default_ingress = ?, default_egress = ?, stateful = ?,
-       filters = ?, applies_to = ?, guards = ?, built_in = ?, revision = ?, modified_at = ? WHERE id = ?`,
-    Number(policy.enabled),
-    policy.order,
-    policy.defaultIngress,
-    policy.defaultEgress,
-    Number(policy.stateful),
-    JSON.stringify(policy.filters),
-    JSON.stringify(policy.appliesTo),
-    JSON.stringify(policy.guards),
-    policy.builtIn,
+    `UPDATE policies SET ${settings}, revision = ?, modified_at = ? WHERE id = ?`,
+    ...fromSettings(policy),
     policy.revision,
     policy.modifiedAt,
     policy.id,

@@ -9,7 +9,7 @@ import { nextRevision, notFound, record } from './common.ts'
 import { depart } from './departures.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
-import { insertRules } from './rules.ts'
+import { rewriteRules, rulesOf } from './rules.ts'
 import {
   attachPolicies,
   deleteInterfaces,
@@ -91,13 +91,12 @@ export function* changeZone(
   for (const policy of args.policies?.put ?? []) yield* upsertPolicy(policy, revision)
   let { event } = args
   for (const { policy, rules, ids } of args.rules ?? []) {
+    const old = yield* rulesOf(policy)
     if (event.resource === 'policy' && event.id === policy && event.before !== null) {
-      const specs = yield* query('SELECT spec FROM rules WHERE policy = ? ORDER BY position', policy)
-      const before = { rules: specs.map((row) => JSON.parse(String(row.spec)) as JsonObject) }
+      const before = { rules: old.map((row) => JSON.parse(String(row.spec)) as JsonObject) }
       event = { ...event, before: { ...(event.before as JsonObject), ...before } }
     }
-    yield* query('DELETE FROM rules WHERE policy = ?', policy)
-    yield* insertRules(policy, rules, ids)
+    yield* rewriteRules(policy, old, rules, ids, actor)
     yield* query('UPDATE policies SET revision = ? WHERE id = ?', revision, policy)
   }
   for (const { server, interface: nic, policies } of args.attach ?? []) {
