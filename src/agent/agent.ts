@@ -85,7 +85,11 @@ export function startAgent(options: AgentOptions): Agent {
     dirty = true
     wake.abort()
   }
-  const unsubscribe = [source.onChange(changed), dataplane.onForeignChange(changed)]
+  const unsubscribe = [
+    source.onChange(changed),
+    dataplane.onForeignChange(changed),
+    dataplane.onFlowsCut((cut) => observe?.({ kind: 'cut', ...cut })),
+  ]
 
   async function round(): Promise<ApplyReport> {
     const { desired, delta } = await source.read()

@@ -29,9 +29,22 @@ export interface Dataplane {
   hits(): Promise<readonly InterfaceHits[]>
   /** Calls back with samples of what was decided. Answers how to stop. */
   onDecisions(listener: (decisions: readonly Omit<Decision, 'host'>[]) => void): () => void
+  /** Calls back after tracked connections were judged by what was applied, beside the rounds. Answers how to stop. */
+  onFlowsCut(listener: (cut: FlowsCut) => void): () => void
   /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
   onForeignChange(listener: () => void): () => void
   close(): Promise<void>
+}
+
+/** What became of tracked connections that a change would not let begin any more. */
+export interface FlowsCut {
+  /** How many were ended. */
+  readonly flows: number
+  /** Interfaces whose connections were judged. */
+  readonly interfaces: number
+  readonly seconds: number
+  /** Why some that should have ended may go on, until a later one says null. */
+  readonly problem: string | null
 }
 
 export interface InterfaceReport {

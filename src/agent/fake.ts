@@ -66,6 +66,7 @@ export function createFake(): FakeDataplane {
     unanswered: async () => unanswered,
     hits: async () => [],
     onDecisions: () => () => {},
+    onFlowsCut: () => () => {},
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -90,6 +90,13 @@ export function createJournal(log: Log, now: () => number = () => performance.no
         }
         return
       }
+      if (round.kind === 'cut') {
+        const { flows, interfaces, seconds, problem } = round
+        const about = { flows, interfaces, milliseconds: Math.round(1000 * seconds) }
+        if (problem !== null) log.error({ ...about, problem }, 'connections that rules deny now may go on')
+        else if (flows > 0) log.info(about, 'connections that rules deny now were ended')
+        return
+      }
       if (host.ended()) log.info({}, 'rules are applied again')
       if (round.repaired) log.warn({}, 'somebody changed our tables; they are repaired')
       interfaces(round.details)

@@ -1,8 +1,19 @@
 /** What an agent says of a round that ended: plain JSON, for metrics and the log of another process. */
 import { type JsonValue, objectOf } from '../core/json.ts'
-import { anyText, exactly, flag, listOf, oneOf, type Reader, textOf } from '../core/model/strict.ts'
+import {
+  anyText,
+  exactly,
+  flag,
+  integerFrom,
+  listOf,
+  oneOf,
+  orNull,
+  type Reader,
+  textOf,
+} from '../core/model/strict.ts'
+import type { FlowsCut } from './dataplane.ts'
 
-export type Round = AppliedRound | FailedRound
+export type Round = AppliedRound | CutRound | FailedRound
 
 export interface AppliedRound {
   readonly kind: 'applied'
@@ -21,6 +32,11 @@ export interface AppliedRound {
 export interface Detail {
   readonly interface: string
   readonly detail: string
+}
+
+/** Tracked connections were judged by what had been applied before. */
+export interface CutRound extends FlowsCut {
+  readonly kind: 'cut'
 }
 
 /** Nothing could be changed or counted; what was enforced stays. */
@@ -45,8 +61,10 @@ export function roundError(error: unknown): RoundError {
 }
 
 /** Reads what was written as JSON; throws on anything else. */
-export const decodeRound = (json: JsonValue): Round =>
-  objectOf(json)?.kind === 'failed' ? failed(json) : applied(json)
+export function decodeRound(json: JsonValue): Round {
+  const kind = objectOf(json)?.kind
+  return kind === 'failed' ? failed(json) : kind === 'cut' ? cut(json) : applied(json)
+}
 
 const words = anyText('words')
 const seconds: Reader<number> = (json) => {
@@ -60,6 +78,13 @@ const applied = exactly<AppliedRound>('round', {
   repaired: flag('repaired'),
   guarded: words,
   details: listOf('details', exactly<Detail>('detail', { interface: textOf('interface'), detail: words })),
+})
+const cut = exactly<CutRound>('round', {
+  kind: oneOf('kind', ['cut']),
+  flows: integerFrom('flows', 0),
+  interfaces: integerFrom('interfaces', 0),
+  seconds,
+  problem: orNull(words),
 })
 const failed = exactly<FailedRound>('round', {
   kind: oneOf('kind', ['failed']),

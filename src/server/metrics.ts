@@ -15,6 +15,8 @@ export interface Metrics {
   streams(labels: { dialect: string; operation: string }, by: 1 | -1): void
   applied(seconds: number): void
   applyFailed(): void
+  /** `failed`: some that should have ended may go on. */
+  flowsCut(flows: number, failed: boolean): void
 }
 
 /** `hosts` and `pools` are asked at every scrape. */
@@ -47,6 +49,16 @@ export function createMetrics(
   const failures = new Counter({
     name: 'portcullis_apply_failures_total',
     help: 'Rounds in which the dataplane could not be changed; what was enforced stayed',
+    registers,
+  })
+  const cut = new Counter({
+    name: 'portcullis_flows_cut_total',
+    help: 'Tracked connections that were ended because a change of rules denies them',
+    registers,
+  })
+  const cutFailures = new Counter({
+    name: 'portcullis_flows_cut_failures_total',
+    help: 'Looks at tracked connections that failed: some that rules deny now may have gone on',
     registers,
   })
   const gauge = (name: string, help: string, value: (words: HostWords) => number | null) =>
@@ -134,5 +146,9 @@ export function createMetrics(
     streams: (labels, by) => streams.inc(labels, by),
     applied: (seconds) => apply.observe(seconds),
     applyFailed: () => failures.inc(),
+    flowsCut(flows, failed) {
+      cut.inc(flows)
+      if (failed) cutFailures.inc()
+    },
   }
 }

@@ -5,6 +5,7 @@
  * waits, and calls of two users cannot mix. Messages of earlier calls are known by their sequence numbers.
  */
 import { constants } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
 import {
   errnoName,
   type Failure,
@@ -23,6 +24,8 @@ const { EAGAIN, EINTR, ENOBUFS, ENOMEM, EMSGSIZE } = constants.errno
 const dumpAttempts = 10
 /** Parts of a dump have at most 32 KiB; a single answer can be longer. */
 const firstBuffer = 64 * 1024
+/** Parts of a long dump until others have a turn: about a millisecond. */
+const partsInTurn = 16
 /** Room for answers that wait: some thousand acknowledgements. */
 const receiveBuffer = 2 * 1024 * 1024
 
@@ -103,6 +106,32 @@ export class NetlinkSocket {
    * Throws KernelError, InterruptedError, or SystemCallError.
    */
   dump<T>(request: Buffer, read: (message: MessageReader) => T | undefined): T[] {
+    const dumping = this.#dumping(request, read, Number.POSITIVE_INFINITY)
+    for (;;) {
+      const { done, value } = dumping.next()
+      if (done) return value
+    }
+  }
+
+  /**
+   * The same for very much: others have a turn after every few parts of the answer. Until it is there, nothing else may be
+   * asked by this socket.
+   */
+  async dumpInTurns<T>(request: Buffer, read: (message: MessageReader) => T | undefined): Promise<T[]> {
+    const dumping = this.#dumping(request, read, partsInTurn)
+    for (;;) {
+      const { done, value } = dumping.next()
+      if (done) return value
+      await setImmediate()
+    }
+  }
+
+  /** Yields when so many datagrams were received, and there may be more. */
+  *#dumping<T>(
+    request: Buffer,
+    read: (message: MessageReader) => T | undefined,
+    parts: number,
+  ): Generator<void, T[]> {
     const starts = startsOf(request)
     request.writeUInt16LE(flags.request | flags.dump, 6)
     let why = ''
@@ -112,7 +141,7 @@ export class NetlinkSocket {
       let failure: Failure | null = null
       let done = false
       let doubt: string | undefined
-      this.#receive(
+      yield* this.#receiving(
         (message) => {
           if (message.sequence !== first) return
           if ((message.flags & flags.dumpInterrupted) !== 0) doubt ??= 'it changed meanwhile'
@@ -127,6 +156,7 @@ export class NetlinkSocket {
         (reason) => {
           doubt ??= reason
         },
+        parts,
       )
       const failed = failure as Failure | null
       if (failed !== null && failed.code !== 'EINTR') throw new KernelError([failed])
@@ -157,13 +187,23 @@ export class NetlinkSocket {
     return first
   }
 
+  /** Everything that waits to be received, at once. */
+  #receive(each: (message: MessageReader) => void, lost: (why: string) => void): void {
+    for (const _ of this.#receiving(each, lost, Number.POSITIVE_INFINITY));
+  }
+
   /**
    * Everything that waits to be received; `lost` hears of what was, or may have been. An error of `each` is thrown when
    * nothing waits any more: a dump that is not read to its end would keep the socket from the next.
    */
-  #receive(each: (message: MessageReader) => void, lost: (why: string) => void): void {
+  *#receiving(
+    each: (message: MessageReader) => void,
+    lost: (why: string) => void,
+    parts: number,
+  ): Generator<void, void> {
     let thrown: { readonly error: unknown } | undefined
-    for (;;) {
+    for (let received = 1; ; received++) {
+      if (received % parts === 0) yield
       const length = this.#transport.receive(this.#buffer)
       if (length === -EAGAIN) break
       if (length === -EINTR) continue

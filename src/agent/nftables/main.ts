@@ -1,6 +1,8 @@
 /** The process that enforces with nftables: a service starts it, with the channel as file 3 and its options in the environment. */
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { openConntrack } from '../netlink/conntrack.ts'
+import { LibraryError } from '../netlink/errors.ts'
 import { openLog } from '../netlink/nflog.ts'
 import { runAgentProcess } from '../process.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
@@ -39,12 +41,23 @@ await runAgentProcess({
   },
   async createDataplane() {
     const { kernel, remarks } = await way()
+    const conntrack = await findConntrack()
     return createNftables({
-      ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog },
+      ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog, conntrack },
     })
   },
   exit: (status) => process.exit(status),
 })
+
+/** Whatever the way of rules is; a string says why connections cannot be seen. */
+async function findConntrack() {
+  try {
+    return await openConntrack()
+  } catch (error) {
+    if (error instanceof LibraryError) return error.message
+    throw error
+  }
+}
 
 /** Tries again while another agent is here: that of a service that was killed a moment ago is about to end. */
 async function onceFree<T>(attempt: () => Promise<T>): Promise<T> {

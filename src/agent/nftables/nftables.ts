@@ -15,10 +15,12 @@ import { makesAnew } from '../../compile/nftables/stages.ts'
 import { type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
+import type { Conntrack } from '../netlink/conntrack.ts'
 import type { openLog } from '../netlink/nflog.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
+import { createFlowCutter } from './cut-flows.ts'
 import { createDecisions } from './decisions.ts'
 import { createHost, type Host } from './host.ts'
 import { createKeeper } from './keeper.ts'
@@ -50,6 +52,8 @@ export interface NftablesOptions {
   readonly netns?: string
   /** The nft that is used where no other way is given, by path or name. */
   readonly nft?: string
+  /** Where connections are seen that have to end, closed with the dataplane; a string says why they cannot be. Absent: they cannot. */
+  readonly conntrack?: Conntrack | string
   /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
   readonly verifyMs?: number
 }
@@ -73,6 +77,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const [denials, unanswered] = counters
   const connections = createConnections(kernel, netns)
   const decisions = createDecisions({ log: options.log })
+  const { conntrack = 'tracked connections cannot be seen from here' } = options
+  const cutter = createFlowCutter({ kernel, conntrack })
   const listeners = new Set<() => void>()
 
   /** Whether everything was brought to where it should be, and `doubts` as of when that was known. */
@@ -174,13 +180,15 @@ export function createNftables(options: NftablesOptions): Dataplane {
         outcomes.clear()
         for (const each of counters) each.watch(interfaces, gone)
         connections.watch(interfaces, gone, desired)
+        const more = cutter.watch(interfaces, gone, desired, delta)
         refusals.accepted()
         return {
           changed,
           repaired,
-          interfaces: interfaces.map(({ index: _, limit: __, ...each }): InterfaceReport => {
+          interfaces: [...interfaces, ...more].map(({ index: _, limit: __, ...each }): InterfaceReport => {
             const detail = refusals.detail(each.id)
-            return { ...each, ...(detail !== undefined && { detail }) }
+            const notes = [...(each.notes ?? []), ...cutter.notes(each.id)]
+            return { ...each, ...(notes.length > 0 && { notes }), ...(detail !== undefined && { detail }) }
           }),
           guarded: keeper.described(),
           warnings: [
@@ -188,6 +196,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
             ...strangersWarning(keeper.strangers()),
             ...bridges.problems(),
             ...(await connections.warnings()),
+            ...uncutWarning(cutter.problem()),
             ...(lowering.tracked === null ? [] : [trackedWarning(lowering.tracked)]),
             ...keeper.problems(),
             ...[decisions.problem()].filter((problem) => problem !== null),
@@ -208,6 +217,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
     },
     hits: async () => [],
     onDecisions: decisions.listen,
+    onFlowsCut: cutter.onCut,
     onForeignChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
@@ -217,6 +227,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       stopWatching()
       decisions.close()
       host.close()
+      await cutter.close()
       await kernel.close()
     },
   }
@@ -239,6 +250,9 @@ const snapshot = (tables: RenderedTables): RenderedTables =>
 /** Null is all there are. */
 const union = (a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): ReadonlySet<string> | null =>
   a && b ? new Set([...a, ...b]) : null
+
+const uncutWarning = (problem: string | null): readonly string[] =>
+  problem === null ? [] : [`connections that rules deny now may go on: ${problem}`]
 
 const trackedWarning = (why: string): string =>
   `connections of stateless interfaces are tracked, which costs them time: ${why}; see --notrack`

@@ -58,6 +58,7 @@ export function enforce(
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()
+      if (round.kind === 'cut') return metrics.flowsCut(round.flows, round.problem !== null)
       metrics.applied(round.seconds)
       const now = view()
       if (now && !told) tell(inForce(now, round.guarded))

@@ -23,6 +23,7 @@ import { createMultimap } from './multimap.ts'
 import { bridgeTable, hookOf, type Purpose, table } from './names.ts'
 import { type Host, type LoweredInterface, type Placed, place, type Sought, seek } from './place.ts'
 import type { Place } from './render.ts'
+import { remember } from './revoked.ts'
 import type { NftRuleset, NftVerdict } from './ruleset.ts'
 import type { RenderedTable, RenderedTables } from './table.ts'
 import { createTracking } from './tracking.ts'
@@ -151,6 +152,8 @@ export function createLowering(): Lowering {
   /** Those of a policy that want nothing of it as it is, and may of another. */
   const waiting = createMultimap<string, State>()
   const answering = createMultimap<Mac, Placed>()
+  /** Policies that have flows cut. */
+  const cutting = new Set<string>()
   let tracked: string | null = null
   let host: Omit<Host, 'policy'> | undefined
   let counting: Counting | null = null
@@ -295,7 +298,10 @@ export function createLowering(): Lowering {
       const policies = anew
         ? new Set([...states.values()].flatMap(({ each }) => each.policy ?? []))
         : delta.policies
+      if (anew) cutting.clear()
       for (const key of policies) {
+        if (desired.policies.get(key)?.cutsFlows) cutting.add(key)
+        else cutting.delete(key)
         visit(waiting.get(key))
         if (facades.renew(key, desired.policies.get(key))) visit(byPolicy.get(key))
       }
@@ -327,6 +333,8 @@ export function createLowering(): Lowering {
         reports.push(report)
       }
       tracked = tracking.settle(surroundings.trackers)
+      remember(judging.routed.live, 'inet', cutting.size > 0)
+      remember(judging.bridged.live, 'bridge', cutting.size > 0 && around.kernel.tracks)
       return { ...settle(), interfaces: reports, gone: gone.map(({ id }) => id) }
     },
   }

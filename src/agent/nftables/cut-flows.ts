@@ -1,0 +1,367 @@
+/**
+ * Ends tracked connections that a changed policy would not let begin any more, and no others (decision 0050): after the
+ * change is in force, and beside the rounds, so that no change waits.
+ *
+ * A connection is an interface's by its addresses. Of a stateless policy there is nothing to end: every packet is judged.
+ */
+import { setImmediate } from 'node:timers/promises'
+import type { LoweredInterface } from '../../compile/nftables/lower.ts'
+import { revoke } from '../../compile/nftables/revoked.ts'
+import type { Desired, DesiredDelta, DesiredInterface } from '../../core/model/desired.ts'
+import type { CommonPolicy, Origin } from '../../core/model/effective-policy.ts'
+import type { Direction } from '../../core/model/rule.ts'
+import { families, formatAddress, parseAddress } from '../../core/net/address.ts'
+import type { Mac } from '../../core/net/mac.ts'
+import { linkLocal } from '../../core/semantics/scopes.ts'
+import { contains } from '../../core/sets/address-set.ts'
+import type { Range } from '../../core/sets/range.ts'
+import type { FlowsCut } from '../dataplane.ts'
+import { addressKey, type Conntrack, type Flow, type FlowTuple } from '../netlink/conntrack.ts'
+import { sleep } from '../sleep.ts'
+import { tableOf } from './counters.ts'
+import { createFlowJudge, type FlowJudge, reversed } from './flow-judge.ts'
+import type { Kernel } from './kernel.ts'
+
+export interface FlowCutter {
+  /**
+   * What was applied, with what was reported of it: connections of interfaces that changed are judged soon. Answers interfaces of which
+   * there is more or less to be said although nothing was reported of them.
+   */
+  watch(
+    changed: readonly LoweredInterface[],
+    gone: readonly string[],
+    desired: Desired,
+    delta: DesiredDelta | null,
+  ): readonly LoweredInterface[]
+  /** What the owner of an interface should know; empty means nothing. */
+  notes(id: string): readonly string[]
+  /** Calls back after each look. Answers how to stop. */
+  onCut(listener: (cut: FlowsCut) => void): () => void
+  /** Why connections that should have ended may go on; null: none do. */
+  problem(): string | null
+  /** Resolves when nothing is judged any more; what was not judged yet is left. */
+  close(): Promise<void>
+}
+
+export interface FlowCutterOptions {
+  readonly kernel: Pick<Kernel, 'commit'>
+  /** Closed with it; a string: why connections cannot be seen here. */
+  readonly conntrack: Conntrack | string
+}
+
+export const uncutNotes = {
+  unseen: (why: string) => `its connections are not cut when rules change: ${why}`,
+  unknown: 'its connections are not cut when rules change: its addresses are not known',
+  shared: (addresses: readonly string[]) =>
+    `its connections from and to ${addresses.join(', ')} are not cut when rules change: another interface of its host has the same address`,
+  behind:
+    'connections of the networks behind it are not cut when rules change: only those of its own addresses are',
+} as const
+
+/** Judged in a row before others have a turn. */
+const judgedAtOnce = 500
+/** Between looks that fail, milliseconds: doubled from the first to the last. */
+const pause = { first: 1000, last: 60_000 } as const
+/** A range of more addresses is a network behind the interface. */
+const mostOwn = 256n
+
+/** What an interface's connections are to be judged by. */
+interface Job {
+  readonly mac?: Mac
+  readonly origin?: Origin
+  readonly keys: readonly (string | number)[]
+  /** Null: none may go on. */
+  readonly judge: FlowJudge | null
+}
+
+/** An interface, as its addresses are known here. */
+interface Known {
+  readonly each: DesiredInterface
+  readonly keys: readonly (string | number)[]
+  /** Whether it had its connections cut when that was known last. */
+  readonly cuts: boolean
+  readonly notes: readonly string[]
+}
+
+export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): FlowCutter {
+  const reports = new Map<string, LoweredInterface>()
+  /** Of all interfaces, while any policy has connections cut. */
+  const known = new Map<string, Known>()
+  const owners = new Map<string | number, Set<string>>()
+  const byPolicy = new Map<string, Set<string>>()
+  const cutting = new Set<string>()
+  const judges = new WeakMap<CommonPolicy, FlowJudge>()
+  const listeners = new Set<(cut: FlowsCut) => void>()
+  let due = new Map<string, Job>()
+  let running: Promise<void> | undefined
+  let problem: string | null = null
+  const ending = new AbortController()
+  let woken = new AbortController()
+
+  function judgeOf(policy: CommonPolicy): FlowJudge {
+    const judge = judges.get(policy) ?? createFlowJudge(policy)
+    judges.set(policy, judge)
+    return judge
+  }
+
+  /** Undefined: it is not described any more. Answers its keys, before and after. */
+  function know(id: string, next: Known | undefined): readonly (string | number)[] {
+    const before = known.get(id)
+    for (const key of before?.keys ?? []) drop(owners, key, id)
+    if (before && before.each.policy !== null) drop(byPolicy, before.each.policy, id)
+    if (next) {
+      known.set(id, next)
+      for (const key of next.keys) put(owners, key, id)
+      if (next.each.policy !== null) put(byPolicy, next.each.policy, id)
+    } else known.delete(id)
+    return [...(before?.keys ?? []), ...(next?.keys ?? [])]
+  }
+
+  function notesOf({ each, cuts }: Known, policy: CommonPolicy | undefined): readonly string[] {
+    if (!cuts || !policy?.stateful || reports.get(each.id)?.state === 'observing') return []
+    if (typeof conntrack === 'string') return [uncutNotes.unseen(conntrack)]
+    const own = ownAddresses(each)
+    // Nobody reaches it from beyond its link by the address that follows from its MAC.
+    if (own.every((one) => one.linkLocal)) return [uncutNotes.unknown]
+    const shared = own.filter(({ key }) => (owners.get(key)?.size ?? 0) > 1)
+    const behind = families.some((family) => each.origin?.addresses?.[family].some((range) => !isOwn(range)))
+    return [
+      ...(shared.length === 0 ? [] : [uncutNotes.shared(shared.map(({ text }) => text))]),
+      ...(behind ? [uncutNotes.behind] : []),
+    ]
+  }
+
+  /** Undefined: its connections are left alone. */
+  function jobOf({ each, keys, cuts }: Known, policy: CommonPolicy | undefined): Job | undefined {
+    const report = reports.get(each.id)
+    if (!cuts || !report || report.state === 'observing') return undefined
+    const who = { ...(each.mac && { mac: each.mac }), ...(each.origin && { origin: each.origin }), keys }
+    if (report.state !== 'applied' || !policy) return { ...who, judge: null }
+    return policy.stateful ? { ...who, judge: judgeOf(policy) } : undefined
+  }
+
+  /** One that is another's, too, tells nothing. */
+  const ownerOf = (key: string | number): string | undefined => {
+    const all = owners.get(key)
+    return all?.size === 1 ? [...all][0] : undefined
+  }
+
+  async function cut(jobs: ReadonlyMap<string, Job>): Promise<number> {
+    if (typeof conntrack === 'string') return 0
+    const ends = new Map<string | number, string>()
+    for (const [id, { keys }] of jobs) {
+      for (const key of keys) {
+        const owner = ownerOf(key)
+        // One that is gone has none.
+        if (owner === id || (!owners.has(key) && !known.has(id))) ends.set(key, id)
+      }
+    }
+    if (ends.size === 0) return 0
+    const flows = await conntrack.flows(ends)
+    const originals = new Map(flows.map((flow) => [keyOf(flow, flow.original), flow]))
+    const denied: Flow[] = []
+    const concerned = new Map<Flow, readonly string[]>()
+    for (const [n, flow] of flows.entries()) {
+      if (n % judgedAtOnce === judgedAtOnce - 1) await setImmediate()
+      const against = whoDenies(flow)
+      if (against.length === 0) continue
+      denied.push(flow)
+      concerned.set(flow, against)
+    }
+    // What has changed since is judged anew.
+    const still = denied.filter((flow) => concerned.get(flow)?.some((id) => !due.has(id)))
+    if (still.length === 0) return 0
+    // First: an answer that comes in between would begin a connection of its own.
+    const again = still
+      .filter((flow) => concerned.get(flow)?.some((id) => jobs.get(id)?.judge))
+      .map(({ family, reply }) => ({ family, ...reply }))
+    for (const table of tablesOf(jobs)) await kernel.commit(revoke(table, again))
+    return conntrack.delete(still)
+
+    /** Ids of the interfaces that deny it. */
+    function whoDenies(flow: Flow): string[] {
+      const judged = flow.master === undefined ? flow : masterOf(flow, flow.master)
+      const sides: readonly [Direction, bigint][] = [
+        ['egress', judged.original.source],
+        ['ingress', judged.reply.source],
+      ]
+      return sides.flatMap(([direction, address]) => {
+        const id = ends.get(addressKey(flow.family, address))
+        const job = id === undefined ? undefined : jobs.get(id)
+        if (id === undefined || !job) return []
+        return !job.judge || job.judge.denies(job, direction, judged) ? [id] : []
+      })
+    }
+    /** The connection that expected it: it lives as long as that one. */
+    function masterOf(flow: Flow, original: FlowTuple): Flow {
+      const found = originals.get(keyOf(flow, original))
+      if (found) return found.master === undefined ? found : masterOf(found, found.master)
+      return { ...flow, original, reply: reversed(original) }
+    }
+  }
+
+  /** Those that judge any of them; what is closed needs no memory. */
+  function tablesOf(jobs: ReadonlyMap<string, Job>): ReadonlySet<string> {
+    const modes = [...jobs].flatMap(([id, { judge }]) => (judge && reports.get(id)?.mode) ?? [])
+    return new Set(modes.map((mode) => tableOf[mode]))
+  }
+
+  async function run(): Promise<void> {
+    let pauseMs: number = pause.first
+    while (due.size > 0 && !ending.signal.aborted) {
+      const jobs = due
+      due = new Map()
+      woken = new AbortController()
+      const started = performance.now()
+      const before = problem
+      let flows = 0
+      try {
+        flows = await cut(jobs)
+        problem = null
+        pauseMs = pause.first
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error)
+        // What has changed since is due as it is now.
+        due = new Map([...jobs, ...due])
+      }
+      const seconds = (performance.now() - started) / 1000
+      if (problem === null || problem !== before)
+        for (const tell of listeners) tell({ flows, interfaces: jobs.size, seconds, problem })
+      if (problem === null) continue
+      await sleep(pauseMs, AbortSignal.any([woken.signal, ending.signal]))
+      pauseMs = Math.min(2 * pauseMs, pause.last)
+    }
+  }
+
+  /** Nothing is remembered of any. */
+  function forgetAll(): void {
+    for (const each of [known, owners, byPolicy]) each.clear()
+  }
+
+  return {
+    watch(changed, gone, desired, delta) {
+      for (const id of gone) reports.delete(id)
+      for (const each of changed) reports.set(each.id, each)
+      const { policies, interfaces } = desired
+      const were = cutting.size > 0
+      const before = new Set(cutting)
+      if (!delta) cutting.clear()
+      for (const key of delta?.policies ?? policies.keys()) {
+        if (policies.get(key)?.cutsFlows) cutting.add(key)
+        else cutting.delete(key)
+      }
+      if (!were && cutting.size === 0 && known.size === 0) return []
+      const anew = !delta || known.size === 0
+      const touched = new Set<string>(
+        anew
+          ? [...known.keys(), ...interfaces.keys()]
+          : [
+              ...delta.interfaces,
+              ...[...delta.policies]
+                .filter((key) => before.has(key) || cutting.has(key))
+                .flatMap((key) => [...(byPolicy.get(key) ?? [])]),
+              ...changed.map(({ id }) => id),
+              ...gone,
+            ],
+      )
+      /** Those that have an address in common with one that came or went. */
+      const beside = new Set<string>()
+      const jobs: (readonly [string, Known | undefined, CommonPolicy | undefined])[] = []
+      for (const id of touched) {
+        const was = known.get(id)
+        const each = interfaces.get(id)
+        const policy = each?.policy == null ? undefined : policies.get(each.policy)
+        // What it wants is not known while its policy is not.
+        const cuts = policy ? policy.cutsFlows === true : (was?.cuts ?? false)
+        const keys = each ? ownAddresses(each).map(({ key }) => key) : []
+        const now = each && { each, keys, cuts, notes: was?.notes ?? [] }
+        for (const key of know(id, now)) for (const other of owners.get(key) ?? []) beside.add(other)
+        if (now) jobs.push([id, now, policy])
+        else if (was?.cuts) due.set(id, { keys: was.keys, judge: null })
+      }
+      for (const [id, now, policy] of jobs) {
+        const job = now && jobOf(now, policy)
+        if (job) due.set(id, job)
+        else due.delete(id)
+      }
+      const said: LoweredInterface[] = []
+      const reported = new Set(changed.map(({ id }) => id))
+      for (const id of new Set([...touched, ...beside])) {
+        const now = known.get(id)
+        if (!now) continue
+        const notes = notesOf(now, now.each.policy === null ? undefined : policies.get(now.each.policy))
+        if (notes.join('\n') === now.notes.join('\n')) continue
+        known.set(id, { ...now, notes })
+        const report = reports.get(id)
+        if (report && !reported.has(id)) said.push(report)
+      }
+      if (cutting.size === 0 && ![...known.values()].some(({ cuts }) => cuts)) forgetAll()
+      if (typeof conntrack === 'string') due.clear()
+      if (due.size > 0) {
+        // Not within the round: its status goes first.
+        woken.abort()
+        running ??= setImmediate()
+          .then(run)
+          .finally(() => {
+            running = undefined
+          })
+      }
+      return said
+    },
+    notes: (id) => known.get(id)?.notes ?? [],
+    onCut(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    problem: () => problem,
+    async close() {
+      ending.abort()
+      await running
+      if (typeof conntrack !== 'string') conntrack.close()
+    },
+  }
+}
+
+interface Own {
+  readonly key: string | number
+  readonly text: string
+  readonly linkLocal: boolean
+}
+
+/** Addresses that are its own alone: not those of networks behind it, which its connections cannot be told by. */
+function ownAddresses({ addresses = [], origin }: DesiredInterface): readonly Own[] {
+  const named = addresses.flatMap((text) => {
+    const parsed = parseAddress(text)
+    return parsed.ok ? [parsed.value] : []
+  })
+  const allowed = families.flatMap((family) =>
+    (origin?.addresses?.[family] ?? [])
+      .filter(isOwn)
+      .flatMap(({ first, last }) =>
+        Array.from({ length: Number(last - first) + 1 }, (_, n) => ({ family, value: first + BigInt(n) })),
+      ),
+  )
+  const all = [...named, ...allowed].map(({ family, value }): [string | number, Own] => {
+    const key = addressKey(family, value)
+    return [key, { key, text: formatAddress(family, value), linkLocal: contains(linkLocal, family, value) }]
+  })
+  return [...new Map(all).values()]
+}
+
+const isOwn = ({ first, last }: Range<bigint>): boolean => last - first < mostOwn
+
+const keyOf = (
+  { family, handle }: Flow,
+  { protocol, source, destination, sourcePort, destinationPort }: FlowTuple,
+): string => `${family} ${handle.zone} ${protocol} ${source} ${destination} ${sourcePort} ${destinationPort}`
+
+function put<K>(all: Map<K, Set<string>>, key: K, id: string): void {
+  const some = all.get(key) ?? new Set<string>()
+  some.add(id)
+  all.set(key, some)
+}
+function drop<K>(all: Map<K, Set<string>>, key: K, id: string): void {
+  const some = all.get(key)
+  some?.delete(id)
+  if (some?.size === 0) all.delete(key)
+}
