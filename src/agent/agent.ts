@@ -4,9 +4,14 @@
  * It remembers nothing between rounds but what it reports. Changes that arrive while a round runs share the next one.
  * It does not compile, store or serve anything.
  */
+import { randomUUID } from 'node:crypto'
+import type { Decision } from '../core/model/decision.ts'
 import type { DesiredDelta, DesiredSource } from '../core/model/desired.ts'
+import type { HitsReport } from '../core/model/hits.ts'
 import type { HostWords, StatusChange } from '../core/model/status-change.ts'
 import type { ApplyReport, Dataplane } from './dataplane.ts'
+import { createDecisionBatches } from './decision-batches.ts'
+import { createHitRounds } from './hit-rounds.ts'
 import { type Round, roundError } from './round.ts'
 import { sleep as sleepFor } from './sleep.ts'
 import { createStatuses, type Difference } from './statuses.ts'
@@ -22,6 +27,10 @@ export interface AgentOptions {
   readonly report: (change: StatusChange) => void
   /** Told of every round that ended, after its status. */
   readonly observe?: (round: Round) => void
+  /** Told what deciders have counted, as often as it is read. Absent: it is not read. */
+  readonly hits?: (report: HitsReport) => void
+  /** Told of samples of what was decided; the next ones wait for its promise, or are dropped. Absent: they are not asked for. */
+  readonly decisions?: (decisions: readonly Decision[]) => void | Promise<void>
   /** Resolves after so long, or when the signal is aborted. Real time unless a test has its own. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
@@ -29,6 +38,8 @@ export interface AgentOptions {
 export interface Agent {
   /** Resolves when what is desired has been applied for the first time. */
   readonly ready: Promise<void>
+  /** Reads what deciders have counted, once rules are in force, and says it even where that is nothing. */
+  count(): void
   /** Stops the loop; what is enforced stays. */
   stop(): Promise<void>
 }
@@ -85,9 +96,20 @@ export function startAgent(options: AgentOptions): Agent {
     dirty = true
     wake.abort()
   }
+  const batches =
+    options.decisions &&
+    createDecisionBatches({ host, epoch: `agent.${randomUUID()}`, tell: options.decisions, sleep })
+  const hitRounds =
+    options.hits &&
+    createHitRounds({
+      ...{ host, sleep, say: options.hits },
+      read: async () => [...(await dataplane.hits()), ...(batches?.dropped() ?? [])],
+      failed: (error) => observe?.({ kind: 'failed', error: roundError(error) }),
+    })
   const unsubscribe = [
     source.onChange(changed),
     dataplane.onForeignChange(changed),
+    ...(batches ? [dataplane.onDecisions(batches.add)] : []),
     dataplane.onFlowsCut((cut) => observe?.({ kind: 'cut', ...cut })),
   ]
 
@@ -177,6 +199,7 @@ export function startAgent(options: AgentOptions): Agent {
         counting ??= count().finally(() => {
           counting = undefined
         })
+        hitRounds?.begin()
         pause = backoff.first
       } catch (error) {
         say({ state: 'failing', error: error instanceof Error ? error.message : String(error) })
@@ -194,6 +217,7 @@ export function startAgent(options: AgentOptions): Agent {
   const running = loop()
   return {
     ready,
+    count: () => hitRounds?.ask(),
     async stop() {
       stopped = true
       for (const stop of unsubscribe) stop()
@@ -201,6 +225,8 @@ export function startAgent(options: AgentOptions): Agent {
       ending.abort()
       await running
       await counting
+      await batches?.stop()
+      await hitRounds?.stop()
     },
   }
 }

@@ -25,7 +25,7 @@ export interface Dataplane {
   connections(): Promise<ReadonlyMap<string, Connections>>
   /** Rejected packets whose sender could not be told, since the dataplane was created, by id; interfaces without any are left out. */
   unanswered(): Promise<ReadonlyMap<string, PerDirection>>
-  /** What deciders have counted on interfaces: of those that have counted anything since the last call, all their counts. */
+  /** What deciders have counted on interfaces since the last call, in its order: those counts that have changed, as they are now. */
   hits(): Promise<readonly InterfaceHits[]>
   /** Calls back with samples of what was decided. Answers how to stop. */
   onDecisions(listener: (decisions: readonly Omit<Decision, 'host'>[]) => void): () => void

@@ -1,6 +1,8 @@
 /** A dataplane for tests: enforces in memory, fails when told to, refuses a delta that forgets something, and can be interfered with. */
 import { isDeepStrictEqual } from 'node:util'
+import type { Decision } from '../core/model/decision.ts'
 import type { Connections, Denials, Desired, DesiredDelta, PerDirection } from '../core/model/desired.ts'
+import type { InterfaceHits } from '../core/model/hits.ts'
 import type { Dataplane, InterfaceReport } from './dataplane.ts'
 
 export interface FakeDataplane extends Dataplane {
@@ -18,6 +20,10 @@ export interface FakeDataplane extends Dataplane {
   leaveUnanswered(counts: ReadonlyMap<string, PerDirection>): void
   /** From now on these are the denials. */
   count(denials: ReadonlyMap<string, Denials>): void
+  /** Deciders have counted this: the next reading answers it. */
+  hit(...hits: readonly InterfaceHits[]): void
+  /** These were decided now. */
+  decide(...decisions: readonly Omit<Decision, 'host'>[]): void
   /** Applications wait until the promise resolves. */
   hold(until: Promise<void>): void
   /** Somebody else deletes everything. */
@@ -39,6 +45,8 @@ export function createFake(): FakeDataplane {
   let connections: ReadonlyMap<string, Connections> = new Map()
   let counted: ReadonlyMap<string, Denials> = new Map()
   let unanswered: ReadonlyMap<string, PerDirection> = new Map()
+  let hits: readonly InterfaceHits[] = []
+  const deciding = new Set<Parameters<Dataplane['onDecisions']>[0]>()
   return {
     async apply(desired, delta = null) {
       attempts++
@@ -64,8 +72,15 @@ export function createFake(): FakeDataplane {
     denials: async () => counted,
     connections: async () => connections,
     unanswered: async () => unanswered,
-    hits: async () => [],
-    onDecisions: () => () => {},
+    async hits() {
+      const answer = hits
+      hits = []
+      return answer
+    },
+    onDecisions(listener) {
+      deciding.add(listener)
+      return () => void deciding.delete(listener)
+    },
     onFlowsCut: () => () => {},
     onForeignChange(listener) {
       listeners.add(listener)
@@ -90,6 +105,12 @@ export function createFake(): FakeDataplane {
     },
     count(denials) {
       counted = denials
+    },
+    hit(...more) {
+      hits = [...hits, ...more]
+    },
+    decide(...decisions) {
+      for (const listener of deciding) listener(decisions)
     },
     hold(until) {
       held = until

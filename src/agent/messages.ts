@@ -6,7 +6,9 @@
  * revision on that it has.
  */
 import type { JsonObject } from '../core/json.ts'
+import { type Decision, decodeDecisions } from '../core/model/decision.ts'
 import type { DesiredUpdate } from '../core/model/desired-update.ts'
+import { decodeHits, type HitsReport } from '../core/model/hits.ts'
 import { decodeStatusChange, type StatusChange } from '../core/model/status-change.ts'
 import { anyText, exactly, integerFrom, orNull, type Reader } from '../core/model/strict.ts'
 import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
@@ -14,7 +16,7 @@ import type { Channel, Message } from './channel.ts'
 import { decodeRound, type Round } from './round.ts'
 
 /** Another number whenever a message means something else. */
-export const protocol = 1
+export const protocol = 2
 
 export interface Hello {
   readonly protocol: number
@@ -49,6 +51,9 @@ export interface ToService {
   status(change: StatusChange): void
   /** Said behind the status that the round led to. */
   round(round: Round): void
+  hits(report: HitsReport): void
+  /** Resolves when more can be told. */
+  decisions(decisions: readonly Decision[]): void | Promise<void>
   pong(): void
 }
 
@@ -58,6 +63,8 @@ export interface ToAgent {
   update(update: DesiredUpdate): void
   /** To be answered at once: who is silent for long is taken for hung. */
   ping(): void
+  /** Asks for what deciders have counted until now. */
+  count(): void
   /** It ends when the round is over that it is in; what it enforces stays. */
   stop(): void
 }
@@ -86,6 +93,8 @@ export function fromAgent(to: ToService): Incoming<ToService> {
     want: later(heard(want, to.want)),
     status: later(heard(decodeStatusChange, to.status)),
     round: later(heard(decodeRound, to.round)),
+    hits: later(heard(decodeHits, to.hits)),
+    decisions: later(heard(decisionList, ({ list }) => void to.decisions(list))),
     pong: later(heard(nothing, to.pong)),
   }
 }
@@ -98,6 +107,8 @@ export const toService = (channel: Channel): ToService => ({
   want: (want) => tell(channel, 'want', want),
   status: (change) => tell(channel, 'status', change),
   round: (round) => tell(channel, 'round', round),
+  hits: (report) => tell(channel, 'hits', report),
+  decisions: (list) => channel.send([message('decisions', { list })]),
   pong: () => tell(channel, 'pong'),
 })
 
@@ -110,6 +121,7 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
       if (update) to.update(update)
     },
     ping: heard(nothing, to.ping),
+    count: heard(nothing, to.count),
     stop: heard(nothing, to.stop),
   }
 }
@@ -118,6 +130,7 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
 export const toAgent = (channel: Channel): ToAgent => ({
   update: (update) => void channel.send(typed('update', encodeUpdate(update))),
   ping: () => tell(channel, 'ping'),
+  count: () => tell(channel, 'count'),
   stop: () => tell(channel, 'stop'),
 })
 
@@ -126,7 +139,9 @@ function* typed(type: string, all: Iterable<JsonObject>): Generator<Message> {
 }
 
 const tell = (channel: Channel, type: string, rest: object = {}): void =>
-  void channel.send([{ ...rest, type }])
+  void channel.send([message(type, rest)])
+
+const message = (type: string, rest: object): Message => ({ ...rest, type })
 
 const heard =
   <T>(read: Reader<T>, take: (value: T) => void) =>
@@ -141,4 +156,5 @@ const hello = exactly<Hello>('greeting', {
 const guarded = exactly<Guarded>('guarded', { unwritten: orNull(words) })
 const failed = exactly<Failed>('failed', { reason: words })
 const want = exactly<Want>('want', { since: orNull(integerFrom('since', 0)) })
+const decisionList = exactly<{ list: readonly Decision[] }>('decisions', { list: decodeDecisions })
 const nothing = exactly<Record<never, never>>('message', {})

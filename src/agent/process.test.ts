@@ -4,7 +4,9 @@ import { EventEmitter, once } from 'node:events'
 import { duplexPair } from 'node:stream'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Decision } from '../core/model/decision.ts'
 import type { DesiredUpdate, Placement } from '../core/model/desired-update.ts'
+import type { HitsReport, InterfaceHits } from '../core/model/hits.ts'
 import type { StatusChange } from '../core/model/status-change.ts'
 import { openChannel } from './channel.ts'
 import { createFake, type FakeDataplane } from './fake.ts'
@@ -22,6 +24,8 @@ interface World {
   turns(): number
   /** Resolves with the status that it ends with. */
   readonly exited: Promise<number>
+  /** The service hears nothing until what this answers is called. */
+  deafen(): () => void
   /** The service is no more. */
   vanish(): void
 }
@@ -31,6 +35,8 @@ type Said =
   | { readonly type: 'failed'; readonly reason: string }
   | { readonly type: 'want'; readonly since: number | null }
   | ({ readonly type: 'status' } & StatusChange)
+  | ({ readonly type: 'hits' } & HitsReport)
+  | { readonly type: 'decisions'; readonly list: readonly Decision[] }
 
 function world(closeFirst: () => Promise<string | null> = async () => null): World {
   const [left, right] = duplexPair()
@@ -51,6 +57,8 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
       want: (rest) => hear({ type: 'want', ...rest }),
       status: (rest) => hear({ type: 'status', ...rest }),
       round: () => hear({ type: 'round' }),
+      hits: (report) => hear({ type: 'hits', ...report }),
+      decisions: (list) => hear({ type: 'decisions', list }),
       pong: () => hear({ type: 'pong' }),
     }),
     ended: () => {},
@@ -84,6 +92,10 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
     },
     turns: () => turns,
     exited,
+    deafen() {
+      left.pause()
+      return () => void left.resume()
+    },
     vanish: () => left.destroy(),
   }
 }
@@ -245,4 +257,58 @@ test('a whole host is sent and reported in parts, with turns of the event loop b
   assert.equal(claims.indexOf(1), claims.length - 1)
   agent.stop()
   await exited
+})
+
+test('what has counted is said, at once for who asks, and a last time; nothing before rules are in force', async () => {
+  const { until, agent, dataplane, exited, said } = world()
+  await until(wants(null))
+  const hits = (packets: number): InterfaceHits => ({
+    ...{ id: 'nic-1', epoch: 'e', egress: [], suppressed: { ingress: 0, egress: 0 } },
+    ingress: [{ by: 'default', packets, bytes: 60 * packets }],
+  })
+  dataplane.hit(hits(1))
+  agent.update(update(null, 1, placement(1)))
+  const first = await until(({ type }) => type === 'hits')
+  assert.ok(said.findIndex(applied(1)) < said.indexOf(first))
+  assert.deepEqual(first.type === 'hits' && [first.host, first.asked, first.interfaces], [
+    'kvm',
+    false,
+    [hits(1)],
+  ])
+  dataplane.hit(hits(2))
+  agent.count()
+  const answer = await until((each) => each.type === 'hits' && each.asked)
+  assert.deepEqual(answer.type === 'hits' && answer.interfaces, [hits(2)])
+  dataplane.hit(hits(3))
+  agent.stop()
+  await exited
+  const last = said.filter(({ type }) => type === 'hits').at(-1)
+  assert.deepEqual(last?.type === 'hits' && last.interfaces, [hits(3)])
+})
+
+test('decisions are told while the service hears, and dropped while it does not', async () => {
+  const { until, agent, dataplane, exited, said, deafen } = world()
+  await until(wants(null))
+  agent.update(update(null, 1, placement(1)))
+  await until(applied(1))
+  const decision = (at: number) =>
+    ({
+      ...{ at, interface: 'nic-1', direction: 'ingress', outcome: 'denied', observed: false, by: 'default' },
+      ...{ position: null, level: 'info', revision: 1, packet: { etherType: 0x0800, length: 60 } },
+    }) satisfies Omit<Decision, 'host'>
+  dataplane.decide(decision(1))
+  const told = await until(({ type }) => type === 'decisions')
+  assert.deepEqual(told.type === 'decisions' && told.list, [{ ...decision(1), host: 'kvm' }])
+  const hear = deafen()
+  const many = 50_000
+  for (let n = 0; n < many; n++) dataplane.decide(decision(2))
+  hear()
+  agent.count()
+  const answer = await until((each) => each.type === 'hits' && each.asked)
+  const dropped = answer.type === 'hits' ? (answer.interfaces[0]?.suppressed.ingress ?? 0) : 0
+  assert.equal(dropped, many - 1000, 'a thousand wait')
+  agent.stop()
+  await exited
+  const heard = said.flatMap((each) => (each.type === 'decisions' ? each.list : []))
+  assert.equal(heard.length, 1 + 1000)
 })

@@ -28,6 +28,7 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
   const { stream, host, target, observeHost, closeFirst, createDataplane, exit } = options
   /** Ends what has begun. */
   let end = async () => {}
+  let count = () => {}
   /** What it ends with when it is on its way out. */
   let leaving: 0 | 1 | undefined
   const channel = openChannel({
@@ -35,6 +36,7 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
     incoming: fromService({
       update: (update) => feed.update(update),
       ping: () => service.pong(),
+      count: () => count(),
       stop: () => void leave(0),
     }),
     // Nobody is left who would hear how it ends, and another agent may begin at any moment.
@@ -66,7 +68,10 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
     dataplane,
     report: service.status,
     observe: service.round,
+    hits: service.hits,
+    decisions: service.decisions,
   })
+  count = agent.count
   end = async () => {
     await agent.stop()
     await dataplane.close()

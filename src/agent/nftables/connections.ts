@@ -184,7 +184,8 @@ export function createConnections(kernel: Kernel, netns: string | undefined): Co
   }
 }
 
-const deleteDevice = (table: string, set: string, index: number): Command => ({
+/** Takes a device out of a set that packets fill. */
+export const deleteDevice = (table: string, set: string, index: number): Command => ({
   ...{ do: 'delete-elements', table, set, kind: 'set', type: 'type iface_index' },
   elements: indexElements([index]),
 })

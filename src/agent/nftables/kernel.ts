@@ -44,6 +44,7 @@ export interface Kernel {
 }
 
 export interface HitKey {
+  /** Of the device; in a set whose keys begin with a MAC that as a number. */
   readonly index: number
   readonly number: number
 }

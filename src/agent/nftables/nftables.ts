@@ -17,11 +17,13 @@ import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import type { Conntrack } from '../netlink/conntrack.ts'
 import type { openLog } from '../netlink/nflog.ts'
+import { bootId } from './boot.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
 import { createFlowCutter } from './cut-flows.ts'
 import { createDecisions } from './decisions.ts'
+import { createHitCounters, type HitCounters } from './hits.ts'
 import { createHost, type Host } from './host.ts'
 import { createKeeper } from './keeper.ts'
 import { type Kernel, tables } from './kernel.ts'
@@ -48,6 +50,8 @@ export interface NftablesOptions {
   readonly maxConnections?: number
   /** Whether connections of stateless interfaces are left untracked; absent means `auto`. */
   readonly notrack?: Notrack
+  /** Of how many packets a second it is told who decided, for each interface and direction; absent or 0: of none. */
+  readonly decisionsPerSecond?: number
   /** Network namespace of the devices; absent: this process's own. */
   readonly netns?: string
   /** The nft that is used where no other way is given, by path or name. */
@@ -68,7 +72,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const kernel =
     options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
-  const transitions = createTransitions(kernel)
+  const hits = createHitCounters({ kernel, boot: bootId() })
+  const transitions = createTransitions(keepingHits(kernel, hits))
   const host = options.host ?? createHost(kernel, notrack, netns)
   const keeper = createKeeper(options)
   const refusals = createRefusals(transitions)
@@ -181,6 +186,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
         for (const each of counters) each.watch(interfaces, gone)
         connections.watch(interfaces, gone, desired)
         const more = cutter.watch(interfaces, gone, desired, delta)
+        hits.watch(interfaces, gone, desired, delta)
         refusals.accepted()
         return {
           changed,
@@ -215,7 +221,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       const counts = await unanswered.read()
       return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
     },
-    hits: async () => [],
+    hits: hits.read,
     onDecisions: decisions.listen,
     onFlowsCut: cutter.onCut,
     onForeignChange(listener) {
@@ -232,6 +238,16 @@ export function createNftables(options: NftablesOptions): Dataplane {
     },
   }
 }
+
+/** What tables have counted is read before they go. */
+const keepingHits = (kernel: Kernel, hits: HitCounters): Kernel => ({
+  ...kernel,
+  async commit(commands) {
+    // A change waits for no count that cannot be had.
+    if (commands.some((each) => each.do === 'delete-table')) await hits.keep().catch(() => {})
+    await kernel.commit(commands)
+  },
+})
 
 const sameTables = (a: RenderedTables, b: RenderedTables): boolean =>
   tables.every((name) => sameTable(a.get(name), b.get(name)))

@@ -14,6 +14,8 @@ export interface ProcessOptions {
   /** Tracked connections of interfaces that say nothing themselves; 0 means no limit. */
   readonly maxConnections: number
   readonly notrack: Notrack
+  /** Of how many packets a second it is told who decided, for each interface and direction; 0: of none. */
+  readonly decisionsPerSecond: number
   /** Absent: netlink, or `nft` where it cannot be. */
   readonly nft?: string
   /** How often what is enforced is read back, milliseconds; 0 means never. */
@@ -41,6 +43,7 @@ const read = exactly<ProcessOptions>(
     observe: flag('observe'),
     maxConnections: integerFrom('maxConnections', 0),
     notrack: oneOf('notrack', ['auto', 'always', 'never']),
+    decisionsPerSecond: integerFrom('decisionsPerSecond', 0),
     nft: textOf('nft'),
     verifyMs: integerFrom('verifyMs', 0),
   },

@@ -1,6 +1,7 @@
 /** One life of a process that enforces, as real processes that say and do what none of ours would. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { protocol } from '../../agent/messages.ts'
 import type { Command } from '../../agent/run.ts'
 import { type AgentLife, startAgentLife } from './agent-life.ts'
 
@@ -19,7 +20,7 @@ function live(command: Command): Lived {
     env: process.env,
     hear: {
       ...{ hello: hear('hello'), guarded: hear('guarded'), want: hear('want') },
-      ...{ status: hear('status'), round: hear('round') },
+      ...{ status: hear('status'), round: hear('round'), hits: hear('hits'), decisions: hear('decisions') },
     },
     onStderr: (line) => void stderr.push(line),
   })
@@ -30,7 +31,7 @@ function live(command: Command): Lived {
 const script = (text: string): Command => [
   process.execPath,
   '--eval',
-  `const say = (text) => require('node:fs').writeSync(3, text); const hello = '{"type":"hello","protocol":1,"pid":1}\\n'; ${text}`,
+  `const say = (text) => require('node:fs').writeSync(3, text); const hello = '{"type":"hello","protocol":${protocol},"pid":1}\\n'; ${text}`,
 ]
 /** For ever, whatever becomes of its channel. */
 const stay = 'setInterval(() => {}, 1000)'
@@ -44,8 +45,8 @@ describe('what cannot be understood ends it', () => {
     ],
     'no greeting': [`say('{"type":"want","since":null}\\n'); ${stay}`, /does not begin with a greeting/, []],
     'another protocol': [
-      `say('{"type":"hello","protocol":2,"pid":1,"more":true}\\n'); ${stay}`,
-      /it speaks version 2 of the protocol, not 1/,
+      `say('{"type":"hello","protocol":${protocol + 1},"pid":1,"more":true}\\n'); ${stay}`,
+      new RegExp(`it speaks version ${protocol + 1} of the protocol, not ${protocol}`),
       [],
     ],
     'an unknown message': [`say(hello + '{"type":"update"}\\n'); ${stay}`, /unknown type: "update"/],
@@ -53,6 +54,14 @@ describe('what cannot be understood ends it', () => {
     'a field too few': [`say(hello + '{"type":"want"}\\n'); ${stay}`, /has no since/],
     'a revision that is none': [`say(hello + '{"type":"want","since":-1}\\n'); ${stay}`, /corrupt since/],
     'a status that is none': [`say(hello + '{"type":"status","put":[]}\\n'); ${stay}`, /understood: corrupt/],
+    'counts that are none': [
+      `say(hello + '{"type":"hits","host":"kvm","at":1,"asked":false,"interfaces":[{}]}\\n'); ${stay}`,
+      /understood: corrupt/,
+    ],
+    'a decision that is none': [
+      `say(hello + '{"type":"decisions","list":[{"by":"nobody"}]}\\n'); ${stay}`,
+      /understood: corrupt/,
+    ],
     'a round that is none': [
       `say(hello + '{"type":"round","kind":"won"}\\n'); ${stay}`,
       /understood: corrupt/,

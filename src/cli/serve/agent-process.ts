@@ -8,6 +8,7 @@ import type { ToAgent, ToService } from '../../agent/messages.ts'
 import { inEnvironment, type ProcessOptions } from '../../agent/nftables/process-options.ts'
 import { type Command, within } from '../../agent/run.ts'
 import { type AgentLife, startAgentLife } from './agent-life.ts'
+import { createQuestions } from './questions.ts'
 import { supervise } from './supervise.ts'
 
 export interface AgentProcessOptions extends ProcessOptions {
@@ -17,7 +18,7 @@ export interface AgentProcessOptions extends ProcessOptions {
   readonly patienceMs: number
 }
 
-export interface AgentListener extends Pick<ToService, 'status' | 'round'> {
+export interface AgentListener extends Pick<ToService, 'status' | 'round' | 'hits' | 'decisions'> {
   /** It asks for what is newer than `since`; the signal is aborted when it is no more. */
   want(since: number | null, agent: ToAgent, gone: AbortSignal): void
   /** It has ended unasked, and is started again. */
@@ -27,6 +28,8 @@ export interface AgentListener extends Pick<ToService, 'status' | 'round'> {
 export interface AgentProcess {
   /** Until then it waits to be told what to enforce. */
   listen(listener: AgentListener): void
+  /** Resolves when it has said what it has counted until now, or after a second. */
+  count(): Promise<void>
   /** Ends it after the round that it is in; what it enforces stays. */
   stop(): Promise<void>
 }
@@ -60,6 +63,9 @@ export function startAgentProcess(
     throw new Error('it speaks of what it enforces before it was told anything')
   }
 
+  let agent: ToAgent | undefined
+  const questions = createQuestions(() => agent?.count())
+
   function start(): AgentLife {
     const gone = new AbortController()
     let pid = 0
@@ -82,9 +88,15 @@ export function startAgentProcess(
         },
         status: (change) => told().status(change),
         round: (round) => told().round(round),
+        hits(report) {
+          told().hits(report)
+          questions.heard(report)
+        },
+        decisions: (list) => told().decisions(list),
       },
       onStderr: (line) => logger.warn({ pid }, line),
     })
+    agent = life.agent
     void life.over.then(() => gone.abort())
     return life
   }
@@ -110,6 +122,7 @@ export function startAgentProcess(
       listener = next
       if (waiting) listener.want(...waiting)
     },
+    count: questions.ask,
     stop: supervisor.stop,
   }
   return closed

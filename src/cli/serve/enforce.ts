@@ -5,8 +5,10 @@ import { roundError } from '../../agent/round.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { type Readiness, readinessOf } from '../../server/readiness.ts'
+import type { DecisionService } from '../../service/decisions.ts'
 import type { WaitingFeed } from '../../service/desired.ts'
 import type { EnforcementService } from '../../service/enforcement.ts'
+import type { HitsService } from '../../service/hits.ts'
 import type { HostView } from '../../service/host-view.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { createAnswers } from './answers.ts'
@@ -21,12 +23,19 @@ export interface Enforcement {
   stop(): Promise<void>
 }
 
+/** Who hears of what the agent says. */
+export interface Hearers {
+  readonly enforcement: Pick<EnforcementService, 'report' | 'host'>
+  readonly hits: Pick<HitsService, 'hear' | 'asks'>
+  readonly decisions: Pick<DecisionService, 'hear'>
+}
+
 /** `tell` gets one line, when rules are in force for the first time. */
 export function enforce(
   { host, observe }: Pick<ServeOptions, 'host' | 'observe'>,
   agent: AgentProcess,
   feed: WaitingFeed,
-  enforcement: EnforcementService,
+  { enforcement, hits, decisions }: Hearers,
   metrics: Metrics,
   logger: FastifyBaseLogger,
   tell: (line: string) => void,
@@ -55,6 +64,8 @@ export function enforce(
     want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),
     status: voice.hear,
     lost: voice.lost,
+    hits: hits.hear,
+    decisions: decisions.hear,
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()
@@ -66,10 +77,12 @@ export function enforce(
       isReady()
     },
   })
+  const forgetAgent = hits.asks(host, agent.count)
   return {
     ready,
     readiness: () => readinessOf(view()),
     async stop() {
+      forgetAgent()
       await agent.stop()
       feed.close()
     },

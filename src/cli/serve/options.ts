@@ -4,6 +4,9 @@ import { maxConnections } from '../../core/model/desired.ts'
 import { dataOption, guardOption, netnsOption, nftOption } from '../options.ts'
 import { missingPrivilege } from '../privileges.ts'
 
+/** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
+const maxDecisionsRate = 1000
+
 interface Listen {
   readonly host: string
   readonly port: number
@@ -24,6 +27,7 @@ export interface ServeOptions {
   readonly observe: boolean
   readonly maxConnections: number
   readonly notrack: 'auto' | 'always' | 'never'
+  readonly decisionsRate: number
   readonly transitionMs: number
   readonly ionosHoldMs: number
   readonly upcloudRestartMs: number
@@ -83,6 +87,13 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_NOTRACK')
     .choices(['auto', 'always', 'never'])
     .default('auto'),
+  new Option(
+    '--decisions-rate <number>',
+    'packets a second of which it is told who decided, for each interface and direction; 0: of none',
+  )
+    .env('PORTCULLIS_DECISIONS_RATE')
+    .default(10)
+    .argParser(parseRate),
   new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
     .env('PORTCULLIS_TRANSITION_MS')
     .default(0)
@@ -164,6 +175,12 @@ function parseConnections(text: string): number {
   if (!/^\d{1,7}$/.test(text) || Number(text) > maxConnections) {
     throw new InvalidArgumentError(`Expected a whole number up to ${maxConnections}; 0 is no limit.`)
   }
+  return Number(text)
+}
+
+function parseRate(text: string): number {
+  if (!/^\d{1,4}$/.test(text) || Number(text) > maxDecisionsRate)
+    throw new InvalidArgumentError(`Expected a whole number up to ${maxDecisionsRate}; 0 is none.`)
   return Number(text)
 }
 

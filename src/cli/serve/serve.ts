@@ -73,9 +73,11 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
 /** Starts what enforces, which closes what is to be closed, whatever the start comes to. */
 const closeFirst = (options: ServeOptions, logger: FastifyBaseLogger): Promise<AgentProcess> => {
   const { host, guard, observe, maxConnections, notrack, nft, verifyMs, netns, agentPatienceMs } = options
+  const { decisionsRate: decisionsPerSecond } = options
   return startAgentProcess(
     {
       ...{ host, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
+      decisionsPerSecond,
       ...(nft !== undefined && { nft }),
       ...(netns !== undefined && { netns }),
       patienceMs: agentPatienceMs,

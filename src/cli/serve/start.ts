@@ -56,7 +56,8 @@ export async function start(
       options,
       enforcer,
       createDesiredFeed(storage, options.host),
-      services.enforcement,
+      // Nobody keeps counts and decisions yet.
+      { ...services, hits: { hear() {}, asks: () => () => {} }, decisions: { hear() {} } },
       metrics,
       logger,
       (line) => process.stdout.write(`${line}\n`),

@@ -21,6 +21,7 @@ function createLife(): FakeLife {
   const life: FakeLife = {
     agent: {
       update() {},
+      count() {},
       ping() {
         life.asked++
         heard = life.answers
