@@ -67,7 +67,7 @@ export function kernelIn(netns: string, kind: KernelKind): KernelProcess {
     check: ask('check'),
     read: ask('read'),
     counters: ask('counters'),
-    counts: 'lists',
+    counts: kind === 'nft' ? 'lists' : 'rules',
     hits: ask('hits'),
     forget: ask('forget'),
     baseChains: ask('baseChains'),

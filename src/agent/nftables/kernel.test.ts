@@ -1,6 +1,7 @@
 /** What every way to the kernel must do alike: commit, refuse, read back after any damage, and hear of others. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { type KernelProcess, kernelIn, kernelKinds } from '../../../test/support/kernels.ts'
 import { deltaCommands, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
@@ -13,7 +14,7 @@ const name = 'inet portcullis'
 const base = (hook: string) => `type filter hook ${hook} priority 0; policy accept;`
 const keyed = (type: string, ...elements: string[]) =>
   ({
-    kind: type.includes(' : verdict') ? 'map' : 'set',
+    kind: type.includes(' : ') ? 'map' : 'set',
     type,
     elements: new Map(
       elements.map((each) => each.split(' : ') as [string, string]).map(([a, b = '']) => [a, b]),
@@ -38,6 +39,25 @@ const whole: RenderedTable = {
     ],
     ['empty', ''],
     ['begun', 'meta l4proto 17 ct timeout set "usual"\nadd @seen { oif }'],
+    [
+      'counted.in',
+      [
+        'tcp dport 25 update @to-vm-hits { oif . 0x0000002a } goto pass.in',
+        'meta mark set ip saddr . tcp dport map @numbers goto denied.in',
+        'meta mark set ip saddr map @exact-numbers goto denied.in',
+        'meta mark set 0x0000002b goto denied.in',
+      ].join('\n'),
+    ],
+    [
+      'denied.in',
+      [
+        'update @to-vm-hits { oif . meta mark }',
+        'update @to-vm-samples-10 { oif limit rate over 10/second burst 10 packets } goto suppressed.in',
+        'log prefix "denied in" group 1017 snaplen 128',
+        'drop',
+      ].join('\n'),
+    ],
+    ['suppressed.in', 'update @to-vm-suppressed { oif }\ndrop'],
   ]),
   sets: new Map([
     ['to-vm-devices', keyed('type iface_index : verdict', '1 : goto policy.a.in', '77 : drop')],
@@ -56,6 +76,19 @@ const whole: RenderedTable = {
       ),
     ],
     ['names', keyed('type ifname', '"tap0"', '"tap1"')],
+    [
+      'numbers',
+      keyed(
+        'type ipv4_addr . inet_service : mark\nflags interval',
+        '10.0.0.0/8 . 80 : 0x00000011',
+        '192.0.2.1 . 1-1023 : 0xffffffff',
+      ),
+    ],
+    ['exact-numbers', keyed('type ipv4_addr : mark', '192.0.2.1 : 0x00000012')],
+    ['to-vm-hits', keyed('type iface_index . mark\nsize 4194304\nflags dynamic\ncounter')],
+    ['to-vm-samples-10', keyed('type iface_index\nsize 1048576\nflags dynamic')],
+    ['to-vm-suppressed', keyed('type iface_index\nsize 1048576\nflags dynamic\ncounter')],
+    ['answer-hits', keyed('type ether_addr . mark\nsize 4194304\nflags dynamic\ncounter')],
     ['seen', keyed('type iface_index\nsize 65535\nflags dynamic,timeout\ntimeout 60s')],
   ]),
   objects: new Map([['ct timeout usual', 'protocol udp\npolicy = { unreplied : 30, replied : 180 }']]),
@@ -75,6 +108,8 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
       assert.equal(status, 0, `${words.join(' ')}: ${stderr}`)
       return stdout
     }
+    const inside = (...words: string[]) =>
+      assert.equal(spawnSync('ip', ['netns', 'exec', netns, ...words]).status, 0, words.join(' '))
     const lets = (...words: string[]): boolean =>
       spawnSync('ip', ['netns', 'exec', netns, 'nft', '-c', ...words]).status === 0
     let kernel: KernelProcess
@@ -228,6 +263,19 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
       ['all ranges', ['flush', 'set', ...t, 'ranges']],
       ['a step less', ['delete', 'element', ...t, 'steps', '{ 6 . 10.0.0.0/8 . 1-1023 }']],
       ['a step more', ['add', 'element', ...t, 'steps', '{ 6 . 10.0.0.0/8 . 2000-3000 : drop }']],
+      [
+        'a range with another number',
+        [
+          'delete element inet portcullis numbers { 10.0.0.0/8 . 80 }; add element inet portcullis numbers { 10.0.0.0/8 . 80 : 0x12 }',
+        ],
+      ],
+      ['a number less', ['delete', 'element', ...t, 'exact-numbers', '{ 192.0.2.1 }']],
+      [
+        'an address with another number',
+        [
+          'delete element inet portcullis exact-numbers { 192.0.2.1 }; add element inet portcullis exact-numbers { 192.0.2.1 : 0x11 }',
+        ],
+      ],
       ['a set more', ['add', 'set', ...t, 'mine', '{ type ipv6_addr; flags interval; elements = { ::1 } }']],
       ['a map more', ['add', 'map', ...t, 'mine', '{ type ipv4_addr : mark; }']],
       ['a counter more', ['add', 'counter', ...t, 'mine']],
@@ -298,6 +346,114 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
       )
       await assert.rejects(kernel.counters(name, 'nothing'), RefusedError)
       await assert.rejects(kernel.counters('inet nothing', 'nothing'), RefusedError)
+    })
+
+    const count = (set: string, ...elements: string[]) =>
+      nft('add', 'element', ...t, set, `{ ${elements.join(', ')} }`)
+
+    test('what is counted by decider, until it is forgotten or the table made anew', async () => {
+      await load(whole)
+      assert.deepEqual((await kernel.hits(name, 'to-vm-hits'))?.elements, [])
+      count(
+        'to-vm-hits',
+        '"lo" . 0x2a counter packets 3 bytes 180',
+        '77 . 0x2a counter packets 1 bytes 9007199254740991',
+        '77 . 0xffffffff counter packets 4294967296 bytes 0',
+      )
+      count('answer-hits', 'fe:54:00:00:00:ff . 0x2a counter packets 5 bytes 6')
+      const mac = 0xfe54000000ff
+      const of = async (set: string) =>
+        (await kernel.hits(name, set))?.elements.toSorted((a, b) => a.index - b.index || a.number - b.number)
+      const [own, more, most] = [
+        { index: 1, number: 0x2a, packets: 3, bytes: 180 },
+        { index: 77, number: 0x2a, packets: 1, bytes: 2 ** 53 - 1 },
+        { index: 77, number: 0xffff_ffff, packets: 2 ** 32, bytes: 0 },
+      ]
+      const answered = { index: mac, number: 0x2a, packets: 5, bytes: 6 }
+      assert.deepEqual(await of('to-vm-hits'), [own, more, most])
+      assert.deepEqual(await of('answer-hits'), [answered])
+      count('to-vm-suppressed', '"lo" counter packets 7 bytes 8', '77')
+      assert.deepEqual(
+        await kernel.counters(name, 'to-vm-suppressed'),
+        new Map([
+          [1, 7],
+          [77, 0],
+        ]),
+      )
+      // A table that packets have counted in is as it was wanted.
+      assert.deepEqual(difference(whole, await kernel.read(name, whole)), [])
+
+      const nobody = { index: 99, number: 1 }
+      await kernel.forget(name, 'to-vm-hits', [])
+      await kernel.forget(name, 'to-vm-hits', [nobody])
+      await kernel.forget(name, 'to-vm-hits', [nobody, more, { index: 77, number: 3 }])
+      assert.deepEqual(await of('to-vm-hits'), [own, most])
+      await kernel.forget(name, 'answer-hits', [answered, { index: 1, number: 1 }])
+      assert.deepEqual(await of('answer-hits'), [])
+      for (const [table, set] of [
+        [name, 'nothing'],
+        ['inet nothing', 'to-vm-hits'],
+        [name, 'to-vm-devices'],
+      ] as const) {
+        assert.equal(await kernel.hits(table, set), undefined)
+        await kernel.forget(table, set, [own])
+      }
+
+      const [first, answers] = [await kernel.hits(name, 'to-vm-hits'), await kernel.hits(name, 'answer-hits')]
+      assert.equal(first?.epoch, answers?.epoch)
+      assert.equal((await kernel.hits(name, 'to-vm-hits'))?.epoch, first?.epoch)
+      await load(whole)
+      const anew = await kernel.hits(name, 'to-vm-hits')
+      assert.notEqual(anew?.epoch, first?.epoch)
+      assert.deepEqual(anew?.elements, [])
+    })
+
+    test('thousands are forgotten at once', async () => {
+      await load(whole)
+      const keys = Array.from({ length: 2500 }, (_, n) => ({ index: 100 + (n % 7), number: 2 ** 31 + n }))
+      count(
+        'to-vm-hits',
+        ...keys.filter((_, n) => n % 3 > 0).map(({ index, number }) => `${index} . ${number}`),
+      )
+      const [kept, ...others] = keys.filter((_, n) => n % 3 === 1)
+      await kernel.forget(
+        name,
+        'to-vm-hits',
+        keys.filter((key) => key !== kept),
+      )
+      assert.ok(others.length > 0)
+      assert.deepEqual((await kernel.hits(name, 'to-vm-hits'))?.elements, [{ ...kept, packets: 0, bytes: 0 }])
+    })
+
+    test('while packets add to what is counted, none is missing and none is told twice', async () => {
+      await load(whole)
+      inside('ip', 'link', 'set', 'lo', 'up')
+      nft(
+        'add chain inet portcullis out { type filter hook output priority 0; }; add rule inet portcullis out meta l4proto 17 meta mark set numgen inc mod 1000000 goto denied.in',
+      )
+      const packets = 20_000
+      const sender = spawn('ip', ['netns', 'exec', netns, process.execPath, '-e', sends, String(packets)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
+      const ended = once(sender, 'exit', { signal: AbortSignal.timeout(60_000) })
+      const reads = async () => {
+        const elements = (await kernel.hits(name, 'to-vm-hits'))?.elements ?? []
+        const numbers = new Set(elements.map(({ number }) => number))
+        assert.equal(numbers.size, elements.length)
+        return numbers
+      }
+      let before = new Set<number>()
+      try {
+        while (sender.exitCode === null && sender.signalCode === null) {
+          const now = await reads()
+          assert.ok([...before].every((number) => now.has(number)))
+          before = now
+        }
+        assert.deepEqual(await ended, [0, null])
+      } finally {
+        sender.kill()
+      }
+      assert.equal((await reads()).size, packets)
     })
 
     test('base chains of all tables, and no others', async () => {
@@ -396,6 +552,14 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
     })
   })
 }
+
+/** Sends so many packets of one byte; those that are dropped are refused. */
+const sends = `
+  const socket = require('node:dgram').createSocket('udp4')
+  const send = () => new Promise((done) => socket.send('x', 5000, '127.0.0.1', () => done()))
+  const all = async () => { for (let n = Number(process.argv[1]); n > 0; n--) await send() }
+  all().then(() => socket.close())
+`
 
 const pause = (ms: number) => new Promise<false>((resolve) => setTimeout(() => resolve(false), ms))
 

@@ -5,15 +5,18 @@
 import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
 import { KernelError } from '../netlink/errors.ts'
 import { type Events, openEvents } from '../netlink/events.ts'
-import { MessageBuilder } from '../netlink/message.ts'
+import { MalformedError, MessageBuilder } from '../netlink/message.ts'
 import { beginBatch, sendBatch } from '../netlink/nfnetlink.ts'
 import { NetlinkSocket } from '../netlink/socket.ts'
 import { openTransport, protocols } from '../netlink/transport.ts'
-import { type BaseChain, type Change, type Kernel, OwnedError, RefusedError } from './kernel.ts'
+import { epochOf } from './epochs.ts'
+import { declaredOf, type HitKind, hitText } from './hit-keys.ts'
+import { type BaseChain, type Change, type HitKey, type Kernel, OwnedError, RefusedError } from './kernel.ts'
 import { writeCommands } from './netlink/commands.ts'
 import { Dumps } from './netlink/dump.ts'
 import { standing } from './netlink/standing.ts'
 import { createWatch } from './netlink/watch.ts'
+import { wholeCounts } from './whole-counts.ts'
 
 export interface NetlinkKernelOptions {
   /** Whether tables are owned where the kernel can; absent means true. */
@@ -28,6 +31,8 @@ const eventGroup = 7
 const flags = { owner: 0x2, persist: 0x4 } as const
 /** How often a table is read that others change meanwhile. */
 const attempts = 5
+/** Elements that are taken away at once: as many messages, and as many answers where none is there any more. */
+const mostForgotten = 1000
 
 /** Rejects with a LibraryError where sockets cannot be had: then nft is the way. */
 export async function openNetlinkKernel({
@@ -75,6 +80,35 @@ export async function openNetlinkKernel({
       const owner = dumps.table(name)?.owner ?? 0
       if (owner !== 0 && owner !== socket.port)
         throw new OwnedError(`another agent enforces here: it owns the table ${name}`)
+    }
+  }
+
+  /** The kernel takes a batch away whole or not at all: what it does not find is left out of the next. */
+  function forgetSome(table: string, set: string, kind: HitKind, keys: readonly HitKey[]): void {
+    let left = keys
+    for (let attempt = 1; left.length > 0; attempt++) {
+      beginBatch(builder, { subsystem })
+      const declared = { table, set, kind: 'set', type: declaredOf(kind) } as const
+      // A message each, so that each is answered by itself.
+      const commands = left.map(
+        (key): Command => ({
+          ...{ do: 'delete-elements', ...declared },
+          elements: new Map([[hitText(kind, key), '']]),
+        }),
+      )
+      writeCommands(builder, commands)
+      try {
+        sendBatch(socket, builder, { subsystem, commit: true })
+        return
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error
+        if (error.code === 'EPERM') refuseForeign([table])
+        const missing = new Set(error.failures.map(({ code, index }) => (code === 'ENOENT' ? index : -1)))
+        const others = error.failures.filter(({ code }) => code !== 'ENOENT' && code !== 'EINTR')
+        if (others.length > 0 || attempt === attempts)
+          throw new RefusedError(`${error.message}: ${table} ${set}`)
+        left = left.filter((_, index) => !missing.has(index))
+      }
     }
   }
 
@@ -130,9 +164,28 @@ export async function openNetlinkKernel({
         throw error instanceof KernelError ? new RefusedError(`${error.message}: ${table} ${set}`) : error
       }
     },
-    counts: 'lists',
-    hits: async () => undefined,
-    forget: async () => {},
+    counts: 'rules',
+    async hits(table, set) {
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        const handle = dumps.table(table)?.handle
+        const kind = dumps.hitKind(table, set)
+        if (handle === undefined || kind === undefined) return undefined
+        try {
+          const elements = await wholeCounts(() => dumps.counts(table, set, kind))
+          if (dumps.table(table)?.handle === handle) return { epoch: await epochOf(handle), elements }
+        } catch (error) {
+          // A set that has just gone, or was made anew with other keys.
+          if (!(error instanceof KernelError || error instanceof MalformedError)) throw error
+        }
+      }
+      throw new Error(`${table} was made anew each time that ${set} was read`)
+    },
+    async forget(table, set, keys) {
+      const kind = dumps.hitKind(table, set)
+      if (kind === undefined) return
+      for (let at = 0; at < keys.length; at += mostForgotten)
+        forgetSome(table, set, kind, keys.slice(at, at + mostForgotten))
+    },
     async baseChains() {
       const all = dumps
         .chains()

@@ -1,11 +1,23 @@
 /** The way to the kernel by the program `nft`: where the sockets cannot be had, and as a witness in tests. */
 import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
 import { parseListing, type RenderedTable } from '../../compile/nftables/table.ts'
+import { macNumber } from '../../core/net/mac.ts'
 import { readLinks } from '../links.ts'
 import { type Command as Call, type Follower, follow, ProgramError, run, within } from '../run.ts'
-import { type BaseChain, type Change, type Kernel, OwnedError, RefusedError, tables } from './kernel.ts'
+import { epochOf } from './epochs.ts'
+import { declaredOf, type HitKind, hitKinds, hitText } from './hit-keys.ts'
+import {
+  type BaseChain,
+  type Change,
+  type Hits,
+  type Kernel,
+  OwnedError,
+  RefusedError,
+  tables,
+} from './kernel.ts'
 import { createNftSession } from './nft-session.ts'
 import { spelledAs } from './nft-spelling.ts'
+import { wholeCounts } from './whole-counts.ts'
 
 export interface NftKernelOptions {
   readonly program?: string
@@ -15,6 +27,8 @@ export interface NftKernelOptions {
   readonly patienceMs?: number
 }
 
+/** How often something is read or taken away that others change meanwhile. */
+const attempts = 5
 /** Characters of a script that a process of its own reads: in a line of that length nft is slower by more than its start. */
 const long = 8192
 
@@ -128,12 +142,50 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
   }
   const spell = spelledAs(printed)
 
+  function commit(commands: readonly Command[]): Promise<void> {
+    const mine = ended.then(() => committed(commands)).catch(ownedOr)
+    ended = mine.catch(() => {})
+    return mine
+  }
+
+  const listSet = async (table: string, set: string): Promise<ListedSet | undefined> => {
+    const text = await nft('', '-j', '-n', 'list', 'set', ...table.split(' '), set)
+    return (JSON.parse(text) as Listing).nftables.find((each) => each.set)?.set
+  }
+  /** Of the table; undefined: there is none. */
+  async function handleOf(name: string): Promise<string | undefined> {
+    const { nftables } = JSON.parse(await nft('', '-j', 'list', 'tables')) as Listing
+    const found = nftables.find(({ table }) => table && `${table.family} ${table.name}` === name)
+    return found?.table && String(found.table.handle)
+  }
+  /** Undefined: there is no such set, or its keys are others. */
+  async function hitsIn(table: string, set: string) {
+    let kind: HitKind | undefined
+    const elements = await wholeCounts(async () => {
+      const found = await listSet(table, set).catch((error: unknown) => {
+        if (error instanceof RefusedError && /^Error: No such file or directory/.test(error.message))
+          return undefined
+        throw error
+      })
+      kind = hitKinds.find((each) => String(found?.type) === `${each},mark`)
+      return kind === undefined ? [] : await countsOf(kind, found?.elem ?? [])
+    })
+    return kind === undefined ? undefined : { kind, elements }
+  }
+  async function countsOf(kind: HitKind, listed: NonNullable<ListedSet['elem']>): Promise<Hits['elements']> {
+    const indexOf = kind === 'iface_index' && listed.length > 0 ? await indexes() : () => undefined
+    return listed.flatMap(({ elem: { val, counter } }) => {
+      const [first, number] = typeof val === 'object' ? val.concat : []
+      const index =
+        kind === 'ether_addr' ? Number(macNumber(String(first))) : (indexOf(String(first)) ?? Number(first))
+      // The name of a device that has just gone.
+      if (!Number.isInteger(index)) return []
+      return [{ index, number: Number(number), packets: counter?.packets ?? 0, bytes: counter?.bytes ?? 0 }]
+    })
+  }
+
   return {
-    commit(commands) {
-      const mine = ended.then(() => committed(commands)).catch(ownedOr)
-      ended = mine.catch(() => {})
-      return mine
-    },
+    commit,
     async check(commands) {
       const script = await scriptFor(commands)
       if (script !== '') await nft(script, '-c', '-f', '-').catch(ownedOr)
@@ -145,19 +197,46 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
       return wanted ? spell(name, wanted, found) : found
     },
     async counters(table, set) {
-      const text = await nft('', '-j', 'list', 'set', ...table.split(' '), set)
-      const elements = (JSON.parse(text) as Listing).nftables.flatMap(({ set: found }) => found?.elem ?? [])
-      const indexOf = elements.length > 0 ? await indexes() : () => undefined
+      const { elem = [] } = (await listSet(table, set)) ?? {}
+      const indexOf = elem.length > 0 ? await indexes() : () => undefined
       const counted = new Map<number, number>()
-      for (const { elem } of elements) {
-        const index = indexOf(String(elem.val)) ?? Number(elem.val)
-        if (Number.isInteger(index)) counted.set(index, elem.counter?.packets ?? 0)
+      for (const { elem: each } of elem) {
+        const index = indexOf(String(each.val)) ?? Number(each.val)
+        if (Number.isInteger(index)) counted.set(index, each.counter?.packets ?? 0)
       }
       return counted
     },
     counts: 'lists',
-    hits: async () => undefined,
-    forget: async () => {},
+    async hits(table, set) {
+      for (let attempt = 1; attempt <= attempts; attempt++) {
+        const handle = await handleOf(table)
+        const found = handle === undefined ? undefined : await hitsIn(table, set)
+        if (handle === undefined || found === undefined) return undefined
+        if ((await handleOf(table)) === handle)
+          return { epoch: await epochOf(handle), elements: found.elements }
+      }
+      throw new Error(`${table} was made anew each time that ${set} was read`)
+    },
+    async forget(table, set, keys) {
+      for (let attempt = 1; keys.length > 0; attempt++) {
+        const found = await hitsIn(table, set)
+        if (!found) return
+        const there = new Set(found.elements.map((key) => hitText(found.kind, key)))
+        const texts = keys.map((key) => hitText(found.kind, key)).filter((text) => there.has(text))
+        const elements = new Map(texts.map((text) => [text, '']))
+        if (elements.size === 0) return
+        const declared = { table, set, kind: 'set', type: declaredOf(found.kind) } as const
+        try {
+          await commit([{ do: 'delete-elements', ...declared, elements }])
+          return
+        } catch (error) {
+          // Some have gone since.
+          const gone =
+            error instanceof RefusedError && error.message.startsWith('Could not process rule: No such file')
+          if (!gone || attempt === attempts) throw error
+        }
+      }
+    },
     async baseChains() {
       const text = await nft('', '-j', 'list', 'chains')
       const all = (JSON.parse(text) as Chains).nftables.flatMap(({ chain }): BaseChain[] => {
@@ -193,11 +272,19 @@ function ownedOr(error: unknown): never {
   throw error
 }
 
-/** What `nft -j list set` prints; only what is read here. */
+/** What `nft -j list set` and `list tables` print; only what is read here. */
 interface Listing {
   readonly nftables: readonly {
-    readonly set?: {
-      readonly elem?: readonly { readonly elem: { val: string | number; counter?: { packets: number } } }[]
+    readonly set?: ListedSet
+    readonly table?: { readonly family: string; readonly name: string; readonly handle: number }
+  }[]
+}
+interface ListedSet {
+  readonly type: string | readonly string[]
+  readonly elem?: readonly {
+    readonly elem: {
+      readonly val: string | number | { readonly concat: readonly (string | number)[] }
+      readonly counter?: { readonly packets: number; readonly bytes: number }
     }
   }[]
 }

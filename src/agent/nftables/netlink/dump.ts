@@ -1,8 +1,13 @@
 /** What stands in nf_tables, as the kernel tells it: dumps of tables, chains, rules, sets, elements and other objects. */
+import { KernelError } from '../../netlink/errors.ts'
 import { type AttributeReader, MessageBuilder, type MessageReader } from '../../netlink/message.ts'
 import { fixedLength, fixedPart } from '../../netlink/nfnetlink.ts'
 import type { NetlinkSocket } from '../../netlink/socket.ts'
+import { type HitKind, hitKinds } from '../hit-keys.ts'
+import type { Hits } from '../kernel.ts'
+import { readCounts } from './counts.ts'
 import { type Identity, readIdentity } from './identity.ts'
+import { types } from './types.ts'
 import { objectTypes } from './uapi.ts'
 
 const subsystem = 10
@@ -28,6 +33,8 @@ export interface FoundTable {
   readonly flags: number
   /** Port of the socket that owns it; 0: nobody's. */
   readonly owner: number
+  /** Another one for every table since the host has started; decimal. */
+  readonly handle: string
 }
 export interface FoundChain {
   /** Family and name, as in `inet filter`. */
@@ -91,13 +98,14 @@ export class Dumps {
       family,
       () => {},
       (message) => {
-        let [name, flags, owner] = ['', 0, 0]
+        let [name, flags, owner, handle] = ['', 0, 0, '']
         each(message, (type, value) => {
           if (type === 1) name = value.text()
           else if (type === 2) flags = value.u32be()
+          else if (type === 4) handle = value.u64be().toString()
           else if (type === 7) owner = value.u32be()
         })
-        return name === wanted ? { name, flags, owner } : undefined
+        return name === wanted ? { name, flags, owner, handle } : undefined
       },
     )
     return found
@@ -126,6 +134,34 @@ export class Dumps {
         return of === wanted ? { chain, identity, closes } : undefined
       },
     )
+  }
+
+  /** What keys of a set that counts by decider begin with; undefined: there is no such set, or its keys are others. */
+  hitKind(table: string, set: string): HitKind | undefined {
+    const [family, name] = split(table)
+    this.#builder.clear().begin(gets.set, 1, fixedPart(family)).text(1, name).text(2, set)
+    let found = 0
+    try {
+      this.#socket.transact(this.#builder.finish(), (message) => {
+        each(message, (type, value) => {
+          if (type === 4) found = value.u32be()
+        })
+      })
+    } catch (error) {
+      if (!(error instanceof KernelError && error.code === 'ENOENT')) throw error
+    }
+    return hitKinds.find((kind) => keyTypes[kind] === found)
+  }
+
+  /** What its elements have counted, in the kernel's order; while packets add to them some can be told twice, and others not. */
+  counts(table: string, set: string, kind: HitKind): Hits['elements'] {
+    const [family, name] = split(table)
+    return this.#dump(
+      gets.element,
+      family,
+      (builder) => builder.text(1, name).text(2, set),
+      (message) => readCounts(message, kind),
+    ).flat()
   }
 
   /** Those with names. */
@@ -202,6 +238,12 @@ export class Dumps {
     return this.#socket.dump(this.#builder.finish(), read)
   }
 }
+
+/** As nft numbers the types of concatenations. */
+const keyTypes = {
+  iface_index: (types.iface_index.id << 6) | types.mark.id,
+  ether_addr: (types.ether_addr.id << 6) | types.mark.id,
+} as const satisfies Record<HitKind, number>
 
 const objectKinds = new Map([...objectTypes].map(([kind, type]) => [type, kind]))
 

@@ -62,7 +62,7 @@ export const description = { size: 1, fields: 2, fieldLength: 1 } as const
 /** The data of a map to verdicts. */
 export const verdictType = 0xffffff00
 export const elementList = { table: 1, set: 2, elements: 3, setId: 4 } as const
-export const element = { key: 1, data: 2, flags: 3, userData: 6, keyEnd: 10 } as const
+export const element = { key: 1, data: 2, flags: 3, userData: 6, expression: 7, keyEnd: 10 } as const
 /** The first value behind an interval. */
 export const intervalEnd = 0x1
 export const data = { value: 1, verdict: 2, verdictCode: 1, verdictChain: 2 } as const

@@ -1,0 +1,102 @@
+/**
+ * What the elements of a set have counted. There can be very many, and all are read again and again: so one is read attribute by attribute,
+ * and those that are laid out as it is, which is all of them, by where it has its values.
+ */
+import { AttributeReader, MalformedError, type MessageReader } from '../../netlink/message.ts'
+import { fixedLength } from '../../netlink/nfnetlink.ts'
+import type { HitKind } from '../hit-keys.ts'
+import type { Hits } from '../kernel.ts'
+import { element, elementList, expression, listElement } from './uapi.ts'
+
+type Counted = Hits['elements'][number]
+
+const counter = { bytes: 1, packets: 2 } as const
+const keyBytes = { iface_index: 8, ether_addr: 12 } as const satisfies Record<HitKind, number>
+
+/** Where an element has its values, in bytes from its beginning. */
+interface Layout {
+  readonly key: number
+  readonly packets: number
+  readonly bytes: number
+}
+
+/** The elements that one part of a dump tells of. Throws MalformedError when they have not keys of that kind, and counters. */
+export function readCounts(message: MessageReader, kind: HitKind): readonly Counted[] {
+  const found: Counted[] = []
+  for (const attributes = message.attributes(fixedLength); attributes.next(); )
+    if (attributes.type === elementList.elements) readList(attributes.bytes(), kind, found)
+  return found
+}
+
+function readList(list: Buffer, kind: HitKind, found: Counted[]): void {
+  const view = new DataView(list.buffer, list.byteOffset, list.length)
+  let [known, from, length] = [undefined as Layout | undefined, 0, 0]
+  /** Words of an element that are no values, from its beginning: the same in all that are laid out alike. */
+  let same: readonly number[] = []
+  for (let at = 0; at + 4 <= list.length; ) {
+    const alike =
+      known !== undefined &&
+      at + length <= list.length &&
+      same.every((word) => view.getUint32(at + word) === view.getUint32(from + word))
+    if (!alike) {
+      length = (view.getUint16(at, true) + 3) & ~3
+      known = layoutOf(list.subarray(at, at + length), kind)
+      from = at
+      same = wordsBeside(known, keyBytes[kind], length)
+    }
+    found.push(readElement(view, at, known as Layout, kind))
+    at += length
+  }
+}
+
+/** `bytes` is one element with its header. */
+function layoutOf(bytes: Buffer, kind: HitKind): Layout {
+  let [key, packets, counted] = [-1, -1, -1]
+  const offset = ({ byteOffset }: Buffer) => byteOffset - bytes.byteOffset
+  const outer = new AttributeReader(bytes)
+  if (!outer.next() || outer.type !== listElement) throw new MalformedError('a list holds something else')
+  for (const parts = outer.nested(); parts.next(); ) {
+    if (parts.type === element.key) {
+      const value = parts.nested()
+      if (!value.next() || value.length !== keyBytes[kind]) throw new MalformedError('a key of another kind')
+      key = offset(value.bytes())
+    } else if (parts.type === element.expression) {
+      for (const inner = parts.nested(); inner.next(); ) {
+        if (inner.type !== expression.data) continue
+        for (const values = inner.nested(); values.next(); ) {
+          if (values.length !== 8) continue
+          if (values.type === counter.packets) packets = offset(values.bytes())
+          else if (values.type === counter.bytes) counted = offset(values.bytes())
+        }
+      }
+    }
+  }
+  if (key < 0 || packets < 0 || counted < 0) throw new MalformedError('an element that counts nothing')
+  return { key, packets, bytes: counted }
+}
+
+function wordsBeside({ key, packets, bytes }: Layout, keyLength: number, length: number): readonly number[] {
+  const values = [
+    { at: key, length: keyLength },
+    { at: packets, length: 8 },
+    { at: bytes, length: 8 },
+  ]
+  const words = Array.from({ length: length / 4 }, (_, n) => 4 * n)
+  return words.filter((word) => !values.some((each) => word >= each.at && word < each.at + each.length))
+}
+
+function readElement(view: DataView, at: number, { key, packets, bytes }: Layout, kind: HitKind): Counted {
+  const first = at + key
+  return {
+    index:
+      kind === 'iface_index'
+        ? view.getUint32(first, true)
+        : view.getUint16(first) * 2 ** 32 + view.getUint32(first + 2),
+    number: view.getUint32(first + keyBytes[kind] - 4, true),
+    packets: number64(view, at + packets),
+    bytes: number64(view, at + bytes),
+  }
+}
+
+/** Exact up to 2^53. */
+const number64 = (view: DataView, at: number): number => view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
