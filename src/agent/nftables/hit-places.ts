@@ -1,5 +1,13 @@
 /** Where interfaces are counted: under which keys of which sets, and whose a key is that several have or had. */
-import { answerHits, bridgeTable, hitsOf, hookOf, suppressedOf, table } from '../../compile/nftables/names.ts'
+import {
+  answerHits,
+  bridgeTable,
+  hitsOf,
+  hookOf,
+  samplesOf,
+  suppressedOf,
+  table,
+} from '../../compile/nftables/names.ts'
 import type { FilterMode, PerDirection } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
@@ -35,6 +43,8 @@ export interface Place {
   readonly sets: readonly (readonly [Direction, string])[]
   /** By the same keys: decisions that were not told. */
   readonly suppressed: readonly (readonly [Direction, string])[]
+  /** All sets that have elements for a device without a decider. */
+  readonly beside: readonly string[]
   readonly seats: Map<number, Seat>
   /** Who has left since it was read last. */
   readonly left: Map<number, Seat>
@@ -58,17 +68,23 @@ const directions: readonly Direction[] = ['ingress', 'egress']
 const setsBy = (nameOf: typeof hitsOf) =>
   directions.map((direction) => [direction, nameOf(hookOf[direction])] as const)
 
-export function createPlaces(): HitPlaces {
-  const place = (of: Pick<Place, 'name' | 'table' | 'sets' | 'suppressed'>): Place => ({
+/** `samples` is how many decisions are told in a second. */
+export function createPlaces(samples: number): HitPlaces {
+  const place = (of: Pick<Place, 'name' | 'table' | 'sets' | 'suppressed' | 'beside'>): Place => ({
     ...of,
     ...{ seats: new Map(), left: new Map(), epoch: undefined, before: {} },
   })
-  const both = { sets: setsBy(hitsOf), suppressed: setsBy(suppressedOf) }
+  const suppressed = setsBy(suppressedOf)
+  const told = samples > 0 ? setsBy((hook) => samplesOf(hook, samples)) : []
+  const both = {
+    ...{ sets: setsBy(hitsOf), suppressed },
+    beside: [...suppressed, ...told].map(([, set]) => set),
+  }
   const routed = place({ name: 'routed', table, ...both })
   const bridged = place({ name: 'bridged', table: bridgeTable, ...both })
   /** What is rejected at the port of its sender on behalf of its receiver, by the MAC of that. */
   const answers = place({
-    ...{ name: 'answers', table: bridgeTable, sets: [['ingress', answerHits]], suppressed: [] },
+    ...{ name: 'answers', table: bridgeTable, sets: [['ingress', answerHits]], suppressed: [], beside: [] },
   })
   const claimed = new Map<string, readonly Claim[]>()
   const claimants = new Map<Place, Map<number, Set<string>>>(

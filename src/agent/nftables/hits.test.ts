@@ -133,7 +133,7 @@ let world: ReturnType<typeof imagine>
 let time: number
 let hits: HitCounters
 let sum: ReturnType<typeof addUp>
-const begin = () => createHitCounters({ kernel: world.kernel, boot: 'b', now: () => time })
+const begin = () => createHitCounters({ kernel: world.kernel, samples: 10, now: () => time })
 const total = async () => Object.fromEntries(sum.add(await hits.read()))
 /** After so many minutes, each with a reading. */
 async function pass(minutes: number) {
@@ -160,7 +160,7 @@ describe('hits', () => {
     const [a, b, ...more] = await hits.read()
     assert.deepEqual(more, [])
     assert.deepEqual(a, {
-      ...{ id: 'a', epoch: 'b.routed.1.5', egress: [], suppressed: { ingress: 0, egress: 0 } },
+      ...{ id: 'a', epoch: 'routed 1 5', egress: [], suppressed: { ingress: 0, egress: 0 } },
       ingress: [
         { by: 'rule p r1', packets: 3, bytes: 300 },
         { by: 'default', packets: 2, bytes: 200 },

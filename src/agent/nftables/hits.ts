@@ -36,8 +36,8 @@ export interface HitCounters {
 
 export interface HitCountersOptions {
   readonly kernel: Pick<Kernel, 'hits' | 'forget' | 'counters' | 'commit'>
-  /** Of the host since it has started, and of the network namespace: another one's tables may have the same epochs. */
-  readonly boot: string
+  /** Decisions that are told of each interface in a second, in each direction; 0: none. */
+  readonly samples: number
   /** Milliseconds, from whatever beginning. */
   readonly now?: () => number
 }
@@ -53,10 +53,10 @@ const unknown: CommonPolicy = {
 
 export function createHitCounters({
   kernel,
-  boot,
+  samples,
   now = () => performance.now(),
 }: HitCountersOptions): HitCounters {
-  const places = createPlaces()
+  const places = createPlaces(samples)
   const recent = createRecentDeciders(now, recentMs)
   /** The key of the policy of each interface, and what each policy was last. */
   const keys = new Map<string, string | null>()
@@ -123,7 +123,7 @@ export function createHitCounters({
   }
 
   function say({ name, epoch }: Place, { id, key, suppressed }: Seat, counts: Said): void {
-    kept.push({ id, epoch: `${boot}.${name}.${epoch}.${key.toString(36)}`, ...counts, suppressed })
+    kept.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
   }
 
   /** Takes out of the kernel what was counted where these have left, now that it has been read. */
@@ -137,10 +137,9 @@ export function createHitCounters({
       const theirs = elements.filter(({ index }) => gone.has(index))
       await kernel.forget(place.table, set, theirs.map(keyOf))
     }
+    await tidy(place, (key) => gone.has(key))
     for (const [key, seat] of gone) {
       const { tallies, suppressed } = seat
-      for (const [direction, set] of place.suppressed)
-        if (suppressed[direction] > 0) await kernel.commit([deleteDevice(place.table, set, key)])
       place.left.delete(key)
       seat.suppressed = none
       const counts = { ingress: zeros(tallies.ingress), egress: zeros(tallies.egress) }
@@ -149,18 +148,33 @@ export function createHitCounters({
     }
   }
 
+  /** Takes these keys out of the sets beside those that count. */
+  async function tidy(
+    { table, beside }: Place,
+    isGone: (key: number, set: string) => boolean,
+  ): Promise<void> {
+    for (const set of beside) {
+      const keys = [...(await counters(kernel, table, set)).keys()].filter((key) => isGone(key, set))
+      if (keys.length > 0) await kernel.commit(keys.map((key) => deleteDevice(table, set, key)))
+    }
+  }
+
   /** Takes out of the kernel what deciders have counted that went some time ago; notes in `seen` what may go later. */
   async function clean(place: Place, { sets }: Found, seen: Map<string, number>): Promise<void> {
     const time = now()
+    const isOld = (element: string): boolean => {
+      const since = strange.get(element) ?? time
+      if (time - since >= recentMs) return true
+      seen.set(element, since)
+      return false
+    }
+    await tidy(place, (key, set) => !place.seats.has(key) && isOld(`${place.name} ${set} ${key}`))
     for (const { set, direction, elements } of sets) {
       const forgotten: HitKey[] = []
       for (const { index, number } of elements) {
         const seat = place.seats.get(index)
         if (seat && decidersOf(policyOf(seat.id), direction).has(number)) continue
-        const element = `${place.name} ${set} ${index} ${number}`
-        const since = strange.get(element) ?? time
-        if (time - since < recentMs) seen.set(element, since)
-        else forgotten.push({ index, number })
+        if (isOld(`${place.name} ${set} ${index} ${number}`)) forgotten.push({ index, number })
       }
       if (forgotten.length === 0) continue
       place.before = {}

@@ -17,7 +17,6 @@ import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import type { Conntrack } from '../netlink/conntrack.ts'
 import type { openLog } from '../netlink/nflog.ts'
-import { bootId } from './boot.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
@@ -72,7 +71,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const kernel =
     options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
-  const hits = createHitCounters({ kernel, boot: bootId() })
+  const hits = createHitCounters({ kernel, samples: options.decisionsPerSecond ?? 0 })
   const transitions = createTransitions(keepingHits(kernel, hits))
   const host = options.host ?? createHost(kernel, notrack, netns)
   const keeper = createKeeper(options)
