@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { surroundedBy, tellingOf } from '../../../../test/support/counted.ts'
 import { desire } from '../../../../test/support/desired.ts'
 import { lowered } from '../../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy } from '../../../../test/support/profile-policies.ts'
 import { type Command, scriptOf } from '../../../compile/nftables/commands.ts'
+import type { Counting } from '../../../compile/nftables/counting.ts'
 import { renderGuard } from '../../../compile/nftables/guard.ts'
 import { table } from '../../../compile/nftables/names.ts'
 import { stages } from '../../../compile/nftables/stages.ts'
@@ -42,18 +44,19 @@ const listed = (netns: string): string =>
         .join(', ')}`,
   )
 
-function tablesOf(policy: EffectivePolicy, n: number): RenderedTables {
+function tablesOf(policy: EffectivePolicy, n: number, by: Counting['by']): RenderedTables {
   const links = [10, 11, 12].map((index) => ({
     ...{ index, name: `tap${index}`, kind: 'tun' },
     master: index === 11 ? { name: 'br0', kind: 'bridge' } : null,
   }))
   const interfaces = links.map(({ name, index }) => ({
-    ...{ id: name, device: name, mac: '52:54:00:00:00:01', frames: [0x88cc], policy },
+    ...{ id: name, device: name, mac: '52:54:00:00:00:01', frames: [0x88cc], policy: tellingOf(policy) },
     ...(index === 12 && { observe: true }),
     maxConnections: index === 10 && n % 2 === 0 ? 500 : 0,
   }))
   const { tables } = lowered(desire(interfaces), {
     ...{ links, observe: false, refused: new Map(), trackers: { others: null, routes: null } },
+    ...surroundedBy({ by, samples: n % 3 === 2 ? 0 : 10 }),
     // Without what not every kernel has in family bridge.
     kernel: { tracks: false, rejects: false },
   })
@@ -78,7 +81,7 @@ describe('what we commit', { skip }, () => {
     const sample = fc.sample(arbitraryProfilePolicy({ most: 400 }), { numRuns: changes, seed })
     let applied: RenderedTables = new Map()
     for (const [n, policy] of sample.entries()) {
-      const wanted = tablesOf(policy, n)
+      const wanted = tablesOf(policy, n, 'lists')
       const transactions: (readonly Command[])[] = []
       for (const next of stages(applied, wanted)) {
         const steps = deltaCommands(applied, next)
@@ -96,6 +99,23 @@ describe('what we commit', { skip }, () => {
       program,
     )
     assert.equal(listed(byUs), '')
+  })
+
+  test(`is listed without harm where lists are counted by rule (seed ${seed})`, () => {
+    const sample = fc.sample(arbitraryProfilePolicy({ most: 400 }), { numRuns: changes, seed })
+    let [applied, within]: [RenderedTables, number] = [new Map(), 0]
+    for (const [n, policy] of sample.entries()) {
+      const wanted = tablesOf(policy, n, 'rules')
+      for (const { chains } of wanted.values())
+        within += [...chains.values()].filter((text) => / \. .* map @\S+ \}/.test(text)).length
+      inside(byUs, jsonOf(deltaCommands(applied, wanted)), process.execPath, program)
+      applied = wanted
+      assert.doesNotMatch(listed(byUs), / \. [^{}]* map @\S+ \}/)
+      JSON.parse(inside(byUs, '', 'nft', '-j', 'list', 'ruleset'))
+    }
+    assert.ok(within > 0)
+    const all = [...applied.keys()].map((name): Command => ({ do: 'delete-table', table: name }))
+    inside(byUs, jsonOf(all), process.execPath, program)
   })
 
   test('takes away elements of every shape, the last values of their types included', () => {
