@@ -70,6 +70,36 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal(await limit(''), null)
     })
 
+    test('what is told of packets and which connections are cut: as an API left it unless the file says otherwise', async () => {
+      const chosen = async (account: string, server: string) => {
+        const changed = await applied(
+          file(`{ profile: hostup, vmid: 1, id: s, name: a${server} }`).replace(
+            'name: acme',
+            `name: acme${account}`,
+          ),
+        )
+        const { log, logAllowed, cutFlows } = (await storage.chain('s')) ?? {}
+        const { attributes } = (await storage.accounts())[0] ?? {}
+        return [changed, attributes?.cutFlows, cutFlows, log, logAllowed]
+      }
+      const [account, all] = [
+        '\n    cutFlows: revoked',
+        ', cutFlows: never, log: { ingress: info, egress: warning }, logAllowed: notice',
+      ]
+      const both = { ingress: 'info', egress: 'warning' }
+      assert.deepEqual(await chosen(account, all), [true, 'revoked', 'never', both, 'notice'])
+      assert.deepEqual(await chosen(account, all), [false, 'revoked', 'never', both, 'notice'])
+      assert.deepEqual(await chosen('', ''), [false, 'revoked', 'never', both, 'notice'])
+      const less = ', log: { ingress: none }, logAllowed: none, cutFlows: revoked'
+      const egress = { egress: 'warning' }
+      assert.deepEqual(await chosen('\n    cutFlows: never', less), [
+        ...[true, 'never', 'revoked', egress, undefined],
+      ])
+      assert.deepEqual(await chosen('', ', log: { egress: none }'), [
+        ...[true, 'never', 'revoked', undefined, undefined],
+      ])
+    })
+
     test('what an interface may send from: checked unless the file says otherwise, by canonical prefixes', async () => {
       const nics = async (interfaces: string) => {
         await applied(file(`{ profile: upcloud, id: s, name: web, interfaces: [ ${interfaces} ] }`))
@@ -386,6 +416,15 @@ describe('an inventory that is wrong', () => {
       [upcloud('firewall: "on"'), /firewall: expected true or false/],
       [upcloud('firewall: 1'), /firewall: expected true or false/],
       [upcloud('firewall:'), /firewall: expected true or false/],
+      [upcloud('cutFlows: always'), /cutFlows: expected one of never, revoked/],
+      [upcloud('logAllowed: nolog'), /logAllowed: expected one of emerg, .*, debug, none/],
+      [upcloud('log: info'), /log: expected ingress and egress, each emerg, .*, none/],
+      [upcloud('log: { inward: info }'), /log: inward is not known here; known are ingress, egress/],
+      [upcloud('log: { ingress: INFO }'), /log\.ingress: expected one of emerg/],
+      [
+        file('{ profile: scaleway, name: x, zone: fr-par-1, cutFlows: never }'),
+        /\.cutFlows: servers of scaleway have no rules of their own/,
+      ],
       [upcloud('id: "a/b"'), /\.id: expected 1 to 100/],
       [upcloud('zone: moon'), new RegExp(`^${s}\\.zone: expected one of au-syd1, de-fra1`)],
       [upcloud('plan: huge'), /\.plan: expected one of 1xCPU-1GB, .* and \d+ more$/],

@@ -573,10 +573,9 @@ export interface PolicyChoices {
   readonly log?: Partial<Readonly<Record<Direction, LogLevel | null>>>
 }
 
-/** Settings to change; the rest stays, also inside `guards`. */
-export type SettingsChange = Partial<Omit<PolicySettings, 'guards'>> & {
-  readonly guards?: Partial<TrafficSwitches>
-}
+/** Settings to change; the rest stays, also inside `guards` and `log`. */
+export type SettingsChange = Partial<Omit<PolicySettings, 'guards' | keyof PolicyChoices>> &
+  PolicyChoices & { readonly guards?: Partial<TrafficSwitches> }
 
 /**
  * Without `ifRevision` the document is made, and `conflict` (document) says that its id is taken; with it the document must be
@@ -604,6 +603,8 @@ export interface InventoryRecords {
     readonly attachments: readonly Attachment[]
     /** Switches the chain of an existing server; absent: it stays as an API has switched it. */
     readonly enabled?: boolean
+    /** Of the chain, whether it is new or not. */
+    readonly choices?: PolicyChoices
     /** As of `createServer`, for a new server. One that is stored stays in its zone, and keeps its value of the attribute `scope`. */
     readonly attachDefault?: NonNullable<Programs['createServer']['args']['attachDefault']> & {
       readonly scope: string

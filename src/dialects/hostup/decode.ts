@@ -2,9 +2,10 @@
 import { type JsonObject, type JsonValue, objectOf } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { PolicySettings, TrafficSwitches } from '../../core/model/policy.ts'
+import type { Direction, LogLevel } from '../../core/model/rule.ts'
 import { err, type Result } from '../../core/result.ts'
-import type { NewRule, RuleRecord } from '../../storage/storage.ts'
-import { actions, decodeRule, type RuleText } from './decode-rule.ts'
+import type { NewRule, RuleRecord, SettingsChange } from '../../storage/storage.ts'
+import { actions, decodeRule, levelOf, logWords, type RuleText } from './decode-rule.ts'
 import { Fields, isUnset } from './fields.ts'
 import { manifest } from './manifest.ts'
 
@@ -209,9 +210,7 @@ function decodeGroupRule(
 }
 
 export interface Options {
-  readonly settings: Partial<PolicySettings>
-  readonly switches: Partial<TrafficSwitches>
-  readonly levels: JsonObject
+  readonly settings: SettingsChange
   readonly digest: string | undefined
 }
 
@@ -222,18 +221,19 @@ const switchOptions = {
   macfilter: 'sourceMac',
   ipfilter: 'sourceAddress',
 } as const satisfies Record<string, keyof TrafficSwitches>
-const logLevels = ['emerg', 'alert', 'crit', 'err', 'warning', 'notice', 'info', 'debug', 'nolog']
 
 const policyOf = (value: JsonValue) =>
   typeof value === 'string' && Object.hasOwn(actions, value) ? actions[value] : undefined
 const wrongPolicy = ['expected ACCEPT, DROP or REJECT'] as const
-const levelOf = (value: JsonValue) => logLevels.find((level) => level === value)
+/** The directions of default policies whose packets are told of. */
+const levelOptions = { log_level_in: 'ingress', log_level_out: 'egress' } as const
+const wordOf = (value: JsonValue) => logWords.find((word) => word === value)
 
 export function decodeV1Options(body: JsonValue | undefined): Result<Options, RequestError> {
   const fields = Fields.of(body)
   const settings: { -readonly [K in keyof PolicySettings]?: PolicySettings[K] } = {}
   const switches: { -readonly [K in keyof TrafficSwitches]?: TrafficSwitches[K] } = {}
-  const levels: Record<string, JsonValue> = {}
+  const log: Partial<Record<Direction, LogLevel | null>> = {}
   const digest = fields.digest()
   fields.needs(['enable', 'policy_in'])
   for (const key of Object.keys(fields.given)) {
@@ -241,16 +241,15 @@ export function decodeV1Options(body: JsonValue | undefined): Result<Options, Re
       const action = fields.read(key, policyOf, ...wrongPolicy)
       if (action) settings[key === 'policy_in' ? 'defaultIngress' : 'defaultEgress'] = action
     } else if (key === 'log_level_in' || key === 'log_level_out') {
-      const level = fields.read(key, levelOf, `expected one of ${logLevels.join(', ')}`)
-      // What is stored is what is not the default.
-      levels[key] = level === undefined || level === 'nolog' ? null : level
+      const word = fields.read(key, wordOf, `expected one of ${logWords.join(', ')}`)
+      log[levelOptions[key]] = levelOf(word) ?? null
     } else if (key === 'enable' || Object.hasOwn(switchOptions, key)) {
       const on = fields.read(key, bit, 'expected 0 or 1') === 1
       if (key === 'enable') settings.enabled = on
       else switches[switchOptions[key as keyof typeof switchOptions]] = on
     } else if (key !== 'digest') fields.report(key, { kind: 'unknown' })
   }
-  return fields.result(() => ({ settings, switches, levels, digest }))
+  return fields.result(() => ({ settings: { ...settings, guards: switches, log }, digest }))
 }
 
 /** What GET answers beside what PUT changes. */
@@ -269,7 +268,7 @@ export function decodeV2Options(body: JsonValue | undefined): Result<Options, Re
   const policy = fields.read('inboundPolicy', policyOf, ...wrongPolicy)
   const settings = { ...(enabled !== undefined && { enabled }), ...(policy && { defaultIngress: policy }) }
   const digest = fields.digest()
-  return fields.result(() => ({ settings, switches: {}, levels: {}, digest }))
+  return fields.result(() => ({ settings, digest }))
 }
 
 /** v1's options as they are now, defaults filled in. */
@@ -282,5 +281,8 @@ export function optionsOf(settings: PolicySettings): Record<string, JsonValue> {
     policy_in: spelled(settings.defaultIngress),
     policy_out: spelled(settings.defaultEgress),
     ...Object.fromEntries(Object.entries(switchOptions).map(([key, name]) => [key, Number(switches[name])])),
+    ...Object.fromEntries(
+      Object.entries(levelOptions).map(([key, name]) => [key, settings.log?.[name] ?? 'nolog']),
+    ),
   }
 }

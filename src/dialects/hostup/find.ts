@@ -132,9 +132,9 @@ export async function changeOptions(
   request: DialectRequest,
   find: Find,
   { server }: ServerView,
-  { settings, switches, levels, digest }: Options,
+  { settings, digest }: Options,
 ): Promise<Result<ServerView, RequestError>> {
-  const change = { attributes: levels, chain: { ...settings, guards: switches } }
+  const change = { chain: settings }
   const { servers } = request.services
   if (!digest) return servers.update(request, profile, server.id, change)
   return onChain(request, find, digest, (view, id) =>

@@ -27,8 +27,8 @@ export const gaps: readonly Gap[] = [
     why: 'No endpoint makes them: every reference is refused by name.',
   },
   {
-    what: 'Logging of packets (log, log_level_in, log_level_out)',
-    why: 'Accepted, kept and answered; nothing is logged yet.',
+    what: 'A log of a VM to read, and nolog for what is denied',
+    why: 'The API has no call for a log: GET /v1/decisions tells of packets, with log, log_level_in and log_level_out as their levels. Samples of what is denied or rejected are always told, those of nolog as info.',
   },
   {
     what: 'A rule of type group that names no group',

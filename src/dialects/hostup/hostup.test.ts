@@ -593,6 +593,49 @@ onBothStores('HostUp', (start) => {
     assert.equal((await call('PUT', path, { name: 'y', rules, digest: fresh })).status, 409)
   })
 
+  test('log levels are what is told of packets: of rules, of groups where they are included, of both defaults', async () => {
+    const told = async () => {
+      const placed = await service.storage.placedInterfaces(servers.vm)
+      const ids = placed[0]?.policies.map(({ id }) => id) ?? []
+      const policies = await service.storage.policies(ids)
+      const [chain, ...groups] = ids.map((each) => policies.find(({ id }) => id === each))
+      return [chain?.log, [chain, ...groups].map((policy) => policy?.rules.map(({ log }) => log))]
+    }
+    await switchOn()
+    await post({ log: 'warning' })
+    await post({ action: 'DROP', log: 'nolog' })
+    assert.deepEqual(await told(), [undefined, [[undefined, 'warning']]])
+    const rules = [{ type: 'in', action: 'ACCEPT', enable: 1, log: 'err' }]
+    const made = await call('POST', '/api/firewall-groups', { name: 'x', description: null, rules })
+    await call('PUT', `${vm}/group`, { group_id: made.body.data.group.id })
+    assert.deepEqual(await told(), [undefined, [[undefined, undefined, 'warning'], ['err']]])
+    // What v2 cannot say stays.
+    const [, , { editable: _, ...row }] = (await call('GET', vps)).body.rules
+    assert.equal((await call('PUT', `${vps}/2`, { ...row, description: 'changed' })).status, 200)
+    const levels = async () => {
+      const { log_level_in, log_level_out } = (await call('GET', `${vm}/options`)).body.data
+      return [log_level_in, log_level_out]
+    }
+    // Two at once change one each.
+    await Promise.all([switchOn({ log_level_in: 'info' }), switchOn({ log_level_out: 'debug' })])
+    assert.deepEqual(await levels(), ['info', 'debug'])
+    const [log, all] = await told()
+    assert.deepEqual(
+      [log, all],
+      [{ ingress: 'info', egress: 'debug' }, [[undefined, undefined, 'warning'], ['err']]],
+    )
+    await switchOn({ log_level_in: 'nolog' })
+    assert.deepEqual(await levels(), ['nolog', 'debug'])
+    assert.deepEqual((await told())[0], { egress: 'debug' })
+    const before = await service.storage.revision()
+    await switchOn({ log_level_in: 'nolog', log_level_out: 'debug' })
+    assert.equal(await service.storage.revision(), before)
+    // Rows and options are written back as they are read.
+    const [first] = (await list()).slice(-1)
+    assert.equal((await call('PUT', `${vm}?pos=2`, first)).status, 200)
+    assert.equal(await service.storage.revision(), before)
+  })
+
   test('v2 and groups keep what they cannot say: nothing that is written back matches more', async () => {
     await post({ ...any, macro: 'SSH' })
     const [{ editable, pos, ...row }] = (await call('GET', vps)).body.rules

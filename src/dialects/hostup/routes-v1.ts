@@ -167,14 +167,10 @@ export const options = routesOf([
     success: 200,
     summary: 'Switches and policies of a VM',
     handle: async (request) => {
-      const vm = await findVm(request)
-      const view = await chainOf(request, vm)
-      if (!vm.ok || !view.ok) return vm.ok ? (view as never) : vm
-      const { log_level_in = 'nolog', log_level_out = 'nolog' } = vm.value.server.attributes
+      const view = await chainOf(request, await findVm(request))
+      if (!view.ok) return view
       const { policy } = view.value
-      return ok(
-        success(request, { ...optionsOf(policy), log_level_in, log_level_out, digest: digestOf(policy) }),
-      )
+      return ok(success(request, { ...optionsOf(policy), digest: digestOf(policy) }))
     },
   },
 

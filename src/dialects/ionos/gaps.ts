@@ -50,7 +50,7 @@ export const gaps: readonly Gap[] = [
   },
   {
     what: 'Writing flow logs to their buckets',
-    why: 'They are kept as they were described, so that clients find them; no bucket is looked at, and nothing is written.',
+    why: 'They are kept as they were described, so that clients find them; no bucket is looked at, and nothing is written. GET /v1/decisions tells samples of what is denied, whatever a flow log says, and of what is let through where the policy has logAllowed.',
   },
   {
     what: 'Traffic between LANs that a cross connect joins',

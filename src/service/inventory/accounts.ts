@@ -1,6 +1,7 @@
 /** Entries of accounts, with their credentials and the documents that they list → records of the store. */
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Profile } from '../../core/model/profile.ts'
+import { cutFlowsKey } from '../../storage/account-settings.ts'
 import type { CredentialRecord, InventoryRecords, Storage } from '../../storage/storage.ts'
 import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'
@@ -35,7 +36,9 @@ export async function readAccounts(
     const id = entry.id ?? known.get(name) ?? derivedId('account', name)
     report.once('account', id, at, `the account ${id}`)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
-    const attributes: Record<string, JsonValue> = {}
+    const attributes: Record<string, JsonValue> = {
+      ...(entry.cutFlows && { [cutFlowsKey]: entry.cutFlows }),
+    }
     for (const { inventory } of providers) {
       if (!inventory.account) continue
       const { key, said } = inventory.account

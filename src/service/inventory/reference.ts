@@ -17,7 +17,7 @@ earlier file made and this one does not name ends.
 - **What leaves.** Credentials and accounts that are no longer named are refused with 401. A server that is no longer named answers 404, has no device
   (\`--guard\` keeps the device closed), and its ${[...numbers, 'device'].join(' and ')} may be given to another, also in the same start. Its rules, and what was made through an API in an
   account that left, are kept, and come back when the file names them again. What an API made is not touched by a file that does not name it.
-- **What stays.** Rules are the APIs' alone. A switch that the file does not mention (${switches.map((each) => `\`${each}\``).join(', ')}) stays as an API has set it;
+- **What stays.** Rules are the APIs' alone. A switch that the file does not mention (${switches.map((each) => `\`${each}\``).join(', ')}) stays as an API has left it;
   one that it mentions is set at every start. \`state\` is that of a new server only.
 - **Several processes** on one database need the same file: the last one that starts decides.
 - Text is one line. A number where text is meant is taken as it is written: \`id: 007\` is \`007\`. Anchors, aliases and merge keys (\`<<\`) are followed.
@@ -47,7 +47,11 @@ export function inventoryReference(providers: readonly Provider[]): string {
   const switches = providers.flatMap(({ interfacePolicies }) =>
     interfacePolicies ? [interfacePolicies.enabledBy, interfacePolicies.filtersBy.attribute] : [],
   )
-  return [intro(numbers, ['firewall', ...switches]), ...tables, offered(providers)].join('\n')
+  return [
+    intro(numbers, ['firewall', 'cutFlows', 'log', 'logAllowed', ...switches]),
+    ...tables,
+    offered(providers),
+  ].join('\n')
 }
 
 function offered(providers: readonly Provider[]): string {

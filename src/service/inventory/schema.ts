@@ -8,7 +8,9 @@ import { type Static, type TObject, type TObjectOptions, type TProperties, type 
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { maxConnections } from '../../core/model/desired.ts'
 import { interfaceTypes } from '../../core/model/interface.ts'
+import { cutFlows } from '../../core/model/policy.ts'
 import { inOrder } from '../../core/model/profile.ts'
+import { logLevels } from '../../core/model/rule.ts'
 import { scopeNames } from '../authenticate.ts'
 import { closed, id, line, linePattern, list, optional } from '../config/fields.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
@@ -19,6 +21,8 @@ const secret = (description: string) =>
     ...{ pattern: '^[!-~]{1,1000}$', description },
     expected: 'text of 1 to 1000 printable ASCII characters without spaces',
   })
+
+const levels = [...logLevels, 'none'] as const
 
 const interfaceKeys = {
   id: optional(id('Made from the server’s id and the interface’s place in the list when absent.')),
@@ -100,6 +104,7 @@ const serverKeys = (providers: readonly Provider[], interfaces: TSchema) => {
   const named = (which: (provider: Provider) => boolean) =>
     joined(providers.filter(which).map(({ profile }) => `\`${profile}\``))
   const isServed = ({ states }: Provider) => states.length > 0
+  const hasChain = ({ chain }: Provider) => chain !== undefined
   return {
     profile: Type.Enum(
       inOrder(providers)
@@ -139,7 +144,27 @@ const serverKeys = (providers: readonly Provider[], interfaces: TSchema) => {
     ),
     firewall: optional(
       Type.Boolean({
-        description: `Profiles ${named(({ chain }) => chain !== undefined)}: whether it is filtered. Absent: as the API left it, at first off.`,
+        description: `Profiles ${named(hasChain)}: whether it is filtered. Absent: as the API left it, at first off.`,
+      }),
+    ),
+    cutFlows: optional(
+      Type.Enum([...cutFlows], {
+        description: `Profiles ${named(hasChain)}: what becomes of its connections when its rules change. Absent: as an API left it, at first what the account says.`,
+      }),
+    ),
+    log: optional(
+      Type.Object(
+        { ingress: optional(Type.Enum(levels)), egress: optional(Type.Enum(levels)) },
+        {
+          ...closed,
+          description: `Profiles ${named(hasChain)}: level of decisions about packets that no rule matches ([§13](semantics.md#13-decisions)); with one, those that pass are told, too. Absent: as an API left it, at first \`none\`.`,
+          expected: `ingress and egress, each ${levels.join(', ')}`,
+        },
+      ),
+    ),
+    logAllowed: optional(
+      Type.Enum(levels, {
+        description: `Profiles ${named(hasChain)}: what its rules let pass is told, too, at this level. Absent: as an API left it, at first \`none\`: only where rules say so.`,
       }),
     ),
     interfaces: optional(
@@ -185,6 +210,12 @@ const credentialKeys = (providers: readonly Provider[]) => {
 const accountKeys = (credential: TSchema, server: TSchema) => ({
   name: line('Unique in the file.'),
   id: optional(id('Made from the name and kept when absent.')),
+  cutFlows: optional(
+    Type.Enum([...cutFlows], {
+      description:
+        'What becomes of connections when rules change: `revoked` ends those that may not begin any more ([§14](semantics.md#14-connections-when-rules-change)). Absent: as an API left it, at first `never`.',
+    }),
+  ),
   credentials: optional(list(credential, 'Who may act for it; nobody when empty.')),
   servers: optional(list(server, 'Its VMs.')),
 })

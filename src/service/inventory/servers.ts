@@ -4,10 +4,11 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { Interface } from '../../core/model/interface.ts'
 import { isDeviceName } from '../../core/model/link.ts'
 import { type DefaultPolicy, defaultKey, type Profile, specOf } from '../../core/model/profile.ts'
+import type { LogLevel } from '../../core/model/rule.ts'
 import { type Address, formatAddress, isIpv4Mapped, parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import { formatPrefix, parsePrefix } from '../../core/net/prefix.ts'
-import type { InventoryRecords } from '../../storage/storage.ts'
+import type { InventoryRecords, PolicyChoices } from '../../storage/storage.ts'
 import type { Report } from '../config/report.ts'
 import { derivedId, derivedMac } from '../derived-id.ts'
 import { policyRecord } from '../records.ts'
@@ -95,6 +96,7 @@ export function readServer(
       : [],
     attachments: settings ? [{ policy: chain, server: id, interface: null }] : [],
     ...(enabled !== undefined && { enabled }),
+    ...(settings && { choices: choicesOf(entry) }),
     ...(unnamed &&
       scope !== undefined && {
         attachDefault: defaultOf(unnamed, { account, profile, value: String(scope), zone }, now),
@@ -102,6 +104,20 @@ export function readServer(
     ...(interfacePolicies && { interfacePolicies }),
   }
 }
+
+/** What the file says of the chain beside its switch. */
+const choicesOf = ({ cutFlows, log, logAllowed }: ServerEntry): PolicyChoices => ({
+  ...(cutFlows && { cutFlows }),
+  ...(logAllowed && { logAllowed: levelOf(logAllowed) }),
+  ...(log && {
+    log: {
+      ...(log.ingress && { ingress: levelOf(log.ingress) }),
+      ...(log.egress && { egress: levelOf(log.egress) }),
+    },
+  }),
+})
+
+const levelOf = (word: LogLevel | 'none'): LogLevel | null => (word === 'none' ? null : word)
 
 const lowerCaseUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
@@ -159,6 +175,10 @@ function checkProfile(
   }
   if (firewall !== undefined && !chain) {
     report.add(`${at}.firewall`, `${servers} have no such switch`)
+  }
+  for (const key of ['cutFlows', 'log', 'logAllowed'] as const) {
+    if (entry[key] !== undefined && !chain)
+      report.add(`${at}.${key}`, `${servers} have no rules of their own`)
   }
   if (Object.keys(labels ?? {}).some((key) => !/^[^\p{Cc}\p{Cs}]{1,32}$/u.test(key))) {
     report.add(`${at}.labels`, 'expected keys of 1 to 32 characters in one line')

@@ -161,3 +161,57 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 test('the same on both engines', { skip: engines.postgresql.skip }, () => {
   assert.deepEqual(seen.postgresql, seen.sqlite)
 })
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  test(`log levels kept as text are in force on ${engine}, and are read as they were`, { skip }, async () => {
+    const sql = readFileSync(new URL(`../testdata/schema-1-${engine}.sql`, import.meta.url), 'utf8')
+    const text = (value: object) => JSON.stringify(value).replaceAll("'", "''")
+    const chain = `(SELECT id FROM policies WHERE server = '${vm}' AND interface IS NULL)`
+    const spec = (position: number, value: object) =>
+      `UPDATE rules SET spec = '${text(value)}' WHERE policy = ${chain} AND position = ${position}`
+    const kept = { hostname: "o'neill", labels: { a: 'b' } }
+    const attributes = (id: string, value: object) =>
+      `UPDATE servers SET attributes = '${text(value)}' WHERE id = '${id}'`
+    const given = [
+      attributes(vm, { ...kept, log_level_in: 'info', log_level_out: 'err' }),
+      attributes(web, { ...kept, title: '"log_level_in":"info"' }),
+      spec(2, { type: 'in', action: 'ACCEPT', enable: 1, log: 'nolog', comment: '"log":"info"' }),
+      spec(3, { type: 'out', action: 'DROP', enable: 1, log: 'warning' }),
+    ]
+    for (const [levels, wanted] of [
+      [
+        { log_level_in: 'info', log_level_out: 'err' },
+        { ingress: 'info', egress: 'err' },
+      ],
+      [{ log_level_out: 'debug' }, { egress: 'debug' }],
+      [{ log_level_in: 'debug' }, { ingress: 'debug' }],
+      [{}, undefined],
+    ] as const) {
+      const statements = [...given, attributes(vm, { ...kept, ...levels })]
+      const store = await create(`${sql};\n${statements.join(';\n')};`)
+      const storage = await store.open()
+      try {
+        const policy = await storage.chain(vm)
+        assert.deepEqual(policy?.log, wanted)
+        assert.equal((await storage.chain(web))?.log, undefined)
+        assert.deepEqual((await storage.serverById(vm))?.attributes, kept)
+        assert.deepEqual((await storage.serverById(web))?.attributes, {
+          ...kept,
+          title: '"log_level_in":"info"',
+        })
+        const rules = await storage.rules(policy?.id ?? '')
+        assert.deepEqual(
+          rules.map(({ log, spec }) => [spec.type, spec.log, log]),
+          [
+            ['group', undefined, undefined],
+            ['in', 'nolog', undefined],
+            ['out', 'warning', 'warning'],
+          ],
+        )
+      } finally {
+        await storage.close()
+        await store.remove()
+      }
+    }
+  })
+}

@@ -12,6 +12,7 @@ import { leases } from './0009-leases.ts'
 import { volumes } from './0012-volumes.ts'
 import { departures } from './0013-departures.ts'
 import { counts } from './0014-counts.ts'
+import { logLevels } from './0015-log-levels.ts'
 import type { Engine } from './engine.ts'
 
 /** In order; a released one is never edited. */
@@ -28,6 +29,7 @@ const migrations: readonly ((engine: Engine) => readonly string[])[] = [
   volumes,
   departures,
   counts,
+  logLevels,
 ]
 
 /** Throws when the store was written by a newer version: guessing at its meaning could lose rules. */

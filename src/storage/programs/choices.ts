@@ -1,13 +1,21 @@
 /** What owners choose beside their rules, of a policy and of all that an account has. */
 import type { JsonObject } from '../../core/json.ts'
 import type { PolicySettings } from '../../core/model/policy.ts'
-import type { Direction } from '../../core/model/rule.ts'
 import { err, ok } from '../../core/result.ts'
 import { cutFlowsKey, cutFlowsOf } from '../account-settings.ts'
 import { accountColumns, fromPolicy, policyColumns, toAccount, toPolicy } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { Actor, PolicyChoices, PolicyRecord, Programs } from '../storage.ts'
-import { affectedBy, isNoChange, merged, nextRevision, notFound, record, unchanged } from './common.ts'
+import type { Actor, Programs } from '../storage.ts'
+import {
+  affectedBy,
+  chosen,
+  isNoChange,
+  merged,
+  nextRevision,
+  notFound,
+  record,
+  unchanged,
+} from './common.ts'
 import { updatePolicySettings } from './servers.ts'
 
 export function* choosePolicy(
@@ -62,25 +70,6 @@ export function* renewPolicies(
   if (cuts(before) === cuts(after)) return
   const sql = 'UPDATE policies SET revision = ? WHERE account = ? AND cut_flows IS NULL'
   yield* query(sql, revision, account)
-}
-
-function chosen(policy: PolicyRecord, change: PolicyChoices): PolicyRecord {
-  const { log = {}, logAllowed, cutFlows, ...rest } = policy
-  const level = (direction: Direction) => {
-    const given = change.log?.[direction]
-    return given === undefined ? log[direction] : (given ?? undefined)
-  }
-  const [ingress, egress] = [level('ingress'), level('egress')]
-  const [allowed, flows] = [
-    change.logAllowed === undefined ? logAllowed : change.logAllowed,
-    change.cutFlows === undefined ? cutFlows : change.cutFlows,
-  ]
-  return {
-    ...rest,
-    ...((ingress || egress) && { log: { ...(ingress && { ingress }), ...(egress && { egress }) } }),
-    ...(allowed && { logAllowed: allowed }),
-    ...(flows && { cutFlows: flows }),
-  }
 }
 
 const audited = ({ log, logAllowed, cutFlows }: PolicySettings): JsonObject => ({

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
+import type { Direction } from '../../core/model/rule.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { auditColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'
@@ -10,6 +11,7 @@ import {
   type ChainTarget,
   effectiveState,
   type NewEvent,
+  type PolicyChoices,
   type PolicyRecord,
   type PolicyTarget,
   type RuleTarget,
@@ -180,6 +182,26 @@ export function invalid(field: string, reason: string): RequestError {
 /** Attributes with a change, key by key; null removes a key. */
 export const merged = (old: JsonObject, change: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries({ ...old, ...change }).filter(([, value]) => value !== null))
+
+/** A policy with what its owner chooses; what is not given stays. */
+export function chosen(policy: PolicyRecord, change: PolicyChoices): PolicyRecord {
+  const { log = {}, logAllowed, cutFlows, ...rest } = policy
+  const level = (direction: Direction) => {
+    const given = change.log?.[direction]
+    return given === undefined ? log[direction] : (given ?? undefined)
+  }
+  const [ingress, egress] = [level('ingress'), level('egress')]
+  const [allowed, flows] = [
+    change.logAllowed === undefined ? logAllowed : change.logAllowed,
+    change.cutFlows === undefined ? cutFlows : change.cutFlows,
+  ]
+  return {
+    ...rest,
+    ...((ingress || egress) && { log: { ...(ingress && { ingress }), ...(egress && { egress }) } }),
+    ...(allowed && { logAllowed: allowed }),
+    ...(flows && { cutFlows: flows }),
+  }
+}
 
 /** Whether two values say the same; the order of keys makes no difference. */
 export const same = (a: unknown, b: unknown): boolean => canonical(a) === canonical(b)

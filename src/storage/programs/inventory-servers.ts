@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { interfaceColumns, serverColumns, toInterface, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'
 import type { InventoryRecords, ServerRecord } from '../storage.ts'
-import { chainOf, invalid, same } from './common.ts'
+import { chainOf, chosen, invalid, same } from './common.ts'
 import { depart } from './departures.ts'
 import { applyHoldings, documentHeld, holdGiven, gone as noMore, storedPools } from './leases.ts'
 import {
@@ -197,10 +197,9 @@ function* update(known: Known, revision: number, now: number): Steps<boolean> {
     yield* updateServerRow({ ...old, name: server.name, zone: server.zone, attributes, revision })
   }
   const chain = yield* chainOf(server.id)
-  const switched = chain !== undefined && entry.enabled !== undefined && chain.enabled !== entry.enabled
-  if (switched) {
-    yield* updatePolicySettings({ ...chain, enabled: entry.enabled ?? chain.enabled, revision })
-  }
+  const wanted = chain && chosen({ ...chain, enabled: entry.enabled ?? chain.enabled }, entry.choices ?? {})
+  const switched = wanted !== undefined && !same(chain, wanted)
+  if (switched) yield* updatePolicySettings({ ...wanted, revision })
   return placed || renamed || back || renumbered || switched || synced
 }
 
@@ -211,7 +210,7 @@ function* make(entry: Entry, revision: number, now: number): Steps<Result<void, 
   yield* query("UPDATE servers SET origin = 'inventory' WHERE id = ?", server.id)
   yield* insertInterfaces(interfaces)
   yield* ownInterfaces(server.id, [])
-  yield* insertPolicies(policies.map((policy) => ({ ...policy, revision })))
+  yield* insertPolicies(policies.map((policy) => chosen({ ...policy, revision }, entry.choices ?? {})))
   yield* insertAttachments(attachments)
   yield* syncInterfacePolicies(server, interfaces, entry.interfacePolicies, revision, now)
   if (!entry.attachDefault) return ok(undefined)

@@ -26,10 +26,12 @@ import type {
   PolicyRecord,
   Programs,
   ServerRecord,
+  SettingsChange,
 } from '../storage.ts'
 import {
   chainOf,
   checkEnclosing,
+  chosen,
   isNoChange,
   merged,
   nextRevision,
@@ -278,8 +280,7 @@ export function* updateServer(
   if (!current.ok) return current
   const { attach, documents } = args
   const attachedBefore = attach && (yield* attachedTo(server.id))
-  const switches = chain && { ...chain.guards, ...args.policy?.guards }
-  const settings = chain && args.policy && { ...chain, ...args.policy, guards: switches ?? chain.guards }
+  const settings = chain && args.policy && withChange(chain, args.policy)
   const wanted = { ...server, ...args.change, attributes }
   if (
     !documents &&
@@ -315,6 +316,7 @@ export function* updateServer(
     ...args.attributes,
     ...args.policy,
     ...(settings && args.policy?.guards && { guards: settings.guards }),
+    ...(args.policy?.log && { log: settings?.log ?? null }),
     ...(attach && { attached: attach }),
   } as JsonObject
   const old = { ...server.attributes, ...chain, ...server, attached: attachedBefore } as unknown as JsonObject
@@ -328,6 +330,11 @@ export function* updateServer(
     after,
   })
   return ok({ revision })
+}
+
+function withChange(policy: PolicyRecord, change: SettingsChange): PolicyRecord {
+  const { guards, log: _, logAllowed: __, cutFlows: ___, ...settings } = change
+  return chosen({ ...policy, ...settings, guards: { ...policy.guards, ...guards } }, change)
 }
 
 function unchangedServer(
