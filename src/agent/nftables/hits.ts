@@ -199,7 +199,9 @@ export function createHitCounters({
       if (place.seats.size + place.left.size === 0) continue
       const left = [...place.left.values()]
       const found = await find(kernel, place)
-      if (!found) continue
+      // What was counted there has gone, or is read next time.
+      if (found === 'gone') place.left.clear()
+      if (typeof found === 'string') continue
       places.begin(place, found.epoch)
       countIn(place, found)
       try {
@@ -275,8 +277,8 @@ interface Found {
   readonly suppressed: (key: number) => PerDirection
 }
 
-/** Undefined: its table is not there, or was made anew in the middle of it. */
-async function find(kernel: HitCountersOptions['kernel'], place: Place): Promise<Found | undefined> {
+/** `gone`: its sets are not there; `torn`: its table was made anew in the middle of it. */
+async function find(kernel: HitCountersOptions['kernel'], place: Place): Promise<Found | 'gone' | 'torn'> {
   const { table } = place
   const hits = await Promise.all(
     place.sets.map(async ([direction, set]) => {
@@ -287,7 +289,8 @@ async function find(kernel: HitCountersOptions['kernel'], place: Place): Promise
   const sets = hits.flat()
   const epochs = new Set(sets.map(({ epoch }) => epoch))
   const [epoch] = epochs
-  if (epoch === undefined || epochs.size > 1 || sets.length < place.sets.length) return undefined
+  if (epoch === undefined) return 'gone'
+  if (epochs.size > 1 || sets.length < place.sets.length) return 'torn'
   const told = await Promise.all(
     place.suppressed.map(
       async ([direction, set]) => [direction, await counters(kernel, table, set)] as const,
