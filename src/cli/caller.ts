@@ -1,4 +1,4 @@
-/** Who calls the service: the address and the credential of every command that is a client of it. */
+/** Calls the service: the address and the credential of every command that is a client of it, and what can go wrong. */
 import { type Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
 
@@ -55,4 +55,55 @@ export function credentialOf(command: Command): Result<Readonly<Record<string, s
   return err(
     'a credential is needed: --token, --username with --password, or --secret-key, or PORTCULLIS_TOKEN and the like',
   )
+}
+
+/** Why there is no answer, in one line. */
+export interface Refusal {
+  readonly text: string
+  /** Absent: nobody answered, or nobody was asked. */
+  readonly status?: number
+}
+
+interface Question {
+  /** Sent as JSON, by POST; absent: GET. */
+  readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+/** Asks the service that the command is a client of. `path` has no slash at its beginning. */
+export async function ask(
+  command: Command,
+  path: string,
+  { body, headers = {}, signal }: Question = {},
+): Promise<Result<Response, Refusal>> {
+  const credential = credentialOf(command)
+  if (!credential.ok) return err({ text: credential.error })
+  const { url } = command.opts<{ url: string }>()
+  let response: Response
+  try {
+    response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
+      headers: {
+        ...credential.value,
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
+    return err({ text: `${url} does not answer: ${cause}` })
+  }
+  if (response.ok) return ok(response)
+  return err({ status: response.status, text: problemOf(response.status, await response.text()) })
+}
+
+function problemOf(status: number, body: string): string {
+  try {
+    const { title, detail } = JSON.parse(body) as { title?: string; detail?: string }
+    return detail ?? title ?? `the service answered ${status}`
+  } catch {
+    return `the service answered ${status}`
+  }
 }

@@ -48,3 +48,12 @@ function parseGuard(text: string): readonly string[] {
   }
   return patterns
 }
+
+/** Reads a whole number between these, both inclusive. */
+export const wholeFrom =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (/^\d{1,15}$/.test(text) && value >= least && value <= most) return value
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`)
+  }

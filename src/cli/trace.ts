@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net'
 import { Argument, Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
-import { credentialOf, withCaller } from './caller.ts'
+import { ask, withCaller } from './caller.ts'
 import { answer, complain } from './output.ts'
 
 export function traceCommand(): Command {
@@ -33,7 +33,6 @@ export function traceCommand(): Command {
 }
 
 interface Flags {
-  readonly url: string
   readonly interface?: string
   readonly state: string
   readonly sourceMac?: string
@@ -78,33 +77,23 @@ async function trace(
   if (!packet.ok) return complain(packet.error, 2)
   if (flags.hopLimit !== undefined && !/^\d{1,3}$/.test(flags.hopLimit))
     return complain(`expected a hop limit from 0 to 255, not ${flags.hopLimit}`, 2)
-  const credential = credentialOf(command)
-  if (!credential.ok) return complain(credential.error, 2)
-  let response: Response
-  try {
-    response = await fetch(new URL('v1/trace', flags.url.endsWith('/') ? flags.url : `${flags.url}/`), {
-      method: 'POST',
-      headers: { ...credential.value, 'content-type': 'application/json' },
-      body: JSON.stringify({
-        server,
-        direction,
-        ...(flags.interface === undefined ? {} : { interface: flags.interface }),
-        packet: {
-          ...packet.value,
-          state: flags.state,
-          ...(flags.sourceMac === undefined ? {} : { sourceMac: flags.sourceMac }),
-          ...(flags.hopLimit === undefined ? {} : { hopLimit: Number(flags.hopLimit) }),
-          ...(flags.target === undefined ? {} : { target: flags.target }),
-          ...(flags.link && { link: true }),
-        },
-      }),
-    })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    return complain(`${flags.url} does not answer: ${cause}`, 2)
-  }
-  const body = await response.text()
-  if (!response.ok) return complain(problemOf(response.status, body), 2)
+  const response = await ask(command, 'v1/trace', {
+    body: {
+      server,
+      direction,
+      ...(flags.interface === undefined ? {} : { interface: flags.interface }),
+      packet: {
+        ...packet.value,
+        state: flags.state,
+        ...(flags.sourceMac === undefined ? {} : { sourceMac: flags.sourceMac }),
+        ...(flags.hopLimit === undefined ? {} : { hopLimit: Number(flags.hopLimit) }),
+        ...(flags.target === undefined ? {} : { target: flags.target }),
+        ...(flags.link && { link: true }),
+      },
+    },
+  })
+  if (!response.ok) return complain(response.error.text, 2)
+  const body = await response.value.text()
   answer(flags.json ? JSON.stringify(JSON.parse(body), null, 2) : readable(JSON.parse(body) as Trace))
 }
 
@@ -140,15 +129,6 @@ function parseEnd(text: string): { address: string; port?: number } | undefined 
     return match[3] === undefined ? { address } : { address, port: Number(match[3]) }
   }
   return isIPv6(text) ? { address: text } : undefined
-}
-
-function problemOf(status: number, body: string): string {
-  try {
-    const { title, detail } = JSON.parse(body) as { title?: string; detail?: string }
-    return detail ?? title ?? `the service answered ${status}`
-  } catch {
-    return `the service answered ${status}`
-  }
 }
 
 const forged = {

@@ -60,7 +60,13 @@ export interface Route {
   /** The body is opaque bytes, whatever media type is declared: it is in `bytes`. */
   readonly rawBody?: true
   /** Checked before the handler runs, and the source of the OpenAPI document; dialects with their own order of checks leave it out. */
-  readonly schema?: { readonly query?: TSchema; readonly body?: TSchema; readonly answer?: TSchema }
+  readonly schema?: {
+    readonly query?: TSchema
+    readonly body?: TSchema
+    readonly answer?: TSchema
+    /** It can answer with a stream of events, too: their names, and what each is. */
+    readonly events?: Readonly<Record<string, string>>
+  }
   readonly handler: (request: DialectRequest) => Promise<Answer>
 }
 

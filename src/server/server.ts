@@ -13,6 +13,7 @@ import {
   type FastifyError,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchemaValidationError,
   fastify,
   LogController,
 } from 'fastify'
@@ -426,8 +427,10 @@ function explain(error: unknown, limit = maxBodyBytes): RequestError {
   if (error instanceof Unavailable) return { kind: 'unavailable', cause: error }
   const [violation] = (error as Partial<FastifyError>).validation ?? []
   if (violation) {
-    const field = violation.instancePath.slice(1).replaceAll('/', '.') || 'body'
-    return { kind: 'invalid', field, reason: violation.message ?? 'is not valid' }
+    const { additionalProperty, missingProperty } = violation.params
+    const path = [...violation.instancePath.split('/').slice(1), additionalProperty ?? missingProperty]
+    const field = path.filter((part) => typeof part === 'string').join('.') || 'body'
+    return { kind: 'invalid', field, reason: reasonOf(violation) }
   }
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return { kind: 'too-large', limit }
@@ -436,4 +439,9 @@ function explain(error: unknown, limit = maxBodyBytes): RequestError {
     return { kind: 'malformed', reason: error instanceof Error ? error.message : String(error) }
   }
   return { kind: 'internal', cause: error }
+}
+
+function reasonOf({ params, message = 'is not valid' }: FastifySchemaValidationError): string {
+  const { allowedValues } = params
+  return Array.isArray(allowedValues) ? `expected one of ${allowedValues.map(String).join(', ')}` : message
 }

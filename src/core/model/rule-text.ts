@@ -4,9 +4,10 @@ import { formatPrefix, rangeToPrefixes } from '../net/prefix.ts'
 import { icmpFamily, protocolName } from '../net/protocol.ts'
 import type { AddressSet } from '../sets/address-set.ts'
 import type { PortSet } from '../sets/port-set.ts'
+import type { Decider, OriginCheck } from './decider.ts'
 import type { SeenPacket } from './decision.ts'
 import type { MatchField } from './match-fields.ts'
-import type { Match, Rule } from './rule.ts'
+import type { Action, Match, Rule } from './rule.ts'
 
 /** Members of a list that are written out; of what follows, the number. */
 const maxListed = 8
@@ -99,6 +100,36 @@ function listed(parts: readonly string[], between: string, most: number): string
   if (parts.length <= most + 1) return parts.join(between)
   return `${parts.slice(0, most).join(between)} and ${parts.length - most} more`
 }
+
+/** What anything else than a rule does, and to which packets. */
+export function deciderPhrase(by: Decider, action: Action): string {
+  switch (by.kind) {
+    case 'rule':
+      return `${action} what rule ${by.rule} matches`
+    case 'list':
+      return `${action} what a rule of ${by.policy} matches`
+    case 'default':
+      return `${action} what no rule matches`
+    case 'essential':
+      return `${action} essential traffic: ${by.name}`
+    case 'state':
+      return `${action} packets of connection state ${by.state}`
+    case 'origin':
+      return `${action} ${senders[by.check]}`
+    case 'malformed':
+      return `${action} fragments and headers that rules cannot be asked about`
+    case 'frame':
+      return `${action} frames of types that are not let through`
+  }
+}
+
+/** Those that a check is about. */
+const senders = {
+  mac: 'senders with another MAC address than the interface’s',
+  address: 'senders with another IP address than the interface’s',
+  neighbour: 'neighbour discovery that claims another address than the interface’s',
+  arp: 'ARP that says another sender than the interface',
+} as const satisfies Record<OriginCheck, string>
 
 /** `tcp 203.0.113.9:40000 > 192.0.2.10:22, 60 bytes`, as far as it could be read. */
 export function packetText(packet: SeenPacket): string {

@@ -5,12 +5,24 @@ import { gaps } from './gaps.ts'
 
 async function fill(call: Call, _whose: Whose): Promise<Values> {
   const { servers } = await made(call('GET', '/v1/servers'))
-  const { revisions } = await made(call('GET', '/v1/revisions?limit=1'))
+  const { revisions } = await made(call('GET', '/v1/revisions?limit=1000'))
   return {
+    'policies/id': await policyOf(call, revisions),
     'servers/id': servers[0].id,
     interface: servers[0].interfaces[0].id,
     revision: String(revisions[0].revision),
   }
+}
+
+/** One that was changed and is still there. */
+async function policyOf(
+  call: Call,
+  revisions: readonly { readonly policy: string | null }[],
+): Promise<string> {
+  for (const { policy } of revisions) {
+    if (policy !== null && (await call('GET', `/v1/policies/${policy}`)).status === 200) return policy
+  }
+  throw new Error('no policy was changed')
 }
 
 const packet = { protocol: 'tcp', source: '192.0.2.1', destination: '192.0.2.2', destinationPort: 22 }

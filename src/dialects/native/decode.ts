@@ -5,6 +5,7 @@ import { parseMac } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, icmpFamily, namesTarget, parseProtocol } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { numberOf } from './decode-query.ts'
 import type { TraceRequest } from './schemas.ts'
 
 /** The schema has been checked; what it cannot say is checked here. */
@@ -63,17 +64,4 @@ export function decodePage(query: URLSearchParams): Result<{ before?: number; li
   const limit = numberOf(query, 'limit', 1000)
   if (!limit.ok) return limit
   return ok({ limit: limit.value ?? 100, ...(before.value !== undefined && { before: before.value }) })
-}
-
-/** A whole number from 1 on. */
-export function numberOf(
-  query: URLSearchParams,
-  name: string,
-  most: number,
-): Result<number | undefined, RequestError> {
-  const text = query.get(name)
-  if (text === null) return ok(undefined)
-  const value = Number(text)
-  if (/^[1-9]\d{0,15}$/.test(text) && value <= most) return ok(value)
-  return err({ kind: 'invalid', field: name, reason: `expected a whole number from 1 to ${most}` })
 }

@@ -224,7 +224,7 @@ accounts:
       [{ ...tcp, hopLimit: 256 }, {}, 'packet.hopLimit'],
       [{ ...tcp, link: 'yes' }, {}, 'packet.link'],
       [{ ...tcp, target: '2001:db8::1' }, {}, 'packet.target'],
-      [{ ...tcp, colour: 'red' }, {}, 'packet'],
+      [{ ...tcp, colour: 'red' }, {}, 'packet.colour'],
       [tcp, { direction: 'in' }, 'direction'],
     ] as const) {
       const { status, body, headers } = await ask(packet, more)
@@ -354,6 +354,59 @@ accounts:
     const { schema } = body.paths['/v1/trace'].post.requestBody.content['application/json']
     assert.deepEqual(schema.required, ['server', 'direction', 'packet'])
     assert.equal(schema.properties.packet.properties.destinationPort.maximum, 65_535)
+  })
+
+  test('owners choose what becomes of connections and what is told, for all policies and for one', async () => {
+    const account = (body?: unknown) => service.call(body ? 'PATCH' : 'GET', '/v1/account', body)
+    assert.equal((await account()).body.cutFlows, 'never')
+    assert.equal((await account({ cutFlows: 'revoked' })).body.cutFlows, 'revoked')
+    assert.equal((await account({})).body.cutFlows, 'revoked')
+    assert.equal((await account({ cutFlows: null })).body.cutFlows, 'never')
+    const [{ policy: id }] = (await service.call('GET', '/v1/revisions?limit=1000')).body.revisions.filter(
+      (each: { policy: string | null }) => each.policy !== null,
+    )
+    const policy = async (body?: unknown) =>
+      (await service.call(body ? 'PATCH' : 'GET', `/v1/policies/${id}`, body)).body
+    const { revision, ...own } = await policy()
+    const none = { cutFlows: null, logAllowed: null, log: { ingress: null, egress: null } }
+    assert.deepEqual(own, { id, name: own.name, ...none })
+    const chosen = await policy({ cutFlows: 'revoked', log: { egress: 'warning' } })
+    assert.ok(chosen.revision > revision)
+    assert.deepEqual(
+      { ...chosen, revision: 0 },
+      { ...own, cutFlows: 'revoked', log: { ingress: null, egress: 'warning' }, revision: 0 },
+    )
+    assert.deepEqual(await policy(), chosen)
+    assert.deepEqual({ ...(await policy(none)), revision: 0 }, { ...own, revision: 0 })
+    const [event] = (await service.call('GET', '/v1/audit?limit=1')).body.events
+    assert.deepEqual([event.policy, event.dialect], [id, 'native'])
+  })
+
+  test('what cannot be chosen is refused, by name', async () => {
+    const { revisions } = (await service.call('GET', '/v1/revisions?limit=1000')).body
+    const { policy } = revisions.find((each: { policy: string | null }) => each.policy !== null)
+    for (const [path, body, field, reason] of [
+      ['/v1/account', { cutFlows: 'always' }, 'cutFlows', 'expected one of never, revoked, null'],
+      ['/v1/account', { colour: 'red' }, 'colour', 'must NOT have additional properties'],
+      [`/v1/policies/${policy}`, { log: { ingress: 'loud' } }, 'log.ingress', 'expected one of emerg'],
+      [`/v1/policies/${policy}`, { log: { sideways: 'info' } }, 'log.sideways', 'must NOT have'],
+      [`/v1/policies/${policy}`, { rules: [] }, 'rules', 'must NOT have'],
+      [`/v1/policies/${policy}`, { log: 'info' }, 'log', 'must be object'],
+      [`/v1/policies/${policy}`, [], 'body', 'must be object'],
+    ] as const) {
+      const answer = await service.call('PATCH', path, body)
+      assert.deepEqual([answer.status, answer.body.field], [400, field], answer.text)
+      assert.ok(answer.body.detail.startsWith(`${field}: ${reason}`), answer.body.detail)
+      assert.equal(answer.headers.get('content-type'), 'application/problem+json')
+    }
+    for (const path of ['/v1/account', `/v1/policies/${policy}`]) {
+      const { status, body } = await service.call('PATCH', path)
+      assert.deepEqual([status, body.field], [400, 'body'])
+    }
+    for (const id of ['nowhere', 'x'.repeat(300), '%00', servers.db]) {
+      assert.equal((await service.call('GET', `/v1/policies/${id}`)).status, 404, id)
+      assert.equal((await service.call('PATCH', `/v1/policies/${id}`, {})).status, 404, id)
+    }
   })
 
   test('any kind of credential may ask', async () => {

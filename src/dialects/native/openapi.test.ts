@@ -69,6 +69,18 @@ const calls: readonly Call[] = [
   ['listAudit', '/audit?before=x', undefined, 400],
   ['listHosts', '/hosts', undefined, 200],
   ['listHosts', '/hosts', undefined, 401, credentials.none],
+  ['getPolicy', `/policies/${nics.cube}`, undefined, 200],
+  ['getPolicy', '/policies/nowhere', undefined, 404],
+  ['updatePolicy', `/policies/${nics.cube}`, { cutFlows: 'revoked', log: { ingress: 'err' } }, 200],
+  ['updatePolicy', `/policies/${nics.cube}`, { logAllowed: 'info', log: { ingress: null } }, 200],
+  ['updatePolicy', `/policies/${nics.cube}`, { cutFlows: 'always' }, 400],
+  ['updatePolicy', `/policies/${nics.foreign}`, { cutFlows: 'revoked' }, 404],
+  ['getAccount', '/account', undefined, 200],
+  ['getAccount', '/account', undefined, 401, credentials.none],
+  ['updateAccount', '/account', { cutFlows: 'revoked' }, 200],
+  ['updateAccount', '/account', { cutFlows: null }, 200],
+  ['updateAccount', '/account', { cutFlows: 1 }, 400],
+  ['updateAccount', '/account', { cutFlows: null }, 403, credentials.readOnly],
   ['getOpenApi', '/openapi.json', undefined, 200, credentials.none],
 ]
 
@@ -172,10 +184,30 @@ describe('the OpenAPI document and what is answered', () => {
   })
 
   test('a request is what the document says, and nothing else', () => {
-    const { schema } = document.paths['/v1/trace'].post.requestBody.content['application/json']
-    const validator = Compile(schema)
+    const validatorOf = (path: string, method: string) =>
+      Compile(document.paths[path][method].requestBody.content['application/json'].schema)
+    const validator = validatorOf('/v1/trace', 'post')
     for (const [, body] of traces) assert.ok(validator.Check(body), JSON.stringify(body))
     assert.equal(validator.Check({ ...ask, colour: 'red' }), false)
+    for (const [operation, , body, status] of calls) {
+      const route = routes.find((each) => each.operation === operation)
+      if (route?.method !== 'PATCH' || ![200, 400].includes(status)) continue
+      const path = `/v1${route.path.replace(/:(\w+)/g, '{$1}')}`
+      assert.equal(validatorOf(path, 'patch').Check(body), status === 200, JSON.stringify(body))
+    }
+  })
+
+  test('examples in the document are what it says', () => {
+    const found: { readonly examples: readonly unknown[] }[] = []
+    JSON.stringify(document, (_key, value) => {
+      if (Array.isArray(value?.examples)) found.push(value)
+      return value
+    })
+    assert.ok(found.length > 0)
+    for (const schema of found) {
+      for (const example of schema.examples)
+        assert.ok(Compile(schema as never).Check(example), String(example))
+    }
   })
 
   test('every way to present a credential is in the document, and works', async () => {

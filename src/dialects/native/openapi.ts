@@ -16,7 +16,8 @@ export function openapi(routes: readonly Route[]): JsonObject {
     info: {
       title: 'Portcullis native API',
       version: '1',
-      description: 'What a packet meets, what is in force where, and who changed what.',
+      description:
+        'What a packet meets and what packets have met, what is in force where, and who changed what.',
     },
     security: [{ bearer: [] }, { basic: [] }, { apiKey: [] }, { secretKey: [] }],
     paths,
@@ -41,23 +42,42 @@ function operation({ operation, summary, schema, path, scope }: Route): JsonObje
   }))
   const query = (schema?.query as { properties?: Record<string, TSchema> } | undefined)?.properties ?? {}
   const inQuery = Object.entries(query).map(([name, type]) => ({ name, in: 'query', schema: plain(type) }))
+  const inHeaders = schema?.events
+    ? [
+        {
+          ...{ name: 'Last-Event-ID', in: 'header', schema: { type: 'string' } },
+          description:
+            'Of a stream of events: the id of the last one that was received; those after it come first',
+        },
+      ]
+    : []
   const problem = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
   return {
     operationId: operation,
     summary,
     ...(scope === 'none' && { security: [] }),
-    parameters: [...inPath, ...inQuery],
+    parameters: [...inPath, ...inQuery, ...inHeaders],
     ...(schema?.body && {
       requestBody: { required: true, content: { 'application/json': { schema: plain(schema.body) } } },
     }),
     responses: {
       200: {
         description: 'Done',
-        content: { 'application/json': { schema: schema?.answer ? plain(schema.answer) : {} } },
+        content: {
+          'application/json': { schema: schema?.answer ? plain(schema.answer) : {} },
+          ...(schema?.events && { 'text/event-stream': { schema: eventStream(schema.events) } }),
+        },
       },
       default: { description: 'Not done, and why', content: problem },
     },
   }
+}
+
+/** OpenAPI 3.1 has no words for single events. */
+function eventStream(events: Readonly<Record<string, string>>): JsonObject {
+  const each = Object.entries(events).map(([name, what]) => `\`${name}\`: ${what}.`)
+  const description = ['Server-sent events, with JSON as their data.', ...each].join(' ')
+  return { type: 'string', description }
 }
 
 /** Without the library's own marks. */

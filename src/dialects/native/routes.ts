@@ -1,9 +1,7 @@
 /** The native API: what a packet meets, what is in force where, and who changed what. */
 import type { JsonValue } from '../../core/json.ts'
-import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
-import { type Endpoint, routesSpelledBy } from '../route.ts'
+import { err, ok } from '../../core/result.ts'
+import type { Route } from '../dialect.ts'
 import { decodePacket, decodePage } from './decode.ts'
 import {
   encodeEvent,
@@ -13,8 +11,9 @@ import {
   encodeRevision,
   encodeServer,
 } from './encode.ts'
-import { problem } from './errors.ts'
+import { bodyOf, identifier, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
+import { settingsRoutes } from './routes-settings.ts'
 import {
   Event,
   EventList,
@@ -27,24 +26,7 @@ import {
   TraceRequest,
 } from './schemas.ts'
 
-type NativeEndpoint = Omit<Endpoint<RequestError>, 'success' | 'handle'> & {
-  readonly handle: (request: DialectRequest) => Promise<Result<JsonValue, RequestError>>
-}
-
-/** All answer 200 with what their handlers give. */
-const routesOf = (endpoints: readonly NativeEndpoint[]): readonly Route[] =>
-  routesSpelledBy(problem)(
-    endpoints.map(({ handle, ...endpoint }) => ({
-      ...endpoint,
-      success: 200,
-      handle: async (request) => {
-        const body = await handle(request)
-        return body.ok ? ok({ status: 200, body: body.value }) : body
-      },
-    })),
-  )
-
-export const routes: readonly Route[] = routesOf([
+const own: readonly Route[] = routesOf([
   {
     method: 'POST',
     path: '/trace',
@@ -53,9 +35,9 @@ export const routes: readonly Route[] = routesOf([
     scope: 'read',
     schema: { body: TraceRequest, answer: TraceAnswer },
     handle: async (request) => {
-      // A body is optional for HTTP, not for us.
-      if (request.body === undefined) return err({ kind: 'malformed', reason: 'a JSON body is needed' })
-      const { packet: given, server, interface: nic, direction } = request.body as unknown as TraceRequest
+      const body = bodyOf<TraceRequest>(request)
+      if (!body.ok) return body
+      const { packet: given, server, interface: nic, direction } = body.value
       const packet = decodePacket(given)
       if (!packet.ok) return packet
       const traced = await request.services.effective.trace(request, {
@@ -97,7 +79,7 @@ export const routes: readonly Route[] = routesOf([
     summary: 'One server, by id, vmid or name, with the policy in force on each interface',
     schema: { answer: Server },
     handle: async (request) => {
-      const id = identifier(request)
+      const id = identifier(request, 'server')
       if (!id.ok) return id
       const server = await request.services.effective.server(request, id.value)
       if (!server.ok) return server
@@ -172,9 +154,4 @@ export const routes: readonly Route[] = routesOf([
   },
 ])
 
-/** Ids and names are short. */
-function identifier({ params }: DialectRequest): Result<string, RequestError> {
-  const { id = '' } = params
-  if (id.length <= 255) return ok(id)
-  return err({ kind: 'not-found', resource: 'server', id })
-}
+export const routes: readonly Route[] = [...own, ...settingsRoutes]

@@ -1,16 +1,10 @@
 /** The native API's JSON: one schema for each body, which checks requests and describes them in the OpenAPI document. */
 import { type Static, Type } from 'typebox'
 import { fieldOf, matchFieldNames } from '../../core/model/match-fields.ts'
+import { Action, closed, DateTime, Direction, nullable, oneOf } from './schema-words.ts'
 
-const closed = { additionalProperties: false } as const
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
-  Type.Union([type, Type.Null()])
-const oneOf = (...values: readonly string[]) => Type.Union(values.map((value) => Type.Literal(value)))
 const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65_535, description })
 const byte = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
-
-const Direction = oneOf('ingress', 'egress')
-const Action = oneOf('allow', 'deny', 'reject')
 
 export const PacketSchema = Type.Object(
   {
@@ -180,7 +174,7 @@ const serverFields = {
   name: Type.String(),
   zone: Type.String(),
   state: Type.String(),
-  created: Type.String({ format: 'date-time' }),
+  created: DateTime,
 }
 
 export const ServerList = Type.Object({
@@ -216,7 +210,7 @@ export const Server = Type.Object({
 
 const revisionFields = {
   revision: Type.Integer({ minimum: 1 }),
-  at: Type.String({ format: 'date-time' }),
+  at: DateTime,
   actor: Type.String(),
   dialect: Type.String(),
   requestId: Type.String(),

@@ -1,0 +1,19 @@
+/** Words that the schemas of the native API share. */
+import { Type } from 'typebox'
+
+/** Nothing but what is named. */
+export const closed = { additionalProperties: false } as const
+
+/** `description` is of both. */
+export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T, description?: string) =>
+  Type.Union([type, Type.Null()], description === undefined ? {} : { description })
+
+export const oneOf = (...values: readonly string[]) => Type.Union(values.map((value) => Type.Literal(value)))
+
+/** One of these, as a request gives it: what is wrong with another is one violation, not one for each. */
+export const choiceOf = <T extends string | null>(values: readonly T[], description?: string) =>
+  Type.Unsafe<T>({ enum: [...values], ...(description !== undefined && { description }) })
+
+export const Direction = oneOf('ingress', 'egress')
+export const Action = oneOf('allow', 'deny', 'reject')
+export const DateTime = Type.String({ format: 'date-time' })
