@@ -68,9 +68,9 @@ const AF_BRIDGE = 7
 /** Hundredths of a second that a packet waits for others. */
 const patience = 1
 /** Packets that are not held back for others any more. */
-const batch = 64
+const batch = 180
 /** Bytes of a batch at most; the reader of events takes no longer ones. */
-const batchBytes = 32 * 1024
+const batchBytes = 60 * 1024
 /** For some seconds in which nobody reads. */
 const receiveBuffer = 16 * 1024 * 1024
 

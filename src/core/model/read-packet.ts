@@ -4,7 +4,7 @@
  */
 import { type Family, formatAddress } from '../net/address.ts'
 import { etherTypes } from '../net/frame.ts'
-import { macOf } from '../net/mac.ts'
+import type { Mac } from '../net/mac.ts'
 import { hasPorts, icmpFamily, isExtensionHeader } from '../net/protocol.ts'
 import type { SeenPacket } from './decision.ts'
 
@@ -28,7 +28,7 @@ export function readPacket({ etherType, bytes, header, sourceMac }: RawPacket): 
   return {
     etherType,
     length,
-    ...(sourceMac?.length === 6 && { sourceMac: macOf(numberAt(viewOf(sourceMac), 0, 6)) }),
+    ...(sourceMac?.length === 6 && { sourceMac: macOf(sourceMac) }),
     ...(etherType === etherTypes.ipv4
       ? ipv4(view)
       : etherType === etherTypes.ipv6
@@ -39,7 +39,8 @@ export function readPacket({ etherType, bytes, header, sourceMac }: RawPacket): 
   }
 }
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+const pairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const macOf = (bytes: Uint8Array): Mac => Array.from(bytes, (byte) => pairs[byte]).join(':')
 
 /** RFC 791 §3.1. */
 function ipv4(view: DataView): Fields {
@@ -80,10 +81,15 @@ function ipv6(view: DataView): Fields {
 
 function addresses(family: Family, view: DataView, at: number): Pick<Fields, 'source' | 'destination'> {
   const size = family === 'ipv4' ? 4 : 16
-  return {
-    source: formatAddress(family, numberAt(view, at, size)),
-    destination: formatAddress(family, numberAt(view, at + size, size)),
-  }
+  return { source: addressAt(family, view, at), destination: addressAt(family, view, at + size) }
+}
+
+function addressAt(family: Family, view: DataView, at: number): string {
+  const value =
+    family === 'ipv4'
+      ? BigInt(view.getUint32(at))
+      : (view.getBigUint64(at) << 64n) | view.getBigUint64(at + 8)
+  return formatAddress(family, value)
 }
 
 /** What begins at `at`, as far as it is there. */
@@ -100,11 +106,5 @@ function arp(view: DataView): Partial<Fields> {
   if (view.byteLength < 18) return {}
   const isUsual = view.getUint16(0) === 1 && view.getUint16(2) === etherTypes.ipv4
   if (!isUsual || view.getUint8(4) !== 6 || view.getUint8(5) !== 4) return {}
-  return { source: formatAddress('ipv4', numberAt(view, 14, 4)) }
-}
-
-function numberAt(view: DataView, at: number, size: number): bigint {
-  let value = 0n
-  for (let i = 0; i < size; i++) value = (value << 8n) | BigInt(view.getUint8(at + i))
-  return value
+  return { source: addressAt('ipv4', view, 14) }
 }
