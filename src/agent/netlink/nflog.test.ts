@@ -199,11 +199,10 @@ describe('packet logs of the kernel', { skip }, () => {
   const source = Buffer.from(macs.from.replaceAll(':', ''), 'hex')
 
   test('a routed packet, where it comes in and where it goes out', async () => {
-    const before = Date.now()
     await sendFrames(netns, 'from-vm', [frame(datagram)])
     const [came, went] = await logged(2)
-    assert.ok(came && went && near(came.at) && near(went.at))
-    assert.ok((came.at ?? 0) >= before - 1)
+    assert.ok(came && went)
+    assert.ok(near(came.at) && near(went.at), `${came.at} and ${went.at} are not now, ${Date.now()}`)
     const { payload, sequence, at: _, ...rest } = came
     assert.deepEqual(rest, {
       ...{ family: 2, protocol: etherType.ipv4, prefix: 'routed out', mark: 0xfedcba98, source },

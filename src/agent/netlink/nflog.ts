@@ -174,6 +174,32 @@ export function readLogged(message: MessageReader): LoggedPacket {
   return { family, protocol, prefix, mark, input, output, at, sequence, source, tag, payload }
 }
 
+/** The same of where it was seen alone, in a fraction of the time: the kernel says it first. */
+export function readPlace(message: MessageReader): Pick<LoggedPacket, 'prefix' | 'input' | 'output'> {
+  const bridged = message.payload[0] === AF_BRIDGE
+  let [prefix, input, output] = ['', 0, 0]
+  for (const each = message.attributes(fixedLength); each.next(); ) {
+    switch (each.type) {
+      case attributes.prefix:
+        prefix = each.text()
+        break
+      case bridged ? attributes.inputPort : attributes.input:
+        input = each.u32be()
+        break
+      case bridged ? attributes.outputPort : attributes.output:
+        output = each.u32be()
+        break
+      case attributes.header:
+      case attributes.input:
+      case attributes.output:
+        break
+      default:
+        return { prefix, input, output }
+    }
+  }
+  return { prefix, input, output }
+}
+
 const nothing: Buffer = Buffer.alloc(0)
 
 /** Seconds and microseconds. */

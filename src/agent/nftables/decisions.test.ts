@@ -100,15 +100,13 @@ async function reading({ perSecond = 1000, observing = false } = {}) {
       const stamp = Buffer.alloc(16)
       stamp.writeBigUInt64BE(1n, 0)
       stamp.writeBigUInt64BE(990_250n, 8)
-      message
-        .bytes(1, Buffer.from([8, 0, 0, 0]))
-        .text(10, of.prefix)
-        .bytes(3, stamp)
-      if (of.mark !== undefined) message.u32be(2, of.mark)
+      message.bytes(1, Buffer.from([8, 0, 0, 0])).text(10, of.prefix)
       if (of.input !== undefined) message.u32be(4, of.input)
       if (of.output !== undefined) message.u32be(5, of.output)
       if (of.inputPort !== undefined) message.u32be(6, of.inputPort)
       if (of.outputPort !== undefined) message.u32be(7, of.outputPort)
+      if (of.mark !== undefined) message.u32be(2, of.mark)
+      message.bytes(3, stamp)
       message.bytes(8, Buffer.from('00060000525400000001ffff', 'hex')).u32be(12, of.sequence ?? sequence++)
       if (of.tag !== undefined) {
         const opened = message.open(20)
@@ -181,6 +179,11 @@ for (const [name, of, want] of cases) {
       const samples = await told()
       assert.deepEqual(samples.slice(0, -1), want ? [want] : [])
       assert.equal(decisions.untold().unknown, want ? 0 : 1)
+      const known = name.includes('number')
+      assert.deepEqual(
+        decisions.leftOut().map(({ suppressed }) => suppressed),
+        known ? [{ ingress: 1, egress: 0 }] : [],
+      )
       const whole = samples.map((each) => ({ ...each, host: 'h' }))
       assert.deepEqual(decodeDecisions(JSON.parse(JSON.stringify(whole))), whole)
     } finally {
@@ -209,12 +212,19 @@ test('what is more than may be told is counted, and said for a while; later ones
     for (let n = 0; n < 20; n++) log(packet)
     assert.equal((await told()).length, 5)
     assert.deepEqual(decisions.untold(), { suppressed: 15, lost: 0, unknown: 0 })
+    const [left, ...others] = decisions.leftOut()
+    assert.deepEqual([left?.id, left?.suppressed, others], ['vm', { ingress: 15, egress: 0 }, []])
+    assert.deepEqual(decisions.leftOut(), [])
     assert.match(decisions.problem() ?? '', /more decisions than 5 in a second/)
     at(2400.5)
     for (let n = 0; n < 4; n++) log(packet)
     assert.equal((await told()).length, 2)
     assert.equal(decisions.untold().suppressed, 17)
     assert.equal(decisions.untold().lost, 0)
+    assert.deepEqual(
+      decisions.leftOut().map(({ epoch, suppressed }) => [epoch, suppressed]),
+      [[left?.epoch, { ingress: 17, egress: 0 }]],
+    )
     at(100_000)
     assert.equal(decisions.problem(), null)
   } finally {

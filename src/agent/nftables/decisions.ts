@@ -2,16 +2,20 @@
  * Samples of decisions, from the packets that rules of ours log: whose they are, who decided, and as of which revision.
  *
  * What is not sure is not told: a packet of which it is not known whose rule it was, or whose device, is counted only. So
- * is what is more than can be told.
+ * is what is more than can be told. Whose it was is counted where that is known.
  */
+import { randomUUID } from 'node:crypto'
+import { logGroup } from '../../compile/nftables/counting.ts'
 import { deciderText } from '../../core/model/decider.ts'
 import type { Decision } from '../../core/model/decision.ts'
+import type { PerDirection } from '../../core/model/desired.ts'
+import type { InterfaceHits } from '../../core/model/hits.ts'
 import { type RawPacket, readPacket } from '../../core/model/read-packet.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import type { Events } from '../netlink/events.ts'
 import { MalformedError, type MessageReader } from '../netlink/message.ts'
-import { type LoggedPacket, type openLog, readLogged } from '../netlink/nflog.ts'
-import { createJudgedBy, type JudgedBy } from './judged-by.ts'
+import { type LoggedPacket, type openLog, readLogged, readPlace } from '../netlink/nflog.ts'
+import { createJudgedBy, type JudgedBy, type Owner } from './judged-by.ts'
 
 /** One packet that was judged on this host. */
 export type Sample = Omit<Decision, 'host'>
@@ -30,6 +34,8 @@ export interface Decisions extends Pick<JudgedBy, 'begin' | 'place'> {
   end(): void
   /** Begins to read with the first listener. Answers how to stop. */
   listen(listener: (samples: readonly Sample[]) => void): () => void
+  /** How many were not told, of interfaces that this has changed of since it was asked last; said under an epoch of its own. */
+  leftOut(): readonly InterfaceHits[]
   /** Packets that were logged and not told, since it was created. */
   untold(): Untold
   /** Why nothing, or not everything, is told; null when it is. */
@@ -46,12 +52,8 @@ export interface Untold {
   readonly unknown: number
 }
 
-/** The group that rules of ours log to. */
-const logGroup = 1017
 /** Bytes of a packet: as many as rules log. */
 const range = 128
-/** Samples wait so long for others, milliseconds. */
-const gatherMs = 20
 /** What the kernel gathers is there, and has been read, so long after a change, milliseconds. */
 const settleMs = 50
 /** Between attempts to read a log that another reads, milliseconds. */
@@ -64,6 +66,10 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   const listeners = new Set<(samples: readonly Sample[]) => void>()
   const untold = { suppressed: 0, lost: 0, unknown: 0 }
   const allowed = createAllowance(perSecond, now)
+  const epoch = `log.${randomUUID()}`
+  const left = new Map<string, PerDirection>()
+  /** Whose has changed. */
+  let leftSince = new Set<string>()
   let events: Events | undefined
   let problem: string | null = null
   let begun = false
@@ -71,55 +77,67 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   let retry: NodeJS.Timeout | undefined
   let settling: NodeJS.Timeout | undefined
   let gathered: Sample[] = []
-  let gathering: NodeJS.Timeout | undefined
+  let gathering: NodeJS.Immediate | undefined
   /** When more than may be told was logged last. */
   let overflowed = Number.NEGATIVE_INFINITY
   /** The number of the packet that comes next, as far as it is known. */
   let next: number | undefined
 
   function onMessage(message: MessageReader): void {
-    if (!allowed()) {
-      untold.suppressed++
-      overflowed = now()
-      if (next !== undefined) next = (next + 1) >>> 0
-      return
-    }
-    let packet: LoggedPacket
     try {
-      packet = readLogged(message)
+      if (allowed()) hear(readLogged(message))
+      else {
+        untold.suppressed++
+        overflowed = now()
+        if (next !== undefined) next = (next + 1) >>> 0
+        const { prefix, ...devices } = readPlace(message)
+        const said = readPrefix(prefix)
+        if (said) leave(said, ownerOf(said, { ...devices, at: undefined }))
+      }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
       untold.unknown++
-      return
     }
-    if (next !== undefined) untold.lost += (packet.sequence - next) >>> 0
-    next = (packet.sequence + 1) >>> 0
-    const sample = sampleOf(packet)
-    if (sample) gather(sample)
-    else untold.unknown++
   }
 
-  function sampleOf(packet: LoggedPacket): Sample | undefined {
+  function hear(packet: LoggedPacket): void {
+    if (next !== undefined) untold.lost += (packet.sequence - next) >>> 0
+    next = (packet.sequence + 1) >>> 0
     const said = readPrefix(packet.prefix)
-    if (!said) return undefined
-    const { direction, outcome, observed, number = packet.mark } = said
-    const owner = judged.ownerOf(direction === 'egress' ? packet.input : packet.output, packet.at)
-    const found = owner && judged.find(owner.id, direction, number, packet.at)
-    if (!found) return undefined
+    const owner = said && ownerOf(said, packet)
+    const found = owner && judged.find(owner.id, said.direction, said.number ?? packet.mark, packet.at)
+    if (!found) {
+      untold.unknown++
+      if (said) leave(said, owner)
+      return
+    }
+    const { direction, outcome, observed } = said
     const { by, position, level } = found.decider
-    return {
+    gathered.push({
       at: Math.floor(packet.at ?? now()),
       ...{ interface: owner.id, direction, outcome, by: deciderText(by), position, level },
       observed: observed || (outcome === 'allowed' && owner.observed),
       revision: found.revision,
       packet: readPacket(rawOf(packet)),
-    }
+    })
+    // What has come with it is told with it.
+    gathering ??= setImmediate(tell)
   }
 
-  function gather(sample: Sample): void {
-    gathered.push(sample)
-    gathering ??= setTimeout(tell, gatherMs)
+  /** It came from a VM by one device, and goes to one by the other. */
+  const ownerOf = (
+    { direction }: Said,
+    { input, output, at }: Pick<LoggedPacket, 'input' | 'output' | 'at'>,
+  ): Owner | undefined => judged.ownerOf(direction === 'egress' ? input : output, at)
+
+  function leave({ direction }: Said, owner: Owner | undefined): void {
+    if (!owner) return
+    const { id } = owner
+    const before = left.get(id) ?? { ingress: 0, egress: 0 }
+    left.set(id, { ...before, [direction]: before[direction] + 1 })
+    leftSince.add(id)
   }
+
   function tell(): void {
     gathering = undefined
     const samples = gathered
@@ -160,7 +178,10 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
 
   return {
     begin: judged.begin,
-    place: judged.place,
+    place(changed, gone) {
+      judged.place(changed, gone)
+      for (const id of gone) left.delete(id)
+    },
     end() {
       judged.end()
       if (!settling) settle()
@@ -173,6 +194,14 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
       }
       return () => void listeners.delete(listener)
     },
+    leftOut() {
+      const ids = leftSince
+      leftSince = new Set()
+      return [...ids].flatMap((id) => {
+        const suppressed = left.get(id)
+        return suppressed ? [{ id, epoch, ingress: [], egress: [], suppressed }] : []
+      })
+    },
     untold: () => ({ ...untold }),
     problem() {
       if (problem !== null) return problem
@@ -184,7 +213,7 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
       closed = true
       clearTimeout(retry)
       clearTimeout(settling)
-      clearTimeout(gathering)
+      clearImmediate(gathering)
       events?.close()
     },
   }

@@ -220,7 +220,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       const counts = await unanswered.read()
       return new Map([...counts].filter(([, { ingress, egress }]) => ingress + egress > 0))
     },
-    hits: hits.read,
+    hits: async () => [...(await hits.read()), ...decisions.leftOut()],
     onDecisions: decisions.listen,
     onFlowsCut: cutter.onCut,
     onForeignChange(listener) {
