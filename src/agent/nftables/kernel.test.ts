@@ -408,6 +408,39 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
       assert.deepEqual(anew?.elements, [])
     })
 
+    if (kind === 'netlink')
+      test('what is counted is read and forgotten whatever sockets do', async () => {
+        const [gone, stays] = [
+          { index: 1, number: 0x2a, packets: 3, bytes: 180 },
+          { index: 77, number: 0x2b, packets: 0, bytes: 0 },
+        ]
+        for (const fault of [
+          { of: 'dump interrupted', times: 7 },
+          { of: 'signal', times: 3 },
+          ...[0, 1, 2, 3].flatMap(
+            (after) =>
+              [
+                { of: 'lost', after },
+                { of: 'no room', after },
+              ] as const,
+          ),
+        ] as const) {
+          await load(whole)
+          count('to-vm-hits', '"lo" . 0x2a counter packets 3 bytes 180', '77 . 0x2b')
+          const before = await kernel.failed()
+          await kernel.fail(fault)
+          const found = await kernel.hits(name, 'to-vm-hits')
+          assert.deepEqual(
+            found?.elements.toSorted((a, b) => a.index - b.index),
+            [gone, stays],
+          )
+          assert.ok((await kernel.failed()) > before)
+          await kernel.fail(fault)
+          await kernel.forget(name, 'to-vm-hits', [gone, { index: 5, number: 5 }])
+          assert.deepEqual((await kernel.hits(name, 'to-vm-hits'))?.elements, [stays])
+        }
+      })
+
     test('thousands are forgotten at once', async () => {
       await load(whole)
       const keys = Array.from({ length: 2500 }, (_, n) => ({ index: 100 + (n % 7), number: 2 ** 31 + n }))

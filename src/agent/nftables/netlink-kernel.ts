@@ -3,7 +3,7 @@
  * kernel can (decision 0043). Works in the network namespace of this process; calls are done before they return.
  */
 import { type Command, scriptOf } from '../../compile/nftables/commands.ts'
-import { KernelError } from '../netlink/errors.ts'
+import { KernelError, OutcomeUnknownError } from '../netlink/errors.ts'
 import { type Events, openEvents } from '../netlink/events.ts'
 import { MalformedError, MessageBuilder } from '../netlink/message.ts'
 import { beginBatch, sendBatch } from '../netlink/nfnetlink.ts'
@@ -83,6 +83,17 @@ export async function openNetlinkKernel({
     }
   }
 
+  /** A question whose answer was lost is asked again. */
+  function insist<T>(ask: () => T): T {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return ask()
+      } catch (error) {
+        if (!(error instanceof OutcomeUnknownError) || attempt === attempts) throw error
+      }
+    }
+  }
+
   /** The kernel takes a batch away whole or not at all: what it does not find is left out of the next. */
   function forgetSome(table: string, set: string, kind: HitKind, keys: readonly HitKey[]): void {
     let left = keys
@@ -101,6 +112,8 @@ export async function openNetlinkKernel({
         sendBatch(socket, builder, { subsystem, commit: true })
         return
       } catch (error) {
+        // Whether they have gone or not, they may be taken away once more.
+        if (error instanceof OutcomeUnknownError && attempt < attempts) continue
         if (!(error instanceof KernelError)) throw error
         if (error.code === 'EPERM') refuseForeign([table])
         const missing = new Set(error.failures.map(({ code, index }) => (code === 'ENOENT' ? index : -1)))
@@ -168,7 +181,7 @@ export async function openNetlinkKernel({
     async hits(table, set) {
       for (let attempt = 1; attempt <= attempts; attempt++) {
         const handle = dumps.table(table)?.handle
-        const kind = dumps.hitKind(table, set)
+        const kind = insist(() => dumps.hitKind(table, set))
         if (handle === undefined || kind === undefined) return undefined
         try {
           const elements = await wholeCounts(() => dumps.counts(table, set, kind))
@@ -181,7 +194,7 @@ export async function openNetlinkKernel({
       throw new Error(`${table} was made anew each time that ${set} was read`)
     },
     async forget(table, set, keys) {
-      const kind = dumps.hitKind(table, set)
+      const kind = insist(() => dumps.hitKind(table, set))
       if (kind === undefined) return
       for (let at = 0; at < keys.length; at += mostForgotten)
         forgetSome(table, set, kind, keys.slice(at, at + mostForgotten))

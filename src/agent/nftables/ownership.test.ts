@@ -8,7 +8,7 @@ import { guardFile, guardOf, renderGuard } from '../../compile/nftables/guard.ts
 import { guardTables } from '../../compile/nftables/names.ts'
 import { deltaCommands, type RenderedTable, type RenderedTables } from '../../compile/nftables/table.ts'
 import { obstacle } from '../../lab/lab.ts'
-import { RefusedError } from './kernel.ts'
+import { type HitKey, RefusedError } from './kernel.ts'
 
 const [major = 0, minor = 0] = release().split('.').map(Number)
 const skip =
@@ -76,6 +76,34 @@ describe('owned tables', { skip }, () => {
     await owner.commit(delta(new Map(), all))
     assert.equal(nft('flush', 'ruleset').status, 0)
     assert.deepEqual(await differs(owner), [])
+  })
+
+  test('their owner alone forgets what packets have counted in them', async () => {
+    const declared = {
+      table: name,
+      set: 'to-vm-hits',
+      kind: 'set',
+      type: 'type iface_index . mark\nsize 4194304\nflags dynamic\ncounter',
+    } as const
+    const owner = kernel()
+    await owner.commit(delta(new Map(), all))
+    await owner.commit([
+      { do: 'add-set', ...declared },
+      {
+        ...{ do: 'add-elements', ...declared },
+        elements: new Map([
+          ['77 . 0x0000002a', ''],
+          ['78 . 0x0000002a', ''],
+        ]),
+      },
+    ])
+    const [gone, stays] = [77, 78].map((index) => ({ index, number: 0x2a }))
+    const hits = async () => (await owner.hits(name, declared.set))?.elements
+    const second = kernel()
+    await assert.rejects(second.forget(name, declared.set, [gone as HitKey]), /another agent enforces here/)
+    assert.equal((await hits())?.length, 2)
+    await owner.forget(name, declared.set, [gone as HitKey, { index: 79, number: 1 }])
+    assert.deepEqual(await hits(), [{ ...stays, packets: 0, bytes: 0 }])
   })
 
   test('they outlive a process that is killed, and the next takes them over as they are', async () => {

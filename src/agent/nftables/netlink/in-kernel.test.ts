@@ -193,6 +193,13 @@ describe('what we commit', { skip }, () => {
         'type ipv6_addr . inet_proto . inet_service : mark\nflags interval',
         { '::/64 . 17 . 7000-7001': '0x00000041' },
       ],
+      ['denied', 'type ipv4_addr : mark\nflags interval', { '127.4.0.0/16': '0x00000051' }],
+    ]
+    const sets: readonly (readonly [set: string, type: string])[] = [
+      [hits.set, 'type iface_index . mark\nsize 4194304\nflags dynamic\ncounter'],
+      ['full', 'type iface_index . mark\nsize 1\nflags dynamic\ncounter'],
+      ['to-vm-samples-1', 'type iface_index\nsize 1048576\nflags dynamic'],
+      ['to-vm-suppressed', 'type iface_index\nsize 1048576\nflags dynamic\ncounter'],
     ]
     const rules = [
       'udp dport 4000 update @to-vm-hits { oif . 0x00000001 } goto pass.in',
@@ -200,22 +207,33 @@ describe('what we commit', { skip }, () => {
       'update @to-vm-hits { oif . ip daddr . udp dport map @ranges } goto pass.in',
       'update @to-vm-hits { oif . ip6 saddr . ip6 daddr . meta l4proto . th dport map @six } goto pass.in',
       'update @to-vm-hits { oif . ip6 daddr . meta l4proto . th dport map @sixRanges } goto pass.in',
-      'meta mark set ip daddr . udp dport map @ranges drop',
+      // The first of them takes all the room there is: a rule that cannot count does not allow.
+      'udp dport 4001 update @full { oif . 0x00000001 } goto pass.in',
+      'udp dport 4002 update @full { oif . 0x00000002 } goto pass.in',
+      'meta mark set ip daddr map @denied goto denied.in',
       'meta mark set 0x00000099 goto denied.in',
     ]
+    const burst = 5
+    const sampled = `update @to-vm-samples-1 { oif limit rate over 1/minute burst ${burst} packets }`
     const chains = [
       ['pass.in', ['accept']],
       [
         'denied.in',
-        ['update @to-vm-hits { oif . meta mark }', 'log prefix "denied in" group 1017 snaplen 128', 'drop'],
+        [
+          'update @to-vm-hits { oif . meta mark }',
+          `${sampled} goto suppressed.in`,
+          'log prefix "denied in" group 1017 snaplen 128',
+          'drop',
+        ],
       ],
+      ['suppressed.in', ['update @to-vm-suppressed { oif }', 'drop']],
       ['policy', rules],
     ] as const
     const steps: readonly Command[] = [
       { do: 'add-table', table },
       ...chains.map(([chain]): Command => ({ do: 'add-chain', table, chain })),
       { do: 'add-chain', table, chain: 'out', place: 'type filter hook output priority 0; policy accept;' },
-      { do: 'add-set', ...hits, type: 'type iface_index . mark\nsize 4194304\nflags dynamic\ncounter' },
+      ...sets.map(([set, type]): Command => ({ do: 'add-set', table, set, kind: 'set', type })),
       ...maps.flatMap(([set, type, elements]): Command[] => [
         { do: 'add-set', table, set, kind: 'map', type },
         { do: 'add-elements', table, set, kind: 'map', type, elements: new Map(Object.entries(elements)) },
@@ -227,6 +245,10 @@ describe('what we commit', { skip }, () => {
 
     const packets: readonly (readonly [to: string, port: number, count: number, by: string | undefined])[] = [
       ['127.0.0.1', 4000, 1, '0x00000001'],
+      ['127.0.0.1', 4001, 1, 'full'],
+      ['127.0.0.1', 4002, 2, undefined],
+      ['127.4.5.6', 4000, 1, '0x00000001'],
+      ['127.4.5.6', 5000, 3, '0x00000051'],
       ['127.1.255.7', 1, 2, '0x00000011'],
       ['127.2.0.0', 5000, 3, '0x00000021'],
       ['127.2.0.255', 5009, 4, '0x00000021'],
@@ -240,12 +262,22 @@ describe('what we commit', { skip }, () => {
     inside(byUs, JSON.stringify(packets), process.execPath, '-e', sends)
     const wanted = new Map<string, number>()
     for (const [, , count, by = '0x00000099'] of packets) wanted.set(by, (wanted.get(by) ?? 0) + count)
+    wanted.delete('full')
 
-    const text = inside(byUs, '', 'nft', '-n', 'list', 'set', ...table.split(' '), hits.set)
+    const list = (set: string) => inside(byUs, '', 'nft', '-n', 'list', 'set', ...table.split(' '), set)
+    const text = list(hits.set)
     const counted = [...text.matchAll(/"lo" \. (0x[0-9a-f]{8}) counter packets (\d+) bytes (\d+)/g)]
     assert.deepEqual(new Map(counted.map(([, by = '', count]) => [by, Number(count)])), wanted)
     // Headers of IPv4 and of UDP, and a byte.
     assert.equal(counted.find(([, by]) => by === '0x00000011')?.[3], String(2 * 29))
+
+    const [, suppressed] = /"lo" counter packets (\d+) /.exec(list('to-vm-suppressed')) ?? []
+    const denied = (wanted.get('0x00000099') ?? 0) + (wanted.get('0x00000051') ?? 0)
+    // One more is told for each minute that the test has taken.
+    assert.ok(
+      Math.abs(denied - burst - Number(suppressed)) <= 1,
+      `${denied} denied, ${suppressed} suppressed`,
+    )
 
     const all = inside(byUs, '', 'nft', '-s', '-n', 'list', 'table', ...table.split(' '))
     for (const rule of rules) {
