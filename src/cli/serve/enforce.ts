@@ -1,6 +1,5 @@
 /** What `serve --enforce nftables` adds to the service: what the process that enforces is told, and what becomes of its words. */
-import type { FastifyBaseLogger } from 'fastify'
-import { createJournal } from '../../agent/journal.ts'
+import { createJournal, type Log } from '../../agent/journal.ts'
 import { roundError } from '../../agent/round.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { Metrics } from '../../server/metrics.ts'
@@ -36,8 +35,8 @@ export function enforce(
   agent: AgentProcess,
   feed: WaitingFeed,
   { enforcement, hits, decisions }: Hearers,
-  metrics: Metrics,
-  logger: FastifyBaseLogger,
+  metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'flowsCut'>,
+  logger: Log,
   tell: (line: string) => void,
 ): Enforcement {
   const journal = createJournal(logger)

@@ -1,0 +1,71 @@
+/** Who hears of what an agent has counted and decided, and that it can be asked for as long as it is there. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Decision } from '../../core/model/decision.ts'
+import type { HitsReport } from '../../core/model/hits.ts'
+import type { AgentListener } from './agent-process.ts'
+import { enforce } from './enforce.ts'
+
+function start() {
+  let listener: AgentListener | undefined
+  let ask: (() => Promise<void>) | undefined
+  const [reports, decided]: [HitsReport[], Decision[]] = [[], []]
+  const done: string[] = []
+  const enforcement = enforce(
+    { host: 'kvm', observe: false },
+    {
+      listen(next) {
+        listener = next
+      },
+      count: async () => void done.push('counted'),
+      stop: async () => void done.push('stopped'),
+    },
+    {
+      poll: async () => null,
+      next: () => new Promise(() => {}),
+      onChange: () => () => {},
+      close: () => void done.push('closed'),
+    },
+    {
+      enforcement: { report() {}, host: () => undefined },
+      hits: {
+        hear: (report) => void reports.push(report),
+        asks(host, how) {
+          assert.equal(host, 'kvm')
+          ask = how
+          return () => {
+            ask = undefined
+            done.push('taken back')
+          }
+        },
+      },
+      decisions: { hear: (some) => void decided.push(...some) },
+    },
+    { applied() {}, applyFailed() {}, flowsCut() {} },
+    { info() {}, warn() {}, error() {} },
+    () => {},
+  )
+  assert.ok(listener)
+  return { enforcement, listener, reports, decided, done, ask: () => ask }
+}
+
+test('counts and decisions are handed on as they are said', () => {
+  const { listener, reports, decided } = start()
+  const report: HitsReport = { host: 'kvm', at: 1, asked: true, interfaces: [] }
+  listener.hits(report)
+  const decision: Decision = {
+    ...{ at: 1, host: 'kvm', interface: 'nic', direction: 'ingress', outcome: 'denied', observed: false },
+    ...{ by: 'default', position: null, level: 'info', revision: 1 },
+    packet: { etherType: 0x0800, length: 60 },
+  }
+  listener.decisions([decision])
+  assert.deepEqual([reports, decided], [[report], [decision]])
+})
+
+test('the agent is asked for what it has counted while it is there', async () => {
+  const { enforcement, done, ask } = start()
+  await ask()?.()
+  await enforcement.stop()
+  assert.equal(ask(), undefined)
+  assert.deepEqual(done, ['counted', 'taken back', 'stopped', 'closed'])
+})
