@@ -108,6 +108,7 @@ function addUp(): { add(some: readonly InterfaceHits[]): Map<string, number> } {
   const sums = new Map<string, number>()
   return {
     add(some) {
+      const moment = new Set<string>()
       for (const { id, epoch, ingress, egress, suppressed } of some) {
         const counted = [
           ...ingress.map(({ by, packets, bytes }) => {
@@ -119,6 +120,9 @@ function addUp(): { add(some: readonly InterfaceHits[]): Map<string, number> } {
         ]
         for (const [what, now] of counted) {
           const before = last.get(`${epoch} ${id} ${what}`) ?? 0
+          // Of one moment: nothing can have begun anew in it.
+          assert.ok(now >= before || !moment.has(`${epoch} ${id} ${what}`))
+          moment.add(`${epoch} ${id} ${what}`)
           last.set(`${epoch} ${id} ${what}`, now)
           const more = now >= before ? now - before : now
           if (more > 0) sums.set(`${id} ${what}`, (sums.get(`${id} ${what}`) ?? 0) + more)

@@ -67,6 +67,8 @@ export function createHitCounters({
   let cleaned = now()
   /** Read, and not asked for yet. */
   let kept: InterfaceHits[] = []
+  /** That counts have begun anew at 0: said behind them, in the next answer, since what an answer says is of one moment. */
+  let begun: InterfaceHits[] = []
   /** Until then everybody would be a stranger. */
   let watching = false
   let last: Promise<void> = Promise.resolve()
@@ -119,11 +121,16 @@ export function createHitCounters({
       seat.suppressed = is
       countsOf(said, seat)
     }
-    for (const [seat, counts] of said) say(place, seat, counts)
+    for (const [seat, counts] of said) say(kept, place, seat, counts)
   }
 
-  function say({ name, epoch }: Place, { id, key, suppressed }: Seat, counts: Said): void {
-    kept.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
+  function say(
+    to: InterfaceHits[],
+    { name, epoch }: Place,
+    { id, key, suppressed }: Seat,
+    counts: Said,
+  ): void {
+    to.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
   }
 
   /** Takes out of the kernel what was counted where these have left, now that it has been read. */
@@ -144,7 +151,7 @@ export function createHitCounters({
       seat.suppressed = none
       const counts = { ingress: zeros(tallies.ingress), egress: zeros(tallies.egress) }
       if (counts.ingress.length + counts.egress.length + suppressed.ingress + suppressed.egress > 0)
-        say(place, seat, counts)
+        say(begun, place, seat, counts)
     }
   }
 
@@ -187,13 +194,14 @@ export function createHitCounters({
         seat.tallies[direction].delete(number)
         if (tally.by !== null) countsOf(said, seat)[direction].push({ by: tally.by, packets: 0, bytes: 0 })
       }
-      for (const [seat, counts] of said) say(place, seat, counts)
+      for (const [seat, counts] of said) say(begun, place, seat, counts)
     }
   }
 
-  async function readAll(): Promise<void> {
+  /** `tidies`: what is nobody's any more is taken out of the kernel. */
+  async function readAll(tidies: boolean): Promise<void> {
     if (!watching) return
-    const cleaning = now() - cleaned >= recentMs
+    const cleaning = tidies && now() - cleaned >= recentMs
     const seen = new Map<string, number>()
     for (const place of places.all) {
       if (place.seats.size + place.left.size === 0) continue
@@ -205,7 +213,7 @@ export function createHitCounters({
       places.begin(place, found.epoch)
       countIn(place, found)
       try {
-        await clear(place, found, left)
+        if (tidies) await clear(place, found, left)
         if (cleaning) await clean(place, found, seen)
       } catch (error) {
         // Somebody took our table away, and with it what was to go.
@@ -218,8 +226,8 @@ export function createHitCounters({
   }
 
   /** One after the other: an older reading must not be taken for a newer one. */
-  function inTurn(): Promise<void> {
-    const next = last.then(readAll)
+  function inTurn(tidies: boolean): Promise<void> {
+    const next = last.then(() => readAll(tidies))
     last = next.catch(() => {})
     return next
   }
@@ -259,12 +267,13 @@ export function createHitCounters({
       }
     },
     async read() {
-      await inTurn()
+      await inTurn(true)
       const answer = kept
-      kept = []
+      kept = begun
+      begun = []
       return answer
     },
-    keep: inTurn,
+    keep: () => inTurn(false),
   }
 }
 

@@ -16,7 +16,7 @@ export interface InterfaceHits {
   readonly id: string
   /**
    * Where and since when it was counted. An interface may be said under several epochs, also in one report: its count is the
-   * sum over all of them. Within an epoch a count grows; one that is lower than before has begun anew at 0, and adds itself.
+   * sum over all of them. Within an epoch a count grows; one that is lower than in a report before has begun anew at 0, and adds itself.
    */
   readonly epoch: string
   /** Those that have ever counted, or only those that have since the last report. */
