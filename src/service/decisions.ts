@@ -2,10 +2,17 @@
  * Packets that were judged, as agents in this process tell of them: the last ones are kept in memory, and whoever follows
  * hears new ones at once. Nothing of it is stored, and other processes do not know them.
  */
+import { randomBytes } from 'node:crypto'
+import { parseDecider } from '../core/model/decider.ts'
 import type { Decision, outcomes } from '../core/model/decision.ts'
 import type { Direction } from '../core/model/rule.ts'
+import { err, ok } from '../core/result.ts'
+import type { InterfaceOwner, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
+import type { EffectiveService } from './effective.ts'
 import type { Outcome } from './outcome.ts'
+import { createOwners } from './owners.ts'
+import { interfaceCalled } from './pick.ts'
 
 /** With the names of what it is about, as they are now. */
 export interface NamedDecision extends Decision {
@@ -55,4 +62,246 @@ export interface DecisionService {
   ): Outcome<() => void>
   /** Since the process started: heard from agents, and by how many listeners were missed, each counted for itself. */
   counts(): { readonly told: number; readonly lost: number }
+}
+
+/** Decisions. */
+const most = {
+  /** Of one interface, and of all: beyond it those are forgotten of which nothing was heard for the longest. */
+  ofInterface: 1000,
+  inAll: 100_000,
+  /** Heard, while it is looked up whose they are. */
+  unnamed: 10_000,
+  /** That wait for one listener. */
+  waiting: 1000,
+}
+
+interface Kept {
+  readonly number: number
+  readonly decision: Decision
+}
+
+/** What is kept of an interface for as long as it is the same one's. */
+interface Ring {
+  readonly account: string
+  readonly server: string
+  readonly kept: Kept[]
+}
+
+interface Follower {
+  readonly accepts: (decision: Decision, owner: InterfaceOwner) => boolean
+  readonly listener: DecisionListener
+  waiting: NamedDecision[]
+  lost: number
+  busy: boolean
+  stopped: boolean
+}
+
+export function createDecisionService(storage: Storage, effective: EffectiveService): DecisionService {
+  const owners = createOwners(storage)
+  /** Those heard the longest ago come first. */
+  const rings = new Map<string, Ring>()
+  let size = 0
+  const followers = new Map<string, Set<Follower>>()
+  /** Of this process: numbers begin anew in the next. */
+  const name = randomBytes(6).toString('hex')
+  let last = 0
+  const heard: (readonly Decision[])[] = []
+  let unnamed = 0
+  let naming = false
+  const counts = { told: 0, lost: 0 }
+
+  const named = ({ number, decision }: Kept, owner: InterfaceOwner): NamedDecision => ({
+    ...decision,
+    id: `${name}-${number}`,
+    ...{ server: owner.server, serverName: owner.serverName, index: owner.index, interfaceName: owner.name },
+  })
+
+  function drop(id: string): void {
+    size -= rings.get(id)?.kept.length ?? 0
+    rings.delete(id)
+  }
+  function keep(kept: Kept, { interface: id, account, server }: InterfaceOwner): void {
+    let ring = rings.get(id)
+    if (ring && (ring.account !== account || ring.server !== server)) {
+      drop(id)
+      ring = undefined
+    }
+    ring ??= { account, server, kept: [] }
+    rings.delete(id)
+    rings.set(id, ring)
+    ring.kept.push(kept)
+    size++
+    if (ring.kept.length > most.ofInterface) {
+      ring.kept.shift()
+      size--
+    }
+    for (const oldest of rings.keys()) {
+      if (size <= most.inAll) break
+      drop(oldest)
+    }
+  }
+
+  function take(decisions: readonly Decision[], known: ReadonlyMap<string, InterfaceOwner>): void {
+    const concerned = new Set<Follower>()
+    for (const decision of decisions) {
+      const owner = known.get(decision.interface)
+      if (!owner) continue
+      const kept = { number: ++last, decision }
+      keep(kept, owner)
+      for (const follower of followers.get(owner.account) ?? []) {
+        if (!follower.accepts(decision, owner)) continue
+        push(follower, named(kept, owner))
+        concerned.add(follower)
+      }
+    }
+    for (const follower of concerned) void tell(follower)
+  }
+
+  function push(follower: Follower, decision: NamedDecision): void {
+    follower.waiting.push(decision)
+    if (follower.waiting.length <= most.waiting) return
+    follower.waiting.shift()
+    follower.lost++
+    counts.lost++
+  }
+
+  async function tell(follower: Follower): Promise<void> {
+    if (follower.busy) return
+    follower.busy = true
+    try {
+      while (follower.waiting.length > 0 && !follower.stopped) {
+        const { waiting, lost } = follower
+        follower.waiting = []
+        follower.lost = 0
+        await follower.listener(waiting, lost)
+      }
+    } catch {
+      // It is gone, and whoever gave it knows.
+      follower.stopped = true
+    } finally {
+      follower.busy = false
+    }
+  }
+
+  async function nameAll(): Promise<void> {
+    naming = true
+    try {
+      for (let next = heard.shift(); next; next = heard.shift()) {
+        const ids = [...new Set(next.map((each) => each.interface))]
+        // At once where all is known: whoever follows waits for it.
+        const known = owners.known(ids) ?? (await owners.of(ids).catch(() => undefined))
+        unnamed -= next.length
+        if (known) take(next, known)
+      }
+    } finally {
+      naming = false
+    }
+  }
+
+  /** What a filter asks, once it is known what it names; all of it is the caller's. */
+  async function resolve(ctx: Context, filter: DecisionFilter) {
+    const { account } = ctx.principal
+    const { server: called, interface: nic, direction, outcome, policy, rule } = filter
+    let [server, id] = [undefined as string | undefined, nic]
+    if (called !== undefined) {
+      const found = await effective.server(ctx, called)
+      if (!found.ok) return found
+      server = found.value.server.id
+      if (nic !== undefined) {
+        const picked = interfaceCalled(nic, found.value.placements)
+        if (!picked.ok) return picked
+        id = picked.value.interface.id
+      }
+    } else if (nic !== undefined && (await owners.of([nic])).get(nic)?.account !== account) {
+      return err({ kind: 'not-found', resource: 'interface', id: nic } as const)
+    }
+    const accepts: Follower['accepts'] = (decision, owner) => {
+      if (owner.account !== account) return false
+      if (server !== undefined && owner.server !== server) return false
+      if (id !== undefined && decision.interface !== id) return false
+      if (direction !== undefined && decision.direction !== direction) return false
+      if (outcome !== undefined && decision.outcome !== outcome) return false
+      if (policy === undefined && rule === undefined) return true
+      const by = parseDecider(decision.by)
+      if (!by.ok || !('policy' in by.value)) return false
+      if (policy !== undefined && by.value.policy !== policy) return false
+      return rule === undefined || (by.value.kind === 'rule' && by.value.rule === rule)
+    }
+    return ok({ account, accepts, id })
+  }
+
+  /** Those that are kept and accepted, oldest first, after a number. */
+  async function keptFor(
+    { account, accepts, id }: { account: string; accepts: Follower['accepts']; id: string | undefined },
+    after: number,
+  ): Promise<NamedDecision[]> {
+    const own = () =>
+      id !== undefined ? [id] : [...rings].flatMap(([nic, ring]) => (ring.account === account ? [nic] : []))
+    // Looked up first, and used at once: whose they are cannot change in between.
+    await owners.of(own())
+    const now = owners.known(own()) ?? (await owners.of(own()))
+    const found: (readonly [Kept, InterfaceOwner])[] = []
+    for (const nic of own()) {
+      const [ring, owner] = [rings.get(nic), now.get(nic)]
+      if (!ring) continue
+      if (!owner || owner.account !== ring.account || owner.server !== ring.server) {
+        drop(nic)
+        continue
+      }
+      for (const kept of ring.kept) {
+        if (kept.number > after && accepts(kept.decision, owner)) found.push([kept, owner])
+      }
+    }
+    return found.sort(([a], [b]) => a.number - b.number).map(([kept, owner]) => named(kept, owner))
+  }
+
+  return {
+    hear(decisions) {
+      counts.told += decisions.length
+      // Only while the store does not answer.
+      if (unnamed > most.unnamed) return
+      unnamed += decisions.length
+      heard.push(decisions)
+      if (!naming) void nameAll()
+    },
+    async recent(ctx, { limit, ...filter }) {
+      const wanted = await resolve(ctx, filter)
+      if (!wanted.ok) return wanted
+      const all = await keptFor(wanted.value, 0)
+      return ok(limit === undefined ? all : all.slice(Math.max(0, all.length - limit)))
+    },
+    async follow(ctx, { after, ...filter }, listener) {
+      const wanted = await resolve(ctx, filter)
+      if (!wanted.ok) return wanted
+      const { account, accepts } = wanted.value
+      // Busy until what is kept is before what comes meanwhile.
+      const follower: Follower = {
+        ...{ accepts, listener, waiting: [], lost: 0, busy: true, stopped: false },
+      }
+      const of = followers.get(account) ?? new Set()
+      followers.set(account, of.add(follower))
+      if (after !== undefined) {
+        const kept = await keptFor(wanted.value, numberOf(after))
+        const live = new Set(follower.waiting.map((each) => each.id))
+        const waiting = follower.waiting
+        follower.waiting = []
+        for (const each of kept) if (!live.has(each.id)) push(follower, each)
+        for (const each of waiting) push(follower, each)
+      }
+      follower.busy = false
+      void tell(follower)
+      return ok(() => {
+        follower.stopped = true
+        of.delete(follower)
+        if (of.size === 0 && followers.get(account) === of) followers.delete(account)
+      })
+    },
+    counts: () => ({ ...counts }),
+  }
+
+  /** 0 where no decision of this process is called so. */
+  function numberOf(id: string): number {
+    const [of, number] = id.split('-')
+    return of === name && /^\d{1,15}$/.test(number ?? '') ? Number(number) : 0
+  }
 }

@@ -3,14 +3,20 @@
  *
  * Counts are no revision and no audit event: nothing that is desired changes by them.
  */
-import type { Decider } from '../core/model/decider.ts'
+import { type Decider, deciderText, parseDecider } from '../core/model/decider.ts'
 import type { PerDirection } from '../core/model/desired.ts'
 import type { HitsReport } from '../core/model/hits.ts'
 import type { Interface } from '../core/model/interface.ts'
 import type { Action, Direction, LogLevel, Rule } from '../core/model/rule.ts'
-import type { ServerRecord } from '../storage/storage.ts'
+import { ok } from '../core/result.ts'
+import type { HitSum, ServerRecord, Storage } from '../storage/storage.ts'
+import { type Asking, createAsking } from './asking.ts'
 import type { Context } from './context.ts'
+import type { EffectiveInterface, EffectiveService } from './effective.ts'
+import type { EnforcementService } from './enforcement.ts'
+import { type Counted, createHitMemory, suppressedName } from './hit-memory.ts'
 import type { Outcome } from './outcome.ts'
+import { stepsOf } from './rule-steps.ts'
 
 /** Packets, and their bytes from the IP header on (of frames: from the Ethernet header on), since they are counted. */
 export interface Hits {
@@ -120,4 +126,204 @@ export interface HitsService {
   suppressed(): number
   /** Keeps what is not kept yet. */
   close(): Promise<void>
+}
+
+/** Milliseconds between two writes to the store, and writes between two looks at what is no more. */
+const times = { keep: 30_000, tidyEvery: 20 }
+
+export function createHitsService(
+  storage: Storage,
+  effective: EffectiveService,
+  enforcement: EnforcementService,
+): HitsService {
+  const totals = new Map<string, { -readonly [K in keyof HitsTotal]: HitsTotal[K] }>()
+  let suppressed = 0
+  const memory = createHitMemory(storage, (host, { direction, decider }, { packets, bytes }) => {
+    if (decider === suppressedName) {
+      suppressed += packets
+      return
+    }
+    const kind = kindOf(decider)
+    const key = `${host} ${direction} ${kind}`
+    const total = totals.get(key) ?? { host, direction, kind, packets: 0, bytes: 0 }
+    totals.set(key, total)
+    total.packets += packets
+    total.bytes += bytes
+  })
+  const agents = new Map<string, Asking>()
+
+  /** Whether interfaces may have gone since the store was asked. */
+  let moved = false
+  const stopHearing = storage.onCommit(({ topics }) => {
+    if (topics.includes('servers')) moved = true
+  })
+  let rounds = 0
+  async function keep(): Promise<void> {
+    for (const { words, ids } of enforcement.hosts()) for (const id of ids()) enrol(id, words.host)
+    const tidy = ++rounds % times.tidyEvery === 0
+    if (moved || tidy) {
+      moved = false
+      await memory.tidy(tidy)
+    }
+    await memory.keep()
+  }
+  // What could not be kept is kept with the next.
+  const timer = setInterval(() => void keep().catch(() => {}), times.keep)
+  timer.unref()
+
+  /** One that is judged is counted, though it may have seen no packet yet. */
+  function enrol(id: string, host: string): void {
+    const state = enforcement.host(host)?.of(id)?.state
+    if (state === 'applied' || state === 'observing') memory.enrol(id, host)
+  }
+
+  async function find(ctx: Context, called: string) {
+    const found = await effective.server(ctx, called)
+    if (!found.ok) return found
+    const { server, placements } = found.value
+    const hosts = new Set(placements.flatMap((each) => each.interface.host ?? []))
+    await Promise.all([...hosts].map((host) => agents.get(host)?.now()))
+    for (const { interface: nic } of placements) if (nic.host !== null) enrol(nic.id, nic.host)
+    await memory.settled()
+    return ok({ server, placements, known: await knownOf(ctx.principal.account, placements) })
+  }
+
+  /** By interface. Of those that are heard here what was heard, of others what the store has. */
+  async function knownOf(account: string, placements: readonly EffectiveInterface[]) {
+    const found = new Map<string, KnownInterface>()
+    const others: string[] = []
+    for (const { interface: nic } of placements) {
+      const heardAt = memory.heardAt(nic.host ?? '')
+      const here = memory.of(nic.id)
+      if (here?.account !== account || heardAt === undefined) {
+        // It has changed hands since.
+        if (here && here.account !== account) memory.forget(nic.id)
+        others.push(nic.id)
+      } else found.set(nic.id, { since: here.since, countedAt: heardAt, counted: [...here.counted] })
+    }
+    for (const { interface: id, since, countedAt, hits, ...of } of await storage.hits(others)) {
+      if (of.account !== account) continue
+      const counted = hits.map(({ direction, decider, ...total }) => ({ direction, decider, total }))
+      found.set(id, { since, countedAt: since === null ? null : countedAt, counted })
+    }
+    return found
+  }
+
+  async function sumsOf(account: string, policies: readonly string[]): Promise<ReadonlyMap<string, HitSum>> {
+    const sums = new Map<string, HitSum>()
+    for (const sum of await storage.hitSums(account, policies)) sums.set(sum.decider, sum)
+    return sums
+  }
+  /** With what came since it was kept. */
+  function sumOf(account: string, decider: string, kept: ReadonlyMap<string, HitSum>): Hits {
+    const { packets, bytes, lastHit } = kept.get(decider) ?? none
+    const more = memory.unkept(account, decider)
+    if (!more) return { packets, bytes, lastHit }
+    const last = Math.max(lastHit ?? 0, more.lastHit ?? 0) || null
+    return { packets: packets + more.packets, bytes: bytes + more.bytes, lastHit: last }
+  }
+
+  return {
+    hear: memory.hear,
+    asks(host, ask) {
+      const asking = createAsking(ask)
+      agents.set(host, asking)
+      return () => {
+        if (agents.get(host) === asking) agents.delete(host)
+      }
+    },
+    async of(ctx, called) {
+      const found = await find(ctx, called)
+      if (!found.ok) return found
+      const { server, placements, known } = found.value
+      const { account } = ctx.principal
+      const interfaces = placements.map(({ interface: nic }): InterfaceCounts => {
+        const of = known.get(nic.id)
+        const all = hitsOf(of)
+        const those = (direction: Direction) =>
+          all.flatMap(([way, by, hits]) => (way === direction ? [{ by, ...hits }] : []))
+        return { ...countingOf(nic, of), ingress: those('ingress'), egress: those('egress') }
+      })
+      const deciders = new Map(
+        interfaces
+          .flatMap((each) => [...each.ingress, ...each.egress])
+          .flatMap(({ by }) => ('policy' in by ? [[deciderText(by), by] as const] : [])),
+      )
+      const policies = new Set([...deciders.values()].map(({ policy }) => policy))
+      const kept = await sumsOf(account, [...policies])
+      const sums = [...deciders].map(([text, by]) => ({ by, ...sumOf(account, text, kept) }))
+      return ok({ server, interfaces, sums })
+    },
+    async rulesOf(ctx, called) {
+      const found = await find(ctx, called)
+      if (!found.ok) return found
+      const { server, placements, known } = found.value
+      const { account } = ctx.principal
+      const policies = [...new Set(placements.flatMap(policiesOn))]
+      const [kept, since, names] = await Promise.all([
+        sumsOf(account, policies),
+        storage.ruleTimes(policies),
+        storage.policyNames(policies),
+      ])
+      const interfaces = placements.map((placement): InterfaceRules => {
+        const counting = countingOf(placement.interface, known.get(placement.interface.id))
+        const hits = new Map(
+          hitsOf(known.get(placement.interface.id)).map(([way, by, hits]) => [
+            `${way} ${deciderText(by)}`,
+            hits,
+          ]),
+        )
+        const steps = (direction: Direction) =>
+          stepsOf(placement, direction, {
+            since: counting.since,
+            hits: (by) => hits.get(`${direction} ${deciderText(by)}`),
+            sum: (by) => sumOf(account, deciderText(by), kept),
+            ruleSince: (policy, rule) => since.get(policy)?.get(rule) ?? null,
+            nameOf: (policy) => names.get(policy) ?? policy,
+          })
+        return { ...counting, ingress: steps('ingress'), egress: steps('egress') }
+      })
+      return ok({ server, interfaces })
+    },
+    totals: () => [...totals.values()],
+    suppressed: () => suppressed,
+    async close() {
+      clearInterval(timer)
+      stopHearing()
+      await memory.settled()
+      await memory.keep()
+    },
+  }
+}
+
+interface KnownInterface {
+  readonly since: number | null
+  readonly countedAt: number | null
+  readonly counted: readonly Counted[]
+}
+
+const none: Hits = { packets: 0, bytes: 0, lastHit: null }
+
+const kindOf = (decider: string) => decider.split(' ', 1)[0] as Decider['kind']
+
+const policiesOn = ({ policy }: EffectiveInterface): string[] =>
+  [policy.ingress, policy.egress].flatMap((part) =>
+    part.filtered ? part.lists.map((list) => list.policy) : [],
+  )
+
+function countingOf(nic: Interface, of: KnownInterface | undefined): Counting {
+  const { since = null, countedAt = null, counted = [] } = of ?? {}
+  const suppressed = { ingress: 0, egress: 0 }
+  for (const { direction, decider, total } of counted) {
+    if (decider === suppressedName) suppressed[direction] = total.packets
+  }
+  return { interface: nic, since, countedAt, suppressed }
+}
+
+function hitsOf(of: KnownInterface | undefined): [Direction, Decider, Hits][] {
+  return (of?.counted ?? []).flatMap(({ direction, decider, total }): [Direction, Decider, Hits][] => {
+    const by = parseDecider(decider)
+    const { packets, bytes, lastHit } = total
+    return by.ok ? [[direction, by.value, { packets, bytes, lastHit }]] : []
+  })
 }

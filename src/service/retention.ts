@@ -1,6 +1,6 @@
-/** How long history is kept: old events are deleted in small steps, so that nobody waits for it. */
+/** How long history is kept, and counts of what is no more: both are deleted in small steps, so that nobody waits for it. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Storage } from '../storage/storage.ts'
+import type { HitSumKey, Storage } from '../storage/storage.ts'
 
 export interface Retention {
   /** Events are deleted that are older, or so far from the newest that all together would be larger. */
@@ -8,7 +8,7 @@ export interface Retention {
   readonly bytes: number
 }
 
-/** Events deleted in one write, and milliseconds between two of them: others come in between. */
+/** Events deleted, or deciders looked at, in one write, and milliseconds between two of them: others come in between. */
 const step = { most: 200, pause: 20 }
 
 /** One round at `now`, milliseconds since 1970, until `signal` is aborted. Answers how many events were deleted. */
@@ -18,7 +18,7 @@ export async function prune(
   now: number,
   signal?: AbortSignal,
 ): Promise<number> {
-  const actor = { account: '', actor: 'retention', dialect: 'system', requestId: '', at: now } as const
+  const actor = actorAt(now)
   const olderThan = now - days * 24 * 3600 * 1000
   for (let all = 0; ; ) {
     const done = await storage.run('pruneHistory', { olderThan, bytes, most: step.most }, actor)
@@ -28,6 +28,23 @@ export async function prune(
   }
 }
 
+/** Forgets what deciders have counted that are no more, until `signal` is aborted. Answers how many those were. */
+export async function pruneHits(storage: Storage, now: number, signal?: AbortSignal): Promise<number> {
+  let after: HitSumKey | null = null
+  for (let all = 0; ; ) {
+    const args: { after: HitSumKey | null; most: number } = { after, most: step.most }
+    const done = await storage.run('pruneHits', args, actorAt(now))
+    if (!done.ok) return all
+    all += done.value.removed
+    after = done.value.next
+    if (after === null || signal?.aborted) return all
+    await delay(step.pause)
+  }
+}
+
+const actorAt = (at: number) =>
+  ({ account: '', actor: 'retention', dialect: 'system', requestId: '', at }) as const
+
 /** Looks every minute. Answers how to stop. */
 export function startRetention(storage: Storage, retention: Retention): () => Promise<void> {
   const stopping = new AbortController()
@@ -36,6 +53,7 @@ export function startRetention(storage: Storage, retention: Retention): () => Pr
     while (!signal.aborted) {
       // Tried again with the next round.
       await prune(storage, retention, Date.now(), signal).catch(() => {})
+      if (!signal.aborted) await pruneHits(storage, Date.now(), signal).catch(() => {})
       await delay(60_000, undefined, { signal, ref: false }).catch(() => {})
     }
   })()

@@ -11,11 +11,13 @@ import { inOrder, type Profile, type ProfileSpec } from '../core/model/profile.t
 import type { Storage } from '../storage/storage.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type ChainService, createChainService } from './chains.ts'
+import { createDecisionService, type DecisionService } from './decisions.ts'
 import { createDocumentService, type DocumentService } from './documents.ts'
 import { createEffectiveService, type EffectiveService } from './effective.ts'
 import { createEnforcement, type EnforcementService } from './enforcement.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
+import { createHitsService, type HitsService } from './hits.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
 import { createOwnerSettings, type OwnerSettingsService } from './settings.ts'
@@ -43,6 +45,8 @@ export interface Services {
   readonly history: HistoryService
   readonly enforcement: EnforcementService
   readonly ownerSettings: OwnerSettingsService
+  readonly hits: HitsService
+  readonly decisions: DecisionService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -59,17 +63,20 @@ export function createServices(
   const names = inOrder(profiles).map(({ profile }) => profile)
   const enforcement = createEnforcement(storage)
   const lists = createRuleLists(storage)
+  const effective = createEffectiveService(storage, createResolver(), enforcement, names)
   return {
     chains: createChainService(storage, lists),
     groups: createGroupService(storage, enforcement, lists),
     servers: createServerService(storage),
     addresses: createAddressService(storage, settings.pools),
     documents: createDocumentService(storage),
-    effective: createEffectiveService(storage, createResolver(), enforcement, names),
+    effective,
     zones: createZoneService(storage, enforcement, profiles),
     history: createHistoryService(storage),
     enforcement,
     ownerSettings: createOwnerSettings(storage),
+    hits: createHitsService(storage, effective, enforcement),
+    decisions: createDecisionService(storage, effective),
     profiles: names,
     settings,
   }

@@ -1,20 +1,9 @@
 /** What owners choose reaches the agent like any other change, and only what it is about; and nobody else can choose it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { contextOf } from '../../test/support/context.ts'
 import { actor, chainTarget, engines, inventory, rule } from '../../test/support/stores.ts'
-import type { Context } from './context.ts'
 import { createOwnerSettings } from './settings.ts'
-
-const contextOf = (account: string): Context => ({
-  principal: {
-    ...{ account, scopes: new Set(['read', 'write'] as const) },
-    credential: {
-      ...({ id: 'c', account, kind: 'token', lookup: '', hash: '', label: 'tester' } as const),
-      ...{ scopes: [], attributes: {} },
-    },
-  },
-  ...{ dialect: 'upcloud', requestId: 'r', now: actor.at },
-})
 
 for (const [engine, { skip, create }] of Object.entries(engines)) {
   describe(`settings of owners on ${engine}`, { skip }, () => {

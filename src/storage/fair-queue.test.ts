@@ -4,11 +4,12 @@ import { describe, test } from 'node:test'
 import { createFairQueue, isLargeWrite } from './fair-queue.ts'
 
 const clock = { now: 0 }
-/** Items are an account's letter and a number; large ones are of a capital letter. */
+/** Items are an account's letter and a number; large ones are of a capital letter, and nobody waits for those of z. */
 const queueOf = (...items: readonly string[]) => {
   const queue = createFairQueue<string>({
     accountOf: (item) => (item[0] ?? '').toLowerCase(),
     isLarge: (item) => /^[A-Z]/.test(item),
+    isIdle: (item) => item.startsWith('z'),
     now: () => clock.now,
   })
   for (const item of items) queue.push(item)
@@ -47,6 +48,16 @@ describe('the fair queue', () => {
   ] as const satisfies readonly (readonly [readonly string[], readonly string[], number?])[]) {
     test(items.join(' ') || 'nothing', () => assert.deepEqual(drain(queueOf(...items), most), want))
   }
+
+  test('what nobody waits for comes last and alone, and is not kept waiting for ever', () => {
+    assert.deepEqual(drain(queueOf('z1', 'a1', 'z2', 'B1', 'b2')), ['a1', 'B1', 'b2', 'z1', 'z2'])
+    const queue = queueOf('z1', 'z2')
+    for (let round = 0; round < 20; round++) queue.push(`a${round}`)
+    assert.equal(queue.take(1).join(), 'a0')
+    clock.now += 6000
+    assert.equal(queue.take(1).join(), 'z1')
+    assert.equal(queue.take(1).join(), 'a1')
+  })
 
   test('an account rests after a large one while others are about, and does not where it is alone', () => {
     const queue = queueOf('A1', 'A2', 'A3')

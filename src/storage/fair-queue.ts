@@ -3,8 +3,11 @@
  *
  * What is taken together shares a transaction, and its answers wait for the whole of it. So much work as the replacement of
  * a long list is taken alone, and while other accounts write an account rests after it: whoever comes meanwhile waits for
- * one of these at most, and mostly for none.
+ * one of these at most, and mostly for none. What nobody waits for is taken alone when nothing else is there, or has kept it
+ * waiting for long.
  */
+import type { ProgramName } from './storage.ts'
+
 export interface FairQueue<T> {
   readonly isEmpty: boolean
   push(item: T): void
@@ -21,20 +24,28 @@ export interface FairQueueOptions<T> {
   readonly accountOf: (item: T) => string
   /** Whether it is taken alone. */
   readonly isLarge: (item: T) => boolean
+  /** Whether nobody waits for it. */
+  readonly isIdle: (item: T) => boolean
   /** Milliseconds since any fixed moment. */
   readonly now?: () => number
 }
 
 /** An account that has written much rests for so many times as long: three quarters of the time are others'. */
 const restFactor = 3
+/** What nobody waits for is kept waiting for so many milliseconds by a stream of others that never ends. */
+const idlePatience = 5000
 /** Others are about if one of them has written in so many milliseconds. */
 const about = 2000
 
 export function createFairQueue<T>({
   accountOf,
   isLarge,
+  isIdle,
   now = () => performance.now(),
 }: FairQueueOptions<T>): FairQueue<T> {
+  /** In order; with the time since when the first of them waits. */
+  const idle: T[] = []
+  let idleSince = 0
   /** In order of turn; none is empty. */
   const waiting = new Map<string, T[]>()
   /** When an account may have written much again. */
@@ -59,19 +70,31 @@ export function createFairQueue<T>({
 
   return {
     get isEmpty() {
-      return waiting.size === 0
+      return waiting.size === 0 && idle.length === 0
     },
     get rest() {
+      if (idle.length > 0 && waiting.size === 0) return 0
       const times = [...waiting.keys()].map((account) => (rested.get(account) ?? 0) - now())
       return Math.max(0, Math.min(...times))
     },
     push(item) {
+      if (isIdle(item)) {
+        if (idle.length === 0) idleSince = now()
+        idle.push(item)
+        return
+      }
       const account = accountOf(item)
       const items = waiting.get(account)
       if (items) items.push(item)
       else waiting.set(account, [item])
     },
     take(most) {
+      const first = idle[0]
+      if (first !== undefined && (waiting.size === 0 || now() - idleSince > idlePatience)) {
+        idle.shift()
+        idleSince = now()
+        return [first]
+      }
       const taken: T[] = []
       while (taken.length < most) {
         const next = nextOf(taken.length === 0)
@@ -98,6 +121,10 @@ export function createFairQueue<T>({
     },
   }
 }
+
+/** Programs that nobody waits for. */
+const idlePrograms: ReadonlySet<ProgramName> = new Set(['keepHits', 'pruneHits'])
+export const isIdleWrite = (program: ProgramName): boolean => idlePrograms.has(program)
 
 /** Whether a write is of so many rules, servers or statuses that others should not wait for it with what they wait for. */
 export function isLargeWrite(args: object): boolean {

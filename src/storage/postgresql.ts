@@ -10,7 +10,7 @@ import pg from 'pg'
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
-import { createFairQueue, isLargeWrite } from './fair-queue.ts'
+import { createFairQueue, isIdleWrite, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
 import { type Connections, createConnections, destroy, type Session } from './postgresql-connections.ts'
 import { commitOf, programs } from './programs/index.ts'
@@ -56,6 +56,7 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
   const queue = createFairQueue<Queued>({
     accountOf: ({ job }) => job.actor.account,
     isLarge: ({ job }) => isLargeWrite(job.args),
+    isIdle: ({ job }) => isIdleWrite(job.program),
   })
   /** Resolves when something is added to the queue. */
   let pushed = Promise.withResolvers<void>()

@@ -10,6 +10,7 @@ import {
   auditColumns,
   credentialColumns,
   documentColumns,
+  hitColumns,
   interfaceColumns,
   leaseColumns,
   policyColumns,
@@ -21,6 +22,7 @@ import {
   toAuditEvent,
   toCredential,
   toDocument,
+  toHit,
   toHost,
   toInterface,
   toLease,
@@ -32,7 +34,16 @@ import {
   toServer,
 } from './rows.ts'
 import { chunks, marks, prefixed, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
-import type { Behind, OutcomeRecord, PoolUse, Storage } from './storage.ts'
+import type {
+  Behind,
+  CountedInterface,
+  HitRecord,
+  HitSum,
+  InterfaceOwner,
+  OutcomeRecord,
+  PoolUse,
+  Storage,
+} from './storage.ts'
 
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>
@@ -119,6 +130,93 @@ export const reads: Reads = {
   },
   *hosts() {
     return (yield* query('SELECT host, seen_at, status FROM hosts ORDER BY host')).map(toHost)
+  },
+  *hits(interfaces) {
+    const found: Omit<CountedInterface, 'hits'>[] = []
+    const hits = new Map<string, HitRecord[]>()
+    for (const chunk of chunks(interfaces)) {
+      const list = marks(chunk)
+      const rows = yield* query(
+        `SELECT i.id, s.account, c.since, h.counted_at FROM interfaces i JOIN servers s ON s.id = i.server
+         LEFT JOIN counted c ON c.interface = i.id LEFT JOIN hosts h ON h.host = i.host WHERE i.id IN (${list})`,
+        ...chunk,
+      )
+      for (const { id, account, since, counted_at: at } of rows) {
+        found.push({
+          ...{ interface: String(id), account: String(account) },
+          since: since === null ? null : Number(since),
+          countedAt: at === null ? null : Number(at),
+        })
+      }
+      for (const row of yield* query(
+        `SELECT ${hitColumns} FROM hits WHERE interface IN (${list})`,
+        ...chunk,
+      )) {
+        const hit = toHit(row)
+        const own = hits.get(hit.interface)
+        if (own) own.push(hit)
+        else hits.set(hit.interface, [hit])
+      }
+    }
+    return found.map((each) => ({ ...each, hits: hits.get(each.interface) ?? [] }))
+  },
+  *countedSince(interfaces) {
+    const found = new Map<string, number>()
+    for (const chunk of chunks(interfaces)) {
+      const sql = `SELECT interface, since FROM counted WHERE interface IN (${marks(chunk)})`
+      for (const row of yield* query(sql, ...chunk)) found.set(String(row.interface), Number(row.since))
+    }
+    return found
+  },
+  *hitSums(account, policies) {
+    const found: HitSum[] = []
+    for (const chunk of chunks(policies)) {
+      const sql = `SELECT decider, packets, bytes, last_hit FROM hit_sums WHERE account = ? AND policy IN (${marks(chunk)})`
+      for (const row of yield* query(sql, account, ...chunk)) {
+        const lastHit = row.last_hit === null ? null : Number(row.last_hit)
+        const counts = { packets: Number(row.packets), bytes: Number(row.bytes) }
+        found.push({ decider: String(row.decider), ...counts, lastHit })
+      }
+    }
+    return found
+  },
+  *ruleTimes(policies) {
+    const found = new Map<string, Map<string, number>>()
+    for (const chunk of chunks(policies)) {
+      const sql = `SELECT policy, id, since FROM rules WHERE since IS NOT NULL AND policy IN (${marks(chunk)})`
+      for (const { policy, id, since } of yield* query(sql, ...chunk)) {
+        const times = found.get(String(policy)) ?? new Map<string, number>()
+        found.set(String(policy), times.set(String(id), Number(since)))
+      }
+    }
+    return found
+  },
+  *policyNames(ids) {
+    const found = new Map<string, string>()
+    for (const chunk of chunks(ids)) {
+      const sql = `SELECT id, name FROM policies WHERE id IN (${marks(chunk)})`
+      for (const { id, name } of yield* query(sql, ...chunk)) found.set(String(id), String(name))
+    }
+    return found
+  },
+  *owners(interfaces) {
+    const found: InterfaceOwner[] = []
+    for (const chunk of chunks(interfaces)) {
+      const rows = yield* query(
+        `SELECT i.id, i.number, i.attributes, s.account, s.id AS server, s.name FROM interfaces i
+         JOIN servers s ON s.id = i.server WHERE i.id IN (${marks(chunk)}) AND s.${present}`,
+        ...chunk,
+      )
+      for (const row of rows) {
+        const { name } = JSON.parse(String(row.attributes)) as { readonly name?: unknown }
+        found.push({
+          ...{ interface: String(row.id), index: Number(row.number), account: String(row.account) },
+          ...{ server: String(row.server), serverName: String(row.name) },
+          name: typeof name === 'string' ? name : null,
+        })
+      }
+    }
+    return found
   },
   *outcomes(of) {
     const columns = 'SELECT o.host, o.interface, o.status FROM outcomes o'
@@ -294,6 +392,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'desired',
   'placedInterfaces',
   'placedOf',
+  'hits',
   'behind',
   'audit',
   'holding',

@@ -12,6 +12,7 @@ import type {
   AuditEvent,
   CredentialRecord,
   DocumentRecord,
+  HitRecord,
   HostRecord,
   LeaseRecord,
   NewRule,
@@ -291,6 +292,23 @@ export function toHost(row: Row): HostRecord {
     seenAt: number(row.seen_at),
   }
 }
+export const hitColumns = 'interface, direction, decider, packets, bytes, last_hit, epochs'
+export function toHit(row: Row): HitRecord {
+  return {
+    interface: text(row.interface),
+    direction: text(row.direction) as Direction,
+    decider: text(row.decider),
+    packets: number(row.packets),
+    bytes: number(row.bytes),
+    lastHit: nullable(row.last_hit, number),
+    epochs: json(row.epochs) as unknown as HitRecord['epochs'],
+  }
+}
+export function fromHit(h: HitRecord): SqlValue[] {
+  const counts = [h.packets, h.bytes, h.lastHit]
+  return [h.interface, h.direction, h.decider, ...counts, JSON.stringify(h.epochs)]
+}
+
 export function toOutcome(row: Row): OutcomeRecord {
   const status = object(row.status) as unknown as OutcomeRecord
   return { ...status, host: text(row.host), interface: text(row.interface) }

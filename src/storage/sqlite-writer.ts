@@ -6,7 +6,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import type { Job } from './driver.ts'
-import { createFairQueue, isLargeWrite } from './fair-queue.ts'
+import { createFairQueue, isIdleWrite, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
 import { commitOf, programs } from './programs/index.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
@@ -43,6 +43,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   const queue = createFairQueue<Asked>({
     accountOf: ({ job }) => (job === 'check' ? '' : job.actor.account),
     isLarge: ({ job }) => job !== 'check' && isLargeWrite(job.args),
+    isIdle: ({ job }) => job !== 'check' && isIdleWrite(job.program),
   })
   let closing: number | undefined
   let timer: NodeJS.Timeout | undefined

@@ -31,18 +31,22 @@ export function* queryOne(sql: string, ...params: SqlValue[]): Steps<Row | undef
   return (yield { sql, params })[0]
 }
 
-/** Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. */
+/**
+ * Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. `otherwise` says
+ * what becomes of rows that are there.
+ */
 export function* insertRows(
   into: string,
   width: number,
   rows: readonly (readonly SqlValue[])[],
+  otherwise = '',
 ): Steps<void> {
   const perStatement = 200
   const tuple = `(${new Array(width).fill('?').join(', ')})`
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement)
     yield {
-      sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')}`,
+      sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')} ${otherwise}`,
       params: chunk.flat(),
     }
   }

@@ -188,6 +188,61 @@ export interface Behind {
   })[]
 }
 
+/** What one decider of an interface has counted in all. */
+export interface HitRecord {
+  readonly interface: string
+  readonly direction: Direction
+  /** As `deciderText` writes it; or `suppressed`, which none is called: packets of which nothing was told. */
+  readonly decider: string
+  readonly packets: number
+  readonly bytes: number
+  /** Milliseconds since 1970, of the first reading that saw the last increase; null: there was none. */
+  readonly lastHit: number | null
+  /** Of the epochs that were read last, the oldest first; what earlier ones counted is in the sum. */
+  readonly epochs: readonly EpochCount[]
+}
+
+/** As it was read, which every reading begins from. */
+export interface EpochCount {
+  readonly epoch: string
+  readonly packets: number
+  readonly bytes: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+}
+
+/** An interface that is there, with all that is kept of what it counted. */
+export interface CountedInterface {
+  readonly interface: string
+  readonly account: string
+  /** Since when it is counted, milliseconds since 1970; null: not yet. */
+  readonly since: number | null
+  /** When the counters of its host were read that are kept; null: never. */
+  readonly countedAt: number | null
+  readonly hits: readonly HitRecord[]
+}
+
+/** Over all interfaces of an account. */
+export type HitSum = Pick<HitRecord, 'decider' | 'packets' | 'bytes' | 'lastHit'>
+
+/** Place in the list of sums. */
+export interface HitSumKey {
+  readonly account: string
+  readonly policy: string
+  readonly decider: string
+}
+
+/** Whose an interface is, and what it is called. */
+export interface InterfaceOwner {
+  readonly interface: string
+  readonly index: number
+  /** What its dialect calls it; null: nothing. */
+  readonly name: string | null
+  readonly account: string
+  readonly server: string
+  readonly serverName: string
+}
+
 /** Who does it and through what; stored with every change. */
 export interface Actor {
   readonly account: string
@@ -499,6 +554,28 @@ export interface Programs {
     }
     answer: object
   }
+  /**
+   * Keeps what interfaces have counted. `base` is what is kept of a decider so far, 0 where nothing is: where it is something
+   * else nothing of the interface is written, and it is named as `stale`; `gone` are those that are not there. `host` is
+   * written with the last of what was read there. No revision, not audited: nothing that is desired changes.
+   */
+  keepHits: {
+    args: {
+      put: readonly (HitRecord & { readonly base: { readonly packets: number; readonly bytes: number } })[]
+      /** Interfaces that are counted from now on; of those that were already it changes nothing. */
+      counted: readonly { readonly interface: string; readonly since: number }[]
+      host?: { readonly host: string; readonly at: number }
+    }
+    answer: { stale: readonly string[]; gone: readonly string[] }
+  }
+  /**
+   * Looks at `most` deciders that belong to policies, from `after` on, and forgets what those have counted that are no more.
+   * `next` is null at the end. No revision, not audited.
+   */
+  pruneHits: {
+    args: { after: HitSumKey | null; most: number }
+    answer: { removed: number; next: HitSumKey | null; changed: boolean }
+  }
   /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
   forgetHosts: { args: { except: readonly string[] }; answer: object }
   /**
@@ -705,6 +782,17 @@ export interface Storage {
   }): Promise<readonly Member[]>
   /** What agents said last, of all hosts that have one. */
   hosts(): Promise<readonly HostRecord[]>
+  /** Of those interfaces that are there. */
+  hits(interfaces: readonly string[]): Promise<readonly CountedInterface[]>
+  /** Since when interfaces are counted, milliseconds since 1970; those that are not are left out. */
+  countedSince(interfaces: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Of deciders that belong to these policies. */
+  hitSums(account: string, policies: readonly string[]): Promise<readonly HitSum[]>
+  /** Since when rules are there, by id of the policy and of the rule, milliseconds since 1970; where it is unknown they are left out. */
+  ruleTimes(policies: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>>
+  policyNames(ids: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /** Of those interfaces that are there. */
+  owners(interfaces: readonly string[]): Promise<readonly InterfaceOwner[]>
   /** What they said of interfaces that are not as usual. */
   outcomes(of: { host: string } | { server: string } | { account: string }): Promise<readonly OutcomeRecord[]>
   /** Of an account; work grows with what has changed and not been applied, not with what there is. */

@@ -7,6 +7,7 @@ import { changeAddresses } from './addresses.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
 import { deleteDocument, putDocument } from './documents.ts'
 import { pruneHistory, recordEvent } from './history.ts'
+import { keepHits, pruneHits } from './hits.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
 import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
@@ -41,6 +42,8 @@ export const programs: {
   recordEvent,
   pruneHistory,
   reportHost,
+  keepHits,
+  pruneHits,
   forgetHosts,
   applyInventory,
 }
@@ -71,6 +74,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   recordEvent: [],
   pruneHistory: [],
   reportHost: [],
+  keepHits: [],
+  pruneHits: [],
   forgetHosts: [],
   applyInventory: ['credentials', 'servers', 'rules'],
 }

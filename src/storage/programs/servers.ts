@@ -42,6 +42,7 @@ import {
 } from './common.ts'
 import { depart } from './departures.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
+import { forgetHits } from './hits.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
 
@@ -160,6 +161,7 @@ export function* defaultPolicy(
 export function* deleteInterfaces(ids: readonly string[], revision: number): Steps<void> {
   for (const id of ids) {
     yield* depart(revision, 'id = ?', id)
+    yield* forgetHits('id = ?', id)
     yield* query('DELETE FROM attachments WHERE interface = ?', id)
     yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE interface = ?)', id)
     yield* query('DELETE FROM policies WHERE interface = ?', id)
@@ -349,6 +351,7 @@ function unchangedServer(
 /** With its interfaces, its policies and theirs; answers the ids of the interfaces. */
 export function* removeServer(id: string, revision: number): Steps<string[]> {
   yield* depart(revision, 'server = ?', id)
+  yield* forgetHits('server = ?', id)
   yield* query('DELETE FROM attachments WHERE server = ?', id)
   yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
   yield* query('DELETE FROM policies WHERE server = ?', id)
