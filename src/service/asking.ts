@@ -1,4 +1,4 @@
-/** Questions to one agent: who asks while it is answering shares the next answer, and nobody waits for long. */
+/** Questions to one agent: however many callers ask, it is asked a few times a second at most, and nobody waits for long. */
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Asking {

@@ -272,6 +272,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     async close() {
       await server.close()
       await services.enforcement.close()
+      await services.hits.close()
       await storage.close()
       await store.remove()
     },

@@ -52,15 +52,8 @@ export async function start(
   )
   const agent =
     enforcer &&
-    enforce(
-      options,
-      enforcer,
-      createDesiredFeed(storage, options.host),
-      // Nobody keeps counts and decisions yet.
-      { ...services, hits: { hear() {}, asks: () => () => {} }, decisions: { hear() {} } },
-      metrics,
-      logger,
-      (line) => process.stdout.write(`${line}\n`),
+    enforce(options, enforcer, createDesiredFeed(storage, options.host), services, metrics, logger, (line) =>
+      process.stdout.write(`${line}\n`),
     )
   if (!agent) await warnOfDevices(storage, logger)
   const server = createServer({
@@ -82,6 +75,8 @@ export async function start(
     await server.close()
     await agent?.stop()
     await services.enforcement.close()
+    // What the store does not take now agents say again to the next process.
+    await services.hits.close().catch((error) => logger.warn({ err: error }, 'the last counts are not kept'))
     await stopRetention()
     await storage.close()
   }
