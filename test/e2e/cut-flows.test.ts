@@ -1,16 +1,18 @@
 /** Connections that a change would not let begin any more are ended, and no others: real entries, and real packets. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { CommonPolicy, EffectivePolicy } from '../../src/core/model/effective-policy.ts'
 import type { Action, Direction, Match } from '../../src/core/model/rule.ts'
 import { parseAddress } from '../../src/core/net/address.ts'
-import { ICMP, TCP, UDP } from '../../src/core/net/protocol.ts'
+import { ICMP, ICMPV6, TCP, UDP } from '../../src/core/net/protocol.ts'
 import { evaluate } from '../../src/core/semantics/evaluate.ts'
 import { obstacle } from '../../src/lab/lab.ts'
 import { mustRun, run } from '../../src/lab/run.ts'
-import { cuttingIn } from '../support/cutting.ts'
-import type { Tracked } from '../support/cutting-child.ts'
+import type { Served, Tracked } from '../support/cutting-child.ts'
 import { desire } from '../support/desired.ts'
+import { type Remote, remote } from '../support/remote.ts'
+import type { Talks } from '../support/talker-child.ts'
 
 const skip = (await obstacle()) ?? false
 const prefix = `pcl-cut-${process.pid}`
@@ -128,7 +130,7 @@ describe('flows are cut', { skip }, () => {
         },
       }
     }
-    const cutting = cuttingIn(router)
+    const cutting = remote<Served>(router, 'cutting-child.ts')
     try {
       let kept = 0
       let cut = 0
@@ -187,7 +189,201 @@ describe('flows are cut', { skip }, () => {
       }
       assert.ok(kept > 1000 && cut > 1000, `${kept} kept, ${cut} cut`)
     } finally {
-      await cutting.close()
+      await cutting.end()
     }
   })
 })
+
+/** Where a VM and the outside talk: through a router, or over a bridge. */
+for (const mode of ['routed', 'bridged'] as const) {
+  describe(`packets of flows that are cut, ${mode}`, { skip }, () => {
+    const name = (of: string) => `${prefix}-${mode}-${of}`
+    const ends = { vm: 'tap0', outside: 'up0' } as const
+    type End = keyof typeof ends
+    const net = { vm: mode === 'bridged' ? 9 : 1, outside: 9 } as const
+    const host = { vm: 5, outside: 2 } as const
+    const address = (end: End, family: 4 | 6, last: number = host[end]) =>
+      family === 4 ? `10.78.${net[end]}.${last}` : `fd78:${net[end]}::${last}`
+    const ip = (of: string, ...args: string[]) => mustRun('ip', ['-n', name(of), ...args])
+    let cutting: Remote<Served> | undefined
+    let talkers: Record<End, Remote<Talks>>
+    const all = ['router', 'vm', 'outside']
+
+    before(async () => {
+      for (const each of all) await mustRun('ip', ['netns', 'add', name(each)])
+      await mustRun('ip', [
+        ...['netns', 'exec', name('router'), 'sysctl', '-qw', 'net.ipv4.ip_forward=1'],
+        'net.ipv6.conf.all.forwarding=1',
+      ])
+      if (mode === 'bridged') {
+        await ip('router', 'link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0')
+        await ip('router', 'link', 'set', 'br0', 'up')
+      }
+      for (const end of ['vm', 'outside'] as const) {
+        await ip(
+          'router',
+          'link',
+          'add',
+          ends[end],
+          'type',
+          'veth',
+          'peer',
+          'name',
+          'eth0',
+          'netns',
+          name(end),
+        )
+        if (mode === 'bridged') await ip('router', 'link', 'set', ends[end], 'master', 'br0')
+        for (const [on, device, last] of [
+          ['router', ends[end], 1],
+          [end, 'eth0', host[end]],
+        ] as const) {
+          if (mode === 'routed' || on !== 'router') {
+            await ip(on, 'address', 'add', `${address(end, 4, last)}/24`, 'dev', device)
+            await ip(on, 'address', 'add', `${address(end, 6, last)}/64`, 'dev', device, 'nodad')
+          }
+          await ip(on, 'link', 'set', device, 'up')
+        }
+        if (mode === 'routed') {
+          await ip(end, 'route', 'add', 'default', 'via', address(end, 4, 1))
+          await ip(end, '-6', 'route', 'add', 'default', 'via', address(end, 6, 1))
+        }
+      }
+    })
+    after(async () => {
+      for (const each of [cutting, talkers?.vm, talkers?.outside]) await each?.end()
+      for (const each of all) await run('ip', ['netns', 'del', name(each)])
+    })
+
+    test('those end at both ends, whoever sends next; others go on with the same entry; what is let begin again begins', async (context) => {
+      cutting = remote<Served>(name('router'), 'cutting-child.ts')
+      talkers = {
+        vm: remote<Talks>(name('vm'), 'talker-child.ts'),
+        outside: remote<Talks>(name('outside'), 'talker-child.ts'),
+      }
+      const to = (protocol: number, ...ports: number[]) =>
+        ports.map((port) => ['allow', { protocol, destinationPorts: [{ first: port, last: port }] }] as const)
+      const discovery = ['allow', { protocol: ICMPV6 }] as const
+      let revision = 0
+      const apply = (policy: EffectivePolicy, awaits: boolean) =>
+        (cutting as Remote<Served>).apply(
+          desire(
+            [{ id: 'vm', device: 'tap0', policy, addresses: [address('vm', 4), address('vm', 6)] }],
+            ++revision,
+          ),
+          awaits,
+        )
+      const closedInside = (ports: { tcp: number[]; udp: number[] }) =>
+        policyOf(
+          'in',
+          { ingress: [discovery, ...to(TCP, ...ports.tcp), ...to(UDP, ...ports.udp)], egress: [] },
+          { ingress: 'deny', egress: 'allow' },
+        )
+      const closedOutside = (ports: { tcp: number[]; udp: number[] }) =>
+        policyOf(
+          'out',
+          { ingress: [], egress: [discovery, ...to(TCP, ...ports.tcp), ...to(UDP, ...ports.udp)] },
+          { ingress: 'allow', egress: 'deny' },
+        )
+      const applied = await apply(closedInside({ tcp: [], udp: [] }), true)
+      const cases = [
+        // Begun towards the VM, which may itself begin anything.
+        {
+          server: 'vm',
+          client: 'outside',
+          tcp: [22, 226],
+          udp: [53],
+          policy: closedInside,
+          keep: { tcp: [80, 806], udp: [54] },
+        },
+        // Begun by the VM, towards which anything may be begun.
+        {
+          server: 'outside',
+          client: 'vm',
+          tcp: [443, 4436],
+          udp: [153],
+          policy: closedOutside,
+          keep: { tcp: [844, 8446], udp: [154] },
+        },
+      ] as const
+      if (applied.interfaces[0]?.error?.includes('tracks no connections'))
+        return context.skip('nf_conntrack_bridge')
+      assert.deepEqual(
+        applied.interfaces.map(({ state, mode: seen }) => [state, seen]),
+        [['applied', mode]],
+      )
+
+      for (const { server, client, tcp, udp, policy, keep } of cases) {
+        const openPolicy = policy({ tcp: [...tcp, ...keep.tcp], udp: [...udp, ...keep.udp] })
+        await apply(openPolicy, true)
+        const familyOf = (port: number) => (String(port).endsWith('6') ? 6 : 4)
+        for (const port of [...tcp, ...keep.tcp]) {
+          await talkers[server].listen(address(server, familyOf(port)), port)
+          await talkers[client].connect(address(server, familyOf(port)), port)
+        }
+        for (const port of [...udp, ...keep.udp]) {
+          // The client first: who is first has begun it.
+          await talkers[client].datagrams(address(client, 4), 5000 + port, address(server, 4), port, port)
+          await until(async () =>
+            (await (cutting as Remote<Served>).flows()).some(
+              ({ original }) => original.destinationPort === port,
+            ),
+          )
+          await talkers[server].datagrams(address(server, 4), port, address(client, 4), 5000 + port, port)
+        }
+        const names = (of: { tcp: readonly number[]; udp: readonly number[] }) => [
+          ...of.tcp.map((port) => `tcp ${port}`),
+          ...of.udp.map((port) => `udp ${port}`),
+        ]
+        const [revoked, kept] = [names({ tcp, udp }), names(keep)]
+        const heard = async (some: readonly string[]) => {
+          const both = await Promise.all([talkers.vm.received(), talkers.outside.received()])
+          return both.flatMap((each) => some.map((one) => each[one] ?? 0))
+        }
+        const hearMore = async (some: readonly string[], more: number) => {
+          const before = await heard(some)
+          await until(async () =>
+            (await heard(some)).every((now, at) => now >= (before[at] as number) + more),
+          )
+        }
+        await hearMore([...revoked, ...kept], 5)
+        const idsOf = async (ports: readonly number[]) =>
+          (await (cutting as Remote<Served>).flows())
+            .filter(({ original }) => ports.includes(original.destinationPort ?? 0))
+            .map(({ handle }) => handle.id)
+            .sort((a, b) => a - b)
+        const keptPorts = [...keep.tcp, ...keep.udp]
+        const before = await idsOf(keptPorts)
+        assert.equal(before.length, keptPorts.length)
+
+        const { cut } = await apply(policy({ tcp: [...keep.tcp], udp: [...keep.udp] }), true)
+        assert.deepEqual([cut?.flows, cut?.problem], [revoked.length, null])
+        // What was under way has arrived.
+        await hearMore(kept, 3)
+        const silent = await heard(revoked)
+        await hearMore(kept, 60)
+        assert.deepEqual(await heard(revoked), silent)
+        assert.deepEqual(await idsOf(keptPorts), before)
+        const again: readonly number[] = [...tcp, ...udp]
+        const standing = await (cutting as Remote<Served>).flows()
+        assert.deepEqual(
+          standing.filter(({ original }) => again.includes(original.sourcePort ?? 0)),
+          [],
+        )
+
+        await apply(openPolicy, true)
+        const [port] = tcp
+        await talkers[client].connect(address(server, 4), port)
+        await hearMore([`tcp ${port}`], 5)
+      }
+    })
+  })
+}
+
+async function until(done: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000
+  while (!(await done())) {
+    if (Date.now() > deadline) throw new Error('it did not come about in 30 s')
+    await delay(5)
+  }
+}

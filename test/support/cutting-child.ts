@@ -59,11 +59,6 @@ export const served = {
       socket.transact(builder.finish())
     }
   },
-  async close() {
-    socket.close()
-    await dataplane.close()
-    process.disconnect?.()
-  },
 }
 export type Served = typeof served
 
@@ -99,4 +94,8 @@ process.on('message', async ({ id, method, args }: { id: number; method: keyof S
     process.send?.({ id, error: String((error as Error).stack) })
   }
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', async () => {
+  socket.close()
+  await dataplane.close()
+  process.exit()
+})
