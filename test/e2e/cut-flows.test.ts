@@ -192,6 +192,34 @@ describe('flows are cut', { skip }, () => {
       await cutting.end()
     }
   })
+
+  test('one that has taken the place of what is to be deleted stays; what has ended is passed over', async () => {
+    const cutting = remote<Served>(router, 'cutting-child.ts')
+    try {
+      const original = {
+        ...{ protocol: UDP, source: number('192.0.2.77'), destination: number('10.0.0.5') },
+        ...{ sourcePort: 7, destinationPort: 8 },
+      }
+      const reply = { ...original, source: original.destination, destination: original.source }
+      const one: Tracked = {
+        ...{ family: 'ipv4', original },
+        reply: { ...reply, sourcePort: 8, destinationPort: 7 },
+      }
+      const found = async () =>
+        (await cutting.flows()).filter(({ original: { source } }) => source === original.source)
+      await cutting.track([one])
+      const [old] = await found()
+      assert.ok(old)
+      // The kernel gives the same number where the same memory is used again, which for a test is often.
+      const another = { ...old, handle: { ...old.handle, id: (old.handle.id ^ 1) >>> 0 } }
+      assert.equal(await cutting.remove([another]), 0)
+      assert.deepEqual(await found(), [old])
+      assert.equal(await cutting.remove([another, old, old]), 1)
+      assert.deepEqual(await found(), [])
+    } finally {
+      await cutting.end()
+    }
+  })
 })
 
 /** Where a VM and the outside talk: through a router, or over a bridge. */

@@ -29,7 +29,7 @@ export function desire(interfaces: readonly Judged[], revision = 1): Desired {
 }
 
 function intern(policy: CommonPolicy): readonly [key: string, policy: CommonPolicy] {
-  const text = `${policy.stateful} ${numberOf(policy.egress)} ${numberOf(policy.essentials)}`
+  const text = `${policy.stateful} ${policy.cutsFlows} ${numberOf(policy.egress)} ${numberOf(policy.essentials)}`
   const known = common.get(policy.ingress) ?? new Map<string, readonly [string, CommonPolicy]>()
   common.set(policy.ingress, known)
   const found = known.get(text) ?? ([`policy-${++keys}`, policy] as const)

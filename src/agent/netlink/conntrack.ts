@@ -5,7 +5,7 @@
  */
 import type { Family } from '../../core/net/address.ts'
 import { KernelError, OutcomeUnknownError } from './errors.ts'
-import { type AttributeReader, flags, MalformedError, MessageBuilder, type MessageReader } from './message.ts'
+import { flags, MalformedError, MessageBuilder, type MessageReader } from './message.ts'
 import { fixedLength, fixedPart, typeOf } from './nfnetlink.ts'
 import { NetlinkSocket } from './socket.ts'
 import { openTransport, protocols } from './transport.ts'
@@ -37,7 +37,7 @@ export interface Flow {
 }
 
 export interface FlowHandle {
-  /** Another one for a later connection of the same addresses and ports. */
+  /** Another one for a later connection of the same addresses and ports, unless the kernel uses the same memory for it. */
   readonly id: number
   readonly zone: number
   /** The original direction as the kernel wrote it. */
@@ -148,45 +148,75 @@ export function conntrackOver(socket: NetlinkSocket): Conntrack {
 /** In the type of an attribute: it holds attributes. */
 const nested = 0x8000
 
-/** Undefined: none of its ends is looked for. Throws MalformedError. */
+/**
+ * Undefined: none of its ends is looked for. Throws MalformedError. Without readers of attributes: there may be very many
+ * connections, and most of them are of nobody's that was asked for.
+ */
 export function readFlow(each: MessageReader, ends: AddressKeys): Flow | undefined {
-  const family = familyOf[each.payload[0] as number]
+  const bytes = each.payload
+  const family = familyOf[bytes[0] as number]
   if (family === undefined) return undefined
-  let [id, zone] = [0, 0]
+  let [id, zone, master] = [0, 0, 0]
+  let [originalAt, replyAt] = [0, 0]
   let original: Tuple | undefined
   let reply: Tuple | undefined
-  let master: AttributeReader | undefined
-  let tuple: Buffer | undefined
-  for (const found = each.attributes(fixedLength); found.next(); ) {
-    switch (found.type) {
+  for (let at = fixedLength; at < bytes.length; at = next(bytes, at, bytes.length)) {
+    switch (typeAt(bytes, at)) {
       case attribute.original:
-        tuple = found.bytes()
-        original = readTuple(found.nested())
+        originalAt = at
+        original = readTuple(bytes, at)
         break
       case attribute.reply:
-        reply = readTuple(found.nested())
-        // Most are of nobody's that was asked for.
+        replyAt = at
+        reply = readTuple(bytes, at)
         if (original && !ends.has(original.sourceKey) && !ends.has(reply.sourceKey)) return undefined
         break
       case attribute.id:
-        id = found.u32be()
+        id = u32At(bytes, valueAt(bytes, at, 4))
         break
       case attribute.zone:
-        zone = found.u16be()
+        zone = u16At(bytes, valueAt(bytes, at, 2))
         break
       case attribute.master:
-        master = found.nested()
+        master = at
         break
     }
   }
-  if (!original || !reply || !tuple) throw new MalformedError('a connection without its two directions')
+  if (!original || !reply || originalAt === 0 || replyAt === 0)
+    throw new MalformedError('a connection without its two directions')
   return {
     family,
     original: valuesOf(original),
     reply: valuesOf(reply),
-    ...(master && { master: valuesOf(readTuple(master)) }),
-    handle: { id, zone, tuple: Uint8Array.from(tuple) },
+    ...(master !== 0 && { master: valuesOf(readTuple(bytes, master)) }),
+    handle: {
+      ...{ id, zone },
+      tuple: Uint8Array.prototype.slice.call(bytes, originalAt + 4, originalAt + lengthAt(bytes, originalAt)),
+    },
   }
+}
+
+const lengthAt = (bytes: Buffer, at: number): number =>
+  (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+const typeAt = (bytes: Buffer, at: number): number =>
+  ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & 0x3fff
+/** In network order, as the next. */
+const u16At = (bytes: Buffer, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+const u32At = (bytes: Buffer, at: number): number => ((u16At(bytes, at) << 16) | u16At(bytes, at + 2)) >>> 0
+
+/** Where the attribute behind the one at `at` begins. Throws at a length that cannot be. */
+function next(bytes: Buffer, at: number, end: number): number {
+  const length = lengthAt(bytes, at)
+  if (length < 4 || at + length > end)
+    throw new MalformedError(`an attribute of ${length} bytes in ${end - at}`)
+  return at + ((length + 3) & ~3)
+}
+
+/** Where its value begins, which is of that many bytes. */
+function valueAt(bytes: Buffer, at: number, length: number): number {
+  if (lengthAt(bytes, at) !== 4 + length || at + 4 + length > bytes.length)
+    throw new MalformedError(`attribute ${typeAt(bytes, at)} has not ${length} bytes`)
+  return at + 4
 }
 
 interface Tuple extends Omit<FlowTuple, 'source' | 'destination'> {
@@ -194,55 +224,45 @@ interface Tuple extends Omit<FlowTuple, 'source' | 'destination'> {
   readonly destinationKey: string | number
 }
 
-function readTuple(tuple: AttributeReader): Tuple {
+function readTuple(bytes: Buffer, outer: number): Tuple {
   let sourceKey: string | number = ''
   let destinationKey: string | number = ''
+  let protocol: number | undefined
   const rest: { -readonly [K in keyof FlowTuple]?: number } = {}
-  while (tuple.next()) {
-    const inner = tuple.nested()
-    if (tuple.type === ofTuple.ip) {
-      while (inner.next()) {
-        if (inner.type === ofIp.v4Source) sourceKey = inner.u32be()
-        else if (inner.type === ofIp.v4Destination) destinationKey = inner.u32be()
-        else if (inner.type === ofIp.v6Source) sourceKey = inner.bytes().toString('latin1')
-        else if (inner.type === ofIp.v6Destination) destinationKey = inner.bytes().toString('latin1')
-      }
-    } else if (tuple.type === ofTuple.protocol) {
-      while (inner.next()) {
-        switch (inner.type) {
-          case ofProtocol.number:
-            rest.protocol = inner.u8()
-            break
-          case ofProtocol.sourcePort:
-            rest.sourcePort = inner.u16be()
-            break
-          case ofProtocol.destinationPort:
-            rest.destinationPort = inner.u16be()
-            break
-          case ofProtocol.icmpType:
-          case ofProtocol.icmpv6Type:
-            rest.icmpType = inner.u8()
-            break
-          case ofProtocol.icmpCode:
-          case ofProtocol.icmpv6Code:
-            rest.icmpCode = inner.u8()
-            break
-        }
-      }
+  const end = outer + lengthAt(bytes, outer)
+  if (end > bytes.length) throw new MalformedError('a direction that does not end')
+  for (let part = outer + 4; part < end; part = next(bytes, part, end)) {
+    const kind = typeAt(bytes, part)
+    const partEnd = part + lengthAt(bytes, part)
+    if (kind !== ofTuple.ip && kind !== ofTuple.protocol) continue
+    for (let at = part + 4; at < partEnd; at = next(bytes, at, partEnd)) {
+      const type = typeAt(bytes, at)
+      if (kind === ofTuple.ip) {
+        if (type === ofIp.v4Source) sourceKey = u32At(bytes, valueAt(bytes, at, 4))
+        else if (type === ofIp.v4Destination) destinationKey = u32At(bytes, valueAt(bytes, at, 4))
+        else if (type === ofIp.v6Source) sourceKey = keyAt(bytes, valueAt(bytes, at, 16))
+        else if (type === ofIp.v6Destination) destinationKey = keyAt(bytes, valueAt(bytes, at, 16))
+      } else if (type === ofProtocol.number) protocol = bytes[valueAt(bytes, at, 1)]
+      else if (type === ofProtocol.sourcePort) rest.sourcePort = u16At(bytes, valueAt(bytes, at, 2))
+      else if (type === ofProtocol.destinationPort) rest.destinationPort = u16At(bytes, valueAt(bytes, at, 2))
+      else if (type === ofProtocol.icmpType || type === ofProtocol.icmpv6Type)
+        rest.icmpType = bytes[valueAt(bytes, at, 1)] as number
+      else if (type === ofProtocol.icmpCode || type === ofProtocol.icmpv6Code)
+        rest.icmpCode = bytes[valueAt(bytes, at, 1)] as number
     }
   }
-  if (rest.protocol === undefined) throw new MalformedError('a direction without its protocol')
-  return { ...(rest as Pick<FlowTuple, 'protocol'>), sourceKey, destinationKey }
+  if (protocol === undefined) throw new MalformedError('a direction without its protocol')
+  return { ...(rest as object), protocol, sourceKey, destinationKey }
 }
 
-const valuesOf = ({ sourceKey, destinationKey, ...rest }: Tuple): FlowTuple => ({
-  ...rest,
-  source: numberOf(sourceKey),
-  destination: numberOf(destinationKey),
-})
+const keyAt = (bytes: Buffer, at: number): string => bytes.toString('latin1', at, at + 16)
+
+function valuesOf({ sourceKey, destinationKey, ...rest }: Tuple): FlowTuple {
+  return { ...rest, source: numberOf(sourceKey), destination: numberOf(destinationKey) }
+}
 
 function numberOf(key: string | number): bigint {
   if (typeof key === 'number') return BigInt(key)
-  if (key.length !== 16) throw new MalformedError(`an address of ${key.length} bytes`)
+  if (key.length !== 16) throw new MalformedError('a direction without its addresses')
   return BigInt(`0x${Buffer.from(key, 'latin1').toString('hex')}`)
 }

@@ -207,6 +207,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
   }
 
   async function run(): Promise<void> {
+    // Not within the round: its status goes first.
+    await setImmediate()
     let pauseMs: number = pause.first
     while (due.size > 0 && !ending.signal.aborted) {
       const jobs = due
@@ -231,6 +233,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       await sleep(pauseMs, AbortSignal.any([woken.signal, ending.signal]))
       pauseMs = Math.min(2 * pauseMs, pause.last)
     }
+    // At once: what is due from here on needs another run.
+    running = undefined
   }
 
   /** Nothing is remembered of any. */
@@ -298,13 +302,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       if (cutting.size === 0 && ![...known.values()].some(({ cuts }) => cuts)) forgetAll()
       if (typeof conntrack === 'string') due.clear()
       if (due.size > 0) {
-        // Not within the round: its status goes first.
         woken.abort()
-        running ??= setImmediate()
-          .then(run)
-          .finally(() => {
-            running = undefined
-          })
+        running ??= run()
       }
       return said
     },

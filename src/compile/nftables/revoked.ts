@@ -85,11 +85,10 @@ export function revoke(table: string, flows: readonly Sending[]): readonly Comma
     if (isIcmp(flow.protocol)) continue
     const entry = entries.find(({ family, holds }) => family === flow.family && holds(flow.protocol))
     if (!entry) continue
-    const text = (address: bigint) => formatAddress(flow.family, address)
-    const parts: (string | number)[] = [flow.protocol, text(flow.source), text(flow.destination)]
-    if (entry.ports) parts.push(flow.sourcePort ?? 0, flow.destinationPort ?? 0)
+    const { protocol, source, destination, sourcePort = 0, destinationPort = 0 } = flow
+    const text = `${protocol} . ${formatAddress(flow.family, source)} . ${formatAddress(flow.family, destination)}`
     const some = keys.get(entry) ?? new Map<string, string>()
-    some.set(parts.join(' . '), '')
+    some.set(entry.ports ? `${text} . ${sourcePort} . ${destinationPort}` : text, '')
     keys.set(entry, some)
   }
   return [...keys].map(([entry, elements]) => ({

@@ -1,0 +1,273 @@
+/** Which connections end when a policy changes, by a table of connections that is imagined. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { deltaOf, desire, type Judged } from '../../../test/support/desired.ts'
+import type { Command } from '../../compile/nftables/commands.ts'
+import type { LoweredInterface } from '../../compile/nftables/lower.ts'
+import type { Desired } from '../../core/model/desired.ts'
+import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
+import { parseAddress } from '../../core/net/address.ts'
+import { TCP, UDP } from '../../core/net/protocol.ts'
+import type { FlowsCut } from '../dataplane.ts'
+import { addressKey, type Conntrack, type Flow, type FlowTuple } from '../netlink/conntrack.ts'
+import { InterruptedError, OutcomeUnknownError } from '../netlink/errors.ts'
+import { createFlowCutter, uncutNotes } from './cut-flows.ts'
+import { reversed } from './flow-judge.ts'
+
+const number = (text: string): bigint => {
+  const parsed = parseAddress(text)
+  assert.ok(parsed.ok)
+  return parsed.value.value
+}
+let ids = 0
+function flow(
+  from: string,
+  to: string,
+  port: number,
+  more: Partial<Flow> & { protocol?: number } = {},
+): Flow {
+  const { protocol = TCP, ...rest } = more
+  const original: FlowTuple = {
+    ...{ protocol, source: number(from), destination: number(to), sourcePort: 4000, destinationPort: port },
+  }
+  const handle = { id: ++ids, zone: 0, tuple: new Uint8Array() }
+  return { family: 'ipv4', original, reply: reversed(original), handle, ...rest }
+}
+
+/** Ports that may be reached, from the VM and at it. */
+const allowing = (
+  ingress: readonly number[],
+  egress: readonly number[],
+  more: Partial<EffectivePolicy> = {},
+): EffectivePolicy => {
+  const direction = (way: 'ingress' | 'egress', ports: readonly number[]) => ({
+    filtered: true as const,
+    default: 'deny' as const,
+    lists: [
+      {
+        ...{ policy: 'p', part: 0, direction: way },
+        rules: ports.map((port, at) => ({
+          ...{
+            id: `${way}${port}`,
+            position: at + 1,
+            direction: way,
+            action: 'allow' as const,
+            enabled: true,
+          },
+          matches: [{ destinationPorts: [{ first: port, last: port }] }],
+        })),
+      },
+    ],
+  })
+  return {
+    ...{ stateful: true, cutsFlows: true, essentials: [] },
+    ...{ ingress: direction('ingress', ingress), egress: direction('egress', egress) },
+    ...more,
+  }
+}
+
+/** A cutter over these connections; `steps` of what is done to the kernel are remembered. */
+function cutterOver(flows: Flow[]) {
+  const steps: string[] = []
+  const standing = new Set(flows)
+  const failing: Error[] = []
+  let held: Promise<void> = Promise.resolve()
+  const conntrack: Conntrack = {
+    async flows(ends) {
+      await held
+      const error = failing.shift()
+      if (error) throw error
+      return [...standing].filter(({ family, original, reply }) =>
+        [original.source, reply.source].some((address) => ends.has(addressKey(family, address))),
+      )
+    },
+    async delete(some) {
+      steps.push('delete')
+      const found = some.filter((each) => standing.delete(each))
+      return found.length
+    },
+    close() {},
+  }
+  const commit = async (commands: readonly Command[]) => void steps.push(...commands.map((each) => each.do))
+  const cutter = createFlowCutter({ kernel: { commit }, conntrack })
+  const cuts: FlowsCut[] = []
+  let told = () => {}
+  cutter.onCut((cut) => {
+    cuts.push(cut)
+    told()
+  })
+  let before: Desired | undefined
+  return {
+    ...{ cutter, steps, failing, standing, cuts },
+    hold(until: Promise<void>) {
+      held = until
+    },
+    /** What was applied; those that have another state than applied are named with it. */
+    watch(interfaces: readonly Judged[], states: Readonly<Record<string, LoweredInterface['state']>> = {}) {
+      const desired = desire(interfaces)
+      const delta = before ? deltaOf(before, desired) : null
+      const gone = [...(before?.interfaces.keys() ?? [])].filter((id) => !desired.interfaces.has(id))
+      before = desired
+      const reports = interfaces.map(({ id }): LoweredInterface => {
+        return { ...{ id, mode: 'routed', error: null, index: 2 }, state: states[id] ?? 'applied' }
+      })
+      const changed = delta ? reports.filter(({ id }) => delta.interfaces.has(id) || id in states) : reports
+      return cutter.watch(changed, gone, desired, delta)
+    },
+    async next() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      told = resolve
+      await promise
+      return cuts.at(-1)
+    },
+  }
+}
+const vm = (policy: EffectivePolicy | null, more: Partial<Judged> = {}): Judged => ({
+  ...{ id: 'vm', device: 'tap0', addresses: ['10.0.0.5'], policy },
+  ...more,
+})
+const outside = '192.0.2.1'
+const inside = '10.0.0.5'
+
+describe('flows that a change ends', { timeout: 60_000 }, () => {
+  test('those that may not begin any more, remembered before they are deleted', async () => {
+    const [ssh, web, name] = [
+      flow(outside, inside, 22),
+      flow(outside, inside, 80),
+      flow(inside, outside, 53, { protocol: UDP }),
+    ]
+    const { watch, next, standing, steps } = cutterOver([ssh, web, name])
+    watch([vm(allowing([22, 80], [53]))])
+    assert.equal((await next())?.flows, 0)
+    watch([vm(allowing([80], []))])
+    assert.deepEqual(await next().then((cut) => [cut?.flows, cut?.problem]), [2, null])
+    assert.deepEqual([...standing], [web])
+    assert.deepEqual(steps, ['add-elements', 'add-elements', 'delete'])
+  })
+
+  test('what is translated is judged as it is where it is filtered', async () => {
+    const inward = flow(outside, '203.0.113.1', 8080)
+    const reply = { ...reversed(inward.original), source: number(inside), sourcePort: 80 }
+    const outward = flow(inside, outside, 443)
+    const masked = { ...outward.reply, destination: number('203.0.113.1'), destinationPort: 61_000 }
+    const kept = [
+      { ...inward, reply },
+      { ...outward, reply: masked },
+    ]
+    const { watch, next, standing } = cutterOver(kept)
+    watch([vm(allowing([80], [443]))])
+    assert.equal((await next())?.flows, 0)
+    watch([vm(allowing([8080], [443]))])
+    await next()
+    assert.deepEqual([...standing], kept.slice(1))
+  })
+
+  test('one that another expected lives as long as that one', async () => {
+    const control = flow(outside, inside, 21)
+    const data = flow(inside, outside, 20, { master: control.original })
+    const { watch, next, standing } = cutterOver([data, control])
+    watch([vm(allowing([21], []))])
+    assert.equal((await next())?.flows, 0)
+    watch([vm(allowing([], [20]))])
+    assert.equal((await next())?.flows, 2)
+    assert.equal(standing.size, 0)
+  })
+
+  test('between two VMs each asks its own policy, if it cuts', async () => {
+    const one = flow(inside, '10.0.0.6', 80)
+    const { watch, next, standing } = cutterOver([one])
+    const other = (policy: EffectivePolicy): Judged => ({
+      ...{ id: 'b', device: 'tap1', addresses: ['10.0.0.6'] },
+      policy,
+    })
+    const open = allowing([80], [80])
+    const shut = allowing([], [])
+    const { cutsFlows: _, ...leaves } = shut
+    watch([vm(open), other(leaves)])
+    await next()
+    assert.equal(standing.size, 1)
+    watch([vm(open), other(shut)])
+    assert.equal((await next())?.flows, 1)
+  })
+
+  test('an interface that is closed, or gone, keeps none; observed, stateless and unwilling ones all', async () => {
+    for (const [policy, states, left] of [
+      [allowing([80], []), { vm: 'failing' }, 0],
+      [allowing([80], []), { vm: 'closed' }, 0],
+      [null, { vm: 'closed' }, 0],
+      [allowing([], []), { vm: 'observing' }, 1],
+      [allowing([], [], { stateful: false }), {}, 1],
+    ] as const) {
+      const { watch, standing, cutter } = cutterOver([flow(outside, inside, 80)])
+      watch([vm(allowing([80], []))])
+      watch([vm(policy)], states)
+      const { promise, resolve } = Promise.withResolvers<void>()
+      if (left === 0) cutter.onCut(() => resolve())
+      else resolve()
+      await promise
+      await cutter.close()
+      assert.equal(standing.size, left, JSON.stringify(states))
+    }
+    const { watch, next, standing } = cutterOver([flow(outside, inside, 80)])
+    watch([vm(allowing([80], []))])
+    await next()
+    watch([])
+    await next()
+    assert.equal(standing.size, 0)
+  })
+
+  test('a later change is judged in the place of one that is still looked at', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const { watch, next, standing, hold } = cutterOver([flow(outside, inside, 80)])
+    hold(promise)
+    watch([vm(allowing([], []))])
+    await new Promise((done) => setImmediate(done))
+    watch([vm(allowing([80], []))])
+    resolve()
+    await next()
+    await next()
+    assert.equal(standing.size, 1)
+  })
+
+  test('what fails is said, and tried again with the next change at the latest', async () => {
+    const { watch, next, standing, failing, cutter } = cutterOver([flow(outside, inside, 80)])
+    failing.push(new InterruptedError('no whole answer'), new OutcomeUnknownError('lost'))
+    watch([vm(allowing([], []))])
+    assert.equal((await next())?.problem, 'no whole answer')
+    assert.equal(cutter.problem(), 'no whole answer')
+    watch([vm(allowing([], [])), { ...vm(allowing([], [])), id: 'b', addresses: ['10.0.0.6'] }])
+    assert.equal((await next())?.problem, 'lost')
+    watch([vm(allowing([], []))])
+    assert.equal((await next())?.problem, null)
+    assert.equal(standing.size, 0)
+    assert.equal(cutter.problem(), null)
+  })
+
+  test('interfaces whose connections cannot be told say so, and are left alone', async () => {
+    const policy = allowing([], [])
+    const { watch, cutter, standing } = cutterOver([flow(outside, inside, 80)])
+    const twin = { ...vm(policy), id: 'twin', device: 'tap1' }
+    watch([vm(policy), twin, vm(policy, { id: 'nameless', device: 'tap2', addresses: [] })])
+    assert.deepEqual(cutter.notes('vm'), [uncutNotes.shared([inside])])
+    assert.deepEqual(cutter.notes('nameless'), [uncutNotes.unknown])
+    // One that leaves is said of those that stay.
+    assert.deepEqual(
+      watch([vm(policy)]).map(({ id }) => id),
+      ['vm'],
+    )
+    assert.deepEqual(cutter.notes('vm'), [])
+    await cutter.close()
+    assert.equal(standing.size, 1)
+  })
+
+  test('where connections cannot be seen every interface that cuts says why', async () => {
+    const cutter = createFlowCutter({ kernel: { commit: async () => {} }, conntrack: 'no sockets' })
+    const report: LoweredInterface = {
+      ...{ id: 'vm', mode: 'routed', error: null, index: 2 },
+      state: 'applied',
+    }
+    cutter.watch([report], [], desire([vm(allowing([], []))]), null)
+    assert.deepEqual(cutter.notes('vm'), [uncutNotes.unseen('no sockets')])
+    await cutter.close()
+  })
+})
