@@ -167,14 +167,11 @@ export async function openNetlinkKernel({
     },
     async counters(table, set) {
       try {
-        const found = dumps.elements(table, set)
-        return new Map(
-          found.flatMap(({ key, packets }) =>
-            key?.length === 8 ? [[Buffer.from(key, 'hex').readUInt32LE(0), packets] as const] : [],
-          ),
-        )
+        const found = await wholeCounts(() => dumps.counts(table, set, 'device'))
+        return new Map(found.map(({ index, packets }) => [index, packets]))
       } catch (error) {
-        throw error instanceof KernelError ? new RefusedError(`${error.message}: ${table} ${set}`) : error
+        const refused = error instanceof KernelError || error instanceof MalformedError
+        throw refused ? new RefusedError(`${error.message}: ${table} ${set}`) : error
       }
     },
     counts: 'rules',

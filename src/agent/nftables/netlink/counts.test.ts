@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MalformedError, MessageBuilder, MessageReader } from '../../netlink/message.ts'
-import type { HitKind } from '../hit-keys.ts'
-import { readCounts } from './counts.ts'
+import { type CountedKind, readCounts } from './counts.ts'
 import { element, elementList, expression, listElement, messages } from './uapi.ts'
 
 interface Laid {
@@ -16,7 +15,7 @@ interface Laid {
   readonly other?: true
 }
 
-function read(kind: HitKind, all: readonly Laid[]) {
+function read(kind: CountedKind, all: readonly Laid[]) {
   const builder = new MessageBuilder()
   builder
     .begin(messages.newElements, 0, Uint8Array.of(1, 0, 0, 0))
@@ -41,7 +40,7 @@ function read(kind: HitKind, all: readonly Laid[]) {
   return readCounts(reader, kind)
 }
 
-test('by index and by MAC', () => {
+test('by index, with a number and without, and by MAC', () => {
   const counts = { packets: 3n, bytes: 2n ** 53n - 1n }
   assert.deepEqual(
     read('iface_index', [
@@ -55,6 +54,9 @@ test('by index and by MAC', () => {
   )
   assert.deepEqual(read('ether_addr', [{ key: 'fe54000000ff00002b000000', ...counts }]), [
     { index: 0xfe54000000ff, number: 0x2b, packets: 3, bytes: 2 ** 53 - 1 },
+  ])
+  assert.deepEqual(read('device', [{ key: '2a000000', ...counts }]), [
+    { index: 0x2a, number: 0, packets: 3, bytes: 2 ** 53 - 1 },
   ])
   assert.deepEqual(read('iface_index', []), [])
 })

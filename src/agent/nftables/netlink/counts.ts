@@ -11,7 +11,9 @@ import { element, elementList, expression, listElement } from './uapi.ts'
 type Counted = Hits['elements'][number]
 
 const counter = { bytes: 1, packets: 2 } as const
-const keyBytes = { iface_index: 8, ether_addr: 12 } as const satisfies Record<HitKind, number>
+/** Keys that a decider's number is part of, or the index of a device alone: then the number is 0. */
+export type CountedKind = HitKind | 'device'
+const keyBytes = { iface_index: 8, ether_addr: 12, device: 4 } as const satisfies Record<CountedKind, number>
 
 /** Where an element has its values, in bytes from its beginning. */
 interface Layout {
@@ -21,14 +23,14 @@ interface Layout {
 }
 
 /** The elements that one part of a dump tells of. Throws MalformedError when they have not keys of that kind, and counters. */
-export function readCounts(message: MessageReader, kind: HitKind): readonly Counted[] {
+export function readCounts(message: MessageReader, kind: CountedKind): readonly Counted[] {
   const found: Counted[] = []
   for (const attributes = message.attributes(fixedLength); attributes.next(); )
     if (attributes.type === elementList.elements) readList(attributes.bytes(), kind, found)
   return found
 }
 
-function readList(list: Buffer, kind: HitKind, found: Counted[]): void {
+function readList(list: Buffer, kind: CountedKind, found: Counted[]): void {
   const view = new DataView(list.buffer, list.byteOffset, list.length)
   let [known, from, length] = [undefined as Layout | undefined, 0, 0]
   /** Words of an element that are no values, from its beginning: the same in all that are laid out alike. */
@@ -50,7 +52,7 @@ function readList(list: Buffer, kind: HitKind, found: Counted[]): void {
 }
 
 /** `bytes` is one element with its header. */
-function layoutOf(bytes: Buffer, kind: HitKind): Layout {
+function layoutOf(bytes: Buffer, kind: CountedKind): Layout {
   let [key, packets, counted] = [-1, -1, -1]
   const offset = ({ byteOffset }: Buffer) => byteOffset - bytes.byteOffset
   const outer = new AttributeReader(bytes)
@@ -85,14 +87,19 @@ function wordsBeside({ key, packets, bytes }: Layout, keyLength: number, length:
   return words.filter((word) => !values.some((each) => word >= each.at && word < each.at + each.length))
 }
 
-function readElement(view: DataView, at: number, { key, packets, bytes }: Layout, kind: HitKind): Counted {
+function readElement(
+  view: DataView,
+  at: number,
+  { key, packets, bytes }: Layout,
+  kind: CountedKind,
+): Counted {
   const first = at + key
   return {
     index:
-      kind === 'iface_index'
-        ? view.getUint32(first, true)
-        : view.getUint16(first) * 2 ** 32 + view.getUint32(first + 2),
-    number: view.getUint32(first + keyBytes[kind] - 4, true),
+      kind === 'ether_addr'
+        ? view.getUint16(first) * 2 ** 32 + view.getUint32(first + 2)
+        : view.getUint32(first, true),
+    number: kind === 'device' ? 0 : view.getUint32(first + keyBytes[kind] - 4, true),
     packets: number64(view, at + packets),
     bytes: number64(view, at + bytes),
   }

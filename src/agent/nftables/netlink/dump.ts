@@ -5,7 +5,7 @@ import { fixedLength, fixedPart } from '../../netlink/nfnetlink.ts'
 import type { NetlinkSocket } from '../../netlink/socket.ts'
 import { type HitKind, hitKinds } from '../hit-keys.ts'
 import type { Hits } from '../kernel.ts'
-import { readCounts } from './counts.ts'
+import { type CountedKind, readCounts } from './counts.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { types } from './types.ts'
 import { objectTypes } from './uapi.ts'
@@ -66,8 +66,6 @@ export interface FoundElement {
   readonly ends: boolean
   /** What it holds in a map, a verdict or a mark, in our words; undefined where it holds nothing that we know. */
   readonly held: string | undefined
-  /** Packets counted. */
-  readonly packets: number
 }
 
 /** One socket's dumps; each is of one moment. */
@@ -154,7 +152,7 @@ export class Dumps {
   }
 
   /** What its elements have counted, in the kernel's order; while packets add to them some can be told twice, and others not. */
-  counts(table: string, set: string, kind: HitKind): Hits['elements'] {
+  counts(table: string, set: string, kind: CountedKind): Hits['elements'] {
     const [family, name] = split(table)
     return this.#dump(
       gets.element,
@@ -291,18 +289,15 @@ export function readChain(message: MessageReader): FoundChain {
 
 function readElement(attributes: AttributeReader): FoundElement {
   let [key, keyEnd, held] = [undefined, undefined, undefined] as (string | undefined)[]
-  let [flags, packets] = [0, 0]
+  let flags = 0
   while (attributes.next()) {
     const { type } = attributes
     if (type === 1) key = readValue(attributes.nested())
     else if (type === 10) keyEnd = readValue(attributes.nested())
     else if (type === 2) held = readVerdict(attributes.nested()) ?? readMark(attributes.nested())
     else if (type === 3) flags = attributes.u32be()
-    else if (type === 7) packets = readCounter(attributes.nested()) ?? packets
-    else if (type === 11)
-      for (const list = attributes.nested(); list.next(); ) packets = readCounter(list.nested()) ?? packets
   }
-  return { key, keyEnd, held, packets, ends: (flags & 1) !== 0 }
+  return { key, keyEnd, held, ends: (flags & 1) !== 0 }
 }
 
 function readValue(data: AttributeReader): string | undefined {
@@ -345,13 +340,6 @@ function readExpression(attributes: AttributeReader): readonly [string, Attribut
     else if (attributes.type === 2) data = attributes.nested()
   }
   return [name, data]
-}
-
-function readCounter(attributes: AttributeReader): number | undefined {
-  const [name, data] = readExpression(attributes)
-  if (name !== 'counter') return undefined
-  while (data?.next()) if (data.type === 2) return Number(data.u64be())
-  return undefined
 }
 
 const nameKeys = new Map([
