@@ -36,20 +36,9 @@ export interface Decisions extends Pick<JudgedBy, 'begin' | 'place'> {
   listen(listener: (samples: readonly Sample[]) => void): () => void
   /** How many were not told, of interfaces that this has changed of since it was asked last; said under an epoch of its own. */
   leftOut(): readonly InterfaceHits[]
-  /** Packets that were logged and not told, since it was created. */
-  untold(): Untold
   /** Why nothing, or not everything, is told; null when it is. */
   problem(): string | null
   close(): void
-}
-
-export interface Untold {
-  /** More than may be told in a second. */
-  readonly suppressed: number
-  /** The kernel had no room for them. */
-  readonly lost: number
-  /** Who decided, or for whom, is not known. */
-  readonly unknown: number
 }
 
 /** Bytes of a packet: as many as rules log. */
@@ -64,7 +53,6 @@ const complaintMs = 60_000
 export function createDecisions({ log, perSecond = 1000, now = Date.now }: DecisionsOptions): Decisions {
   const judged = createJudgedBy(now)
   const listeners = new Set<(samples: readonly Sample[]) => void>()
-  const untold = { suppressed: 0, lost: 0, unknown: 0 }
   const allowed = createAllowance(perSecond, now)
   const epoch = `log.${randomUUID()}`
   const left = new Map<string, PerDirection>()
@@ -78,8 +66,8 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   let settling: NodeJS.Timeout | undefined
   let gathered: Sample[] = []
   let gathering: NodeJS.Immediate | undefined
-  /** When more than may be told was logged last. */
-  let overflowed = Number.NEGATIVE_INFINITY
+  /** When more than may be told was logged last, and when the kernel had no room for some. */
+  let [overflowed, lost] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
   /** The number of the packet that comes next, as far as it is known. */
   let next: number | undefined
 
@@ -87,7 +75,6 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
     try {
       if (allowed()) hear(readLogged(message))
       else {
-        untold.suppressed++
         overflowed = now()
         if (next !== undefined) next = (next + 1) >>> 0
         const { prefix, ...devices } = readPlace(message)
@@ -96,18 +83,16 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
       }
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error
-      untold.unknown++
     }
   }
 
   function hear(packet: LoggedPacket): void {
-    if (next !== undefined) untold.lost += (packet.sequence - next) >>> 0
+    if (next !== undefined && packet.sequence !== next) lost = now()
     next = (packet.sequence + 1) >>> 0
     const said = readPrefix(packet.prefix)
     const owner = said && ownerOf(said, packet)
     const found = owner && judged.find(owner.id, said.direction, said.number ?? packet.mark, packet.at)
     if (!found) {
-      untold.unknown++
       if (said) leave(said, owner)
       return
     }
@@ -202,11 +187,13 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
         return suppressed ? [{ id, epoch, ingress: [], egress: [], suppressed }] : []
       })
     },
-    untold: () => ({ ...untold }),
     problem() {
       if (problem !== null) return problem
-      return now() - overflowed < complaintMs
-        ? `there were more decisions than ${perSecond} in a second: the others were not told`
+      const since = now() - complaintMs
+      if (overflowed > since)
+        return `there were more decisions than ${perSecond} in a second: the others were not told`
+      return lost > since
+        ? 'there were more decisions than the kernel had room for: some were not told'
         : null
     },
     close() {
