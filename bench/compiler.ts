@@ -56,6 +56,7 @@ function measureCompiler(): Line[] {
     changedLinks: null,
     observe: false,
     kernel: { tracks: true, rejects: true },
+    ...({ counts: 'rules', samples: 10 } as const),
     refused: new Map<string, string>(),
   }
   const compile = () => {

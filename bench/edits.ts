@@ -114,6 +114,7 @@ function createHost(count: number, policiesOf: (n: number) => readonly string[])
     links,
     observe: false,
     kernel: { tracks: true, rejects: true },
+    ...({ counts: 'rules', samples: 10 } as const),
     refused: new Map<string, string>(),
   }
   const update = (

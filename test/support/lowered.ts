@@ -7,12 +7,14 @@ import type { RenderedTable, RenderedTables } from '../../src/compile/nftables/t
 import type { Desired } from '../../src/core/model/desired.ts'
 import type { Link } from '../../src/core/model/link.ts'
 
-export interface Around extends Omit<Surroundings, 'links' | 'changedLinks'> {
+export interface Around extends Omit<Surroundings, 'links' | 'changedLinks' | 'counts'> {
   readonly links: readonly Link[]
+  /** Absent: by lists, which is what nft has words for. */
+  readonly counts?: Surroundings['counts']
 }
 
-export const surrounded = ({ links, ...around }: Around): Surroundings => ({
-  ...around,
+export const surrounded = ({ links, counts = 'lists', ...around }: Around): Surroundings => ({
+  ...{ ...around, counts },
   links: new Map(links.map((link) => [link.name, link])),
   changedLinks: null,
 })

@@ -47,10 +47,10 @@ export interface NftablesOptions {
   readonly observe?: boolean
   /** Tracked connections of interfaces that say nothing themselves; absent or 0 means no limit. */
   readonly maxConnections?: number
-  /** Whether connections of stateless interfaces are left untracked; absent means `auto`. */
-  readonly notrack?: Notrack
   /** Of how many packets a second it is told who decided, for each interface and direction; absent or 0: of none. */
   readonly decisionsPerSecond?: number
+  /** Whether connections of stateless interfaces are left untracked; absent means `auto`. */
+  readonly notrack?: Notrack
   /** Network namespace of the devices; absent: this process's own. */
   readonly netns?: string
   /** The nft that is used where no other way is given, by path or name. */
@@ -67,11 +67,12 @@ export type Notrack = 'auto' | 'always' | 'never'
 const noDelta: DesiredDelta = { policies: new Set(), interfaces: new Set() }
 
 export function createNftables(options: NftablesOptions): Dataplane {
+  const { decisionsPerSecond: samples = 0 } = options
   const { observe = false, maxConnections = 0, notrack = 'auto', netns, remarks = [], verifyMs = 0 } = options
   const kernel =
     options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
   const lowering = createLowering()
-  const hits = createHitCounters({ kernel, samples: options.decisionsPerSecond ?? 0 })
+  const hits = createHitCounters({ kernel, samples })
   const transitions = createTransitions(keepingHits(kernel, hits))
   const host = options.host ?? createHost(kernel, notrack, netns)
   const keeper = createKeeper(options)
@@ -133,6 +134,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       changedLinks = union(changedLinks, host.changed())
       const surroundings = (): Surroundings => ({
         ...{ ...around, links, changedLinks, observe, maxConnections, refused: refusals.now(desired) },
+        ...{ counts: kernel.counts, samples },
       })
       // Before anything is decided anew: only then it shows whether somebody else has changed what stands.
       const doubted = settled && !trusted ? await transitions.read(snapshot(whole())) : undefined

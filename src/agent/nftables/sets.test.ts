@@ -5,12 +5,14 @@ import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type KernelProcess, kernelIn } from '../../../test/support/kernels.ts'
 import { written } from '../../../test/support/lowered.ts'
+import { verdictText } from '../../compile/nftables/endings.ts'
 import { bridgeTable, table } from '../../compile/nftables/names.ts'
 import type {
   NftChain,
   NftElement,
   NftKeyField,
   NftMap,
+  NftNumbers,
   NftRule,
   NftSet,
 } from '../../compile/nftables/ruleset.ts'
@@ -166,10 +168,16 @@ function chainsOf(
       elements: elements.map((each) => ({ key: each.key })),
     }
     const lookup: NftMap = { name: `map.${at}`, key: fields, interval, elements }
+    const numbers: NftNumbers = {
+      ...{ name: `numbers.${at}`, key: fields, interval },
+      // As verdicts are: some of the same, and others than before where they change.
+      elements: elements.map(({ key, verdict }) => ({ key, number: verdictText(verdict).length })),
+    }
     return [
       { matches: [{ kind: 'in-set', set }], verdict: { kind: 'drop' } },
       { matches: [{ kind: 'in-set', set, not: true }], verdict: { kind: 'accept' } },
       { matches: [], lookup },
+      { matches: [], marks: numbers, verdict: { kind: 'goto', chain: 'a' } },
     ]
   })
   return [

@@ -77,6 +77,7 @@ function lower(count: number, shared: boolean, parts: readonly Part[]) {
     links: new Map(links(count).map((link) => [link.name, link])),
     ...{ changedLinks, observe: false, refused: new Map() },
     kernel: { tracks: true, rejects: true },
+    ...({ counts: 'rules', samples: 10 } as const),
   })
   state.apply(first(count, shared))
   lowering.update(state.desired, null, surroundings(null))

@@ -49,7 +49,7 @@ function linesOf(command: Command): readonly string[] {
     case 'delete-chain':
       return [`delete chain ${table} ${command.chain}`]
     case 'add-rules':
-      return command.rules.map((rule) => `add rule ${table} ${command.chain} ${rule}`)
+      return command.rules.map((rule) => `add rule ${table} ${command.chain} ${asRead(rule)}`)
     case 'add-set':
       return [`add ${command.kind} ${table} ${command.set} { ${onOneLine(command.type)} }`]
     case 'delete-set':
@@ -66,6 +66,10 @@ function linesOf(command: Command): readonly string[] {
       return [`delete ${at(table, command.object)}`]
   }
 }
+
+/** A rule as nft reads it back: in what is looked up for a mark it prints bits of addresses without the parentheses that it asks for. */
+export const asRead = (rule: string): string =>
+  rule.includes(' map @') ? rule.replace(/ \. (ip6? [sd]addr & \S+)/g, ' . ($1)') : rule
 
 export function elementLines(
   verb: 'add' | 'delete',

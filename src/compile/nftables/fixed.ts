@@ -36,7 +36,7 @@ const tracking: NftChain = {
 }
 
 /** What is there beside what passes; `kernel` null where packets are routed. */
-export const fixedChains = (kernel: BridgeKernel | null, counting: Counting | null): Unit => [
+export const fixedChains = (kernel: BridgeKernel | null, counting: Counting): Unit => [
   ...(kernel === null
     ? [tracking, rejectionOf([])]
     : [
@@ -44,7 +44,7 @@ export const fixedChains = (kernel: BridgeKernel | null, counting: Counting | nu
         ...(kernel.tracks ? [tracking] : []),
         ...(kernel.rejects ? [rejectionOf(rememberRejected), answers] : []),
       ]),
-  ...(counting ? decidedChains(counting, kernel) : []),
+  ...decidedChains(counting, kernel),
 ]
 
 /** Where packets go that pass; `limited`: if they are within the limits of connections. */

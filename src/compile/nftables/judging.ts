@@ -37,9 +37,7 @@ import { type ListPlan, planOf } from './lower-list.ts'
 import { lowerMatch } from './lower-match.ts'
 import {
   arpChain,
-  denialChain,
   framesChain,
-  hookOf,
   invalidChain,
   passChain,
   senderFramesChain,
@@ -116,7 +114,7 @@ export function judgingFor(variant: Variant): Judging {
 }
 
 function createJudging(variant: Variant): Judging {
-  const { purpose, kernel, counting } = variant
+  const { purpose, kernel } = variant
   const outcomes = perDirection((direction) => outcomesOf(direction, variant))
   const deny = perDirection(
     (direction) =>
@@ -214,12 +212,9 @@ function createJudging(variant: Variant): Judging {
     )
 
   /** Where packets go of observed interfaces that would not have passed, whatever the policy. */
-  const denials: Unit = counting
-    ? directions.flatMap((direction) => denying.flatMap((by) => outcomes[direction].behind('deny', by)))
-    : directions.map((direction) => ({
-        name: denialChain(direction),
-        rules: [{ observe: hookOf[direction] }, { matches: [], verdict: passed[direction] }],
-      }))
+  const denials: Unit = directions.flatMap((direction) =>
+    denying.flatMap((by) => outcomes[direction].behind('deny', by)),
+  )
 
   const jump = (to: NftChain): NftRule => ({ matches: [], verdict: { kind: 'jump', chain: to.name } })
 

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { applied, copyOf } from '../../../test/support/applied.ts'
+import { countings, surroundedBy, tellingOf } from '../../../test/support/counted.ts'
 import { arbitraryProfilePolicy } from '../../../test/support/profile-policies.ts'
 import type { Desired, DesiredDelta, DesiredInterface } from '../../core/model/desired.ts'
 import type { CommonPolicy, DirectionPolicy, RuleList } from '../../core/model/effective-policy.ts'
@@ -18,7 +19,7 @@ import { stages } from './stages.ts'
 import { deltaCommands, type RenderedTables } from './table.ts'
 import type { Trackers } from './untracked.ts'
 
-type Host = Pick<Surroundings, 'observe' | 'kernel' | 'maxConnections' | 'trackers'>
+type Host = Pick<Surroundings, 'observe' | 'kernel' | 'maxConnections' | 'trackers' | 'counts' | 'samples'>
 /** What is true at a moment. */
 interface State extends Host {
   readonly policies: Map<string, CommonPolicy>
@@ -44,7 +45,7 @@ const withNames = (policy: CommonPolicy, to: (policy: string) => string): Common
   return { ...policy, ingress: part(policy.ingress), egress: part(policy.egress) }
 }
 const policy: fc.Arbitrary<CommonPolicy> = arbitraryProfilePolicy({ most: 12 }).map(
-  ({ origin: _, ...common }) => common,
+  ({ origin: _, ...common }) => tellingOf(common),
 )
 const origin = fc.constantFrom(
   undefined,
@@ -202,6 +203,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         fc.record({ kernel: fc.record({ tracks: fc.boolean(), rejects: fc.boolean() }) }),
         fc.record({ maxConnections: fc.constantFrom(0, 500, 8192) }),
         fc.record({ trackers }),
+        fc.constantFrom(...countings).map(surroundedBy),
       )
       .map(
         (change): Step =>
@@ -239,6 +241,7 @@ const start = fc
         observe: false,
         kernel: { tracks: true, rejects: true },
         maxConnections: 0,
+        ...surroundedBy(countings[0]),
         ...(trackers && { trackers }),
       }),
   )
@@ -259,8 +262,11 @@ const changed = <T>(a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>) =>
 
 const desiredOf = ({ policies, interfaces }: State): Desired => ({ revision: 1, policies, interfaces })
 const around = (state: State, changedLinks: ReadonlySet<string> | null): Surroundings => {
-  const { links, refused, observe, kernel, maxConnections = 0, trackers } = state
-  return { links, changedLinks, refused, observe, kernel, maxConnections, ...(trackers && { trackers }) }
+  const { links, refused, observe, kernel, counts, samples = 0, maxConnections = 0, trackers } = state
+  return {
+    ...{ links, changedLinks, refused, observe, kernel, counts, samples, maxConnections },
+    ...(trackers && { trackers }),
+  }
 }
 const copy = (state: State): State => ({
   ...state,

@@ -45,8 +45,8 @@ export interface Surroundings {
   readonly maxConnections?: number
   /** Who keeps stateless interfaces tracked; absent: they are tracked whoever asks. */
   readonly trackers?: Trackers
-  /** How the kernel can count what rules that are looked up together let pass; absent: nothing is counted, and nothing told. */
-  readonly counts?: Counting['by']
+  /** How the kernel can count what rules let pass that are looked up together. */
+  readonly counts: Counting['by']
   /** Decisions that are told of each interface in a second, in each direction; absent or 0: none. */
   readonly samples?: number
 }
@@ -123,11 +123,11 @@ function createJudging(of: Place): Judging {
 }
 
 /** Brings what depends on no policy to how the host is treated. */
-function settleFixed(own: Judging, kernel: BridgeKernel | null, counting: Counting | null): void {
+function settleFixed(own: Judging, kernel: BridgeKernel | null, counting: Counting): void {
   const { ledger, live } = own
   ledger.release([own.fixed])
   for (const name of own.counted) live.setSet(name, undefined)
-  const sets = counting ? countingSets(counting, kernel) : new Map<string, string>()
+  const sets = countingSets(counting, kernel)
   for (const [name, type] of sets) live.setSet(name, { kind: 'set', type, elements: new Map() })
   own.counted = [...sets.keys()]
   own.fixed = fixedChains(kernel, counting)
@@ -155,8 +155,7 @@ export function createLowering(): Lowering {
   /** Policies that have flows cut. */
   const cutting = new Set<string>()
   let tracked: string | null = null
-  let host: Omit<Host, 'policy'> | undefined
-  let counting: Counting | null = null
+  let host: (Omit<Host, 'policy'> & { readonly counting: Counting }) | undefined
 
   /** Takes over what is true of the whole host; answers whether any of it differs. */
   function treat({
@@ -172,16 +171,16 @@ export function createLowering(): Lowering {
       !host ||
       tracks !== kernel.tracks ||
       rejects !== kernel.rejects ||
-      counting?.by !== counts ||
-      (counting !== null && counting.samples !== samples)
+      host.counting.by !== counts ||
+      host.counting.samples !== samples
     const differs = otherKernel || host?.observe !== observe || host.maxConnections !== maxConnections
+    const counting: Counting = { by: counts, samples }
     if (otherKernel) {
-      counting = counts ? { by: counts, samples } : null
       settleFixed(judging.routed, null, counting)
       settleFixed(judging.bridged, { ...kernel }, counting)
     }
     host = {
-      ...{ links, facades, observe, maxConnections },
+      ...{ links, facades, observe, maxConnections, counting },
       kernel: otherKernel || !host ? { ...kernel } : host.kernel,
       refused: new Map(refused),
       contested: (device) => byDevice.count(device) > 1,
@@ -380,7 +379,7 @@ const firstOf = (several: Iterable<Placed>): Placed | undefined =>
   )
 
 /** The same object for the same way of judging. */
-function waysOf(kernel: BridgeKernel, counting: Counting | null): Host['way'] {
+function waysOf(kernel: BridgeKernel, counting: Counting): Host['way'] {
   const known = new Map<string, Way>()
   return (mode, purpose: Purpose, checked) => {
     const key = `${mode} ${purpose} ${checked}`

@@ -127,9 +127,6 @@ export const invalidChain = (direction: Direction): string => `invalid.${short[d
 /** What log messages begin with: what became of packets and in which direction. */
 export const logPrefix = (outcome: Outcome, direction: Direction): string => `${outcome} ${short[direction]}`
 
-/** Where packets of observed devices go that would not have passed. */
-export const denialChain = (direction: Direction): string => `observed.denied.${short[direction]}`
-
 /** Where packets go that do not pass and whose sender is told. */
 export const rejectionChain = 'rejection'
 

@@ -79,10 +79,10 @@ export function renderKeyed<E extends NftElement>(
   const known = rendered.get(set)
   if (known) return known
   const { name, key, interval, elements } = set
-  const keyed = key.some(({ kind }) => kind === 'target')
-    ? `typeof ${keyWords(key)}`
-    : `type ${key.map(fieldType).join(' . ')}`
-  const type = `${keyed}${to ? ` : ${to}` : ''}${interval ? '\nflags interval' : ''}`
+  const words = key.some(({ kind }) => kind === 'target')
+  const keyed = words ? `typeof ${keyWords(key)}` : `type ${key.map(fieldType).join(' . ')}`
+  const held = to && ` : ${words && to === 'mark' ? 'meta mark' : to}`
+  const type = `${keyed}${held ?? ''}${interval ? '\nflags interval' : ''}`
   const made: RenderedSet = {
     kind: to ? 'map' : 'set',
     type,

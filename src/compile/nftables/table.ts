@@ -3,7 +3,7 @@
  * that what is in the kernel is compared as text.
  */
 import { formatAddress, maxAddress } from '../../core/net/address.ts'
-import { type Command, elementLines, scriptOf } from './commands.ts'
+import { asRead, type Command, elementLines, scriptOf } from './commands.ts'
 import { isBase } from './places.ts'
 import { hex } from './spelling.ts'
 
@@ -53,7 +53,9 @@ export const replaceCommands = (name: string, table: RenderedTable): readonly Co
 
 /** The whole table anew, in one transaction, as people read it: whatever is in its place is gone in the same moment. */
 export function replaceScript(name: string, { chains, sets, objects = new Map() }: RenderedTable): string {
-  const bodies = [...chains].map(([chain, text]) => `chain ${chain} {\n${text}\n}`)
+  const bodies = [...chains].map(
+    ([chain, text]) => `chain ${chain} {\n${text.split('\n').map(asRead).join('\n')}\n}`,
+  )
   return [
     `add table ${name}\ndelete table ${name}\ntable ${name} {`,
     ...[...objects].map(([object, body]) => `${object} {\n${body}\n}`),

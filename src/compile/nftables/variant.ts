@@ -10,8 +10,7 @@ export interface Variant {
   readonly purpose: Purpose
   /** Null where packets are routed. */
   readonly kernel: BridgeKernel | null
-  /** Null: nothing is counted, and nothing told. */
-  readonly counting: Counting | null
+  readonly counting: Counting
 }
 
 export const goto = (chain: string): NftVerdict => ({ kind: 'goto', chain })

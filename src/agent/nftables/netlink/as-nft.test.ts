@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryLine, looked } from '../../../../test/support/arbitrary-line.ts'
+import { tellingOf } from '../../../../test/support/counted.ts'
 import { desire } from '../../../../test/support/desired.ts'
 import { lowered } from '../../../../test/support/lowered.ts'
 import { arbitraryProfilePolicy, profiles } from '../../../../test/support/profile-policies.ts'
@@ -103,12 +104,12 @@ describe('nft says what we say', { skip }, () => {
         }))
         const interfaces = links.map(({ name, index }) => ({
           ...{ id: name, device: name, mac: '52:54:00:00:00:01', frames: [0x88cc, 0x8100] },
-          policy: { ...policy, ...(checked && { origin: checked }) },
+          policy: { ...tellingOf(policy), ...(checked && { origin: checked }) },
           ...(index === 12 && { observe: true }),
           maxConnections: 0,
         }))
         const { tables } = lowered(desire(interfaces), {
-          ...{ links, observe: false, refused: new Map() },
+          ...{ links, observe: false, refused: new Map(), samples: at % 3 === 1 ? 0 : 10 },
           // Without what not every kernel has in family bridge: nft asks it for all of this.
           kernel: { tracks: false, rejects: false },
           ...(at % 2 === 0 && { trackers: { others: null, routes: null } }),
