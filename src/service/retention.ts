@@ -45,15 +45,15 @@ export async function pruneHits(storage: Storage, now: number, signal?: AbortSig
 const actorAt = (at: number) =>
   ({ account: '', actor: 'retention', dialect: 'system', requestId: '', at }) as const
 
-/** Looks every minute. Answers how to stop. */
+/** Looks at history every minute, and at counts, all of which are looked at, every hour. Answers how to stop. */
 export function startRetention(storage: Storage, retention: Retention): () => Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
   const running = (async () => {
-    while (!signal.aborted) {
+    for (let round = 0; !signal.aborted; round++) {
       // Tried again with the next round.
       await prune(storage, retention, Date.now(), signal).catch(() => {})
-      if (!signal.aborted) await pruneHits(storage, Date.now(), signal).catch(() => {})
+      if (!signal.aborted && round % 60 === 0) await pruneHits(storage, Date.now(), signal).catch(() => {})
       await delay(60_000, undefined, { signal, ref: false }).catch(() => {})
     }
   })()

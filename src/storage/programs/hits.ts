@@ -144,7 +144,7 @@ export function* pruneHits({
     }
   }
   const next = keys.length === most ? (keys.at(-1) ?? null) : null
-  return ok({ removed, next, changed: true })
+  return ok({ removed, next, changed: removed > 0 })
 }
 
 /** Everything of a policy that may decide. */
