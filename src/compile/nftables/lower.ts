@@ -332,8 +332,9 @@ export function createLowering(): Lowering {
         reports.push(report)
       }
       tracked = tracking.settle(surroundings.trackers)
-      remember(judging.routed.live, 'inet', cutting.size > 0)
-      remember(judging.bridged.live, 'bridge', cutting.size > 0 && around.kernel.tracks)
+      const counts = counting !== null
+      remember(judging.routed.live, 'inet', cutting.size > 0, counts)
+      remember(judging.bridged.live, 'bridge', cutting.size > 0 && around.kernel.tracks, counts)
       return { ...settle(), interfaces: reports, gone: gone.map(({ id }) => id) }
     },
   }

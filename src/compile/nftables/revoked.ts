@@ -2,10 +2,15 @@
  * Connections that were cut, remembered so that nothing of them begins one the other way round (decision 0050): tracking
  * takes an answer without its connection for the first packet of a new one.
  */
+
+import type { Decider } from '../../core/model/decider.ts'
 import { type Family, families, formatAddress } from '../../core/net/address.ts'
 import { hasPorts, isIcmp, TCP } from '../../core/net/protocol.ts'
 import type { Command } from './commands.ts'
+import { markText } from './endings.ts'
 import type { LiveTable } from './live-table.ts'
+import { decidedChain } from './names.ts'
+import { numberOf } from './numbers.ts'
 import { hangsAt } from './places.ts'
 import type { Place } from './render.ts'
 import type { RenderedSet } from './table.ts'
@@ -21,6 +26,7 @@ export interface Sending {
   readonly destinationPort?: number
 }
 
+const invalid: Decider = { kind: 'state', state: 'invalid' }
 const ip = { ipv4: 'ip', ipv6: 'ip6' } as const satisfies Record<Family, string>
 const digit = { ipv4: 4, ipv6: 6 } as const satisfies Record<Family, number>
 /** One that could not be remembered would not be cut. */
@@ -66,13 +72,19 @@ const places = {
 
 const chain = 'revoked-flows'
 
-/** Has the table remember, or not any more: it costs each packet a look at its state, and those of new connections more. */
-export function remember(live: LiveTable, place: Place, stands: boolean): void {
+/**
+ * Has the table remember, or not any more: it costs each packet a look at its state, and those of new connections more. `counts`:
+ * what a VM sends of them is counted as invalid, where the table counts what decides.
+ */
+export function remember(live: LiveTable, place: Place, stands: boolean, counts: boolean): void {
+  const end = counts
+    ? `meta mark set ${markText(numberOf(invalid))} goto ${decidedChain('denied', 'egress', 'enforce')}`
+    : 'drop'
   const put = (name: string, text: string): void => live.setChain(name, stands ? text : undefined)
   for (const each of entries) {
     live.setSet(each.name, stands ? each.set : undefined)
     // Its packets go on: so does the memory. If there is no room for that, it is dropped all the same.
-    put(`${each.name}-again`, `update @${each.name} { ${each.key} }\ndrop`)
+    put(`${each.name}-again`, `update @${each.name} { ${each.key} }\n${end}`)
   }
   put(chain, entries.map(({ key, name }) => `${key} @${name} goto ${name}-again`).join('\n'))
   for (const each of places[place]) put(each.name, `${hangsAt(each)}\nct state 0x8 jump ${chain}`)
