@@ -332,9 +332,8 @@ export function createLowering(): Lowering {
         reports.push(report)
       }
       tracked = tracking.settle(surroundings.trackers)
-      const counts = counting !== null
-      remember(judging.routed.live, 'inet', cutting.size > 0, counts)
-      remember(judging.bridged.live, 'bridge', cutting.size > 0 && around.kernel.tracks, counts)
+      remember(judging.routed.live, 'inet', cutting.size > 0)
+      remember(judging.bridged.live, 'bridge', cutting.size > 0 && around.kernel.tracks)
       return { ...settle(), interfaces: reports, gone: gone.map(({ id }) => id) }
     },
   }

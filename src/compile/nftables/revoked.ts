@@ -73,13 +73,11 @@ const places = {
 const chain = 'revoked-flows'
 
 /**
- * Has the table remember, or not any more: it costs each packet a look at its state, and those of new connections more. `counts`:
- * what a VM sends of them is counted as invalid, where the table counts what decides.
+ * Has the table remember, or not any more: it costs each packet a look at its state, and those of new connections more.
+ * What a VM sends of them is counted as invalid.
  */
-export function remember(live: LiveTable, place: Place, stands: boolean, counts: boolean): void {
-  const end = counts
-    ? `meta mark set ${markText(numberOf(invalid))} goto ${decidedChain('denied', 'egress', 'enforce')}`
-    : 'drop'
+export function remember(live: LiveTable, place: Place, stands: boolean): void {
+  const end = `meta mark set ${markText(numberOf(invalid))} goto ${decidedChain('denied', 'egress', 'enforce')}`
   const put = (name: string, text: string): void => live.setChain(name, stands ? text : undefined)
   for (const each of entries) {
     live.setSet(each.name, stands ? each.set : undefined)
