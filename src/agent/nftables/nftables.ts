@@ -37,7 +37,7 @@ export interface NftablesOptions {
   readonly host?: Host
   /** What the operator should know of that way. */
   readonly remarks?: readonly string[]
-  /** Reads packet logs where the tables are; absent: no decisions are told. */
+  /** Reads packet logs where the tables are, if decisions are told at all; absent: none are. */
   readonly log?: typeof openLog
   /** Devices closed until their policy is known: names, or prefixes that end in `*`. */
   readonly guard: readonly string[]
@@ -81,7 +81,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const counters = [createDenials(kernel), createUnanswered(kernel)] as const
   const [denials, unanswered] = counters
   const connections = createConnections(kernel, netns)
-  const decisions = createDecisions({ log: options.log })
+  const decisions = createDecisions({ log: samples > 0 ? options.log : undefined })
   const { conntrack = 'tracked connections cannot be seen from here' } = options
   const cutter = createFlowCutter({ kernel, conntrack })
   const listeners = new Set<() => void>()
