@@ -23,11 +23,12 @@ export function counting(total: Total, { epoch, packets, bytes, at }: EpochCount
   const before = known && grown ? known : { packets: 0, bytes: 0 }
   const more = packets - before.packets
   if (known && grown && more === 0 && bytes === before.bytes) return total
-  const others = epochs.filter((each) => each !== known)
+  const others = known && epochs.length === 1 ? [] : epochs.filter((each) => each !== known)
+  const now = { epoch, packets, bytes, at }
   return {
     packets: total.packets + more,
     bytes: total.bytes + bytes - before.bytes,
     lastHit: more > 0 ? at : total.lastHit,
-    epochs: [...others, { epoch, packets, bytes, at }].sort((a, b) => a.at - b.at).slice(-maxEpochs),
+    epochs: others.length === 0 ? [now] : [...others, now].sort((a, b) => a.at - b.at).slice(-maxEpochs),
   }
 }

@@ -84,8 +84,8 @@ interface Waiting {
   readonly readings: Map<string, Omit<Counted, 'total'> & EpochCount>
 }
 
-/** Interfaces in one read, and counters in one write: others come in between. */
-const most = { loaded: 50, written: 200 }
+/** Interfaces in one read, counters in one write, and readings in one turn of the loop: others come in between. */
+const most = { loaded: 50, written: 200, digested: 2000 }
 
 export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   const known = new Map<string, Known>()
@@ -96,6 +96,8 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   const heard = new Map<string, number>()
   const heardKept = new Map<string, number>()
   const unkept = new Map<string, { packets: number; bytes: number; lastHit: number | null }>()
+  const reports: HitsReport[] = []
+  let digesting: Promise<void> | undefined
   let loading: Promise<void> | undefined
   let keeping: Promise<void> | undefined
 
@@ -161,6 +163,26 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
     for (const { direction, decider, ...reading } of readings.values()) {
       read(of, host, direction, decider, reading)
     }
+  }
+
+  /** In the order in which they came. A host has been heard when all that it said is known. */
+  async function digestAll(): Promise<void> {
+    let room = most.digested
+    for (let next = reports[0]; next; next = reports[0]) {
+      const { host, at, interfaces } = next
+      for (const each of interfaces) {
+        if (room <= 0) {
+          await new Promise((resolve) => setImmediate(resolve))
+          room = most.digested
+        }
+        room -= each.ingress.length + each.egress.length + 1
+        hearOne(host, at, each)
+      }
+      heard.set(host, Math.max(at, heard.get(host) ?? 0))
+      reports.shift()
+    }
+    digesting = undefined
+    void load()
   }
 
   async function loadAll(): Promise<void> {
@@ -273,6 +295,7 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   }
 
   async function keepAll(): Promise<void> {
+    await digesting
     const until = new Map(heard)
     await load()
     for (let round = 0; round < 2; round++) {
@@ -302,10 +325,13 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   }
 
   return {
-    hear({ host, at, interfaces }) {
-      heard.set(host, Math.max(at, heard.get(host) ?? 0))
-      for (const each of interfaces) hearOne(host, at, each)
-      if (waiting.size > 0) void load()
+    hear(report) {
+      reports.push(report)
+      if (reports.length === 1) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        digesting = promise
+        void digestAll().finally(resolve)
+      }
     },
     enrol(id, host) {
       const at = heard.get(host)
@@ -314,7 +340,7 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
       void load()
     },
     async settled() {
-      while (loading) await loading.catch(() => {})
+      while (digesting || loading) await (digesting ?? loading)?.catch(() => {})
     },
     of(id) {
       const of = known.get(id)

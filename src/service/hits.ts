@@ -183,6 +183,7 @@ export function createHitsService(
     const { server, placements } = found.value
     const hosts = new Set(placements.flatMap((each) => each.interface.host ?? []))
     await Promise.all([...hosts].map((host) => agents.get(host)?.now()))
+    await memory.settled()
     for (const { interface: nic } of placements) if (nic.host !== null) enrol(nic.id, nic.host)
     await memory.settled()
     return ok({ server, placements, known: await knownOf(ctx.principal.account, placements) })
