@@ -9,6 +9,7 @@ import { createMetrics } from '../src/server/metrics.ts'
 import { createServer } from '../src/server/server.ts'
 import type { Authenticator } from '../src/service/authenticate.ts'
 import type { Services } from '../src/service/services.ts'
+import { noTraffic } from './support/traffic.ts'
 
 const dialect: Dialect = {
   ...manifest,
@@ -43,6 +44,7 @@ async function baseUrlAt(host: string, publicUrl?: string): Promise<{ baseUrl: s
     metrics: createMetrics(
       () => [],
       async () => [],
+      noTraffic,
     ),
     logger: pino({ level: 'silent' }),
     ready: async () => ({ ready: true, reasons: [] }),

@@ -14,11 +14,9 @@ const silentMs = 45_000
 export async function* eventsOf({ body }: Response): AsyncGenerator<ServerEvent> {
   if (!body) return
   const reader = body.pipeThrough(new TextDecoderStream()).getReader()
-  const silence = { timer: setTimeout(() => {}, 0) }
-  const read = () => {
-    clearTimeout(silence.timer)
-    silence.timer = setTimeout(() => void reader.cancel(), silentMs)
-    return reader.read()
+  const read = async () => {
+    const timer = setTimeout(() => void reader.cancel().catch(() => {}), silentMs)
+    return reader.read().finally(() => clearTimeout(timer))
   }
   let rest = ''
   let [event, data, id]: [string, string[], string] = ['', [], '']
@@ -38,7 +36,6 @@ export async function* eventsOf({ body }: Response): AsyncGenerator<ServerEvent>
       }
     }
   } finally {
-    clearTimeout(silence.timer)
     await reader.cancel().catch(() => {})
   }
 }

@@ -11,6 +11,8 @@ const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.ts')).labCommand(),
   guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),
+  rules: async () => (await import('./rules.ts')).rulesCommand(),
+  decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
 }
 
 const program = new Command('portcullis')

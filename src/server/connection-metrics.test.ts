@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { viewOf } from '../../test/support/status.ts'
+import { noTraffic } from '../../test/support/traffic.ts'
 import type { Connections, HostStatus } from '../core/model/desired.ts'
 import { createMetrics } from './metrics.ts'
 
@@ -23,6 +24,7 @@ test('tracked connections: sums of the host, and the interfaces that are near th
   const text = await createMetrics(
     () => [viewOf(host)],
     async () => [],
+    noTraffic,
   ).text()
   const found = text.split('\n').filter((line) => /^portcullis_(interface_)?connections/.test(line))
   assert.deepEqual(found.sort(), [

@@ -6,6 +6,7 @@ import type { HostView } from '../service/host-view.ts'
 import type { PoolUse } from '../storage/storage.ts'
 import { createAddressMetrics } from './address-metrics.ts'
 import { createConnectionMetrics } from './connection-metrics.ts'
+import { createTrafficMetrics, type Traffic } from './traffic-metrics.ts'
 
 export interface Metrics {
   readonly contentType: string
@@ -19,10 +20,11 @@ export interface Metrics {
   flowsCut(flows: number, failed: boolean): void
 }
 
-/** `hosts` and `pools` are asked at every scrape. */
+/** `hosts`, `pools` and `traffic` are asked at every scrape. */
 export function createMetrics(
   hosts: () => readonly HostView[],
   pools: () => Promise<readonly PoolUse[]>,
+  traffic: Traffic,
 ): Metrics {
   const registry = new Registry()
   const registers = [registry]
@@ -139,6 +141,7 @@ export function createMetrics(
   )
   createConnectionMetrics(registry, hosts)
   createAddressMetrics(registry, pools)
+  createTrafficMetrics(registry, traffic)
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -163,6 +163,10 @@ export interface TestService {
 export interface ServiceOptions {
   /** Stands between the service and its store, to count or to delay. */
   readonly through?: (storage: Storage) => Storage
+  /** Absent: any that is free. */
+  readonly port?: number
+  /** In place of its own. */
+  readonly services?: Partial<Services>
   /** SQLite unless it says otherwise. */
   readonly engine?: Storage['engine']
   /** How many logins may fail; absent: as many as in a service that is started. */
@@ -213,7 +217,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
   }
-  const services = createServices(storage, settings, dialects)
+  const created = createServices(storage, settings, dialects)
+  const services = { ...created, ...options.services }
   const log: string[] = []
   let offset = 0
   const server = createServer({
@@ -223,6 +228,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     metrics: createMetrics(
       () => services.enforcement.hosts(),
       () => services.addresses.use(Date.now() + offset),
+      services,
     ),
     logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
     async ready() {
@@ -231,7 +237,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     },
     now: () => Date.now() + offset,
   })
-  const url = await server.listen({ host: '127.0.0.1', port: 0 })
+  const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 })
 
   async function raw(
     method: string,
@@ -272,7 +278,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     async close() {
       await server.close()
       await services.enforcement.close()
-      await services.hits.close()
+      await created.hits.close()
       await storage.close()
       await store.remove()
     },

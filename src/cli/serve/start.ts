@@ -49,6 +49,7 @@ export async function start(
   const metrics = createMetrics(
     () => services.enforcement.hosts(),
     () => services.addresses.use(Date.now()),
+    services,
   )
   const agent =
     enforcer &&

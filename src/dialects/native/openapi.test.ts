@@ -15,6 +15,7 @@ import {
   type TestService,
 } from '../../../test/support/service.ts'
 import { whole } from '../../../test/support/status.ts'
+import type { Decision } from '../../core/model/decision.ts'
 import { routes } from './routes.ts'
 
 const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', destinationPort: 22 }
@@ -23,6 +24,16 @@ const ask = { server: servers.web, direction: 'ingress', packet }
 
 /** Operation, path below /v1, body, status, headers. */
 type Call = readonly [string, string, unknown, number, Record<string, string>?]
+
+/** Of every kind. */
+const deciders = [
+  ...['rule p r', 'list p', 'default', 'essential dhcp', 'state invalid', 'origin arp', 'malformed', 'frame'],
+]
+const denied: Omit<Decision, 'by' | 'interface'> = {
+  ...{ at: Date.UTC(2026, 0, 31), host: 'local', direction: 'ingress', outcome: 'denied', observed: false },
+  ...{ position: null, level: 'info', revision: 1 },
+  packet: { etherType: 0x0800, length: 60, protocol: 1, icmpType: 8, icmpCode: 0, source: '192.0.2.1' },
+}
 
 /** Traces whose verdict has every kind of reason, with the kind. */
 const traces: readonly (readonly [string, object])[] = [
@@ -69,6 +80,20 @@ const calls: readonly Call[] = [
   ['listAudit', '/audit?before=x', undefined, 400],
   ['listHosts', '/hosts', undefined, 200],
   ['listHosts', '/hosts', undefined, 401, credentials.none],
+  ...['', '?direction=ingress', '?unused=30', `?interface=${nics.cube}`].map(
+    (query): Call => ['listServerRules', `/servers/${servers.cube}/rules${query}`, undefined, 200],
+  ),
+  ['listServerRules', '/servers/10000/rules', undefined, 200],
+  ['listServerRules', `/servers/${servers.web}/rules`, undefined, 200],
+  ['listServerRules', `/servers/${servers.web}/rules?unused=0`, undefined, 400],
+  ['listServerRules', `/servers/${servers.web}/rules?interface=none`, undefined, 404],
+  ['listServerRules', `/servers/${servers.foreign}/rules`, undefined, 404],
+  ['listDecisions', '/decisions', undefined, 200],
+  ['listDecisions', `/decisions?server=${servers.web}&limit=1`, undefined, 200],
+  ['listDecisions', '/decisions?server=nowhere', undefined, 404],
+  ['listDecisions', `/decisions?interface=${nics.foreign}`, undefined, 404],
+  ['listDecisions', '/decisions?outcome=x', undefined, 400],
+  ['listDecisions', '/decisions', undefined, 401, { accept: 'text/event-stream' }],
   ['getPolicy', `/policies/${nics.cube}`, undefined, 200],
   ['getPolicy', '/policies/nowhere', undefined, 404],
   ['updatePolicy', `/policies/${nics.cube}`, { cutFlows: 'revoked', log: { ingress: 'err' } }, 200],
@@ -129,6 +154,9 @@ describe('the OpenAPI document and what is answered', () => {
         ],
       }),
     )
+    services.decisions.hear(deciders.map((by): Decision => ({ ...denied, interface: web.id, by })))
+    const asked = await call('GET', '/v1/decisions')
+    assert.equal(asked.body.decisions.length, deciders.length)
   })
   after(() => service.close())
 

@@ -14,6 +14,7 @@ import {
 import { bodyOf, identifier, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
 import { settingsRoutes } from './routes-settings.ts'
+import { trafficRoutes } from './routes-traffic.ts'
 import {
   Event,
   EventList,
@@ -154,4 +155,4 @@ const own: readonly Route[] = routesOf([
   },
 ])
 
-export const routes: readonly Route[] = [...own, ...settingsRoutes]
+export const routes: readonly Route[] = [...own, ...trafficRoutes, ...settingsRoutes]
