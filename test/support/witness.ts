@@ -6,16 +6,20 @@ import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Dataplane } from '../../src/agent/dataplane.ts'
 import { createNftables } from '../../src/agent/nftables/nftables.ts'
+import { hitsOf, hookOf, table } from '../../src/compile/nftables/names.ts'
+import { numberOf } from '../../src/compile/nftables/numbers.ts'
+import { deciderText } from '../../src/core/model/decider.ts'
 import type { EffectivePolicy } from '../../src/core/model/effective-policy.ts'
 import type { Direction } from '../../src/core/model/rule.ts'
 import { parseAddress } from '../../src/core/net/address.ts'
 import type { ConnectionState, Packet } from '../../src/core/net/packet.ts'
+import { deciderOf } from '../../src/core/semantics/decider-of.ts'
 import { evaluate, type Verdict } from '../../src/core/semantics/evaluate.ts'
 import { destroyNetwork } from '../../src/lab/network.ts'
 import { mustRun } from '../../src/lab/run.ts'
 import { desire } from './desired.ts'
 import { type Frame, frame, sendFrames } from './frames.ts'
-import { type KernelKind, kernelIn } from './kernels.ts'
+import { type KernelKind, type KernelProcess, kernelIn } from './kernels.ts'
 
 export const macs = {
   vm: '52:54:00:00:00:01',
@@ -53,7 +57,7 @@ export interface Judged {
 
 export interface Witness {
   /**
-   * Sends packets under a policy, in their order, and compares every one. Answers those that came to be judged: what the
+   * Sends packets under a policy, in their order, and compares every one, and what is counted of it. Answers those that came to be judged: what the
    * kernel drops by itself before, such as datagrams that are not whole, must not have passed and is left out.
    */
   compare(policy: EffectivePolicy, sent: readonly Sent[]): Promise<readonly Judged[]>
@@ -165,6 +169,8 @@ export async function openWitness(prefix: string, way: KernelKind): Promise<Witn
     ingress: { from: outside, source: macs.outside, destination: macs.up },
   } as const
   let dataplane: Dataplane | undefined
+  // Although our own chains look on: what is stateless is judged as it would be without them.
+  let kernel: KernelProcess | undefined
   const close = async (): Promise<void> => {
     await dataplane?.close()
     await destroyNetwork(prefix)
@@ -192,8 +198,7 @@ export async function openWitness(prefix: string, way: KernelKind): Promise<Witn
       ['-f', '-'],
       'table inet mute { chain arrivals { type filter hook prerouting priority -500; policy drop; }\n}\n',
     )
-    // Although our own chains look on: what is stateless is judged as it would be without them.
-    const kernel = kernelIn(router, way)
+    kernel = kernelIn(router, way)
     return createNftables({ guard: [], netns: router, notrack: 'always', kernel })
   }
 
@@ -240,6 +245,43 @@ export async function openWitness(prefix: string, way: KernelKind): Promise<Witn
     return { states, passed: new Set([...passedIn(here), ...passedIn(await elements(vm))]) }
   }
 
+  /** Packets by what decided about them, of both directions: a number has the name of the set before it. */
+  async function counted(): Promise<ReadonlyMap<string, number>> {
+    const sets = await Promise.all(
+      Object.values(hookOf).map(async (hook) => {
+        const set = hitsOf(hook)
+        const hits = await kernel?.hits(table, set)
+        return (hits?.elements ?? []).map(({ number, packets }) => [`${set} ${number}`, packets] as const)
+      }),
+    )
+    return new Map(sets.flat())
+  }
+  /** Whoever else sends is counted as well, so these are the least; one that was counted as another's is missing at its own. */
+  async function assertCounted(
+    judged: readonly Judged[],
+    before: ReadonlyMap<string, number>,
+    policy: EffectivePolicy,
+  ): Promise<void> {
+    // By lists it is not told which rule it was.
+    if (kernel?.counts !== 'rules') return
+    const after = await counted()
+    const least = new Map<string, { count: number; by: string }>()
+    for (const { sent, verdict } of judged) {
+      const decider = deciderOf(verdict)
+      if (!decider) continue
+      const key = `${hitsOf(hookOf[sent.direction])} ${numberOf(decider)}`
+      least.set(key, { count: (least.get(key)?.count ?? 0) + 1, by: deciderText(decider) })
+    }
+    for (const [key, { count, by }] of least) {
+      const here = (after.get(key) ?? 0) - (before.get(key) ?? 0)
+      const said = `${by} counted ${here} of ${count} packets`
+      if (here < count)
+        assert.fail(
+          `${said} under ${JSON.stringify(policy, (_, one) => (typeof one === 'bigint' ? one.toString(16) : one)).slice(0, 20_000)}`,
+        )
+    }
+  }
+
   const probe: Witness['probe'] = (direction, more, id) => {
     const { family = 'ipv4' } = more
     const [from, to] = direction === 'egress' ? [ends.vm, ends.outside] : [ends.outside, ends.vm]
@@ -284,6 +326,7 @@ export async function openWitness(prefix: string, way: KernelKind): Promise<Witn
       const { interfaces } = await plane.apply(desire([{ id: 'nic', device: 'tap0', policy }]))
       assert.equal(interfaces[0]?.state, 'applied', JSON.stringify(interfaces))
       await forget(policy.stateful)
+      const before = await counted()
       const until = Date.now() + patience
       // Numbers that no packet has.
       let marker = 65_535
@@ -328,6 +371,7 @@ export async function openWitness(prefix: string, way: KernelKind): Promise<Witn
           assert.fail(`${text(about)} under ${text(policy).slice(0, 20_000)}`)
         }
       }
+      await assertCounted(judged, before, policy)
       return judged
     },
   }
