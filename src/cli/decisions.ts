@@ -27,8 +27,8 @@ export function decisionsCommand(): Command {
     .addHelpText(
       'after',
       `
-Decisions are samples, ten a second of each interface and direction at most. They are kept in the memory of the service, the
-last 1,000 of each interface. --follow takes up where it was when the connection breaks.
+Decisions are samples: so many a second of each interface and direction (serve --decisions-rate). The service remembers the
+last 1,000 of each interface, while it runs. --follow takes up where it was when the connection breaks.
 
 Example: portcullis decisions --follow --server web1 --outcome denied
 2026-01-31T12:00:00.000Z web1/1 ingress denied tcp 203.0.113.9:40000 > 192.0.2.10:23, 60 bytes; decided by web #3 (rule 5f0c…)
