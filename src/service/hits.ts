@@ -10,7 +10,6 @@ import type { Interface } from '../core/model/interface.ts'
 import type { Action, Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import { ok } from '../core/result.ts'
 import type { HitSum, ServerRecord, Storage } from '../storage/storage.ts'
-import { type Asking, createAsking } from './asking.ts'
 import type { Context } from './context.ts'
 import type { EffectiveInterface, EffectiveService } from './effective.ts'
 import type { EnforcementService } from './enforcement.ts'
@@ -112,8 +111,8 @@ export interface HitsService {
   /** For agents in this process. Kept in the store within half a minute, for others and for later. */
   hear(report: HitsReport): void
   /**
-   * How the agent of a host in this process is asked to count now: resolves when its answer has been heard, which is waited
-   * for a second at most. Answers how to take it back.
+   * How the agent of a host in this process is asked to count now: resolves when its answer has been heard, or soon without
+   * one, and never rejects. Answers how to take it back.
    */
   asks(host: string, ask: () => Promise<void>): () => void
   /** The server as of `EffectiveService.server`. Where an agent can be asked, what it has counted until now. */
@@ -150,7 +149,7 @@ export function createHitsService(
     total.packets += packets
     total.bytes += bytes
   })
-  const agents = new Map<string, Asking>()
+  const agents = new Map<string, () => Promise<void>>()
 
   /** Whether interfaces may have gone since the store was asked. */
   let moved = false
@@ -182,7 +181,7 @@ export function createHitsService(
     if (!found.ok) return found
     const { server, placements } = found.value
     const hosts = new Set(placements.flatMap((each) => each.interface.host ?? []))
-    await Promise.all([...hosts].map((host) => agents.get(host)?.now()))
+    await Promise.all([...hosts].map((host) => agents.get(host)?.()))
     await memory.settled()
     for (const { interface: nic } of placements) if (nic.host !== null) enrol(nic.id, nic.host)
     await memory.settled()
@@ -227,10 +226,9 @@ export function createHitsService(
   return {
     hear: memory.hear,
     asks(host, ask) {
-      const asking = createAsking(ask)
-      agents.set(host, asking)
+      agents.set(host, ask)
       return () => {
-        if (agents.get(host) === asking) agents.delete(host)
+        if (agents.get(host) === ask) agents.delete(host)
       }
     },
     async of(ctx, called) {
