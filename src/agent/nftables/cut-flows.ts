@@ -1,5 +1,5 @@
 /**
- * Ends tracked connections that a changed policy would not let begin any more, and no others (decision 0050): after the
+ * Ends tracked connections that a changed policy would not let begin any more, and no others (decision 0051): after the
  * change is in force, and beside the rounds, so that no change waits.
  *
  * A connection is an interface's by its addresses. Of a stateless policy there is nothing to end: every packet is judged.

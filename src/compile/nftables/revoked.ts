@@ -1,5 +1,5 @@
 /**
- * Connections that were cut, remembered so that nothing of them begins one the other way round (decision 0050): tracking
+ * Connections that were cut, remembered so that nothing of them begins one the other way round (decision 0051): tracking
  * takes an answer without its connection for the first packet of a new one.
  */
 
