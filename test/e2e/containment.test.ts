@@ -98,7 +98,7 @@ printf '%s\\n' "$script" | nft "$@"
     await chain(2, { direction: 'out', action: 'drop' })
     const rules = async () => (await host.inRouter(['nft', 'list', 'table', 'inet', 'portcullis'])).stdout
     const deadline = Date.now() + 10_000
-    while (!/chain policy\.\S+\.out \{\n\t\tdrop/.test(await rules()))
+    while (!/chain policy\.\S+\.out \{\n\t\tmeta mark set 0x[0-9a-f]{8} goto denied\.out/.test(await rules()))
       assert.ok(Date.now() < deadline, await rules())
     await become({ tap1i0: 'failing', tap2i0: 'applied', tap2i1: 'applied' })
     const [found] = (await json('/v1/hosts')).hosts
