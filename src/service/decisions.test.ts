@@ -158,6 +158,43 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await recent({ interface: 'nic-s1' })).length, 1000)
     })
 
+    test('a host says nothing of what is on another, and no account sees how much others have', {
+      timeout: 20_000,
+    }, async () => {
+      const all = inventory('a', 'b')
+      const servers = all.servers.map((each) =>
+        each.server.id === 'b'
+          ? {
+              ...each,
+              server: { ...each.server, id: 'f', name: 'f', account: 'other' },
+              interfaces: each.interfaces.map((nic) => ({ ...nic, id: 'nic-f', server: 'f' })),
+              policies: each.policies.map((policy) => ({
+                ...policy,
+                id: 'f',
+                server: 'f',
+                account: 'other',
+              })),
+              attachments: each.attachments.map((one) => ({ ...one, policy: 'f', server: 'f' })),
+            }
+          : each,
+      )
+      const done = await storage.run('applyInventory', { inventory: { ...all, servers } }, actor)
+      assert.ok(done.ok)
+      const [follower, stranger] = [await follow(), await follow({}, foreign)]
+      decisions.hear([
+        decision('nic-a', 1, { host: 'elsewhere' }),
+        ...[2, 3, 4].map((at) => decision('nic-f', at)),
+        decision('nic-a', 5),
+      ])
+      await follower.until(1)
+      await stranger.until(3)
+      assert.deepEqual([times(follower.heard), times(stranger.heard)], [[5], [2, 3, 4]])
+      assert.match(follower.heard[0]?.id ?? '', /-1$/)
+      const later = await follow({ after: stranger.heard[1]?.id ?? '' }, foreign)
+      await later.until(1)
+      assert.deepEqual(times(later.heard), [4])
+    })
+
     test('an interface that changes hands takes nothing with it', { timeout: 20_000 }, async () => {
       const before = await follow()
       decisions.hear([decision('nic-a', 1)])

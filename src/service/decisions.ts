@@ -16,7 +16,7 @@ import { interfaceCalled } from './pick.ts'
 
 /** With the names of what it is about, as they are now. */
 export interface NamedDecision extends Decision {
-  /** Its own, for `after`; another process, or this one after a restart, gives none that is the same. */
+  /** Its own in its account, for `after`; another process, or this one after a restart, gives none that is the same. */
   readonly id: string
   readonly server: string
   readonly serverName: string
@@ -76,6 +76,7 @@ const most = {
 }
 
 interface Kept {
+  /** In its account, from 1. */
   readonly number: number
   readonly decision: Decision
 }
@@ -104,7 +105,8 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
   const followers = new Map<string, Set<Follower>>()
   /** Of this process: numbers begin anew in the next. */
   const name = randomBytes(6).toString('hex')
-  let last = 0
+  /** Of the last decision of each account: nobody sees how many others have. */
+  const last = new Map<string, number>()
   const heard: (readonly Decision[])[] = []
   let unnamed = 0
   let naming = false
@@ -145,8 +147,10 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
     const concerned = new Set<Follower>()
     for (const decision of decisions) {
       const owner = known.get(decision.interface)
-      if (!owner) continue
-      const kept = { number: ++last, decision }
+      // A host says nothing of what is on another.
+      if (owner?.host !== decision.host) continue
+      const kept = { number: (last.get(owner.account) ?? 0) + 1, decision }
+      last.set(owner.account, kept.number)
       keep(kept, owner)
       for (const follower of followers.get(owner.account) ?? []) {
         if (!follower.accepts(decision, owner)) continue
@@ -212,7 +216,7 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
         if (!picked.ok) return picked
         id = picked.value.interface.id
       }
-    } else if (nic !== undefined && (await owners.of([nic])).get(nic)?.account !== account) {
+    } else if (nic !== undefined && (await storage.owners([nic]))[0]?.account !== account) {
       return err({ kind: 'not-found', resource: 'interface', id: nic } as const)
     }
     const accepts: Follower['accepts'] = (decision, owner) => {

@@ -5,6 +5,9 @@ export type Total = Pick<HitRecord, 'packets' | 'bytes' | 'lastHit' | 'epochs'>
 
 export const nothing: Total = { packets: 0, bytes: 0, lastHit: null, epochs: [] }
 
+/** Where a count ends that grew beyond what can be told from its neighbours, whoever said so. */
+export const mostCounted = Number.MAX_SAFE_INTEGER
+
 /** A counter may be in two tables and under two keys at once; those that went are of no interest when others have come. */
 const maxEpochs = 4
 
@@ -26,8 +29,8 @@ export function counting(total: Total, { epoch, packets, bytes, at }: EpochCount
   const others = known && epochs.length === 1 ? [] : epochs.filter((each) => each !== known)
   const now = { epoch, packets, bytes, at }
   return {
-    packets: total.packets + more,
-    bytes: total.bytes + bytes - before.bytes,
+    packets: Math.min(total.packets + more, mostCounted),
+    bytes: Math.min(total.bytes + bytes - before.bytes, mostCounted),
     lastHit: more > 0 ? at : total.lastHit,
     epochs: others.length === 0 ? [now] : [...others, now].sort((a, b) => a.at - b.at).slice(-maxEpochs),
   }

@@ -69,6 +69,8 @@ interface Counter extends Counted {
 interface Known {
   readonly id: string
   readonly account: string
+  /** Whose agents may speak of it: where it is, and where it was while it has been known, from which the rest may yet come. */
+  readonly hosts: Set<string>
   readonly since: number
   readonly counters: Map<string, Counter>
   /** Those that the store has otherwise. */
@@ -79,9 +81,9 @@ interface Known {
 
 /** Readings of an interface that is not known yet, by counter and epoch. */
 interface Waiting {
-  host: string
-  at: number
-  readonly readings: Map<string, Omit<Counted, 'total'> & EpochCount>
+  /** Those that speak of it, and when they first did. */
+  readonly hosts: Map<string, number>
+  readonly readings: Map<string, Omit<Counted, 'total'> & EpochCount & { readonly host: string }>
 }
 
 /** Interfaces in one read, counters in one write, and readings in one turn of the loop: others come in between. */
@@ -132,27 +134,52 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   function wait(id: string, host: string, at: number): Waiting {
     let found = waiting.get(id)
     if (!found) {
-      found = { host, at, readings: new Map() }
+      found = { hosts: new Map(), readings: new Map() }
       waiting.set(id, found)
     }
-    found.host = host
+    if (!found.hosts.has(host)) found.hosts.set(host, at)
     return found
   }
 
   function hearOne(host: string, at: number, hits: InterfaceHits): void {
     const { id, epoch } = hits
-    const of = known.get(id)
+    const there = known.get(id)
+    const of = there?.hosts.has(host) ? there : undefined
     const later = of ? undefined : wait(id, host, at)
     for (const [direction, decider, packets, bytes] of countsOf(hits)) {
       const reading = { epoch, packets, bytes, at }
       if (of) read(of, host, direction, decider, reading)
-      else later?.readings.set(`${epoch} ${direction} ${decider}`, { direction, decider, ...reading })
+      else {
+        const key = `${host} ${epoch} ${direction} ${decider}`
+        later?.readings.set(key, { host, direction, decider, ...reading })
+      }
     }
   }
 
-  function begin({ interface: id, account, since, hits }: CountedInterface, { host, at, readings }: Waiting) {
+  function begin(found: CountedInterface, { hosts, readings }: Waiting): void {
+    const { interface: id, host, account } = found
+    // A host says nothing of what is on another.
+    const at = host === null ? undefined : hosts.get(host)
+    if (host === null || at === undefined) return
+    if (known.get(id)?.account !== account) forget(id)
+    const of = known.get(id) ?? remember(found, at)
+    of.hosts.add(host)
+    for (const { host: from, direction, decider, ...reading } of readings.values()) {
+      if (of.hosts.has(from)) read(of, from, direction, decider, reading)
+    }
+  }
+  /** From what the store has; `at` is when it began where the store does not know. */
+  function remember({ interface: id, account, since, hits }: CountedInterface, at: number): Known {
     const of: Known = {
-      ...{ id, account, since: since ?? at, counters: new Map(), dirty: new Set(), unsure: false },
+      ...{
+        id,
+        account,
+        hosts: new Set(),
+        since: since ?? at,
+        counters: new Map(),
+        dirty: new Set(),
+        unsure: false,
+      },
     }
     if (since === null) begun.set(id, at)
     for (const { direction, decider, ...total } of hits) {
@@ -160,9 +187,7 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
       of.counters.set(`${direction} ${decider}`, counter)
     }
     known.set(id, of)
-    for (const { direction, decider, ...reading } of readings.values()) {
-      read(of, host, direction, decider, reading)
-    }
+    return of
   }
 
   /** In the order in which they came. A host has been heard when all that it said is known. */

@@ -113,6 +113,57 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await countsOn('a')).default, 13)
     })
 
+    test('a host says nothing of what is on another, but the rest of what was on it', async () => {
+      const elsewhere = (time: number, packets: number, id?: string): HitsReport => ({
+        ...report(time, [count('default', packets)], { epoch: 'e9', ...(id && { id }) }),
+        host: 'elsewhere',
+      })
+      services.hits.hear(elsewhere(1000, 5))
+      services.hits.hear(report(2000, [count('default', 3)]))
+      services.hits.hear(elsewhere(3000, 50))
+      assert.deepEqual(await countsOn('a'), { default: 3 })
+      const moved = inventory('a', 'b', 'c')
+      const servers = moved.servers.map((each) =>
+        each.server.id === 'a'
+          ? { ...each, interfaces: each.interfaces.map((nic) => ({ ...nic, host: 'elsewhere' })) }
+          : each,
+      )
+      const done = await storage.run('applyInventory', { inventory: { ...moved, servers } }, actor)
+      assert.ok(done.ok)
+      services.hits.hear(elsewhere(4000, 60))
+      services.hits.hear(report(5000, [count('default', 4)]))
+      assert.deepEqual(await countsOn('a'), { default: 64 })
+      services.hits.hear(elsewhere(6000, 7, 'nic-b'))
+      assert.deepEqual(await countsOn('b'), {})
+    })
+
+    test('counts that nobody can have counted stay numbers, and so do their sums', async () => {
+      await share()
+      const huge = Number.MAX_SAFE_INTEGER
+      const by = ['rule g x', 'default']
+      for (const id of ['nic-a', 'nic-b']) {
+        for (const [n, epoch] of ['e1', 'e2', 'e3'].entries()) {
+          const counts = by.map((each) => ({ by: each, packets: huge, bytes: huge }))
+          services.hits.hear(report(1000 * (n + 1), counts, { id, epoch, suppressed: huge }))
+        }
+      }
+      for (const round of ['heard', 'stored', 'stored again']) {
+        for (const server of ['a', 'b']) {
+          assert.deepEqual(await countsOn(server), { 'rule g x': huge, default: huge }, round)
+          const found = await services.hits.rulesOf(own, server)
+          const rules = found.ok ? (found.value.interfaces[0]?.ingress ?? []) : []
+          const sum = rules.find(({ rule }) => rule?.rule.id === 'x')?.sum
+          assert.ok(sum && sum.packets >= huge && sum.bytes >= huge, round)
+        }
+        await end(services)
+        services = start()
+      }
+      await storage.run('deleteServer', { ...chainTarget('a'), documents: [] }, actor)
+      await storage.run('deleteServer', { ...chainTarget('b'), documents: [] }, actor)
+      const [sum] = await storage.hitSums('acme', ['g'])
+      assert.deepEqual([sum?.packets, sum?.bytes], [0, 0])
+    })
+
     test('rules in the order of judging, with sums over the interfaces that share them, and since when they are unused', async () => {
       await share()
       services.hits.hear(report(1000, [count('rule g x', 2), count('essential dhcp', 1)]))

@@ -137,13 +137,14 @@ export const reads: Reads = {
     for (const chunk of chunks(interfaces)) {
       const list = marks(chunk)
       const rows = yield* query(
-        `SELECT i.id, s.account, c.since, h.counted_at FROM interfaces i JOIN servers s ON s.id = i.server
+        `SELECT i.id, i.host, s.account, c.since, h.counted_at FROM interfaces i JOIN servers s ON s.id = i.server
          LEFT JOIN counted c ON c.interface = i.id LEFT JOIN hosts h ON h.host = i.host WHERE i.id IN (${list})`,
         ...chunk,
       )
-      for (const { id, account, since, counted_at: at } of rows) {
+      for (const { id, host, account, since, counted_at: at } of rows) {
         found.push({
           ...{ interface: String(id), account: String(account) },
+          host: host === null ? null : String(host),
           since: since === null ? null : Number(since),
           countedAt: at === null ? null : Number(at),
         })
@@ -203,7 +204,7 @@ export const reads: Reads = {
     const found: InterfaceOwner[] = []
     for (const chunk of chunks(interfaces)) {
       const rows = yield* query(
-        `SELECT i.id, i.number, i.attributes, s.account, s.id AS server, s.name FROM interfaces i
+        `SELECT i.id, i.number, i.host, i.attributes, s.account, s.id AS server, s.name FROM interfaces i
          JOIN servers s ON s.id = i.server WHERE i.id IN (${marks(chunk)}) AND s.${present}`,
         ...chunk,
       )
@@ -213,6 +214,7 @@ export const reads: Reads = {
           ...{ interface: String(row.id), index: Number(row.number), account: String(row.account) },
           ...{ server: String(row.server), serverName: String(row.name) },
           name: typeof name === 'string' ? name : null,
+          host: row.host === null ? null : String(row.host),
         })
       }
     }

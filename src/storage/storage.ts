@@ -214,6 +214,8 @@ export interface EpochCount {
 /** An interface that is there, with all that is kept of what it counted. */
 export interface CountedInterface {
   readonly interface: string
+  /** Where it is; null: nowhere. */
+  readonly host: string | null
   readonly account: string
   /** Since when it is counted, milliseconds since 1970; null: not yet. */
   readonly since: number | null
@@ -238,6 +240,8 @@ export interface InterfaceOwner {
   readonly index: number
   /** What its dialect calls it; null: nothing. */
   readonly name: string | null
+  /** Where it is; null: nowhere. */
+  readonly host: string | null
   readonly account: string
   readonly server: string
   readonly serverName: string

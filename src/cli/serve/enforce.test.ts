@@ -62,6 +62,30 @@ test('counts and decisions are handed on as they are said', () => {
   assert.deepEqual([reports, decided], [[report], [decision]])
 })
 
+test('an agent speaks for no other host', () => {
+  const { listener, reports, decided } = start()
+  const foreign: HitsReport = { host: 'other', at: 1, asked: false, interfaces: [] }
+  assert.throws(() => listener.hits(foreign), /it speaks for host "other"/)
+  const decision: Decision = {
+    ...{ at: 1, host: 'other', interface: 'nic', direction: 'ingress', outcome: 'denied', observed: false },
+    ...{ by: 'default', position: null, level: 'info', revision: 1 },
+    packet: { etherType: 0x0800, length: 60 },
+  }
+  assert.throws(() => listener.decisions([{ ...decision, host: 'kvm' }, decision]), /it speaks for host/)
+  const host = {
+    ...({
+      host: 'other',
+      target: 'nftables',
+      observe: false,
+      desiredRevision: 1,
+      appliedRevision: 1,
+    } as const),
+    ...({ state: 'applied', error: null, repairs: 0, warnings: [] } as const),
+  }
+  assert.throws(() => listener.status({ host, whole: true, put: [], remove: [] }), /it speaks for host/)
+  assert.deepEqual([reports, decided], [[], []])
+})
+
 test('the agent is asked for what it has counted while it is there', async () => {
   const { enforcement, done, ask } = start()
   await ask()?.()

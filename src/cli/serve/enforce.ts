@@ -59,12 +59,25 @@ export function enforce(
     if (error !== null) failed(error)
     voice.unread(error === null ? null : messageOf(error))
   })
+  /** What it says of another host ends it, as does what cannot be read. */
+  function speaksFor(named: string): void {
+    if (named !== host) throw new Error(`it speaks for host ${JSON.stringify(named)}`)
+  }
   agent.listen({
     want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),
-    status: voice.hear,
+    status(change) {
+      speaksFor(change.host.host)
+      voice.hear(change)
+    },
     lost: voice.lost,
-    hits: hits.hear,
-    decisions: decisions.hear,
+    hits(report) {
+      speaksFor(report.host)
+      hits.hear(report)
+    },
+    decisions(list) {
+      for (const each of list) speaksFor(each.host)
+      decisions.hear(list)
+    },
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()

@@ -2,7 +2,7 @@
 import type { JsonValue } from '../json.ts'
 import { parseDecider } from './decider.ts'
 import { type Direction, type LogLevel, logLevels } from './rule.ts'
-import { exactly, flag, integerFrom, listOf, oneOf, orNull, textOf } from './strict.ts'
+import { exactly, flag, integerFrom, listOf, momentOf, oneOf, orNull, textOf } from './strict.ts'
 
 export const outcomes = ['allowed', 'denied', 'rejected'] as const
 
@@ -49,7 +49,7 @@ const text = textOf('text')
 const decisions = listOf(
   'decisions',
   exactly<Decision>('decision', {
-    at: number,
+    at: momentOf('moment'),
     host: text,
     interface: text,
     direction: oneOf('direction', ['ingress', 'egress']),

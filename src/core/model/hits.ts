@@ -1,7 +1,7 @@
 /** What rules and whatever else decides have counted on a host: plain JSON, because an agent says it from another process. */
 import type { JsonValue } from '../json.ts'
 import { parseDecider } from './decider.ts'
-import { exactly, flag, integerFrom, listOf, textOf } from './strict.ts'
+import { exactly, flag, integerFrom, listOf, momentOf, textOf } from './strict.ts'
 
 /** Packets, and their bytes from the IP header on (of frames: from the Ethernet header on), since the epoch began. */
 export interface Count {
@@ -48,7 +48,7 @@ const counts = listOf(
 )
 const report = exactly<HitsReport>('hits', {
   host: textOf('host'),
-  at: count,
+  at: momentOf('moment'),
   asked: flag('asked'),
   interfaces: listOf(
     'interfaces',

@@ -47,6 +47,9 @@ export const integerFrom =
     return json as number
   }
 
+/** Milliseconds since 1970, as far as they are the time of anything. */
+export const momentOf = (what: string): Reader<number> => integerFrom(what, 0, 8.64e15)
+
 export const oneOf =
   <T extends string>(what: string, values: readonly T[]): Reader<T> =>
   (json) => {

@@ -20,8 +20,11 @@ type Kept = Programs['keepHits']['args']['put'][number]
 
 const replacing = `ON CONFLICT (interface, direction, decider) DO UPDATE SET packets = excluded.packets,
   bytes = excluded.bytes, last_hit = excluded.last_hit, epochs = excluded.epochs`
-const adding = `ON CONFLICT (account, policy, decider) DO UPDATE SET packets = hit_sums.packets + excluded.packets,
-  bytes = hit_sums.bytes + excluded.bytes, last_hit = CASE
+/** What is added to it: no sum grows beyond what can be told from its neighbours. */
+const added = (column: 'packets' | 'bytes') => `${column} = CASE
+    WHEN hit_sums.${column} > ${Number.MAX_SAFE_INTEGER} - excluded.${column} THEN ${Number.MAX_SAFE_INTEGER}
+    ELSE hit_sums.${column} + excluded.${column} END`
+const adding = `ON CONFLICT (account, policy, decider) DO UPDATE SET ${added('packets')}, ${added('bytes')}, last_hit = CASE
     WHEN hit_sums.last_hit IS NULL OR excluded.last_hit > hit_sums.last_hit THEN excluded.last_hit
     ELSE hit_sums.last_hit END`
 
@@ -82,7 +85,7 @@ function* addUp(kept: readonly Kept[], accounts: ReadonlyMap<string, string>): S
     const [, , , before, beforeBytes, last] = sums.get(key) ?? ['', '', '', 0, 0, null]
     sums.set(key, [
       ...([account, policy, decider] as const),
-      ...([before + packets - base.packets, beforeBytes + bytes - base.bytes] as const),
+      ...([atMost(before + packets - base.packets), atMost(beforeBytes + bytes - base.bytes)] as const),
       last === null || (lastHit !== null && lastHit > last) ? lastHit : last,
     ])
   }
@@ -90,11 +93,17 @@ function* addUp(kept: readonly Kept[], accounts: ReadonlyMap<string, string>): S
   yield* insertRows('hit_sums (account, policy, decider, packets, bytes, last_hit)', 6, rows, adding)
 }
 
+const atMost = (count: number) => Math.min(count, Number.MAX_SAFE_INTEGER)
+
 /** Undefined: it belongs to none. */
 function policyOf(decider: string): string | undefined {
   const parsed = parseDecider(decider)
   return parsed.ok && 'policy' in parsed.value ? parsed.value.policy : undefined
 }
+
+/** A sum that stopped growing has less than what it is of. */
+const takenFrom = (column: 'packets' | 'bytes') =>
+  `CASE WHEN ${column} > CAST(? AS BIGINT) THEN ${column} - CAST(? AS BIGINT) ELSE 0 END`
 
 /** Forgets what interfaces have counted, before they are deleted. `where` selects them. */
 export function* forgetHits(where: string, ...params: SqlValue[]): Steps<void> {
@@ -108,9 +117,10 @@ export function* forgetHits(where: string, ...params: SqlValue[]): Steps<void> {
     const policy = policyOf(String(decider))
     if (policy === undefined) continue
     yield* query(
-      `UPDATE hit_sums SET packets = packets - ?, bytes = bytes - ?
+      `UPDATE hit_sums SET packets = ${takenFrom('packets')}, bytes = ${takenFrom('bytes')}
        WHERE account = ? AND policy = ? AND decider = ?`,
-      ...[Number(packets), Number(bytes), String(account), policy, String(decider)],
+      ...[Number(packets), Number(packets), Number(bytes), Number(bytes)],
+      ...[String(account), policy, String(decider)],
     )
   }
   yield* query(`DELETE FROM hits WHERE interface IN (${interfaces})`, ...params)

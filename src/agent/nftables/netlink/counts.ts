@@ -105,5 +105,6 @@ function readElement(
   }
 }
 
-/** Exact up to 2^53. */
-const number64 = (view: DataView, at: number): number => view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4)
+/** Beyond what is exact it stays where it is: such a number is refused by whoever is told. */
+const number64 = (view: DataView, at: number): number =>
+  Math.min(view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4), Number.MAX_SAFE_INTEGER)
