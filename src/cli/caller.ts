@@ -1,6 +1,8 @@
 /** Calls the service: the address and the credential of every command that is a client of it, and what can go wrong. */
 import { type Command, Option } from 'commander'
+import { isObject, type JsonValue } from '../core/json.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { printable } from './output.ts'
 
 /** The three ways to say who one is, and the header of each. */
 const kinds = [
@@ -80,9 +82,8 @@ export async function ask(
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
   const { url } = command.opts<{ url: string }>()
-  let response: Response
   try {
-    response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
+    const response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
       headers: {
         ...credential.value,
         ...(body && { 'content-type': 'application/json' }),
@@ -91,13 +92,37 @@ export async function ask(
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
       ...(signal && { signal }),
     })
+    if (response.ok) return ok(response)
+    return err({
+      status: response.status,
+      text: printable(problemOf(response.status, await response.text())),
+    })
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    return err({ text: `${url} does not answer: ${cause}` })
+    return err({ text: withoutSecrets(`${url} does not answer: ${cause}`) })
   }
-  if (response.ok) return ok(response)
-  return err({ status: response.status, text: problemOf(response.status, await response.text()) })
 }
+
+/** An address may have a password in it, and complaints are kept in logs. */
+const withoutSecrets = (text: string): string => text.replaceAll(/\/\/[^/\s]*@/g, '//')
+
+/** The answer, read as JSON; `member` is what tells it from the answers of something else that listens there. */
+export async function readAnswer<T extends object>(
+  response: Response,
+  member: keyof T & string,
+): Promise<Result<T, Refusal>> {
+  try {
+    const body: JsonValue = JSON.parse(await response.text())
+    if (isObject(body) && Object.hasOwn(body, member)) return ok(body as object as T)
+  } catch {
+    // Something else, or less than all of it.
+  }
+  return err(strange(response))
+}
+
+export const strange = ({ url }: Response): Refusal => ({
+  text: withoutSecrets(`${url} does not answer as the service does`),
+})
 
 function problemOf(status: number, body: string): string {
   try {

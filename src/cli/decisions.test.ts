@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -62,6 +64,82 @@ test('decisions, the newest last, or as JSON', limit, async () => {
       /^2 portcullis: .* does not answer/,
     )
   } finally {
+    await service.close()
+  }
+})
+
+test(
+  'what answers and is not the service is said not to be, and what is said acts upon no terminal',
+  limit,
+  async () => {
+    const answers: Record<string, (response: ServerResponse) => void> = {
+      '/page/': (response) => response.end('<html>'),
+      '/nothing/': (response) => response.end('null'),
+      '/object/': (response) => response.end('{}'),
+      '/less/': (response) => {
+        response.setHeader('content-length', '100')
+        response.write('{"decisions":[', () => response.destroy())
+      },
+      '/refusal/': (response) => {
+        response.statusCode = 404
+        response.end(JSON.stringify({ detail: 'no \u001b[2J\u009b31m\u202e' }))
+      },
+    }
+    const stranger = createServer((request, response) => {
+      const [, answer] = Object.entries(answers).find(([path]) => request.url?.startsWith(path)) ?? []
+      answer?.(response)
+    })
+    await once(stranger.listen(0, '127.0.0.1'), 'listening')
+    const at = `127.0.0.1:${(stranger.address() as AddressInfo).port}`
+    try {
+      for (const args of [
+        ['decisions'],
+        ['rules', 'web'],
+        ['trace', 'web', 'ingress', 'tcp', '::1', '::2'],
+      ]) {
+        for (const path of ['/page/', '/nothing/', '/object/', '/less/']) {
+          const said = await run(`http://${at}${path}`, args)
+          assert.match(
+            said,
+            /^2 portcullis: http:.* does not answer as the service does\n$/,
+            `${path} ${args}`,
+          )
+        }
+      }
+      assert.match(await run(`http://${at}/page/`, ['decisions', '--follow']), /^2 .* as the service does\n$/)
+      assert.equal(await run(`http://${at}/refusal/`, ['rules', 'web']), '2 portcullis: no ?[2J?31m?\n')
+      const secret = await run(`http://user:secret@${at}/page/`, ['decisions'])
+      assert.match(secret, /^2 portcullis: .* does not answer/)
+      assert.doesNotMatch(secret, /secret/)
+    } finally {
+      stranger.close()
+      stranger.closeAllConnections()
+    }
+  },
+)
+
+test('whoever reads may go before the end', limit, async () => {
+  const decisions = createToldDecisions()
+  const service = await startService({ services: { decisions } })
+  let child: ChildProcess | undefined
+  try {
+    const many = Array.from({ length: 1000 }, (_, n) => String(n))
+    await decisions.tell(many, { serverName: 'a\u009b\u202e' })
+    const json = await run(service.url, ['decisions', '--json', '--limit', '1'])
+    assert.match(json, /"serverName": "a\\u009b\\u202e"/)
+    child = spawn(process.execPath, [program, 'decisions', '--limit', '1000'], {
+      env: env(service.url),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child.stdout?.once('data', () => child?.stdout?.destroy())
+    let said = ''
+    child.stderr?.on('data', (piece) => {
+      said += piece
+    })
+    const [status] = await once(child, 'close')
+    assert.deepEqual([status, said], [0, ''])
+  } finally {
+    child?.kill('SIGKILL')
     await service.close()
   }
 })

@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander'
 import type { Decider } from '../core/model/decider.ts'
 import { outcomes } from '../core/model/decision.ts'
-import { ask, withCaller } from './caller.ts'
+import { ask, readAnswer, strange, withCaller } from './caller.ts'
 import { eventsOf } from './event-stream.ts'
 import { wholeFrom } from './options.ts'
-import { answer, complain, note, printable } from './output.ts'
+import { answer, answerJson, complain, note, printable } from './output.ts'
 
 export function decisionsCommand(): Command {
   return withCaller(new Command('decisions'))
@@ -62,8 +62,10 @@ async function decisions(flags: Flags, command: Command): Promise<void> {
   if (flags.follow) return follow(flags, command)
   const response = await ask(command, pathOf(command, flags))
   if (!response.ok) return complain(response.error.text, 2)
-  const body = (await response.value.json()) as { readonly decisions: readonly Decision[] }
-  if (flags.json) return answer(JSON.stringify(body, null, 2))
+  const read = await readAnswer<{ readonly decisions: readonly Decision[] }>(response.value, 'decisions')
+  if (!read.ok) return complain(read.error.text, 2)
+  const body = read.value
+  if (flags.json) return answerJson(JSON.stringify(body, null, 2))
   // Read from above: the newest is the last line, as while following.
   for (const each of body.decisions.toReversed()) answer(readable(each))
 }
@@ -105,6 +107,8 @@ async function follow(flags: Flags, command: Command): Promise<void> {
     if (!response.ok) {
       const { text, status } = response.error
       if (!begun || !mayPass(status)) return complain(text, begun ? 1 : 2)
+    } else if (!/^text\/event-stream\b/i.test(response.value.headers.get('content-type') ?? '')) {
+      return complain(strange(response.value).text, begun ? 1 : 2)
     } else {
       if (begun) note('the stream goes on')
       begun = true
@@ -113,7 +117,8 @@ async function follow(flags: Flags, command: Command): Promise<void> {
         for await (const { event, data, id } of eventsOf(response.value)) {
           if (event === 'decision') {
             last = id
-            answer(flags.json ? data : readable(JSON.parse(data) as Decision))
+            if (flags.json) answerJson(data)
+            else answer(readable(JSON.parse(data) as Decision))
             if (--left <= 0) return
           } else if (event === 'lost') {
             const { lost } = JSON.parse(data) as { lost: number }

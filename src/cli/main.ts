@@ -4,6 +4,7 @@
  * Exit status: 0 done, 1 the answer is no or it failed, 2 it could not be tried (usage, missing privileges).
  */
 import { Command, CommanderError } from 'commander'
+import { complain } from './output.ts'
 
 // A noun is loaded when it is called: a probe should not wait for the server's libraries.
 const nouns: Readonly<Record<string, () => Promise<Command>>> = {
@@ -31,6 +32,13 @@ for (const load of wanted) {
   program.addCommand(command)
   for (const each of [command, ...command.commands]) each.exitOverride()
 }
+
+// Whoever reads the answer may go before its end.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') complain(`the answer cannot be written: ${error.message}`, 1)
+})
+// Nobody is left to be told.
+process.stderr.on('error', () => {})
 
 try {
   await program.parseAsync()

@@ -1,8 +1,8 @@
 /** `portcullis rules`: everything that decides about the packets of a server, with what it has counted. */
 import { Command, Option } from 'commander'
-import { ask, withCaller } from './caller.ts'
+import { ask, readAnswer, withCaller } from './caller.ts'
 import { wholeFrom } from './options.ts'
-import { answer, complain, printable } from './output.ts'
+import { answer, answerJson, complain, printable } from './output.ts'
 
 export function rulesCommand(): Command {
   return withCaller(new Command('rules'))
@@ -76,8 +76,10 @@ async function rules(server: string, flags: Flags, command: Command): Promise<vo
   }
   const response = await ask(command, `v1/servers/${encodeURIComponent(server)}/rules?${query}`)
   if (!response.ok) return complain(response.error.text, 2)
-  const body = (await response.value.json()) as Rules
-  answer(flags.json ? JSON.stringify(body, null, 2) : readable(body, flags.unused !== undefined))
+  const body = await readAnswer<Rules>(response.value, 'interfaces')
+  if (!body.ok) return complain(body.error.text, 2)
+  if (flags.json) return answerJson(JSON.stringify(body.value, null, 2))
+  answer(readable(body.value, flags.unused !== undefined))
 }
 
 function readable({ interfaces }: Rules, unused: boolean): string {

@@ -2,8 +2,8 @@
 import { isIPv6 } from 'node:net'
 import { Argument, Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
-import { ask, withCaller } from './caller.ts'
-import { answer, complain } from './output.ts'
+import { ask, readAnswer, withCaller } from './caller.ts'
+import { answer, answerJson, complain, printable } from './output.ts'
 
 export function traceCommand(): Command {
   return withCaller(new Command('trace'))
@@ -93,8 +93,10 @@ async function trace(
     },
   })
   if (!response.ok) return complain(response.error.text, 2)
-  const body = await response.value.text()
-  answer(flags.json ? JSON.stringify(JSON.parse(body), null, 2) : readable(JSON.parse(body) as Trace))
+  const body = await readAnswer<Trace>(response.value, 'decidedBy')
+  if (!body.ok) return complain(body.error.text, 2)
+  if (flags.json) return answerJson(JSON.stringify(body.value, null, 2))
+  answer(readable(body.value).split('\n').map(printable).join('\n'))
 }
 
 /** The packet as the API takes it. Ports are given with the addresses, ICMP types with the protocol. */
