@@ -114,6 +114,10 @@ function cutterOver(flows: Flow[]) {
       const changed = delta ? reports.filter(({ id }) => delta.interfaces.has(id) || id in states) : reports
       return cutter.watch(changed, gone, desired, delta)
     },
+    /** Once it has looked so often. */
+    async looked(times: number) {
+      while (cuts.length < times) await this.next()
+    },
     async next() {
       const { promise, resolve } = Promise.withResolvers<void>()
       told = resolve
@@ -227,6 +231,78 @@ describe('flows that a change ends', { timeout: 60_000 }, () => {
     await next()
     await next()
     assert.equal(standing.size, 1)
+  })
+
+  test('what is not to be cut any more is left alone, also when it is looked at, or what failed is tried again', async () => {
+    const { cutsFlows: _, ...never } = allowing([], [])
+    for (const [policy, states, fails] of [
+      [never, {}, false],
+      [never, {}, true],
+      [allowing([], []), { vm: 'observing' }, false],
+      [allowing([], []), { vm: 'observing' }, true],
+    ] as const) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const { watch, standing, hold, failing, cutter, next } = cutterOver([flow(outside, inside, 80)])
+      hold(promise)
+      if (fails) failing.push(new InterruptedError('no whole answer'))
+      const other = (ports: readonly number[]) =>
+        vm(allowing(ports, []), { id: 'b', device: 'tap1', addresses: ['10.0.0.6'] })
+      watch([vm(allowing([], [])), other([])])
+      await new Promise((done) => setImmediate(done))
+      watch([vm(policy), other([])], states)
+      resolve()
+      assert.equal((await next())?.problem, fails ? 'no whole answer' : null)
+      // What failed is due with it.
+      watch([vm(policy), other([80])])
+      await next()
+      await cutter.close()
+      assert.equal(standing.size, 1, JSON.stringify([states, fails]))
+    }
+  })
+
+  test('an address that another interface has got, or has as well, tells nothing of the one that is looked at', async () => {
+    const one = vm(allowing([], []))
+    const { cutsFlows: _, ...leaves } = allowing([80], [])
+    const other = vm(leaves, { id: 'b', device: 'tap1' })
+    const third = vm(allowing([], []), { id: 'c', device: 'tap2', addresses: ['10.0.0.7'] })
+    for (const next of [[other], [other, third], [one, other], [one, other, third]]) {
+      for (const looked of [true, false]) {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        const { watch, standing, hold, cutter, ...over } = cutterOver([flow(outside, inside, 80)])
+        if (!looked) {
+          watch([{ ...one, policy: allowing([80], []) }])
+          await over.looked(1)
+        } else {
+          hold(promise)
+          watch([one])
+          await new Promise((done) => setImmediate(done))
+        }
+        watch(next)
+        resolve()
+        // Those that stay as they are are not looked at again.
+        const again = !looked || !next.includes(one) || next.includes(third)
+        await over.looked(again ? 2 : 1)
+        await cutter.close()
+        assert.equal(standing.size, 1, `${next.map(({ id }) => id)} ${looked}`)
+      }
+    }
+  })
+
+  test('what was said of an interface is not said of what it has become, nor of who follows it', async () => {
+    const common = allowing([80], [80])
+    const origin = (last: string) => ({
+      addresses: { ipv4: [{ first: number(last), last: number(last) }], ipv6: [] },
+    })
+    // One policy all the time; the origin alone says what is denied.
+    const { watch, next, standing } = cutterOver([flow(inside, outside, 80)])
+    const as = (last: string): Judged => vm({ ...common, origin: origin(last) } as EffectivePolicy)
+    watch([as(inside)])
+    assert.equal((await next())?.flows, 0)
+    watch([as('10.0.0.9')])
+    assert.equal((await next())?.flows, 1)
+    standing.add(flow(inside, outside, 80))
+    watch([as(inside)])
+    assert.equal((await next())?.flows, 0)
   })
 
   test('what fails is said, and tried again with the next change at the latest', async () => {

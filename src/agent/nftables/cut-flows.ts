@@ -74,6 +74,12 @@ interface Job {
   readonly judge: FlowJudge | null
 }
 
+/** That an interface denies a connection, which is its by this address. */
+interface Denial {
+  readonly id: string
+  readonly key: string | number
+}
+
 /** An interface, as its addresses are known here. */
 interface Known {
   readonly each: DesiredInterface
@@ -93,6 +99,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
   const judges = new WeakMap<CommonPolicy, FlowJudge>()
   const listeners = new Set<(cut: FlowsCut) => void>()
   let due = new Map<string, Job>()
+  /** What has changed since what is under way was due: its jobs are not so any more. */
+  let overtaken = new Set<string>()
   let running: Promise<void> | undefined
   let problem: string | null = null
   const ending = new AbortController()
@@ -146,50 +154,50 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
     return all?.size === 1 ? [...all][0] : undefined
   }
 
+  /** Whether its connections can be told by this address. */
+  const isEnd = (key: string | number, id: string): boolean =>
+    // One that is gone has none.
+    ownerOf(key) === id || (!owners.has(key) && !known.has(id))
+
   async function cut(jobs: ReadonlyMap<string, Job>): Promise<number> {
     if (typeof conntrack === 'string') return 0
     const ends = new Map<string | number, string>()
     for (const [id, { keys }] of jobs) {
-      for (const key of keys) {
-        const owner = ownerOf(key)
-        // One that is gone has none.
-        if (owner === id || (!owners.has(key) && !known.has(id))) ends.set(key, id)
-      }
+      for (const key of keys) if (isEnd(key, id)) ends.set(key, id)
     }
     if (ends.size === 0) return 0
     const flows = await conntrack.flows(ends)
     const originals = new Map(flows.map((flow) => [keyOf(flow, flow.original), flow]))
-    const denied: Flow[] = []
-    const concerned = new Map<Flow, readonly string[]>()
+    const concerned = new Map<Flow, readonly Denial[]>()
     for (const [n, flow] of flows.entries()) {
       if (n % judgedAtOnce === judgedAtOnce - 1) await setImmediate()
       const against = whoDenies(flow)
-      if (against.length === 0) continue
-      denied.push(flow)
-      concerned.set(flow, against)
+      if (against.length > 0) concerned.set(flow, against)
     }
-    // What has changed since is judged anew.
-    const still = denied.filter((flow) => concerned.get(flow)?.some((id) => !due.has(id)))
-    if (still.length === 0) return 0
-    // First: an answer that comes in between would begin a connection of its own.
-    const again = still
-      .filter((flow) => concerned.get(flow)?.some((id) => jobs.get(id)?.judge))
+    // What has changed since is judged anew, if at all; an address may be another's by now.
+    const holds = ({ id, key }: Denial): boolean => !overtaken.has(id) && isEnd(key, id)
+    const denied = () => [...concerned.keys()].filter((flow) => concerned.get(flow)?.some(holds))
+    const again = denied()
+      .filter((flow) => concerned.get(flow)?.some((each) => holds(each) && jobs.get(each.id)?.judge))
       .map(({ family, reply }) => ({ family, ...reply }))
-    for (const table of tablesOf(jobs)) await kernel.commit(revoke(table, again))
-    return conntrack.delete(still)
+    // First: an answer that comes in between would begin a connection of its own.
+    if (again.length > 0) for (const table of tablesOf(jobs)) await kernel.commit(revoke(table, again))
+    const still = denied()
+    return still.length === 0 ? 0 : conntrack.delete(still)
 
-    /** Ids of the interfaces that deny it. */
-    function whoDenies(flow: Flow): string[] {
+    /** By whom it is denied. */
+    function whoDenies(flow: Flow): Denial[] {
       const judged = flow.master === undefined ? flow : masterOf(flow, flow.master)
       const sides: readonly [Direction, bigint][] = [
         ['egress', judged.original.source],
         ['ingress', judged.reply.source],
       ]
       return sides.flatMap(([direction, address]) => {
-        const id = ends.get(addressKey(flow.family, address))
+        const key = addressKey(flow.family, address)
+        const id = ends.get(key)
         const job = id === undefined ? undefined : jobs.get(id)
         if (id === undefined || !job) return []
-        return !job.judge || job.judge.denies(job, direction, judged) ? [id] : []
+        return !job.judge || job.judge.denies(job, direction, judged) ? [{ id, key }] : []
       })
     }
     /** The connection that expected it: it lives as long as that one. */
@@ -213,6 +221,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
     while (due.size > 0 && !ending.signal.aborted) {
       const jobs = due
       due = new Map()
+      overtaken = new Set()
       woken = new AbortController()
       const started = performance.now()
       const before = problem
@@ -223,8 +232,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
         pauseMs = pause.first
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error)
-        // What has changed since is due as it is now.
-        due = new Map([...jobs, ...due])
+        // What has changed since is due as it is now, if at all.
+        due = new Map([...[...jobs].filter(([id]) => !overtaken.has(id)), ...due])
       }
       const seconds = (performance.now() - started) / 1000
       if (problem === null || problem !== before)
@@ -233,6 +242,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       await sleep(pauseMs, AbortSignal.any([woken.signal, ending.signal]))
       pauseMs = Math.min(2 * pauseMs, pause.last)
     }
+    // Nothing is left that should have ended.
+    if (due.size === 0) problem = null
     // At once: what is due from here on needs another run.
     running = undefined
   }
@@ -272,6 +283,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       const beside = new Set<string>()
       const jobs: (readonly [string, Known | undefined, CommonPolicy | undefined])[] = []
       for (const id of touched) {
+        overtaken.add(id)
         const was = known.get(id)
         const each = interfaces.get(id)
         const policy = each?.policy == null ? undefined : policies.get(each.policy)
@@ -299,7 +311,8 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
         const report = reports.get(id)
         if (report && !reported.has(id)) said.push(report)
       }
-      if (cutting.size === 0 && ![...known.values()].some(({ cuts }) => cuts)) forgetAll()
+      const cuts = cutting.size > 0 || due.size > 0 || running !== undefined
+      if (!cuts && ![...known.values()].some((each) => each.cuts)) forgetAll()
       if (typeof conntrack === 'string') due.clear()
       if (due.size > 0) {
         woken.abort()

@@ -58,22 +58,25 @@ export const reversed = ({
   ...(destinationPort !== undefined && { sourcePort: destinationPort }),
 })
 
-/** Interfaces that share a policy share its judge; an address is one interface's. */
+/** Interfaces that share a policy share its judge. What it has answered about one is forgotten with that. */
 export function createFlowJudge(policy: CommonPolicy): FlowJudge {
-  const ways = new Map<Direction, { readonly classes: Classes; readonly known: Map<string, boolean> }>()
-  function way(direction: Direction) {
-    const found = ways.get(direction) ?? { classes: classesOf(policy, direction), known: new Map() }
+  const ways = new Map<Direction, Classes>()
+  const answers = new WeakMap<Judged, Map<string, boolean>>()
+  function classesIn(direction: Direction): Classes {
+    const found = ways.get(direction) ?? classesOf(policy, direction)
     ways.set(direction, found)
     return found
   }
   return {
     denies(who, direction, flow) {
-      const { classes, known } = way(direction)
+      const classes = classesIn(direction)
+      const known = answers.get(who) ?? new Map<string, boolean>()
+      answers.set(who, known)
       const packet = firstPacket(direction, flow, who)
       const { family, protocol, sourcePort, destinationPort, icmpType, icmpCode } = packet
       const [own, peer] =
         direction === 'egress' ? [packet.source, packet.destination] : [packet.destination, packet.source]
-      const key = `${family} ${own} ${protocol} ${classOf(classes[family], peer)} ${
+      const key = `${direction} ${family} ${own} ${protocol} ${classOf(classes[family], peer)} ${
         sourcePort === undefined ? '' : classOf(classes.sourcePorts, sourcePort)
       } ${destinationPort === undefined ? '' : classOf(classes.destinationPorts, destinationPort)} ${icmpType} ${icmpCode}`
       let denied = known.get(key)

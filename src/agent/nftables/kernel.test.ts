@@ -348,6 +348,23 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
       await assert.rejects(kernel.counters('inet nothing', 'nothing'), RefusedError)
     })
 
+    test('devices in a set that counts nothing, whatever its elements carry', async () => {
+      await load(whole)
+      count('seen', '"lo"', '78')
+      const limit = 'limit rate over 10/second burst 10 packets'
+      count('to-vm-samples-10', `"lo" ${limit}`, `78 ${limit}`)
+      const of = async (set: string) => [...(await kernel.counters(name, set))].sort(([a], [b]) => a - b)
+      for (const set of ['seen', 'to-vm-samples-10'])
+        assert.deepEqual(
+          await of(set),
+          [
+            [1, 0],
+            [78, 0],
+          ],
+          set,
+        )
+    })
+
     const count = (set: string, ...elements: string[]) =>
       nft('add', 'element', ...t, set, `{ ${elements.join(', ')} }`)
 

@@ -13,6 +13,8 @@ interface Laid {
   readonly flags?: number
   readonly reversed?: boolean
   readonly other?: true
+  /** The expression that it has; null: none. */
+  readonly of?: string | null
 }
 
 function read(kind: CountedKind, all: readonly Laid[]) {
@@ -22,13 +24,17 @@ function read(kind: CountedKind, all: readonly Laid[]) {
     .text(1, 'portcullis')
     .text(2, 'to-vm-hits')
   const list = builder.open(elementList.elements)
-  for (const { key, packets, bytes, flags, reversed = false, other } of all) {
+  for (const { key, packets, bytes, flags, reversed = false, other, of = 'counter' } of all) {
     const outer = builder.open(listElement)
     const value = builder.open(element.key)
     builder.bytes(1, Buffer.from(key, 'hex')).close(value)
     if (flags !== undefined) builder.u32be(element.flags, flags)
+    if (of === null) {
+      builder.close(outer)
+      continue
+    }
     const counts = builder.open(element.expression)
-    builder.text(expression.name, 'counter')
+    builder.text(expression.name, of)
     const data = builder.open(expression.data)
     if (reversed) builder.u64be(2, packets).u64be(1, bytes)
     else if (other) builder.u64be(3, bytes)
@@ -83,12 +89,30 @@ test('however each is laid out', () => {
   )
 })
 
+test('devices that have no counter have counted nothing', () => {
+  const all: readonly Partial<Laid>[] = [{ of: null }, {}, { of: null }, { of: 'limit' }]
+  assert.deepEqual(
+    read(
+      'device',
+      all.map((each, n) => ({ key: `0${n}000000`, packets: 3n, bytes: 4n, ...each })),
+    ).map(({ index, packets, bytes }) => [index, packets, bytes]),
+    [
+      [0, 0, 0],
+      [1, 3, 4],
+      [2, 0, 0],
+      [3, 0, 0],
+    ],
+  )
+})
+
 test('keys of another kind, and elements that count nothing, are not guessed at', () => {
   const good: Laid = { key: '010000002a000000', packets: 3n, bytes: 4n }
   for (const bad of [
     { ...good, key: '01000000' },
     { ...good, key: 'fe54000000ff00002b000000' },
     { ...good, other: true as const },
+    { ...good, of: 'limit' },
+    { ...good, of: null },
   ])
     for (const all of [[bad], [good, bad]]) assert.throws(() => read('iface_index', all), MalformedError)
 })

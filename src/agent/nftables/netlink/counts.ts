@@ -18,11 +18,14 @@ const keyBytes = { iface_index: 8, ether_addr: 12, device: 4 } as const satisfie
 /** Where an element has its values, in bytes from its beginning. */
 interface Layout {
   readonly key: number
-  readonly packets: number
-  readonly bytes: number
+  /** Undefined: it counts nothing. */
+  readonly counts: { readonly packets: number; readonly bytes: number } | undefined
 }
 
-/** The elements that one part of a dump tells of. Throws MalformedError when they have not keys of that kind, and counters. */
+/**
+ * The elements that one part of a dump tells of; a device without a counter has counted nothing. Throws MalformedError when
+ * keys are not of that kind, and when a decider has no counter.
+ */
 export function readCounts(message: MessageReader, kind: CountedKind): readonly Counted[] {
   const found: Counted[] = []
   for (const attributes = message.attributes(fixedLength); attributes.next(); )
@@ -53,7 +56,8 @@ function readList(list: Buffer, kind: CountedKind, found: Counted[]): void {
 
 /** `bytes` is one element with its header. */
 function layoutOf(bytes: Buffer, kind: CountedKind): Layout {
-  let [key, packets, counted] = [-1, -1, -1]
+  let key = -1
+  let counts: Layout['counts']
   const offset = ({ byteOffset }: Buffer) => byteOffset - bytes.byteOffset
   const outer = new AttributeReader(bytes)
   if (!outer.next() || outer.type !== listElement) throw new MalformedError('a list holds something else')
@@ -62,37 +66,37 @@ function layoutOf(bytes: Buffer, kind: CountedKind): Layout {
       const value = parts.nested()
       if (!value.next() || value.length !== keyBytes[kind]) throw new MalformedError('a key of another kind')
       key = offset(value.bytes())
-    } else if (parts.type === element.expression) {
-      for (const inner = parts.nested(); inner.next(); ) {
-        if (inner.type !== expression.data) continue
-        for (const values = inner.nested(); values.next(); ) {
-          if (values.length !== 8) continue
-          if (values.type === counter.packets) packets = offset(values.bytes())
-          else if (values.type === counter.bytes) counted = offset(values.bytes())
-        }
-      }
-    }
+    } else if (parts.type === element.expression) counts ??= counterIn(parts.nested(), offset)
   }
-  if (key < 0 || packets < 0 || counted < 0) throw new MalformedError('an element that counts nothing')
-  return { key, packets, bytes: counted }
+  if (key < 0 || (!counts && kind !== 'device')) throw new MalformedError('an element that counts nothing')
+  return { key, counts }
 }
 
-function wordsBeside({ key, packets, bytes }: Layout, keyLength: number, length: number): readonly number[] {
+/** Undefined: the expression is none, but a limit, say, whose values look the same. */
+function counterIn(parts: AttributeReader, offset: (value: Buffer) => number): Layout['counts'] {
+  let [name, packets, bytes] = ['', -1, -1]
+  while (parts.next()) {
+    if (parts.type === expression.name) name = parts.text()
+    if (parts.type !== expression.data || name !== 'counter') continue
+    for (const values = parts.nested(); values.next(); ) {
+      if (values.length !== 8) continue
+      if (values.type === counter.packets) packets = offset(values.bytes())
+      else if (values.type === counter.bytes) bytes = offset(values.bytes())
+    }
+  }
+  return packets < 0 || bytes < 0 ? undefined : { packets, bytes }
+}
+
+function wordsBeside({ key, counts }: Layout, keyLength: number, length: number): readonly number[] {
   const values = [
     { at: key, length: keyLength },
-    { at: packets, length: 8 },
-    { at: bytes, length: 8 },
+    ...(counts ? [counts.packets, counts.bytes].map((at) => ({ at, length: 8 })) : []),
   ]
   const words = Array.from({ length: length / 4 }, (_, n) => 4 * n)
   return words.filter((word) => !values.some((each) => word >= each.at && word < each.at + each.length))
 }
 
-function readElement(
-  view: DataView,
-  at: number,
-  { key, packets, bytes }: Layout,
-  kind: CountedKind,
-): Counted {
+function readElement(view: DataView, at: number, { key, counts }: Layout, kind: CountedKind): Counted {
   const first = at + key
   return {
     index:
@@ -100,8 +104,8 @@ function readElement(
         ? view.getUint16(first) * 2 ** 32 + view.getUint32(first + 2)
         : view.getUint32(first, true),
     number: kind === 'device' ? 0 : view.getUint32(first + keyBytes[kind] - 4, true),
-    packets: number64(view, at + packets),
-    bytes: number64(view, at + bytes),
+    packets: counts ? number64(view, at + counts.packets) : 0,
+    bytes: counts ? number64(view, at + counts.bytes) : 0,
   }
 }
 
