@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
 import { desire } from '../../../test/support/desired.ts'
 import { kernelIn } from '../../../test/support/kernels.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import type { InterfaceHits } from '../../core/model/hits.ts'
 import type { Action, Rule } from '../../core/model/rule.ts'
+import { parseAddress } from '../../core/net/address.ts'
+import { addressSet } from '../../core/sets/address-set.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
 import { createNftKernel } from './nft-kernel.ts'
@@ -34,7 +37,26 @@ const many = (n = 0) => [
   ...Array.from({ length: 40 }, (_, i) => rule(`r${i}`, 'allow', 3000 + i + 100 * n)),
 ]
 
-for (const way of ['netlink', 'nft'] as const)
+const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
+/** What may change beside a rule, which stays what it is. */
+const stepKinds = ['grow', 'shrink', 'replace', 'move', 'sharer', 'sender-check', 'observe'] as const
+const arbitraryStep = fc.record({
+  kind: fc.constantFrom(...stepKinds),
+  at: fc.nat({ max: 1000 }),
+  some: fc.integer({ min: 1, max: 30 }),
+})
+/** Of the VM. */
+const ownAddresses = (() => {
+  const own = parseAddress('10.1.0.2')
+  assert.ok(own.ok)
+  const { family, value } = own.value
+  return addressSet([{ family, first: value, last: value }])
+})()
+
+for (const [way, changes] of [
+  ['netlink', 1000],
+  ['nft', 150],
+] as const)
   describe(`what is counted by ${way}`, { skip }, () => {
     const [host, vm] = [`pcl-hits-${way}-${process.pid}`, `pcl-hits-vm-${way}-${process.pid}`]
     const ip = (...args: string[]) => {
@@ -92,6 +114,7 @@ for (const way of ['netlink', 'nft'] as const)
         'netns',
         vm,
       )
+      ip('-n', host, 'link', 'add', 'tap1', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', vm)
       // It says nothing by itself.
       ip('netns', 'exec', vm, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1')
       ip('-n', host, 'addr', 'add', '10.1.0.1/24', 'dev', 'tap0')
@@ -135,18 +158,20 @@ for (const way of ['netlink', 'nft'] as const)
       )
     })
 
-    test('every packet is counted once while rules change', async () => {
+    test(`every packet is counted once, for what decided, through ${changes} changes of all else`, async (t) => {
       const dataplane = create()
       await dataplane.apply(desired(few))
-      const sum = (counts: Record<string, number>) => Object.values(counts).reduce((a, b) => a + b, 0)
-      const before = sum(await total(dataplane))
-      // Until it is told to end, and then it says how many it has sent.
+      const before = await total(dataplane)
+      // Until it is told to end, and then it says how many it has sent to each port.
       const script = `
         trap 'over=1' TERM
+        declare -A sent=([1000]=0 [2000]=0 [9999]=0)
         while [ -z "$over" ]; do
-          for port in 1000 2000 9999; do echo > /dev/udp/10.1.0.9/$port && sent=$((sent + 1)); done
+          for port in 1000 2000 9999; do
+            echo > /dev/udp/10.1.0.9/$port && sent[$port]=$((sent[$port] + 1))
+          done
         done
-        echo $sent`
+        echo "\${sent[1000]} \${sent[2000]} \${sent[9999]}"`
       const sender = spawn('ip', ['netns', 'exec', vm, 'bash', '-c', script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
@@ -156,15 +181,56 @@ for (const way of ['netlink', 'nft'] as const)
         sender.stdout.setEncoding('utf8').on('data', (text) => {
           said += text
         })
-        for (let change = 1; change <= 12; change++) {
-          await dataplane.apply(desired(change % 3 === 0 ? few : many(change % 3)))
-          if (change % 4 === 0) await total(dataplane)
+        let rules = few
+        let [shared, checked, observe] = [false, false, false]
+        let [next, longest, revision] = [0, 0, 1]
+        const others = (count: number) =>
+          Array.from({ length: count }, () => rule(`o${++next}`, next % 3 ? 'allow' : 'deny', 3000 + next))
+        for (const [n, { kind, at, some }] of fc
+          .sample(arbitraryStep, { numRuns: changes, seed })
+          .entries()) {
+          const mine = rules.filter((each) => few.includes(each))
+          const place = at % (rules.length + 1)
+          if (kind === 'grow' && rules.length < 60) rules = rules.toSpliced(place, 0, ...others(some))
+          else if (kind === 'shrink')
+            rules = rules.filter((each, i) => mine.includes(each) || i < place || i >= place + 2 * some)
+          else if (kind === 'replace') rules = [...mine, ...others(rules.length - mine.length)]
+          else if (kind === 'move') {
+            const moved = few[at % 2] as Rule
+            const rest = rules.filter((each) => each !== moved)
+            rules = rest.toSpliced(some % (rest.length + 1), 0, moved)
+          } else if (kind === 'sharer') shared = !shared
+          else if (kind === 'sender-check') checked = !checked
+          else if (kind === 'observe') observe = !observe
+          longest = Math.max(longest, rules.length)
+          const common = policy(rules.map((each, i) => ({ ...each, position: i + 1 })))
+          const own = checked ? { ...common, origin: { addresses: ownAddresses } } : common
+          const nics = [
+            { id: 'nic', device: 'tap0', policy: own, observe },
+            ...(shared ? [{ id: 'sharer', device: 'tap1', policy: common }] : []),
+          ]
+          const { interfaces } = await dataplane.apply(desire(nics, ++revision))
+          for (const { id, state, error } of interfaces)
+            assert.ok(state === 'applied' || state === 'observing', `${id} after ${kind}: ${error}`)
+          if (n % 10 === 0) await total(dataplane)
         }
         sender.kill('SIGTERM')
         await closed
-        const packets = Number(said)
-        assert.ok(packets > 0, said)
-        assert.equal(sum(await total(dataplane)) - before, packets)
+        const [web = 0, bad = 0, other = 0] = said.trim().split(' ').map(Number)
+        const after = await total(dataplane)
+        const counted = Object.fromEntries(
+          Object.entries(after).map(([by, packets]) => [by, packets - (before[by] ?? 0)]),
+        )
+        t.diagnostic(`seed ${seed}: ${said.trim()} packets, lists of up to ${longest} rules`)
+        assert.ok(web > 0 && bad > 0 && other > 0, said)
+        assert.ok(longest > 40)
+        const { 'rule p web': byRule = 0, 'list p': byList = 0, ...rest } = counted
+        const of = (by: string) => rest[by] ?? 0
+        // By nft a long list counts what it allows together.
+        if (way === 'netlink') assert.equal(byList, 0)
+        assert.deepEqual([byRule + byList, of('rule p bad'), of('default')], [web, bad, other])
+        const all = Object.values(counted).reduce((a, b) => a + b, 0)
+        assert.equal(all, web + bad + other, JSON.stringify(counted))
       } finally {
         sender.kill('SIGKILL')
       }
