@@ -40,6 +40,8 @@ export type Request =
       /** Datagrams per turn; there is a turn every millisecond or so. */
       readonly burst: number
     }
+  /** Answers when the stream has sent so many more, which takes at most 30 s. */
+  | { readonly op: 'more'; readonly datagrams: number }
   | { readonly op: 'stop' }
 
 export type Came = 'answer' | 'refusal' | 'nothing'
@@ -79,6 +81,8 @@ async function answer(request: Request): Promise<Reply> {
       return { ok: true, came: await (request.protocol === 'tcp' ? sendSyn(request) : sendDatagram(request)) }
     case 'stream':
       return startStream(request)
+    case 'more':
+      return sendMore(request.datagrams)
     case 'stop': {
       if (stream === undefined) return { ok: true, sent: 0 }
       stream.stopped = true
@@ -205,4 +209,18 @@ async function startStream({
     socket.close()
   })()
   return { ok: true }
+}
+
+async function sendMore(datagrams: number): Promise<Reply> {
+  const current = stream
+  if (current === undefined) return { ok: false, error: 'no stream is running' }
+  const before = current.sent
+  const deadline = performance.now() + 30_000
+  while (current.sent < before + datagrams) {
+    const sent = current.sent - before
+    if (current.stopped) return { ok: false, error: `it was stopped when ${sent} were sent` }
+    if (performance.now() > deadline) return { ok: false, error: `only ${sent} were sent in 30 s` }
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  return { ok: true, sent: current.sent }
 }

@@ -73,10 +73,9 @@ while read -r line; do [ ! -e ${broken} ] || exit 1; printf '%s\\n' "$line"; don
         await counted.reset()
         await during()
         // One more round of every port after it.
-        await delay(200)
+        await outside.ask({ op: 'more', datagrams: ports.length })
       } finally {
-        const { sent } = await outside.ask({ op: 'stop' })
-        assert.ok((sent ?? 0) > ports.length, `only ${sent} datagrams were sent`)
+        await outside.ask({ op: 'stop' })
       }
       return counted.read()
     }

@@ -1,7 +1,6 @@
 /** VMs under HostUp's rules, with real packets; every probe is also put to /v1/trace, which must say what the kernel did. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
 import { meter, noLab, openLab, type TestLab } from '../support/lab.ts'
 
@@ -140,7 +139,7 @@ describe('HostUp and real packets', { skip: noLab }, () => {
           rules: list(round % 2 ? [10_001] : [10_002]),
         })
       }
-      await delay(100)
+      await outside.ask({ op: 'more', datagrams: ports.length })
     } finally {
       await outside.ask({ op: 'stop' })
     }

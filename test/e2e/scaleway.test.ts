@@ -1,7 +1,6 @@
 /** VMs in security groups, with real packets; every probe is also put to /v1/trace, which must say what the kernel did. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { ProbeOptions } from '../../src/lab/probe.ts'
 import { judging, meter, noLab, openLab, type TestLab } from '../support/lab.ts'
 
@@ -146,7 +145,7 @@ describe('Scaleway and real packets', { skip: noLab }, () => {
         await call('PUT', `${groups}/${id}/rules`, { rules: udp(round % 2 ? 10_001 : 10_002) })
         states.add(await state(id))
         await lab.enforced()
-        await delay(30)
+        await outside.ask({ op: 'more', datagrams: ports.length })
         await outside.ask({ op: 'stop' })
       }
     } finally {
