@@ -96,7 +96,8 @@ describe('the tour', { skip }, () => {
       assert.ok(blocks.length > 3, `${blocks.length} blocks`)
       const shell = ['-C', root, `PORTCULLIS_LAB_DIR=${join(directory, 'lab')}`, 'bash']
       try {
-        const done = await run('env', shell, here(script(blocks)))
+        // A command that does not end by itself is no part of a tour.
+        const done = await run('timeout', ['480', 'env', ...shell], here(script(blocks)))
         assert.equal(done.status, 0, `${done.stdout}\n${done.stderr}`)
         const printed = done.stdout.split(`${end}\n`)
         for (const [index, { answer }] of blocks.entries()) {
