@@ -2,7 +2,7 @@
  * Volumes of IONOS servers become documents of their own, so that they can be made, attached and kept by themselves. Their
  * server keeps the order in which they were attached, with device numbers and slots, and which one it starts from.
  */
-import type { Engine } from './engine.ts'
+import { type Engine, halves, readable } from './engine.ts'
 
 export const volumes = (engine: Engine): readonly string[] =>
   engine === 'sqlite'
@@ -23,6 +23,7 @@ export const volumes = (engine: Engine): readonly string[] =>
           WHERE profile = 'ionos' AND json_type(attributes, '$.bootCdrom') = 'object'`,
       ]
     : [
+        `UPDATE servers SET attributes = ${readable('attributes')} WHERE profile = 'ionos' AND attributes ~ '${halves}'`,
         `INSERT INTO documents (account, profile, kind, id, body, revision)
           SELECT s.account, 'ionos', 'volume', s.zone || '/' || (v.value ->> 'id'),
             ((v.value - 'id') || jsonb_build_object('server', s.id))::text, s.revision
