@@ -272,6 +272,23 @@ describe('hits', () => {
     assert.equal(world.suppressed.get(`${table} to-vm-suppressed`)?.has(5), false)
   })
 
+  test('who takes over an index counts for itself at once, not from the next reading on', async () => {
+    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+    world.hit(5, { kind: 'default' }, 3)
+    await total()
+    world.hit(5, { kind: 'default' }, 1)
+    hits.watch([seen('b', 5)], ['a'], desired(policy('r2'), nic('b')), nothing)
+    await new Promise((done) => setImmediate(done))
+    world.hit(5, { kind: 'default' }, 20)
+    assert.deepEqual(await total(), { 'a in default': 4, 'b in default': 20 })
+    // And back, before anybody asks again.
+    hits.watch([seen('a', 5)], ['b'], desired(policy('r1'), nic('a')), nothing)
+    await new Promise((done) => setImmediate(done))
+    await total()
+    world.hit(5, { kind: 'default' }, 300)
+    assert.deepEqual(await total(), { 'a in default': 304, 'b in default': 20 })
+  })
+
   test('two change places', async () => {
     const all = desired(policy('r1'), nic('a'), nic('b'))
     hits.watch([seen('a', 5), seen('b', 6)], [], all, null)

@@ -253,6 +253,8 @@ export function createHitCounters({
               ]
         places.claim(id, claims, policyOf)
       }
+      // Until it is read and taken out all is taken for the one's who had the key. Once, before it is said that it began anew.
+      if (begun.length === 0 && places.all.some(isTakenOver)) inTurn(true).catch(() => {})
       for (const { id } of changed) {
         const [before, after] = [keys.get(id), interfaces.get(id)?.policy ?? null]
         keys.set(id, after)
@@ -276,6 +278,9 @@ export function createHitCounters({
     keep: () => inTurn(false),
   }
 }
+
+/** Whether somebody counts where another has left, and was not read since. */
+const isTakenOver = ({ left, seats }: Place): boolean => [...left.keys()].some((key) => seats.has(key))
 
 type Said = Readonly<Record<Direction, Count[]>>
 
