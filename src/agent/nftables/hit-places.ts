@@ -24,8 +24,12 @@ export interface Tally {
   readonly bytes: number
 }
 
+/** In the place of an interface's id: of what is counted there nothing is said. */
+export const nobody = ''
+
 /** An interface where it is counted. */
 export interface Seat {
+  /** Or `nobody`. */
   readonly id: string
   /** The device's index, or the MAC as a number. */
   readonly key: number
@@ -58,7 +62,10 @@ export type Claim = readonly [place: Place, key: number]
 
 export interface HitPlaces extends Readonly<Record<FilterMode | 'answers', Place>> {
   readonly all: readonly Place[]
-  /** Where the interface is from now on; `policyOf` says what it was judged by. Of several the one with the lowest id has a key. */
+  /**
+   * Where the interface is from now on; `policyOf` says what it was judged by. Of several the one with the lowest id has a
+   * device, and none a MAC.
+   */
   claim(id: string, claims: readonly Claim[], policyOf: (id: string) => CommonPolicy): void
   /** Its table is of this epoch: where it was of another one all counts have begun at 0. */
   begin(place: Place, epoch: string): void
@@ -92,8 +99,9 @@ export function createPlaces(samples: number): HitPlaces {
   )
 
   function seat(place: Place, key: number, policyOf: (id: string) => CommonPolicy): void {
-    const ids = claimants.get(place)?.get(key) ?? []
-    const first = [...ids].reduce<string | undefined>((a, b) => (a !== undefined && a < b ? a : b), undefined)
+    const ids = [...(claimants.get(place)?.get(key) ?? [])]
+    // In another bridge another one may have the MAC: whose of them a packet was nobody can tell.
+    const first = place === answers && ids.length > 1 ? nobody : ids.toSorted()[0]
     const sits = place.seats.get(key)
     if (sits?.id === first) return
     place.before = {}

@@ -327,6 +327,28 @@ describe('hits', () => {
     assert.deepEqual(await total(), { 'a in rule p r1': 15 })
   })
 
+  test('of a MAC that two have nobody is said, and again when one of them goes', async () => {
+    const mac = '02:00:00:00:00:05'
+    const count = (packets: number) =>
+      world.hit(Number(macNumber(mac)), { kind: 'default' }, packets, {
+        ...{ table: bridgeTable, set: 'answer-hits' },
+      })
+    const [a, b] = [nic('a', { mac }), nic('b', { mac })]
+    const [first, second] = [seen('a', 5, 'bridged'), seen('b', 6, 'bridged')]
+    hits.watch([second], [], desired(policy('r1'), b), null)
+    count(1)
+    assert.deepEqual(await total(), { 'b in default': 1 })
+    hits.watch([first], [], desired(policy('r1'), a, b), nothing)
+    await total()
+    count(10)
+    assert.deepEqual(await total(), { 'b in default': 1 })
+    hits.watch([], ['a'], desired(policy('r1'), b), nothing)
+    await new Promise((done) => setImmediate(done))
+    count(100)
+    await total()
+    assert.deepEqual(await total(), { 'b in default': 101 })
+  })
+
   test('a device that goes: its last packets are said, and its elements taken out', async () => {
     hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
     world.hit(5, byRule('r1'), 3)

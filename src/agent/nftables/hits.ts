@@ -13,7 +13,7 @@ import type { Direction } from '../../core/model/rule.ts'
 import { macNumber } from '../../core/net/mac.ts'
 import { deleteDevice } from './connections.ts'
 import { decidersOf } from './deciders.ts'
-import { createPlaces, type Place, type Seat, type Tally } from './hit-places.ts'
+import { createPlaces, nobody, type Place, type Seat, type Tally } from './hit-places.ts'
 import { type HitKey, type Hits, type Kernel, RefusedError } from './kernel.ts'
 import { createRecentDeciders } from './recent-deciders.ts'
 
@@ -130,7 +130,7 @@ export function createHitCounters({
     { id, key, suppressed }: Seat,
     counts: Said,
   ): void {
-    to.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
+    if (id !== nobody) to.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
   }
 
   /** Takes out of the kernel what was counted where these have left, now that it has been read. */
