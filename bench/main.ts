@@ -9,6 +9,7 @@
 import { api } from './api.ts'
 import { byHand } from './by-hand.ts'
 import { compiler } from './compiler.ts'
+import { counting } from './counting.ts'
 import { counts } from './counts.ts'
 import { duties } from './duties.ts'
 import { edits } from './edits.ts'
@@ -23,7 +24,7 @@ import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
   ...[api, compiler, edits, rounds, counts, kernel, oneChange, firstLoad],
-  ...[rates, ratesOfMany, byHand, others, duties, tcp],
+  ...[rates, ratesOfMany, byHand, others, duties, counting, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
   firstLoadOfMany,
 ]
