@@ -11,6 +11,8 @@ import { byHand } from './by-hand.ts'
 import { compiler } from './compiler.ts'
 import { counting } from './counting.ts'
 import { counts } from './counts.ts'
+import { cutFlows } from './cut-flows.ts'
+import { decisions } from './decisions.ts'
 import { duties } from './duties.ts'
 import { edits } from './edits.ts'
 import { firstLoad, firstLoadOfMany } from './first-load.ts'
@@ -23,7 +25,7 @@ import { rounds } from './rounds.ts'
 import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
-  ...[api, compiler, edits, rounds, counts, kernel, oneChange, firstLoad],
+  ...[api, compiler, edits, rounds, counts, decisions, cutFlows, kernel, oneChange, firstLoad],
   ...[rates, ratesOfMany, byHand, others, duties, counting, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
   firstLoadOfMany,

@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { after, describe, test } from 'node:test'
+import { cutFlows, measureCuts } from '../../bench/cut-flows.ts'
+import { measureDecisions } from '../../bench/decisions.ts'
 import { measureEdits } from '../../bench/edits.ts'
 import { measureKernel } from '../../bench/kernel.ts'
 import { obstacle } from '../../bench/packets/generator.ts'
@@ -89,6 +91,22 @@ test('an edit is seen in a round of the agent', async () => {
   const lines = await measureRounds({ sizes: [10, 20], group: 20, each: 10, edits: 4 })
   assert.equal(lines.length, 12)
   for (const { what, ours } of lines) assert.match(ours, /^[\d.-]+ M?i?[mB]/, what)
+})
+
+test('dropped packets are seen by who follows, and in a flood all are counted, and told or suppressed', {
+  skip,
+}, async () => {
+  const lines = await measureDecisions({ packets: 2, interfaces: 2, seconds: 1, perSecond: 2000 })
+  assert.equal(lines.length, 5)
+  for (const { what, ours } of lines) assert.match(ours, /^\d/, what)
+  for (const { what, ours } of lines.filter(({ what }) => /counters lost/.test(what)))
+    assert.equal(ours, '0; 0', what)
+})
+
+const cannotCut = (await cutFlows.obstacle?.()) ?? false
+test('connections that a change denies end, and no others', { skip: cannotCut }, async () => {
+  const [line] = await measureCuts(100, 1)
+  assert.match(line?.ours ?? '', /^\d/)
 })
 
 test('rounds that disagree are not judged by', () => {
