@@ -100,10 +100,13 @@ for (const [what, readings, packets, lastHit] of [
       ['d', 1, 4],
       ['e', 1, 5],
       ['f', 1, 6],
+      ['g', 1, 7],
+      ['h', 1, 8],
+      ['i', 1, 9],
       ['a', 1, 1],
     ],
-    6,
-    6,
+    9,
+    9,
   ],
   [
     'a clock that was set back delays',
@@ -121,6 +124,17 @@ for (const [what, readings, packets, lastHit] of [
     assert.deepEqual([total.packets, total.bytes, total.lastHit], [packets, packets * 100, lastHit])
   })
 }
+
+test('what stands still in the kernel is counted once, however many agents begin epochs beside it', () => {
+  const lives = Array.from({ length: 20 }, (_, life): Reading[] => [
+    ['routed', 5, life * 10 + 1],
+    ['bridged', 7, life * 10 + 1],
+    [`log.${life}`, 2, life * 10 + 1],
+    [`agent.${life}`, 1, life * 10 + 2],
+    [`log.${life}`, 3, life * 10 + 3],
+  ])
+  assert.equal(sum([...lives.flat(), ['routed', 6, 1000]]).packets, 6 + 7 + 20 * 4)
+})
 
 test('any stretch of readings heard once more changes nothing', () => {
   fc.assert(

@@ -125,6 +125,8 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
     if (after === before) return
     counter.total = after
     const more = { packets: after.packets - before.packets, bytes: after.bytes - before.bytes }
+    // That its epoch goes on is kept with the next that it counts: what goes on is said again by an agent that begins.
+    if (more.packets === 0 && more.bytes === 0 && reading.packets > 0) return
     owe(of.account, counter, more.packets, more.bytes)
     of.dirty.add(counter)
     dirty.add(of)

@@ -243,6 +243,21 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await countsOn('a')).default, 3)
     })
 
+    test('what is suppressed is counted once, however often services and agents begin', async () => {
+      const lives = 6
+      for (let life = 0; life < lives; life++) {
+        const time = life * 1000
+        services.hits.hear(report(time, [], { epoch: 'kernel', suppressed: 100 }))
+        for (const by of ['log', 'agent'])
+          services.hits.hear(report(time + 1, [], { epoch: `${by}.${life}`, suppressed: 1 }))
+        await end(services)
+        services = start()
+      }
+      const found = await services.hits.of(own, 'a')
+      assert.ok(found.ok)
+      assert.equal(found.value.interfaces[0]?.suppressed.ingress, 100 + 2 * lives)
+    })
+
     test('two processes that count one interface lose nothing of each other', async () => {
       const other = start()
       services.hits.hear(report(1000, [count('rule g x', 5)]))
