@@ -15,7 +15,7 @@ test('packets by host, direction and what decided, and what became of decisions'
         ],
         suppressed: () => 40,
       },
-      decisions: { counts: () => ({ told: 5, lost: 2 }) },
+      decisions: { counts: () => ({ told: 5, missed: 2 }) },
     },
   )
   const found = async () => (await metrics.text()).split('\n').filter((line) => /^portcullis_deci/.test(line))
@@ -26,7 +26,7 @@ test('packets by host, direction and what decided, and what became of decisions'
     'portcullis_decided_bytes_total{host="kvm7",direction="egress",decider="default"} 60',
     'portcullis_decisions_told_total 5',
     'portcullis_decisions_suppressed_total 40',
-    'portcullis_decisions_lost_total 2',
+    'portcullis_decisions_missed_total 2',
   ]
   assert.deepEqual(await found(), lines)
   packets = 4

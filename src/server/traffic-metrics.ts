@@ -39,8 +39,8 @@ export function createTrafficMetrics(registry: Registry, { hits, decisions }: Tr
   sampled('told', 'Samples of decisions that agents have told', () => decisions.counts().told)
   sampled('suppressed', 'Decisions that were not told because there were too many', () => hits.suppressed())
   sampled(
-    'lost',
-    'Decisions that were not sent to a follower because it read too slowly, for each follower',
-    () => decisions.counts().lost,
+    'missed',
+    'Decisions that a follower missed because it read too slowly, for each follower; samples for which a kernel had no room are in no count, and a warning of their host',
+    () => decisions.counts().missed,
   )
 }

@@ -111,7 +111,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         ],
       )
       assert.equal(follower.heard.length, 3)
-      assert.deepEqual(decisions.counts(), { told: 5, lost: 0 })
+      assert.deepEqual(decisions.counts(), { told: 5, missed: 0 })
     })
 
     test('bounded: the last thousand of an interface; who is slow is told how many it missed', {
@@ -141,7 +141,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       ])
       const kept = await recent()
       assert.deepEqual([kept.length, kept[0], kept.at(-1)], [1000, 501, 1500])
-      assert.equal(decisions.counts().lost, 500)
+      assert.equal(decisions.counts().missed, 500)
     })
 
     test('bounded in all: what was heard the longest ago is forgotten first', {

@@ -60,8 +60,8 @@ export interface DecisionService {
     filter: DecisionFilter & { readonly after?: string },
     listener: DecisionListener,
   ): Outcome<() => void>
-  /** Since the process started: heard from agents, and by how many listeners were missed, each counted for itself. */
-  counts(): { readonly told: number; readonly lost: number }
+  /** Since the process started: heard from agents, and missed by listeners that were too slow, each counted for itself. */
+  counts(): { readonly told: number; readonly missed: number }
 }
 
 /** Decisions. */
@@ -110,7 +110,7 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
   const heard: (readonly Decision[])[] = []
   let unnamed = 0
   let naming = false
-  const counts = { told: 0, lost: 0 }
+  const counts = { told: 0, missed: 0 }
 
   const named = ({ number, decision }: Kept, owner: InterfaceOwner): NamedDecision => ({
     ...decision,
@@ -166,7 +166,7 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
     if (follower.waiting.length <= most.waiting) return
     follower.waiting.shift()
     follower.lost++
-    counts.lost++
+    counts.missed++
   }
 
   async function tell(follower: Follower): Promise<void> {

@@ -10,7 +10,7 @@ import type {
 
 export const noTraffic: Traffic = {
   hits: { totals: () => [], suppressed: () => 0 },
-  decisions: { counts: () => ({ told: 0, lost: 0 }) },
+  decisions: { counts: () => ({ told: 0, missed: 0 }) },
 }
 
 /** A packet that was denied by the third rule of `web`. */
@@ -77,6 +77,6 @@ export function createToldDecisions(): ToldDecisions {
         changed()
       })
     },
-    counts: () => ({ told: kept.length, lost: 0 }),
+    counts: () => ({ told: kept.length, missed: 0 }),
   }
 }
