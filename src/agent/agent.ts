@@ -108,7 +108,7 @@ export function startAgent(options: AgentOptions): Agent {
     })
   const unsubscribe = [
     source.onChange(changed),
-    dataplane.onForeignChange(changed),
+    dataplane.onChange(changed),
     ...(batches ? [dataplane.onDecisions(batches.add)] : []),
     dataplane.onFlowsCut((cut) => observe?.({ kind: 'cut', ...cut })),
   ]

@@ -31,8 +31,11 @@ export interface Dataplane {
   onDecisions(listener: (decisions: readonly Omit<Decision, 'host'>[]) => void): () => void
   /** Calls back after tracked connections were judged by what was applied, beside the rounds. Answers how to stop. */
   onFlowsCut(listener: (cut: FlowsCut) => void): () => void
-  /** Calls back when somebody else may have changed what we enforce, or its devices. Answers how to stop. */
-  onForeignChange(listener: () => void): () => void
+  /**
+   * Calls back when applying the same again would do or say something else: somebody else may have changed what we enforce, or
+   * its devices, or warnings have come or gone. Answers how to stop.
+   */
+  onChange(listener: () => void): () => void
   close(): Promise<void>
 }
 

@@ -82,7 +82,7 @@ export function createFake(): FakeDataplane {
       return () => void deciding.delete(listener)
     },
     onFlowsCut: () => () => {},
-    onForeignChange(listener) {
+    onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },

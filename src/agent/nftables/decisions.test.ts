@@ -1,7 +1,9 @@
 /** Decisions from logged packets that are written by hand: whose they are, what is told of them, and what is not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { desire } from '../../../test/support/desired.ts'
 import { frame } from '../../../test/support/frames.ts'
+import { imaginedHost, imaginedKernel } from '../../../test/support/imagined.ts'
 import { numberOf } from '../../compile/nftables/numbers.ts'
 import { decodeDecisions } from '../../core/model/decision.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
@@ -10,6 +12,7 @@ import { MessageBuilder, MessageReader } from '../netlink/message.ts'
 import { LogUnavailableError } from '../netlink/nflog.ts'
 import { fixedPart } from '../netlink/nfnetlink.ts'
 import { createDecisions, type Sample } from './decisions.ts'
+import { createNftables } from './nftables.ts'
 
 const filtered = (direction: 'ingress' | 'egress') =>
   ({
@@ -55,7 +58,7 @@ interface Logged {
 }
 
 /** One interface, `vm`, on the device 7, in force since 1000; it is 2000.5 now. */
-async function reading({ perSecond = 1000, observing = false } = {}) {
+async function reading({ perSecond = 1000, observing = false, onProblem = () => {} } = {}) {
   let time = 2000.5
   let listener: Listener | undefined
   let closed = 0
@@ -65,6 +68,7 @@ async function reading({ perSecond = 1000, observing = false } = {}) {
       return { close: () => void closed++ }
     },
     perSecond,
+    onProblem,
     now: () => time,
   })
   const samples: Sample[] = []
@@ -228,6 +232,27 @@ test('what is more than may be told is counted, and said for a while; later ones
   }
 })
 
+test('whoever tells of problems is called when one comes, and when it is over, and not for each packet', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  let calls = 0
+  const { log, decisions, at } = await reading({ perSecond: 1, onProblem: () => calls++ })
+  const packet = { prefix: 'denied in', mark: byDefault, output: 7 }
+  try {
+    assert.equal(calls, 0)
+    for (let n = 0; n < 20; n++) log(packet)
+    assert.equal(calls, 1)
+    at(50_000)
+    for (let n = 0; n < 20; n++) log(packet)
+    context.mock.timers.tick(60_000)
+    assert.equal(calls, 1)
+    at(130_000)
+    context.mock.timers.tick(60_000)
+    assert.deepEqual([calls, decisions.problem()], [2, null])
+  } finally {
+    decisions.close()
+  }
+})
+
 test('what the kernel had no room for is missing in its numbers, and that is said for a while', async () => {
   const { log, decisions, at } = await reading()
   const packet = { prefix: 'denied in', mark: byDefault, output: 7 }
@@ -253,10 +278,12 @@ test('nobody is called back any more', async () => {
 })
 
 test('a log that cannot be read is a problem in words, and none where nobody listens', async () => {
+  let calls = 0
   const decisions = createDecisions({
     log: async () => {
       throw new LogUnavailableError('another program reads group 1017')
     },
+    onProblem: () => calls++,
   })
   try {
     await Promise.resolve()
@@ -264,7 +291,28 @@ test('a log that cannot be read is a problem in words, and none where nobody lis
     decisions.listen(() => {})
     await new Promise(setImmediate)
     assert.equal(decisions.problem(), 'decisions are not told: another program reads group 1017')
+    assert.equal(calls, 1)
   } finally {
     decisions.close()
+  }
+})
+
+test('a problem that comes between two rounds calls for another, whose report has it', async () => {
+  const dataplane = createNftables({
+    ...{ kernel: imaginedKernel(() => {}), host: imaginedHost([]), guard: [], decisionsPerSecond: 10 },
+    log: async () => {
+      throw new LogUnavailableError('another program reads group 1017')
+    },
+  })
+  const warning = 'decisions are not told: another program reads group 1017'
+  try {
+    const said = async () => (await dataplane.apply(desire([]))).warnings.includes(warning)
+    assert.equal(await said(), false)
+    const called = new Promise<void>((resolve) => void dataplane.onChange(resolve))
+    dataplane.onDecisions(() => {})
+    await called
+    assert.equal(await said(), true)
+  } finally {
+    await dataplane.close()
   }
 })

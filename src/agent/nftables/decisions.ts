@@ -25,6 +25,8 @@ export interface DecisionsOptions {
   readonly log: typeof openLog | undefined
   /** Decisions that are told in a second, of all interfaces together. */
   readonly perSecond?: number
+  /** Called when `problem` answers something else. */
+  readonly onProblem?: () => void
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -50,7 +52,12 @@ const retryMs = 10_000
 /** For so long it is said that not everything was told, milliseconds. */
 const complaintMs = 60_000
 
-export function createDecisions({ log, perSecond = 1000, now = Date.now }: DecisionsOptions): Decisions {
+export function createDecisions({
+  log,
+  perSecond = 1000,
+  onProblem,
+  now = Date.now,
+}: DecisionsOptions): Decisions {
   const judged = createJudgedBy(now)
   const listeners = new Set<(samples: readonly Sample[]) => void>()
   const allowed = createAllowance(perSecond, now)
@@ -59,7 +66,8 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   /** Whose has changed. */
   let leftSince = new Set<string>()
   let events: Events | undefined
-  let problem: string | null = null
+  /** Why the log cannot be read. */
+  let unread: string | null = null
   let begun = false
   let closed = false
   let retry: NodeJS.Timeout | undefined
@@ -68,6 +76,9 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   let gathering: NodeJS.Immediate | undefined
   /** When more than may be told was logged last, and when the kernel had no room for some. */
   let [overflowed, lost] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  /** What `onProblem` was called for last, and when that is looked at again. */
+  let complaint: string | null = null
+  let reviewing: NodeJS.Timeout | undefined
   /** The number of the packet that comes next, as far as it is known. */
   let next: number | undefined
 
@@ -76,6 +87,7 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
       if (allowed()) hear(readLogged(message))
       else {
         overflowed = now()
+        if (complaint === null) review()
         if (next !== undefined) next = (next + 1) >>> 0
         const { prefix, ...devices } = readPlace(message)
         const said = readPrefix(prefix)
@@ -87,7 +99,10 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
   }
 
   function hear(packet: LoggedPacket): void {
-    if (next !== undefined && packet.sequence !== next) lost = now()
+    if (next !== undefined && packet.sequence !== next) {
+      lost = now()
+      if (complaint === null) review()
+    }
     next = (packet.sequence + 1) >>> 0
     const said = readPrefix(packet.prefix)
     const owner = said && ownerOf(said, packet)
@@ -141,12 +156,33 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
       if (closed) return opened.close()
       events = opened
       next = undefined
-      problem = null
+      unread = null
     } catch (error) {
-      problem = `decisions are not told: ${error instanceof Error ? error.message : error}`
+      unread = `decisions are not told: ${error instanceof Error ? error.message : error}`
       retry = setTimeout(open, retryMs)
       retry.unref()
     }
+    review()
+  }
+
+  function problem(): string | null {
+    if (unread !== null) return unread
+    const since = now() - complaintMs
+    if (overflowed > since)
+      return `there were more decisions than ${perSecond} in a second: the others were not told`
+    return lost > since ? 'there were more decisions than the kernel had room for: some were not told' : null
+  }
+
+  function review(): void {
+    clearTimeout(reviewing)
+    const is = problem()
+    if (is !== null) {
+      reviewing = setTimeout(review, complaintMs)
+      reviewing.unref()
+    }
+    if (is === complaint) return
+    complaint = is
+    onProblem?.()
   }
 
   function settle(): void {
@@ -187,19 +223,12 @@ export function createDecisions({ log, perSecond = 1000, now = Date.now }: Decis
         return suppressed ? [{ id, epoch, ingress: [], egress: [], suppressed }] : []
       })
     },
-    problem() {
-      if (problem !== null) return problem
-      const since = now() - complaintMs
-      if (overflowed > since)
-        return `there were more decisions than ${perSecond} in a second: the others were not told`
-      return lost > since
-        ? 'there were more decisions than the kernel had room for: some were not told'
-        : null
-    },
+    problem,
     close() {
       closed = true
       clearTimeout(retry)
       clearTimeout(settling)
+      clearTimeout(reviewing)
       clearImmediate(gathering)
       events?.close()
     },

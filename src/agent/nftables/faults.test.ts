@@ -106,7 +106,7 @@ describe('faults of sockets', { skip }, () => {
       for (const fault of faults) await kernel.fail(fault)
       if (foreign) {
         const told = new Promise<void>((resolve) => {
-          const stop = dataplane.onForeignChange(() => {
+          const stop = dataplane.onChange(() => {
             stop()
             resolve()
           })

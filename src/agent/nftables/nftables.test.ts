@@ -76,7 +76,7 @@ for (const way of ['netlink', 'nft'] as const)
       const what = command.join(' ')
       let wake = (): void => {}
       let told = false
-      const stop = dataplane.onForeignChange(() => {
+      const stop = dataplane.onChange(() => {
         told = true
         wake()
       })
@@ -177,7 +177,7 @@ for (const way of ['netlink', 'nft'] as const)
       // A change may be heard of while it is applied.
       let heard = false
       let wake = (): void => {}
-      dataplane.onForeignChange(() => {
+      dataplane.onChange(() => {
         heard = true
         wake()
       })
@@ -283,7 +283,7 @@ for (const way of ['netlink', 'nft'] as const)
       const before = handle()
       assert.ok(before)
       const seen = new Promise<void>((resolve) => {
-        const stop = dataplane.onForeignChange(() => {
+        const stop = dataplane.onChange(() => {
           stop()
           resolve()
         })
@@ -384,7 +384,7 @@ for (const way of ['netlink', 'nft'] as const)
       // Both of its watchers ask for another look once they listen.
       const settled = new Promise<void>((resolve) => {
         let gaps = 0
-        const stop = dataplane.onForeignChange(() => {
+        const stop = dataplane.onChange(() => {
           if (++gaps < 2) return
           stop()
           resolve()
@@ -395,7 +395,7 @@ for (const way of ['netlink', 'nft'] as const)
       const seen = async (command: readonly string[]) => {
         for (let tries = 0; tries < 50; tries++) {
           const heard = new Promise<boolean>((resolve) => {
-            const stop = dataplane.onForeignChange(() => resolve(true))
+            const stop = dataplane.onChange(() => resolve(true))
             setTimeout(() => {
               stop()
               resolve(false)
@@ -410,7 +410,7 @@ for (const way of ['netlink', 'nft'] as const)
       await seen(['add', 'chain', 'inet', 'portcullis', 'mine'])
       await dataplane.apply(desired([null]))
       let calls = 0
-      dataplane.onForeignChange(() => calls++)
+      dataplane.onChange(() => calls++)
       for (let n = 0; n < 20; n++) {
         nft('add', 'table', 'inet', 'portcullis2')
         nft('add', 'set', 'inet', 'portcullis2', 's', '{ type ipv4_addr; }')
@@ -419,7 +419,7 @@ for (const way of ['netlink', 'nft'] as const)
       }
       assert.equal(calls, 0)
       // The line about ours comes after those about the others.
-      const last = new Promise<void>((resolve) => void dataplane.onForeignChange(resolve))
+      const last = new Promise<void>((resolve) => void dataplane.onChange(resolve))
       nft('add', 'chain', 'inet', 'portcullis', 'mine')
       await last
       assert.equal(calls, 1)

@@ -81,7 +81,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const counters = [createDenials(kernel), createUnanswered(kernel)] as const
   const [denials, unanswered] = counters
   const connections = createConnections(kernel, netns)
-  const decisions = createDecisions({ log: samples > 0 ? options.log : undefined })
+  const decisions = createDecisions({ log: samples > 0 ? options.log : undefined, onProblem: reconsider })
   const { conntrack = 'tracked connections cannot be seen from here' } = options
   const cutter = createFlowCutter({ kernel, conntrack })
   const listeners = new Set<() => void>()
@@ -101,6 +101,16 @@ export function createNftables(options: NftablesOptions): Dataplane {
   const tell = () => {
     for (const listener of listeners) listener()
   }
+  /** Warnings that come and go beside the rounds, and those of them that were reported last. */
+  const asides = (): readonly string[] => [
+    ...uncutWarning(cutter.problem()),
+    ...[decisions.problem()].filter((problem) => problem !== null),
+  ]
+  let reported: readonly string[] = []
+  function reconsider(): void {
+    if (asides().join('\n') !== reported.join('\n')) tell()
+  }
+  cutter.onCut(reconsider)
   const stopWatching = kernel.onChange(({ ours, others }) => {
     if (ours) doubts++
     if (others) host.doubtOthers()
@@ -189,6 +199,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
         const more = cutter.watch(interfaces, gone, desired, delta)
         hits.watch(interfaces, gone, desired, delta)
         refusals.accepted()
+        reported = asides()
         return {
           changed,
           repaired,
@@ -203,10 +214,9 @@ export function createNftables(options: NftablesOptions): Dataplane {
             ...strangersWarning(keeper.strangers()),
             ...bridges.problems(),
             ...(await connections.warnings()),
-            ...uncutWarning(cutter.problem()),
             ...(lowering.tracked === null ? [] : [trackedWarning(lowering.tracked)]),
             ...keeper.problems(),
-            ...[decisions.problem()].filter((problem) => problem !== null),
+            ...reported,
             ...[kernel, host].flatMap((each) => {
               const problem = each.problem()
               return problem === null ? [] : [`changes by others are seen late: ${problem}`]
@@ -225,7 +235,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
     hits: async () => [...(await hits.read()), ...decisions.leftOut()],
     onDecisions: decisions.listen,
     onFlowsCut: cutter.onCut,
-    onForeignChange(listener) {
+    onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
