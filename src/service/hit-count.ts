@@ -29,7 +29,8 @@ export function counting(total: Total, { epoch, packets, bytes, at }: EpochCount
   // Of an epoch that is forgotten, or has been read again since.
   if (at < (known?.at ?? oldest?.at ?? 0)) return total
   const grown = known !== undefined && packets >= known.packets && bytes >= known.bytes
-  if (known && at === known.at && (!grown || (packets === known.packets && bytes === known.bytes))) return total
+  if (known && at === known.at && (!grown || (packets === known.packets && bytes === known.bytes)))
+    return total
   const before = known && grown ? known : { packets: 0, bytes: 0 }
   const more = packets - before.packets
   const others = known && epochs.length === 1 ? [] : epochs.filter((each) => each !== known)

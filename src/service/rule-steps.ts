@@ -1,7 +1,9 @@
 /** Everything that the packets of an interface are asked in one direction, in order, with what it has counted. */
 import type { Decider } from '../core/model/decider.ts'
+import { numberOf } from '../core/model/decider-number.ts'
 import type { DirectionPolicy, EffectivePolicy } from '../core/model/effective-policy.ts'
 import type { Action, Direction, LogLevel, Rule } from '../core/model/rule.ts'
+import { decidersOf } from '../core/semantics/deciders.ts'
 import type { EffectiveInterface } from './effective.ts'
 import type { Hits, Step } from './hits.ts'
 
@@ -23,14 +25,17 @@ export function stepsOf(
   direction: Direction,
   counts: StepCounts,
 ): readonly Step[] {
-  const why = whyNot(placement, counts.since)
+  const whyNone = whyNot(placement, counts.since)
+  const numbered = decidersOf(placement.policy, direction)
   const bridged = placement.inForce?.mode === 'bridged'
   const { policy } = placement
   const step = (by: Decider, action: Action, log?: LogLevel): Step => {
     const hits = counts.hits(by) ?? none
+    const known = numbered.get(numberOf(by)) !== undefined
+    const why = whyNone ?? (known ? undefined : sharedNumber)
     return {
       ...{ by, action, ...(log && { log }), hits },
-      unusedSince: hits.lastHit ?? counts.since,
+      unusedSince: known ? (hits.lastHit ?? counts.since) : null,
       counted: why === undefined,
       ...(why !== undefined && { why }),
     }
@@ -44,8 +49,8 @@ export function stepsOf(
       ...usual,
       rule: { policy: list, policyName: counts.nameOf(list), position: rule.position, rule },
       sum: counts.sum(by),
-      unusedSince: together ? null : (usual.hits.lastHit ?? there),
-      ...(together && { counted: false, why: why ?? countedTogether, together }),
+      unusedSince: together || usual.unusedSince === null ? null : (usual.hits.lastHit ?? there),
+      ...(together && { counted: false, why: usual.why ?? countedTogether, together }),
     }
   }
   const part = policy[direction]
@@ -90,6 +95,9 @@ function originChecks({ origin }: EffectivePolicy, bridged: boolean): Decider[] 
 
 const countedTogether =
   'its host counts what the rules of its policy let pass together, and cannot tell which it was'
+
+const sharedNumber =
+  'hosts count it under the same number as something else that decides here, and cannot tell which it was'
 
 /** Why nobody counts on an interface; undefined: somebody does. */
 function whyNot({ inForce }: EffectiveInterface, since: number | null): string | undefined {

@@ -1,6 +1,6 @@
 /** What a ruleset should count for a verdict, whichever way it counts. */
 import type { Counting } from '../../src/compile/nftables/counting.ts'
-import { numberOf } from '../../src/compile/nftables/numbers.ts'
+import { numberOf } from '../../src/core/model/decider-number.ts'
 import type { CommonPolicy, DirectionPolicy } from '../../src/core/model/effective-policy.ts'
 import { deciderOf } from '../../src/core/semantics/decider-of.ts'
 import type { Verdict } from '../../src/core/semantics/evaluate.ts'

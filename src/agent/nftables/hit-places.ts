@@ -11,7 +11,7 @@ import {
 import type { FilterMode, PerDirection } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
-import type { KnownDecider } from './deciders.ts'
+import type { KnownDecider } from '../../core/semantics/deciders.ts'
 import type { Hits } from './kernel.ts'
 
 /** What a decider has counted on an interface in one direction, as it was read last. */

@@ -1,7 +1,7 @@
 /** Who judged, where a change is under way, has just ended, failed, or came twice: by a clock of the test's own. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { numberOf } from '../../compile/nftables/numbers.ts'
+import { numberOf } from '../../core/model/decider-number.ts'
 import type { Desired, DesiredDelta, DesiredInterface } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import { createJudgedBy } from './judged-by.ts'

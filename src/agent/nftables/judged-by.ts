@@ -8,7 +8,7 @@ import { deciderText } from '../../core/model/decider.ts'
 import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
-import { decidersOf, type KnownDecider } from './deciders.ts'
+import { decidersOf, type KnownDecider } from '../../core/semantics/deciders.ts'
 
 export interface JudgedBy {
   /** From now on packets may be judged by this, or still by what was before. `delta` null: everything may differ. */

@@ -1,6 +1,7 @@
 /** Deciders that have gone a moment ago: packets that they decided about may be counted and not read yet. */
-import { numberOf } from '../../compile/nftables/numbers.ts'
+
 import { type Decider, deciderText } from '../../core/model/decider.ts'
+import { numberOf } from '../../core/model/decider-number.ts'
 import type { CommonPolicy, RuleList } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 

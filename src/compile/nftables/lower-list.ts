@@ -1,6 +1,7 @@
 /** A policy's list of rules → its chain, the chains behind it, and the sets that they look packets up in. */
 
 import type { Decider } from '../../core/model/decider.ts'
+import { numberOf } from '../../core/model/decider-number.ts'
 import type { RuleList } from '../../core/model/effective-policy.ts'
 import type { Action, Rule } from '../../core/model/rule.ts'
 import { type Family, familyBits, formatAddress } from '../../core/net/address.ts'
@@ -12,7 +13,6 @@ import { byValue, mostTellingFirst } from './by-value.ts'
 import { type Leaf, leavesOf } from './leaves.ts'
 import { lowerMatch } from './lower-match.ts'
 import { type Purpose, policyChain } from './names.ts'
-import { numberOf } from './numbers.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { NftChain, NftDeciding, NftEnding, NftKeyField, NftMatch, NftRule, NftSet } from './ruleset.ts'
 import { type Lookup, type RunElement, type Step, type StepBox, stepsOf } from './runs.ts'

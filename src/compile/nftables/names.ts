@@ -1,4 +1,5 @@
 /** Names in the kernel: made of the model's ids or of content, readable, and never longer than nft takes. */
+import { digest } from '../../core/digest.ts'
 import { isDeviceName } from '../../core/model/link.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import type { Family } from '../../core/net/address.ts'
@@ -44,20 +45,6 @@ export const ownTargets = (device: string): string => `own-targets.${device}`
 /** What interfaces have in common that are judged alike, by its content. */
 export const sharedChain = (direction: Direction, purpose: Purpose, content: string): string =>
   `${beginning[purpose]}${short[direction]}.${digest(content)}`
-
-/**
- * 64 bits in 16 hexadecimal digits, the same everywhere and always, so that what is unchanged keeps its name. Two lanes of
- * FNV-1a's kind that mix each other in; nobody's hash, and no proof of content: what must not be mistaken is compared.
- */
-export function digest(content: string): string {
-  let [high, low] = [0x811c9dc5, 0xcbf29ce4]
-  for (let at = 0; at < content.length; at++) {
-    const code = content.charCodeAt(at)
-    high = Math.imul(high ^ code, 0x01000193)
-    low = Math.imul(low ^ code ^ (high >>> 15), 0x85ebca6b)
-  }
-  return [high ^ (low >>> 13), low].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
-}
 
 /** `part` is named only where there are several. */
 export function policyChain(policy: string, direction: Direction, part: number, purpose: Purpose): string {

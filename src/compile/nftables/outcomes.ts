@@ -1,10 +1,10 @@
 /** What becomes of packets once something has decided: what a rule says then, by what the ruleset is for and how it counts. */
 import type { Decider } from '../../core/model/decider.ts'
+import { numberOf } from '../../core/model/decider-number.ts'
 import type { Action, Direction } from '../../core/model/rule.ts'
 import { observedChains, toldChains } from './counting.ts'
 import type { Unit } from './ledger.ts'
 import { decidedChain, hookOf, observedChain, passChain, toldChain } from './names.ts'
-import { numberOf } from './numbers.ts'
 import type { NftEnding } from './ruleset.ts'
 import { goto, pass, type Variant } from './variant.ts'
 

@@ -4,13 +4,13 @@
  */
 
 import type { Decider } from '../../core/model/decider.ts'
+import { numberOf } from '../../core/model/decider-number.ts'
 import { type Family, families, formatAddress } from '../../core/net/address.ts'
 import { hasPorts, isIcmp, TCP } from '../../core/net/protocol.ts'
 import type { Command } from './commands.ts'
 import { markText } from './endings.ts'
 import type { LiveTable } from './live-table.ts'
 import { decidedChain } from './names.ts'
-import { numberOf } from './numbers.ts'
 import { hangsAt } from './places.ts'
 import type { Place } from './render.ts'
 import type { RenderedSet } from './table.ts'

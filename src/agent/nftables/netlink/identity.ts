@@ -5,7 +5,7 @@
  *
  * It tells a spelling of ours from anything else; it is no proof against somebody who imitates it.
  */
-import { digest } from '../../../compile/nftables/names.ts'
+import { digest } from '../../../core/digest.ts'
 import { entry, find } from './user-data.ts'
 
 /** nft and libnftnl count theirs from 0; 1.1 has reached 8. */

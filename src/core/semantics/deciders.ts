@@ -1,8 +1,9 @@
-/** Who decides under a policy, by the numbers that the kernel counts and tells: the way back from a number to a rule. */
-import { numberOf } from '../../compile/nftables/numbers.ts'
-import { type Decider, deciderText, originChecks } from '../../core/model/decider.ts'
-import { type CommonPolicy, essentialNames, type RuleList } from '../../core/model/effective-policy.ts'
-import type { Direction, LogLevel } from '../../core/model/rule.ts'
+/** Who decides under a policy, by the numbers that hosts count and tell: the way back from a number to a rule. */
+
+import { type Decider, deciderText, originChecks } from '../model/decider.ts'
+import { numberOf } from '../model/decider-number.ts'
+import { type CommonPolicy, essentialNames, type RuleList } from '../model/effective-policy.ts'
+import type { Direction, LogLevel } from '../model/rule.ts'
 
 export interface KnownDecider {
   readonly by: Decider

@@ -1,10 +1,10 @@
 /** The way back from numbers, by policies written out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { numberOf } from '../../compile/nftables/numbers.ts'
-import type { Decider } from '../../core/model/decider.ts'
-import type { CommonPolicy, RuleList } from '../../core/model/effective-policy.ts'
-import type { Rule } from '../../core/model/rule.ts'
+import type { Decider } from '../model/decider.ts'
+import { numberOf } from '../model/decider-number.ts'
+import type { CommonPolicy, RuleList } from '../model/effective-policy.ts'
+import type { Rule } from '../model/rule.ts'
 import { decidersOf } from './deciders.ts'
 
 const rule = (id: string, position: number, more: Partial<Rule> = {}): Rule => ({

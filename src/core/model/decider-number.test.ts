@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
-import { numberOf } from './numbers.ts'
+import { numberOf } from './decider-number.ts'
 
 test('a decider has the same number always', () => {
   assert.equal(numberOf({ kind: 'default' }), 0x9c1d22f8)

@@ -1,6 +1,7 @@
-/** Numbers of deciders, by which sets count in the kernel and marks say who decided. */
-import { type Decider, deciderText } from '../../core/model/decider.ts'
-import { digest } from './names.ts'
+/** Numbers of deciders, by which targets count and tell who decided. */
+
+import { digest } from '../digest.ts'
+import { type Decider, deciderText } from './decider.ts'
 
 /**
  * 1 to 2^32 - 1, the same everywhere and always. Two deciders can have one number: whoever reads it asks which deciders
