@@ -44,7 +44,7 @@ export function withCaller(command: Command): Command {
 }
 
 /** Headers for the one credential that is given; what is on the command line comes before the environment. */
-export function credentialOf(command: Command): Result<Readonly<Record<string, string>>> {
+function credentialOf(command: Command): Result<Readonly<Record<string, string>>> {
   const given: Credentials = command.opts()
   const named = (name: string) => command.getOptionValueSource(name) === 'cli'
   const complete = kinds.filter(({ needs }) => needs.every((name) => given[name] !== undefined))

@@ -16,7 +16,7 @@ function talk(socket: Socket, name: string): void {
   socket.on('close', () => clearInterval(timer))
 }
 
-export const talks = {
+const talks = {
   async listen(address: string, port: number) {
     const server = createServer((socket) => talk(socket, `tcp ${port}`))
     await new Promise<void>((resolve) => server.listen(port, address, resolve))

@@ -91,7 +91,7 @@ export async function openConntrack(open = openTransport): Promise<Conntrack> {
 }
 
 /** The socket is closed with it. */
-export function conntrackOver(socket: NetlinkSocket): Conntrack {
+function conntrackOver(socket: NetlinkSocket): Conntrack {
   /** A dump holds the socket: what comes meanwhile waits. */
   let last: Promise<unknown> = Promise.resolve()
   function inTurn<T>(work: () => Promise<T>): Promise<T> {

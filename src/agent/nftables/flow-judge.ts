@@ -28,11 +28,7 @@ export interface FlowJudge {
  * The first packet as it is seen where it is judged: one from a VM before its destination is translated, one to a VM behind that and before
  * its source is. What tracking does not remember of it is unknown: MAC of a sender outside, hop limit.
  */
-export function firstPacket(
-  direction: Direction,
-  { family, original, reply }: Flow,
-  { mac }: Judged,
-): Packet {
+function firstPacket(direction: Direction, { family, original, reply }: Flow, { mac }: Judged): Packet {
   const { protocol, source, sourcePort, icmpType, icmpCode } = original
   const to = direction === 'egress' ? original : reversed(reply)
   return {

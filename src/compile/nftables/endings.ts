@@ -1,5 +1,4 @@
 /** How rules end, as nft's text: what decides is counted or marked, and then the verdict. */
-
 import { hitsOf, numberName } from './names.ts'
 import { deviceOf } from './places.ts'
 import type { Hook, NftDeciding, NftEnding, NftVerdict } from './ruleset.ts'
