@@ -32,6 +32,7 @@ const dialect: Dialect = {
 /** The one route asks for no credential. */
 const authenticator: Authenticator = {
   authenticate: async () => ({ ok: false, error: { kind: 'unauthenticated' } }),
+  renew: async () => undefined,
   onChange: () => () => {},
   close() {},
 }

@@ -250,8 +250,8 @@ export function createServer(options: ServerOptions): Server {
       ...{ account, source, response: reply.raw },
       async isAllowed() {
         if (!dialect || route?.scope === 'none') return true
-        const now = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
-        return now.ok && now.value.account === account && (!route || now.value.scopes.has(route.scope))
+        const now = await authenticator.renew(principal)
+        return now?.account === account && (!route || now.scopes.has(route.scope))
       },
       ended() {
         metrics.streams({ dialect: profile, operation }, -1)

@@ -32,6 +32,30 @@ describe('authentication', () => {
     await storage.close()
     await store.remove()
   })
+  test('whoever was let in is looked up again without a hash, for as long as nothing has changed', async () => {
+    const own = await engines.sqlite.create()
+    const of = await own.open()
+    try {
+      await loadInventory(of, file('one'), 1000, providers)
+      let attempts = 0
+      const events = { succeeded: () => void attempts++, failed: () => void attempts++ }
+      const { authenticate, renew } = createAuthenticator(of, {
+        events,
+      })
+      const found = await authenticate(basic('jane:one'), ['basic'], '192.0.2.1')
+      assert.ok(found.ok)
+      const told = attempts
+      await loadInventory(of, file('one'), 2000, providers)
+      assert.deepEqual((await renew(found.value))?.scopes, found.value.scopes)
+      await loadInventory(of, file('two'), 3000, providers)
+      assert.equal(await renew(found.value), undefined)
+      assert.equal(attempts, told)
+    } finally {
+      await of.close()
+      await own.remove()
+    }
+  })
+
   const all = ['basic', 'bearer', 'x-api-key', 'x-auth-token'] as const
   const who = async (headers: Record<string, string>, schemes: readonly (typeof all)[number][] = all) => {
     const found = await authenticator.authenticate(headers, schemes, '192.0.2.1')

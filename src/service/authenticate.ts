@@ -22,6 +22,11 @@ export interface Authenticator {
     schemes: readonly Scheme[],
     source: string,
   ): Promise<Result<Principal, RequestError>>
+  /**
+   * Whoever was let in, as the store has their credential now; undefined when it is gone, or is called or hashed otherwise.
+   * It costs no password hash and is no attempt to log in.
+   */
+  renew(principal: Principal): Promise<Principal | undefined>
   /** Calls back when credentials may have come, gone or changed. Answers how to stop. */
   onChange(listener: () => void): () => void
   /** Answers at once what is held back, and holds nothing back any more. */
@@ -100,10 +105,9 @@ export function createAuthenticator(
   }
 
   /** As it is stored now, if its password is: what was right is then not hashed again. */
-  async function unchanged(
-    { credential: { hash } }: Principal,
-    { kind, lookup }: Presented,
-  ): Promise<CredentialRecord | undefined> {
+  async function unchanged({
+    credential: { kind, lookup, hash },
+  }: Principal): Promise<CredentialRecord | undefined> {
     const current = await storage.credential(kind, lookup)
     return current?.hash === hash ? current : undefined
   }
@@ -123,7 +127,7 @@ export function createAuthenticator(
       }
       remembered.delete(memory)
       const before = changes
-      const credential = known ? await unchanged(known.principal, presented) : undefined
+      const credential = known ? await unchanged(known.principal) : undefined
       const found = credential ? ok(credential) : await find(presented, source)
       if (!found.ok) return found
       const principal = principalOf(found.value)
@@ -131,6 +135,10 @@ export function createAuthenticator(
       if (remembered.size >= maxRemembered) remembered.clear()
       remembered.set(memory, { principal, until: now() + rememberedFor })
       return ok(principal)
+    },
+    async renew(principal) {
+      const credential = await unchanged(principal)
+      return credential && principalOf(credential)
     },
     onChange(listener) {
       listeners.add(listener)
