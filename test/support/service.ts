@@ -134,7 +134,7 @@ accounts:
       - { profile: hostup, id: ${servers.foreignVm}, vmid: 20000, name: theirs, interfaces: [ { addresses: [192.0.2.98] } ] }
       - { profile: scaleway, id: ${servers.foreignInstance}, zone: fr-par-1, name: strange, interfaces: [ { addresses: [192.0.2.96] } ] }
       - { profile: ionos, id: ${servers.foreignCube}, datacenter: ${datacenters.foreign}, name: theirs,
-          interfaces: [ { id: ${nics.foreign}, addresses: [192.0.2.97] } ] }
+          interfaces: [ { id: ${nics.foreign}, addresses: [192.0.2.97], host: local, device: tap97 } ] }
 `
 
 export interface Reply {

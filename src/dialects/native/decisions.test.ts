@@ -147,7 +147,9 @@ test(
       const [web] = (await real.call('GET', `/v1/servers/${servers.web}`)).body.interfaces
       const { server: _server, serverName: _name, index: _index, interfaceName: _nic, ...told } = denied
       const tell = (source: string, nic: string) =>
-        real.services.decisions.hear([{ ...told, interface: nic, packet: { ...told.packet, source } }])
+        real.services.decisions.hear([
+          { ...told, host: 'local', interface: nic, packet: { ...told.packet, source } },
+        ])
       const read = async (query: string, headers: Record<string, string>) => {
         const response = await fetch(`${real.url}/v1/decisions${query}`, {
           headers: { accept: 'text/event-stream', ...headers },
