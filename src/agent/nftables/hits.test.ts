@@ -133,273 +133,275 @@ function addUp(): { add(some: readonly InterfaceHits[]): Map<string, number> } {
   }
 }
 
-let world: ReturnType<typeof imagine>
-let time: number
-let hits: HitCounters
-let sum: ReturnType<typeof addUp>
-const begin = () => createHitCounters({ kernel: world.kernel, samples: 10, now: () => time })
-const total = async () => Object.fromEntries(sum.add(await hits.read()))
-/** After so many minutes, each with a reading. */
-async function pass(minutes: number) {
-  for (let n = 0; n < minutes; n++) {
-    time += 60_000
-    await total()
-  }
-}
-
-beforeEach(() => {
-  world = imagine()
-  time = 0
-  hits = begin()
-  sum = addUp()
-})
-
-describe('hits', () => {
-  test('what has counted is said once, by who decided', async () => {
-    hits.watch([seen('a', 5), seen('b', 6)], [], desired(policy('r1', 'r2'), nic('a'), nic('b')), null)
-    world.hit(5, byRule('r1'), 3)
-    world.hit(5, { kind: 'default' }, 2)
-    world.hit(6, byRule('r2'), 1)
-    world.hit(6, { kind: 'origin', check: 'mac' }, 4, { set: 'from-vm-hits' })
-    const [a, b, ...more] = await hits.read()
-    assert.deepEqual(more, [])
-    assert.deepEqual(a, {
-      ...{ id: 'a', epoch: 'routed 1 5', egress: [], suppressed: { ingress: 0, egress: 0 } },
-      ingress: [
-        { by: 'rule p r1', packets: 3, bytes: 300 },
-        { by: 'default', packets: 2, bytes: 200 },
-      ],
-    })
-    assert.deepEqual(b?.egress, [{ by: 'origin mac', packets: 4, bytes: 400 }])
-    assert.deepEqual(await hits.read(), [])
-    world.hit(5, byRule('r1'), 1)
-    const [again] = await hits.read()
-    assert.deepEqual(again?.ingress, [{ by: 'rule p r1', packets: 4, bytes: 400 }])
-  })
-
-  test('before anybody is known nobody is said, and nothing forgotten', async () => {
-    world.hit(5, byRule('r1'), 3)
-    await pass(10)
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    assert.deepEqual(await total(), { 'a in rule p r1': 3 })
-  })
-
-  test('another process says the same counts under the same epoch', async () => {
-    const all = desired(policy('r1'), nic('a'))
-    hits.watch([seen('a', 5)], [], all, null)
-    world.hit(5, byRule('r1'), 3)
-    await total()
-    hits = begin()
-    hits.watch([seen('a', 5)], [], all, null)
-    world.hit(5, byRule('r1'), 1)
-    assert.deepEqual(await total(), { 'a in rule p r1': 4 })
-  })
-
-  test('a rule that has gone is known for a minute, its count is taken back later, and it may come again', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1', 'r2'), nic('a')), null)
-    await total()
-    world.hit(5, byRule('r2'), 7)
-    const changed = { ...nothing, policies: new Set(['p']) }
-    hits.watch([], [], desired(policy('r1'), nic('a')), changed)
-    time += 59_000
-    assert.deepEqual(await total(), { 'a in rule p r2': 7 })
-    await pass(3)
-    assert.deepEqual(world.forgotten, [{ index: 5, number: numberOf(byRule('r2')) }])
-    hits.watch([], [], desired(policy('r1', 'r2'), nic('a')), changed)
-    // More than it had: nobody takes it for a count that went on.
-    world.hit(5, byRule('r2'), 10)
-    assert.deepEqual(await total(), { 'a in rule p r2': 17 })
-  })
-
-  test('what nobody knows any more is not said', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    hits.watch([], [], desired(policy(), nic('a')), { ...nothing, policies: new Set(['p']) })
-    time += 61_000
-    world.hit(5, byRule('r1'), 1)
-    assert.deepEqual(await total(), {})
-  })
-
-  test('counts of deciders that stand stay for ever', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(5, byRule('r1'), 1)
-    world.hit(5, { kind: 'default' }, 1)
-    world.hit(5, { kind: 'essential', name: 'dhcp' }, 1)
-    world.hit(5, { kind: 'list', policy: 'p' }, 1)
-    await pass(100)
-    assert.deepEqual(world.forgotten, [])
-  })
-
-  test('a device between tables and back, and another index, lose and double nothing', async () => {
-    const all = desired(policy('r1'), nic('a'))
-    hits.watch([seen('a', 5)], [], all, null)
-    world.hit(5, byRule('r1'), 100)
-    await total()
-    let expected = 100
-    const moves: readonly (readonly [number, FilterMode])[] = [
-      ...([
-        [5, 'bridged'],
-        [5, 'routed'],
-        [9, 'routed'],
-        [5, 'bridged'],
-      ] as const),
-      ...([
-        [5, 'routed'],
-        [5, 'bridged'],
-        [9, 'bridged'],
-        [9, 'routed'],
-      ] as const),
-    ]
-    for (const [n, [index, mode]] of moves.entries()) {
-      hits.watch([seen('a', index, mode)], [], all, nothing)
-      world.hit(index, byRule('r1'), 150 + n, { table: mode === 'routed' ? table : bridgeTable })
-      expected += 150 + n
-      // Some moves are seen, and some are not.
-      if (n % 3 === 0) assert.deepEqual(await total(), { 'a in rule p r1': expected })
+describe('what deciders have counted', () => {
+  let world: ReturnType<typeof imagine>
+  let time: number
+  let hits: HitCounters
+  let sum: ReturnType<typeof addUp>
+  const begin = () => createHitCounters({ kernel: world.kernel, samples: 10, now: () => time })
+  const total = async () => Object.fromEntries(sum.add(await hits.read()))
+  /** After so many minutes, each with a reading. */
+  async function pass(minutes: number) {
+    for (let n = 0; n < minutes; n++) {
+      time += 60_000
+      await total()
     }
-    assert.deepEqual(await total(), { 'a in rule p r1': expected })
-  })
-
-  test('who takes over an index begins at 0, and what was counted until then stays the other’s', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(5, byRule('r1'), 3)
-    world.suppressed.set(`${table} to-vm-suppressed`, new Map([[5, 9]]))
-    await total()
-    world.hit(5, byRule('r1'), 1)
-    hits.watch([seen('b', 5)], ['a'], desired(policy('r1'), nic('b')), nothing)
-    await total()
-    world.hit(5, byRule('r1'), 20)
-    assert.deepEqual(await total(), { 'a in rule p r1': 4, 'a suppressed': 9, 'b in rule p r1': 20 })
-    assert.equal(world.suppressed.get(`${table} to-vm-suppressed`)?.has(5), false)
-  })
-
-  test('who takes over an index counts for itself at once, not from the next reading on', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(5, { kind: 'default' }, 3)
-    await total()
-    world.hit(5, { kind: 'default' }, 1)
-    hits.watch([seen('b', 5)], ['a'], desired(policy('r2'), nic('b')), nothing)
-    await new Promise((done) => setImmediate(done))
-    world.hit(5, { kind: 'default' }, 20)
-    assert.deepEqual(await total(), { 'a in default': 4, 'b in default': 20 })
-    // And back, before anybody asks again.
-    hits.watch([seen('a', 5)], ['b'], desired(policy('r1'), nic('a')), nothing)
-    await new Promise((done) => setImmediate(done))
-    await total()
-    world.hit(5, { kind: 'default' }, 300)
-    assert.deepEqual(await total(), { 'a in default': 304, 'b in default': 20 })
-  })
-
-  test('two change places', async () => {
-    const all = desired(policy('r1'), nic('a'), nic('b'))
-    hits.watch([seen('a', 5), seen('b', 6)], [], all, null)
-    world.hit(5, byRule('r1'), 1)
-    world.hit(6, byRule('r1'), 10)
-    hits.watch([seen('a', 6), seen('b', 5)], [], all, nothing)
-    await total()
-    world.hit(5, byRule('r1'), 100)
-    world.hit(6, byRule('r1'), 1000)
-    assert.deepEqual(await total(), { 'a in rule p r1': 1001, 'b in rule p r1': 110 })
-  })
-
-  test('a table that is made anew: what is kept before, and what follows', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(5, byRule('r1'), 3)
-    await total()
-    world.hit(5, byRule('r1'), 2)
-    await hits.keep()
-    world.renew(table, null)
-    await total()
-    world.renew(table, 2)
-    world.hit(5, byRule('r1'), 40)
-    assert.deepEqual(await total(), { 'a in rule p r1': 45 })
-  })
-
-  test('rejections at the sender’s port are the receiver’s, by its MAC', async () => {
-    const [mac, other] = ['02:00:00:00:00:05', '02:00:00:00:00:06']
-    const of = { table: bridgeTable, set: 'answer-hits' }
-    hits.watch([seen('a', 5, 'bridged')], [], desired(policy('r1'), nic('a', { mac })), null)
-    world.hit(5, byRule('r1'), 1, { table: bridgeTable })
-    world.hit(Number(macNumber(mac)), byRule('r1'), 2, of)
-    assert.deepEqual(await total(), { 'a in rule p r1': 3 })
-    hits.watch([seen('a', 5, 'bridged')], [], desired(policy('r1'), nic('a', { mac: other })), nothing)
-    world.hit(Number(macNumber(mac)), byRule('r1'), 4, of)
-    world.hit(Number(macNumber(other)), byRule('r1'), 8, of)
-    assert.deepEqual(await total(), { 'a in rule p r1': 15 })
-  })
-
-  test('of a MAC that two have nobody is said, and again when one of them goes', async () => {
-    const mac = '02:00:00:00:00:05'
-    const count = (packets: number) =>
-      world.hit(Number(macNumber(mac)), { kind: 'default' }, packets, {
-        ...{ table: bridgeTable, set: 'answer-hits' },
-      })
-    const [a, b] = [nic('a', { mac }), nic('b', { mac })]
-    const [first, second] = [seen('a', 5, 'bridged'), seen('b', 6, 'bridged')]
-    hits.watch([second], [], desired(policy('r1'), b), null)
-    count(1)
-    assert.deepEqual(await total(), { 'b in default': 1 })
-    hits.watch([first], [], desired(policy('r1'), a, b), nothing)
-    await total()
-    count(10)
-    assert.deepEqual(await total(), { 'b in default': 1 })
-    hits.watch([], ['a'], desired(policy('r1'), b), nothing)
-    await new Promise((done) => setImmediate(done))
-    count(100)
-    await total()
-    assert.deepEqual(await total(), { 'b in default': 101 })
-  })
-
-  test('a device that goes: its last packets are said, and its elements taken out', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(5, byRule('r1'), 3)
-    hits.watch([unseen('a')], [], desired(policy('r1'), nic('a')), nothing)
-    assert.deepEqual(await total(), { 'a in rule p r1': 3 })
-    assert.deepEqual(world.forgotten, [{ index: 5, number: numberOf(byRule('r1')) }])
-  })
-
-  test('elements of devices that nobody knows go after some time', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    world.hit(77, byRule('r1'), 3)
-    await pass(1)
-    assert.deepEqual(world.forgotten, [])
-    await pass(2)
-    assert.deepEqual(world.forgotten, [{ index: 77, number: numberOf(byRule('r1')) }])
-  })
-
-  test('of two deciders with one number neither is said, also when one of them goes', async () => {
-    const [one, two] = collision()
-    hits.watch([seen('a', 5)], [], desired(policy(one), nic('a')), null)
-    world.hit(5, byRule(one), 3)
-    assert.deepEqual(await total(), { [`a in ${deciderText(byRule(one))}`]: 3 })
-    const changed = { ...nothing, policies: new Set(['p']) }
-    hits.watch([], [], desired(policy(one, two), nic('a')), changed)
-    world.hit(5, byRule(two), 5)
-    assert.deepEqual(await hits.read(), [])
-    hits.watch([], [], desired(policy(two), nic('a')), changed)
-    world.hit(5, byRule(two), 5)
-    assert.deepEqual(await hits.read(), [])
-  })
-
-  test('decisions that were not told are said as they grow', async () => {
-    hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
-    const told = new Map([[5, 3]])
-    world.suppressed.set(`${table} to-vm-suppressed`, told)
-    const [first] = await hits.read()
-    assert.deepEqual([first?.suppressed, first?.ingress], [{ ingress: 3, egress: 0 }, []])
-    assert.deepEqual(await hits.read(), [])
-    told.set(5, 4)
-    assert.deepEqual((await hits.read())[0]?.suppressed, { ingress: 4, egress: 0 })
-  })
-})
-
-/** Ids of two rules with one number. */
-function collision(): readonly [string, string] {
-  const known = new Map<number, string>()
-  for (let n = 0; n < 1_000_000; n++) {
-    const number = numberOf(byRule(`r${n}`))
-    const before = known.get(number)
-    if (before !== undefined) return [before, `r${n}`]
-    known.set(number, `r${n}`)
   }
-  throw new Error('there is none among a million')
-}
+
+  beforeEach(() => {
+    world = imagine()
+    time = 0
+    hits = begin()
+    sum = addUp()
+  })
+
+  describe('hits', () => {
+    test('what has counted is said once, by who decided', async () => {
+      hits.watch([seen('a', 5), seen('b', 6)], [], desired(policy('r1', 'r2'), nic('a'), nic('b')), null)
+      world.hit(5, byRule('r1'), 3)
+      world.hit(5, { kind: 'default' }, 2)
+      world.hit(6, byRule('r2'), 1)
+      world.hit(6, { kind: 'origin', check: 'mac' }, 4, { set: 'from-vm-hits' })
+      const [a, b, ...more] = await hits.read()
+      assert.deepEqual(more, [])
+      assert.deepEqual(a, {
+        ...{ id: 'a', epoch: 'routed 1 5', egress: [], suppressed: { ingress: 0, egress: 0 } },
+        ingress: [
+          { by: 'rule p r1', packets: 3, bytes: 300 },
+          { by: 'default', packets: 2, bytes: 200 },
+        ],
+      })
+      assert.deepEqual(b?.egress, [{ by: 'origin mac', packets: 4, bytes: 400 }])
+      assert.deepEqual(await hits.read(), [])
+      world.hit(5, byRule('r1'), 1)
+      const [again] = await hits.read()
+      assert.deepEqual(again?.ingress, [{ by: 'rule p r1', packets: 4, bytes: 400 }])
+    })
+
+    test('before anybody is known nobody is said, and nothing forgotten', async () => {
+      world.hit(5, byRule('r1'), 3)
+      await pass(10)
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      assert.deepEqual(await total(), { 'a in rule p r1': 3 })
+    })
+
+    test('another process says the same counts under the same epoch', async () => {
+      const all = desired(policy('r1'), nic('a'))
+      hits.watch([seen('a', 5)], [], all, null)
+      world.hit(5, byRule('r1'), 3)
+      await total()
+      hits = begin()
+      hits.watch([seen('a', 5)], [], all, null)
+      world.hit(5, byRule('r1'), 1)
+      assert.deepEqual(await total(), { 'a in rule p r1': 4 })
+    })
+
+    test('a rule that has gone is known for a minute, its count is taken back later, and it may come again', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1', 'r2'), nic('a')), null)
+      await total()
+      world.hit(5, byRule('r2'), 7)
+      const changed = { ...nothing, policies: new Set(['p']) }
+      hits.watch([], [], desired(policy('r1'), nic('a')), changed)
+      time += 59_000
+      assert.deepEqual(await total(), { 'a in rule p r2': 7 })
+      await pass(3)
+      assert.deepEqual(world.forgotten, [{ index: 5, number: numberOf(byRule('r2')) }])
+      hits.watch([], [], desired(policy('r1', 'r2'), nic('a')), changed)
+      // More than it had: nobody takes it for a count that went on.
+      world.hit(5, byRule('r2'), 10)
+      assert.deepEqual(await total(), { 'a in rule p r2': 17 })
+    })
+
+    test('what nobody knows any more is not said', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      hits.watch([], [], desired(policy(), nic('a')), { ...nothing, policies: new Set(['p']) })
+      time += 61_000
+      world.hit(5, byRule('r1'), 1)
+      assert.deepEqual(await total(), {})
+    })
+
+    test('counts of deciders that stand stay for ever', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(5, byRule('r1'), 1)
+      world.hit(5, { kind: 'default' }, 1)
+      world.hit(5, { kind: 'essential', name: 'dhcp' }, 1)
+      world.hit(5, { kind: 'list', policy: 'p' }, 1)
+      await pass(100)
+      assert.deepEqual(world.forgotten, [])
+    })
+
+    test('a device between tables and back, and another index, lose and double nothing', async () => {
+      const all = desired(policy('r1'), nic('a'))
+      hits.watch([seen('a', 5)], [], all, null)
+      world.hit(5, byRule('r1'), 100)
+      await total()
+      let expected = 100
+      const moves: readonly (readonly [number, FilterMode])[] = [
+        ...([
+          [5, 'bridged'],
+          [5, 'routed'],
+          [9, 'routed'],
+          [5, 'bridged'],
+        ] as const),
+        ...([
+          [5, 'routed'],
+          [5, 'bridged'],
+          [9, 'bridged'],
+          [9, 'routed'],
+        ] as const),
+      ]
+      for (const [n, [index, mode]] of moves.entries()) {
+        hits.watch([seen('a', index, mode)], [], all, nothing)
+        world.hit(index, byRule('r1'), 150 + n, { table: mode === 'routed' ? table : bridgeTable })
+        expected += 150 + n
+        // Some moves are seen, and some are not.
+        if (n % 3 === 0) assert.deepEqual(await total(), { 'a in rule p r1': expected })
+      }
+      assert.deepEqual(await total(), { 'a in rule p r1': expected })
+    })
+
+    test('who takes over an index begins at 0, and what was counted until then stays the other’s', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(5, byRule('r1'), 3)
+      world.suppressed.set(`${table} to-vm-suppressed`, new Map([[5, 9]]))
+      await total()
+      world.hit(5, byRule('r1'), 1)
+      hits.watch([seen('b', 5)], ['a'], desired(policy('r1'), nic('b')), nothing)
+      await total()
+      world.hit(5, byRule('r1'), 20)
+      assert.deepEqual(await total(), { 'a in rule p r1': 4, 'a suppressed': 9, 'b in rule p r1': 20 })
+      assert.equal(world.suppressed.get(`${table} to-vm-suppressed`)?.has(5), false)
+    })
+
+    test('who takes over an index counts for itself at once, not from the next reading on', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(5, { kind: 'default' }, 3)
+      await total()
+      world.hit(5, { kind: 'default' }, 1)
+      hits.watch([seen('b', 5)], ['a'], desired(policy('r2'), nic('b')), nothing)
+      await new Promise((done) => setImmediate(done))
+      world.hit(5, { kind: 'default' }, 20)
+      assert.deepEqual(await total(), { 'a in default': 4, 'b in default': 20 })
+      // And back, before anybody asks again.
+      hits.watch([seen('a', 5)], ['b'], desired(policy('r1'), nic('a')), nothing)
+      await new Promise((done) => setImmediate(done))
+      await total()
+      world.hit(5, { kind: 'default' }, 300)
+      assert.deepEqual(await total(), { 'a in default': 304, 'b in default': 20 })
+    })
+
+    test('two change places', async () => {
+      const all = desired(policy('r1'), nic('a'), nic('b'))
+      hits.watch([seen('a', 5), seen('b', 6)], [], all, null)
+      world.hit(5, byRule('r1'), 1)
+      world.hit(6, byRule('r1'), 10)
+      hits.watch([seen('a', 6), seen('b', 5)], [], all, nothing)
+      await total()
+      world.hit(5, byRule('r1'), 100)
+      world.hit(6, byRule('r1'), 1000)
+      assert.deepEqual(await total(), { 'a in rule p r1': 1001, 'b in rule p r1': 110 })
+    })
+
+    test('a table that is made anew: what is kept before, and what follows', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(5, byRule('r1'), 3)
+      await total()
+      world.hit(5, byRule('r1'), 2)
+      await hits.keep()
+      world.renew(table, null)
+      await total()
+      world.renew(table, 2)
+      world.hit(5, byRule('r1'), 40)
+      assert.deepEqual(await total(), { 'a in rule p r1': 45 })
+    })
+
+    test('rejections at the sender’s port are the receiver’s, by its MAC', async () => {
+      const [mac, other] = ['02:00:00:00:00:05', '02:00:00:00:00:06']
+      const of = { table: bridgeTable, set: 'answer-hits' }
+      hits.watch([seen('a', 5, 'bridged')], [], desired(policy('r1'), nic('a', { mac })), null)
+      world.hit(5, byRule('r1'), 1, { table: bridgeTable })
+      world.hit(Number(macNumber(mac)), byRule('r1'), 2, of)
+      assert.deepEqual(await total(), { 'a in rule p r1': 3 })
+      hits.watch([seen('a', 5, 'bridged')], [], desired(policy('r1'), nic('a', { mac: other })), nothing)
+      world.hit(Number(macNumber(mac)), byRule('r1'), 4, of)
+      world.hit(Number(macNumber(other)), byRule('r1'), 8, of)
+      assert.deepEqual(await total(), { 'a in rule p r1': 15 })
+    })
+
+    test('of a MAC that two have nobody is said, and again when one of them goes', async () => {
+      const mac = '02:00:00:00:00:05'
+      const count = (packets: number) =>
+        world.hit(Number(macNumber(mac)), { kind: 'default' }, packets, {
+          ...{ table: bridgeTable, set: 'answer-hits' },
+        })
+      const [a, b] = [nic('a', { mac }), nic('b', { mac })]
+      const [first, second] = [seen('a', 5, 'bridged'), seen('b', 6, 'bridged')]
+      hits.watch([second], [], desired(policy('r1'), b), null)
+      count(1)
+      assert.deepEqual(await total(), { 'b in default': 1 })
+      hits.watch([first], [], desired(policy('r1'), a, b), nothing)
+      await total()
+      count(10)
+      assert.deepEqual(await total(), { 'b in default': 1 })
+      hits.watch([], ['a'], desired(policy('r1'), b), nothing)
+      await new Promise((done) => setImmediate(done))
+      count(100)
+      await total()
+      assert.deepEqual(await total(), { 'b in default': 101 })
+    })
+
+    test('a device that goes: its last packets are said, and its elements taken out', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(5, byRule('r1'), 3)
+      hits.watch([unseen('a')], [], desired(policy('r1'), nic('a')), nothing)
+      assert.deepEqual(await total(), { 'a in rule p r1': 3 })
+      assert.deepEqual(world.forgotten, [{ index: 5, number: numberOf(byRule('r1')) }])
+    })
+
+    test('elements of devices that nobody knows go after some time', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      world.hit(77, byRule('r1'), 3)
+      await pass(1)
+      assert.deepEqual(world.forgotten, [])
+      await pass(2)
+      assert.deepEqual(world.forgotten, [{ index: 77, number: numberOf(byRule('r1')) }])
+    })
+
+    test('of two deciders with one number neither is said, also when one of them goes', async () => {
+      const [one, two] = collision()
+      hits.watch([seen('a', 5)], [], desired(policy(one), nic('a')), null)
+      world.hit(5, byRule(one), 3)
+      assert.deepEqual(await total(), { [`a in ${deciderText(byRule(one))}`]: 3 })
+      const changed = { ...nothing, policies: new Set(['p']) }
+      hits.watch([], [], desired(policy(one, two), nic('a')), changed)
+      world.hit(5, byRule(two), 5)
+      assert.deepEqual(await hits.read(), [])
+      hits.watch([], [], desired(policy(two), nic('a')), changed)
+      world.hit(5, byRule(two), 5)
+      assert.deepEqual(await hits.read(), [])
+    })
+
+    test('decisions that were not told are said as they grow', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      const told = new Map([[5, 3]])
+      world.suppressed.set(`${table} to-vm-suppressed`, told)
+      const [first] = await hits.read()
+      assert.deepEqual([first?.suppressed, first?.ingress], [{ ingress: 3, egress: 0 }, []])
+      assert.deepEqual(await hits.read(), [])
+      told.set(5, 4)
+      assert.deepEqual((await hits.read())[0]?.suppressed, { ingress: 4, egress: 0 })
+    })
+  })
+
+  /** Ids of two rules with one number. */
+  function collision(): readonly [string, string] {
+    const known = new Map<number, string>()
+    for (let n = 0; n < 1_000_000; n++) {
+      const number = numberOf(byRule(`r${n}`))
+      const before = known.get(number)
+      if (before !== undefined) return [before, `r${n}`]
+      known.set(number, `r${n}`)
+    }
+    throw new Error('there is none among a million')
+  }
+})
