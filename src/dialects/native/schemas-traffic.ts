@@ -104,7 +104,7 @@ export const RuleCountsQuery = Type.Object({
 
 const Packet = Type.Object(
   {
-    text: Type.String({ examples: ['tcp 203.0.113.9:40000 > 192.0.2.10:22, 60 bytes'] }),
+    text: Type.String({ examples: ['tcp 203.0.113.9:40000 > 198.51.100.4:22, 60 bytes'] }),
     etherType: Type.Integer(),
     length: Type.Integer({
       description: 'Bytes of the whole packet from the IP header on; of frames from the Ethernet header on',
