@@ -22,7 +22,7 @@ const exceptions: Readonly<Record<string, { readonly lines: number; readonly bec
     because: 'the kind of a pool is stored, and stands in address files and in metrics',
   },
   'src/storage/migrations/0004-origins.ts': { lines: 2, because: 'a migration that stores have run' },
-  'src/storage/migrations/0012-volumes.ts': { lines: 11, because: 'a migration that stores have run' },
+  'src/storage/migrations/0012-volumes.ts': { lines: 12, because: 'a migration that stores have run' },
 }
 
 test('core, service, storage, compile and agent know no provider', async () => {

@@ -46,6 +46,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
     isIdle: ({ job }) => job !== 'check' && isIdleWrite(job.program),
   })
   let closing: number | undefined
+  let closed = false
   let timer: NodeJS.Timeout | undefined
 
   function take(message: ToWriter): void {
@@ -53,6 +54,8 @@ function serve(port: NonNullable<typeof parentPort>): void {
     else queue.push(message as Asked)
   }
   function pump(): void {
+    // What was sent behind the end is refused where it waits.
+    if (closed) return
     clearTimeout(timer)
     for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
       take(next.message as ToWriter)
@@ -67,6 +70,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
     else if (closing !== undefined) close(closing)
   }
   function close(id: number): void {
+    closed = true
     try {
       // So that a copy of the one file is whole.
       connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')

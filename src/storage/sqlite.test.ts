@@ -44,6 +44,26 @@ describe('the embedded store', () => {
       rmSync(directory, { recursive: true })
     }
   })
+
+  test('ends while much is asked: each is answered or refused', async () => {
+    const directory = folder()
+    const deaths: Error[] = []
+    try {
+      for (let round = 0; round < 10; round++) {
+        const storage = await openSqlite({ directory, died: (error) => deaths.push(error) })
+        const many = () => Array.from({ length: 20 }, () => storage.run('insertRule', insert, actor))
+        const before = many()
+        const end = storage.close()
+        const asked = await Promise.allSettled([...before, ...many()])
+        await end
+        for (const each of asked)
+          if (each.status === 'rejected') assert.ok(each.reason instanceof Unavailable, String(each.reason))
+      }
+      assert.deepEqual(deaths, [])
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
 })
 
 const noNamespaces =

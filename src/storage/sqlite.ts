@@ -116,7 +116,7 @@ export async function openSqlite({
     async close() {
       closing = true
       await ask('close')
-      broken = new Error('the store is closed')
+      fail(new Error('the store is closed'))
       await writer.terminate()
       reader.close()
       unlock()
