@@ -115,7 +115,7 @@ describe('packet logs of the kernel', { skip }, () => {
     ] as const)
       await ip('link', 'add', a, 'type', 'veth', 'peer', 'name', b)
     await ip('link', 'set', 'vm', 'address', macs.vm)
-    await ip('link', 'add', 'bridge', 'type', 'bridge')
+    await ip('link', 'add', 'bridge', 'type', 'bridge', 'mcast_snooping', '0')
     await ip('link', 'set', 'bridge', 'up')
     for (const port of ['port', 'other']) await ip('link', 'set', port, 'master', 'bridge')
     const inside = ['netns', 'exec', netns]
