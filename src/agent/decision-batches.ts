@@ -3,13 +3,12 @@
  * Those that are not told are counted.
  */
 import type { Decision } from '../core/model/decision.ts'
-import type { PerDirection } from '../core/model/desired.ts'
-import type { InterfaceHits } from '../core/model/hits.ts'
+import { createUntold, type Untold } from './untold.ts'
 
 export interface DecisionBatches {
   add(decisions: readonly Omit<Decision, 'host'>[]): void
   /** How many were not told, of interfaces that this has changed of since it was asked last; said under an epoch of its own. */
-  dropped(): readonly InterfaceHits[]
+  dropped: Untold['read']
   /** Tells what waits, and takes no more. */
   stop(): Promise<void>
 }
@@ -34,8 +33,7 @@ export function createDecisionBatches({ host, epoch, tell, sleep }: DecisionBatc
   let waiting: Decision[] = []
   let running: Promise<void> | undefined
   const stopping = new AbortController()
-  const lost = new Map<string, PerDirection>()
-  let changed = new Set<string>()
+  const untold = createUntold(epoch)
 
   async function run(): Promise<void> {
     // All of the same moment go together.
@@ -56,21 +54,11 @@ export function createDecisionBatches({ host, epoch, tell, sleep }: DecisionBatc
           waiting.push({ ...each, host })
           continue
         }
-        const { interface: id, direction } = each
-        const before = lost.get(id) ?? { ingress: 0, egress: 0 }
-        lost.set(id, { ...before, [direction]: before[direction] + 1 })
-        changed.add(id)
+        untold.count(each.interface, each.direction)
       }
       if (waiting.length > 0) running ??= run()
     },
-    dropped() {
-      const ids = changed
-      changed = new Set()
-      return [...ids].flatMap((id) => {
-        const suppressed = lost.get(id)
-        return suppressed ? [{ id, epoch, ingress: [], egress: [], suppressed }] : []
-      })
-    },
+    dropped: untold.read,
     async stop() {
       stopping.abort()
       await running

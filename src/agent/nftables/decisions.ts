@@ -8,13 +8,12 @@ import { randomUUID } from 'node:crypto'
 import { logGroup } from '../../compile/nftables/counting.ts'
 import { deciderText } from '../../core/model/decider.ts'
 import type { Decision } from '../../core/model/decision.ts'
-import type { PerDirection } from '../../core/model/desired.ts'
-import type { InterfaceHits } from '../../core/model/hits.ts'
 import { type RawPacket, readPacket } from '../../core/model/read-packet.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import type { Events } from '../netlink/events.ts'
 import { MalformedError, type MessageReader } from '../netlink/message.ts'
 import { type LoggedPacket, type openLog, readLogged, readPlace } from '../netlink/nflog.ts'
+import { createUntold, type Untold } from '../untold.ts'
 import { createJudgedBy, type JudgedBy, type Owner } from './judged-by.ts'
 
 /** One packet that was judged on this host. */
@@ -37,7 +36,7 @@ export interface Decisions extends Pick<JudgedBy, 'begin' | 'place'> {
   /** Begins to read with the first listener. Answers how to stop. */
   listen(listener: (samples: readonly Sample[]) => void): () => void
   /** How many were not told, of interfaces that this has changed of since it was asked last; said under an epoch of its own. */
-  leftOut(): readonly InterfaceHits[]
+  leftOut: Untold['read']
   /** Why nothing, or not everything, is told; null when it is. */
   problem(): string | null
   close(): void
@@ -61,10 +60,7 @@ export function createDecisions({
   const judged = createJudgedBy(now)
   const listeners = new Set<(samples: readonly Sample[]) => void>()
   const allowed = createAllowance(perSecond, now)
-  const epoch = `log.${randomUUID()}`
-  const left = new Map<string, PerDirection>()
-  /** Whose has changed. */
-  let leftSince = new Set<string>()
+  const untold = createUntold(`log.${randomUUID()}`)
   let events: Events | undefined
   /** Why the log cannot be read. */
   let unread: string | null = null
@@ -131,11 +127,7 @@ export function createDecisions({
   ): Owner | undefined => judged.ownerOf(direction === 'egress' ? input : output, at)
 
   function leave({ direction }: Said, owner: Owner | undefined): void {
-    if (!owner) return
-    const { id } = owner
-    const before = left.get(id) ?? { ingress: 0, egress: 0 }
-    left.set(id, { ...before, [direction]: before[direction] + 1 })
-    leftSince.add(id)
+    if (owner) untold.count(owner.id, direction)
   }
 
   function tell(): void {
@@ -201,7 +193,7 @@ export function createDecisions({
     begin: judged.begin,
     place(changed, gone) {
       judged.place(changed, gone)
-      for (const id of gone) left.delete(id)
+      for (const id of gone) untold.forget(id)
     },
     end() {
       judged.end()
@@ -215,14 +207,7 @@ export function createDecisions({
       }
       return () => void listeners.delete(listener)
     },
-    leftOut() {
-      const ids = leftSince
-      leftSince = new Set()
-      return [...ids].flatMap((id) => {
-        const suppressed = left.get(id)
-        return suppressed ? [{ id, epoch, ingress: [], egress: [], suppressed }] : []
-      })
-    },
+    leftOut: untold.read,
     problem,
     close() {
       closed = true
