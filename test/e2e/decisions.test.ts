@@ -388,11 +388,12 @@ for (const { way, enough, portion } of [
         )
       }
       take()
-      const suppressed = (await plane.hits()).map((each) => each.suppressed)
-      assert.ok(
-        suppressed.every(({ ingress, egress }) => ingress + egress === 0),
-        JSON.stringify(suppressed),
+      // Whatever was sent has been told. What the router says by itself may come just while rules change, and is left out then.
+      const suppressed = (await plane.hits()).filter(
+        ({ suppressed: { ingress, egress }, epoch }) =>
+          egress > 0 || (ingress > 0 && !epoch.startsWith('log.')),
       )
+      assert.deepEqual(suppressed, [])
       t.diagnostic(`seed ${seed}: ${JSON.stringify(counts)}, ${JSON.stringify(by)}`)
       const kinds = Object.keys(by)
       for (const one of [...Object.values(outcomeOf).map((each) => `${each} rule`), ' rule many', ' default'])
