@@ -43,7 +43,7 @@ const borders: Record<Folder, Border> = {
   service: {
     folders: ['core', 'storage', 'compile'],
     builtins: true,
-    packages: ['yaml', 'typebox'],
+    packages: ['js-yaml', 'typebox'],
     because: 'services know no provider and no HTTP: every dialect, and the inventory, use the same ones',
   },
   dialects: {

@@ -10,7 +10,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { check } from '../service/config/check.ts'
 import { closed } from '../service/config/fields.ts'
 import { createReport, type Report } from '../service/config/report.ts'
-import { parseYaml } from '../service/config/yaml.ts'
+import { parseConfig } from '../service/config/text.ts'
 import type { Offers, Provider } from '../service/inventory/provider.ts'
 import type { Dialect, DialectRequest, Dialects } from './dialect.ts'
 
@@ -65,7 +65,7 @@ export const providersOf = (dialects: readonly Dialect[]): readonly Provider[] =
  * with the place in the file.
  */
 export function configureCatalogues(dialects: Dialects, text: string): Result<Dialects> {
-  const parsed = parseYaml(text)
+  const parsed = parseConfig(text)
   if (!parsed.ok) return parsed
   const schemas = dialects.flatMap(({ profile, catalogue }): [string, TSchema][] =>
     catalogue ? [[profile, Type.Optional(Type.Partial(catalogue.schema, closed))]] : [],

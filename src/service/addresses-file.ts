@@ -12,7 +12,7 @@ import type { Range } from '../core/sets/range.ts'
 import { check } from './config/check.ts'
 import { closed, line, list, optional } from './config/fields.ts'
 import { createReport, type Report } from './config/report.ts'
-import { parseYaml } from './config/yaml.ts'
+import { parseConfig } from './config/text.ts'
 
 /** One pool of the file; `takers` are the profiles whose resources take addresses from pools. */
 export const poolEntry = (takers: readonly Profile[]) =>
@@ -113,7 +113,7 @@ export const defaultAddresses: AddressConfig = withDefaults([], 24 * units.h)
  * in the file.
  */
 export function readAddresses(text: string, takers: readonly Profile[]): Result<AddressConfig> {
-  const parsed = parseYaml(text)
+  const parsed = parseConfig(text)
   if (!parsed.ok) return parsed
   const file = check(addressFile(takers), parsed.value)
   if (!file.ok) return file

@@ -8,7 +8,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import type { Storage } from '../storage/storage.ts'
 import { check } from './config/check.ts'
 import { createReport } from './config/report.ts'
-import { parseYaml } from './config/yaml.ts'
+import { parseConfig } from './config/text.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
 import type { Provider } from './inventory/provider.ts'
 import { type InventoryEntries, inventoryFile } from './inventory/schema.ts'
@@ -30,7 +30,7 @@ export async function loadInventory(
   now: number,
   providers: readonly Provider[],
 ): Promise<Result<Applied>> {
-  const parsed = parseYaml(text)
+  const parsed = parseConfig(text)
   if (!parsed.ok) return parsed
   if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
   const file = check(inventoryFile(providers), parsed.value)

@@ -24,18 +24,38 @@ export function check<S extends TSchema>(schema: S, given: unknown): Result<Stat
   return Check(schema, value) ? ok(value as Static<S>) : err(explain(schema, value))
 }
 
-/** Numerals become text where text is expected and numbers where numbers are, so that nothing is rounded on the way. */
+/**
+ * Numerals become text where text is expected and numbers where numbers are, so that nothing is rounded on the way. What
+ * stays as it is is not copied: a file may be large.
+ */
 function settle(schema: Schema | undefined, value: unknown): unknown {
   if (value instanceof Numeral) {
     const text = schema?.type === 'string' || /^0\d/.test(value.source)
     return text ? value.source : Number(value.source)
   }
-  if (Array.isArray(value))
-    return schema?.type === 'array' ? value.map((each) => settle(schema.items, each)) : value
+  if (typeof value === 'number') return schema?.type === 'string' ? String(value) : value
+  if (Array.isArray(value)) return schema?.type === 'array' ? settleAll(schema.items, value) : value
   if (schema?.type !== 'object' || !isObject(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, settle(below(schema, key), each)]),
-  )
+  let copy: Record<string, unknown> | undefined
+  for (const [key, each] of Object.entries(value)) {
+    const settled = settle(below(schema, key), each)
+    if (settled === each) continue
+    // With all keys of its own, also one that is called __proto__.
+    copy ??= Object.fromEntries(Object.entries(value))
+    copy[key] = settled
+  }
+  return copy ?? value
+}
+
+function settleAll(items: Schema | undefined, values: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | undefined
+  for (const [index, each] of values.entries()) {
+    const settled = settle(items, each)
+    if (settled === each) continue
+    copy ??= [...values]
+    copy[index] = settled
+  }
+  return copy ?? values
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
