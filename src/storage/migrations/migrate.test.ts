@@ -1,11 +1,15 @@
 /** Stores that earlier versions wrote: what was in them is there after the migrations, the same on both engines. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import { actor, engines, rule } from '../../../test/support/stores.ts'
 import { configureAddresses } from '../../service/addresses.ts'
 import { readAddresses } from '../../service/addresses-file.ts'
 import type { Storage } from '../storage.ts'
+import type { Engine } from './engine.ts'
+import { checksumOf, type Migration, migrations } from './migrate.ts'
 
 /** Ids in the fixture. */
 const web = '00798b85-efdc-41ca-8021-f6ef457b8531'
@@ -216,3 +220,68 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     }
   })
 }
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  const fixture = readFileSync(new URL(`../testdata/schema-13-${engine}.sql`, import.meta.url), 'utf8')
+  const refusal = async (sql: string) => {
+    const store = await create(sql)
+    try {
+      const opened = store.open().then((storage) => storage.close())
+      return await opened.then(
+        () => 'opened',
+        (error: Error) => error.message,
+      )
+    } finally {
+      await store.remove()
+    }
+  }
+  const recorded = (version: number, name: string, checksum: string) =>
+    `${fixture};
+     CREATE TABLE migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at BIGINT);
+     INSERT INTO migrations VALUES (${version}, '${name}', '${checksum}', 1);`
+  const [first] = migrations as readonly [Migration]
+  const checksum = checksumOf(first, engine as Engine)
+
+  test(`migrations that the store records are those of the program, on ${engine}`, { skip }, async () => {
+    assert.equal(await refusal(recorded(1, first.name, checksum)), 'opened')
+    const edited = await refusal(recorded(1, first.name, `0000${checksum.slice(4)}`))
+    assert.ok(
+      edited.includes(`migration 1 of the store is ${first.name} (0000${checksum.slice(4, 12)})`),
+      edited,
+    )
+    assert.ok(edited.includes(`this program’s is ${first.name} (${checksum.slice(0, 12)})`), edited)
+    const other = await refusal(recorded(1, '0001-other', checksum))
+    assert.match(other, /migration 1 of the store is 0001-other .*, this program’s is 0001-initial /)
+    const newer = await refusal(recorded(migrations.length + 1, '9999-newer', checksum))
+    assert.match(newer, new RegExp(`schema version ${migrations.length + 1} \\(9999-newer\\).*newer version`))
+    // It says that it was applied, and the schema’s version says that it was not.
+    const torn = await refusal(
+      `${recorded(13, migrations[12]?.name ?? '', checksumOf(migrations[12] ?? first, engine as Engine))};
+       UPDATE schema_version SET version = 12;`,
+    )
+    assert.match(torn, /migration 13 of the store/)
+  })
+}
+
+test('a store of before is taken for what its version says, and what follows is recorded with its time', async () => {
+  const sql = readFileSync(new URL('../testdata/schema-1-sqlite.sql', import.meta.url), 'utf8')
+  const store = await engines.sqlite.create(sql)
+  try {
+    for (let times = 0; times < 2; times++) await (await store.open()).close()
+    const database = new DatabaseSync(join(store.flags[1] ?? '', 'portcullis.db'), { readOnly: true })
+    const rows = database
+      .prepare('SELECT version, name, checksum, applied_at FROM migrations ORDER BY version')
+      .all()
+    database.close()
+    assert.deepEqual(
+      rows.map(({ version, name, checksum }) => ({ version, name, checksum })),
+      migrations.map((each, index) => ({
+        ...{ version: index + 1, name: each.name, checksum: checksumOf(each, 'sqlite') },
+      })),
+    )
+    assert.equal(rows[0]?.applied_at, null)
+    assert.ok(rows.slice(1).every((row) => Number(row.applied_at) > 1_700_000_000_000))
+  } finally {
+    await store.remove()
+  }
+})
