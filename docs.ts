@@ -5,14 +5,17 @@ import { providersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
 import { dialects } from './src/dialects/dialects.ts'
 import { errorsReference } from './src/dialects/errors-reference.ts'
+import { metricsReference } from './src/server/metrics-reference.ts'
 import { inventoryReference } from './src/service/inventory/reference.ts'
 import { freshPage } from './test/clients/page.ts'
+import { metricsOf } from './test/support/metrics.ts'
 
 const pages = {
   'inventory.md': inventoryReference(providersOf(dialects)),
   'catalogue.md': catalogueReference(dialects),
   'addresses.md': addressesReference(dialects),
   'errors.md': errorsReference(dialects),
+  'metrics.md': metricsReference(metricsOf().described()),
   'compatibility.md': freshPage(),
 }
 

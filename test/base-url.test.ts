@@ -5,11 +5,10 @@ import { test } from 'node:test'
 import { pino } from 'pino'
 import type { Dialect } from '../src/dialects/dialect.ts'
 import { manifest } from '../src/dialects/native/manifest.ts'
-import { createMetrics } from '../src/server/metrics.ts'
 import { createServer } from '../src/server/server.ts'
 import type { Authenticator } from '../src/service/authenticate.ts'
 import type { Services } from '../src/service/services.ts'
-import { noTraffic } from './support/traffic.ts'
+import { metricsOf } from './support/metrics.ts'
 
 const dialect: Dialect = {
   ...manifest,
@@ -42,11 +41,7 @@ async function baseUrlAt(host: string, publicUrl?: string): Promise<{ baseUrl: s
     services: {} as Services,
     authenticator,
     dialects: [dialect],
-    metrics: createMetrics(
-      () => [],
-      async () => [],
-      noTraffic,
-    ),
+    metrics: metricsOf(),
     logger: pino({ level: 'silent' }),
     ready: async () => ({ ready: true, reasons: [] }),
     ...(publicUrl !== undefined && { publicUrl }),

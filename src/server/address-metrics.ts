@@ -6,7 +6,7 @@ import type { PoolUse } from '../storage/storage.ts'
 export function createAddressMetrics(registry: Registry, use: () => Promise<readonly PoolUse[]>): void {
   new Gauge({
     name: 'portcullis_pool_addresses',
-    help: 'Addresses or prefixes of a pool, by state: free, held, quarantined',
+    help: 'Addresses or prefixes of a pool, by state: free, held, quarantined.',
     labelNames: ['kind', 'dialect', 'zone', 'state'],
     registers: [registry],
     async collect() {

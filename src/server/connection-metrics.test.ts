@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { metricsOf } from '../../test/support/metrics.ts'
 import { viewOf } from '../../test/support/status.ts'
-import { noTraffic } from '../../test/support/traffic.ts'
 import type { Connections, HostStatus } from '../core/model/desired.ts'
-import { createMetrics } from './metrics.ts'
 
 test('tracked connections: sums of the host, and the interfaces that are near their limit or refused some', async () => {
   const nic = (id: string, connections?: Connections) => ({
@@ -21,27 +20,23 @@ test('tracked connections: sums of the host, and the interfaces that are near th
       nic('unlimited'),
     ],
   } as HostStatus
-  const text = await createMetrics(
-    () => [viewOf(host)],
-    async () => [],
-    noTraffic,
-  ).text()
+  const text = await metricsOf({ hosts: () => [viewOf(host)] }).text()
   const found = text.split('\n').filter((line) => /^portcullis_(interface_)?connections/.test(line))
   assert.deepEqual(found.sort(), [
     'portcullis_connections_limit{host="kvm7",direction="egress"} 300',
     'portcullis_connections_limit{host="kvm7",direction="ingress"} 300',
-    'portcullis_connections_refused{host="kvm7",direction="egress"} 7',
-    'portcullis_connections_refused{host="kvm7",direction="ingress"} 0',
+    'portcullis_connections_refused_total{host="kvm7",direction="egress"} 7',
+    'portcullis_connections_refused_total{host="kvm7",direction="ingress"} 0',
     'portcullis_connections{host="kvm7",direction="egress"} 2',
     'portcullis_connections{host="kvm7",direction="ingress"} 52',
     'portcullis_interface_connections_limit{host="kvm7",interface="busy",device="busy",direction="egress"} 100',
     'portcullis_interface_connections_limit{host="kvm7",interface="busy",device="busy",direction="ingress"} 100',
     'portcullis_interface_connections_limit{host="kvm7",interface="refusing",device="refusing",direction="egress"} 100',
     'portcullis_interface_connections_limit{host="kvm7",interface="refusing",device="refusing",direction="ingress"} 100',
-    'portcullis_interface_connections_refused{host="kvm7",interface="busy",device="busy",direction="egress"} 0',
-    'portcullis_interface_connections_refused{host="kvm7",interface="busy",device="busy",direction="ingress"} 0',
-    'portcullis_interface_connections_refused{host="kvm7",interface="refusing",device="refusing",direction="egress"} 7',
-    'portcullis_interface_connections_refused{host="kvm7",interface="refusing",device="refusing",direction="ingress"} 0',
+    'portcullis_interface_connections_refused_total{host="kvm7",interface="busy",device="busy",direction="egress"} 0',
+    'portcullis_interface_connections_refused_total{host="kvm7",interface="busy",device="busy",direction="ingress"} 0',
+    'portcullis_interface_connections_refused_total{host="kvm7",interface="refusing",device="refusing",direction="egress"} 7',
+    'portcullis_interface_connections_refused_total{host="kvm7",interface="refusing",device="refusing",direction="ingress"} 0',
     'portcullis_interface_connections{host="kvm7",interface="busy",device="busy",direction="egress"} 0',
     'portcullis_interface_connections{host="kvm7",interface="busy",device="busy",direction="ingress"} 51',
   ])

@@ -4,7 +4,7 @@
  * It knows no provider. Whatever goes wrong before a dialect's handler is called, the dialect whose path was called
  * spells the error.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -27,6 +27,7 @@ import { Unavailable } from '../storage/unavailable.ts'
 import { maxBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
+import { createRefusalLog } from './refusal-log.ts'
 import { createStreams, maxStreams } from './streams.ts'
 
 export interface ServerOptions {
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly ready: () => Promise<Readiness>
   /** Where clients reach the service, when not where they say: `https://api.example.com`. */
   readonly publicUrl?: string
+  /** Who reads /metrics must present it as a bearer token; absent: anybody who can reach the service may. */
+  readonly metricsToken?: string
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -84,9 +87,11 @@ const anonymous: Principal = {
 
 export function createServer(options: ServerOptions): Server {
   const { services, authenticator, dialects, metrics, logger, ready, publicUrl, now = Date.now } = options
+  const { metricsToken } = options
   const requests = new WeakMap<FastifyRequest, Known>()
   const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
   const streams = createStreams()
+  const refusals = createRefusalLog(logger)
   const stopChecks = authenticator.onChange(() => streams.check())
 
   const app = fastify({
@@ -132,7 +137,11 @@ export function createServer(options: ServerOptions): Server {
     }
     if (dialect && route?.scope !== 'none') {
       const principal = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
-      if (!principal.ok) return refuse(request, reply, principal.error)
+      if (!principal.ok) {
+        const throttled = principal.error.kind === 'too-many-requests'
+        metrics.loginRefused(dialect.profile, throttled ? 'throttled' : 'unauthenticated')
+        return refuse(request, reply, principal.error)
+      }
       requests.set(request, { ...known, principal: principal.value })
       if (route && !principal.value.scopes.has(route.scope)) {
         return refuse(request, reply, { kind: 'forbidden' })
@@ -172,7 +181,12 @@ export function createServer(options: ServerOptions): Server {
       return reply.code(503).send({ status: 'not ready', reasons: ['the service cannot do its work'] })
     }
   })
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  app.get('/metrics', async (request, reply) => {
+    if (metricsToken !== undefined && !presents(request.headers.authorization, metricsToken)) {
+      return reply.code(401).header('www-authenticate', 'Bearer').send({ status: 'unauthenticated' })
+    }
+    return reply.type(metrics.contentType).send(await metrics.text())
+  })
 
   app.addHook('onResponse', (request, reply, done) => {
     asked.delete(request.raw.socket)
@@ -187,12 +201,13 @@ export function createServer(options: ServerOptions): Server {
 
   function answered(request: FastifyRequest, reply: FastifyReply, text: 'request' | 'stream'): void {
     metrics.request(labelsOf(request, reply), reply.elapsedTime / 1000)
+    refusals.answered(reply.statusCode, request.ip)
     tell(request, reply, text)
   }
 
   function tell(request: FastifyRequest, reply: FastifyReply, text: string): void {
     const { principal } = of(request)
-    request.log.info(
+    request.log.debug(
       {
         ...labelsOf(request, reply),
         method: request.method,
@@ -334,7 +349,7 @@ export function createServer(options: ServerOptions): Server {
     socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
     const labels = { dialect: dialect.profile, operation: 'none', status }
     metrics.request(labels, 0)
-    logger.info({ ...labels, reason: error.code, address: socket.remoteAddress }, 'no request')
+    logger.debug({ ...labels, reason: error.code, address: socket.remoteAddress }, 'no request')
   }
 
   return {
@@ -344,11 +359,19 @@ export function createServer(options: ServerOptions): Server {
       const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
       stopChecks()
       streams.close()
+      refusals.close()
       authenticator.close()
       await app.close()
       clearInterval(sweep)
     },
   }
+}
+
+/** Compared as hashes, so that the time says nothing about how much of a guess is right. */
+function presents(authorization: string | undefined, token: string): boolean {
+  const given = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? ''
+  const [one, other] = [given, token].map((text) => createHash('sha256').update(text).digest())
+  return one !== undefined && other !== undefined && timingSafeEqual(one, other)
 }
 
 /** What a path that is there can be asked: found by looking, because routes for all that cannot would fill the memory. */

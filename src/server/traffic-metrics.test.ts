@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMetrics } from './metrics.ts'
+import { metricsOf } from '../../test/support/metrics.ts'
 
 test('packets by host, direction and what decided, and what became of decisions', async () => {
   let packets = 3
-  const metrics = createMetrics(
-    () => [],
-    async () => [],
-    {
+  const metrics = metricsOf({
+    traffic: {
       hits: {
         totals: () => [
           { host: 'kvm7', direction: 'ingress', kind: 'rule', packets, bytes: 180 },
@@ -17,7 +15,7 @@ test('packets by host, direction and what decided, and what became of decisions'
       },
       decisions: { counts: () => ({ told: 5, missed: 2 }) },
     },
-  )
+  })
   const found = async () => (await metrics.text()).split('\n').filter((line) => /^portcullis_deci/.test(line))
   const lines = [
     'portcullis_decided_packets_total{host="kvm7",direction="ingress",decider="rule"} 3',

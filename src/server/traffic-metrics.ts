@@ -14,7 +14,7 @@ export function createTrafficMetrics(registry: Registry, { hits, decisions }: Tr
   const decided = (unit: 'packets' | 'bytes') =>
     new Counter({
       name: `portcullis_decided_${unit}_total`,
-      help: `${unit === 'packets' ? 'Packets' : 'Bytes of packets'} on interfaces of the host that were decided about, by the kind of what decided; those of established connections are not counted`,
+      help: `${unit === 'packets' ? 'Packets' : 'Bytes of packets'} on interfaces of the host that were decided about, by the kind of what decided; those of established connections are not counted.`,
       labelNames: ['host', 'direction', 'decider'],
       registers,
       collect() {
@@ -36,11 +36,11 @@ export function createTrafficMetrics(registry: Registry, { hits, decisions }: Tr
         this.inc(value())
       },
     })
-  sampled('told', 'Samples of decisions that agents have told', () => decisions.counts().told)
-  sampled('suppressed', 'Decisions that were not told because there were too many', () => hits.suppressed())
+  sampled('told', 'Samples of decisions that agents have told.', () => decisions.counts().told)
+  sampled('suppressed', 'Decisions that were not told because there were too many.', () => hits.suppressed())
   sampled(
     'missed',
-    'Decisions that a follower missed because it read too slowly, for each follower; samples for which a kernel had no room are in no count, and a warning of their host',
+    'Decisions that a follower missed because it read too slowly, for each follower; samples for which a kernel had no room are in no count, and a warning of their host.',
     () => decisions.counts().missed,
   )
 }

@@ -2,8 +2,8 @@
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { type ReadName, reads, readsOfMany } from './reads.ts'
-import type { Steps } from './statement.ts'
-import type { Actor, Commit, ProgramName, Programs, Storage } from './storage.ts'
+import { keeps, type Steps } from './statement.ts'
+import type { Actor, Commit, ProgramName, Programs, Storage, Transaction, WriteEnd } from './storage.ts'
 
 /** One write: which program, with what, in whose name. Plain data. */
 export interface Job<P extends ProgramName = ProgramName> {
@@ -19,6 +19,8 @@ export interface Driver {
   /** Runs the program in a transaction that is durable when this resolves with a success. */
   write(job: Job): Promise<Result<unknown, RequestError>>
   onCommit(listener: (commit: Commit) => void): () => void
+  onTransaction(listener: (done: Transaction) => void): () => void
+  size(): Promise<number>
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -31,28 +33,50 @@ export function storageOf(driver: Driver): Storage {
       return [name, (...args: readonly unknown[]) => driver.read(steps(...args), statements)]
     }),
   ) as Pick<Storage, ReadName>
+  const ended = { committed: 0, unchanged: 0, refused: 0, failed: 0 }
+  let waiting = 0
+  async function write(job: Job): Promise<Result<unknown, RequestError>> {
+    waiting++
+    let end: WriteEnd = 'failed'
+    try {
+      const result = await driver.write(job)
+      end = keeps(result) ? 'committed' : result.ok ? 'unchanged' : 'refused'
+      return result
+    } finally {
+      waiting--
+      ended[end]++
+    }
+  }
   return {
     ...readers,
     engine: driver.engine,
-    run: ((program, args, actor) => driver.write({ program, args, actor } as Job)) as Storage['run'],
+    run: ((program, args, actor) => write({ program, args, actor } as Job)) as Storage['run'],
     onCommit: driver.onCommit,
+    onTransaction: driver.onTransaction,
+    activity: () => ({ waiting, ended: { ...ended } }),
+    size: driver.size,
     check: driver.check,
     close: driver.close,
   }
 }
 
-/** Listeners to commits; one that throws does not keep the others from hearing. */
-export function createListeners(): { add: Driver['onCommit']; tell: (commit: Commit) => void } {
-  const listeners = new Set<(commit: Commit) => void>()
+export interface Listeners<T> {
+  readonly add: (listener: (said: T) => void) => () => void
+  readonly tell: (said: T) => void
+}
+
+/** One that throws does not keep the others from hearing. */
+export function createListeners<T>(): Listeners<T> {
+  const listeners = new Set<(said: T) => void>()
   return {
     add(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    tell(commit) {
+    tell(said) {
       for (const listener of [...listeners]) {
         try {
-          listener(commit)
+          listener(said)
         } catch (error) {
           queueMicrotask(() => {
             throw error

@@ -13,10 +13,11 @@ import { createListeners, type Job, storageOf } from './driver.ts'
 import { createFairQueue, isIdleWrite, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
 import { type Connections, createConnections, destroy, type Session } from './postgresql-connections.ts'
-import { commitOf, programs } from './programs/index.ts'
+import { commitOf } from './programs/index.ts'
+import { running } from './programs/run.ts'
 import { reads } from './reads.ts'
-import { keeps, type Program, type Row, type Steps } from './statement.ts'
-import type { Commit, Storage } from './storage.ts'
+import { keeps, type Row, type Steps } from './statement.ts'
+import type { Commit, RevisionRecord, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
 const channel = 'portcullis'
@@ -52,7 +53,8 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
   }
 
   const self = randomUUID()
-  const listeners = createListeners()
+  const listeners = createListeners<Commit>()
+  const transactions = createListeners<Transaction>()
   const queue = createFairQueue<Queued>({
     accountOf: ({ job }) => job.actor.account,
     isLarge: ({ job }) => isLargeWrite(job.args),
@@ -73,8 +75,9 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
         continue
       }
       const started = performance.now()
+      const seconds = () => (performance.now() - started) / 1000
       try {
-        const { outcomes, commit } = await writeBatch(connections, batch, self)
+        const { outcomes, commit, changes } = await writeBatch(connections, batch, self)
         for (const [index, outcome] of outcomes.entries()) {
           if ('result' in outcome) batch[index]?.resolve(outcome.result)
           else {
@@ -83,9 +86,11 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
           }
         }
         if (commit) tell(commit)
+        transactions.tell({ seconds: seconds(), committed: true, changes })
       } catch (error) {
         trouble ||= isFull(error)
         for (const { reject } of batch) reject(error)
+        transactions.tell({ seconds: seconds(), committed: false, changes: [] })
       }
       queue.took(performance.now() - started)
     }
@@ -122,6 +127,12 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
         writing ??= writeAll()
       }),
     onCommit: listeners.add,
+    onTransaction: transactions.add,
+    size: () =>
+      connections.use(async (session) => {
+        const { rows } = await session.query({ text: 'SELECT pg_database_size(current_database()) AS size' })
+        return Number((rows[0] as Row | undefined)?.size)
+      }),
     async check() {
       await connections.use(async (session) => {
         await session.query({ text: 'SELECT value FROM revision FOR SHARE' })
@@ -178,15 +189,16 @@ async function writeBatch(
   connections: Connections,
   batch: readonly Queued[],
   self: string,
-): Promise<{ outcomes: Outcome[]; commit?: Commit }> {
+): Promise<{ outcomes: Outcome[]; commit?: Commit; changes: readonly RevisionRecord[] }> {
   const outcomes: Outcome[] = []
+  const changes: RevisionRecord[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   let commit: Commit | undefined
   await transaction(connections, 'BEGIN', async (session) => {
     // Every writer takes this row before any other, so that no two ever wait for each other.
     await session.query({ text: 'SELECT value FROM revision FOR UPDATE' })
     for (const { job } of batch) {
-      const outcome = await attempt(session, job)
+      const outcome = await attempt(session, job, changes)
       outcomes.push(outcome)
       if ('result' in outcome) done.push({ program: job.program, result: outcome.result })
     }
@@ -196,22 +208,24 @@ async function writeBatch(
       await session.query({ text: 'SELECT pg_notify($1, $2)', values: [channel, notice] })
     }
   })
-  return commit ? { outcomes, commit } : { outcomes }
+  return { outcomes, ...(commit && { commit }), changes }
 }
 
-/** One program in a savepoint. Rejects when the connection, and with it the transaction, is lost. */
-async function attempt(session: Session, job: Job): Promise<Outcome> {
-  const program = programs[job.program] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
+/**
+ * One program in a savepoint; adds to `changes` what is kept. Rejects when the connection, and with it the transaction, is
+ * lost.
+ */
+async function attempt(session: Session, job: Job, changes: RevisionRecord[]): Promise<Outcome> {
   await session.query({ text: 'SAVEPOINT program' })
+  const { steps, changes: recorded } = running(job)
   let outcome: Outcome
   try {
-    outcome = { result: await drive(session, program(job.args, job.actor)) }
+    outcome = { result: await drive(session, steps) }
   } catch (error) {
     outcome = { error }
   }
-  if (!('result' in outcome) || !keeps(outcome.result)) {
-    await session.query({ text: 'ROLLBACK TO SAVEPOINT program' })
-  }
+  if ('result' in outcome && keeps(outcome.result)) changes.push(...recorded)
+  else await session.query({ text: 'ROLLBACK TO SAVEPOINT program' })
   await session.query({ text: 'RELEASE SAVEPOINT program' })
   return outcome
 }

@@ -46,7 +46,10 @@ import type {
 } from './storage.ts'
 
 /** The methods of `Storage` that only read. */
-export type ReadName = Exclude<keyof Storage, 'engine' | 'run' | 'onCommit' | 'check' | 'close'>
+export type ReadName = Exclude<
+  keyof Storage,
+  'engine' | 'run' | 'onCommit' | 'onTransaction' | 'activity' | 'size' | 'check' | 'close'
+>
 type Reads = {
   readonly [N in ReadName]: (...args: Parameters<Storage[N]>) => Steps<Awaited<ReturnType<Storage[N]>>>
 }

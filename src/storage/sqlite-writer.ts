@@ -8,10 +8,11 @@ import type { Result } from '../core/result.ts'
 import type { Job } from './driver.ts'
 import { createFairQueue, isIdleWrite, isLargeWrite } from './fair-queue.ts'
 import { migrate } from './migrations/migrate.ts'
-import { commitOf, programs } from './programs/index.ts'
+import { commitOf } from './programs/index.ts'
+import { running } from './programs/run.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
-import { keeps, type Program } from './statement.ts'
-import type { Commit } from './storage.ts'
+import { keeps } from './statement.ts'
+import type { Commit, RevisionRecord, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
 /** Bounds what one request waits for. */
@@ -27,7 +28,7 @@ type Failed = { readonly error: unknown; readonly unavailable: boolean }
 export type FromWriter =
   | { readonly ready: true }
   | { readonly failed: string }
-  | { readonly ended: readonly Ended[]; readonly commit?: Commit }
+  | { readonly ended: readonly Ended[]; readonly commit?: Commit; readonly transaction?: Transaction }
 
 if (parentPort) serve(parentPort)
 
@@ -104,13 +105,19 @@ let trouble = false
 function commit(connection: Connection, batch: readonly Asked[]): FromWriter {
   const ended: Ended[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
+  const changes: RevisionRecord[] = []
+  const started = performance.now()
+  const transaction = (committed: boolean) => ({
+    ...{ seconds: (performance.now() - started) / 1000, committed },
+    changes: committed ? changes : [],
+  })
   try {
     if (trouble && batch.some(({ job }) => job === 'check')) tryRoom(connection)
     connection.exec('BEGIN IMMEDIATE')
     for (const { id, job } of batch) {
       if (job === 'check') ended.push({ id, result: { ok: true, value: undefined } })
       else {
-        const one = attempt(connection, job)
+        const one = attempt(connection, job, changes)
         ended.push({ id, ...one })
         if ('result' in one) done.push({ program: job.program, result: one.result })
       }
@@ -118,10 +125,10 @@ function commit(connection: Connection, batch: readonly Asked[]): FromWriter {
     connection.exec('COMMIT')
   } catch (error) {
     rollBack(connection)
-    return { ended: batch.map(({ id }) => ({ id, ...failed(error) })) }
+    return { ended: batch.map(({ id }) => ({ id, ...failed(error) })), transaction: transaction(false) }
   }
   const committed = commitOf(done)
-  return committed ? { ended, commit: committed } : { ended }
+  return { ended, ...(committed && { commit: committed }), transaction: transaction(true) }
 }
 
 function failed(error: unknown): Failed {
@@ -147,13 +154,18 @@ function rollBack(connection: Connection): void {
   }
 }
 
-/** Throws when the whole transaction is lost. */
-function attempt(connection: Connection, job: Job): { result: Result<unknown, RequestError> } | Failed {
-  const program = programs[job.program] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
+/** Throws when the whole transaction is lost. Adds to `changes` what is kept. */
+function attempt(
+  connection: Connection,
+  job: Job,
+  changes: RevisionRecord[],
+): { result: Result<unknown, RequestError> } | Failed {
   connection.exec('SAVEPOINT program')
   try {
-    const result = connection.drive(program(job.args, job.actor))
-    if (!keeps(result)) connection.exec('ROLLBACK TO program')
+    const { steps, changes: recorded } = running(job)
+    const result = connection.drive(steps)
+    if (keeps(result)) changes.push(...recorded)
+    else connection.exec('ROLLBACK TO program')
     connection.exec('RELEASE program')
     return { result }
   } catch (error) {

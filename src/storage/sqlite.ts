@@ -4,7 +4,7 @@
  * One process at a time, because rendered lists and logins are remembered in memory: a second one is refused.
  */
 import { chmodSync, mkdirSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
@@ -13,7 +13,7 @@ import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
 import { connect } from './sqlite-connection.ts'
 import type { FromWriter, ToWriter } from './sqlite-writer.ts'
-import type { Storage } from './storage.ts'
+import type { Commit, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
 type Waiting = { resolve: (result: Result<unknown, RequestError>) => void; reject: (error: unknown) => void }
@@ -43,7 +43,8 @@ export async function openSqlite({
   const unlock = lock(directory)
   const path = join(directory, 'portcullis.db')
   const writer = new Worker(program, { workerData: path })
-  const listeners = createListeners()
+  const commits = createListeners<Commit>()
+  const transactions = createListeners<Transaction>()
   const waiting = new Map<number, Waiting>()
   let nextId = 1
   let broken: Error | undefined
@@ -72,7 +73,8 @@ export async function openSqlite({
             else waiting.get(one.id)?.reject(one.unavailable ? unavailable(one.error) : one.error)
             waiting.delete(one.id)
           }
-          if (message.commit) listeners.tell(message.commit)
+          if (message.commit) commits.tell(message.commit)
+          if (message.transaction) transactions.tell(message.transaction)
         }
       })
     })
@@ -107,7 +109,12 @@ export async function openSqlite({
       }
     },
     write: (job: Job) => ask(job),
-    onCommit: listeners.add,
+    onCommit: commits.add,
+    onTransaction: transactions.add,
+    async size() {
+      const sizes = await Promise.all([path, `${path}-wal`].map((file) => stat(file).catch(() => undefined)))
+      return sizes.reduce((sum, each) => sum + (each?.size ?? 0), 0)
+    },
     async check() {
       const { bavail, bsize } = await statfs(directory)
       if (bavail * bsize < leastFree) throw new Unavailable('the disk is full')

@@ -1,6 +1,7 @@
 /** Statements, and transactions written as generators of them, so that a synchronous and an asynchronous engine run the same code. */
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
+import type { RevisionRecord } from './storage.ts'
 
 export type SqlValue = string | number | null
 
@@ -8,6 +9,8 @@ export interface Statement {
   /** In the subset both engines accept, `?` for parameters. */
   readonly sql: string
   readonly params: readonly SqlValue[]
+  /** The change that it records, for whoever is told of commits. */
+  readonly change?: RevisionRecord
 }
 
 export type Row = Readonly<Record<string, SqlValue>>
@@ -21,6 +24,16 @@ export type Program<A> = Steps<Result<A, RequestError>>
 /** Whether a transaction that ended so is kept: failures are undone, and so is one that says it changed nothing. */
 export function keeps(result: Result<unknown, RequestError>): boolean {
   return result.ok && (result.value as { changed?: boolean }).changed !== false
+}
+
+/** The same steps; `see` is shown each statement before it is driven. */
+export function* watched<T>(steps: Steps<T>, see: (statement: Statement) => void): Steps<T> {
+  let step = steps.next()
+  while (!step.done) {
+    see(step.value)
+    step = steps.next(yield step.value)
+  }
+  return step.value
 }
 
 export function* query(sql: string, ...params: SqlValue[]): Steps<readonly Row[]> {

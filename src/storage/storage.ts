@@ -710,6 +710,25 @@ export interface Commit {
   readonly topics: readonly ('credentials' | 'rules' | 'servers')[]
 }
 
+/** What became of a write: kept, without effect, refused with a `RequestError`, or lost to trouble of the engine. */
+export type WriteEnd = 'committed' | 'unchanged' | 'refused' | 'failed'
+
+/** A transaction of this process, of one or more writes. */
+export interface Transaction {
+  /** From its beginning until it was durable or lost. */
+  readonly seconds: number
+  readonly committed: boolean
+  /** What it recorded, by revision; none unless it was committed. */
+  readonly changes: readonly RevisionRecord[]
+}
+
+export interface StoreActivity {
+  /** Writes of this process that are queued or under way. */
+  readonly waiting: number
+  /** Writes of this process, since it opened the store. */
+  readonly ended: Readonly<Record<WriteEnd, number>>
+}
+
 export interface Storage {
   readonly engine: 'sqlite' | 'postgresql'
   /** Runs a program in a transaction. It is durable when the promise resolves with `ok`. Engine trouble rejects. */
@@ -835,6 +854,11 @@ export interface Storage {
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void
+  /** Called after every transaction of this process. Answers how to stop. */
+  onTransaction(listener: (done: Transaction) => void): () => void
+  activity(): StoreActivity
+  /** Bytes that it takes on disk, with its journal where that belongs to it. */
+  size(): Promise<number>
   /** Rejects when the store cannot be read and written. */
   check(): Promise<void>
   close(): Promise<void>

@@ -256,7 +256,7 @@ for (const way of ['netlink', 'nft'] as const)
       const words = ['bridge', 'portcullis']
       const repairs = async () => {
         const text = await (await fetch(`${lab.lab().service.url}/metrics`)).text()
-        return Number(/^portcullis_repairs\{.*\} (\d+)$/m.exec(text)?.[1])
+        return Number(/^portcullis_repairs_total\{.*\} (\d+)$/m.exec(text)?.[1])
       }
       const { stdout: devices } = await lab.inRouter(['nft', 'list', 'map', ...words, 'to-vm-devices'])
       const [, entered = ''] = /"tap1i0" : goto ([^\s,}]+)/.exec(devices) ?? []

@@ -234,7 +234,10 @@ printf '%s\\n' "$script" | nft "$@"
     assert.deepEqual([ready.status, ready.reasons[0]], ['degraded', 'observing: nothing is dropped'])
     const { text } = await ask('/metrics')
     assert.match(text, /portcullis_observing\{host="kvm"\} 1/)
-    assert.match(text, /portcullis_would_deny_packets\{[^}]*device="tap1i0",direction="ingress"\} [1-9]/)
+    assert.match(
+      text,
+      /portcullis_would_deny_packets_total\{[^}]*device="tap1i0",direction="ingress"\} [1-9]/,
+    )
   })
 
   test('observed, one interface: its guard lets it pass as well, and the others are enforced', async () => {

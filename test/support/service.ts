@@ -5,7 +5,7 @@ import { configureCatalogues, providersOf } from '../../src/dialects/catalogue.t
 import type { Dialects } from '../../src/dialects/dialect.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { takersOf } from '../../src/dialects/manifest.ts'
-import { createMetrics } from '../../src/server/metrics.ts'
+import { createMetrics, type Metrics } from '../../src/server/metrics.ts'
 import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
@@ -149,6 +149,7 @@ export interface TestService {
   readonly url: string
   readonly storage: Storage
   readonly services: Services
+  readonly metrics: Metrics
   /** Milliseconds to add to the clock. */
   advance(milliseconds: number): void
   /** With the account's own token unless `headers` say otherwise; an object is sent as JSON. */
@@ -174,6 +175,7 @@ export interface ServiceOptions {
   readonly transitionMs?: number
   readonly holdMs?: number
   readonly restartMs?: number
+  readonly metricsToken?: string
   readonly inventory?: string
   /** Text of an address file. */
   readonly addresses?: string
@@ -221,16 +223,20 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const services = { ...created, ...options.services }
   const log: string[] = []
   let offset = 0
+  const metrics = createMetrics({
+    version: '0',
+    hosts: () => services.enforcement.hosts(),
+    pools: () => services.addresses.use(Date.now() + offset),
+    traffic: services,
+    store: storage,
+  })
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage, options.logins && { limits: options.logins }),
     dialects,
-    metrics: createMetrics(
-      () => services.enforcement.hosts(),
-      () => services.addresses.use(Date.now() + offset),
-      services,
-    ),
-    logger: pino({ level: 'info' }, { write: (line: string) => void log.push(line) }),
+    metrics,
+    ...(options.metricsToken !== undefined && { metricsToken: options.metricsToken }),
+    logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(line) }),
     async ready() {
       await storage.check()
       return { ready: true, reasons: [] }
@@ -265,6 +271,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     url,
     storage,
     services,
+    metrics,
     log,
     advance(milliseconds) {
       offset += milliseconds

@@ -33,6 +33,7 @@ export interface ServeOptions {
   readonly upcloudRestartMs: number
   readonly historyDays: number
   readonly historySize: number
+  readonly metricsTokenFile?: string
   readonly logLevel: string
   readonly netns?: string
   readonly nft?: string
@@ -120,6 +121,10 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_HISTORY_SIZE')
     .default(1024 ** 3, '1g')
     .argParser(parseSize),
+  new Option(
+    '--metrics-token-file <file>',
+    'its first line is the bearer token that readers of /metrics present; without it none is needed',
+  ).env('PORTCULLIS_METRICS_TOKEN_FILE'),
   new Option('--log-level <level>', 'of the log on standard error')
     .env('PORTCULLIS_LOG_LEVEL')
     .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

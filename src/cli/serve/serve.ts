@@ -14,7 +14,7 @@ import { complain } from '../output.ts'
 import { ignoreHangUp } from '../signals.ts'
 import { inWords } from '../words.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
-import { addressesOf, dialectsOf } from './files.ts'
+import { addressesOf, dialectsOf, metricsTokenOf } from './files.ts'
 import { giveUp } from './give-up.ts'
 import { refusal, type ServeOptions, serveOptions } from './options.ts'
 import { start } from './start.ts'
@@ -44,6 +44,8 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (!dialects.ok) return complain(dialects.error, 2)
   const addresses = await addressesOf(options)
   if (!addresses.ok) return complain(addresses.error, 2)
+  const metricsToken = await metricsTokenOf(options)
+  if (!metricsToken.ok) return complain(metricsToken.error, 2)
   const logger = createLogger(options.logLevel)
   ignoreHangUp(logger)
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
@@ -63,7 +65,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
   try {
-    await start(options, dialects.value, addresses.value, storage, agent, logger)
+    await start(options, dialects.value, addresses.value, storage, agent, logger, metricsToken.value)
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)

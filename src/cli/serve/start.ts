@@ -13,6 +13,7 @@ import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { endWhenAsked } from '../signals.ts'
+import { version } from '../version.ts'
 import { inWords } from '../words.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { enforce } from './enforce.ts'
@@ -27,6 +28,7 @@ export async function start(
   storage: Storage,
   enforcer: AgentProcess | undefined,
   logger: FastifyBaseLogger,
+  metricsToken?: string,
 ): Promise<void> {
   // First: addresses that the inventory gives are held in these pools.
   const pools = await configureAddresses(storage, addresses, Date.now())
@@ -46,11 +48,13 @@ export async function start(
     await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
   }
   if (options.enforce !== 'none') await recordEnforcement(options, services)
-  const metrics = createMetrics(
-    () => services.enforcement.hosts(),
-    () => services.addresses.use(Date.now()),
-    services,
-  )
+  const metrics = createMetrics({
+    version,
+    hosts: () => services.enforcement.hosts(),
+    pools: () => services.addresses.use(Date.now()),
+    traffic: services,
+    store: storage,
+  })
   const agent =
     enforcer &&
     enforce(options, enforcer, createDesiredFeed(storage, options.host), services, metrics, logger, (line) =>
@@ -64,6 +68,7 @@ export async function start(
     metrics,
     logger,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
+    ...(metricsToken !== undefined && { metricsToken }),
     async ready() {
       await storage.check()
       const { ready, reasons } = agent?.readiness() ?? { ready: true, reasons: [] }

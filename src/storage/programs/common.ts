@@ -144,13 +144,17 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   ]
   const request = actor.request ? JSON.stringify(actor.request) : null
   const size = [before, after, request ?? ''].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  yield* query(
-    `INSERT INTO audit (${auditColumns}, size, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  const { at, account, actor: by, dialect, requestId } = actor
+  const { operation, resource, id, server = null, policy = null } = event
+  yield {
+    sql: `INSERT INTO audit (${auditColumns}, size, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
        ? + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0))`,
-    ...[revision, actor.at, actor.account, actor.actor, actor.dialect, actor.requestId],
-    ...[event.operation, event.resource, event.id, event.server ?? null, event.policy ?? null],
-    ...[request, before, after, size, size],
-  )
+    params: [
+      ...[revision, at, account, by, dialect, requestId, operation, resource, id, server, policy],
+      ...[request, before, after, size, size],
+    ],
+    change: { revision, at, account, actor: by, dialect, requestId, operation, resource, id, server, policy },
+  }
   yield* renew(actor, revision)
 }
 
