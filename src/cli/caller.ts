@@ -29,17 +29,26 @@ interface Credentials {
   readonly secretKey?: string
 }
 
+/** The account that an operator acts in; nobody else may send it. */
+const onBehalfOf = ({ onBehalfOf: account }: { readonly onBehalfOf?: string }) =>
+  account === undefined ? {} : { 'on-behalf-of': account }
+
 /** Adds `--url` and what credentials are given by; each has an environment variable, because arguments can be seen by others. */
 export function withCaller(command: Command): Command {
   return command
     .addOption(
       new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
     )
-    .addOption(new Option('--token <token>', 'of an account with read access').env('PORTCULLIS_TOKEN'))
+    .addOption(new Option('--token <token>', 'of an account or an operator').env('PORTCULLIS_TOKEN'))
     .addOption(new Option('--username <name>', 'in place of a token').env('PORTCULLIS_USERNAME'))
     .addOption(new Option('--password <password>', 'of that user').env('PORTCULLIS_PASSWORD'))
     .addOption(
       new Option('--secret-key <key>', 'in place of a token: a Scaleway key').env('PORTCULLIS_SECRET_KEY'),
+    )
+    .addOption(
+      new Option('--on-behalf-of <account>', 'id or name of the account that an operator acts in').env(
+        'PORTCULLIS_ON_BEHALF_OF',
+      ),
     )
 }
 
@@ -66,9 +75,13 @@ export interface Refusal {
   readonly status?: number
 }
 
-interface Question {
-  /** Sent as JSON, by POST; absent: GET. */
+export interface Question {
+  /** Absent: POST with a body, GET without one. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Sent as JSON. */
   readonly body?: object
+  /** Only while the resource is of this revision (`If-Match`). */
+  readonly ifRevision?: number | undefined
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -77,7 +90,7 @@ interface Question {
 export async function ask(
   command: Command,
   path: string,
-  { body, headers = {}, signal }: Question = {},
+  { method, body, ifRevision, headers = {}, signal }: Question = {},
 ): Promise<Result<Response, Refusal>> {
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
@@ -86,10 +99,13 @@ export async function ask(
     const response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
       headers: {
         ...credential.value,
+        ...onBehalfOf(command.opts()),
+        ...(ifRevision !== undefined && { 'if-match': `"${ifRevision}"` }),
         ...(body && { 'content-type': 'application/json' }),
         ...headers,
       },
-      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+      method: method ?? (body ? 'POST' : 'GET'),
+      ...(body && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
     })
     if (response.ok) return ok(response)
