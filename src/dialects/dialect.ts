@@ -50,8 +50,10 @@ export interface Route {
   readonly path: string
   /** Unique in the dialect; names the route in metrics, logs and the credential matrix: `createRule`. */
   readonly operation: string
-  /** `none`: answered without a credential. */
-  readonly scope: Scope | 'none'
+  /** `none`: answered without a credential; `any`: with any that is valid. */
+  readonly scope: Scope | 'none' | 'any'
+  /** Answered to operators that act in no account, too, and then over all accounts. */
+  readonly operators?: true
   /** Statuses of success: what the golden file of routes lists. */
   readonly success: readonly number[]
   readonly summary: string

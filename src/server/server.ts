@@ -21,7 +21,7 @@ import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Answer, Dialect, Dialects, Method, Route } from '../dialects/dialect.ts'
 import type { Authenticator } from '../service/authenticate.ts'
-import type { Principal } from '../service/context.ts'
+import { isOperator, noCredential, type Principal } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
 import { maxBodyBytes, readBody } from './body.ts'
@@ -69,21 +69,14 @@ interface Known {
   readonly streams?: true
 }
 
+const permits = (principal: Principal, { scope, operators }: Route): boolean =>
+  scope === 'none' ||
+  scope === 'any' ||
+  principal.scopes.has(scope) ||
+  (operators === true && isOperator(principal))
+
 /** Nobody: for routes that need no credential. */
-const anonymous: Principal = {
-  account: '',
-  credential: {
-    id: '',
-    account: '',
-    kind: 'token',
-    lookup: '',
-    hash: '',
-    scopes: [],
-    label: '',
-    attributes: {},
-  },
-  scopes: new Set(),
-}
+const anonymous: Principal = { account: '', credential: noCredential, scopes: new Set() }
 
 export function createServer(options: ServerOptions): Server {
   const { services, authenticator, dialects, metrics, logger, ready, publicUrl, now = Date.now } = options
@@ -143,7 +136,7 @@ export function createServer(options: ServerOptions): Server {
         return refuse(request, reply, principal.error)
       }
       requests.set(request, { ...known, principal: principal.value })
-      if (route && !principal.value.scopes.has(route.scope)) {
+      if (route && !permits(principal.value, route)) {
         return refuse(request, reply, { kind: 'forbidden' })
       }
     }
@@ -266,7 +259,7 @@ export function createServer(options: ServerOptions): Server {
       async isAllowed() {
         if (!dialect || route?.scope === 'none') return true
         const now = await authenticator.renew(principal)
-        return now?.account === account && (!route || now.scopes.has(route.scope))
+        return now?.account === account && (!route || permits(now, route))
       },
       ended() {
         metrics.streams({ dialect: profile, operation }, -1)

@@ -39,7 +39,7 @@ interface Presented {
   readonly secret: string
 }
 
-/** Scopes as they are given to credentials, and what each permits. */
+/** Scopes as they are given to credentials of accounts, and what each permits. */
 export const scopeNames = {
   read: 'read',
   write: 'write',
@@ -157,9 +157,13 @@ function sourceOf(address: string): string {
 }
 
 function principalOf(credential: CredentialRecord): Principal {
+  const { account, holder } = credential
+  if (holder !== 'account') {
+    return { account, credential, scopes: new Set(holder === 'operator' ? ['operator'] : []) }
+  }
   const scopes = credential.scopes.map((name) => scopeNames[name as keyof typeof scopeNames])
   return {
-    account: credential.account,
+    account,
     credential,
     // A credential without scopes is not limited.
     scopes: new Set(scopes.length === 0 ? ['read', 'write'] : scopes.filter((scope) => scope !== undefined)),

@@ -7,24 +7,13 @@ import { whole } from '../../test/support/status.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
-import type { Context } from './context.ts'
+import { type Context, noCredential } from './context.ts'
 import { createServices, defaultSettings, type Services } from './services.ts'
 
 const context = (now = Date.now()): Context => ({
   principal: {
     account: 'acme',
-    credential: {
-      ...{
-        id: '',
-        account: 'acme',
-        kind: 'token',
-        lookup: '',
-        hash: '',
-        scopes: [],
-        label: '',
-        attributes: {},
-      },
-    },
+    credential: { ...noCredential, account: 'acme' },
     scopes: new Set(['read']),
   },
   dialect: 'native',

@@ -1,4 +1,4 @@
-/** How long history is kept, and counts of what is no more: both are deleted in small steps, so that nobody waits for it. */
+/** How long history is kept, counts of what is no more, and requests that are done once: all are deleted in small steps, so that nobody waits for it. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { HitSumKey, Storage } from '../storage/storage.ts'
 
@@ -42,10 +42,20 @@ export async function pruneHits(storage: Storage, now: number, signal?: AbortSig
   }
 }
 
+/** Forgets requests that were to be done once until `now`, until `signal` is aborted. Answers how many those were. */
+export async function pruneOnce(storage: Storage, now: number, signal?: AbortSignal): Promise<number> {
+  for (let all = 0; ; ) {
+    const done = await storage.run('forgetOnce', { until: now, most: step.most }, actorAt(now))
+    if (!done.ok || done.value.removed === 0 || signal?.aborted) return all
+    all += done.value.removed
+    await delay(step.pause)
+  }
+}
+
 const actorAt = (at: number) =>
   ({ account: '', actor: 'retention', dialect: 'system', requestId: '', at }) as const
 
-/** Looks at history every minute, and at counts, all of which are looked at, every hour. Answers how to stop. */
+/** Looks at history and at requests every minute, and at counts, all of which are looked at, every hour. Answers how to stop. */
 export function startRetention(storage: Storage, retention: Retention): () => Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
@@ -53,6 +63,7 @@ export function startRetention(storage: Storage, retention: Retention): () => Pr
     for (let round = 0; !signal.aborted; round++) {
       // Tried again with the next round.
       await prune(storage, retention, Date.now(), signal).catch(() => {})
+      await pruneOnce(storage, Date.now(), signal).catch(() => {})
       if (!signal.aborted && round % 60 === 0) await pruneHits(storage, Date.now(), signal).catch(() => {})
       await delay(60_000, undefined, { signal, ref: false }).catch(() => {})
     }

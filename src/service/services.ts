@@ -18,6 +18,7 @@ import { createEnforcement, type EnforcementService } from './enforcement.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
+import { createRepeatService, type RepeatService } from './repeats.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
 import { createOwnerSettings, type OwnerSettingsService } from './settings.ts'
@@ -47,6 +48,7 @@ export interface Services {
   readonly ownerSettings: OwnerSettingsService
   readonly hits: HitsService
   readonly decisions: DecisionService
+  readonly repeats: RepeatService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -77,6 +79,7 @@ export function createServices(
     ownerSettings: createOwnerSettings(storage),
     hits: createHitsService(storage, effective, enforcement),
     decisions: createDecisionService(storage, effective),
+    repeats: createRepeatService(storage),
     profiles: names,
     settings,
   }

@@ -13,6 +13,7 @@ import {
   hitColumns,
   interfaceColumns,
   leaseColumns,
+  onceColumns,
   policyColumns,
   requestColumns,
   revisionColumns,
@@ -27,6 +28,7 @@ import {
   toInterface,
   toLease,
   toLoggedRequest,
+  toOnce,
   toOutcome,
   toPolicy,
   toRevision,
@@ -65,8 +67,12 @@ export const reads: Reads = {
     return (yield* query(`SELECT ${accountColumns} FROM accounts ORDER BY name`)).map(toAccount)
   },
   *credential(kind, lookup) {
-    const sql = `SELECT ${credentialColumns} FROM credentials WHERE kind = ? AND lookup = ?`
-    return optional(yield* queryOne(sql, kind, lookup), toCredential)
+    const sql = `SELECT ${credentialColumns} FROM credentials
+      WHERE kind = ? AND (lookup = ? OR previous_lookup = ?) ORDER BY lookup <> ?`
+    return optional(yield* queryOne(sql, kind, lookup, lookup, lookup), toCredential)
+  },
+  *once(key) {
+    return optional(yield* queryOne(`SELECT ${onceColumns} FROM idempotency WHERE key = ?`, key), toOnce)
   },
   *credentials(account) {
     const sql = `SELECT ${credentialColumns} FROM credentials WHERE account = ? ORDER BY id`

@@ -16,6 +16,7 @@ import type {
   HostRecord,
   LeaseRecord,
   NewRule,
+  Once,
   OutcomeRecord,
   PolicyRecord,
   RequestRecord,
@@ -27,6 +28,7 @@ import type {
 const json = (value: SqlValue | undefined) => JSON.parse(String(value)) as JsonValue
 const object = (value: SqlValue | undefined) => json(value) as JsonObject
 const text = (value: SqlValue | undefined) => String(value)
+const texts = (value: SqlValue | undefined) => json(value) as readonly string[]
 const number = (value: SqlValue | undefined) => Number(value)
 const nullable = <T>(value: SqlValue | undefined, read: (value: SqlValue) => T): T | null =>
   value === null || value === undefined ? null : read(value)
@@ -48,35 +50,68 @@ export function toLease(row: Row): StoredLease {
   }
 }
 
-export const accountColumns = 'id, name, attributes'
+export const accountColumns = 'id, name, attributes, quotas, created_at, revision'
 export function toAccount(row: Row): AccountRecord {
-  return { id: text(row.id), name: text(row.name), attributes: object(row.attributes) }
+  return {
+    id: text(row.id),
+    name: text(row.name),
+    attributes: object(row.attributes),
+    quotas: (nullable(row.quotas, object) ?? {}) as AccountRecord['quotas'],
+    createdAt: nullable(row.created_at, number),
+    revision: number(row.revision),
+  }
+}
+export function fromAccount(a: AccountRecord): SqlValue[] {
+  const [attributes, quotas] = [a.attributes, a.quotas].map((value) => JSON.stringify(value))
+  return [a.id, a.name, attributes ?? '', quotas ?? '', a.createdAt, a.revision]
 }
 
-export const credentialColumns = 'id, account, kind, lookup, hash, scopes, label, attributes'
+export const onceColumns = 'key, request, id, sealed, until'
+export function toOnce(row: Row): Once {
+  return {
+    key: text(row.key),
+    request: text(row.request),
+    id: text(row.id),
+    sealed: nullable(row.sealed, text),
+    until: number(row.until),
+  }
+}
+
+export const credentialColumns =
+  'id, holder, account, host, kind, lookup, hash, previous_lookup, previous_hash, previous_until, scopes, profiles, servers, label, attributes, origin, created_at, expires_at, last_used_at, revision'
 export function toCredential(row: Row): CredentialRecord {
   return {
     id: text(row.id),
-    account: text(row.account),
+    holder: text(row.holder) as CredentialRecord['holder'],
+    account: nullable(row.account, text) ?? '',
+    host: nullable(row.host, text),
     kind: text(row.kind) as CredentialRecord['kind'],
     lookup: text(row.lookup),
     hash: text(row.hash),
-    scopes: json(row.scopes) as unknown as string[],
+    previous: nullable(row.previous_lookup, (lookup) => ({
+      lookup: text(lookup),
+      hash: text(row.previous_hash),
+      until: number(row.previous_until),
+    })),
+    scopes: texts(row.scopes),
+    profiles: nullable(row.profiles, texts),
+    servers: nullable(row.servers, texts),
     label: text(row.label),
     attributes: object(row.attributes),
+    origin: text(row.origin) as CredentialRecord['origin'],
+    createdAt: nullable(row.created_at, number),
+    expiresAt: nullable(row.expires_at, number),
+    lastUsedAt: nullable(row.last_used_at, number),
+    revision: number(row.revision),
   }
 }
 export function fromCredential(c: CredentialRecord): SqlValue[] {
-  const { scopes, attributes } = c
+  const { previous, profiles, servers } = c
   return [
-    c.id,
-    c.account,
-    c.kind,
-    c.lookup,
-    c.hash,
-    JSON.stringify(scopes),
-    c.label,
-    JSON.stringify(attributes),
+    ...[c.id, c.holder, c.account === '' ? null : c.account, c.host, c.kind, c.lookup, c.hash],
+    ...[previous?.lookup ?? null, previous?.hash ?? null, previous?.until ?? null],
+    ...[JSON.stringify(c.scopes), profiles && JSON.stringify(profiles), servers && JSON.stringify(servers)],
+    ...[c.label, JSON.stringify(c.attributes), c.origin, c.createdAt, c.expiresAt, c.lastUsedAt, c.revision],
   ]
 }
 

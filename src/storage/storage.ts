@@ -22,7 +22,20 @@ export interface AccountRecord {
   readonly name: string
   /** What dialects keep of an account. */
   readonly attributes: JsonObject
+  /** Most of each that it may have; an absent one is not limited. */
+  readonly quotas: Quotas
+  /** Milliseconds since 1970; null: before that was noted down. */
+  readonly createdAt: number | null
+  /** Of its last change; 0: before that was noted down. */
+  readonly revision: number
 }
+
+/** What an account may have so many of. */
+export const quotaNames = ['servers', 'policies', 'rules', 'credentials', 'addresses'] as const
+export type Quotas = Partial<Readonly<Record<(typeof quotaNames)[number], number>>>
+
+/** Whether the inventory file or an API made it, and thus who may end it. */
+export type Origin = 'inventory' | 'api'
 
 export type CredentialKind =
   /** Username and password (Basic). `lookup` is the username, `hash` a scrypt string. */
@@ -34,14 +47,34 @@ export type CredentialKind =
 
 export interface CredentialRecord {
   readonly id: string
+  /** `operator`: of whoever runs the installation; `host`: of the agent of one host. */
+  readonly holder: 'account' | 'operator' | 'host'
+  /** Empty unless an account holds it. */
   readonly account: string
+  /** The one whose agent holds it; null unless a host does. */
+  readonly host: string | null
   readonly kind: CredentialKind
   /** Unique in the installation, together with `kind`. */
   readonly lookup: string
   readonly hash: string
+  /** The secret before the last rotation, which holds until then, milliseconds since 1970; null: there is none. */
+  readonly previous: { readonly lookup: string; readonly hash: string; readonly until: number } | null
+  /** Empty: every scope of its holder. */
   readonly scopes: readonly string[]
+  /** Dialects that it may be used with, and servers that it may see; null: all. Never empty. */
+  readonly profiles: readonly Profile[] | null
+  readonly servers: readonly string[] | null
   /** For the audit: username, access key, or the token's first characters. Never a secret. */
   readonly label: string
+  readonly origin: Origin
+  /** Milliseconds since 1970; null: before that was noted down. */
+  readonly createdAt: number | null
+  /** From then on it is refused, milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null
+  /** To within a minute, milliseconds since 1970; null: never, or before that was noted down. */
+  readonly lastUsedAt: number | null
+  /** Of its last change; 0: before that was noted down. */
+  readonly revision: number
   /** What dialects need to know: `accessKey`, and what the key names. */
   readonly attributes: JsonObject
 }
@@ -258,12 +291,28 @@ export interface Actor {
   readonly request?: JsonObject
   /** The document of the dialect that it happens within: its revision becomes the change's. */
   readonly within?: { readonly kind: string; readonly id: string }
+  /** The request may be sent again, and must be done once. */
+  readonly once?: Once
   /** Milliseconds since 1970. */
   readonly at: number
 }
 
+/** A request that is done once, however often it is sent. */
+export interface Once {
+  /** A digest of who asks and the key that they chose. */
+  readonly key: string
+  /** A digest of what is asked. */
+  readonly request: string
+  /** Of what it makes. */
+  readonly id: string
+  /** A secret of the answer, sealed with the key that its caller chose; null: the answer has none. */
+  readonly sealed: string | null
+  /** When it is forgotten, milliseconds since 1970. */
+  readonly until: number
+}
+
 /** One committed change, without what was before and after. */
-export interface RevisionRecord extends Omit<Actor, 'within' | 'request'> {
+export interface RevisionRecord extends Omit<Actor, 'within' | 'request' | 'once'> {
   readonly revision: number
   /** `rule.create`, `rule.replace`, `server.update`, … */
   readonly operation: string
@@ -290,7 +339,7 @@ export interface AuditEvent extends RequestRecord {
 
 export interface NewEvent {
   readonly operation: string
-  readonly resource: ResourceKind | 'inventory' | 'credential' | 'host' | 'account'
+  readonly resource: ResourceKind | 'inventory'
   readonly id: string
   readonly server?: string | null
   readonly policy?: string | null
@@ -580,6 +629,8 @@ export interface Programs {
     args: { after: HitSumKey | null; most: number }
     answer: { removed: number; next: HitSumKey | null; changed: boolean }
   }
+  /** Forgets requests that were to be done once until then, milliseconds since 1970; at most `most`. No revision, not audited. */
+  forgetOnce: { args: { until: number; most: number }; answer: { removed: number; changed: boolean } }
   /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
   forgetHosts: { args: { except: readonly string[] }; answer: object }
   /**
@@ -670,7 +721,10 @@ export interface Changes<T, Id> {
 }
 
 export interface InventoryRecords {
-  readonly accounts: readonly AccountRecord[]
+  /** Without `quotas` an account keeps those that it has. */
+  readonly accounts: readonly (Pick<AccountRecord, 'id' | 'name' | 'attributes'> & {
+    readonly quotas?: Quotas
+  })[]
   readonly credentials: readonly CredentialRecord[]
   /** Merged over what is there, key by key; `initial` only when there is none. */
   readonly documents: readonly (NewDocument & { readonly initial?: JsonObject })[]
@@ -693,6 +747,13 @@ export interface InventoryRecords {
     /** Absent: its interfaces have no policies of their own. */
     readonly interfacePolicies?: InterfacePolicies
   }[]
+}
+
+/** Part of a list that is ordered by a key. */
+export interface KeyPage {
+  /** Key of the last item of the page before, its parts as text; null: from the beginning. */
+  readonly after: readonly string[] | null
+  readonly limit: number
 }
 
 interface HistoryPage {
@@ -743,7 +804,11 @@ export interface Storage {
   account(id: string): Promise<AccountRecord | undefined>
   /** By name, also those that the inventory no longer names. */
   accounts(): Promise<readonly AccountRecord[]>
+  /** By its secret, or by the one before while that holds: the caller looks which, and whether it does. */
   credential(kind: CredentialKind, lookup: string): Promise<CredentialRecord | undefined>
+  /** What an earlier request of that key made; undefined when there was none, or it is forgotten. */
+  once(key: string): Promise<Once | undefined>
+  /** Of an account, by id. */
   credentials(account: string): Promise<readonly CredentialRecord[]>
   /**
    * By id, whatever the account: the service decides who may see it. Servers and documents that the inventory made and no

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { manifest } from '../../src/dialects/upcloud/manifest.ts'
+import { noCredential } from '../../src/service/context.ts'
 import { policyRecord } from '../../src/service/records.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
@@ -73,14 +74,8 @@ export function inventory(...servers: readonly string[]): InventoryRecords {
     accounts: [account('acme'), account('other')],
     credentials: [
       {
-        id: 'credential-1',
-        account: 'acme',
-        kind: 'token',
-        lookup: 'aa',
-        hash: 'aa',
-        scopes: ['read', 'write'],
-        label: 'tester',
-        attributes: {},
+        ...{ ...noCredential, id: 'credential-1', account: 'acme', lookup: 'aa', hash: 'aa' },
+        ...{ scopes: ['read', 'write'], label: 'tester', origin: 'inventory' },
       },
     ],
     documents: [],

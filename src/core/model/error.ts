@@ -10,6 +10,11 @@ export type ResourceKind =
   | 'document'
   | 'revision'
   | 'route'
+  | 'account'
+  | 'credential'
+  | 'binding'
+  | 'host'
+  | 'request'
 
 export interface Violation {
   readonly field: string
@@ -43,12 +48,16 @@ export type RequestError =
       readonly code?: string
       readonly violations?: readonly Violation[]
     }
-  /** The resource is in a state that does not permit the operation; `inUse`: something else needs it. */
+  /**
+   * The resource is in a state that does not permit the operation; `inUse`: something else needs it; `stale`: it is not of the
+   * revision any more that the request names.
+   */
   | {
       readonly kind: 'conflict'
       readonly resource: ResourceKind
       readonly reason: string
       readonly inUse?: true
+      readonly stale?: true
       /** Which of them, when the request names several. */
       readonly id?: string
     }

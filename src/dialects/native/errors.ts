@@ -65,7 +65,10 @@ function explain(error: RequestError): Problem {
     case 'invalid':
       return { status: 400, title: 'Invalid', detail: `${error.field}: ${error.reason}`, field: error.field }
     case 'conflict':
-      return { status: 409, title: 'Conflict', detail: error.reason }
+      // Only a request with If-Match names a revision (RFC 9110 §15.5.13).
+      return error.stale
+        ? { status: 412, title: 'Changed meanwhile', detail: `${error.reason}; read it again.` }
+        : { status: 409, title: 'Conflict', detail: error.reason }
     case 'limit-reached':
       return { status: 409, title: 'Limit reached', detail: `The limit of ${error.limit} is reached.` }
     case 'pool-empty':

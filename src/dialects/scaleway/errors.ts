@@ -90,6 +90,11 @@ const nouns = {
   interface: 'instance_private_nic',
   document: 'resource',
   revision: 'resource',
+  account: 'account_organization',
+  credential: 'api_key',
+  binding: 'resource',
+  host: 'resource',
+  request: 'resource',
   route: 'route',
 } as const satisfies Record<ResourceKind, string>
 

@@ -142,5 +142,10 @@ const nouns = {
   interface: { code: 'INTERFACE', word: 'interface' },
   document: { code: 'STORAGE', word: 'storage' },
   revision: { code: 'RESOURCE', word: 'resource' },
+  account: { code: 'ACCOUNT', word: 'account' },
+  credential: { code: 'RESOURCE', word: 'credential' },
+  binding: { code: 'RESOURCE', word: 'resource' },
+  host: { code: 'RESOURCE', word: 'resource' },
+  request: { code: 'RESOURCE', word: 'request' },
   route: { code: '', word: 'path' },
 } as const satisfies Record<ResourceKind, { code: string; word: string }>

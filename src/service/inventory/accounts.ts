@@ -5,6 +5,7 @@ import { cutFlowsKey } from '../../storage/account-settings.ts'
 import type { CredentialRecord, InventoryRecords, Storage } from '../../storage/storage.ts'
 import { secretHash } from '../authenticate.ts'
 import type { Report } from '../config/report.ts'
+import { noCredential } from '../context.ts'
 import { derivedId } from '../derived-id.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
@@ -59,7 +60,9 @@ export async function readAccounts(
       named.push({ profile, of: inventory.documents, listed: read.map((each) => each.id) })
     }
     for (const [number, credential] of (entry.credentials ?? []).entries()) {
-      drafts.push(...readCredential(credential, `${at}.credentials[${number}]`, id, named, report))
+      drafts.push(
+        ...readCredential(credential, `${at}.credentials[${number}]`, { account: id, now }, named, report),
+      )
     }
     const context: ServerContext = { account: id, named: await withStored(named, id, storage), providers }
     for (const [number, server] of (entry.servers ?? []).entries()) {
@@ -127,7 +130,7 @@ function readDocuments(
 function readCredential(
   credential: CredentialEntry,
   at: string,
-  account: string,
+  { account, now }: { readonly account: string; readonly now: number },
   documents: readonly NamedIds[],
   report: Report,
 ): Draft[] {
@@ -160,7 +163,12 @@ function readCredential(
   ): Draft[] => {
     report.once(kind, lookup, at, 'the credential')
     const id = derivedId('credential', kind, lookup)
-    return [{ id, account, kind, lookup, scopes: [...scopes], label, attributes, secret }]
+    return [
+      {
+        ...{ ...noCredential, id, account, kind, lookup, scopes: [...scopes], label, attributes, secret },
+        ...{ origin: 'inventory', createdAt: now },
+      },
+    ]
   }
   if (username !== undefined) {
     if (password === undefined) report.add(`${at}.password`, 'expected text: a username needs one')

@@ -17,6 +17,7 @@ import { volumes } from './0012-volumes.ts'
 import { departures } from './0013-departures.ts'
 import { counts } from './0014-counts.ts'
 import { logLevels } from './0015-log-levels.ts'
+import { operators } from './0016-operators.ts'
 import type { Engine } from './engine.ts'
 
 export interface Migration {
@@ -40,6 +41,7 @@ export const migrations: readonly Migration[] = [
   { name: '0013-departures', statements: departures },
   { name: '0014-counts', statements: counts },
   { name: '0015-log-levels', statements: logLevels },
+  { name: '0016-operators', statements: operators },
 ]
 
 /** SHA-256 of the statements for an engine, in hexadecimal digits: what a store records of a migration. */

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { auditColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
+import { auditColumns, onceColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
 import { query, queryOne, type Steps } from '../statement.ts'
 import {
   type Actor,
@@ -101,6 +101,7 @@ export function unchanged(
     kind: 'conflict',
     resource: 'policy',
     reason: 'the rules have been changed by somebody else',
+    stale: true,
   })
 }
 
@@ -136,6 +137,18 @@ export const isNoChange = (actor: Actor, before: unknown, after: unknown): boole
 
 /** The policy and server that an event about a policy, or about a rule of it, affects. */
 export const affectedBy = ({ id, server }: PolicyRecord) => ({ policy: id, server })
+
+/** A request that is to be done once is remembered with what it does, and refused when it is remembered already. */
+export function* remember({ once, at }: Actor): Steps<Result<void, RequestError>> {
+  if (!once) return ok(undefined)
+  const { key, request, id, sealed, until } = once
+  // One that is over is as if it had never been.
+  yield* query('DELETE FROM idempotency WHERE key = ? AND until <= ?', key, at)
+  const sql = `INSERT INTO idempotency (${onceColumns}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING key`
+  const row = yield* queryOne(sql, key, request, id, sealed, until)
+  if (row) return ok(undefined)
+  return err({ kind: 'conflict', resource: 'request', reason: 'the same request is being done already' })
+}
 
 export function* record(actor: Actor, revision: number, event: NewEvent): Steps<void> {
   const [before, after] = shortened(event.before, event.after).map((value) => JSON.stringify(value)) as [

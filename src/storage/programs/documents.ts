@@ -25,6 +25,12 @@ export function* takenDocument({
   return row && { kind: 'conflict', resource: 'document', reason: 'a document with this id exists' }
 }
 
+/** Somebody else has written what a write was decided from. */
+export const revisionConflict = err<RequestError>({
+  ...{ kind: 'conflict', resource: 'document', stale: true },
+  reason: 'it has been changed by somebody else',
+})
+
 export function* putDocument(
   { document, ifRevision }: Programs['putDocument']['args'],
   actor: Actor,
@@ -37,7 +43,7 @@ export function* putDocument(
   const old = row && toDocument(row)
   if (old && old.account !== account) return err({ kind: 'forbidden', resource: 'document', id })
   if (ifRevision !== undefined && ifRevision !== (old?.revision ?? 0)) {
-    return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+    return revisionConflict
   }
   if (old && document.addresses === undefined && isNoChange(actor, old.body, body)) {
     return ok({ revision: old.revision, changed: false })
@@ -70,7 +76,7 @@ export function* deleteDocument(
   if (!old) return err(notFound('document', id))
   if (old.account !== account) return err({ kind: 'forbidden', resource: 'document', id })
   if (ifRevision !== undefined && ifRevision !== old.revision) {
-    return err({ kind: 'conflict', resource: 'document', reason: 'it has been changed by somebody else' })
+    return revisionConflict
   }
   yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   yield* applyHoldings({ account, profile }, { gone: gone(kind, [id]) }, actor.at)

@@ -17,6 +17,16 @@ export function* recordEvent(
   return ok({ revision })
 }
 
+export function* forgetOnce({
+  until,
+  most,
+}: Programs['forgetOnce']['args']): Program<Programs['forgetOnce']['answer']> {
+  const sql = `DELETE FROM idempotency WHERE key IN
+    (SELECT key FROM idempotency WHERE until <= ? ORDER BY until LIMIT ?) RETURNING key`
+  const removed = (yield* query(sql, until, most)).length
+  return ok({ removed, changed: removed > 0 })
+}
+
 export function* pruneHistory({
   olderThan,
   bytes,

@@ -6,7 +6,7 @@ import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { changeAddresses } from './addresses.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
 import { deleteDocument, putDocument } from './documents.ts'
-import { pruneHistory, recordEvent } from './history.ts'
+import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
 import { keepHits, pruneHits } from './hits.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
@@ -44,6 +44,7 @@ export const programs: {
   reportHost,
   keepHits,
   pruneHits,
+  forgetOnce,
   forgetHosts,
   applyInventory,
 }
@@ -76,6 +77,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   reportHost: [],
   keepHits: [],
   pruneHits: [],
+  forgetOnce: [],
   forgetHosts: [],
   applyInventory: ['credentials', 'servers', 'rules'],
 }

@@ -11,12 +11,13 @@ import {
   accountColumns,
   credentialColumns,
   documentColumns,
+  fromAccount,
   fromCredential,
   toAccount,
   toCredential,
   toDocument,
 } from '../rows.ts'
-import { type Program, query, queryOne, type Steps } from '../statement.ts'
+import { marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { AccountRecord, Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
 import { renewPolicies } from './choices.ts'
 import { invalid, nextRevision, record, same } from './common.ts'
@@ -32,7 +33,7 @@ export function* applyInventory(
 ): Program<Programs['applyInventory']['answer']> {
   const revision = yield* nextRevision()
   const known = new Set((yield* query('SELECT id FROM accounts')).map(({ id }) => String(id)))
-  const accounts = yield* applyAccounts(inventory.accounts, revision)
+  const accounts = yield* applyAccounts(inventory.accounts, revision, actor.at)
   const credentials = yield* applyCredentials(inventory.credentials)
   const changes = [...accounts, ...credentials.map(inWords)]
   const documents = yield* applyDocuments(inventory.documents, revision)
@@ -90,7 +91,11 @@ function* recordCredentials(
   return newest
 }
 
-function* applyAccounts(accounts: readonly AccountRecord[], revision: number): Steps<string[]> {
+function* applyAccounts(
+  accounts: InventoryRecords['accounts'],
+  revision: number,
+  now: number,
+): Steps<string[]> {
   const changes: string[] = []
   const rows = yield* query(`SELECT ${accountColumns}, origin FROM accounts`)
   const stored = rows.map((row) => ({ ...toAccount(row), left: row.origin === 'left' }))
@@ -110,19 +115,19 @@ function* applyAccounts(accounts: readonly AccountRecord[], revision: number): S
   for (const named of accounts) {
     const old = before.get(named.id)
     // What an API chose holds until the file says something of it.
+    const { left = false, ...stored } = old ?? {}
     const chosen = old && cutFlowsOf(old.attributes)
-    const account = {
-      ...named,
+    const account: AccountRecord = {
+      ...{ quotas: {}, createdAt: now, ...stored, ...named, revision },
       attributes: { ...(chosen && { [cutFlowsKey]: chosen }), ...named.attributes },
     }
-    if (old && same(old, { ...account, left: false })) continue
+    if (old && !left && same(stored, { ...account, revision: old.revision })) continue
     if (old) yield* renewPolicies(account.id, old.attributes, account.attributes, revision)
     yield* query(
-      `INSERT INTO accounts (${accountColumns}) VALUES (?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes, origin = 'inventory'`,
-      account.id,
-      account.name,
-      JSON.stringify(account.attributes),
+      `INSERT INTO accounts (${accountColumns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+       name = excluded.name, attributes = excluded.attributes, quotas = excluded.quotas, revision = excluded.revision,
+       origin = 'inventory'`,
+      ...fromAccount(account),
     )
     changes.push(`account ${account.name}`)
   }
@@ -143,10 +148,12 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<Cred
   }
   for (const credential of credentials) {
     const old = before.get(key(credential))
-    if (same(old, credential)) continue
+    // When it was made, and used last, is not the file’s.
+    const { createdAt, lastUsedAt, revision, previous } = old ?? credential
+    if (same(old, { ...credential, createdAt, lastUsedAt, revision, previous })) continue
     if (old) yield* query('DELETE FROM credentials WHERE id = ?', old.id)
     yield* query(
-      `INSERT INTO credentials (${credentialColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO credentials (${credentialColumns}) VALUES (${marks(credentialColumns.split(', '))})`,
       ...fromCredential(credential),
     )
     // The account that had it loses it, and must be able to see that.

@@ -2,6 +2,7 @@
 import type { Job } from '../driver.ts'
 import { type Program, watched } from '../statement.ts'
 import type { RevisionRecord } from '../storage.ts'
+import { remember } from './common.ts'
 import { programs } from './index.ts'
 
 export interface Running {
@@ -11,10 +12,16 @@ export interface Running {
 }
 
 export function running(job: Job): Running {
-  const program = programs[job.program] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
   const changes: RevisionRecord[] = []
-  const steps = watched(program(job.args, job.actor), ({ change }) => {
+  const steps = watched(once(job), ({ change }) => {
     if (change) changes.push(change)
   })
   return { steps, changes }
+}
+
+function* once({ program: name, args, actor }: Job): Program<unknown> {
+  const remembered = yield* remember(actor)
+  if (!remembered.ok) return remembered
+  const program = programs[name] as (args: Job['args'], actor: Job['actor']) => Program<unknown>
+  return yield* program(args, actor)
 }

@@ -41,7 +41,7 @@ import {
   writableServer,
 } from './common.ts'
 import { depart } from './departures.ts'
-import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
+import { documentByKey, revisionConflict, takenDocument, upsertDocument } from './documents.ts'
 import { forgetHits } from './hits.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
@@ -88,12 +88,6 @@ function* writeDocuments(
   }
   return ok(undefined)
 }
-
-const revisionConflict = err({
-  kind: 'conflict',
-  resource: 'document',
-  reason: 'it has been changed by somebody else',
-} as const)
 
 function* removeDocuments(
   { account, profile }: Pick<ServerRecord, 'account' | 'profile'>,
