@@ -90,6 +90,35 @@ test('an interface that fails: once for each reason, again at growing intervals,
   )
 })
 
+test('an interface that is closed: why, and that it no longer is', () => {
+  const lines: string[] = []
+  const write = (level: string) => (fields: object, text: string) =>
+    void lines.push(`${level} ${text} ${(fields as { reason?: string }).reason ?? ''}`.trim())
+  const journal = createJournal({ info: write('info'), warn: write('warn'), error: write('error') })
+  const { host } = whole({ warnings: [] } as unknown as HostStatus)
+  const say = (...states: readonly [InterfaceState, string | null][]) => {
+    lines.length = 0
+    const put = states.map(([state, error], n) => ({
+      ...{ id: String(n), device: `tap${n}`, appliedRevision: null, state, error, notes: [] },
+    }))
+    journal.status({ host, whole: false, put, remove: [] })
+    journal.round(applied())
+    return [...lines]
+  }
+  assert.deepEqual(say(['closed', 'no device'], ['closed', null]), ['info interface is closed no device'])
+  assert.deepEqual(say(['closed', 'no device']), [])
+  assert.deepEqual(say(['failing', 'x']), ['error interface fails x'])
+  assert.deepEqual(say(['closed', 'no device']), ['info interface is closed no device'])
+  assert.deepEqual(say(['applied', null]), ['info interface is closed no more'])
+  assert.deepEqual(say(['applied', null]), [])
+  const many = (state: InterfaceState, error: string | null) =>
+    say(...Array.from({ length: 5000 }, (): [InterfaceState, string | null] => [state, error]))
+  const told = many('failing', 'x')
+  assert.deepEqual([told.length, told.at(-1)], [101, 'warn more interfaces fail, are closed, or no longer'])
+  assert.deepEqual(many('failing', 'x'), [])
+  assert.equal(many('applied', null).length, 101)
+})
+
 test('a warning when it begins, a repair whenever it happens', () => {
   const { say } = world()
   assert.deepEqual(say(applied(true), [], ['w']), [

@@ -22,39 +22,49 @@ export interface Journal {
 /** Between two reports of the same problem, milliseconds: doubled from the first to the last. */
 const intervals = { first: 60_000, last: 3_600_000 } as const
 
+/** Interfaces that are named after one round: a host may have 100,000. */
+const mostNamed = 100
+
 /** `now` is in milliseconds, from whatever beginning. */
 export function createJournal(log: Log, now: () => number = () => performance.now()): Journal {
   const host = createReminder(now)
   const stuck = createReminder(now)
   /** Those that fail now. */
   const failing = new Map<string, InterfaceStatus>()
-  /** Those that the log was told of, by id, with the reason. */
-  const told = new Map<string, string | null>()
+  /** Those that the log was told of, by id: that they fail or are closed, and why. */
+  const told = new Map<string, Trouble>()
   /** What the log is to be told of after the next round that succeeds; null: it is there no more. */
   let said = new Map<string, InterfaceStatus | null>()
   let warned: ReadonlySet<string> = new Set()
   let warnings: readonly string[] = []
 
-  function tell({ id, device, error, state }: InterfaceStatus, detail: string | undefined): void {
-    if (state !== 'failing') {
-      if (told.delete(id)) log.info({ interface: id, device }, 'interface fails no more')
-      return
-    }
-    if (told.has(id) && told.get(id) === error) return
-    told.set(id, error)
-    log.error(
-      { interface: id, device, reason: error, ...(detail !== undefined && { detail }) },
-      'interface fails',
-    )
+  /** Answers whether there was something to tell; `mute`: it is only remembered. */
+  function tell(status: InterfaceStatus, detail: string | undefined, mute: boolean): boolean {
+    const { id, device } = status
+    const [before, now] = [told.get(id), troubleOf(status)]
+    if (before?.state === now?.state && before?.reason === now?.reason) return false
+    if (now) told.set(id, now)
+    else told.delete(id)
+    if (mute) return true
+    const about = { interface: id, device }
+    const more = detail === undefined ? {} : { detail }
+    if (now?.state === 'failing') log.error({ ...about, reason: now.reason, ...more }, 'interface fails')
+    else if (now) log.info({ ...about, reason: now.reason, ...more }, 'interface is closed')
+    else
+      log.info(about, before?.state === 'failing' ? 'interface fails no more' : 'interface is closed no more')
+    return true
   }
 
   function interfaces(details: readonly Detail[]): void {
     const detailOf = new Map(details.map((each) => [each.interface, each.detail]))
+    let count = 0
     for (const [id, status] of said) {
-      if (status) tell(status, detailOf.get(id))
-      else told.delete(id)
+      if (!status) told.delete(id)
+      else if (tell(status, detailOf.get(id), count >= mostNamed)) count++
     }
     said = new Map()
+    if (count > mostNamed)
+      log.warn({ more: count - mostNamed }, 'more interfaces fail, are closed, or no longer')
     if (failing.size === 0) stuck.ended()
     else if (stuck.due(true)) {
       const first = [...failing.values()].slice(0, 10).map(({ device }) => device)
@@ -78,7 +88,7 @@ export function createJournal(log: Log, now: () => number = () => performance.no
         else failing.delete(each.id)
         // In the order in which they were said last.
         const before = said.delete(each.id)
-        if (before || each.state === 'failing' || told.has(each.id)) said.set(each.id, each)
+        if (before || troubleOf(each) || told.has(each.id)) said.set(each.id, each)
       }
     },
     round(round) {
@@ -104,6 +114,17 @@ export function createJournal(log: Log, now: () => number = () => performance.no
       warned = new Set(warnings)
     },
   }
+}
+
+interface Trouble {
+  readonly state: 'failing' | 'closed'
+  readonly reason: string | null
+}
+
+/** Undefined when there is nothing to explain: one that is closed without a reason is as it should be. */
+function troubleOf({ state, error }: InterfaceStatus): Trouble | undefined {
+  if (state === 'failing' || (state === 'closed' && error !== null)) return { state, reason: error }
+  return undefined
 }
 
 interface Reminder {

@@ -189,9 +189,9 @@ async function writeBatch(
   connections: Connections,
   batch: readonly Queued[],
   self: string,
-): Promise<{ outcomes: Outcome[]; commit?: Commit; changes: readonly RevisionRecord[] }> {
+): Promise<{ outcomes: Outcome[]; commit?: Commit; changes: Transaction['changes'] }> {
   const outcomes: Outcome[] = []
-  const changes: RevisionRecord[] = []
+  const changes: (readonly RevisionRecord[])[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
   let commit: Commit | undefined
   await transaction(connections, 'BEGIN', async (session) => {
@@ -215,7 +215,7 @@ async function writeBatch(
  * One program in a savepoint; adds to `changes` what is kept. Rejects when the connection, and with it the transaction, is
  * lost.
  */
-async function attempt(session: Session, job: Job, changes: RevisionRecord[]): Promise<Outcome> {
+async function attempt(session: Session, job: Job, changes: (readonly RevisionRecord[])[]): Promise<Outcome> {
   await session.query({ text: 'SAVEPOINT program' })
   const { steps, changes: recorded } = running(job)
   let outcome: Outcome
@@ -224,8 +224,9 @@ async function attempt(session: Session, job: Job, changes: RevisionRecord[]): P
   } catch (error) {
     outcome = { error }
   }
-  if ('result' in outcome && keeps(outcome.result)) changes.push(...recorded)
-  else await session.query({ text: 'ROLLBACK TO SAVEPOINT program' })
+  if (!('result' in outcome) || !keeps(outcome.result)) {
+    await session.query({ text: 'ROLLBACK TO SAVEPOINT program' })
+  } else if (recorded.length > 0) changes.push(recorded)
   await session.query({ text: 'RELEASE SAVEPOINT program' })
   return outcome
 }

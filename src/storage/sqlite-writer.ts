@@ -105,7 +105,7 @@ let trouble = false
 function commit(connection: Connection, batch: readonly Asked[]): FromWriter {
   const ended: Ended[] = []
   const done: { program: Job['program']; result: Result<unknown, RequestError> }[] = []
-  const changes: RevisionRecord[] = []
+  const changes: (readonly RevisionRecord[])[] = []
   const started = performance.now()
   const transaction = (committed: boolean) => ({
     ...{ seconds: (performance.now() - started) / 1000, committed },
@@ -158,14 +158,14 @@ function rollBack(connection: Connection): void {
 function attempt(
   connection: Connection,
   job: Job,
-  changes: RevisionRecord[],
+  changes: (readonly RevisionRecord[])[],
 ): { result: Result<unknown, RequestError> } | Failed {
   connection.exec('SAVEPOINT program')
   try {
     const { steps, changes: recorded } = running(job)
     const result = connection.drive(steps)
-    if (keeps(result)) changes.push(...recorded)
-    else connection.exec('ROLLBACK TO program')
+    if (!keeps(result)) connection.exec('ROLLBACK TO program')
+    else if (recorded.length > 0) changes.push(recorded)
     connection.exec('RELEASE program')
     return { result }
   } catch (error) {

@@ -779,8 +779,8 @@ export interface Transaction {
   /** From its beginning until it was durable or lost. */
   readonly seconds: number
   readonly committed: boolean
-  /** What it recorded, by revision; none unless it was committed. */
-  readonly changes: readonly RevisionRecord[]
+  /** What each of its writes recorded, by revision; none unless it was committed. */
+  readonly changes: readonly (readonly RevisionRecord[])[]
 }
 
 export interface StoreActivity {

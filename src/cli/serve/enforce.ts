@@ -11,6 +11,7 @@ import type { HitsService } from '../../service/hits.ts'
 import type { HostView } from '../../service/host-view.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { createAnswers } from './answers.ts'
+import { createEnforcedLog } from './enforced-log.ts'
 import { createHostVoice } from './host-voice.ts'
 import type { ServeOptions } from './options.ts'
 
@@ -40,6 +41,7 @@ export function enforce(
   tell: (line: string) => void,
 ): Enforcement {
   const journal = createJournal(logger)
+  const enforced = createEnforcedLog(logger)
   const view = () => enforcement.host(host)
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
   let told = false
@@ -84,6 +86,7 @@ export function enforce(
       if (round.kind === 'cut') return metrics.flowsCut(round.flows, round.problem !== null)
       metrics.applied(round.seconds)
       const now = view()
+      if (now) enforced.round(now)
       if (now && !told) tell(inForce(now, round.guarded))
       told = true
       isReady()
@@ -95,6 +98,7 @@ export function enforce(
     readiness: () => readinessOf(view()),
     async stop() {
       forgetAgent()
+      enforced.close()
       await agent.stop()
       feed.close()
     },

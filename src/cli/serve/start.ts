@@ -16,6 +16,7 @@ import { endWhenAsked } from '../signals.ts'
 import { version } from '../version.ts'
 import { inWords } from '../words.ts'
 import type { AgentProcess } from './agent-process.ts'
+import { logChanges } from './change-log.ts'
 import { enforce } from './enforce.ts'
 import { takeInventory, warnOfDevices } from './inventory.ts'
 import type { ServeOptions } from './options.ts'
@@ -30,6 +31,7 @@ export async function start(
   logger: FastifyBaseLogger,
   metricsToken?: string,
 ): Promise<void> {
+  logChanges(storage, logger)
   // First: addresses that the inventory gives are held in these pools.
   const pools = await configureAddresses(storage, addresses, Date.now())
   const fileInForce = await takeInventory(options, dialects, storage, logger)
@@ -85,6 +87,7 @@ export async function start(
     await services.hits.close().catch((error) => logger.warn({ err: error }, 'the last counts are not kept'))
     await stopRetention()
     await storage.close()
+    logger.info('stopped')
   }
   const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
   endWhenAsked(stop, logger)
@@ -97,6 +100,7 @@ export async function start(
     const where = host.includes(':') ? `[${host}]` : host
     throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
   }
+  logger.info(await inForce(options, storage, url), 'started')
   process.stdout.write(
     `listening on ${url}\n${options.inventory === undefined ? howToCall(builtIn, url) : ''}`,
   )
@@ -104,6 +108,29 @@ export async function start(
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready
     process.send({ ready: { url } }, () => process.disconnect?.())
+  }
+}
+
+/** What the log says of a start: no value that could be a secret, as the URL of a database can. */
+async function inForce(
+  { inventory, catalogue, addresses, enforce, host, guard, observe }: ServeOptions,
+  storage: Storage,
+  url: string,
+): Promise<object> {
+  return {
+    ...{
+      version,
+      node: process.versions.node,
+      url,
+      engine: storage.engine,
+      revision: await storage.revision(),
+    },
+    ...{
+      inventory: inventory ?? 'demonstration',
+      ...(catalogue && { catalogue }),
+      ...(addresses && { addresses }),
+    },
+    ...(enforce === 'none' ? { enforce } : { enforce, host, guard, observe }),
   }
 }
 
