@@ -68,6 +68,10 @@ export interface Route {
     readonly answer?: TSchema
     /** It can answer with a stream of events, too: their names, and what each is. */
     readonly events?: Readonly<Record<string, string>>
+    /** Its answer has an entity tag; another method than GET may insist on one. */
+    readonly entity?: true
+    /** A request with an `Idempotency-Key` is done once. */
+    readonly once?: true
   }
   readonly handler: (request: DialectRequest) => Promise<Answer>
 }

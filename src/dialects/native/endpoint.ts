@@ -64,8 +64,8 @@ export const routesOf = (endpoints: readonly NativeEndpoint[]): readonly Route[]
 /** Reads and changes of one resource: 200 with its entity tag. */
 export const resources = (endpoints: readonly ResourceEndpoint[]): readonly Route[] =>
   answering(
-    endpoints.map(({ handle, ...endpoint }) => ({
-      ...endpoint,
+    endpoints.map(({ handle, schema, ...endpoint }) => ({
+      ...{ ...endpoint, schema: { ...schema, entity: true } },
       handle: async (request) => {
         const condition = conditionOf(request)
         if (!condition.ok) return condition
@@ -78,8 +78,8 @@ export const resources = (endpoints: readonly ResourceEndpoint[]): readonly Rout
 /** 204, and nothing. */
 export const removals = (endpoints: readonly RemovalEndpoint[]): readonly Route[] =>
   routesSpelledBy(problem)(
-    endpoints.map(({ handle, ...endpoint }) => ({
-      ...endpoint,
+    endpoints.map(({ handle, schema, ...endpoint }) => ({
+      ...{ ...endpoint, schema: { ...schema, entity: true } },
       ...{ method: 'DELETE', success: 204 },
       handle: async (request) => {
         const condition = conditionOf(request)
@@ -93,8 +93,8 @@ export const removals = (endpoints: readonly RemovalEndpoint[]): readonly Route[
 /** 201 with what was made; the same again for a request with the `Idempotency-Key` of an earlier one. */
 export const creations = (endpoints: readonly CreationEndpoint[]): readonly Route[] =>
   routesSpelledBy(problem)(
-    endpoints.map(({ handle, read, location, ...endpoint }) => ({
-      ...endpoint,
+    endpoints.map(({ handle, read, location, schema, ...endpoint }) => ({
+      ...{ ...endpoint, schema: { ...schema, entity: true, once: true } },
       ...{ method: 'POST', success: 201 },
       handle: (request) => create(request, { handle, read, location }),
     })),

@@ -63,7 +63,18 @@ export const TraceRequest = Type.Object(
     direction: Direction,
     packet: PacketSchema,
   },
-  closed,
+  {
+    ...closed,
+    examples: [
+      {
+        ...{ server: 'web1', direction: 'ingress' },
+        packet: {
+          ...{ protocol: 'tcp', source: '198.51.100.10', sourcePort: 40000 },
+          ...{ destination: '192.0.2.10', destinationPort: 22 },
+        },
+      },
+    ],
+  },
 )
 export type TraceRequest = Static<typeof TraceRequest>
 
