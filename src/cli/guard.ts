@@ -19,6 +19,7 @@ import { openKernel } from '../agent/nftables/open-kernel.ts'
 import { judges } from '../compile/nftables/entries.ts'
 import { closes, describeGuard, type Guard } from '../compile/nftables/guard.ts'
 import { bridgeTable, table } from '../compile/nftables/names.ts'
+import { documented } from './help.ts'
 import { dataOption, guardOption, netnsOption, nftOption } from './options.ts'
 import { answer, complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
@@ -36,13 +37,31 @@ export function guardCommand(): Command {
     'what keeps devices of VMs closed until their packets are judged',
   )
   const verbs = [
-    ['up', 'close them, as the guard of the data directory says; what stands is left as it is', up, true],
+    [
+      'up',
+      'close them, as the guard of the data directory says; what stands is left as it is',
+      up,
+      true,
+      '0 it is up; 1 it failed, or is not kept for the next boot; 2 it could not be tried.',
+    ],
     // Also while a service owns the tables.
-    ['status', 'exit status 0 the guard is up, 1 it is not', status, false],
-    ['down', 'remove the guard, and say what that opens', down, true],
+    [
+      'status',
+      'exit status 0 the guard is up, 1 it is not',
+      status,
+      false,
+      '0 the guard is up; 1 it is not, or it failed; 2 it could not be tried.',
+    ],
+    [
+      'down',
+      'remove the guard, and say what that opens',
+      down,
+      true,
+      '0 it is gone; 1 it failed; 2 it could not be tried.',
+    ],
   ] as const
-  for (const [name, description, action, own] of verbs) {
-    guard
+  for (const [name, description, action, own, statuses] of verbs) {
+    const command = guard
       .command(name)
       .description(description)
       .addOption(dataOption())
@@ -63,6 +82,7 @@ export function guardCommand(): Command {
           await kernel?.close()
         }
       })
+    documented(command, `portcullis guard ${name} --guard 'tap*'`, statuses)
   }
   return guard
 }

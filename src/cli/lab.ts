@@ -4,50 +4,67 @@ import { dialects } from '../dialects/dialects.ts'
 import { defaultDirectory, down, find, type Lab, obstacle, status, up } from '../lab/lab.ts'
 import { createProber, type ProbeAnswer, planProbe } from '../lab/probe.ts'
 import { topologyOf } from '../lab/topology.ts'
+import { documented } from './help.ts'
 import { answer, complain } from './output.ts'
 
 export function labCommand(): Command {
   const lab = new Command('lab').description(
     'VMs made of network namespaces behind a filtering router (root, Linux)',
   )
-  lab
-    .command('up')
-    .description('bring the lab up, or anew; returns when its rules are enforced')
-    .addOption(
-      new Option('--listen <address:port>', 'where its API listens; port 0 picks a free one')
-        .default('127.0.0.1:0')
-        .env('PORTCULLIS_LAB_LISTEN'),
-    )
-    .addOption(directoryOption())
-    .option('--bridge', 'the VMs are ports of bridges, as under libvirt and Proxmox, not behind a router')
-    .option('--json', 'answer in JSON')
-    .action(labUp)
-  lab
-    .command('status')
-    .description('address, credentials, VMs and the router’s namespace of the lab that is up')
-    .addOption(directoryOption())
-    .option('--json', 'answer in JSON')
-    .action(labStatus)
-  lab
-    .command('probe')
-    .description('send a real packet: exit status 0 it got through, 1 it did not, 2 it could not be tried')
-    .argument('<from>', 'a VM’s name or address, or outside')
-    .argument('<to>', 'the same')
-    .argument('<packet>', 'tcp/PORT, udp/PORT, icmp (an echo request) or icmp/TYPE[/CODE]')
-    .addOption(
-      new Option('--family <version>', 'IP version; default 4 where both ends have it').choices(['4', '6']),
-    )
-    .option('--source-port <port>', 'default: a random one', between(1, 65535))
-    .option('--wait <milliseconds>', 'how long nothing may come back', between(10, 60_000), 300)
-    .addOption(directoryOption())
-    .option('--json', 'answer in JSON')
-    .action(labProbe)
-  lab
-    .command('down')
-    .description('remove every trace of it, also after a crash')
-    .addOption(directoryOption())
-    .option('--json', 'answer in JSON')
-    .action(labDown)
+  documented(
+    lab
+      .command('up')
+      .description('bring the lab up, or anew; returns when its rules are enforced')
+      .addOption(
+        new Option('--listen <address:port>', 'where its API listens; port 0 picks a free one')
+          .default('127.0.0.1:0')
+          .env('PORTCULLIS_LAB_LISTEN'),
+      )
+      .addOption(directoryOption())
+      .option('--bridge', 'the VMs are ports of bridges, as under libvirt and Proxmox, not behind a router')
+      .option('--json', 'answer in JSON')
+      .action(labUp),
+    'portcullis lab up --listen 127.0.0.1:8080',
+    '0 it is up and its rules are enforced; 1 it failed; 2 it cannot be had here.',
+  )
+  documented(
+    lab
+      .command('status')
+      .description('address, credentials, VMs and the router’s namespace of the lab that is up')
+      .addOption(directoryOption())
+      .option('--json', 'answer in JSON')
+      .action(labStatus),
+    'portcullis lab status --json',
+    '0 it is up; 1 none is; 2 it could not be asked.',
+  )
+  documented(
+    lab
+      .command('probe')
+      .description('send a real packet: exit status 0 it got through, 1 it did not, 2 it could not be tried')
+      .argument('<from>', 'a VM’s name or address, or outside')
+      .argument('<to>', 'the same')
+      .argument('<packet>', 'tcp/PORT, udp/PORT, icmp (an echo request) or icmp/TYPE[/CODE]')
+      .addOption(
+        new Option('--family <version>', 'IP version; default 4 where both ends have it').choices(['4', '6']),
+      )
+      .option('--source-port <port>', 'default: a random one', between(1, 65535))
+      .option('--wait <milliseconds>', 'how long nothing may come back', between(10, 60_000), 300)
+      .addOption(directoryOption())
+      .option('--json', 'answer in JSON')
+      .action(labProbe),
+    'portcullis lab probe outside web1 tcp/22',
+    '0 it got through; 1 it did not; 2 it could not be tried.',
+  )
+  documented(
+    lab
+      .command('down')
+      .description('remove every trace of it, also after a crash')
+      .addOption(directoryOption())
+      .option('--json', 'answer in JSON')
+      .action(labDown),
+    'portcullis lab down',
+    '0 nothing of it is left; 1 something is; 2 it could not be tried.',
+  )
   return lab
 }
 

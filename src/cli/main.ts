@@ -4,17 +4,8 @@
  * Exit status: 0 done, 1 the answer is no or it failed, 2 it could not be tried (usage, missing privileges).
  */
 import { Command, CommanderError } from 'commander'
+import { nouns } from './nouns.ts'
 import { complain } from './output.ts'
-
-// A noun is loaded when it is called: a probe should not wait for the server's libraries.
-const nouns: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./serve/serve.ts')).serveCommand(),
-  lab: async () => (await import('./lab.ts')).labCommand(),
-  guard: async () => (await import('./guard.ts')).guardCommand(),
-  trace: async () => (await import('./trace.ts')).traceCommand(),
-  rules: async () => (await import('./rules.ts')).rulesCommand(),
-  decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
-}
 
 const program = new Command('portcullis')
   .description(

@@ -3,10 +3,11 @@ import { isIPv6 } from 'node:net'
 import { Argument, Command, Option } from 'commander'
 import { err, ok, type Result } from '../core/result.ts'
 import { ask, readAnswer, withCaller } from './caller.ts'
+import { documented } from './help.ts'
 import { answer, answerJson, complain, printable } from './output.ts'
 
 export function traceCommand(): Command {
-  return withCaller(new Command('trace'))
+  const command = withCaller(new Command('trace'))
     .description('what happens to a packet, and which rule decides')
     .argument('<server>', 'id, vmid or name of the server')
     .addArgument(
@@ -30,6 +31,11 @@ export function traceCommand(): Command {
     .option('--link', 'sent by the host that carries the VM, or addressed to it')
     .option('--json', 'answer in JSON')
     .action(trace)
+  return documented(
+    command,
+    'portcullis trace web1 ingress tcp 198.51.100.10:40000 192.0.2.10:22',
+    '0 it is answered, whatever becomes of the packet; 2 it could not be asked.',
+  )
 }
 
 interface Flags {

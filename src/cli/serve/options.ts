@@ -35,6 +35,7 @@ export interface ServeOptions {
   readonly historySize: number
   readonly metricsTokenFile?: string
   readonly logLevel: string
+  readonly json: boolean
   readonly netns?: string
   readonly nft?: string
   readonly verifyMs: number
@@ -129,6 +130,10 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_LOG_LEVEL')
     .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info'),
+  new Option(
+    '--json',
+    'say on standard output in lines of JSON where it listens and what is enforced',
+  ).default(false),
   netnsOption(),
   nftOption(),
   new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')

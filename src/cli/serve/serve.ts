@@ -9,6 +9,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { hasPassword } from '../database.ts'
 import { notToBeShown } from '../demonstration.ts'
+import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
 import { ignoreHangUp } from '../signals.ts'
@@ -25,7 +26,11 @@ export function serveCommand(): Command {
     'serve the APIs, and enforce the rules on this host if told to',
   )
   for (const option of serveOptions()) command.addOption(option)
-  return command.action(serve)
+  return documented(
+    command.action(serve),
+    'portcullis serve --data /var/lib/portcullis --inventory /etc/portcullis/inventory.yaml --enforce nftables',
+    '0 it was asked to end, and has; 1 it failed; 2 it could not be tried: usage, missing privileges.',
+  )
 }
 
 async function serve(flags: ServeOptions, command: Command): Promise<void> {

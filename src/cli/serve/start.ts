@@ -57,10 +57,12 @@ export async function start(
     traffic: services,
     store: storage,
   })
+  const say = (json: object, text: string) =>
+    process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
   const agent =
     enforcer &&
     enforce(options, enforcer, createDesiredFeed(storage, options.host), services, metrics, logger, (line) =>
-      process.stdout.write(`${line}\n`),
+      say({ enforcement: line }, line),
     )
   if (!agent) await warnOfDevices(storage, logger)
   const server = createServer({
@@ -101,9 +103,8 @@ export async function start(
     throw new Error(`--listen ${where}:${port}: ${inWords(error)}`)
   }
   logger.info(await inForce(options, storage, url), 'started')
-  process.stdout.write(
-    `listening on ${url}\n${options.inventory === undefined ? howToCall(builtIn, url) : ''}`,
-  )
+  const how = options.inventory === undefined ? `\n${howToCall(builtIn, url).trimEnd()}` : ''
+  say({ listening: url }, `listening on ${url}${how}`)
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready

@@ -1,0 +1,11 @@
+/** What the command line knows, by the first word. A noun is loaded when it is called: a probe should not wait for the server’s libraries. */
+import type { Command } from 'commander'
+
+export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve/serve.ts')).serveCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+  guard: async () => (await import('./guard.ts')).guardCommand(),
+  trace: async () => (await import('./trace.ts')).traceCommand(),
+  rules: async () => (await import('./rules.ts')).rulesCommand(),
+  decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
+}
