@@ -132,7 +132,7 @@ export const serveOptions = (): readonly Option[] => [
     .default('info'),
   new Option(
     '--json',
-    'say on standard output in lines of JSON where it listens and what is enforced',
+    'say on standard output in lines of JSON where it listens and what is enforced (env: PORTCULLIS_JSON)',
   ).default(false),
   netnsOption(),
   nftOption(),

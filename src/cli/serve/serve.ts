@@ -39,6 +39,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
     options = {
       ...flags,
       observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
+      json: isOn(flags.json, 'PORTCULLIS_JSON'),
     }
   } catch (error) {
     return complain(messageOf(error), 2)
