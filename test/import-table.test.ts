@@ -83,6 +83,7 @@ const borders: Record<Folder, Border> = {
 /** Files, and folders of them, that may import everything, and why. */
 const exceptions: Readonly<Record<string, string>> = {
   'src/cli/serve/': 'the one place where everything is wired',
+  'src/cli/store/': 'keeps, replaces and checks a store by itself, where no service need run',
   'src/cli/lab.ts': 'hands the lab the rows of every dialect’s manifest; the lab itself imports none of them',
   'src/cli/guard.ts': 'closes a host whose service does not run: there is nothing to speak HTTP to',
 }

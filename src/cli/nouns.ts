@@ -8,4 +8,6 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   trace: async () => (await import('./trace.ts')).traceCommand(),
   rules: async () => (await import('./rules.ts')).rulesCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
+  backup: async () => (await import('./store/backup.ts')).backupCommand(),
+  restore: async () => (await import('./store/restore.ts')).restoreCommand(),
 }

@@ -6,6 +6,24 @@ export const dataOption = () =>
     .env('PORTCULLIS_DATA')
     .default('.portcullis')
 
+/** Looked at by `storeRefusal`: an option's own parser repeats what it refuses, its password included. */
+export const databaseOption = () =>
+  new Option('--database <url>', 'postgres://… instead of the embedded store').env('PORTCULLIS_DATABASE')
+
+export const databasePasswordOption = () =>
+  new Option(
+    '--database-password-file <file>',
+    'its first line is the database’s password; PORTCULLIS_DATABASE_PASSWORD may be the password itself',
+  ).env('PORTCULLIS_DATABASE_PASSWORD_FILE')
+
+/** Why the store that they name cannot be opened, in one line; undefined when it may be. */
+export function storeRefusal({ database, data }: { readonly database?: string; readonly data: string }) {
+  if (database !== undefined && !/^postgres(ql)?:\/\//.test(database)) {
+    return '--database: expected postgres://user:password@host/database'
+  }
+  return data === '' ? '--data: expected a directory' : undefined
+}
+
 export const guardOption = () =>
   new Option(
     '--guard <patterns>',

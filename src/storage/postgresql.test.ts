@@ -39,9 +39,13 @@ async function behindProxy(): Promise<{
   return {
     url,
     proxy,
-    store: { open: () => openPostgresql({ url: proxy.url }), flags: ['--database', proxy.url], remove },
+    store: storeAt(proxy.url, remove),
   }
 }
+
+const storeAt = (url: string, remove: () => Promise<void>): TestStore => ({
+  ...{ open: () => openPostgresql({ url }), flags: ['--database', url], place: { url }, remove },
+})
 
 const list = `/1.3/server/${servers.web}/firewall_rule`
 const insert = (storage: Storage, id: string) =>
@@ -189,11 +193,7 @@ describe('a database that says nothing', { skip: noPostgresql }, () => {
 describe('a database that is stopped', { skip: noCluster }, () => {
   test('every dialect says in its own words that it is unavailable, and all is served when it is back', async () => {
     const cluster = startCluster()
-    const store: TestStore = {
-      open: () => openPostgresql({ url: cluster.url }),
-      flags: ['--database', cluster.url],
-      remove: async () => cluster.remove(),
-    }
+    const store = storeAt(cluster.url, async () => cluster.remove())
     const service = await startService({ store })
     try {
       assert.equal((await service.call('GET', list)).status, 200)
@@ -249,13 +249,7 @@ describe('a database whose disk is full', { skip: noCluster || noRoot }, () => {
     await admin.query('CREATE DATABASE small TABLESPACE small')
     await admin.end()
     const url = String(database)
-    const service = await startService({
-      store: {
-        open: () => openPostgresql({ url }),
-        flags: ['--database', url],
-        remove: async () => cluster.remove(),
-      },
-    })
+    const service = await startService({ store: storeAt(url, async () => cluster.remove()) })
     try {
       const one = { direction: 'in', action: 'drop' }
       const many = Array.from({ length: 900 }, () => ({ ...one, comment: 'x'.repeat(200) }))

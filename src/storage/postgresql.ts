@@ -16,7 +16,7 @@ import { type Connections, createConnections, destroy, type Session } from './po
 import { commitOf } from './programs/index.ts'
 import { running } from './programs/run.ts'
 import { reads } from './reads.ts'
-import { inBulk, keeps, type Row, type Steps } from './statement.ts'
+import { keeps, type Row, type Steps } from './statement.ts'
 import type { Commit, RevisionRecord, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
@@ -24,7 +24,9 @@ const channel = 'portcullis'
 /** Bounds what one request waits for. */
 const maxPerTransaction = 64
 /** Any number; the same for every process that might migrate. */
-const migrationLock = 7_018_234
+export const migrationLock = 7_018_234
+/** Shared by every process that uses the database; whoever replaces all of it has it alone. */
+export const useLock = 7_018_235
 /** Milliseconds that an opening database is waited for. */
 const patience = 5000
 
@@ -36,7 +38,7 @@ interface Queued {
 type Outcome = { result: Result<unknown, RequestError> } | { error: unknown }
 
 /** Numbers that JavaScript holds exactly: revisions and milliseconds come as 64-bit integers. */
-const types: pg.CustomTypesConfig = {
+export const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as never,
 }
@@ -104,7 +106,7 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
     listeners.tell(commit)
   }
 
-  const stopListening = listen(connections, {
+  const listening = listen(connections, {
     notice(payload) {
       const { from, ...commit } = JSON.parse(payload) as Commit & { from: string }
       if (from !== self) tell(commit)
@@ -114,6 +116,8 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
     },
     known: () => told,
   })
+  // From here on nobody replaces what is read.
+  await listening.begun
 
   return storageOf({
     engine: 'postgresql',
@@ -143,7 +147,7 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
     async close() {
       closed = true
       await writing
-      await stopListening()
+      await listening.stop()
       await connections.close()
     },
   })
@@ -258,16 +262,11 @@ function transaction<T>(
   })
 }
 
-async function drive<T>(session: Session, steps: Steps<T>): Promise<T> {
+export async function drive<T>(session: Session, steps: Steps<T>): Promise<T> {
   let step = steps.next()
   while (!step.done) {
-    const statements = step.value.rows ? inBulk(step.value) : [step.value]
-    let answer: Row[] = []
-    for (const { sql, params } of statements) {
-      const { rows } = await session.query(prepare(sql, params))
-      answer = rows as Row[]
-    }
-    step = steps.next(answer)
+    const { rows } = await session.query(prepare(step.value.sql, step.value.params))
+    step = steps.next(rows as Row[])
   }
   return step.value
 }
@@ -290,9 +289,9 @@ function prepare(sql: string, values: readonly unknown[]): pg.QueryConfig {
 const heartbeat = 1500
 
 /**
- * Hears what other processes commit; connects again for as long as it is wanted. Notices arrive before the answer to a
- * later question, so that a revision that was there one question ago and has not been heard of by now was missed.
- * Answers how to stop.
+ * Hears what other processes commit, and tells those who would replace the store that it is in use; connects again for as
+ * long as it is wanted. Notices arrive before the answer to a later question, so that a revision that was there one question
+ * ago and has not been heard of by now was missed. `begun` resolves when it hears, or could not the first time.
  */
 function listen(
   connections: Connections,
@@ -302,7 +301,8 @@ function listen(
     readonly missed: (revision: number) => void
     readonly known: () => number
   },
-): () => Promise<void> {
+): { readonly begun: Promise<void>; stop(): Promise<void> } {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
   const stopping = new AbortController()
   const { signal } = stopping
   const pause = (milliseconds: number) => delay(milliseconds, undefined, { signal }).catch(() => {})
@@ -320,9 +320,16 @@ function listen(
         }
       })
       await session.query({ text: `LISTEN ${channel}` })
+      // Not waited for: whoever has it alone is about to replace what would be read here.
+      const { rows } = await session.query({
+        text: 'SELECT pg_try_advisory_lock_shared($1) AS taken',
+        values: [useLock],
+      })
+      if (rows[0]?.taken !== true) throw new Error('the store is being replaced')
       // Whatever was said before was missed; and who failed while the database was away can go on.
       let seen = await drive(session, reads.revision())
       hear.missed(seen)
+      begin()
       while (!signal.aborted) {
         await pause(heartbeat)
         const revision = await drive(session, reads.revision())
@@ -338,11 +345,15 @@ function listen(
   const running = (async () => {
     while (!signal.aborted) {
       await once().catch(() => {})
+      begin()
       await pause(500)
     }
   })()
-  return async () => {
-    stopping.abort()
-    await running
+  return {
+    begun,
+    async stop() {
+      stopping.abort()
+      await running
+    },
   }
 }

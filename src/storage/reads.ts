@@ -1,9 +1,7 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
-
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
-import { compareInventory } from './inventory/difference.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
@@ -59,7 +57,6 @@ type Reads = {
 }
 
 export const reads: Reads = {
-  inventoryDifference: compareInventory,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -402,7 +399,6 @@ export const reads: Reads = {
 
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
-  'inventoryDifference',
   'policies',
   'desired',
   'placedInterfaces',

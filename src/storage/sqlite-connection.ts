@@ -1,16 +1,18 @@
 /** A SQLite connection that drives steps: statements prepared once, rows as objects. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import type { Row, Steps } from './statement.ts'
+import type { Row, SqlValue, Steps } from './statement.ts'
 import { Unavailable } from './unavailable.ts'
 
 export interface Connection {
   /** Statements that answer nothing, several at a time. */
   exec(sql: string): void
   drive<T>(steps: Steps<T>): T
+  /** Rows of one statement, so many at a time. */
+  lots(rows: number, sql: string, ...params: SqlValue[]): Generator<readonly Row[], void, void>
   close(): void
 }
 
-/** Lists of ids have a text per length; more of them than this would be a leak. */
+/** Bulk inserts have a text per length; more of them than this would be a leak. */
 const maxPrepared = 500
 
 export function connect(path: string, options: { readOnly: boolean }): Connection {
@@ -31,17 +33,22 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
     drive(steps) {
       let step = steps.next()
       while (!step.done) {
-        const { sql, params, rows } = step.value
-        const answer = explained(() => {
-          const prepared = statement(sql)
-          if (!rows) return prepared.all(...params)
-          // One by one: a statement that is run again is three times as fast as one with many rows.
-          for (const row of rows) prepared.run(...row)
-          return []
-        })
-        step = steps.next(answer as Row[])
+        const { sql, params } = step.value
+        step = steps.next(explained(() => statement(sql).all(...params)) as Row[])
       }
       return step.value
+    },
+    *lots(rows, sql, ...params) {
+      let lot: Row[] = []
+      // Of its own: others may be driven between two lots.
+      const rest = explained(() => database.prepare(sql).iterate(...params))
+      for (let next = explained(() => rest.next()); !next.done; next = explained(() => rest.next())) {
+        lot.push(next.value as Row)
+        if (lot.length < rows) continue
+        yield lot
+        lot = []
+      }
+      if (lot.length > 0) yield lot
     },
     close() {
       prepared.clear()

@@ -40,8 +40,8 @@ export async function openSqlite({
   writer: program = ownWriter,
 }: SqliteOptions): Promise<Storage> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const unlock = lock(directory)
-  const path = join(directory, 'portcullis.db')
+  const unlock = lockDirectory(directory)
+  const path = databaseIn(directory)
   const writer = new Worker(program, { workerData: path })
   const commits = createListeners<Commit>()
   const transactions = createListeners<Transaction>()
@@ -134,8 +134,10 @@ export async function openSqlite({
 const unavailable = (error: unknown) =>
   new Unavailable(error instanceof Error ? error.message : String(error), error)
 
-/** Held by the operating system, so that it ends with the process however that ends. */
-function lock(directory: string): () => void {
+export const databaseIn = (directory: string): string => join(directory, 'portcullis.db')
+
+/** Throws when another process has it. Held by the operating system, so that it ends with the process however that ends. */
+export function lockDirectory(directory: string): () => void {
   const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 })
   try {
     database.exec('BEGIN EXCLUSIVE')

@@ -9,6 +9,7 @@ import { policyRecord } from '../../src/service/records.ts'
 import { openPostgresql } from '../../src/storage/postgresql.ts'
 import { openSqlite } from '../../src/storage/sqlite.ts'
 import type { Actor, InventoryRecords, NewPolicyRecord, NewRule, Storage } from '../../src/storage/storage.ts'
+import type { Place } from '../../src/storage/whole/whole-store.ts'
 import { createDatabase, noPostgresql } from './postgresql.ts'
 
 export interface TestStore {
@@ -16,6 +17,8 @@ export interface TestStore {
   open(): Promise<Storage>
   /** What `serve` is told to use it. */
   readonly flags: readonly string[]
+  /** For what works on all of it. */
+  readonly place: Place
   remove(): Promise<void>
 }
 
@@ -39,6 +42,7 @@ export const engines: Record<
       return {
         open: () => openSqlite({ directory }),
         flags: ['--data', directory],
+        place: { directory },
         remove: async () => rmSync(directory, { recursive: true, force: true }),
       }
     },
@@ -51,6 +55,7 @@ export const engines: Record<
       return {
         open: () => openPostgresql({ url: database.url }),
         flags: ['--database', database.url],
+        place: { url: database.url },
         remove: () => database.drop(),
       }
     },

@@ -1,7 +1,15 @@
 /** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../../core/model/desired.ts'
-import { dataOption, guardOption, netnsOption, nftOption } from '../options.ts'
+import {
+  databaseOption,
+  databasePasswordOption,
+  dataOption,
+  guardOption,
+  netnsOption,
+  nftOption,
+  storeRefusal,
+} from '../options.ts'
 import { missingPrivilege } from '../privileges.ts'
 
 /** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
@@ -51,12 +59,8 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_PUBLIC_URL')
     .argParser(parsePublicUrl),
   dataOption(),
-  // Looked at with the others (`refusal`): an option's own parser repeats what it refuses, its password included.
-  new Option('--database <url>', 'postgres://… instead of the embedded store').env('PORTCULLIS_DATABASE'),
-  new Option(
-    '--database-password-file <file>',
-    'its first line is the database’s password; PORTCULLIS_DATABASE_PASSWORD may be the password itself',
-  ).env('PORTCULLIS_DATABASE_PASSWORD_FILE'),
+  databaseOption(),
+  databasePasswordOption(),
   new Option('--inventory <file>', 'accounts and servers, YAML; without it a demonstration').env(
     'PORTCULLIS_INVENTORY',
   ),
@@ -200,11 +204,10 @@ function parseMilliseconds(text: string): number {
 }
 
 /** Why the options cannot be served on this host, in one line; undefined when they can. Touches nothing. */
-export function refusal({ database, data, enforce, observe }: ServeOptions): string | undefined {
-  if (database !== undefined && !/^postgres(ql)?:\/\//.test(database)) {
-    return '--database: expected postgres://user:password@host/database'
-  }
-  if (data === '') return '--data: expected a directory'
+export function refusal(options: ServeOptions): string | undefined {
+  const { enforce, observe } = options
+  const store = storeRefusal(options)
+  if (store !== undefined) return store
   if (enforce === 'ovn') return '--enforce ovn is not available yet; nftables and none are'
   if (enforce === 'none') {
     return observe

@@ -83,10 +83,12 @@ export function* migrate(
   yield* query('INSERT INTO schema_version (version) VALUES (?)', to)
 }
 
-/** The version of a store's schema, whose tables of migrations are there; throws as `migrate`. Writes nothing. */
-export function* recordedVersion(engine: Engine): Steps<number> {
+/** The version of a store's schema; throws as `migrate`. Writes nothing. `records`: whether it has the table `migrations`. */
+export function* recordedVersion(engine: Engine, records = true): Steps<number> {
   const version = Number((yield* query('SELECT version FROM schema_version'))[0]?.version ?? 0)
-  const recorded = yield* query('SELECT version, name, checksum FROM migrations ORDER BY version')
+  const recorded = records
+    ? yield* query('SELECT version, name, checksum FROM migrations ORDER BY version')
+    : []
   const newest = Math.max(version, Number(recorded.at(-1)?.version ?? 0))
   if (newest > migrations.length) {
     const unknown = recorded.find((row) => Number(row.version) > migrations.length)
