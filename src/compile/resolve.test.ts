@@ -58,7 +58,6 @@ test('built-in rules come before the policy’s own, as one list that all who ha
 test('what is off, or is not for this kind of interface, or does not filter, lets pass', () => {
   const resolve = createResolver()
   for (const [type, policies] of [
-    ['public', []],
     ['public', [{ ...base, enabled: false }]],
     ['private', [base]],
     ['public', [{ ...base, filters: [] }]],
@@ -68,6 +67,28 @@ test('what is off, or is not for this kind of interface, or does not filter, let
   }
   const oneWay = resolve(at('public'), [{ ...base, filters: ['ingress'] }])
   assert.deepEqual([oneWay.ingress.filtered, oneWay.egress.filtered], [true, false])
+})
+
+test('what nobody attends to is closed: nothing comes in but answers', () => {
+  const resolve = createResolver()
+  const closes: Policy = { ...base, closes: true, stateful: false }
+  for (const policies of [[], [{ ...closes, enabled: false }], [{ ...closes, filters: [] }]]) {
+    const { ingress, egress, stateful, cutsFlows } = resolve(at('private'), policies)
+    assert.deepEqual(ingress, { filtered: true, lists: [], default: 'deny' })
+    assert.deepEqual(egress, { filtered: true, lists: [], default: 'allow' })
+    assert.deepEqual([stateful, cutsFlows], [true, true])
+  }
+  // What has been asked before is no answer for what is attached otherwise.
+  assert.equal(resolve(at('private'), [{ ...base, enabled: false }]).ingress.filtered, false)
+  assert.equal(resolve(at('private'), [{ ...closes, enabled: false }, base]).ingress.filtered, false)
+})
+
+test('a direction that no policy filters is closed where all close; the rest is theirs', () => {
+  const outward: Policy = { ...base, closes: true, stateful: false, filters: ['egress'] }
+  const { ingress, egress, stateful } = createResolver()(at('public'), [outward])
+  assert.deepEqual(ingress, { filtered: true, lists: [], default: 'deny' })
+  assert.equal(egress.filtered && egress.lists[0]?.policy, outward.id)
+  assert.equal(stateful, false)
 })
 
 test('several policies: lists in order, and the strict default', () => {

@@ -18,6 +18,7 @@ import {
   defaultSwitches,
   type Policy,
   type TrafficSwitches,
+  unattended,
 } from '../core/model/policy.ts'
 import { type Direction, logLevels, type Rule } from '../core/model/rule.ts'
 import { essentialsOf } from '../core/semantics/essentials.ts'
@@ -48,7 +49,8 @@ type Piece = RuleList | { readonly include: string }
 
 export function createResolver(): Resolver {
   const pieces = new WeakMap<Policy, Map<number, Record<Direction, readonly Piece[]>>>()
-  const root = node()
+  /** Those with which everything passes that none filters, and those with which not. */
+  const roots = { open: node(), closed: node() }
   /** Senders that stay the same while policies change. */
   const origins = weakValues<Origin>()
 
@@ -84,9 +86,10 @@ export function createResolver(): Resolver {
     all: readonly Policy[],
     name: Direction,
     index: number,
+    closed: boolean,
   ): DirectionPolicy {
     const filtering = applicable.filter((policy) => policy.filters.includes(name))
-    if (filtering.length === 0) return { filtered: false }
+    if (filtering.length === 0) return closed ? closedDirection[name] : { filtered: false }
     const defaults = filtering.map((policy) =>
       name === 'ingress' ? policy.defaultIngress : policy.defaultEgress,
     )
@@ -107,7 +110,9 @@ export function createResolver(): Resolver {
   function find({ type, index }: Pick<Place, 'index' | 'type'>, policies: readonly Policy[]) {
     // In the same order they are the same, so the order of what is looked up must not depend on the interface.
     const inForce = inForceOn(type, policies)
-    let at = root
+    // Also when there is none: what nobody attends to does not stand open.
+    const closed = policies.every((policy) => policy.closes)
+    let at = closed ? roots.closed : roots.open
     for (const policy of inForce) {
       const next = at.next.get(policy) ?? node()
       at.next.set(policy, next)
@@ -119,11 +124,14 @@ export function createResolver(): Resolver {
     let shared = at.shared.get(own)
     if (!shared) {
       shared = {
-        stateful: filtering.some((policy) => policy.stateful),
-        ...(filtering.some((policy) => policy.cutFlows === 'revoked') && { cutsFlows: true }),
+        stateful:
+          filtering.length === 0
+            ? closed && unattended.stateful
+            : filtering.some((policy) => policy.stateful),
+        ...(cutsFlows(filtering, closed) && { cutsFlows: true }),
         essentials: essentialsOf(switches),
-        ingress: direction(filtering, inForce, 'ingress', own),
-        egress: direction(filtering, inForce, 'egress', own),
+        ingress: direction(filtering, inForce, 'ingress', own, closed),
+        egress: direction(filtering, inForce, 'egress', own, closed),
       }
       at.shared.set(own, shared)
     }
@@ -156,6 +164,15 @@ const inForceOn = (type: InterfaceType, policies: readonly Policy[]): readonly P
 const isFiltering = (policy: Policy): boolean => policy.filters.length > 0
 const switchesOf = (filtering: readonly Policy[]): TrafficSwitches =>
   filtering.map((policy) => policy.guards).reduce(strictest, undefined) ?? defaultSwitches
+
+/** Where nothing filters but what is unattended, nobody said that connections should live on which may not begin. */
+const cutsFlows = (filtering: readonly Policy[], closed: boolean): boolean =>
+  filtering.length === 0 ? closed : filtering.some((policy) => policy.cutFlows === 'revoked')
+
+const closedDirection = {
+  ingress: { filtered: true, lists: [], default: unattended.defaultIngress },
+  egress: { filtered: true, lists: [], default: unattended.defaultEgress },
+} as const satisfies Record<Direction, DirectionPolicy>
 
 /** What policies ask of senders on interfaces of a type. */
 export const antiSpoofingOn = (type: InterfaceType, policies: readonly Policy[]): AntiSpoofing =>

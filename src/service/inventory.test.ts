@@ -413,9 +413,12 @@ describe('an inventory that is wrong', () => {
     servers: [
       [
         file('{ profile: cloud, name: x }'),
-        new RegExp(`^${s}\\.profile: expected one of hostup, upcloud, ionos, scaleway$`),
+        new RegExp(`^${s}\\.profile: expected one of hostup, upcloud, ionos, scaleway, native$`),
       ],
-      [file('{ profile: native, name: x }'), new RegExp(`^${s}\\.profile: expected one of hostup`)],
+      [
+        file('{ profile: native, name: x, firewall: true }'),
+        new RegExp(`^${s}\\.firewall: servers of native have no such switch$`),
+      ],
       [file('{ name: x }'), /profile: expected one of/],
       [file('{ profile: upcloud }'), new RegExp(`^${s}\\.name: expected text`)],
       [upcloud('firewal: true'), new RegExp(`^${s}: firewal is not known here`)],

@@ -42,6 +42,7 @@ import type {
   HitRecord,
   HitSum,
   InterfaceOwner,
+  Member,
   OutcomeRecord,
   PoolUse,
   Storage,
@@ -118,6 +119,25 @@ export const reads: Reads = {
     const rows = yield* query(sql, ...params)
     return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
   },
+  *policiesPage({ account, profile, name, server }, { after, limit }) {
+    const [where, params] = all({ account, profile, name })
+    const sql = `SELECT ${policyColumns}, (SELECT COUNT(*) FROM rules r WHERE r.policy = policies.id) AS rule_count
+      FROM policies WHERE ${where === '' ? '' : `${where} AND `}id > ?
+      ${server === undefined ? '' : 'AND id IN (SELECT policy FROM attachments WHERE server = ?)'}
+      AND (server IS NULL OR EXISTS (SELECT 1 FROM servers s WHERE s.id = policies.server AND s.${present}))
+      AND account NOT IN (SELECT id FROM accounts WHERE origin = 'left') ORDER BY id LIMIT ?`
+    const attachedTo = server === undefined ? [] : [server]
+    const rows = yield* query(sql, ...params, after?.[0] ?? '', ...attachedTo, limit)
+    return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
+  },
+  *places(policy) {
+    const row = yield* queryOne('SELECT attached_revision FROM policies WHERE id = ?', policy)
+    const sql = `SELECT a.policy, a.server, a.interface, s.name FROM attachments a
+      JOIN servers s ON s.id = a.server WHERE a.policy = ? AND s.${present}
+      ORDER BY s.created_at, s.id, a.interface`
+    const members = (yield* query(sql, policy)).map(toMember)
+    return { revision: Number(row?.attached_revision ?? 0), members }
+  },
   *policiesNamed({ account, profile, name, idPrefix }) {
     const sql = `SELECT ${policyColumns} FROM policies WHERE account = ? AND profile = ? AND server IS NULL
       AND (name = ? OR id LIKE ?) ORDER BY created_at, id LIMIT 20`
@@ -130,12 +150,7 @@ export const reads: Reads = {
     const sql = `SELECT a.policy, a.server, a.interface, s.name FROM attachments a
       JOIN policies p ON p.id = a.policy JOIN servers s ON s.id = a.server
       WHERE ${where} AND p.server IS NULL ORDER BY s.created_at, s.id, a.interface, a.rank`
-    return (yield* query(sql, ...params)).map((row) => ({
-      policy: String(row.policy),
-      server: String(row.server),
-      serverName: String(row.name),
-      interface: row.interface === '' ? null : String(row.interface),
-    }))
+    return (yield* query(sql, ...params)).map(toMember)
   },
   *hosts() {
     return (yield* query('SELECT host, seen_at, status FROM hosts ORDER BY host')).map(toHost)
@@ -400,6 +415,7 @@ export const reads: Reads = {
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'policies',
+  'places',
   'desired',
   'placedInterfaces',
   'placedOf',
@@ -409,6 +425,11 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'holding',
   'poolUse',
 ])
+
+const toMember = (row: Row): Member => ({
+  ...{ policy: String(row.policy), server: String(row.server), serverName: String(row.name) },
+  interface: row.interface === '' ? null : String(row.interface),
+})
 
 const optional = <T>(row: Row | undefined, read: (row: Row) => T): T | undefined => row && read(row)
 /** A condition that all columns given have these values. */

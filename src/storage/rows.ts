@@ -178,7 +178,7 @@ export function fromInterface(i: Interface): SqlValue[] {
 }
 
 export const settingsColumns =
-  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in, log, log_allowed, cut_flows'
+  'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in, log, log_allowed, cut_flows, closes'
 const scopeColumns = 'server, interface, zone, default_for, created_at, modified_at'
 export const policyColumns = `id, account, profile, name, ${scopeColumns}, ${settingsColumns}, attributes, revision`
 function toSettings(row: Row): PolicySettings {
@@ -197,6 +197,7 @@ function toSettings(row: Row): PolicySettings {
     ...(row.cut_flows !== null && {
       cutFlows: text(row.cut_flows) as NonNullable<PolicySettings['cutFlows']>,
     }),
+    ...(row.closes === 1 && { closes: true as const }),
   }
 }
 export function toPolicy(row: Row): PolicyRecord {
@@ -229,7 +230,8 @@ export function fromSettings(p: PolicySettings): SqlValue[] {
   const defaults = [p.defaultIngress, p.defaultEgress]
   const scope = [p.filters, p.appliesTo, p.guards].map((value) => JSON.stringify(value))
   const told = [fromLog(p.log), p.logAllowed ?? null, p.cutFlows ?? null]
-  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope, p.builtIn, ...told]
+  const last = [p.builtIn, ...told, Number(p.closes ?? false)]
+  return [Number(p.enabled), p.order, ...defaults, Number(p.stateful), ...scope, ...last]
 }
 /** The same text for the same levels. */
 function fromLog(log: Partial<Record<Direction, LogLevel>> = {}): string | null {

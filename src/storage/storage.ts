@@ -194,6 +194,19 @@ export interface Member {
   readonly interface: string | null
 }
 
+/** Something that a policy by itself is or may be attached to. */
+export type Place = Omit<Attachment, 'policy'>
+
+/** What one policy is attached to, in the order of `Storage.members`. */
+export interface Places {
+  /** Of the last change to that; 0: before that was noted down. */
+  readonly revision: number
+  readonly members: readonly Member[]
+}
+
+/** Where a rule goes: to a position, beyond the end the last; or beside another rule of the policy, by its id. */
+export type RulePlace = number | { readonly before: string } | { readonly after: string }
+
 /** What an agent says of one interface, without its names. */
 export type InterfaceOutcome = Omit<InterfaceStatus, 'id' | 'device'>
 
@@ -417,12 +430,12 @@ export interface RulesWritten extends Written {
 export interface Programs {
   /**
    * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that position and all
-   * after it move down by one. `maxRules` is checked inside the transaction (`limit-reached`). This and the other writes to
+   * after it move down by one. `not-found` (rule) when it is to go beside one that is not there. `maxRules` is checked inside the transaction (`limit-reached`). This and the other writes to
    * rules fail with `not-found` (policy) when a rule includes a policy that the account does not have; a chain's server has
    * attached exactly what its rules include.
    */
   insertRule: {
-    args: RuleTarget & { rule: NewRule; id: string; position?: number; maxRules: number }
+    args: RuleTarget & { rule: NewRule; id: string; position?: RulePlace; maxRules: number }
     answer: RulesWritten & { rule: RuleRecord }
   }
   /** Replaces all rules, in order, or none. `ids` has one id per rule, new or kept. */
@@ -436,11 +449,11 @@ export interface Programs {
     answer: RulesWritten
   }
   /**
-   * Replaces a rule; it keeps its id, and its position unless `moveTo` names another (beyond the end: the last), and the
-   * others keep their order. `not-found` (rule) when there is none.
+   * Replaces a rule; it keeps its id, and its position unless `moveTo` names another (beyond the end: the last), where the
+   * rule itself is not counted, and the others keep their order. `not-found` (rule) when there is none.
    */
   updateRule: {
-    args: RuleTarget & RuleLocator & { rule: NewRule; moveTo?: number }
+    args: RuleTarget & RuleLocator & { rule: NewRule; moveTo?: RulePlace }
     answer: RulesWritten & { rule: RuleRecord }
   }
   /** A policy that becomes the default of something takes the place of what was. */
@@ -453,6 +466,7 @@ export interface Programs {
     args: PolicyTarget & {
       name?: string
       settings?: Partial<PolicySettings>
+      choices?: PolicyChoices
       /** As of `createPolicy`; null: of nothing any more. */
       defaultFor?: string | null
       /** Merged over the stored attributes, key by key. */
@@ -463,6 +477,27 @@ export interface Programs {
   }
   /** `conflict` (policy) while it is attached anywhere. */
   deletePolicy: { args: PolicyTarget; answer: { revision: number } }
+  /**
+   * Attaches one policy to all of these and to nothing else, or to one more, or takes it off one. It goes behind what is
+   * attached there already. `not-found` (server, interface) when one is not the account's and the profile's, or it is taken off what
+   * it is not attached to; `limit-reached` (policy) beyond `maxPerPlace` at one of them. `ifAttached` is of `Places`.
+   */
+  attachPolicy: {
+    args: Omit<PolicyTarget, 'ifRevision'> & {
+      to: { readonly all: readonly Place[] } | { readonly add: Place } | { readonly remove: Place }
+      ifAttached?: number
+      maxPerPlace: number
+    }
+    answer: Written
+  }
+  /** Attaches these policies to a server, or to an interface of it, in order, in place of others. `ifRevision` is the server's. */
+  attachTo: {
+    args: { account: string; profile: Profile; place: Place; policies: readonly string[] } & {
+      ifRevision?: number
+      maxPerPlace: number
+    }
+    answer: Written
+  }
   /** Changes what is told of a policy's packets, and what becomes of its connections. A policy of any profile, whatever it belongs to. */
   choosePolicy: {
     args: Pick<PolicyTarget, 'account' | 'policy' | 'ifRevision'> & { change: PolicyChoices }
@@ -853,6 +888,16 @@ export interface Storage {
     profile: Profile
     zone?: string
   }): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
+  /**
+   * Policies of any profile, chains and those of interfaces included, by id. `server`: attached to it or to one of its
+   * interfaces. `account` absent: of all.
+   */
+  policiesPage(
+    filter: { account?: string; profile?: Profile; name?: string; server?: string },
+    page: KeyPage,
+  ): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
+  /** What a policy by itself is attached to. */
+  places(policy: string): Promise<Places>
   /** Policies that stand by themselves and have that exact name, or an id that begins so; at most 20, oldest first. */
   policiesNamed(filter: {
     account: string

@@ -31,7 +31,12 @@ export interface PolicySettings {
   readonly logAllowed?: LogLevel
   /** Absent: what its account says. */
   readonly cutFlows?: CutFlows
+  /** Where neither it nor another policy filters, packets are judged as by `unattended` and do not all pass. */
+  readonly closes?: true
 }
+
+/** How an interface is judged to which no policy is attached: as by one without rules. */
+export const unattended = { defaultIngress: 'deny', defaultEgress: 'allow', stateful: true } as const
 
 /**
  * What becomes of tracked connections when rules change: they live on, whatever the rules say now; or those that the rules

@@ -127,6 +127,7 @@ function encodePolicy(policy: Policy): JsonObject {
     ...(policy.log && { log: { ...policy.log } }),
     ...(policy.logAllowed && { logAllowed: policy.logAllowed }),
     ...(policy.cutFlows && { cutFlows: policy.cutFlows }),
+    ...(policy.closes && { closes: true }),
     rules: policy.rules.map(encodeRule),
   }
 }
@@ -194,8 +195,12 @@ const readPolicy = exactly<Policy>(
     log: readLog,
     logAllowed: level,
     cutFlows: oneOf('cutFlows', cutFlows),
+    closes: (json) => {
+      if (json !== true) throw new Error('corrupt closes')
+      return json
+    },
   },
-  ['log', 'logAllowed', 'cutFlows'],
+  ['log', 'logAllowed', 'cutFlows', 'closes'],
 )
 
 const readPlacement = exactly<Placement>('interface', {

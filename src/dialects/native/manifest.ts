@@ -1,12 +1,21 @@
-/** The native API as data: it manages no servers of its own. */
+/** The native API as data: servers that are judged by policies of its own, and closed without one. */
+import { defaultSwitches, type PolicySettings, unattended } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'
+
+/** Of a policy whose maker says nothing else. It is for interfaces of every type, and opens nothing by filtering less. */
+export const usual: PolicySettings = {
+  ...{ enabled: true, order: 'first-match', filters: ['ingress', 'egress'] },
+  ...{ appliesTo: ['public', 'utility', 'private'], guards: defaultSwitches, builtIn: null },
+  ...unattended,
+  closes: true,
+}
 
 export const manifest = {
   profile: 'native',
   title: 'native',
   order: 5,
-  states: [],
+  states: ['started', 'stopped'],
   schemes: ['bearer', 'basic', 'x-api-key', 'x-auth-token'],
   credentials: ['token'],
   inventory: {},

@@ -110,9 +110,7 @@ const serverKeys = (providers: readonly Provider[], interfaces: TSchema) => {
       inOrder(providers)
         .filter(isServed)
         .map(({ profile }) => profile),
-      {
-        description: `The dialect that manages it. ${named((each) => !isServed(each))} is refused until it has policies.`,
-      },
+      { description: 'The dialect that manages it.' },
     ),
     id: optional(
       id(

@@ -4,6 +4,7 @@ import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { changeAddresses } from './addresses.ts'
+import { attachPolicy, attachTo } from './attachments.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
 import { deleteDocument, putDocument } from './documents.ts'
 import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
@@ -28,6 +29,8 @@ export const programs: {
   choosePolicy,
   chooseAccount,
   deletePolicy,
+  attachPolicy,
+  attachTo,
   includePolicy,
   createServer,
   updateServer,
@@ -61,6 +64,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   chooseAccount: ['rules'],
   // They may have been attached.
   deletePolicy: ['servers'],
+  attachPolicy: ['servers'],
+  attachTo: ['servers'],
   includePolicy: ['rules'],
   createServer: ['servers', 'rules'],
   updateServer: ['servers', 'rules'],

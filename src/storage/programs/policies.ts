@@ -8,6 +8,7 @@ import type { Actor, NewPolicyRecord, PolicyRecord, Programs, RuleRecord } from 
 import {
   affectedBy,
   checkEnclosing,
+  chosen,
   countRules,
   isNoChange,
   nextRevision,
@@ -49,7 +50,8 @@ export function* updatePolicy(
   const old = found.value
   const { name = old.name, settings, rules, defaultFor = old.defaultFor } = args
   const attributes = { ...old.attributes, ...args.attributes }
-  const wanted = { ...old, ...settings, name, defaultFor, attributes }
+  const { choices = {} } = args
+  const wanted = chosen({ ...old, ...settings, name, defaultFor, attributes }, choices)
   const sameRules = !rules || areRules(yield* rulesOf(old.id), rules.rules, rules.ids)
   if (sameRules && isNoChange(actor, fromPolicy(old), fromPolicy(wanted))) {
     return ok({ revision: old.revision, changed: false })
@@ -62,9 +64,10 @@ export function* updatePolicy(
     JSON.stringify(attributes),
     old.id,
   )
-  yield* updatePolicySettings({ ...old, ...settings, revision, modifiedAt: actor.at })
-  const before: Record<string, JsonObject[string]> = audited(old, settings)
-  const after: Record<string, JsonObject[string]> = audited(wanted, settings)
+  yield* updatePolicySettings({ ...wanted, revision, modifiedAt: actor.at })
+  const changed = [...Object.keys(settings ?? {}), ...Object.keys(choices)]
+  const before: Record<string, JsonObject[string]> = audited(old, changed)
+  const after: Record<string, JsonObject[string]> = audited(wanted, changed)
   if (rules) {
     const oldRules = yield* rulesOf(old.id)
     before.rules = oldRules.map((row) => JSON.parse(String(row.spec)) as JsonObject)
@@ -165,9 +168,9 @@ function* clearDefault(policy: NewPolicyRecord, revision: number, actor: Actor):
 }
 
 /** What the audit tells of a policy: the settings only where they are changed. */
-function audited(policy: PolicyRecord, settings: Partial<PolicySettings> = {}): JsonObject {
+function audited(policy: PolicyRecord, settings: readonly string[]): JsonObject {
   const { name, defaultFor, attributes } = policy
-  const changed = Object.keys(settings).map((key) => [key, policy[key as keyof PolicySettings]])
+  const changed = settings.map((key) => [key, policy[key as keyof PolicySettings] ?? null])
   return { name, defaultFor, attributes, ...(Object.fromEntries(changed) as JsonObject) }
 }
 

@@ -18,6 +18,7 @@ import type {
   PolicyRecord,
   Programs,
   RuleLocator,
+  RulePlace,
   RuleRecord,
   RuleTarget,
 } from '../storage.ts'
@@ -45,7 +46,9 @@ export function* insertRule(
   if (count >= args.maxRules) return err({ kind: 'limit-reached', resource: 'rule', limit: args.maxRules })
   const includable = yield* includableRules(args, [args.rule])
   if (!includable.ok) return includable
-  const position = Math.min(args.position ?? count + 1, count + 1)
+  const place = yield* positionOf(policy, args.position ?? count + 1)
+  if (!place.ok) return place
+  const position = Math.min(place.value, count + 1)
   if (position <= count) yield* shiftRules(policy, position, 1)
   yield* insertRules(policy, [args.rule], [args.id], () => actor.at, position)
   const attached = yield* attachIncluded(found.value, revision, [args.rule])
@@ -115,7 +118,9 @@ export function* updateRule(
   let to = from
   if (args.moveTo !== undefined) {
     yield* shiftRules(policy, from + 1, -1)
-    to = Math.min(args.moveTo, (yield* countRules(policy)) + 1)
+    const place = yield* positionOf(policy, args.moveTo)
+    if (!place.ok) return place
+    to = Math.min(place.value, (yield* countRules(policy)) + 1)
     yield* shiftRules(policy, to, 1)
   }
   const rule = { ...args.rule, id, position: to }
@@ -210,6 +215,14 @@ export function* deleteRule(
     after: null,
   })
   return ok({ policy, revision, attached })
+}
+
+/** The position that a place means; the rule that goes there must not be in the policy. */
+function* positionOf(policy: string, place: RulePlace): Steps<Result<number, RequestError>> {
+  if (typeof place === 'number') return ok(place)
+  const id = 'before' in place ? place.before : place.after
+  const row = yield* queryOne('SELECT position FROM rules WHERE policy = ? AND id = ?', policy, id)
+  return row ? ok(Number(row.position) + ('after' in place ? 1 : 0)) : err(notFound('rule', id))
 }
 
 /** As rows, by position. */

@@ -118,6 +118,11 @@ export function* attachPolicies(
   return ok(undefined)
 }
 
+/** What these policies are attached to changes. `policies` selects their ids. */
+export function* noteAttached(policies: string, params: readonly string[], revision: number): Steps<void> {
+  yield* query(`UPDATE policies SET attached_revision = ? WHERE id IN (${policies})`, revision, ...params)
+}
+
 /** Takes a policy off everything it is attached to, which is then read again. */
 export function* detachPolicy(policy: string, revision: number): Steps<void> {
   const attached = 'SELECT server FROM attachments WHERE policy = ?'
@@ -131,10 +136,11 @@ export function* removePolicy(policy: string): Steps<void> {
   yield* query('DELETE FROM policies WHERE id = ?', policy)
 }
 
-function* attachedTo(server: string): Steps<string[]> {
-  const sql = `SELECT policy FROM attachments WHERE server = ? AND interface = ''
+/** Policies by themselves that are attached to just that, in order. */
+export function* attachedTo(server: string, nic: string | null = null): Steps<string[]> {
+  const sql = `SELECT policy FROM attachments WHERE server = ? AND interface = ?
     AND policy IN (SELECT id FROM policies WHERE server IS NULL) ORDER BY rank`
-  return (yield* query(sql, server)).map((row) => String(row.policy))
+  return (yield* query(sql, server, nic ?? '')).map((row) => String(row.policy))
 }
 
 /** The id of the policy that is the default of something, made first if there is none. */
@@ -156,6 +162,7 @@ export function* deleteInterfaces(ids: readonly string[], revision: number): Ste
   for (const id of ids) {
     yield* depart(revision, 'id = ?', id)
     yield* forgetHits('id = ?', id)
+    yield* noteAttached('SELECT policy FROM attachments WHERE interface = ?', [id], revision)
     yield* query('DELETE FROM attachments WHERE interface = ?', id)
     yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE interface = ?)', id)
     yield* query('DELETE FROM policies WHERE interface = ?', id)
@@ -344,6 +351,7 @@ function unchangedServer(
 
 /** With its interfaces, its policies and theirs; answers the ids of the interfaces. */
 export function* removeServer(id: string, revision: number): Steps<string[]> {
+  yield* noteAttached('SELECT policy FROM attachments WHERE server = ?', [id], revision)
   yield* depart(revision, 'server = ?', id)
   yield* forgetHits('server = ?', id)
   yield* query('DELETE FROM attachments WHERE server = ?', id)
