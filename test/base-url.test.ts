@@ -33,7 +33,8 @@ const authenticator: Authenticator = {
   authenticate: async () => ({ ok: false, error: { kind: 'unauthenticated' } }),
   renew: async () => undefined,
   onChange: () => () => {},
-  close() {},
+  endOf: () => 0,
+  async close() {},
 }
 
 async function baseUrlAt(host: string, publicUrl?: string): Promise<{ baseUrl: string; url: string }> {

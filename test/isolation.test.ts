@@ -39,7 +39,7 @@ onBothStores('ids of another account', (start) => {
     for (const dialect of dialects) {
       const { profile, prefixes, routes } = dialect
       for (const route of routes) {
-        if (route.method !== 'GET') continue
+        if (route.method !== 'GET' || route.scope === 'operator') continue
         const values = filled(profile, 'foreign')
         const path = `${prefixes[0]}${pathWith(
           route,

@@ -78,6 +78,8 @@ export interface Route {
 
 /** What is served for one provider: its manifest, and its API. */
 export interface Dialect extends Manifest {
+  /** Answers credentials that are limited to other dialects, too, and shows them what is of those. */
+  readonly overAll?: true
   /** Where it is mounted; the routes exist below each: `['/1.3', '/1.2']`. */
   readonly prefixes: readonly string[]
   /** Below which paths are its own where the prefixes do not tell: products beside each other. */

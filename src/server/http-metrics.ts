@@ -7,6 +7,8 @@ export interface HttpMetrics {
   streams(labels: { dialect: string; operation: string }, by: 1 | -1): void
   /** Somebody who was not let in. */
   loginRefused(dialect: string, reason: LoginRefusal): void
+  /** A request that was not answered, because its credential or its source had asked too often. */
+  rateLimited(dialect: string, by: 'credential' | 'source'): void
 }
 
 export type LoginRefusal = 'unauthenticated' | 'throttled'
@@ -32,9 +34,16 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     labelNames: ['dialect', 'reason'],
     registers,
   })
+  const limited = new Counter({
+    name: 'portcullis_http_rate_limited_total',
+    help: 'Requests that were answered 429 by a rate limit: of the credential, or of the source address.',
+    labelNames: ['dialect', 'by'],
+    registers,
+  })
   return {
     request: (labels, seconds) => requests.observe(labels, seconds),
     streams: (labels, by) => streams.inc(labels, by),
     loginRefused: (dialect, reason) => refused.inc({ dialect, reason }),
+    rateLimited: (dialect, by) => limited.inc({ dialect, by }),
   }
 }

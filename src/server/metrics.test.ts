@@ -110,6 +110,7 @@ async function used() {
     metrics.request({ dialect: 'native', operation: 'trace', status: 200 }, 0.01)
     metrics.streams({ dialect: 'native', operation: 'followDecisions' }, 1)
     metrics.loginRefused('native', 'throttled')
+    metrics.rateLimited('native', 'source')
     return { service: await service.metrics.text(), all: await metrics.text(), metrics }
   } finally {
     await service.close()

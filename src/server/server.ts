@@ -20,12 +20,13 @@ import {
 import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
 import type { Answer, Dialect, Dialects, Method, Route } from '../dialects/dialect.ts'
-import type { Authenticator } from '../service/authenticate.ts'
+import { type Authenticator, sourceOf } from '../service/authenticate.ts'
 import { isOperator, noCredential, type Principal } from '../service/context.ts'
 import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
 import { maxBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
+import { createRateLimiter, type RateLimits } from './rate-limits.ts'
 import type { Readiness } from './readiness.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createStreams, maxStreams } from './streams.ts'
@@ -43,6 +44,8 @@ export interface ServerOptions {
   readonly publicUrl?: string
   /** Who reads /metrics must present it as a bearer token; absent: anybody who can reach the service may. */
   readonly metricsToken?: string
+  /** Absent: none. */
+  readonly rateLimits?: RateLimits
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -69,21 +72,26 @@ interface Known {
   readonly streams?: true
 }
 
-const permits = (principal: Principal, { scope, operators }: Route): boolean =>
-  scope === 'none' ||
-  scope === 'any' ||
-  principal.scopes.has(scope) ||
-  (operators === true && isOperator(principal))
+function permits(principal: Principal, dialect: Dialect, { scope, operators }: Route): boolean {
+  if (scope === 'none') return true
+  const { profiles } = principal.credential
+  if (profiles && !dialect.overAll && !profiles.includes(dialect.profile)) return false
+  return scope === 'any' || principal.scopes.has(scope) || (operators === true && isOperator(principal))
+}
 
 /** Nobody: for routes that need no credential. */
 const anonymous: Principal = { account: '', credential: noCredential, scopes: new Set() }
 
 export function createServer(options: ServerOptions): Server {
   const { services, authenticator, dialects, metrics, logger, ready, publicUrl, now = Date.now } = options
-  const { metricsToken } = options
+  const { metricsToken, rateLimits = {} } = options
+  const perSource = rateLimits.source && createRateLimiter(rateLimits.source)
+  const perCredential = rateLimits.credential && createRateLimiter(rateLimits.credential)
+  // Who presents none that is known is counted by where they ask from.
+  const ofUnknown = rateLimits.credential && createRateLimiter(rateLimits.credential)
   const requests = new WeakMap<FastifyRequest, Known>()
   const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
-  const streams = createStreams()
+  const streams = createStreams(now)
   const refusals = createRefusalLog(logger)
   const stopChecks = authenticator.onChange(() => streams.check())
 
@@ -128,15 +136,24 @@ export function createServer(options: ServerOptions): Server {
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
       return refuse(request, reply, { kind: 'protocol', status: 400, reason: 'the Host header is missing' })
     }
+    const wait = dialect && perSource?.take(sourceOf(request.ip))
+    if (wait !== undefined) return limit(request, reply, 'source', wait)
     if (dialect && route?.scope !== 'none') {
       const principal = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
       if (!principal.ok) {
-        const throttled = principal.error.kind === 'too-many-requests'
-        metrics.loginRefused(dialect.profile, throttled ? 'throttled' : 'unauthenticated')
+        const { kind } = principal.error
+        if (kind === 'too-many-requests') metrics.loginRefused(dialect.profile, 'throttled')
+        if (kind === 'unauthenticated') {
+          const wait = ofUnknown?.take(sourceOf(request.ip))
+          if (wait !== undefined) return limit(request, reply, 'source', wait)
+          metrics.loginRefused(dialect.profile, 'unauthenticated')
+        }
         return refuse(request, reply, principal.error)
       }
       requests.set(request, { ...known, principal: principal.value })
-      if (route && !permits(principal.value, route)) {
+      const wait = perCredential?.take(principal.value.credential.id)
+      if (wait !== undefined) return limit(request, reply, 'credential', wait)
+      if (route && !permits(principal.value, dialect, route)) {
         return refuse(request, reply, { kind: 'forbidden' })
       }
     }
@@ -256,10 +273,11 @@ export function createServer(options: ServerOptions): Server {
     const { dialect: profile, operation } = labelsOf(request, reply)
     const pieces = streams.open({
       ...{ account, source, response: reply.raw },
-      async isAllowed() {
-        if (!dialect || route?.scope === 'none') return true
-        const now = await authenticator.renew(principal)
-        return now?.account === account && (!route || permits(now, route))
+      async allowedUntil() {
+        if (!dialect || route?.scope === 'none') return Number.POSITIVE_INFINITY
+        const renewed = await authenticator.renew(principal)
+        const allowed = renewed?.account === account && (!route || permits(renewed, dialect, route))
+        return renewed && allowed ? authenticator.endOf(renewed) : 0
       },
       ended() {
         metrics.streams({ dialect: profile, operation }, -1)
@@ -301,6 +319,18 @@ export function createServer(options: ServerOptions): Server {
       }),
       dialect,
     )
+  }
+
+  function limit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    by: 'credential' | 'source',
+    retryAfter: number,
+  ): FastifyReply {
+    metrics.rateLimited(of(request).dialect?.profile ?? 'none', by)
+    const asker = by === 'credential' ? 'credential' : 'address'
+    const reason = `This ${asker} has asked too often.`
+    return refuse(request, reply, { kind: 'too-many-requests', retryAfter, reason })
   }
 
   /** Why nothing is done: no such path, or nothing of it that can be asked so. */
@@ -353,8 +383,9 @@ export function createServer(options: ServerOptions): Server {
       stopChecks()
       streams.close()
       refusals.close()
-      authenticator.close()
+      const written = authenticator.close()
       await app.close()
+      await written
       clearInterval(sweep)
     },
   }

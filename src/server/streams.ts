@@ -18,8 +18,8 @@ export interface Opening {
   readonly response: ServerResponse
   /** Ends soon after the signal is aborted. */
   readonly source: (signal: AbortSignal) => AsyncIterable<string>
-  /** Whether whoever reads still may. Rejects: nobody knows. */
-  readonly isAllowed: () => Promise<boolean>
+  /** Until when whoever reads may, milliseconds since 1970; 0: no longer. Rejects: nobody knows. */
+  readonly allowedUntil: () => Promise<number>
   /** Called once, when it has ended, however it has. */
   readonly ended: () => void
 }
@@ -34,35 +34,44 @@ export interface Streams {
 }
 
 interface Open {
-  readonly isAllowed: () => Promise<boolean>
+  /** Looks again whether whoever reads still may. In doubt it ends: whoever may read on asks again. */
+  check(): void
   end(): void
 }
 
-export function createStreams(): Streams {
+/** `now`: milliseconds since 1970. */
+export function createStreams(now: () => number = Date.now): Streams {
   const open = new Map<string, Set<Open>>()
   let closed = false
   const all = () => [...open.values()].flatMap((streams) => [...streams])
 
-  /** In doubt it ends: whoever may read on asks again. */
   function check(): void {
-    for (const stream of all()) {
-      stream.isAllowed().then(
-        (allowed) => allowed || stream.end(),
-        () => stream.end(),
-      )
-    }
+    for (const stream of all()) stream.check()
   }
   const timer = setInterval(check, times.check)
   timer.unref()
 
   return {
-    open({ account, response, source, isAllowed, ended }) {
+    open({ account, response, source, allowedUntil, ended }) {
       const own = open.get(account) ?? new Set()
       if (closed || own.size >= maxStreams) return undefined
       const ending = new AbortController()
       let patience: NodeJS.Timeout | undefined
+      let next: NodeJS.Timeout | undefined
       const stream: Open = {
-        isAllowed,
+        check() {
+          allowedUntil().then(
+            (until) => {
+              const left = until - now()
+              clearTimeout(next)
+              if (left <= 0) stream.end()
+              // The end of a credential is waited for where it comes before the next look.
+              else if (left < times.check && !ending.signal.aborted)
+                next = setTimeout(() => stream.check(), left).unref()
+            },
+            () => stream.end(),
+          )
+        },
         end() {
           if (ending.signal.aborted) return
           ending.abort()
@@ -73,12 +82,16 @@ export function createStreams(): Streams {
       const left = () => {
         ending.abort()
         clearTimeout(patience)
+        clearTimeout(next)
         own.delete(stream)
         if (own.size === 0) open.delete(account)
         ended()
       }
       if (response.closed) left()
-      else response.once('close', left)
+      else {
+        response.once('close', left)
+        stream.check()
+      }
       return Readable.from(untilAborted(source(ending.signal), ending.signal), { objectMode: false })
     },
     check,

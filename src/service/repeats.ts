@@ -35,18 +35,21 @@ export function createRepeatService(storage: Storage): RepeatService {
     async earlier(ctx, asked) {
       const found = await storage.once(keyOf(ctx, asked))
       if (!found || found.until <= ctx.now) return undefined
-      const same = found.request === digest([asked.request])
+      const same = found.request === requestOf(asked)
       return { id: found.id, same, secret: same && found.sealed ? unseal(found.sealed, asked.key) : null }
     },
     once: (ctx, asked, id, secret) => ({
       key: keyOf(ctx, asked),
-      request: digest([asked.request]),
+      request: requestOf(asked),
       id,
       sealed: secret && seal(secret, asked.key),
       until: ctx.now + keptMs,
     }),
   }
 }
+
+/** With the key, which the store does not hold: a request may have a password in it that could be guessed. */
+const requestOf = ({ key, request }: Asked) => digest([key, request])
 
 const digest = (parts: readonly string[]) => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 

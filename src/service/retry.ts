@@ -1,6 +1,13 @@
 /** Optimistic writes: read, decide, write if nothing has changed in between, and retry on a conflict. */
 import type { Result } from '../core/result.ts'
 
+/** What an attempt may fail with. */
+interface Failure {
+  readonly kind: string
+  readonly resource?: string
+  readonly stale?: true
+}
+
 /** Attempts in this process run one after the other, so only other processes conflict: more than there reasonably are. */
 const attempts = 100
 
@@ -12,7 +19,7 @@ const last = new Map<string, Promise<unknown>>()
  * same subject, any text that names it, run one after the other: run at once, all but one would be wasted. Other errors,
  * and the last conflict, are answered as they are.
  */
-export function retryOnConflict<T, E extends { readonly kind: string; readonly resource?: string }>(
+export function retryOnConflict<T, E extends Failure>(
   subject: string,
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {
@@ -29,7 +36,7 @@ export function retryOnConflict<T, E extends { readonly kind: string; readonly r
 }
 
 /** Finds and changes; both run again after a conflict. An error of `find` is answered as it is. */
-export const changeFound = <Found, T, E extends { readonly kind: string; readonly resource?: string }>(
+export const changeFound = <Found, T, E extends Failure>(
   subject: string,
   find: () => Promise<Result<Found, E>>,
   change: (found: Found) => Promise<Result<T, E>>,
@@ -39,13 +46,13 @@ export const changeFound = <Found, T, E extends { readonly kind: string; readonl
     return found.ok ? change(found.value) : found
   })
 
-async function attemptRepeatedly<T, E extends { readonly kind: string; readonly resource?: string }>(
+async function attemptRepeatedly<T, E extends Failure>(
   attempt: () => Promise<Result<T, E>>,
 ): Promise<Result<T, E>> {
   for (let count = 1; ; count++) {
     const done = await attempt()
     if (done.ok || count === attempts) return done
-    const { kind, resource } = done.error
-    if (kind !== 'conflict' || (resource !== 'policy' && resource !== 'document')) return done
+    const { kind, resource, stale } = done.error
+    if (kind !== 'conflict' || !(stale || resource === 'policy' || resource === 'document')) return done
   }
 }

@@ -11,6 +11,7 @@ import { inOrder, type Profile, type ProfileSpec } from '../core/model/profile.t
 import type { Storage } from '../storage/storage.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type ChainService, createChainService } from './chains.ts'
+import { type CredentialService, createCredentialService } from './credentials.ts'
 import { createDecisionService, type DecisionService } from './decisions.ts'
 import { createDocumentService, type DocumentService } from './documents.ts'
 import { createEffectiveService, type EffectiveService } from './effective.ts'
@@ -49,6 +50,7 @@ export interface Services {
   readonly hits: HitsService
   readonly decisions: DecisionService
   readonly repeats: RepeatService
+  readonly credentials: CredentialService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -80,6 +82,7 @@ export function createServices(
     hits: createHitsService(storage, effective, enforcement),
     decisions: createDecisionService(storage, effective),
     repeats: createRepeatService(storage),
+    credentials: createCredentialService(storage, profiles),
     profiles: names,
     settings,
   }

@@ -123,7 +123,7 @@ export function createFairQueue<T>({
 }
 
 /** Programs that nobody waits for. */
-const idlePrograms: ReadonlySet<ProgramName> = new Set(['keepHits', 'pruneHits'])
+const idlePrograms: ReadonlySet<ProgramName> = new Set(['keepHits', 'pruneHits', 'touchCredentials'])
 export const isIdleWrite = (program: ProgramName): boolean => idlePrograms.has(program)
 
 /** Whether a write is of so many rules, servers or statuses that others should not wait for it with what they wait for. */

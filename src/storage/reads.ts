@@ -1,9 +1,7 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
-
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
-import { compareInventory } from './inventory/difference.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
@@ -60,7 +58,6 @@ type Reads = {
 }
 
 export const reads: Reads = {
-  inventoryDifference: compareInventory,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -70,10 +67,32 @@ export const reads: Reads = {
   *accounts() {
     return (yield* query(`SELECT ${accountColumns} FROM accounts ORDER BY name`)).map(toAccount)
   },
+  *accountCalled(text) {
+    const sql = `SELECT ${accountColumns} FROM accounts
+      WHERE (id = ? OR name = ?) AND origin <> 'left' ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END`
+    return optional(yield* queryOne(sql, text, text, text), toAccount)
+  },
   *credential(kind, lookup) {
     const sql = `SELECT ${credentialColumns} FROM credentials
-      WHERE kind = ? AND (lookup = ? OR previous_lookup = ?) ORDER BY lookup <> ?`
+      WHERE kind = ? AND (lookup = ? OR previous_lookup = ?)
+      AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = credentials.account AND accounts.origin = 'left')
+      ORDER BY lookup <> ?`
     return optional(yield* queryOne(sql, kind, lookup, lookup, lookup), toCredential)
+  },
+  *credentialById(id) {
+    const sql = `SELECT ${credentialColumns} FROM credentials WHERE id = ?`
+    return optional(yield* queryOne(sql, id), toCredential)
+  },
+  *credentialPage({ holder, account, host, kind, expired, now }, { after, limit }) {
+    const conditions: (readonly [string, string | number])[] = [['id > ?', after?.[0] ?? '']]
+    for (const [column, value] of Object.entries({ holder, account, host, kind })) {
+      if (value !== undefined) conditions.push([`${column} = ?`, value])
+    }
+    if (expired) conditions.push(['expires_at <= ?', now])
+    if (expired === false) conditions.push(['COALESCE(expires_at > ?, TRUE)', now])
+    const where = conditions.map(([condition]) => condition).join(' AND ')
+    const sql = `SELECT ${credentialColumns} FROM credentials WHERE ${where} ORDER BY id LIMIT ?`
+    return (yield* query(sql, ...conditions.map(([, value]) => value), limit)).map(toCredential)
   },
   *once(key) {
     return optional(yield* queryOne(`SELECT ${onceColumns} FROM idempotency WHERE key = ?`, key), toOnce)
@@ -417,7 +436,6 @@ export const reads: Reads = {
 
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
-  'inventoryDifference',
   'policies',
   'places',
   'desired',

@@ -11,8 +11,6 @@ export interface Statement {
   readonly params: readonly SqlValue[]
   /** The change that it records, for whoever is told of commits. */
   readonly change?: RevisionRecord
-  /** An INSERT of one row that is run for each of these, with them as parameters; it answers nothing. */
-  readonly rows?: readonly (readonly SqlValue[])[]
 }
 
 export type Row = Readonly<Record<string, SqlValue>>
@@ -46,29 +44,24 @@ export function* queryOne(sql: string, ...params: SqlValue[]): Steps<Row | undef
   return (yield { sql, params })[0]
 }
 
-/** Inserts rows, as fast as the engine can take very many. `otherwise` says what becomes of rows that are there. */
+/**
+ * Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. `otherwise` says
+ * what becomes of rows that are there.
+ */
 export function* insertRows(
   into: string,
   width: number,
   rows: readonly (readonly SqlValue[])[],
   otherwise = '',
 ): Steps<void> {
-  if (rows.length === 0) return
-  yield { sql: `INSERT INTO ${into} VALUES ${tupleOf(width)} ${otherwise}`, params: [], rows }
-}
-
-const tupleOf = (width: number): string => `(${new Array(width).fill('?').join(', ')})`
-
-/** Rows in one statement: engines bound the number of parameters. */
-const perStatement = 200
-
-/** The same INSERT with many rows in each statement, for engines where each costs a round trip. */
-export function* inBulk({ sql, rows = [] }: Statement): Iterable<Pick<Statement, 'sql' | 'params'>> {
-  const tuple = tupleOf(rows[0]?.length ?? 0)
+  const perStatement = 200
+  const tuple = `(${new Array(width).fill('?').join(', ')})`
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement)
-    const tuples = chunk.map(() => tuple).join(', ')
-    yield { sql: sql.replace(`VALUES ${tuple}`, `VALUES ${tuples}`), params: chunk.flat() }
+    yield {
+      sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')} ${otherwise}`,
+      params: chunk.flat(),
+    }
   }
 }
 

@@ -15,7 +15,6 @@ import type { Pool } from '../core/model/pool.ts'
 import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
 import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
-import type { InventoryDifference, InventoryOptions } from './inventory/difference.ts'
 import type { KeyRange } from './lease-keys.ts'
 
 export interface AccountRecord {
@@ -665,27 +664,42 @@ export interface Programs {
     args: { after: HitSumKey | null; most: number }
     answer: { removed: number; next: HitSumKey | null; changed: boolean }
   }
+  /** `conflict` (credential): its username, or its operator's name, is taken; with `first`, there is an operator. */
+  createCredential: {
+    args: { credential: CredentialRecord; first?: true }
+    answer: { revision: number }
+  }
+  updateCredential: {
+    args: {
+      target: CredentialTarget
+      change: Partial<Pick<CredentialRecord, 'label' | 'scopes' | 'profiles' | 'servers' | 'expiresAt'>>
+    }
+    answer: { revision: number; changed?: boolean }
+  }
+  /** The secret that it has holds on until then, milliseconds since 1970; any that came before it no longer does. */
+  rotateCredential: {
+    args: {
+      target: CredentialTarget
+      secret: Pick<CredentialRecord, 'lookup' | 'hash'>
+      until: number
+    }
+    answer: { revision: number }
+  }
+  revokeCredential: { args: { target: CredentialTarget }; answer: { revision: number } }
+  /** When credentials were last used, milliseconds since 1970. No revision, not audited. */
+  touchCredentials: { args: { used: readonly { id: string; at: number }[] }; answer: object }
   /** Forgets requests that were to be done once until then, milliseconds since 1970; at most `most`. No revision, not audited. */
   forgetOnce: { args: { until: number; most: number }; answer: { removed: number; changed: boolean } }
   /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
   forgetHosts: { args: { except: readonly string[] }; answer: object }
   /**
    * Makes what is named so: accounts, credentials, documents, servers with interfaces and attachments. Rules of what
-   * exists are left alone. What the inventory made and does not name ends, unless `keep` says that it stays: credentials are
-   * deleted; accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named
-   * again; servers give up their devices and numbers, also those of an API that the inventory put somewhere. What an API
-   * made stays as it is, and what is named of it becomes so. One revision and audit event when anything changed, none
-   * otherwise. `invalid`: the field is the id of the server, interface, account, credential or document at fault.
-   *
-   * With `difference`, what `inventoryDifference` found, as JSON, with `make` apart, in parts; `total`: how many changes it
-   * has, of which it need not list all. `conflict` (revision, stale) when something was written since.
+   * exists are left alone. What an earlier inventory made and this one does not name ends: credentials are deleted;
+   * accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named again;
+   * servers give up their devices and numbers. What an API made stays, without a device. One revision and audit event
+   * when anything changed, none otherwise. `invalid`: the field is the id of the server, interface or document at fault.
    */
-  applyInventory: {
-    args:
-      | { inventory: InventoryRecords | Uint8Array; keep?: boolean }
-      | { difference: Uint8Array; make: readonly Uint8Array[]; total: number }
-    answer: { revision: number; changed: boolean }
-  }
+  applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
 }
 
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
@@ -794,6 +808,25 @@ export interface InventoryRecords {
   }[]
 }
 
+/** A credential that is to be written; `conflict` (credential) when it is the inventory's, or `stale`. */
+export interface CredentialTarget {
+  readonly id: string
+  /** Only one that this account holds: any other is `not-found`. Null: any. */
+  readonly account: string | null
+  readonly ifRevision?: number
+}
+
+/** Absent: whatever it is. */
+export interface CredentialFilter {
+  readonly holder?: CredentialRecord['holder']
+  readonly account?: string
+  readonly host?: string
+  readonly kind?: CredentialKind
+  /** Whether it has ended by `now`, milliseconds since 1970. */
+  readonly expired?: boolean
+  readonly now: number
+}
+
 /** Part of a list that is ordered by a key. */
 export interface KeyPage {
   /** Key of the last item of the page before, its parts as text; null: from the beginning. */
@@ -849,10 +882,18 @@ export interface Storage {
   account(id: string): Promise<AccountRecord | undefined>
   /** By name, also those that the inventory no longer names. */
   accounts(): Promise<readonly AccountRecord[]>
-  /** By its secret, or by the one before while that holds: the caller looks which, and whether it does. */
+  /** By its id, else by its name; undefined also when it is closed. */
+  accountCalled(text: string): Promise<AccountRecord | undefined>
+  /**
+   * By its secret, or by the one before while that holds: the caller looks which, and whether it does. None of an account that
+   * is closed.
+   */
   credential(kind: CredentialKind, lookup: string): Promise<CredentialRecord | undefined>
   /** What an earlier request of that key made; undefined when there was none, or it is forgotten. */
   once(key: string): Promise<Once | undefined>
+  credentialById(id: string): Promise<CredentialRecord | undefined>
+  /** By id. */
+  credentialPage(filter: CredentialFilter, page: KeyPage): Promise<readonly CredentialRecord[]>
   /** Of an account, by id. */
   credentials(account: string): Promise<readonly CredentialRecord[]>
   /**
@@ -971,12 +1012,6 @@ export interface Storage {
   loggedRequest(account: string, profile: Profile, requestId: string): Promise<RequestRecord | undefined>
   /** Newest first. */
   loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly RequestRecord[]>
-
-  /** What an inventory would change, in one snapshot. Fails as `applyInventory` does. */
-  inventoryDifference(
-    inventory: InventoryRecords,
-    options: InventoryOptions,
-  ): Promise<Result<InventoryDifference, RequestError>>
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void

@@ -6,6 +6,7 @@ import type { Dialects } from '../../src/dialects/dialect.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
 import { takersOf } from '../../src/dialects/manifest.ts'
 import { createMetrics, type Metrics } from '../../src/server/metrics.ts'
+import type { RateLimits } from '../../src/server/rate-limits.ts'
 import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
@@ -176,6 +177,7 @@ export interface ServiceOptions {
   readonly holdMs?: number
   readonly restartMs?: number
   readonly metricsToken?: string
+  readonly rateLimits?: RateLimits
   readonly inventory?: string
   /** Text of an address file. */
   readonly addresses?: string
@@ -232,7 +234,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   })
   const server = createServer({
     services,
-    authenticator: createAuthenticator(storage, options.logins && { limits: options.logins }),
+    authenticator: createAuthenticator(storage, {
+      ...(options.logins && { limits: options.logins }),
+      clock: () => Date.now() + offset,
+    }),
+    ...(options.rateLimits && { rateLimits: options.rateLimits }),
     dialects,
     metrics,
     ...(options.metricsToken !== undefined && { metricsToken: options.metricsToken }),

@@ -25,6 +25,14 @@ export interface ProfileSpec {
   readonly interfacePolicies?: InterfacePolicies
   /** Zones are documents of this kind: what is in one is made and changed together. */
   readonly zoneKind?: string
+  /** Its clients have pairs of an access key and a secret key, and check their form: the secret key is a UUID. */
+  readonly secretKeys?: SecretKeyForm
+}
+
+/** Access keys: the prefix, and so many capital letters or digits. */
+export interface SecretKeyForm {
+  readonly prefix: string
+  readonly letters: number
 }
 
 /** A policy that stands by itself, one for each zone and each value of an attribute of servers. */

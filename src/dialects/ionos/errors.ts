@@ -59,7 +59,7 @@ function explain(error: RequestError): Explained {
     case 'too-many-requests':
       return {
         status: 429,
-        messages: [`Too many logins fail, try again in ${error.retryAfter} s`],
+        messages: [`${error.reason ?? 'Too many logins fail.'} Try again in ${error.retryAfter} s.`],
         headers: { 'retry-after': String(error.retryAfter) },
       }
     case 'protocol':

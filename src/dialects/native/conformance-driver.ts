@@ -3,10 +3,12 @@ import type { Call, Driver, Reference, Values, Whose } from '../conformance.ts'
 import { made } from '../conformance.ts'
 import { gaps } from './gaps.ts'
 
-async function fill(call: Call, _whose: Whose): Promise<Values> {
+async function fill(call: Call, whose: Whose): Promise<Values> {
   const { servers } = await made(call('GET', '/v1/servers'))
   const { revisions } = await made(call('GET', '/v1/revisions?limit=1000'))
   return {
+    'credentials/id': (await made(call('POST', '/v1/credentials', bodies.createCredential))).id,
+    'hosts/host': `${whose}-host`,
     'policies/id': await policyOf(call, revisions),
     'servers/id': servers[0].id,
     interface: servers[0].interfaces[0].id,
@@ -23,6 +25,11 @@ async function policyOf(
     if (policy !== null && (await call('GET', `/v1/policies/${policy}`)).status === 200) return policy
   }
   throw new Error('no policy was changed')
+}
+
+const bodies = {
+  createCredential: { kind: 'token', scopes: ['read'] },
+  updateCredential: { label: 'renamed' },
 }
 
 const packet = { protocol: 'tcp', source: '192.0.2.1', destination: '192.0.2.2', destinationPort: 22 }
@@ -47,5 +54,5 @@ export const driver: Driver = {
   ...{ gaps, missing: {} },
   inventory: { own: {}, foreign: {} },
   lists: [],
-  ...{ fill, references, bodies: {} },
+  ...{ fill, references, bodies },
 }

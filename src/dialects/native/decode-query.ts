@@ -27,10 +27,14 @@ export function textOf(query: URLSearchParams, name: string): Result<string | un
 export function momentOf(query: URLSearchParams, name: string): Result<number | undefined, RequestError> {
   const text = query.get(name)
   if (text === null) return ok(undefined)
+  return decodeMoment(text, name)
+}
+
+export function decodeMoment(text: string, field: string): Result<number, RequestError> {
   const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(text)
     ? Date.parse(text)
     : Number.NaN
-  return Number.isNaN(at) ? invalid(name, 'expected a moment such as 2026-01-31T12:00:00Z') : ok(at)
+  return Number.isNaN(at) ? invalid(field, 'expected a moment such as 2026-01-31T12:00:00Z') : ok(at)
 }
 
 /** A whole number from 1 on. */

@@ -7,6 +7,7 @@ import { routes } from './routes.ts'
 export const nativeDialect = {
   ...manifest,
   prefixes: ['/v1'],
+  overAll: true,
   contentType: 'application/json',
   routes,
   error: problem,

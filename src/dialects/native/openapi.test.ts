@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Compile } from 'typebox/schema'
+import { makeOperator, operator } from '../../../test/support/operator.ts'
 import {
   credentials,
   nics,
@@ -16,6 +17,7 @@ import {
 } from '../../../test/support/service.ts'
 import { whole } from '../../../test/support/status.ts'
 import type { Decision } from '../../core/model/decision.ts'
+import { noCredential } from '../../service/context.ts'
 import { routes } from './routes.ts'
 
 const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', destinationPort: 22 }
@@ -106,8 +108,38 @@ const calls: readonly Call[] = [
   ['updateAccount', '/account', { cutFlows: null }, 200],
   ['updateAccount', '/account', { cutFlows: 1 }, 400],
   ['updateAccount', '/account', { cutFlows: null }, 403, credentials.readOnly],
+  ['whoAmI', '/whoami', undefined, 200],
+  ['whoAmI', '/whoami', undefined, 200, operator],
+  ['listCredentials', '/credentials', undefined, 200],
+  ['listCredentials', '/credentials?kind=password&expired=false&limit=1', undefined, 200, operator],
+  ['listCredentials', '/credentials?kind=x', undefined, 400],
+  ['listCredentials', '/credentials', undefined, 403, credentials.readOnly],
+  ['createCredential', '/credentials', { kind: 'token', scopes: ['read'], servers: [servers.web] }, 201],
+  [
+    ...(['createCredential', '/credentials'] as const),
+    { kind: 'password', username: 'joe', scopes: ['read'], profiles: ['upcloud'] },
+    201,
+  ],
+  ['createCredential', '/credentials', { kind: 'secret-key', scopes: ['write'] }, 201],
+  ['createCredential', '/credentials', { kind: 'token', scopes: [] }, 400],
+  ['createCredential', '/credentials', { kind: 'password', username: 'joe', scopes: ['read'] }, 409],
+  ['getCredential', '/credentials/kept', undefined, 200],
+  ['getCredential', '/credentials/nobodys', undefined, 404],
+  ['updateCredential', '/credentials/kept', { label: 'new', expiresAt: '2099-01-01T00:00:00Z' }, 200],
+  ['updateCredential', '/credentials/kept', { expiresAt: 'soon' }, 400],
+  ['updateCredential', '/credentials/kept', { label: 'x' }, 412, { ...credentials.right, 'if-match': '"1"' }],
+  ['rotateCredential', '/credentials/kept/rotate', { overlap: 60 }, 201],
+  ['revokeCredential', '/credentials/kept', undefined, 204],
+  ['revokeCredential', '/credentials/kept', undefined, 404],
+  ['createHostCredential', '/hosts/kvm7/credentials', {}, 201, operator],
+  ['createHostCredential', '/hosts/kvm7/credentials', {}, 403],
+  ['createHostCredential', '/hosts/a%20b/credentials', {}, 400, operator],
+  ['listHostCredentials', '/hosts/kvm7/credentials', undefined, 200, operator],
   ['getOpenApi', '/openapi.json', undefined, 200, credentials.none],
 ]
+
+const accountOf = async ({ call }: TestService): Promise<string> =>
+  (await call('GET', '/v1/account')).body.account
 
 /** Nothing that is not named, unless anything may be there. */
 function strict(schema: unknown): unknown {
@@ -157,6 +189,10 @@ describe('the OpenAPI document and what is answered', () => {
     services.decisions.hear(deciders.map((by): Decision => ({ ...denied, interface: web.id, by })))
     const asked = await call('GET', '/v1/decisions')
     assert.equal(asked.body.decisions.length, deciders.length)
+    await makeOperator(service.storage)
+    const kept = { ...noCredential, id: 'kept', account: await accountOf(service), lookup: 'x', hash: 'x' }
+    const by = { account: kept.account, actor: 'test', dialect: 'system', requestId: '', at: 1 } as const
+    await service.storage.run('createCredential', { credential: kept }, by)
   })
   after(() => service.close())
 

@@ -13,6 +13,7 @@ import {
 } from './encode.ts'
 import { bodyOf, identifier, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
+import { credentialRoutes } from './routes-credentials.ts'
 import { settingsRoutes } from './routes-settings.ts'
 import { trafficRoutes } from './routes-traffic.ts'
 import {
@@ -155,4 +156,4 @@ const own: readonly Route[] = routesOf([
   },
 ])
 
-export const routes: readonly Route[] = [...own, ...trafficRoutes, ...settingsRoutes]
+export const routes: readonly Route[] = [...own, ...trafficRoutes, ...settingsRoutes, ...credentialRoutes]

@@ -70,7 +70,7 @@ export const TraceRequest = Type.Object(
         ...{ server: 'web1', direction: 'ingress' },
         packet: {
           ...{ protocol: 'tcp', source: '198.51.100.10', sourcePort: 40000 },
-          ...{ destination: '192.0.2.10', destinationPort: 22 },
+          ...{ destination: '203.0.113.10', destinationPort: 22 },
         },
       },
     ],

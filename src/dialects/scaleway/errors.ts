@@ -117,7 +117,7 @@ export function errorAnswer(
         status: 429,
         body: {
           type: 'too_many_requests',
-          message: `too many logins fail, try again in ${error.retryAfter} s`,
+          message: `${error.reason ?? 'Too many logins fail.'} Try again in ${error.retryAfter} s.`,
         },
         headers: { 'retry-after': String(error.retryAfter) },
       }

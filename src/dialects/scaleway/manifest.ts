@@ -31,6 +31,8 @@ export const manifest = {
     attributes: { description: 'Auto generated security group.', tags: [] },
   },
   credentials: ['secret-key'],
+  // Clients check `^SCW[A-Z0-9]{17}$` (scaleway-sdk-go: validation/is.go).
+  secretKeys: { prefix: 'SCW', letters: 17 },
   inventory: {
     uuids: true,
     documents: {

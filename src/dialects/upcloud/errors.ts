@@ -66,7 +66,7 @@ function explain(error: Failure): Explained {
       return {
         status: 429,
         code: 'TOO_MANY_REQUESTS',
-        message: `Too many logins fail. Try again in ${error.retryAfter} seconds.`,
+        message: `${error.reason ?? 'Too many logins fail.'} Try again in ${error.retryAfter} seconds.`,
         headers: { 'retry-after': String(error.retryAfter) },
       }
     case 'protocol':

@@ -19,14 +19,9 @@ interface Schema {
   readonly secret?: boolean
 }
 
-/** `passes`: a faster way to the same answer. */
-export function check<S extends TSchema>(
-  schema: S,
-  given: unknown,
-  passes: (value: unknown) => boolean = (value) => Check(schema, value),
-): Result<Static<S>> {
+export function check<S extends TSchema>(schema: S, given: unknown): Result<Static<S>> {
   const value = settle(schema as Schema, given)
-  return passes(value) ? ok(value as Static<S>) : err(explain(schema, value))
+  return Check(schema, value) ? ok(value as Static<S>) : err(explain(schema, value))
 }
 
 /**

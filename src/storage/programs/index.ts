@@ -6,6 +6,13 @@ import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { changeAddresses } from './addresses.ts'
 import { attachPolicy, attachTo } from './attachments.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
+import {
+  createCredential,
+  revokeCredential,
+  rotateCredential,
+  touchCredentials,
+  updateCredential,
+} from './credentials.ts'
 import { deleteDocument, putDocument } from './documents.ts'
 import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
 import { keepHits, pruneHits } from './hits.ts'
@@ -42,6 +49,11 @@ export const programs: {
   drawPrefix,
   configurePools,
   changeZone,
+  createCredential,
+  updateCredential,
+  rotateCredential,
+  revokeCredential,
+  touchCredentials,
   recordEvent,
   pruneHistory,
   reportHost,
@@ -77,6 +89,11 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   drawPrefix: [],
   configurePools: [],
   changeZone: ['servers', 'rules'],
+  createCredential: ['credentials'],
+  updateCredential: ['credentials'],
+  rotateCredential: ['credentials'],
+  revokeCredential: ['credentials'],
+  touchCredentials: [],
   recordEvent: [],
   pruneHistory: [],
   reportHost: [],
