@@ -142,6 +142,8 @@ export interface Setting {
   readonly list: RuleList
   readonly call: Call
   readonly revision: () => Promise<number>
+  /** The account may have so many more rules than it has; null: as many as it likes. */
+  readonly allowRules: (more: number | null) => Promise<void>
 }
 
 type Step =
@@ -425,6 +427,36 @@ export const cases: readonly Case[] = [
       }
       assert.deepEqual(await whole(setting, path), items)
       assert.equal(await revision(), before)
+    },
+  },
+  {
+    name: 'as many rules as the account may have: one more is refused as by the contract’s limit, and less makes room',
+    needs: [],
+    async run(setting) {
+      const { list, call, revision, allowRules } = setting
+      const path = await filled(setting, [22, 80])
+      const items = await whole(setting, path)
+      await allowRules(0)
+      try {
+        const before = await revision()
+        if (!isGap(list.create)) await refused(list.create(call, path, 443), list.limit.status)
+        if (!isGap(list.replaceAll))
+          await refused(list.replaceAll(call, path, [22, 80, 443]), list.limit.status)
+        assert.deepEqual(await whole(setting, path), items)
+        assert.equal(await revision(), before)
+        if (!isGap(list.replaceAll)) {
+          await done(list.replaceAll(call, path, [443, 53]))
+          await done(list.replaceAll(call, path, [443]))
+        } else if (!isGap(list.remove)) await done(list.remove(call, path, keyOf(items, 22)))
+        if (!isGap(list.create)) {
+          const replies = await Promise.all([1, 2, 3, 4].map((port) => given(list.create)(call, path, port)))
+          assert.equal(replies.filter(({ status }) => status < 300).length, 1)
+          assert.equal(replies.filter(({ status }) => status === list.limit.status).length, 3)
+        }
+        assert.equal((await whole(setting, path)).length, isGap(list.create) ? 1 : 2)
+      } finally {
+        await allowRules(null)
+      }
     },
   },
   {

@@ -36,16 +36,15 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         assert.ok(!stale.ok && stale.error.kind === 'conflict')
 
         const { revision } = await storage.desired('local', null)
-        assert.deepEqual(await settings.changeAccount(own, { cutFlows: 'revoked' }), {
-          ok: true,
-          value: { cutFlows: 'revoked' },
-        })
+        const changed = await settings.changeAccount(own, { cutFlows: 'revoked' })
+        assert.deepEqual(changed.ok && [changed.value.cutFlows, changed.value.used.servers], ['revoked', 2])
         const told = await storage.desired('local', revision)
         assert.deepEqual(
           told.policies.map((each) => [each.id, each.cutFlows]),
           [['chain-b', 'revoked']],
         )
-        assert.deepEqual(await settings.account(foreign), { cutFlows: 'never' })
+        const { cutFlows: theirs, used } = await settings.account(foreign)
+        assert.deepEqual([theirs, used.servers], ['never', 0])
         assert.equal((await storage.policy('chain-b'))?.cutFlows, undefined)
         assert.deepEqual(
           (await storage.policies(['chain-a', 'chain-b'])).map((each) => each.cutFlows),

@@ -3,13 +3,16 @@ import type { CutFlows } from '../core/model/policy.ts'
 import type { Direction, LogLevel } from '../core/model/rule.ts'
 import { err, ok } from '../core/result.ts'
 import { cutFlowsOf } from '../storage/account-settings.ts'
-import type { PolicyChoices, PolicyRecord, Storage } from '../storage/storage.ts'
+import type { PolicyChoices, PolicyRecord, QuotaName, Storage, Usage } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import type { Condition, Outcome } from './outcome.ts'
 
 export interface AccountSettings {
   /** Of policies that say nothing themselves. */
   readonly cutFlows: CutFlows
+  /** How much it has of what can be limited, and the most it may have; null: no limit. */
+  readonly used: Usage
+  readonly quotas: Readonly<Record<QuotaName, number | null>>
 }
 
 /** Of a policy of any profile: a server's chain, an interface's, or one by itself. */
@@ -41,8 +44,9 @@ export interface OwnerSettingsService {
 
 export function createOwnerSettings(storage: Storage): OwnerSettingsService {
   const account: OwnerSettingsService['account'] = async (ctx) => {
-    const { attributes = {} } = (await storage.account(ctx.principal.account)) ?? {}
-    return { cutFlows: cutFlowsOf(attributes) ?? 'never' }
+    const { account } = ctx.principal
+    const [record, usage] = await Promise.all([storage.account(account), storage.usage(account)])
+    return { cutFlows: cutFlowsOf(record?.attributes ?? {}) ?? 'never', ...usage }
   }
   const policy: OwnerSettingsService['policy'] = async (ctx, id) => {
     const found = await storage.policy(id)

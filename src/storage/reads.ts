@@ -47,6 +47,7 @@ import type {
   PoolUse,
   Storage,
 } from './storage.ts'
+import { miscounts, usage } from './usage.ts'
 
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<
@@ -58,6 +59,8 @@ type Reads = {
 }
 
 export const reads: Reads = {
+  usage,
+  miscounts,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -446,6 +449,8 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'audit',
   'holding',
   'poolUse',
+  'usage',
+  'miscounts',
 ])
 
 const toMember = (row: Row): Member => ({

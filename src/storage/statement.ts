@@ -1,7 +1,7 @@
 /** Statements, and transactions written as generators of them, so that a synchronous and an asynchronous engine run the same code. */
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
-import type { RevisionRecord } from './storage.ts'
+import type { QuotaName, RevisionRecord } from './storage.ts'
 
 export type SqlValue = string | number | null
 
@@ -11,6 +11,15 @@ export interface Statement {
   readonly params: readonly SqlValue[]
   /** The change that it records, for whoever is told of commits. */
   readonly change?: RevisionRecord
+  /** What accounts have more or less of by it. */
+  readonly counts?: readonly Count[]
+}
+
+/** So many more, or fewer where negative, of an account; rules may be of a policy, whose account has them. */
+export interface Count {
+  readonly of: { readonly account: string } | { readonly policy: string }
+  readonly name: QuotaName
+  readonly by: number
 }
 
 export type Row = Readonly<Record<string, SqlValue>>
@@ -44,15 +53,25 @@ export function* queryOne(sql: string, ...params: SqlValue[]): Steps<Row | undef
   return (yield { sql, params })[0]
 }
 
+/** A statement that makes, or takes away, what can be limited. */
+export function* counted(
+  counts: Count | readonly Count[],
+  sql: string,
+  ...params: SqlValue[]
+): Steps<readonly Row[]> {
+  return yield { sql, params, counts: [counts].flat() }
+}
+
 /**
  * Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. `otherwise` says
- * what becomes of rows that are there.
+ * what becomes of rows that are there, `counts` what of all of them counts.
  */
 export function* insertRows(
   into: string,
   width: number,
   rows: readonly (readonly SqlValue[])[],
   otherwise = '',
+  counts: readonly Count[] = [],
 ): Steps<void> {
   const perStatement = 200
   const tuple = `(${new Array(width).fill('?').join(', ')})`
@@ -61,6 +80,7 @@ export function* insertRows(
     yield {
       sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')} ${otherwise}`,
       params: chunk.flat(),
+      ...(from === 0 && counts.length > 0 && { counts }),
     }
   }
 }

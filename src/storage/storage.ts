@@ -22,7 +22,7 @@ export interface AccountRecord {
   readonly name: string
   /** What dialects keep of an account. */
   readonly attributes: JsonObject
-  /** Most of each that it may have; an absent one is not limited. */
+  /** Its own, in place of the installation's. */
   readonly quotas: Quotas
   /** Milliseconds since 1970; null: before that was noted down. */
   readonly createdAt: number | null
@@ -30,9 +30,24 @@ export interface AccountRecord {
   readonly revision: number
 }
 
-/** What an account may have so many of. */
+/**
+ * What an account may have so many of. Servers: those that the inventory has dropped are not counted, nor are their rules.
+ * Policies: those by themselves; what a server or an interface comes with is not counted. Rules: of all policies. Addresses:
+ * addresses and prefixes of pools that it holds, or has set aside for a write.
+ */
 export const quotaNames = ['servers', 'policies', 'rules', 'credentials', 'addresses'] as const
-export type Quotas = Partial<Readonly<Record<(typeof quotaNames)[number], number>>>
+export type QuotaName = (typeof quotaNames)[number]
+/** The most of each; absent: what the installation says, and where it says nothing no limit. */
+export type Quotas = Partial<Readonly<Record<QuotaName, number>>>
+export type Usage = Readonly<Record<QuotaName, number>>
+
+/** An account whose counts are not what there is. */
+export interface Miscount {
+  readonly account: string
+  readonly name: QuotaName
+  readonly counted: number
+  readonly there: number
+}
 
 /** Whether the inventory file or an API made it, and thus who may end it. */
 export type Origin = 'inventory' | 'api'
@@ -426,7 +441,10 @@ export interface RulesWritten extends Written {
   readonly attached?: boolean
 }
 
-/** Every write there is: arguments, and what a success answers. Failures are `RequestError`s. */
+/**
+ * Every write there is: arguments, and what a success answers. Failures are `RequestError`s: `limit-reached` is one of every
+ * write that lets an account have more of something, beyond its quota, than it had.
+ */
 export interface Programs {
   /**
    * Inserts one rule. `position` absent, or beyond the end: append. Otherwise the rule at that position and all
@@ -692,6 +710,8 @@ export interface Programs {
   forgetOnce: { args: { until: number; most: number }; answer: { removed: number; changed: boolean } }
   /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
   forgetHosts: { args: { except: readonly string[] }; answer: object }
+  /** Sets what accounts may have that have no quota of their own. */
+  setDefaultQuotas: { args: { quotas: Quotas }; answer: { changed?: boolean } }
   /**
    * Makes what is named so: accounts, credentials, documents, servers with interfaces and attachments. Rules of what
    * exists are left alone. What an earlier inventory made and this one does not name ends: credentials are deleted;
@@ -964,6 +984,12 @@ export interface Storage {
     policy?: string
     server?: string
   }): Promise<readonly Member[]>
+  /** What an account has of that which can be limited, and its limits: its own or the installation's. */
+  usage(
+    account: string,
+  ): Promise<{ readonly used: Usage; readonly quotas: Readonly<Record<QuotaName, number | null>> }>
+  /** Counts everything, and answers where that is not what is kept. Work grows with what there is. */
+  miscounts(): Promise<readonly Miscount[]>
   /** What agents said last, of all hosts that have one. */
   hosts(): Promise<readonly HostRecord[]>
   /** Of those interfaces that are there. */

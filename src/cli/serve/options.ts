@@ -1,6 +1,7 @@
 /** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../../core/model/desired.ts'
+import { type Quotas, quotaNames } from '../../storage/storage.ts'
 import {
   databaseOption,
   databasePasswordOption,
@@ -41,6 +42,7 @@ export interface ServeOptions {
   readonly upcloudRestartMs: number
   readonly historyDays: number
   readonly historySize: number
+  readonly quotas: Quotas
   readonly metricsTokenFile?: string
   readonly logLevel: string
   readonly json: boolean
@@ -127,6 +129,13 @@ export const serveOptions = (): readonly Option[] => [
     .default(1024 ** 3, '1g')
     .argParser(parseSize),
   new Option(
+    '--quotas <list>',
+    `most of each that an account without quotas of its own may have: servers=100,rules=10000; of ${quotaNames.join(', ')}`,
+  )
+    .env('PORTCULLIS_QUOTAS')
+    .default({}, 'no limits')
+    .argParser(parseQuotas),
+  new Option(
     '--metrics-token-file <file>',
     'its first line is the bearer token that readers of /metrics present; without it none is needed',
   ).env('PORTCULLIS_METRICS_TOKEN_FILE'),
@@ -154,6 +163,25 @@ export const serveOptions = (): readonly Option[] => [
     .argParser(parseMilliseconds)
     .hideHelp(),
 ]
+
+function parseQuotas(text: string): Quotas {
+  const entries = text
+    .split(',')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [, name = '', value] = /^([a-z]+)=(\d{1,15})$/.exec(part) ?? []
+      if (!quotaNames.some((each) => each === name)) {
+        throw new InvalidArgumentError(
+          `Expected numbers of ${quotaNames.join(', ')}: servers=100,rules=10000.`,
+        )
+      }
+      return [name, Number(value)] as const
+    })
+  if (new Set(entries.map(([name]) => name)).size < entries.length) {
+    throw new InvalidArgumentError('One is named twice.')
+  }
+  return Object.fromEntries(entries)
+}
 
 function parseListen(text: string): Listen {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)

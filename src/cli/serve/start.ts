@@ -34,6 +34,8 @@ export async function start(
   logChanges(storage, logger)
   // First: addresses that the inventory gives are held in these pools.
   const pools = await configureAddresses(storage, addresses, Date.now())
+  const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
+  await storage.run('setDefaultQuotas', { quotas: options.quotas }, by)
   const fileInForce = await takeInventory(options, dialects, storage, logger)
   const services = createServices(
     storage,
@@ -114,7 +116,7 @@ export async function start(
 
 /** What the log says of a start: no value that could be a secret, as the URL of a database can. */
 async function inForce(
-  { inventory, catalogue, addresses, enforce, host, guard, observe }: ServeOptions,
+  { inventory, catalogue, addresses, quotas, enforce, host, guard, observe }: ServeOptions,
   storage: Storage,
   url: string,
 ): Promise<object> {
@@ -131,6 +133,7 @@ async function inForce(
       ...(catalogue && { catalogue }),
       ...(addresses && { addresses }),
     },
+    ...(Object.keys(quotas).length > 0 && { quotas }),
     ...(enforce === 'none' ? { enforce } : { enforce, host, guard, observe }),
   }
 }

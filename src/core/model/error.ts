@@ -63,7 +63,13 @@ export type RequestError =
     }
   /** A pool of addresses has only `left` more, fewer than are needed. */
   | { readonly kind: 'pool-empty'; readonly pool: string; readonly left: number }
-  | { readonly kind: 'limit-reached'; readonly resource: ResourceKind; readonly limit: number }
+  /** `of`: of all that the account has, which is its quota; absent: within what is written. */
+  | {
+      readonly kind: 'limit-reached'
+      readonly resource: ResourceKind
+      readonly limit: number
+      readonly of?: 'account'
+    }
   /** `cause` is for the log, never for the caller. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }
   | { readonly kind: 'internal'; readonly cause: unknown }

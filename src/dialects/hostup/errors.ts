@@ -45,6 +45,19 @@ const things: Partial<Record<ResourceKind, string>> = {
   policy: 'Firewall group',
   route: 'Endpoint',
 }
+const plurals: Partial<Record<ResourceKind, string>> = {
+  server: 'VMs',
+  policy: 'firewall groups',
+  rule: 'rules',
+  'ip-address': 'IP addresses',
+  credential: 'API keys',
+}
+
+/** How many of what there may be. */
+function limitOf({ resource, limit, of }: Extract<RequestError, { kind: 'limit-reached' }>): string {
+  return `${limit} ${plurals[resource] ?? 'resources'}${of ? ' in the account' : ''}`
+}
+
 const thing = (resource: ResourceKind) => things[resource] ?? 'Resource'
 
 function v1Error(error: RequestError, where: Where): Answer {
@@ -87,7 +100,7 @@ function v1Error(error: RequestError, where: Where): Answer {
     case 'conflict':
       return answer(409, 'CONFLICT', error.reason)
     case 'limit-reached':
-      return answer(400, 'BAD_REQUEST', `The limit of ${error.limit} rules is reached`)
+      return answer(400, 'BAD_REQUEST', `The limit of ${limitOf(error)} is reached`)
     case 'pool-empty':
       return answer(409, 'CONFLICT', 'No address is free')
     case 'unavailable':
@@ -189,11 +202,13 @@ function v2Error(error: RequestError, where: Where): Answer {
       if (error.resource === 'server') return answer(409, 'vps_not_ready', 'VPS not ready', 'VPS not ready.')
       return answer(409, 'conflict', 'Conflict', error.reason)
     case 'limit-reached':
+      if (error.resource !== 'rule')
+        return answer(409, 'limit_reached', 'Limit reached', `At most ${limitOf(error)}.`)
       return answer(
         409,
         'firewall_rule_limit_reached',
         'Rule limit reached',
-        `At most ${error.limit} rules per VPS.`,
+        error.of ? `At most ${limitOf(error)}.` : `At most ${error.limit} rules per VPS.`,
       )
     case 'pool-empty':
       return answer(409, 'conflict', 'Conflict', 'No address is free.')

@@ -1,5 +1,5 @@
 /** Every kind of error in IONOS Cloud's words (contract: ionos §1.8). */
-import type { RequestError, Violation } from '../../core/model/error.ts'
+import type { RequestError, ResourceKind, Violation } from '../../core/model/error.ts'
 import { err, type Result } from '../../core/result.ts'
 import type { Answer } from '../dialect.ts'
 
@@ -46,6 +46,15 @@ const cannot = (reason: string): Explained => ({
   code: '200',
   messages: [`[VDC-5-1921] Operation cannot be executed since ${reason}`],
 })
+
+/** Of what a contract may have so many of. */
+const nouns: Partial<Record<ResourceKind, string>> = {
+  server: 'servers',
+  policy: 'security groups',
+  rule: 'firewall rules',
+  'ip-address': 'IP addresses',
+  credential: 'credentials',
+}
 
 function explain(error: RequestError): Explained {
   switch (error.kind) {
@@ -103,7 +112,11 @@ function explain(error: RequestError): Explained {
     case 'conflict':
       return cannot(error.reason)
     case 'limit-reached':
-      return cannot(`the limit of ${error.limit} is reached`)
+      return cannot(
+        error.of
+          ? `the contract's limit of ${error.limit} ${nouns[error.resource] ?? 'resources'} is reached`
+          : `the limit of ${error.limit} is reached`,
+      )
     case 'pool-empty':
       return cannot(`only ${error.left} addresses of this kind are left`)
     case 'unavailable':

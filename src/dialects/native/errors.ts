@@ -70,7 +70,13 @@ function explain(error: RequestError): Problem {
         ? { status: 412, title: 'Changed meanwhile', detail: `${error.reason}; read it again.` }
         : { status: 409, title: 'Conflict', detail: error.reason }
     case 'limit-reached':
-      return { status: 409, title: 'Limit reached', detail: `The limit of ${error.limit} is reached.` }
+      return {
+        status: 409,
+        title: 'Limit reached',
+        detail: error.of
+          ? `The account’s quota is reached: ${error.resource}, ${error.limit} at most.`
+          : `The limit of ${error.limit} is reached.`,
+      }
     case 'pool-empty':
       return {
         status: 409,

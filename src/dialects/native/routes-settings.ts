@@ -39,7 +39,8 @@ export const settingsRoutes: readonly Route[] = routesOf([
     method: 'GET',
     path: '/account',
     operation: 'getAccount',
-    summary: 'What the account chose for policies that say nothing themselves',
+    summary:
+      'What the account chose for policies that say nothing themselves, its quotas, and how much it has of each',
     schema: { answer: Account },
     handle: async (request) =>
       ok(encodeAccount(request, await request.services.ownerSettings.account(request))),
@@ -70,7 +71,12 @@ const encodePolicySettings = ({
   ...{ id: policy, name, cutFlows, logAllowed, log: { ...log }, revision },
 })
 
-const encodeAccount = ({ principal }: DialectRequest, { cutFlows }: AccountSettings): JsonObject => ({
+const encodeAccount = (
+  { principal }: DialectRequest,
+  { cutFlows, used, quotas }: AccountSettings,
+): JsonObject => ({
   account: principal.account,
   cutFlows,
+  quotas: { ...quotas },
+  usage: { ...used },
 })

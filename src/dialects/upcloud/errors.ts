@@ -118,7 +118,9 @@ function explain(error: Failure): Explained {
       return {
         status: 409,
         code: `${nouns[error.resource].code}_LIMIT_REACHED`,
-        message: `The limit of ${error.limit} is reached.`,
+        message: error.of
+          ? `The account has reached its limit of ${error.limit}: ${nouns[error.resource].word}.`
+          : `The limit of ${error.limit} is reached.`,
       }
     case 'pool-empty':
       return {

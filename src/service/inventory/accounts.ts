@@ -36,6 +36,7 @@ export async function readAccounts(
     const { name } = entry
     const id = entry.id ?? known.get(name) ?? derivedId('account', name)
     report.once('account', id, at, `the account ${id}`)
+    report.locate(id, at)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
     const attributes: Record<string, JsonValue> = {
       ...(entry.cutFlows && { [cutFlowsKey]: entry.cutFlows }),
@@ -51,7 +52,7 @@ export async function readAccounts(
     if (!entry.credentials?.length && !entry.servers?.length) {
       report.warn(at, 'has neither credentials nor servers: it does nothing')
     }
-    accounts.push({ id, name, attributes })
+    accounts.push({ id, name, attributes, ...(entry.quotas && { quotas: entry.quotas }) })
     const named: NamedIds[] = []
     for (const { profile, inventory } of providers) {
       if (!inventory.documents) continue

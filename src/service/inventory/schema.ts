@@ -4,13 +4,23 @@
  * `expected` completes the message `accounts[0].name: expected …`. What depends on the profile or on other values is
  * checked where the values are read (accounts.ts, servers.ts).
  */
-import { type Static, type TObject, type TObjectOptions, type TProperties, type TSchema, Type } from 'typebox'
+import {
+  type Static,
+  type TInteger,
+  type TObject,
+  type TObjectOptions,
+  type TOptional,
+  type TProperties,
+  type TSchema,
+  Type,
+} from 'typebox'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import { maxConnections } from '../../core/model/desired.ts'
 import { interfaceTypes } from '../../core/model/interface.ts'
 import { cutFlows } from '../../core/model/policy.ts'
 import { inOrder } from '../../core/model/profile.ts'
 import { logLevels } from '../../core/model/rule.ts'
+import { type QuotaName, quotaNames } from '../../storage/storage.ts'
 import { scopeNames } from '../authenticate.ts'
 import { closed, id, line, linePattern, list, optional } from '../config/fields.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
@@ -213,6 +223,20 @@ const accountKeys = (credential: TSchema, server: TSchema) => ({
       description:
         'What becomes of connections when rules change: `revoked` ends those that may not begin any more ([§14](semantics.md#14-connections-when-rules-change)). Absent: as an API left it, at first `never`.',
     }),
+  ),
+  quotas: optional(
+    Type.Object(
+      Object.fromEntries(quotaNames.map((name) => [name, optional(Type.Integer({ minimum: 0 }))])) as Record<
+        QuotaName,
+        TOptional<TInteger>
+      >,
+      {
+        ...closed,
+        description:
+          'The most it may have of each, `serve --quotas` where one is absent. A file that would go further beyond one is refused. Absent: as an API left them, at first none.',
+        expected: `a number for each of ${quotaNames.join(', ')}, or some of them`,
+      },
+    ),
   ),
   credentials: optional(list(credential, 'Who may act for it; nobody when empty.')),
   servers: optional(list(server, 'Its VMs.')),

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { credentialColumns, fromCredential, toCredential } from '../rows.ts'
-import { marks, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { type Count, counted, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, CredentialRecord, CredentialTarget, Programs } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
 
@@ -16,13 +16,18 @@ export function* createCredential(
   const refused = yield* refusal(credential, first === true)
   if (refused) return err(refused)
   const created = { ...credential, revision, createdAt: actor.at }
-  yield* query(
+  yield* counted(
+    ofAccount(created, 1),
     `INSERT INTO credentials (${credentialColumns}) VALUES (${marks(credentialColumns.split(', '))})`,
     ...fromCredential(created),
   )
   yield* tell(actor, revision, 'create', undefined, created)
   return ok({ revision })
 }
+
+/** Those of operators and hosts are nobody's. */
+const ofAccount = ({ holder, account }: CredentialRecord, by: number): Count[] =>
+  holder === 'account' ? [{ of: { account }, name: 'credentials', by }] : []
 
 /** Why there can be no such credential beside those that are there. */
 function* refusal(
@@ -82,7 +87,7 @@ export function* revokeCredential(
   const revision = yield* nextRevision()
   const found = yield* writable(target)
   if (!found.ok) return found
-  yield* query('DELETE FROM credentials WHERE id = ?', target.id)
+  yield* counted(ofAccount(found.value, -1), 'DELETE FROM credentials WHERE id = ?', target.id)
   yield* tell(actor, revision, 'revoke', found.value, undefined)
   return ok({ revision })
 }

@@ -22,6 +22,7 @@ import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
+import { setDefaultQuotas } from './usage.ts'
 import { changeZone } from './zones.ts'
 
 export const programs: {
@@ -61,6 +62,7 @@ export const programs: {
   pruneHits,
   forgetOnce,
   forgetHosts,
+  setDefaultQuotas,
   applyInventory,
 }
 
@@ -101,6 +103,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   pruneHits: [],
   forgetOnce: [],
   forgetHosts: [],
+  setDefaultQuotas: [],
   applyInventory: ['credentials', 'servers', 'rules'],
 }
 

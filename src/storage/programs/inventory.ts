@@ -17,7 +17,7 @@ import {
   toCredential,
   toDocument,
 } from '../rows.ts'
-import { marks, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { counted, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { AccountRecord, Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
 import { renewPolicies } from './choices.ts'
 import { invalid, nextRevision, record, same } from './common.ts'
@@ -143,7 +143,7 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<Cred
   const wanted = new Set(credentials.map(key))
   for (const old of stored) {
     if (wanted.has(key(old))) continue
-    yield* query('DELETE FROM credentials WHERE id = ?', old.id)
+    yield* counted([], 'DELETE FROM credentials WHERE id = ?', old.id)
     changes.push({ before: old })
   }
   for (const credential of credentials) {
@@ -151,8 +151,10 @@ function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<Cred
     // When it was made, and used last, is not the file’s.
     const { createdAt, lastUsedAt, revision, previous } = old ?? credential
     if (same(old, { ...credential, createdAt, lastUsedAt, revision, previous })) continue
-    if (old) yield* query('DELETE FROM credentials WHERE id = ?', old.id)
-    yield* query(
+    if (old) yield* counted([], 'DELETE FROM credentials WHERE id = ?', old.id)
+    yield* counted(
+      // What the inventory does is counted at its end.
+      [],
       `INSERT INTO credentials (${credentialColumns}) VALUES (${marks(credentialColumns.split(', '))})`,
       ...fromCredential(credential),
     )

@@ -14,7 +14,7 @@ import { formatPrefix, type Prefix, prefixRange } from '../../core/net/prefix.ts
 import { err, ok, type Result } from '../../core/result.ts'
 import { type KeyRange, keyOf, keyRange, leasedRange, liesIn, overlap, valueOfKey } from '../lease-keys.ts'
 import { leaseColumns, type StoredLease, toLease } from '../rows.ts'
-import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { type Count, counted, insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, NewDocument, PoolRecord, Programs } from '../storage.ts'
 
 /** How long what was set aside waits for the write that uses it, milliseconds. */
@@ -57,8 +57,14 @@ export function* leasesOver({ first, last }: KeyRange): Steps<readonly StoredLea
 
 /** Forgets what nobody waits for any more; pools look there again. */
 function* forgetExpired(now: number): Steps<void> {
-  yield* lookAgain(yield* query('DELETE FROM leases WHERE until <= ? RETURNING first, last', now))
+  const over = yield* query('SELECT account FROM leases WHERE until <= ? AND state = ?', now, 'pending')
+  const counts = over.map(({ account }) => heldBy(String(account), -1))
+  yield* lookAgain(yield* counted(counts, 'DELETE FROM leases WHERE until <= ? RETURNING first, last', now))
 }
+
+/** Those that are held, or set aside, count; those in quarantine are nobody's. */
+const heldBy = (account: string, by: number): Count => ({ of: { account }, name: 'addresses', by })
+const isCounted = ({ state }: Pick<StoredLease, 'state'>) => state !== 'quarantined'
 
 function* lookAgain(rows: readonly unknown[]): Steps<void> {
   if (rows.length === 0) return
@@ -163,13 +169,14 @@ function* insertLeases(
   const rows = ranges.map(({ first, last, address }) => [
     ...[first, last, address, of.account, of.profile, of.state, of.kind, of.id, of.until],
   ])
-  yield* insertRows(`leases (${leaseColumns})`, 9, rows)
+  yield* insertRows(`leases (${leaseColumns})`, 9, rows, '', [heldBy(of.account, rows.length)])
 }
 
-function* hand(first: string, { account, profile, kind, id }: Holder): Steps<void> {
-  yield* query(
+function* hand(lease: StoredLease, { account, profile, kind, id }: Holder): Steps<void> {
+  yield* counted(
+    [heldBy(account, 1), ...(isCounted(lease) ? [heldBy(lease.account, -1)] : [])],
     "UPDATE leases SET account = ?, profile = ?, state = 'held', kind = ?, id = ?, until = NULL WHERE first = ?",
-    ...[account, profile, kind, id, first],
+    ...[account, profile, kind, id, lease.first],
   )
 }
 
@@ -207,11 +214,11 @@ export function* hold(
     const exact = lease.address === range.address
     if (lease.state !== 'held') {
       if (!exact) return taken(text)
-      yield* hand(lease.first, holder)
+      yield* hand(lease, holder)
     } else if (holder.kind !== 'interface' && !isHeldBy(lease, holder)) {
       // A reservation takes over what an interface has; two reservations of one address cannot be.
       if (!exact || lease.kind !== 'interface') return taken(text)
-      yield* hand(lease.first, holder)
+      yield* hand(lease, holder)
     }
   }
   return ok(undefined)
@@ -232,7 +239,10 @@ export function* holdGiven(
       if (!canBeHad(pools, range)) continue
       const over = yield* leasesOver(range)
       if (over.some(({ state }) => state === 'held')) continue
-      for (const { first } of over) yield* query('DELETE FROM leases WHERE first = ?', first)
+      for (const lease of over) {
+        const counts = isCounted(lease) ? [heldBy(lease.account, -1)] : []
+        yield* counted(counts, 'DELETE FROM leases WHERE first = ?', lease.first)
+      }
       yield* insertLeases([range], { account, profile, state: 'held', kind: 'interface', id, until: null })
     }
   }
@@ -249,9 +259,10 @@ function* giveUp(leases: readonly StoredLease[], now: number): Steps<void> {
   const until = now + Number(row?.value ?? 0)
   for (const lease of leases) {
     const user = users.get(lease.first)
-    if (user) yield* hand(lease.first, user)
+    if (user) yield* hand(lease, user)
     else {
-      yield* query(
+      yield* counted(
+        isCounted(lease) ? [heldBy(lease.account, -1)] : [],
         "UPDATE leases SET state = 'quarantined', kind = '', id = '', until = ? WHERE first = ?",
         until,
         lease.first,
@@ -375,7 +386,7 @@ export function* drawPrefix({
   return ok({ prefix })
 }
 
-function* setInstallation(name: string, value: string): Steps<void> {
+export function* setInstallation(name: string, value: string): Steps<void> {
   const sql = `INSERT INTO installation (name, value) VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value`
   yield* query(sql, name, value)

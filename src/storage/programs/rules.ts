@@ -4,6 +4,7 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { fromRule, ruleColumns, storedRuleColumns, toRule } from '../rows.ts'
 import {
+  counted,
   insertRows,
   type Program,
   query,
@@ -151,7 +152,8 @@ export function* insertRules(
     const id = ids[i] ?? ''
     return [...fromRule(policy, first + i, id, rule), since(id)]
   })
-  yield* insertRows(`rules (${storedRuleColumns})`, storedRuleColumns.split(',').length, rows)
+  const counts = [{ of: { policy }, name: 'rules', by: rows.length }] as const
+  yield* insertRows(`rules (${storedRuleColumns})`, storedRuleColumns.split(',').length, rows, '', counts)
 }
 
 /** Puts rules in place of all that a policy has, which are `old`. Those that keep their id are there since they were. */
@@ -163,7 +165,8 @@ export function* rewriteRules(
   { at }: Actor,
 ): Steps<void> {
   const before = new Map(old.map((row) => [String(row.id), sinceOf(row)]))
-  yield* query('DELETE FROM rules WHERE policy = ?', policy)
+  const fewer = { of: { policy }, name: 'rules', by: -old.length } as const
+  yield* counted(fewer, 'DELETE FROM rules WHERE policy = ?', policy)
   yield* insertRules(policy, rules, ids, (id) => before.get(id) ?? (before.has(id) ? null : at))
 }
 
@@ -296,7 +299,12 @@ export function* takeRule(
   at: RuleLocator,
 ): Steps<Result<RuleRecord & { readonly row: Row }, RequestError>> {
   const [column, value] = 'ruleId' in at ? ['id', at.ruleId] : ['position', at.position]
-  const sql = `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${storedRuleColumns}`
-  const row = yield* queryOne(sql, policy, value as SqlValue)
+  const one = { of: { policy }, name: 'rules', by: -1 } as const
+  // Without such a rule the program ends, and nothing counts.
+  const [row] = yield* counted(
+    one,
+    `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${storedRuleColumns}`,
+    ...[policy, value as SqlValue],
+  )
   return row ? ok({ ...toRule(row), row }) : err(notFound('rule', String(value)))
 }

@@ -1,9 +1,12 @@
 /** Runs one write, whichever engine drives its statements. */
+
+import { err } from '../../core/result.ts'
 import type { Job } from '../driver.ts'
-import { type Program, watched } from '../statement.ts'
+import { keeps, type Program, watched } from '../statement.ts'
 import type { RevisionRecord } from '../storage.ts'
 import { remember } from './common.ts'
 import { programs } from './index.ts'
+import { createTally, type Tally } from './usage.ts'
 
 export interface Running {
   readonly steps: Program<unknown>
@@ -13,10 +16,19 @@ export interface Running {
 
 export function running(job: Job): Running {
   const changes: RevisionRecord[] = []
-  const steps = watched(once(job), ({ change }) => {
+  const tally = createTally()
+  const steps = watched(settled(job, tally), ({ change, counts }) => {
     if (change) changes.push(change)
+    if (counts) tally.add(counts)
   })
   return { steps, changes }
+}
+
+function* settled(job: Job, tally: Tally): Program<unknown> {
+  const result = yield* once(job)
+  if (!keeps(result)) return result
+  const refused = yield* tally.settle(job.program)
+  return refused ? err(refused) : result
 }
 
 function* once({ program: name, args, actor }: Job): Program<unknown> {

@@ -16,7 +16,7 @@ import {
   toDocument,
   toPolicy,
 } from '../rows.ts'
-import { insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import { type Count, counted, insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type {
   Actor,
   Attachment,
@@ -32,6 +32,7 @@ import {
   chainOf,
   checkEnclosing,
   chosen,
+  countRules,
   isNoChange,
   merged,
   nextRevision,
@@ -55,7 +56,8 @@ export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps
 const columns = (list: string) => list.split(',').length
 
 export function* insertServer(server: ServerRecord): Steps<void> {
-  yield* insertRows(`servers (${serverColumns})`, columns(serverColumns), [fromServer(server)])
+  const one = [{ of: server, name: 'servers', by: 1 }] as const
+  yield* insertRows(`servers (${serverColumns})`, columns(serverColumns), [fromServer(server)], '', one)
 }
 
 export function* insertInterfaces(interfaces: readonly Interface[]): Steps<void> {
@@ -67,7 +69,16 @@ export function* insertInterfaces(interfaces: readonly Interface[]): Steps<void>
 }
 
 export function* insertPolicies(policies: readonly PolicyRecord[]): Steps<void> {
-  yield* insertRows(`policies (${policyColumns})`, columns(policyColumns), policies.map(fromPolicy))
+  const counts = policies
+    .filter(({ server }) => server === null)
+    .map((of): Count => ({ of, name: 'policies', by: 1 }))
+  yield* insertRows(
+    `policies (${policyColumns})`,
+    columns(policyColumns),
+    policies.map(fromPolicy),
+    '',
+    counts,
+  )
 }
 
 export function* insertAttachments(attachments: readonly Attachment[]): Steps<void> {
@@ -130,10 +141,28 @@ export function* detachPolicy(policy: string, revision: number): Steps<void> {
   yield* query('DELETE FROM attachments WHERE policy = ?', policy)
 }
 
-/** With its rules; it must be attached nowhere. */
+/** One by itself with its rules; it must be attached nowhere. */
 export function* removePolicy(policy: string): Steps<void> {
-  yield* query('DELETE FROM rules WHERE policy = ?', policy)
-  yield* query('DELETE FROM policies WHERE id = ?', policy)
+  const row = yield* queryOne('SELECT account FROM policies WHERE id = ?', policy)
+  if (!row) return
+  const of = { account: String(row.account) }
+  const rules: Count = { of, name: 'rules', by: -(yield* countRules(policy)) }
+  yield* counted(rules, 'DELETE FROM rules WHERE policy = ?', policy)
+  yield* counted({ of, name: 'policies', by: -1 }, 'DELETE FROM policies WHERE id = ?', policy)
+}
+
+/** Takes away the rules of policies that belong to a server or an interface of one; what has left was not counted. */
+function* removeOwnRules(which: 'server = ?' | 'interface = ?', id: string): Steps<void> {
+  const own = `SELECT id FROM policies WHERE ${which}`
+  const [row] = yield* query(
+    `SELECT s.account, COUNT(*) AS n FROM rules r JOIN policies p ON p.id = r.policy JOIN servers s ON s.id = p.server
+     WHERE r.policy IN (${own}) AND s.origin <> 'left' GROUP BY s.account`,
+    id,
+  )
+  const counts: Count[] = row
+    ? [{ of: { account: String(row.account) }, name: 'rules', by: -Number(row.n) }]
+    : []
+  yield* counted(counts, `DELETE FROM rules WHERE policy IN (${own})`, id)
 }
 
 /** Policies by themselves that are attached to just that, in order. */
@@ -164,8 +193,9 @@ export function* deleteInterfaces(ids: readonly string[], revision: number): Ste
     yield* forgetHits('id = ?', id)
     yield* noteAttached('SELECT policy FROM attachments WHERE interface = ?', [id], revision)
     yield* query('DELETE FROM attachments WHERE interface = ?', id)
-    yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE interface = ?)', id)
-    yield* query('DELETE FROM policies WHERE interface = ?', id)
+    yield* removeOwnRules('interface = ?', id)
+    // Counted are those by themselves.
+    yield* counted([], 'DELETE FROM policies WHERE interface = ?', id)
     yield* query('DELETE FROM interfaces WHERE id = ?', id)
   }
 }
@@ -355,10 +385,12 @@ export function* removeServer(id: string, revision: number): Steps<string[]> {
   yield* depart(revision, 'server = ?', id)
   yield* forgetHits('server = ?', id)
   yield* query('DELETE FROM attachments WHERE server = ?', id)
-  yield* query('DELETE FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?)', id)
-  yield* query('DELETE FROM policies WHERE server = ?', id)
+  yield* removeOwnRules('server = ?', id)
+  yield* counted([], 'DELETE FROM policies WHERE server = ?', id)
   const interfaces = yield* query('DELETE FROM interfaces WHERE server = ? RETURNING id', id)
-  yield* query('DELETE FROM servers WHERE id = ?', id)
+  const row = yield* queryOne("SELECT account FROM servers WHERE id = ? AND origin <> 'left'", id)
+  const counts: Count[] = row ? [{ of: { account: String(row.account) }, name: 'servers', by: -1 }] : []
+  yield* counted(counts, 'DELETE FROM servers WHERE id = ?', id)
   return interfaces.map((row) => String(row.id))
 }
 

@@ -31,6 +31,7 @@ export const kept: readonly KeptTable[] = [
   { name: 'pools' },
   { name: 'leases' },
   { name: 'installation' },
+  { name: 'usage' },
   // What they made is in the backup, too.
   { name: 'idempotency' },
   // With the epochs that they were read in: what was counted since the backup is added when it is read again.
