@@ -11,6 +11,7 @@ import {
   servers,
   type TestService,
 } from './support/service.ts'
+import { assertSound } from './support/whole.ts'
 
 const chain = `/1.3/server/${servers.web}/firewall_rule`
 const json = { ...credentials.right, 'content-type': 'application/json' }
@@ -49,7 +50,9 @@ onBothStores('hostile input', (start) => {
   before(async () => {
     service = await start()
   })
-  after(() => service.close())
+  after(async () => {
+    await assertSound(service.place).finally(() => service.close())
+  })
 
   const intact = async () => {
     const { status, text } = await service.call('GET', chain)

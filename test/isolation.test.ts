@@ -16,6 +16,7 @@ import {
   pathWith,
 } from './support/conformance.ts'
 import { dialects, onBothStores, type TestService } from './support/service.ts'
+import { assertSound } from './support/whole.ts'
 
 onBothStores('ids of another account', (start) => {
   let service: TestService
@@ -24,7 +25,9 @@ onBothStores('ids of another account', (start) => {
     service = await start({ inventory: conformanceInventory })
     filled = await fillBoth(service)
   })
-  after(() => service.close())
+  after(async () => {
+    await assertSound(service.place).finally(() => service.close())
+  })
 
   /** Without the id that was asked for, and without what differs from one answer to the next. */
   const comparable = ({ status, text }: Reply, id: string) =>

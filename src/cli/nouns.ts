@@ -10,4 +10,5 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
   backup: async () => (await import('./store/backup.ts')).backupCommand(),
   restore: async () => (await import('./store/restore.ts')).restoreCommand(),
+  check: async () => (await import('./store/check.ts')).checkCommand(),
 }

@@ -15,6 +15,7 @@ import { drivers } from '../../src/dialects/conformance-drivers.ts'
 import type { Dialect, Route } from '../../src/dialects/dialect.ts'
 import type { ServedDialect } from '../../src/dialects/dialects.ts'
 import { credentials, dialects, secretKeys, type startService, type TestService } from './service.ts'
+import { assertSound } from './whole.ts'
 
 const roles = { own: 'right', foreign: 'foreign' } as const
 
@@ -120,7 +121,9 @@ export function runCases<D extends Dialect>(
   before(async () => {
     service = await start({ dialects: served, inventory: inventoryOf(of) })
   })
-  after(() => service.close())
+  after(async () => {
+    await assertSound(service.place).finally(() => service.close())
+  })
 
   const revision = () => service.storage.revision()
   /** By the installation's quota: the other account has no part in what is tested. */

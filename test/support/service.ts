@@ -15,6 +15,7 @@ import { loadInventory } from '../../src/service/inventory.ts'
 import type { Limits } from '../../src/service/login-gate.ts'
 import { createServices, defaultSettings, type Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+import type { Place } from '../../src/storage/whole/whole-store.ts'
 import { engines, type TestStore } from './stores.ts'
 
 export const dialects = builtIn
@@ -148,6 +149,7 @@ export interface Reply {
 
 export interface TestService {
   readonly url: string
+  readonly place: Place
   readonly storage: Storage
   readonly services: Services
   readonly metrics: Metrics
@@ -275,6 +277,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
 
   return {
     url,
+    place: store.place,
     storage,
     services,
     metrics,

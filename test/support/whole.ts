@@ -1,5 +1,9 @@
 /** Backups in memory, and all rows of a store, for tests. */
+
+import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+import { check } from '../../src/storage/check/check.ts'
+import type { Fault } from '../../src/storage/check/fault.ts'
 import { backup } from '../../src/storage/whole/backup.ts'
 import { type Restored, type RestoreOptions, restore } from '../../src/storage/whole/restore.ts'
 import { readTables } from '../../src/storage/whole/tables.ts'
@@ -45,4 +49,12 @@ export async function rowsOf(place: Place): Promise<Record<string, readonly stri
     }
     return found
   })
+}
+
+/** While its service runs, or without one. */
+export async function assertSound(place: Place): Promise<void> {
+  const faults: Fault[] = []
+  const stores = await wholeStores(place)
+  await stores.read((store) => check(store, (fault) => void faults.push(fault)))
+  assert.deepEqual(faults, [])
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { buffer, text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { engines, type TestStore } from '../../../test/support/stores.ts'
@@ -115,6 +116,32 @@ describe('a store that is kept and restored', { timeout: 120_000 }, () => {
     const replaced = await run(['restore', '--data', to, '--replace', file])
     assert.equal(replaced.status, 0)
     assert.match(replaced.stdout, /^revision 1\d{6,}, of a backup of revision 43 made 20\S+Z\n$/)
+  })
+
+  test('a store is checked: sound, with faults, or not at all', async () => {
+    const unstarted = await run(['check', ...store.flags])
+    // A fixture is of an older version.
+    assert.equal(unstarted.status, 2)
+    assert.match(unstarted.stderr, /schema version 13, this program checks \d+: start the service once/)
+    const to = directory('checked')
+    assert.equal((await run(['restore', '--data', to, file])).status, 0)
+    const sound = await run(['check', '--data', to])
+    assert.deepEqual([sound.status, sound.stderr], [0, ''])
+    assert.match(sound.stdout, /^sound: \d+ rows\n$/)
+    const database = new DatabaseSync(join(to, 'portcullis.db'))
+    database.exec("UPDATE servers SET attributes = '' WHERE id = (SELECT MIN(id) FROM servers)")
+    const { id } = database.prepare('SELECT MIN(id) AS id FROM servers').get() ?? {}
+    database.close()
+    const faulty = await run(['check', '--data', to])
+    assert.equal(faulty.status, 1)
+    assert.match(
+      faulty.stdout,
+      new RegExp(`^servers ${id}: codec: it cannot be read: .*\\n1 fault in \\d+ rows\\n$`),
+    )
+    const json = await run(['check', '--data', to, '--json'])
+    const { sound: isSound, faults, more } = JSON.parse(json.stdout)
+    assert.deepEqual([json.status, isSound, faults.length, faults[0].key, more], [1, false, 1, id, []])
+    assert.equal((await run(['check', '--data', directory('none')])).status, 2)
   })
 
   test('what cannot be tried has status 2', async () => {

@@ -26,10 +26,10 @@ export async function placeOf(flags: StoreFlags): Promise<Result<Place>> {
   return url.ok ? ok({ url: url.value }) : url
 }
 
-/** Ends the command with what went wrong: status 2 where it could not be tried, else 1. */
-export function failWith(error: unknown): void {
+/** Ends the command with what went wrong: status 2 where it could not be tried, else `status`. */
+export function failWith(error: unknown, status: 1 | 2 = 1): void {
   if (error instanceof Untried) {
     const why = error.cause === undefined ? '' : `: ${inWordsWithPath(error.cause)}`
     complain(`${error.message}${why}`, 2)
-  } else complain(error instanceof Refused ? error.message : inWordsWithPath(error), 1)
+  } else complain(error instanceof Refused ? error.message : inWordsWithPath(error), status)
 }
