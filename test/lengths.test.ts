@@ -246,6 +246,37 @@ const places: readonly Place[] = [
   ...of('IONOS', 'PATCH', datacenter, ['defaultSecurityGroupId', 'name'], (field, text) => ({
     [field]: text,
   })),
+  ...of('native policy', 'POST', '/v1/policies', ['name', 'description', 'cutFlows'], (field, text) => ({
+    ...{ name: 'x', description: '' },
+    [field]: text,
+  })),
+  ...of('native policy, label of', 'POST', '/v1/policies', ['labels'], (field, text) => ({
+    ...{ name: 'x' },
+    [field]: { [text]: text },
+  })),
+  ...of(
+    'native rule',
+    'POST',
+    '/v1/policies',
+    ['comment', 'protocol', 'sourceMac', 'family', 'id', 'text', 'action'],
+    (field, text) => ({
+      name: 'x',
+      rules: [{ action: 'allow', direction: 'ingress', [field]: text }],
+    }),
+  ),
+  ...of(
+    'native rule, list of',
+    'POST',
+    '/v1/policies',
+    ['sources', 'destinations', 'sourcePorts', 'destinationPorts'],
+    (field, text) => ({
+      name: 'x',
+      rules: [{ action: 'allow', direction: 'ingress', protocol: 'tcp', [field]: [text] }],
+    }),
+  ),
+  ...of('native policies of', 'PUT', `/v1/servers/${servers.web}/policies`, ['policies'], (field, text) => ({
+    [field]: [text],
+  })),
   ...[
     ...of(
       'Scaleway group',
@@ -363,6 +394,19 @@ describe('2 MB in every field', () => {
       ['POST', `${datacenter}/securitygroups`, { properties: { name: 'n' }, entities: { rules: { items } } }],
       ['POST', `${datacenter}/servers`, { properties: { cores: 1, ram: 1024 }, entities: nested }],
       ['POST', `${zone}/security_groups`, { name: 'x', tags: many(90_000, () => 'a') }],
+      [
+        'POST',
+        '/v1/policies',
+        { name: 'x', rules: many(40_000, () => ({ action: 'allow', direction: 'ingress' })) },
+      ],
+      ['POST', '/v1/policies', { name: 'x', labels: keys(90_000) }],
+      [
+        ...(['POST', '/v1/policies'] as const),
+        {
+          name: 'x',
+          rules: [{ action: 'allow', direction: 'ingress', sources: many(90_000, () => '10.0.0.1') }],
+        },
+      ],
     ] as const) {
       const sent = Buffer.from(JSON.stringify(body))
       const key = path.startsWith(zone) ? secretKeys.right : {}

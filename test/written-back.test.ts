@@ -128,6 +128,30 @@ const rows: readonly Row[] = [
     }),
   ),
   { resource: 'HostUp v2 options', path: `${vps}/options` },
+  {
+    resource: 'native policy',
+    path: async (service) =>
+      `/v1/policies/${(await ok(service, 'POST', '/v1/policies', { name: 'p', labels: { a: '' }, log: { egress: 'info' } })).id}`,
+    method: 'PATCH',
+  },
+  {
+    resource: 'native rules',
+    path: async (service) => {
+      const rule = { action: 'allow', direction: 'ingress' }
+      const rules = [
+        { ...rule, protocol: 'TCP', destinationPorts: [22, '080-90'], comment: ' "x" 😀', log: 'info' },
+        { ...rule, protocol: 1, icmpType: 0, enabled: false },
+        {
+          ...rule,
+          sources: ['2001:DB8::0', '10.0.0.1-10.0.0.3', '10.0.0.0/8'],
+          sourceMac: '52-54-00-00-00-AA',
+        },
+        { direction: 'egress', action: 'reject' },
+        { direction: 'egress', action: 'reject' },
+      ]
+      return `/v1/policies/${(await ok(service, 'POST', '/v1/policies', { name: 'p', rules })).id}/rules`
+    },
+  },
   { resource: 'UpCloud server', path: server },
   {
     resource: 'UpCloud server of a plan, with labels',

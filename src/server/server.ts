@@ -476,7 +476,9 @@ function explain(error: unknown, limit = maxBodyBytes): RequestError {
   if (violation) {
     const { additionalProperty, missingProperty } = violation.params
     const path = [...violation.instancePath.split('/').slice(1), additionalProperty ?? missingProperty]
-    const field = path.filter((part) => typeof part === 'string').join('.') || 'body'
+    const names = path.filter((part) => typeof part === 'string')
+    // `rules[3].destinationPorts[0]`, as everywhere else.
+    const field = names.join('.').replace(/\.(\d+)(?=\.|$)/g, '[$1]') || 'body'
     return { kind: 'invalid', field, reason: reasonOf(violation) }
   }
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown }

@@ -28,6 +28,8 @@ export interface Placement {
 }
 
 export interface EffectiveInterface extends Placement {
+  /** Ids of the policies attached to it or to its server, in order of precedence; none: it is closed. */
+  readonly attached: readonly string[]
   readonly policy: EffectivePolicy
 }
 
@@ -63,6 +65,8 @@ export interface EffectiveService {
     }
   >
 }
+
+const unattendedNote = 'no policy is attached to the interface: nothing comes in but answers'
 
 export function createEffectiveService(
   storage: Storage,
@@ -103,7 +107,8 @@ export function createEffectiveService(
     const inForce = await enforcement.inForce(placed, now, { server })
     return placed.map((each): EffectiveInterface => {
       const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
-      return { ...placement(each, inForce), policy: resolve(each, attached) }
+      const ids = each.policies.map(({ id }) => id)
+      return { ...placement(each, inForce), attached: ids, policy: resolve(each, attached) }
     })
   }
 
@@ -137,16 +142,18 @@ export function createEffectiveService(
       if (named?.ok === false) return named
       const judged = named ? { found: named.value } : interfaceAt(all, packet.family, address)
       if (!judged) return err({ kind: 'not-found', resource: 'interface', id: 'any' })
-      const { found, note } = judged
+      const { found } = judged
+      const notes = [judged.note, found.attached.length === 0 ? unattendedNote : undefined]
+      const note = notes.filter((each) => each !== undefined).join('; ')
       const traced = trace(found.policy, direction, packet)
-      const { mode = null, notes = [] } = found.inForce ?? {}
-      const told = notes.includes(unansweredNote) ? 'silence' : rejectionOf(packet)
+      const { mode = null, notes: said = [] } = found.inForce ?? {}
+      const told = said.includes(unansweredNote) ? 'silence' : rejectionOf(packet)
       return ok({
         ...traced,
         ...(traced.action === 'reject' && { told }),
         interface: found.interface.id,
         mode,
-        ...(note !== undefined && { note }),
+        ...(note !== '' && { note }),
       })
     },
   }

@@ -8,7 +8,9 @@ import type {
   Member,
   NewPolicyRecord,
   NewRule,
+  PolicyChoices,
   PolicyRecord,
+  RulePlace,
   RuleRecord,
   Storage,
 } from '../storage/storage.ts'
@@ -25,6 +27,8 @@ export interface PolicyWithRules {
 }
 
 export interface NewPolicy {
+  /** Absent: a random one. */
+  readonly id?: string
   readonly name: string
   readonly settings: PolicySettings
   readonly attributes: JsonObject
@@ -57,14 +61,25 @@ export interface GroupService {
   find(ctx: Context, profile: Profile, id: string): Outcome<PolicyRecord>
   get(ctx: Context, profile: Profile, id: string): Outcome<PolicyWithRules>
   create(ctx: Context, profile: Profile, policy: NewPolicy): Outcome<PolicyWithRules>
-  /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. */
+  /** Rules, when given, replace all there are; `ruleIds` are theirs, in order. Settings that are not given stay. */
   update(
     ctx: Context,
     profile: Profile,
     id: string,
-    change: Partial<Omit<NewPolicy, 'zone'>>,
+    change: Partial<Omit<NewPolicy, 'id' | 'zone' | 'settings'>> & {
+      readonly settings?: Partial<PolicySettings>
+      readonly choices?: PolicyChoices
+    },
     condition?: Condition,
   ): Outcome<PolicyWithRules>
+  /** In order. `ids` are those of rules that are there and stay, by place; the others get new ones, or those of equal rules. */
+  replaceRules(
+    ctx: Context,
+    profile: Profile,
+    id: string,
+    rules: readonly NewRule[],
+    options: Condition & { readonly ids: readonly (string | undefined)[]; readonly maxRules: number },
+  ): Outcome<void>
   /** `conflict` while it is attached anywhere: deleting what protects a server would open it. */
   remove(ctx: Context, profile: Profile, id: string, condition?: Condition): Outcome<void>
   /** Absent `position`: appended. */
@@ -73,7 +88,7 @@ export interface GroupService {
     profile: Profile,
     id: string,
     rule: NewRule,
-    options: { readonly maxRules: number; readonly position?: number; readonly id?: string },
+    options: Condition & { readonly maxRules: number; readonly position?: RulePlace; readonly id?: string },
   ): Outcome<RuleRecord>
   /** It keeps its place unless `moveTo` names another; beyond the end is the last. */
   updateRule(
@@ -82,9 +97,9 @@ export interface GroupService {
     id: string,
     ruleId: string,
     rule: NewRule,
-    options?: Condition & { readonly moveTo?: number },
+    options?: Condition & { readonly moveTo?: RulePlace },
   ): Outcome<RuleRecord>
-  removeRule(ctx: Context, profile: Profile, id: string, ruleId: string): Outcome<void>
+  removeRule(ctx: Context, profile: Profile, id: string, ruleId: string, condition?: Condition): Outcome<void>
   /** What all of them, one of them, or those of one server are attached to. */
   members(
     ctx: Context,
@@ -105,9 +120,9 @@ export interface GroupService {
 export function newGroup(
   ctx: Context,
   profile: Profile,
-  { name, settings, attributes, zone = '', defaultFor = null }: Omit<NewPolicy, 'rules'>,
+  { id = randomUUID(), name, settings, attributes, zone = '', defaultFor = null }: Omit<NewPolicy, 'rules'>,
 ): NewPolicyRecord {
-  const fields = { id: randomUUID(), account: ctx.principal.account, profile, name, zone, defaultFor }
+  const fields = { id, account: ctx.principal.account, profile, name, zone, defaultFor }
   return policyRecord(settings, ctx.now, { ...fields, attributes })
 }
 
@@ -130,7 +145,7 @@ export function createGroupService(
     ...{ account: ctx.principal.account, profile, policy },
     ...(ifRevision !== undefined && { ifRevision }),
   })
-  const idsFor = (rules: readonly unknown[], ids: readonly string[] = []) =>
+  const idsFor = (rules: readonly unknown[], ids: readonly (string | undefined)[] = []) =>
     rules.map((_, i) => ids[i] ?? randomUUID())
 
   return {
@@ -159,6 +174,11 @@ export function createGroupService(
       const done = await storage.run('deletePolicy', target(ctx, profile, id, condition), actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },
+    async replaceRules(ctx, profile, policy, rules, { ids, maxRules, ...condition }) {
+      const args = { ...target(ctx, profile, policy, condition), rules, ids: idsFor(rules, ids), maxRules }
+      const done = await storage.run('replaceRules', args, actorOf(ctx))
+      return done.ok ? ok(undefined) : done
+    },
     async insertRule(ctx, profile, policy, rule, options) {
       const args = { ...target(ctx, profile, policy), rule, id: randomUUID(), ...options }
       const done = await storage.run('insertRule', args, actorOf(ctx))
@@ -174,8 +194,8 @@ export function createGroupService(
       )
       return done.ok ? ok(done.value.rule) : done
     },
-    async removeRule(ctx, profile, policy, ruleId) {
-      const args = { ...target(ctx, profile, policy), ruleId }
+    async removeRule(ctx, profile, policy, ruleId, condition) {
+      const args = { ...target(ctx, profile, policy, condition), ruleId }
       const done = await storage.run('deleteRule', args, actorOf(ctx))
       return done.ok ? ok(undefined) : done
     },

@@ -19,6 +19,7 @@ import { createEnforcement, type EnforcementService } from './enforcement.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
+import { createPolicyService, type PolicyService } from './policies.ts'
 import { createRepeatService, type RepeatService } from './repeats.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
@@ -47,6 +48,7 @@ export interface Services {
   readonly history: HistoryService
   readonly enforcement: EnforcementService
   readonly ownerSettings: OwnerSettingsService
+  readonly policies: PolicyService
   readonly hits: HitsService
   readonly decisions: DecisionService
   readonly repeats: RepeatService
@@ -79,6 +81,7 @@ export function createServices(
     history: createHistoryService(storage),
     enforcement,
     ownerSettings: createOwnerSettings(storage),
+    policies: createPolicyService(storage),
     hits: createHitsService(storage, effective, enforcement),
     decisions: createDecisionService(storage, effective),
     repeats: createRepeatService(storage),

@@ -155,6 +155,9 @@ export const reads: Reads = {
     const rows = yield* query(sql, ...params, after?.[0] ?? '', ...attachedTo, limit)
     return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
   },
+  *ruleCount(policy) {
+    return Number((yield* queryOne('SELECT COUNT(*) AS n FROM rules WHERE policy = ?', policy))?.n)
+  },
   *places(policy) {
     const row = yield* queryOne('SELECT attached_revision FROM policies WHERE id = ?', policy)
     const sql = `SELECT a.policy, a.server, a.interface, s.name FROM attachments a

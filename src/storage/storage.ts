@@ -967,6 +967,7 @@ export interface Storage {
     filter: { account?: string; profile?: Profile; name?: string; server?: string },
     page: KeyPage,
   ): Promise<readonly (PolicyRecord & { ruleCount: number })[]>
+  ruleCount(policy: string): Promise<number>
   /** What a policy by itself is attached to. */
   places(policy: string): Promise<Places>
   /** Policies that stand by themselves and have that exact name, or an id that begins so; at most 20, oldest first. */

@@ -28,7 +28,7 @@ type ResourceEndpoint = Omit<Endpoint<RequestError>, 'success' | 'handle'> & {
 
 type CreationEndpoint = Omit<Endpoint<RequestError>, 'success' | 'handle' | 'method'> & {
   /** Where what was made is found: `Location` of the answer. */
-  readonly location: (id: string) => string
+  readonly location: (id: string, request: DialectRequest) => string
   /** Everything that is made in the request's name must carry what `once` answers for its id, and for its secret if it has one. */
   readonly handle: (
     request: DialectRequest,
@@ -108,7 +108,7 @@ async function create(
     resource(
       201,
       { body: { ...body, ...secret }, revision },
-      { location: location(id), ...(again && { 'idempotent-replayed': 'true' }) },
+      { location: location(id, request), ...(again && { 'idempotent-replayed': 'true' }) },
     )
   const asked = askedOf(request)
   if (!asked.ok) return asked

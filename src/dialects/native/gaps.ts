@@ -2,6 +2,9 @@
 import type { Gap } from '../manifest.ts'
 
 export const gaps: readonly Gap[] = [
-  { what: 'Writing rules', why: 'They are written through the dialect that manages the server.' },
-  { what: 'Applying an inventory', why: 'It is read at start; changing it takes a restart.' },
+  {
+    what: 'Writing rules of other profiles',
+    why: 'They are written through the dialect that manages the server; here they are read.',
+  },
+  { what: 'Policies as peers', why: 'Rules name addresses; no selector stands for the members of a policy.' },
 ]

@@ -11,6 +11,15 @@ export const usual: PolicySettings = {
   closes: true,
 }
 
+export const limits = {
+  rulesPerPolicy: 1000,
+  /** Of addresses or ports of a rule. */
+  valuesPerList: 256,
+  /** Attached to one server, or to one interface. */
+  policiesPerPlace: 32,
+  placesPerPolicy: 1000,
+} as const
+
 export const manifest = {
   profile: 'native',
   title: 'native',
@@ -19,6 +28,7 @@ export const manifest = {
   schemes: ['bearer', 'basic', 'x-api-key', 'x-auth-token'],
   credentials: ['token'],
   inventory: {},
+  limits,
   gaps,
   demonstration: {
     account: {},

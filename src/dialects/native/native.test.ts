@@ -367,17 +367,19 @@ accounts:
     )
     const policy = async (body?: unknown) =>
       (await service.call(body ? 'PATCH' : 'GET', `/v1/policies/${id}`, body)).body
-    const { revision, ...own } = await policy()
+    const own = await policy()
     const none = { cutFlows: null, logAllowed: null, log: { ingress: null, egress: null } }
-    assert.deepEqual(own, { id, name: own.name, ...none })
+    assert.deepEqual({ ...own, ...none }, own)
     const chosen = await policy({ cutFlows: 'revoked', log: { egress: 'warning' } })
-    assert.ok(chosen.revision > revision)
-    assert.deepEqual(
-      { ...chosen, revision: 0 },
-      { ...own, cutFlows: 'revoked', log: { ingress: null, egress: 'warning' }, revision: 0 },
-    )
+    assert.ok(chosen.revision > own.revision)
+    const { revision, modified } = chosen
+    assert.deepEqual(chosen, {
+      ...{ ...own, cutFlows: 'revoked', log: { ingress: null, egress: 'warning' } },
+      ...{ revision, modified },
+    })
     assert.deepEqual(await policy(), chosen)
-    assert.deepEqual({ ...(await policy(none)), revision: 0 }, { ...own, revision: 0 })
+    const back = await policy(none)
+    assert.deepEqual({ ...back, revision: 0, modified }, { ...own, revision: 0, modified })
     const [event] = (await service.call('GET', '/v1/audit?limit=1')).body.events
     assert.deepEqual([event.policy, event.dialect], [id, 'native'])
   })

@@ -8,6 +8,7 @@ import { Compile } from 'typebox/schema'
 import { makeOperator, operator } from '../../../test/support/operator.ts'
 import {
   credentials,
+  inventory,
   nics,
   type Reply,
   secretKeys,
@@ -24,7 +25,15 @@ const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.
 const out = { ...packet, source: '192.0.2.10', destination: '198.51.100.1' }
 const ask = { server: servers.web, direction: 'ingress', packet }
 
-/** Operation, path below /v1, body, status, headers. */
+const rule = { action: 'allow', direction: 'ingress', protocol: 'tcp', destinationPorts: [22, '80-90'] }
+const native = '00d1a100-0003-4000-8000-000000000001'
+const nativeNic = '00d1a100-0003-4000-8000-0000000000a1'
+const withNative = inventory.replace(
+  '    servers:\n',
+  `$&      - { profile: native, id: ${native}, name: own, interfaces: [ { id: ${nativeNic}, addresses: [192.0.2.50] } ] }\n`,
+)
+
+/** Operation, path below /v1 with names of what is made before, body, status, headers. */
 type Call = readonly [string, string, unknown, number, Record<string, string>?]
 
 /** Of every kind. */
@@ -102,6 +111,46 @@ const calls: readonly Call[] = [
   ['updatePolicy', `/policies/${nics.cube}`, { logAllowed: 'info', log: { ingress: null } }, 200],
   ['updatePolicy', `/policies/${nics.cube}`, { cutFlows: 'always' }, 400],
   ['updatePolicy', `/policies/${nics.foreign}`, { cutFlows: 'revoked' }, 404],
+  ['listPolicies', '/policies', undefined, 200],
+  ['listPolicies', '/policies?limit=1&profile=upcloud', undefined, 200],
+  ['listPolicies', '/policies?cursor=x', undefined, 400],
+  ['createPolicy', '/policies', { name: 'x', rules: [rule] }, 201],
+  ['createPolicy', '/policies', { name: 'x', rules: [{ ...rule, destinationPorts: ['2-1'] }] }, 400],
+  ['getPolicy', '/policies/{policy}', undefined, 200],
+  ['updatePolicy', '/policies/{policy}', { defaults: { egress: 'reject' }, labels: { a: 'b' } }, 200],
+  ['updatePolicy', '/policies/{policy}', { ruleCount: 7 }, 400],
+  ['updatePolicy', '/policies/{policy}', { name: 'y' }, 412, { ...credentials.right, 'if-match': '"1"' }],
+  ['listPolicyRules', '/policies/{policy}/rules', undefined, 200],
+  ['listPolicyRules', `/policies/${nics.cube}/rules`, undefined, 200],
+  ['createPolicyRule', '/policies/{policy}/rules', { ...rule, before: '{rule}' }, 400],
+  ['createPolicyRule', '/policies/{policy}/rules', { ...rule, position: 1, comment: 'x' }, 201],
+  ['createPolicyRule', `/policies/${nics.cube}/rules`, rule, 409],
+  ['getPolicyRule', '/policies/{policy}/rules/{rule}', undefined, 200],
+  ['getPolicyRule', '/policies/{policy}/rules/x', undefined, 404],
+  ['updatePolicyRule', '/policies/{policy}/rules/{rule}', { log: 'info', position: 2 }, 200],
+  ['replacePolicyRule', '/policies/{policy}/rules/{rule}', { ...rule, sources: ['10.0.0.0/8'] }, 200],
+  ['replacePolicyRules', '/policies/{policy}/rules', { rules: [rule, rule] }, 200],
+  ['deletePolicyRule', '/policies/{other}/rules/{otherRule}', undefined, 204],
+  ['createAttachment', '/policies/{policy}/attachments', { server: native }, 201],
+  ['createAttachment', '/policies/{policy}/attachments', { server: servers.web }, 400],
+  [
+    'replaceAttachments',
+    '/policies/{policy}/attachments',
+    { attachments: [{ server: native, interface: nativeNic }] },
+    200,
+  ],
+  ['listAttachments', '/policies/{policy}/attachments', undefined, 200],
+  ['replaceServerPolicies', `/servers/${native}/policies`, { policies: [] }, 200],
+  ['replaceServerPolicies', `/servers/${servers.instance}/policies`, { policies: [] }, 409],
+  ['listServerPolicies', `/servers/${servers.instance}/policies`, undefined, 200],
+  ['listInterfacePolicies', `/servers/${native}/interfaces/${nativeNic}/policies`, undefined, 200],
+  ['getServer', `/servers/${native}`, undefined, 200],
+  ['deletePolicy', '/policies/{policy}', undefined, 409],
+  ['deleteInterfaceAttachment', `/policies/{policy}/attachments/${native}/${nativeNic}`, undefined, 204],
+  ['replaceInterfacePolicies', `/servers/${native}/interfaces/${nativeNic}/policies`, { policies: [] }, 200],
+  ['createAttachment', '/policies/{policy}/attachments', { server: native, interface: null }, 201],
+  ['deleteAttachment', `/policies/{policy}/attachments/${native}`, undefined, 204],
+  ['deletePolicy', '/policies/{policy}', undefined, 204],
   ['getAccount', '/account', undefined, 200],
   ['getAccount', '/account', undefined, 401, credentials.none],
   ['updateAccount', '/account', { cutFlows: 'revoked' }, 200],
@@ -154,14 +203,22 @@ describe('the OpenAPI document and what is answered', () => {
   let service: TestService
   // biome-ignore lint/suspicious/noExplicitAny: a document of JSON
   let document: any
+  const made: Record<string, string> = {}
   before(async () => {
-    service = await startService()
+    service = await startService({ inventory: withNative })
     const { services, call } = service
+    for (const [policy, first] of [
+      ['policy', 'rule'],
+      ['other', 'otherRule'],
+    ] as const) {
+      made[policy] = (await call('POST', '/v1/policies', { name: policy, rules: [rule] })).body.id
+      made[first] = (await call('GET', `/v1/policies/${made[policy]}/rules`)).body.rules[0].id
+    }
     document = (await call('GET', '/v1/openapi.json', undefined, {})).body
     const on = { enable: 1, policy_in: 'DROP' }
-    const rule = { direction: 'in', action: 'accept' }
+    const opened = { direction: 'in', action: 'accept' }
     for (const [method, path, body] of [
-      ['POST', `/1.3/server/${servers.web}/firewall_rule`, { firewall_rule: rule }],
+      ['POST', `/1.3/server/${servers.web}/firewall_rule`, { firewall_rule: opened }],
       ['PUT', '/api/vm/10000/firewall/options', on],
       ['PUT', `/1.3/server/${servers.web}`, { server: { title: 'twin' } }],
       ['PUT', `/1.3/server/${servers.db}`, { server: { title: 'twin' } }],
@@ -231,7 +288,8 @@ describe('the OpenAPI document and what is answered', () => {
   for (const [operation, path, body, status, headers] of calls) {
     test(`${operation} ${path} ${status}`, async () => {
       const method = routes.find((route) => route.operation === operation)?.method ?? 'GET'
-      const answer = await service.call(method, `/v1${path}`, body, headers)
+      const called = `/v1${path}`.replace(/\{(\w+)\}/g, (_, name) => made[name] ?? '')
+      const answer = await service.call(method, called, body, headers)
       assert.equal(answer.status, status, answer.text)
       check(operation, answer)
     })

@@ -1,40 +1,12 @@
-/** What owners choose beside their rules: of one policy, and of all that say nothing themselves. */
+/** What owners choose beside their rules, of all policies that say nothing themselves. */
 import type { JsonObject } from '../../core/json.ts'
 import { ok } from '../../core/result.ts'
-import type { AccountSettings, PolicyOwnSettings } from '../../service/settings.ts'
+import type { AccountSettings } from '../../service/settings.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
-import { bodyOf, identifier, routesOf } from './endpoint.ts'
-import { Account, AccountChange, PolicyChange, PolicySettings } from './schemas-settings.ts'
+import { bodyOf, routesOf } from './endpoint.ts'
+import { Account, AccountChange } from './schemas-settings.ts'
 
 export const settingsRoutes: readonly Route[] = routesOf([
-  {
-    method: 'GET',
-    path: '/policies/:id',
-    operation: 'getPolicy',
-    summary: 'What its owner chose for a policy beside its rules: a server’s chain, an interface’s, a group',
-    schema: { answer: PolicySettings },
-    handle: async (request) => {
-      const id = identifier(request, 'policy')
-      if (!id.ok) return id
-      const found = await request.services.ownerSettings.policy(request, id.value)
-      return found.ok ? ok(encodePolicySettings(found.value)) : found
-    },
-  },
-  {
-    method: 'PATCH',
-    path: '/policies/:id',
-    operation: 'updatePolicy',
-    summary: 'Change what becomes of connections when its rules change, and what is told of packets',
-    schema: { body: PolicyChange, answer: PolicySettings },
-    handle: async (request) => {
-      const id = identifier(request, 'policy')
-      if (!id.ok) return id
-      const change = bodyOf<PolicyChange>(request)
-      if (!change.ok) return change
-      const changed = await request.services.ownerSettings.changePolicy(request, id.value, change.value)
-      return changed.ok ? ok(encodePolicySettings(changed.value)) : changed
-    },
-  },
   {
     method: 'GET',
     path: '/account',
@@ -59,17 +31,6 @@ export const settingsRoutes: readonly Route[] = routesOf([
     },
   },
 ])
-
-const encodePolicySettings = ({
-  policy,
-  name,
-  cutFlows,
-  logAllowed,
-  log,
-  revision,
-}: PolicyOwnSettings): JsonObject => ({
-  ...{ id: policy, name, cutFlows, logAllowed, log: { ...log }, revision },
-})
 
 const encodeAccount = (
   { principal }: DialectRequest,

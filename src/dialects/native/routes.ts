@@ -13,7 +13,10 @@ import {
 } from './encode.ts'
 import { bodyOf, identifier, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
+import { attachmentRoutes } from './routes-attachments.ts'
 import { credentialRoutes } from './routes-credentials.ts'
+import { policyRoutes } from './routes-policies.ts'
+import { policyRuleRoutes } from './routes-policy-rules.ts'
 import { settingsRoutes } from './routes-settings.ts'
 import { trafficRoutes } from './routes-traffic.ts'
 import {
@@ -89,6 +92,7 @@ const own: readonly Route[] = routesOf([
         ...encodeServer(server.value),
         interfaces: server.value.placements.map((each) => ({
           ...encodePlacement(each),
+          attached: each.attached,
           policy: encodePolicy(each.policy),
         })),
       })
@@ -156,4 +160,12 @@ const own: readonly Route[] = routesOf([
   },
 ])
 
-export const routes: readonly Route[] = [...own, ...trafficRoutes, ...settingsRoutes, ...credentialRoutes]
+export const routes: readonly Route[] = [
+  ...own,
+  ...trafficRoutes,
+  ...settingsRoutes,
+  ...credentialRoutes,
+  ...policyRoutes,
+  ...policyRuleRoutes,
+  ...attachmentRoutes,
+]

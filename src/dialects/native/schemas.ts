@@ -103,7 +103,9 @@ export const TraceAnswer = Type.Object({
     ...oneOf('tcp-reset', 'port-unreachable', 'prohibited', 'silence'),
     description: 'Of a rejected packet: what its sender is told where it can be (docs/semantics.md §8, §11)',
   }),
-  note: Type.Optional(Type.String({ description: 'When no interface has the packet’s address' })),
+  note: Type.Optional(
+    Type.String({ description: 'When no interface has the packet’s address, or no policy is attached' }),
+  ),
   path: Type.Array(
     Type.Object({
       rule: Type.String(),
@@ -197,6 +199,10 @@ export const Server = Type.Object({
   interfaces: Type.Array(
     Type.Object({
       ...Interface.properties,
+      attached: Type.Array(Type.String(), {
+        description:
+          'Ids of the policies attached to it or its server, in order; none: nothing comes in but answers',
+      }),
       policy: Type.Object({
         stateful: Type.Boolean(),
         essentials: Type.Array(Type.String()),
