@@ -287,6 +287,23 @@ for (const [name, { skip, create }] of Object.entries(engines)) {
       })
     })
 
+    test('a store of before is counted when it is opened', async () => {
+      const sql = readFileSync(new URL(`testdata/schema-13-${name}.sql`, import.meta.url), 'utf8')
+      const store = await create(sql)
+      const storage = await store.open()
+      try {
+        const used = await Promise.all((await storage.accounts()).map(({ id }) => storage.usage(id)))
+        const sum = (what: 'servers' | 'rules' | 'policies' | 'credentials') =>
+          used.reduce((so, each) => so + each.used[what], 0)
+        for (const what of ['servers', 'rules', 'policies', 'credentials'] as const)
+          assert.ok(sum(what) > 0, what)
+        assert.deepEqual(await storage.miscounts(), [])
+      } finally {
+        await storage.close()
+        await store.remove()
+      }
+    })
+
     test('whatever is written in whatever order, counts are what there is and no quota is passed', async () => {
       const step = fc.oneof(
         fc.record({ do: fc.constant('insert' as const), server: fc.nat(2) }),
