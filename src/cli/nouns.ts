@@ -7,6 +7,8 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),
   rules: async () => (await import('./rules.ts')).rulesCommand(),
+  policy: async () => (await import('./policy.ts')).policyCommand(),
+  rule: async () => (await import('./rule.ts')).ruleCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
   backup: async () => (await import('./store/backup.ts')).backupCommand(),
   restore: async () => (await import('./store/restore.ts')).restoreCommand(),
