@@ -10,6 +10,7 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import('./policy.ts')).policyCommand(),
   rule: async () => (await import('./rule.ts')).ruleCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
+  operator: async () => (await import('./store/operator.ts')).operatorCommand(),
   backup: async () => (await import('./store/backup.ts')).backupCommand(),
   restore: async () => (await import('./store/restore.ts')).restoreCommand(),
   check: async () => (await import('./store/check.ts')).checkCommand(),

@@ -1,6 +1,6 @@
 /** Credentials of operators: made, rotated and ended on the machine, in the store itself. Through an API nobody makes one. */
 import { randomUUID } from 'node:crypto'
-import { ok } from '../core/result.ts'
+import { err, ok } from '../core/result.ts'
 import type { Actor, CredentialRecord, Storage } from '../storage/storage.ts'
 import { noCredential } from './context.ts'
 import type { WithSecret } from './credentials.ts'
@@ -50,7 +50,7 @@ export function createOperatorService(storage: Storage, by: string): OperatorSer
 
   async function called(name: string): Outcome<CredentialRecord> {
     const found = (await list()).find(({ id, label }) => label === name || id === name)
-    return found ? ok(found) : { ok: false, error: { kind: 'not-found', resource: 'credential', id: name } }
+    return found ? ok(found) : err({ kind: 'not-found', resource: 'credential', id: name })
   }
   const targetOf = ({ id, revision }: CredentialRecord) => ({ id, account: null, ifRevision: revision })
 

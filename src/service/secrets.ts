@@ -25,9 +25,6 @@ export function tokenOf(token: string): NewSecret {
   return { stored: { lookup: hash, hash }, told: { token } }
 }
 
-/** Whether it is one of ours in form. */
-export const isToken = (text: string): boolean => /^pcl_[\w-]{43}$/.test(text)
-
 /** Enough to tell two tokens apart, and nothing of the token itself. */
 export const labelOfToken = ({ stored }: NewSecret): string => `token ${stored.hash.slice(0, 8)}`
 

@@ -7,16 +7,25 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import type { Job } from './driver.ts'
 import { createFairQueue, isIdleWrite, isLargeWrite } from './fair-queue.ts'
-import { migrate } from './migrations/migrate.ts'
+import { migrate, requireCurrent } from './migrations/migrate.ts'
 import { commitOf } from './programs/index.ts'
 import { running } from './programs/run.ts'
 import { type Connection, connect } from './sqlite-connection.ts'
-import { keeps } from './statement.ts'
+import { keeps, queryOne } from './statement.ts'
 import type { Commit, RevisionRecord, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
 /** Bounds what one request waits for. */
 const maxPerTransaction = 256
+
+export interface ToOpen {
+  readonly path: string
+  /** Another process has it open. */
+  readonly beside: boolean
+}
+
+/** How often it is looked whether another process has written, milliseconds. */
+const lookEvery = 200
 
 type Asked = { readonly id: number; readonly job: Job | 'check' }
 export type ToWriter = Asked | { readonly id: number; readonly job: 'close' }
@@ -28,6 +37,8 @@ type Failed = { readonly error: unknown; readonly unavailable: boolean }
 export type FromWriter =
   | { readonly ready: true }
   | { readonly failed: string }
+  /** Somebody else has committed. */
+  | { readonly foreign: Commit }
   | { readonly ended: readonly Ended[]; readonly commit?: Commit; readonly transaction?: Transaction }
 
 if (parentPort) serve(parentPort)
@@ -36,7 +47,7 @@ function serve(port: NonNullable<typeof parentPort>): void {
   const say = (message: FromWriter) => port.postMessage(message)
   let connection: Connection
   try {
-    connection = open(String(workerData))
+    connection = open(workerData as ToOpen)
   } catch (error) {
     say({ failed: error instanceof Error ? error.message : String(error) })
     return
@@ -70,8 +81,23 @@ function serve(port: NonNullable<typeof parentPort>): void {
     if (!queue.isEmpty) timer = setTimeout(pump, queue.rest)
     else if (closing !== undefined) close(closing)
   }
+  /** Commits of other connections change this number, and ours do not (sqlite.org/pragma.html#pragma_data_version). */
+  const version = () => Number(connection.drive(queryOne('PRAGMA data_version'))?.data_version)
+  let seen = version()
+  const looking = setInterval(() => {
+    try {
+      const now = version()
+      if (now === seen) return
+      seen = now
+      const revision = Number(connection.drive(queryOne('SELECT value FROM revision'))?.value)
+      say({ foreign: { revision, topics: ['credentials', 'servers', 'rules'] } })
+    } catch {
+      // Looked at again; whoever writes is told what is wrong.
+    }
+  }, lookEvery)
   function close(id: number): void {
     closed = true
+    clearInterval(looking)
     try {
       // So that a copy of the one file is whole.
       connection.exec('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -89,8 +115,13 @@ function serve(port: NonNullable<typeof parentPort>): void {
   say({ ready: true })
 }
 
-function open(path: string): Connection {
+function open({ path, beside }: ToOpen): Connection {
   const connection = connect(path, { readOnly: false })
+  if (beside) {
+    connection.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+    connection.drive(requireCurrent('sqlite'))
+    return connection
+  }
   connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
   connection.exec('BEGIN IMMEDIATE')
   connection.drive(migrate('sqlite'))

@@ -1,7 +1,8 @@
 /**
  * The embedded engine: one file, written by a thread, read here on a connection that cannot write.
  *
- * One process at a time, because rendered lists and logins are remembered in memory: a second one is refused.
+ * One process serves at a time, because rendered lists and logins are remembered in memory: a second one is refused. A command
+ * may write beside it, which the first notices.
  */
 import { chmodSync, mkdirSync } from 'node:fs'
 import { stat, statfs } from 'node:fs/promises'
@@ -12,7 +13,7 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
 import { connect } from './sqlite-connection.ts'
-import type { FromWriter, ToWriter } from './sqlite-writer.ts'
+import type { FromWriter, ToOpen, ToWriter } from './sqlite-writer.ts'
 import type { Commit, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
@@ -22,6 +23,8 @@ export interface SqliteOptions {
   readonly directory: string
   /** Told when the thread that writes has ended by itself: nothing can be written any more. Only a new process can help. */
   readonly died?: (error: Error) => void
+  /** Whether another process may have it open and go on: then nothing is migrated, and another schema is refused. */
+  readonly beside?: boolean
   /** Another program for that thread, for tests. */
   readonly writer?: URL
 }
@@ -37,12 +40,14 @@ const leastFree = 1024 * 1024
 export async function openSqlite({
   directory,
   died = () => {},
+  beside = false,
   writer: program = ownWriter,
 }: SqliteOptions): Promise<Storage> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const unlock = lockDirectory(directory)
+  const unlock = beside ? lockIfFree(directory) : lockDirectory(directory)
   const path = databaseIn(directory)
-  const writer = new Worker(program, { workerData: path })
+  const workerData: ToOpen = { path, beside: unlock === undefined }
+  const writer = new Worker(program, { workerData })
   const commits = createListeners<Commit>()
   const transactions = createListeners<Transaction>()
   const waiting = new Map<number, Waiting>()
@@ -67,6 +72,7 @@ export async function openSqlite({
       writer.on('message', (message: FromWriter) => {
         if ('ready' in message) resolve()
         else if ('failed' in message) reject(new Error(message.failed))
+        else if ('foreign' in message) commits.tell(message.foreign)
         else {
           for (const one of message.ended) {
             if ('result' in one) waiting.get(one.id)?.resolve(one.result)
@@ -80,7 +86,7 @@ export async function openSqlite({
     })
   } catch (error) {
     await writer.terminate()
-    unlock()
+    unlock?.()
     throw error
   }
   open = true
@@ -126,7 +132,7 @@ export async function openSqlite({
       fail(new Error('the store is closed'))
       await writer.terminate()
       reader.close()
-      unlock()
+      unlock?.()
     },
   })
 }
@@ -146,4 +152,13 @@ export function lockDirectory(directory: string): () => void {
     throw new Error(`another process uses ${directory}`, { cause: error })
   }
   return () => database.close()
+}
+
+/** Undefined: another process has it. */
+function lockIfFree(directory: string): (() => void) | undefined {
+  try {
+    return lockDirectory(directory)
+  } catch {
+    return undefined
+  }
 }

@@ -1,6 +1,7 @@
 /** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../../core/model/desired.ts'
+import type { Rate } from '../../server/rate-limits.ts'
 import { type Quotas, quotaNames } from '../../storage/storage.ts'
 import {
   databaseOption,
@@ -12,6 +13,7 @@ import {
   storeRefusal,
 } from '../options.ts'
 import { missingPrivilege } from '../privileges.ts'
+import { parseRateLimit } from './rate.ts'
 
 /** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
 const maxDecisionsRate = 1000
@@ -44,6 +46,9 @@ export interface ServeOptions {
   readonly historySize: number
   readonly quotas: Quotas
   readonly metricsTokenFile?: string
+  readonly operatorTokenFile?: string
+  readonly rateLimit?: Rate
+  readonly rateLimitSource?: Rate
   readonly logLevel: string
   readonly json: boolean
   readonly netns?: string
@@ -139,6 +144,16 @@ export const serveOptions = (): readonly Option[] => [
     '--metrics-token-file <file>',
     'its first line is the bearer token that readers of /metrics present; without it none is needed',
   ).env('PORTCULLIS_METRICS_TOKEN_FILE'),
+  new Option(
+    '--operator-token-file <file>',
+    'where the token of the first operator is written, if there is none yet; with the embedded store by default operator.token beside it',
+  ).env('PORTCULLIS_OPERATOR_TOKEN_FILE'),
+  new Option('--rate-limit <rate>', 'requests of one credential: 10/s or 600/m, :50 for so many at once')
+    .env('PORTCULLIS_RATE_LIMIT')
+    .argParser(parseRateLimit),
+  new Option('--rate-limit-source <rate>', 'requests from one address, or IPv6 /64, with any credential')
+    .env('PORTCULLIS_RATE_LIMIT_SOURCE')
+    .argParser(parseRateLimit),
   new Option('--log-level <level>', 'of the log on standard error')
     .env('PORTCULLIS_LOG_LEVEL')
     .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])

@@ -18,6 +18,7 @@ import { inWords } from '../words.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { logChanges } from './change-log.ts'
 import { enforce } from './enforce.ts'
+import { makeFirstOperator } from './first-operator.ts'
 import { takeInventory, warnOfDevices } from './inventory.ts'
 import type { ServeOptions } from './options.ts'
 
@@ -37,6 +38,7 @@ export async function start(
   const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
   await storage.run('setDefaultQuotas', { quotas: options.quotas }, by)
   const fileInForce = await takeInventory(options, dialects, storage, logger)
+  await makeFirstOperator(options, storage, logger)
   const services = createServices(
     storage,
     {
@@ -70,6 +72,10 @@ export async function start(
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
+    rateLimits: {
+      ...(options.rateLimit && { credential: options.rateLimit }),
+      ...(options.rateLimitSource && { source: options.rateLimitSource }),
+    },
     dialects,
     metrics,
     logger,

@@ -9,17 +9,16 @@ import { inWords, inWordsWithPath } from '../words.ts'
 import { giveUp } from './give-up.ts'
 import type { ServeOptions } from './options.ts'
 
-/** The error is one line. */
-export async function openStore({
-  database,
-  databasePasswordFile,
-  data,
-}: ServeOptions): Promise<Result<Storage>> {
+/** `beside`: whether a service may have it open and go on. The error is one line. */
+export async function openStore(
+  { database, databasePasswordFile, data }: Pick<ServeOptions, 'database' | 'databasePasswordFile' | 'data'>,
+  { beside = false } = {},
+): Promise<Result<Storage>> {
   if (database === undefined) {
     const directory = resolve(data)
     try {
       await makeDirectory(directory)
-      return ok(await openSqlite({ directory, died: storeDied }))
+      return ok(await openSqlite({ directory, died: storeDied, beside }))
     } catch (error) {
       return err(`the store in ${directory} cannot be opened: ${inWords(error)}`)
     }

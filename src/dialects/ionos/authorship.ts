@@ -1,6 +1,6 @@
 /** Who created and last changed a resource, and when: stored beside its properties under `meta`. */
 import { isObject, type JsonObject, type JsonValue } from '../../core/json.ts'
-import type { Context } from '../../service/context.ts'
+import { actorName, type Context, isOperator } from '../../service/context.ts'
 import type { DocumentRecord } from '../../storage/storage.ts'
 
 /** Times in milliseconds since 1970. */
@@ -15,7 +15,9 @@ export interface Authorship {
 
 /** The `meta` of a resource that this request creates; with `old`, of one that it changes. */
 export function authored({ principal, now }: Context, old?: Authorship): JsonObject {
-  const { label, id } = principal.credential
+  const label = actorName(principal)
+  // Which operator is nothing to the account.
+  const id = isOperator(principal) ? principal.account : principal.credential.id
   const created = { createdAt: old?.createdAt ?? now, createdBy: old?.createdBy ?? label }
   const changed = { modifiedAt: now, modifiedBy: label, modifiedByUserId: id }
   return { ...created, createdByUserId: old?.createdByUserId ?? id, ...changed }

@@ -1,7 +1,9 @@
 /** The whole contract: API info, contracts, the log of requests, and collections that are always empty. */
+
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { actorName } from '../../service/context.ts'
 import type { Pending } from '../../service/enforcement.ts'
 import type { RequestRecord } from '../../storage/storage.ts'
 import { catalogueOf } from './catalogue.ts'
@@ -46,7 +48,7 @@ export const accountRoutes = routesOf([
       const { request, base } = call
       const properties = {
         contractNumber: await contractNumber(request),
-        owner: request.principal.credential.label,
+        owner: actorName(request.principal),
         ...(await contract(call)),
       }
       const stub = collection('contracts', `${base}/contracts`)

@@ -45,7 +45,7 @@ export const identityRoutes = routesOf([
           description: '',
           created_at: since,
           updated_at: since,
-          expires_at: null,
+          expires_at: credential.expiresAt === null ? null : instantZ(credential.expiresAt),
           default_project_id: own,
           editable: true,
           deletable: true,

@@ -55,7 +55,7 @@ export const accountRoutes = routesOf([
 
 async function usernameOf(request: DialectRequest): Promise<string> {
   const { credential } = request.principal
-  if (credential.kind === 'password') return credential.label
+  if (credential.kind === 'password') return credential.lookup
   return (await request.services.servers.account(request)).name
 }
 

@@ -87,6 +87,16 @@ export function* migrate(
   yield* query('INSERT INTO schema_version (version) VALUES (?)', to)
 }
 
+/** Throws unless the store has this program's schema. Writes nothing. */
+export function* requireCurrent(engine: Engine): Steps<void> {
+  const version = yield* recordedVersion(engine)
+  if (version < migrations.length) {
+    throw new Error(
+      `the store has schema version ${version}, this program’s is ${migrations.length}: another process of an older version uses it`,
+    )
+  }
+}
+
 /** The version of a store's schema; throws as `migrate`. Writes nothing. `records`: whether it has the table `migrations`. */
 export function* recordedVersion(engine: Engine, records = true): Steps<number> {
   const version = Number((yield* query('SELECT version FROM schema_version'))[0]?.version ?? 0)
