@@ -453,7 +453,6 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'holding',
   'poolUse',
   'usage',
-  'miscounts',
 ])
 
 const toMember = (row: Row): Member => ({

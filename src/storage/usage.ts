@@ -1,5 +1,5 @@
 /** How much accounts have of what can be limited: as it is kept, and as it is counted. */
-import { query, queryOne, type Row, type Steps } from './statement.ts'
+import { query, queryOne, type Steps } from './statement.ts'
 import { type Miscount, type QuotaName, type Quotas, quotaNames, type Usage } from './storage.ts'
 
 /** Name under which the installation keeps the quotas of accounts that have none of their own. */
@@ -20,19 +20,16 @@ const there = `SELECT account, 'servers' AS name, COUNT(*) AS n FROM servers WHE
   UNION ALL SELECT account, 'credentials', COUNT(*) FROM credentials WHERE account IS NOT NULL GROUP BY account
   UNION ALL SELECT account, 'addresses', COUNT(*) FROM leases WHERE state <> 'quarantined' GROUP BY account`
 
+/** Accounts and names whose count is not what is there. */
+export const miscountsSql = `SELECT u.account, u.name, u.used, COALESCE(t.n, 0) AS n FROM usage u
+    LEFT JOIN (${there}) AS t ON t.account = u.account AND t.name = u.name WHERE u.used <> COALESCE(t.n, 0)
+  UNION ALL SELECT t.account, t.name, 0, t.n FROM (${there}) AS t WHERE t.n <> 0
+    AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.account = t.account AND u.name = t.name)`
+
 export function* miscounts(): Steps<readonly Miscount[]> {
-  const found = new Map<string, { account: string; name: QuotaName; counted: number; there: number }>()
-  const at = ({ account, name }: Row) => {
-    const key = JSON.stringify([account, name])
-    const entry = found.get(key) ?? {
-      ...{ account: String(account), name: name as QuotaName, counted: 0, there: 0 },
-    }
-    found.set(key, entry)
-    return entry
-  }
-  for (const row of yield* query('SELECT account, name, used FROM usage')) at(row).counted = Number(row.used)
-  for (const row of yield* query(there)) at(row).there = Number(row.n)
-  return [...found.values()].filter(({ counted, there }) => counted !== there)
+  return (yield* query(miscountsSql)).map(({ account, name, used, n }) => ({
+    ...{ account: String(account), name: name as QuotaName, counted: Number(used), there: Number(n) },
+  }))
 }
 
 export function* usage(account: string): Steps<{

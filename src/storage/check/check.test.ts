@@ -171,6 +171,13 @@ const damages: readonly (readonly [FaultKind, string, RegExp, string])[] = [
   ['default', 'policies', /belongs to a server/, change('policies', `default_for = 'x'`, chain)],
   ['audit', 'audit', /its sum is/, 'UPDATE audit SET total = total + 1 WHERE revision = 5;'],
   ['audit', 'audit', /another size/, `UPDATE audit SET after = '"cut"' WHERE revision = 5;`],
+  [
+    'count',
+    'usage',
+    /rules are counted, and \d+ are there/,
+    `UPDATE usage SET used = used + 1 WHERE name = 'rules';`,
+  ],
+  ['count', 'usage', /^0 servers are counted/, `DELETE FROM usage WHERE name = 'servers';`],
   ['count', 'hit_sums', /not the sum/, 'UPDATE hit_sums SET packets = packets + 1;'],
   [
     'codec',

@@ -1,5 +1,6 @@
 /** Faults that a statement finds: between rows, and of many rows together. Both engines take the statements. */
 import type { Row } from '../statement.ts'
+import { miscountsSql } from '../usage.ts'
 import { kept } from '../whole/tables.ts'
 import type { Fault, FaultKind } from './fault.ts'
 
@@ -179,6 +180,11 @@ export const questions: readonly Question[] = [
     sql: `SELECT revision, size FROM audit
       WHERE size <> octet_length(before) + octet_length(after) + COALESCE(octet_length(request), 0)`,
     problem: ({ size }) => `it has another size than ${size} bytes`,
+  },
+  {
+    ...{ kind: 'count', table: 'usage', key: ['account', 'name'] },
+    sql: miscountsSql,
+    problem: ({ used, n, name }) => `${used} ${name} are counted, and ${n} are there`,
   },
   {
     ...{ kind: 'count', table: 'hit_sums', key: keyOf('hit_sums') },
