@@ -18,7 +18,7 @@ test('a setting of the installation is an event when it changes, and nobody’s 
     await set({ guard: ['tap*'] })
     await set({ guard: ['tap*'], observe: true })
     assert.equal(await service.storage.revision(), before + 2)
-    const [event] = await service.storage.audit({ account: '', limit: 1 })
+    const [event] = (await service.storage.audit({ account: '', limit: 1 })).items
     assert.deepEqual([event?.before, event?.after], [{ guard: ['tap*'] }, { guard: ['tap*'], observe: true }])
     const { body } = await service.call('GET', '/v1/audit')
     assert.deepEqual(body.events, [])

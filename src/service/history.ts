@@ -1,9 +1,15 @@
 /** What has been changed, by whom and through what; and how long that is kept. */
 import { isDeepStrictEqual } from 'node:util'
+import { isObject, type JsonValue } from '../core/json.ts'
+import { type FieldChange, fieldChanges } from '../core/model/field-diff.ts'
+import { diffPolicies, isNoDifference, type PolicyDiff } from '../core/model/policy-diff.ts'
+import type { Profile } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
 import type {
   Actor,
   AuditEvent,
+  HistoryFound,
+  HistoryPage,
   NewEvent,
   RequestRecord,
   RevisionRecord,
@@ -11,20 +17,36 @@ import type {
 } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 import type { Outcome } from './outcome.ts'
+import { policyAt } from './policy-past.ts'
 
-/** Newest first. */
-export interface HistoryPage<T> {
-  readonly items: readonly T[]
-  /** `before` of the next page; null at the end. */
-  readonly next: number | null
+/** Which events, and which page of them: `before` is an exclusive revision. */
+export type HistoryQuery = Omit<HistoryPage, 'account'>
+
+/** What one revision changed. */
+export interface RevisionDiff {
+  readonly event: RevisionRecord
+  /** What the event says was before and after, field by field; without the rules of policies that are told of beside it. */
+  readonly fields: readonly FieldChange[]
+  /** Policies that it made, changed or deleted, by id; at most 100. */
+  readonly policies: readonly PolicyRevisionDiff[]
+  /** Whether there are more policies. */
+  readonly more: boolean
+}
+
+export interface PolicyRevisionDiff extends PolicyDiff {
+  readonly policy: string
+  readonly profile: Profile
+  readonly name: string
+  readonly server: string | null
+  readonly change: 'created' | 'changed' | 'deleted'
 }
 
 export interface HistoryService {
-  /** `before` is an exclusive revision. */
-  revisions(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<RevisionRecord>>
+  revisions(ctx: Context, query: HistoryQuery): Promise<HistoryFound<RevisionRecord>>
   /** With what was before and after: about a megabyte of it at most, but at least one event. */
-  audit(ctx: Context, page: { before?: number; limit: number }): Promise<HistoryPage<AuditEvent>>
+  audit(ctx: Context, query: HistoryQuery): Promise<HistoryFound<AuditEvent>>
   revision(ctx: Context, revision: number): Outcome<AuditEvent>
+  diff(ctx: Context, revision: number): Outcome<RevisionDiff>
   /** One logged request of a dialect; `not-found` (revision) also when it is another account's, or older than history is kept. */
   request(ctx: Context, requestId: string): Outcome<RequestRecord>
   /** Logged requests, newest first. */
@@ -37,19 +59,39 @@ export interface HistoryService {
 
 /** Bytes of what was before and after in one answer. */
 const maxBytes = 1024 * 1024
+/** Policies in one diff. */
+const maxPolicies = 100
+
+/** Undefined: history does not reach back so far, it is another account's, or nothing differs. */
+async function policyDiff(
+  storage: Storage,
+  account: string,
+  policy: string,
+  revision: number,
+): Promise<PolicyRevisionDiff | undefined> {
+  const found = await policyAt(storage, account, policy, [revision, revision - 1])
+  if (!found.ok) return undefined
+  const [after = null, before = null] = found.value.states
+  const is = after ?? before
+  const diff = diffPolicies(before, after)
+  const change = after ? (before ? 'changed' : 'created') : 'deleted'
+  if (!is || (change === 'changed' && isNoDifference(diff))) return undefined
+  const { profile, name, server } = is
+  return { policy, profile, name, server, change, ...diff }
+}
+
+/** What an event says beside lists of rules. */
+function beside(value: JsonValue): JsonValue {
+  if (!isObject(value)) return value
+  const { rules: _, ruleCount: __, changedRules: ___, ...rest } = value
+  return rest
+}
 
 export function createHistoryService(storage: Storage): HistoryService {
-  /** Where the next page begins, if there is one. */
-  async function next(
-    account: string,
-    items: readonly { readonly revision: number }[],
-  ): Promise<number | null> {
-    const before = items.at(-1)?.revision
-    if (before === undefined) return null
-    const [older] = await storage.revisions({ account, before, limit: 1 })
-    return older ? before : null
+  const revision: HistoryService['revision'] = async (ctx, number) => {
+    const event = await storage.auditEvent(ctx.principal.account, number)
+    return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: String(number) })
   }
-
   const record: HistoryService['record'] = async (by, event) => {
     await storage.run('recordEvent', { event }, by)
   }
@@ -59,19 +101,28 @@ export function createHistoryService(storage: Storage): HistoryService {
       const before = (await storage.lastEvent(by.account, event.operation, event.id))?.after ?? null
       if (!isDeepStrictEqual(before, event.after)) await record(by, { ...event, before })
     },
-    async revisions(ctx, page) {
+    revisions: (ctx, query) => storage.revisions({ ...query, account: ctx.principal.account }),
+    audit: (ctx, query) => storage.audit({ ...query, account: ctx.principal.account, bytes: maxBytes }),
+    revision,
+    async diff(ctx, number) {
+      const event = await revision(ctx, number)
+      if (!event.ok) return event
       const { account } = ctx.principal
-      const items = await storage.revisions({ account, ...page })
-      return { items, next: await next(account, items) }
-    },
-    async audit(ctx, page) {
-      const { account } = ctx.principal
-      const items = await storage.audit({ account, ...page, bytes: maxBytes })
-      return { items, next: await next(account, items) }
-    },
-    async revision(ctx, revision) {
-      const event = await storage.auditEvent(ctx.principal.account, revision)
-      return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: String(revision) })
+      const ids = await storage.policiesOf(number, maxPolicies + 1)
+      const policies = await Promise.all(
+        ids.slice(0, maxPolicies).map((id) => policyDiff(storage, account, id, number)),
+      )
+      const told = policies.filter((each) => each !== undefined)
+      const { before, after, ...record } = event.value
+      const fields =
+        told.length === 0 ? fieldChanges(before, after) : fieldChanges(beside(before), beside(after))
+      const ofRule = told.length > 0 && record.resource === 'rule'
+      return ok({
+        event: record,
+        fields: ofRule ? [] : fields,
+        policies: told,
+        more: ids.length > maxPolicies,
+      })
     },
     async request(ctx, requestId) {
       const event = await storage.loggedRequest(ctx.principal.account, ctx.dialect, requestId)

@@ -24,7 +24,7 @@ test('failed logins, and the first from a source, once', async () => {
     const login = (headers: Record<string, string>, source: string) =>
       authenticator.authenticate(headers, ['basic', 'bearer'], source)
     const events = async (of: string) =>
-      (await storage.audit({ account: of, limit: 100 }))
+      (await storage.audit({ account: of, limit: 100 })).items
         .filter(({ operation }) => operation.startsWith('login'))
         .map(({ operation, id, after }) => `${operation} ${id} ${(after as { source: string }).source}`)
         .reverse()

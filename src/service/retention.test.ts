@@ -30,7 +30,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         order.push('written')
         assert.ok((await pruning) >= 450)
         assert.deepEqual(order, ['written', 'pruned'])
-        const left = await storage.revisions({ account: 'acme', limit: 100 })
+        const { items: left } = await storage.revisions({ account: 'acme', limit: 100 })
         assert.deepEqual(
           left.map(({ id }) => id),
           ['meanwhile', 'new-4', 'new-3', 'new-2', 'new-1', 'new-0'],

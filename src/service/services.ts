@@ -21,6 +21,7 @@ import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
 import { createPolicyService, type PolicyService } from './policies.ts'
 import { createRepeatService, type RepeatService } from './repeats.ts'
+import { createRevertService, type RevertService } from './revert.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
 import { createOwnerSettings, type OwnerSettingsService } from './settings.ts'
@@ -46,6 +47,7 @@ export interface Services {
   readonly effective: EffectiveService
   readonly zones: ZoneService
   readonly history: HistoryService
+  readonly reverts: RevertService
   readonly enforcement: EnforcementService
   readonly ownerSettings: OwnerSettingsService
   readonly policies: PolicyService
@@ -79,6 +81,7 @@ export function createServices(
     effective,
     zones: createZoneService(storage, enforcement, profiles),
     history: createHistoryService(storage),
+    reverts: createRevertService(storage, profiles),
     enforcement,
     ownerSettings: createOwnerSettings(storage),
     policies: createPolicyService(storage),

@@ -70,7 +70,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           [record?.log, record?.logAllowed, record?.cutFlows],
           [undefined, undefined, undefined],
         )
-        const events = (await storage.audit({ account: 'acme', limit: 10 }))
+        const events = (await storage.audit({ account: 'acme', limit: 10 })).items
           .filter(({ resource }) => resource !== 'inventory')
           .map(({ operation, resource, id }) => [operation, resource, id])
         assert.deepEqual(events, [

@@ -70,7 +70,7 @@ for (const [name, engine] of Object.entries(engines)) {
       assert.ok(done.ok)
       assert.equal((await storage.places('a')).revision, done.value.revision)
       assert.deepEqual(await inForce(), ['b', 'c'])
-      const [event] = await storage.audit({ account: 'acme', limit: 1 })
+      const [event] = (await storage.audit({ account: 'acme', limit: 1 })).items
       assert.deepEqual(
         [event?.operation, event?.policy, event?.before, event?.after],
         ['policy.attach', 'a', { attached: [server] }, { attached: [other] }],

@@ -91,7 +91,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal(await applied(inventory('a', 'b')), true)
       assert.deepEqual(await devices(), { a: 'tap-a', b: 'tap-b' })
       assert.deepEqual(await comments('a'), ['kept'])
-      const [last] = await storage.audit({ account: 'acme', limit: 1 })
+      const [last] = (await storage.audit({ account: 'acme', limit: 1 })).items
       assert.deepEqual(last?.after, ['server a'])
     })
 
@@ -235,7 +235,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       await applied({ ...records, credentials: [{ ...credential, scopes: ['read'] }] })
       await applied({ ...records, credentials: [] })
       const { account, kind, label, scopes } = credential
-      const events = await storage.audit({ account, limit: 100 })
+      const { items: events } = await storage.audit({ account, limit: 100 })
       assert.deepEqual(
         events
           .filter(({ resource, id }) => resource === 'credential' && id === label)
@@ -260,7 +260,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal((await storage.credential(kind, lookup))?.account, 'other')
       assert.deepEqual(await storage.credentials('acme'), [])
       const seen = async (account: string) =>
-        (await storage.audit({ account, limit: 100 }))
+        (await storage.audit({ account, limit: 100 })).items
           .filter(({ resource, id }) => resource === 'credential' && id === label)
           .map(({ operation }) => operation)
       assert.equal((await seen('acme'))[0], 'credential.remove')

@@ -2,7 +2,9 @@
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
+import { eventsOf, findEvents } from './history.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
+import { policiesSince } from './migrations/0018-policy-past.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
 import {
@@ -31,9 +33,11 @@ import {
   toOnce,
   toOutcome,
   toPolicy,
+  toPolicyStep,
   toRevision,
   toRule,
   toServer,
+  toSettings,
 } from './rows.ts'
 import { chunks, marks, prefixed, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
 import type {
@@ -403,21 +407,48 @@ export const reads: Reads = {
       WHERE account = ? AND profile = ? AND kind = ? AND ${present} ORDER BY id`
     return (yield* query(sql, account, profile, kind)).map(toDocument)
   },
-  *revisions({ account, before = Number.MAX_SAFE_INTEGER, limit }) {
-    const sql = `SELECT ${revisionColumns} FROM audit WHERE account = ? AND revision < ? ORDER BY revision DESC LIMIT ?`
-    return (yield* query(sql, account, before, limit)).map(toRevision)
+  *revisions(page) {
+    const { events, next } = yield* findEvents(page)
+    return { items: yield* eventsOf(events, revisionColumns, toRevision), next }
   },
-  *audit({ account, before = Number.MAX_SAFE_INTEGER, limit, bytes = Number.MAX_SAFE_INTEGER }) {
-    const page = 'account = ? AND revision < ? ORDER BY revision DESC LIMIT ?'
+  *audit({ bytes = Number.MAX_SAFE_INTEGER, ...page }) {
+    const { events, next } = yield* findEvents(page)
     let room = bytes
-    let count = 0
-    for (const { size } of yield* query(`SELECT size FROM audit WHERE ${page}`, account, before, limit)) {
-      room -= Number(size)
-      if (room < 0 && count > 0) break
-      count++
-    }
-    const sql = `SELECT ${auditColumns} FROM audit WHERE ${page}`
-    return (yield* query(sql, account, before, count)).map(toAuditEvent)
+    const fit = events.findIndex(({ size }, index) => {
+      room -= size
+      return room < 0 && index > 0
+    })
+    const kept = fit < 0 ? events : events.slice(0, fit)
+    const items = yield* eventsOf(kept, auditColumns, toAuditEvent)
+    return { items, next: fit < 0 ? next : (kept.at(-1)?.revision ?? null) }
+  },
+  *policyNow(id) {
+    const revision = Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
+    const row = yield* queryOne(`SELECT ${policyColumns}, made FROM policies WHERE id = ?`, id)
+    if (!row) return { revision }
+    const sql = `SELECT ${ruleColumns} FROM rules WHERE policy = ? ORDER BY position`
+    const rules = (yield* query(sql, id)).map(toRule)
+    const { account, profile, name, server, interface: nic, zone } = toPolicy(row)
+    const own = { account, profile, name, server, interface: nic, zone, made: Number(row.made) }
+    return { revision, policy: { ...own, settings: toSettings(row), rules } }
+  },
+  *policySteps({ policy, after, before, limit }) {
+    const sql = `SELECT revision, part, step FROM policy_past
+      WHERE policy = ? AND (revision, part) < (?, ?) AND revision > ? ORDER BY revision DESC, part DESC LIMIT ?`
+    const rows = yield* query(sql, policy, before.revision, before.part, after, limit)
+    return rows.map(toPolicyStep)
+  },
+  *policiesSince() {
+    return Number((yield* queryOne('SELECT value FROM installation WHERE name = ?', policiesSince))?.value)
+  },
+  *policiesOf(revision, limit) {
+    const rows = yield* query(
+      `SELECT policy FROM policy_past WHERE revision = ? UNION SELECT id FROM policies WHERE made = ? ORDER BY 1 LIMIT ?`,
+      revision,
+      revision,
+      limit,
+    )
+    return rows.map((row) => String(row.policy))
   },
   *lastEvent(account, operation, id) {
     const sql = `SELECT ${auditColumns} FROM audit
@@ -449,7 +480,9 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'placedOf',
   'hits',
   'behind',
+  'revisions',
   'audit',
+  'policyNow',
   'holding',
   'poolUse',
   'usage',

@@ -1,5 +1,5 @@
 /** Rows to records and back: the one place that knows how values are kept in columns. */
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
 import type { Interface } from '../core/model/interface.ts'
 import type { Policy, PolicySettings } from '../core/model/policy.ts'
@@ -18,7 +18,9 @@ import type {
   NewRule,
   Once,
   OutcomeRecord,
+  PastPolicy,
   PolicyRecord,
+  PolicyStep,
   RequestRecord,
   RevisionRecord,
   RuleRecord,
@@ -181,7 +183,7 @@ export const settingsColumns =
   'enabled, rule_order, default_ingress, default_egress, stateful, filters, applies_to, guards, built_in, log, log_allowed, cut_flows, closes'
 const scopeColumns = 'server, interface, zone, default_for, created_at, modified_at'
 export const policyColumns = `id, account, profile, name, ${scopeColumns}, ${settingsColumns}, attributes, revision`
-function toSettings(row: Row): PolicySettings {
+export function toSettings(row: Row): PolicySettings {
   return {
     enabled: row.enabled === 1,
     order: text(row.rule_order) as PolicySettings['order'],
@@ -279,6 +281,33 @@ export function fromRule(policy: string, position: number, id: string, rule: New
   const decided = [direction, action, Number(enabled)]
   const how = [JSON.stringify(matches.map(encodeMatch)), include, nic, log]
   return [policy, position, id, ...decided, ...how, JSON.stringify(spec)]
+}
+
+export function toPolicyStep(row: Row): PolicyStep {
+  const step = object(row.step)
+  return {
+    ...{ revision: number(row.revision), part: number(row.part) },
+    step: isObject(step.gone)
+      ? { gone: toGone(step.gone) }
+      : isObject(step.settings)
+        ? { settings: step.settings as unknown as PolicySettings }
+        : {
+            take: (step.take ?? []) as unknown as [number, number][],
+            put: ((step.put ?? []) as unknown as [number, JsonObject][]).map(([position, rule]) => [
+              position,
+              toPastRule(rule),
+            ]),
+          },
+  }
+}
+function toGone({ rules, ...gone }: JsonObject): PastPolicy {
+  const list = (rules as readonly JsonObject[]).map((rule, i) => ({ ...toPastRule(rule), position: i + 1 }))
+  return { ...(gone as unknown as PastPolicy), rules: list }
+}
+/** As `programs/past.ts` keeps it. */
+function toPastRule({ matches, enabled = true, ...rule }: JsonObject): Omit<RuleRecord, 'position'> {
+  const rest = rule as unknown as Omit<RuleRecord, 'position' | 'matches' | 'enabled'>
+  return { ...rest, enabled: enabled === true, matches: (matches as readonly JsonValue[]).map(decodeMatch) }
 }
 
 export const documentColumns = 'account, profile, kind, id, body, revision'

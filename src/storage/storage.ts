@@ -521,6 +521,30 @@ export interface Programs {
     args: Pick<PolicyTarget, 'account' | 'policy' | 'ifRevision'> & { change: PolicyChoices }
     answer: Written
   }
+  /**
+   * Makes rules and settings of a policy, of any profile and whatever it belongs to, those that it had after revision `to`,
+   * as `rules` and `settings` say. `conflict` (policy) when it is not of `ifRevision` any more; `conflict` (rule)
+   * when a rule names a policy or an interface that is gone.
+   */
+  revertPolicy: {
+    args: {
+      account: string
+      policy: string
+      ifRevision: number
+      to: number
+      /** Only whether it could be done: then nothing changes. */
+      dryRun: boolean
+      settings: PolicySettings
+      rules: readonly NewRule[]
+      ids: readonly string[]
+      /** Absent: no limit. */
+      maxRules?: number
+      /** Of the policy's profile. */
+      interfacePolicies?: InterfacePolicies
+      zoneKind?: string
+    }
+    answer: Written & { readonly attached?: boolean }
+  }
   /** Changes what policies of the account get that say nothing themselves: they are then of a new revision, too. */
   chooseAccount: { args: { account: string; cutFlows: CutFlows | null }; answer: Written }
   /** Includes a policy in the server's chain, by a rule at its head; null: none. Other rules stay, but for those it replaces. */
@@ -854,10 +878,57 @@ export interface KeyPage {
   readonly limit: number
 }
 
-interface HistoryPage {
+/** Which events of an account: those that fit everything that is given. */
+export interface HistoryFilter {
   readonly account: string
+  readonly server?: string
+  readonly policy?: string
+  readonly actor?: string
+  readonly dialect?: string
+  readonly operation?: string
+  /**
+   * Milliseconds since 1970. Moments cut the list, which is in order of revisions: it begins with the first event at `since`
+   * or later, and ends before the first one at `until` or later.
+   */
+  readonly since?: number
+  readonly until?: number
+}
+
+export interface HistoryPage extends HistoryFilter {
+  /** An exclusive revision. */
   readonly before?: number
   readonly limit: number
+}
+
+/** Newest first. A page may hold fewer than its limit, or none, before the end: looking on is the next page's work. */
+export interface HistoryFound<T> {
+  readonly items: readonly T[]
+  /** `before` of the next page; null: there are no more. */
+  readonly next: number | null
+}
+
+/** A policy at some time. */
+export interface PastPolicy
+  extends Pick<PolicyRecord, 'account' | 'profile' | 'name' | 'server' | 'interface' | 'zone'> {
+  /** Revision that made it; 0: an earlier one than steps back reach to. */
+  readonly made: number
+  readonly settings: PolicySettings
+  readonly rules: readonly RuleRecord[]
+}
+
+/** What a revision replaced in a policy; `part` tells apart steps of one revision, which go on in order. */
+export interface PolicyStep {
+  readonly revision: number
+  readonly part: number
+  readonly step:
+    | { readonly settings: PolicySettings }
+    /** Rules that it put in, by first position and count, then rules that it took out, with the positions that they had. */
+    | {
+        readonly take: readonly (readonly [first: number, count: number])[]
+        readonly put: readonly (readonly [position: number, rule: Omit<RuleRecord, 'position'>])[]
+      }
+    /** It deleted the policy, which was this. */
+    | { readonly gone: PastPolicy }
 }
 
 export type ProgramName = keyof Programs
@@ -1028,10 +1099,23 @@ export interface Storage {
   placedOf(account: string): Promise<readonly PlacedInterface[]>
   document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
   documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
-  /** Newest first; `before` is an exclusive revision. */
-  revisions(page: HistoryPage): Promise<readonly RevisionRecord[]>
+  /** Newest first. Looks at some thousands of events at most, whatever there is. */
+  revisions(page: HistoryPage): Promise<HistoryFound<RevisionRecord>>
   /** As `revisions`. At most `bytes` of what was before and after, but at least one event. */
-  audit(page: HistoryPage & { bytes?: number }): Promise<readonly AuditEvent[]>
+  audit(page: HistoryPage & { bytes?: number }): Promise<HistoryFound<AuditEvent>>
+  /** A policy with its rules as it is at the newest revision, in one snapshot; whatever the account. */
+  policyNow(id: string): Promise<{ readonly revision: number; readonly policy?: PastPolicy }>
+  /** Newest first: of revisions after `after`, and before a step. */
+  policySteps(of: {
+    policy: string
+    after: number
+    before: Pick<PolicyStep, 'revision' | 'part'>
+    limit: number
+  }): Promise<readonly PolicyStep[]>
+  /** The oldest revision that steps back lead to; read it after them. */
+  policiesSince(): Promise<number>
+  /** Policies that a revision made, changed or deleted, by id. */
+  policiesOf(revision: number, limit: number): Promise<readonly string[]>
   /** The newest of that operation about that id. */
   lastEvent(account: string, operation: string, id: string): Promise<AuditEvent | undefined>
   auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>

@@ -70,7 +70,7 @@ test('beside a process that has the store open: made, rotated and revoked, and n
       // Remembered a moment ago.
       assert.deepEqual([await ask(made.stdout), await ask(token)], [false, false])
       assert.equal((await run(directory, 'revoke', 'ada')).status, 1)
-      const audit = await storage.audit({ account: '', limit: 10, bytes: 100_000 })
+      const { items: audit } = await storage.audit({ account: '', limit: 10, bytes: 100_000 })
       assert.deepEqual(
         audit.map(({ operation }) => operation),
         ['credential.revoke', 'credential.rotate', 'credential.create'],

@@ -23,6 +23,8 @@ export interface ProfileSpec {
   readonly defaultPolicy?: DefaultPolicy
   /** Each interface has a policy of its own, with the interface's id. */
   readonly interfacePolicies?: InterfacePolicies
+  /** Most rules of a policy, by what it belongs to: the server, an interface, or nothing. Absent: no limit of its own. */
+  readonly maxRules?: Readonly<Partial<Record<'chain' | 'interface' | 'group', number>>>
   /** Zones are documents of this kind: what is in one is made and changed together. */
   readonly zoneKind?: string
   /** Its clients have pairs of an access key and a secret key, and check their form: the secret key is a UUID. */
@@ -71,6 +73,22 @@ export function interfacePolicy(
   const value = String(attributes[attribute] ?? absent)
   const filters = Object.hasOwn(values, value) ? values[value] : undefined
   return { ...settings, enabled: attributes[enabledBy] === true, filters: filters ?? ['ingress', 'egress'] }
+}
+
+/** Attributes of the interface that its policy's settings follow from; those that say so already stay as they are. */
+export function interfaceAttributes(
+  policies: InterfacePolicies,
+  settings: Pick<PolicySettings, 'enabled' | 'filters'>,
+  attributes: JsonObject,
+): JsonObject {
+  const { attribute, values } = policies.filtersBy
+  const now = interfacePolicy(policies, attributes)
+  const isSame = (filters: readonly Direction[]) => filters.join() === settings.filters.join()
+  const value = Object.keys(values).find((name) => isSame(values[name] ?? []))
+  return {
+    ...(now.enabled !== settings.enabled && { [policies.enabledBy]: settings.enabled }),
+    ...(!isSame(now.filters) && value !== undefined && { [attribute]: value }),
+  }
 }
 
 /** The spec of a profile; throws for one that is not served, which no request can name. */

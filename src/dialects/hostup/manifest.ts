@@ -4,6 +4,8 @@ import { whole } from '../../service/config/fields.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'
 
+const limits = { rulesPerChain: 100, rulesPerGroup: 100 } as const
+
 export const manifest = {
   profile: 'hostup',
   title: 'HostUp',
@@ -29,7 +31,8 @@ export const manifest = {
       schema: whole('Profile `hostup`: its number, needed there and refused elsewhere.', 999_999_999),
     },
   },
-  limits: { rulesPerChain: 100, rulesPerGroup: 100 },
+  limits,
+  maxRules: { chain: limits.rulesPerChain, group: limits.rulesPerGroup },
   gaps,
   demonstration: {
     account: {},

@@ -33,6 +33,15 @@ const demonstrated = {
 }
 const labDatacenter = '0dc00000-0000-4000-8000-000000000001'
 
+/** Of the vendor's documentation of security groups; for a NIC's own rules and flow logs none is published. */
+const limits = {
+  groupsPerVdc: 200,
+  rulesPerGroup: 100,
+  groupsPerResource: 10,
+  rulesPerNic: 100,
+  flowLogsPerNic: 10,
+} as const
+
 export const manifest = {
   profile: 'ionos',
   title: 'IONOS',
@@ -82,14 +91,8 @@ export const manifest = {
     'lan-ipv4': 'private LANs of IONOS',
     'datacenter-ipv6': 'datacenters of IONOS; LANs and NICs have parts of it',
   },
-  // Of the vendor's documentation of security groups; for a NIC's own rules and flow logs none is published.
-  limits: {
-    groupsPerVdc: 200,
-    rulesPerGroup: 100,
-    groupsPerResource: 10,
-    rulesPerNic: 100,
-    flowLogsPerNic: 10,
-  },
+  limits,
+  maxRules: { interface: limits.rulesPerNic, group: limits.rulesPerGroup },
   catalogue,
   gaps,
   demonstration: {

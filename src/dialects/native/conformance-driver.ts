@@ -136,7 +136,7 @@ export const driver: Driver = {
   lists: [list],
   bodies: {
     ...credentials,
-    ...{ createPolicy: { name: 'taken' }, updatePolicy: { cutFlows: 'revoked' } },
+    ...{ createPolicy: { name: 'taken' }, updatePolicy: { cutFlows: 'revoked' }, revertPolicy: { to: 1 } },
     ...{ replacePolicyRules: { rules: [] }, createPolicyRule: rule(80), replacePolicyRule: rule(80) },
     ...{ updatePolicyRule: { enabled: false }, replaceAttachments: { attachments: [] } },
     createAttachment: { server: accounts.own.server },

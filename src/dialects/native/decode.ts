@@ -1,11 +1,10 @@
-/** Questions about packets → the model's packets, and queries → pages. */
+/** Questions about packets → the model's packets. */
 import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, icmpFamily, namesTarget, parseProtocol } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { numberOf } from './decode-query.ts'
 import type { TraceRequest } from './schemas.ts'
 
 /** The schema has been checked; what it cannot say is checked here. */
@@ -56,12 +55,3 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
 
 const invalid = (field: string, reason: string) =>
   err<RequestError>({ kind: 'invalid', field: `packet.${field}`, reason })
-
-/** `before` and `limit`. */
-export function decodePage(query: URLSearchParams): Result<{ before?: number; limit: number }, RequestError> {
-  const before = numberOf(query, 'before', Number.MAX_SAFE_INTEGER)
-  if (!before.ok) return before
-  const limit = numberOf(query, 'limit', 1000)
-  if (!limit.ok) return limit
-  return ok({ limit: limit.value ?? 100, ...(before.value !== undefined && { before: before.value }) })
-}

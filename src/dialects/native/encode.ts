@@ -6,7 +6,6 @@ import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/
 import { encodeAddresses } from '../../core/model/match-fields.ts'
 import type { Placement } from '../../service/effective.ts'
 import type { ServerView } from '../../service/servers.ts'
-import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 
 export function encodeServer({ server }: ServerView): JsonObject {
   const { id, profile, name, zone, state, createdAt } = server
@@ -86,14 +85,4 @@ function encodeDirection(part: DirectionPolicy): JsonObject {
     })),
   }))
   return { filtered: true, default: part.default, lists }
-}
-
-export function encodeRevision({ revision, at, ...event }: RevisionRecord): JsonObject {
-  const { actor, dialect, requestId, operation, resource, id, server, policy } = event
-  const what = { operation, resource, id, server, policy }
-  return { revision, at: new Date(at).toISOString(), actor, dialect, requestId, ...what }
-}
-
-export function encodeEvent(event: AuditEvent): JsonObject {
-  return { ...encodeRevision(event), before: event.before, after: event.after }
 }

@@ -2,34 +2,18 @@
 import type { JsonValue } from '../../core/json.ts'
 import { err, ok } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
-import { decodePacket, decodePage } from './decode.ts'
-import {
-  encodeEvent,
-  encodeHost,
-  encodePlacement,
-  encodePolicy,
-  encodeRevision,
-  encodeServer,
-} from './encode.ts'
+import { decodePacket } from './decode.ts'
+import { encodeHost, encodePlacement, encodePolicy, encodeServer } from './encode.ts'
 import { bodyOf, identifier, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
 import { attachmentRoutes } from './routes-attachments.ts'
 import { credentialRoutes } from './routes-credentials.ts'
+import { historyRoutes } from './routes-history.ts'
 import { policyRoutes } from './routes-policies.ts'
 import { policyRuleRoutes } from './routes-policy-rules.ts'
 import { settingsRoutes } from './routes-settings.ts'
 import { trafficRoutes } from './routes-traffic.ts'
-import {
-  Event,
-  EventList,
-  HostList,
-  PageQuery,
-  RevisionList,
-  Server,
-  ServerList,
-  TraceAnswer,
-  TraceRequest,
-} from './schemas.ts'
+import { HostList, Server, ServerList, TraceAnswer, TraceRequest } from './schemas.ts'
 
 const own: readonly Route[] = routesOf([
   {
@@ -100,47 +84,6 @@ const own: readonly Route[] = routesOf([
   },
   {
     method: 'GET',
-    path: '/revisions',
-    operation: 'listRevisions',
-    summary: 'Committed changes, newest first',
-    schema: { query: PageQuery, answer: RevisionList },
-    handle: async (request) => {
-      const page = decodePage(request.query)
-      if (!page.ok) return page
-      const { items, next } = await request.services.history.revisions(request, page.value)
-      return ok({ revisions: items.map(encodeRevision), next })
-    },
-  },
-  {
-    method: 'GET',
-    path: '/revisions/:revision',
-    operation: 'getRevision',
-    summary: 'One change, with what was before and after',
-    schema: { answer: Event },
-    handle: async (request) => {
-      const { revision: text = '' } = request.params
-      const revision = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : Number.NaN
-      if (!Number.isSafeInteger(revision)) return err({ kind: 'not-found', resource: 'revision', id: text })
-      const event = await request.services.history.revision(request, revision)
-      return event.ok ? ok(encodeEvent(event.value)) : event
-    },
-  },
-  {
-    method: 'GET',
-    path: '/audit',
-    operation: 'listAudit',
-    summary:
-      'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
-    schema: { query: PageQuery, answer: EventList },
-    handle: async (request) => {
-      const page = decodePage(request.query)
-      if (!page.ok) return page
-      const { items, next } = await request.services.history.audit(request, page.value)
-      return ok({ events: items.map(encodeEvent), next })
-    },
-  },
-  {
-    method: 'GET',
     path: '/hosts',
     operation: 'listHosts',
     summary: 'What the agents of the hosts that carry servers of the account say of themselves',
@@ -162,6 +105,7 @@ const own: readonly Route[] = routesOf([
 
 export const routes: readonly Route[] = [
   ...own,
+  ...historyRoutes,
   ...trafficRoutes,
   ...settingsRoutes,
   ...credentialRoutes,

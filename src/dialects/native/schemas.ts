@@ -225,27 +225,6 @@ export const Server = Type.Object({
   ),
 })
 
-const revisionFields = {
-  revision: Type.Integer({ minimum: 1 }),
-  at: DateTime,
-  actor: Type.String(),
-  dialect: Type.String(),
-  requestId: Type.String(),
-  operation: Type.String(),
-  resource: Type.String(),
-  id: Type.String(),
-  server: nullable(Type.String()),
-  policy: nullable(Type.String()),
-}
-const next = nullable(Type.Integer({ description: '`before` of the next page; null at the end' }))
-const payload = Type.Unknown({
-  description:
-    'Lists of rules are `rules`, whole; or `ruleCount` and `changedRules`, only those that differ, with their positions',
-})
-export const RevisionList = Type.Object({ revisions: Type.Array(Type.Object(revisionFields)), next })
-export const Event = Type.Object({ ...revisionFields, before: payload, after: payload })
-export const EventList = Type.Object({ events: Type.Array(Event), next })
-
 export const HostList = Type.Object({
   hosts: Type.Array(
     Type.Object({
@@ -277,10 +256,4 @@ export const Problem = Type.Object({
   detail: Type.String(),
   field: Type.Optional(Type.String()),
   requestId: Type.String(),
-})
-
-/** Pages go back in time: `before` is an exclusive revision. */
-export const PageQuery = Type.Object({
-  before: Type.Optional(Type.Integer({ minimum: 1 })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
 })

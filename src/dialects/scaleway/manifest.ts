@@ -7,6 +7,8 @@ import { gaps } from './gaps.ts'
 const project = '22222222-2222-2222-2222-222222222222'
 const labProject = '1ab00000-0000-4000-8000-0000000000aa'
 
+const rulesPerGroup = 1000
+
 export const manifest = {
   profile: 'scaleway',
   title: 'Scaleway',
@@ -61,7 +63,8 @@ export const manifest = {
     'public-ipv6': 'public interfaces of Scaleway',
     'public-ipv6-prefix': 'flexible IPv6 of Scaleway',
   },
-  limits: { rulesPerGroup: 1000 },
+  limits: { rulesPerGroup },
+  maxRules: { group: rulesPerGroup },
   catalogue,
   gaps,
   demonstration: {

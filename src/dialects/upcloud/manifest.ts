@@ -6,6 +6,8 @@ import { gaps } from './gaps.ts'
 
 const demonstrated = '00798b85-efdc-41ca-8021-f6ef457b8531'
 
+const rulesPerChain = 1000
+
 export const manifest = {
   profile: 'upcloud',
   title: 'UpCloud',
@@ -32,7 +34,8 @@ export const manifest = {
     'utility-ipv4': 'utility interfaces of UpCloud',
   },
   catalogue,
-  limits: { rulesPerChain: 1000 },
+  limits: { rulesPerChain },
+  maxRules: { chain: rulesPerChain },
   gaps,
   demonstration: {
     account: {},

@@ -22,6 +22,7 @@ const keys: Readonly<Record<string, readonly string[]>> = {
   documents: ['profile', 'kind', 'id'],
   departures: ['interface', 'host'],
   audit: ['revision'],
+  policy_past: ['revision', 'part'],
   rules: ['policy', 'position'],
   attachments: ['server', 'interface', 'policy'],
   hits: ['interface', 'direction', 'decider'],
@@ -178,7 +179,8 @@ export const questions: readonly Question[] = [
   {
     ...{ kind: 'audit', table: 'audit', key: ['revision'] },
     sql: `SELECT revision, size FROM audit
-      WHERE size <> octet_length(before) + octet_length(after) + COALESCE(octet_length(request), 0)`,
+      WHERE size <> octet_length(before) + octet_length(after) + COALESCE(octet_length(request), 0) + COALESCE(
+        (SELECT SUM(octet_length(p.step)) FROM policy_past p WHERE p.revision = audit.revision), 0)`,
     problem: ({ size }) => `it has another size than ${size} bytes`,
   },
   {

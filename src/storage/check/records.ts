@@ -36,6 +36,7 @@ import {
   toLease,
   toOutcome,
   toPolicy,
+  toPolicyStep,
   toRule,
   toServer,
 } from '../rows.ts'
@@ -187,6 +188,7 @@ export const recordChecks = (): readonly RecordCheck[] => [
     written(documentColumns, (row) => fromDocument(toDocument(row))),
   ),
   check('audit', auditColumns, readable(toAuditEvent)),
+  check('policy_past', 'revision, part, step', readable(toPolicyStep)),
   check(
     'pools',
     'name, body',

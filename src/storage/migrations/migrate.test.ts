@@ -40,7 +40,7 @@ async function everything(storage: Storage) {
     placed: await storage.placedOf(account),
     rules: await Promise.all([...policies].map((id) => storage.rules(id))),
     documents: await storage.documents({ account, profile: 'ionos', kind: 'datacenter' }),
-    audit: await storage.audit({ account, limit: 1000 }),
+    audit: (await storage.audit({ account, limit: 1000 })).items,
     requests: await storage.loggedRequests(account, 'ionos', 1000),
   }
 }

@@ -19,6 +19,7 @@ import { counts } from './0014-counts.ts'
 import { logLevels } from './0015-log-levels.ts'
 import { operators } from './0016-operators.ts'
 import { usage } from './0017-usage.ts'
+import { policyPast } from './0018-policy-past.ts'
 import { attachments } from './0023-attachments.ts'
 import type { Engine } from './engine.ts'
 
@@ -46,6 +47,7 @@ export const migrations: readonly Migration[] = [
   { name: '0016-operators', statements: operators },
   { name: '0023-attachments', statements: attachments },
   { name: '0017-usage', statements: usage },
+  { name: '0018-policy-past', statements: policyPast },
 ]
 
 /** SHA-256 of the statements for an engine, in hexadecimal digits: what a store records of a migration. */

@@ -150,6 +150,11 @@ export function* remember({ once, at }: Actor): Steps<Result<void, RequestError>
   return err({ kind: 'conflict', resource: 'request', reason: 'the same request is being done already' })
 }
 
+/** Of the steps that the same revision remembers; they end with its event. */
+const pastBytes =
+  '(SELECT COALESCE(SUM(octet_length(step)), 0) FROM policy_past WHERE policy_past.revision = ?)'
+
+/** Comes last in a program: it counts what the program remembers. */
 export function* record(actor: Actor, revision: number, event: NewEvent): Steps<void> {
   const [before, after] = shortened(event.before, event.after).map((value) => JSON.stringify(value)) as [
     string,
@@ -160,11 +165,12 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   const { at, account, actor: by, dialect, requestId } = actor
   const { operation, resource, id, server = null, policy = null } = event
   yield {
-    sql: `INSERT INTO audit (${auditColumns}, size, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-       ? + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0))`,
+    sql: `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+       ? + ${pastBytes}, ? + ${pastBytes} + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0),
+       (SELECT CASE WHEN MAX(reached) > ? THEN MAX(reached) ELSE ? END FROM audit))`,
     params: [
       ...[revision, at, account, by, dialect, requestId, operation, resource, id, server, policy],
-      ...[request, before, after, size, size],
+      ...[request, before, after, size, revision, size, revision, at, at],
     ],
     change: { revision, at, account, actor: by, dialect, requestId, operation, resource, id, server, policy },
   }

@@ -4,6 +4,7 @@ import { type Program, query, queryOne } from '../statement.ts'
 import type { Actor, Programs } from '../storage.ts'
 import { nextRevision, record } from './common.ts'
 import { forgetDepartures } from './departures.ts'
+import { forgetPast } from './past.ts'
 
 /** Bytes deleted at once: others wait meanwhile. */
 const maxBytes = 4 * 1024 * 1024
@@ -46,6 +47,7 @@ export function* pruneHistory({
   if (removed > 0) {
     yield* query('DELETE FROM audit WHERE revision <= ?', last)
     yield* forgetDepartures(last)
+    yield* forgetPast(last)
   }
   return ok({ removed, changed: removed > 0 })
 }

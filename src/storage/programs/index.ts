@@ -20,6 +20,7 @@ import { forgetHosts, reportHost } from './hosts.ts'
 import { applyInventory } from './inventory.ts'
 import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
+import { revertPolicy } from './revert.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
 import { setDefaultQuotas } from './usage.ts'
@@ -35,6 +36,7 @@ export const programs: {
   createPolicy,
   updatePolicy,
   choosePolicy,
+  revertPolicy,
   chooseAccount,
   deletePolicy,
   attachPolicy,
@@ -75,6 +77,8 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   createPolicy: ['rules'],
   updatePolicy: ['rules'],
   choosePolicy: ['rules'],
+  // An interface may be switched with it.
+  revertPolicy: ['rules', 'servers'],
   chooseAccount: ['rules'],
   // They may have been attached.
   deletePolicy: ['servers'],

@@ -34,6 +34,7 @@ import {
   touchPolicy,
   writablePolicy,
 } from './common.ts'
+import { rememberInserted, rememberRewritten, rememberTaken } from './past.ts'
 
 export function* insertRule(
   args: Programs['insertRule']['args'],
@@ -148,6 +149,17 @@ export function* insertRules(
   since: (id: string) => number | null,
   first = 1,
 ): Steps<void> {
+  yield* putRules(policy, rules, ids, since, first)
+  yield* rememberInserted(policy, first, rules.length)
+}
+
+function* putRules(
+  policy: string,
+  rules: readonly NewRule[],
+  ids: readonly string[],
+  since: (id: string) => number | null,
+  first: number,
+): Steps<void> {
   const rows = rules.map((rule, i) => {
     const id = ids[i] ?? ''
     return [...fromRule(policy, first + i, id, rule), since(id)]
@@ -165,9 +177,12 @@ export function* rewriteRules(
   { at }: Actor,
 ): Steps<void> {
   const before = new Map(old.map((row) => [String(row.id), sinceOf(row)]))
+  yield* rememberRewritten(policy, old, rules.length, (was, is) =>
+    isRule(old[was] as Row, rules[is] as NewRule, ids[is] ?? ''),
+  )
   const fewer = { of: { policy }, name: 'rules', by: -old.length } as const
   yield* counted(fewer, 'DELETE FROM rules WHERE policy = ?', policy)
-  yield* insertRules(policy, rules, ids, (id) => before.get(id) ?? (before.has(id) ? null : at))
+  yield* putRules(policy, rules, ids, (id) => before.get(id) ?? (before.has(id) ? null : at), 1)
 }
 
 const sinceOf = ({ since }: Row): number | null => (since === null ? null : Number(since))
@@ -236,6 +251,12 @@ export function* rulesOf(policy: string): Steps<readonly Row[]> {
 const columns = ruleColumns.split(', ')
 /** What of a rule is the same wherever it stands. */
 const asWritten = columns.filter((column) => !['policy', 'position', 'id'].includes(column))
+
+/** Whether a row holds this rule, wherever it stands. */
+function isRule(row: Row, rule: NewRule, id: string): boolean {
+  const wanted = fromRule(String(row.policy), Number(row.position), id, rule)
+  return columns.every((column, i) => row[column] === wanted[i])
+}
 
 /** Whether rows hold exactly these rules at consecutive positions from `first` on; without `ids`, whatever theirs are. */
 export function areRules(
@@ -306,5 +327,7 @@ export function* takeRule(
     `DELETE FROM rules WHERE policy = ? AND ${column} = ? RETURNING ${storedRuleColumns}`,
     ...[policy, value as SqlValue],
   )
-  return row ? ok({ ...toRule(row), row }) : err(notFound('rule', String(value)))
+  if (!row) return err(notFound('rule', String(value)))
+  yield* rememberTaken(row)
+  return ok({ ...toRule(row), row })
 }

@@ -46,6 +46,7 @@ import { documentByKey, revisionConflict, takenDocument, upsertDocument } from '
 import { forgetHits } from './hits.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
+import { rememberRemoved, rememberSettings } from './past.ts'
 
 export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
   const row = yield* queryOne(documentByKey, profile, kind, id)
@@ -73,9 +74,9 @@ export function* insertPolicies(policies: readonly PolicyRecord[]): Steps<void> 
     .filter(({ server }) => server === null)
     .map((of): Count => ({ of, name: 'policies', by: 1 }))
   yield* insertRows(
-    `policies (${policyColumns})`,
-    columns(policyColumns),
-    policies.map(fromPolicy),
+    `policies (${policyColumns}, made)`,
+    columns(policyColumns) + 1,
+    policies.map((policy) => [...fromPolicy(policy), policy.revision]),
     '',
     counts,
   )
@@ -143,6 +144,7 @@ export function* detachPolicy(policy: string, revision: number): Steps<void> {
 
 /** One by itself with its rules; it must be attached nowhere. */
 export function* removePolicy(policy: string): Steps<void> {
+  yield* rememberRemoved('id = ?', policy)
   const row = yield* queryOne('SELECT account FROM policies WHERE id = ?', policy)
   if (!row) return
   const of = { account: String(row.account) }
@@ -193,6 +195,7 @@ export function* deleteInterfaces(ids: readonly string[], revision: number): Ste
     yield* forgetHits('id = ?', id)
     yield* noteAttached('SELECT policy FROM attachments WHERE interface = ?', [id], revision)
     yield* query('DELETE FROM attachments WHERE interface = ?', id)
+    yield* rememberRemoved('interface = ?', id)
     yield* removeOwnRules('interface = ?', id)
     // Counted are those by themselves.
     yield* counted([], 'DELETE FROM policies WHERE interface = ?', id)
@@ -233,9 +236,11 @@ const settings = settingsColumns
   .join(', ')
 
 export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
+  const values = fromSettings(policy)
+  yield* rememberSettings(policy.id, values)
   yield* query(
     `UPDATE policies SET ${settings}, revision = ?, modified_at = ? WHERE id = ?`,
-    ...fromSettings(policy),
+    ...values,
     policy.revision,
     policy.modifiedAt,
     policy.id,
@@ -385,6 +390,7 @@ export function* removeServer(id: string, revision: number): Steps<string[]> {
   yield* depart(revision, 'server = ?', id)
   yield* forgetHits('server = ?', id)
   yield* query('DELETE FROM attachments WHERE server = ?', id)
+  yield* rememberRemoved('server = ?', id)
   yield* removeOwnRules('server = ?', id)
   yield* counted([], 'DELETE FROM policies WHERE server = ?', id)
   const interfaces = yield* query('DELETE FROM interfaces WHERE server = ? RETURNING id', id)

@@ -28,6 +28,7 @@ export const kept: readonly KeptTable[] = [
   { name: 'attachments' },
   { name: 'documents', revision: 'last' },
   { name: 'audit', revision: 'past' },
+  { name: 'policy_past', revision: 'past' },
   { name: 'pools' },
   { name: 'leases' },
   { name: 'installation' },
