@@ -41,9 +41,30 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 
     test('what has no id gets one, the same at the next start; nothing is changed by that', async () => {
       const first = await load(file(web))
-      assert.deepEqual(first, { ok: true, value: { revision: 1, changed: true, warnings: [] } })
+      const added = (first.ok ? first.value.changes : []).map(({ change, resource, name }) => [
+        ...[change, resource, name],
+      ])
+      assert.deepEqual(added, [
+        ['added', 'account', 'acme'],
+        ['added', 'credential', 'u'],
+        ['added', 'project', 'default'],
+        ['added', 'server', 'web'],
+      ])
+      assert.deepEqual(first, {
+        ok: true,
+        value: {
+          revision: 1,
+          changed: true,
+          warnings: [],
+          total: 4,
+          changes: first.ok && first.value.changes,
+        },
+      })
       const again = await load(file(web))
-      assert.deepEqual(again, { ok: true, value: { revision: 1, changed: false, warnings: [] } })
+      assert.deepEqual(again, {
+        ok: true,
+        value: { revision: 1, changed: false, warnings: [], total: 0, changes: [] },
+      })
       const [account] = await storage.accounts()
       assert.deepEqual(account?.attributes, { contractNumber: 31_415_926 })
       const [server] = await storage.servers({ account: account?.id ?? '' })

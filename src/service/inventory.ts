@@ -3,39 +3,102 @@
  *
  * Strict: what is not known or not right is refused with its place in the file, and then nothing of the file is applied.
  * What has no id gets one that is made from its names, so that the same file means the same things at every start.
+ *
+ * A file may be large: it is read and compared with the store where that keeps nobody waiting, and only the difference goes
+ * to whoever writes, which refuses it when the store has changed meanwhile.
  */
+import type { RequestError } from '../core/model/error.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { InventoryChange } from '../storage/inventory/change.ts'
+import type { Actor, InventoryRecords, Programs, Storage } from '../storage/storage.ts'
 import { check } from './config/check.ts'
-import { createReport } from './config/report.ts'
+import { createReport, type Report } from './config/report.ts'
 import { parseConfig } from './config/text.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
+import { createPasswordMemory, type PasswordMemory } from './inventory/password-memory.ts'
 import type { Provider } from './inventory/provider.ts'
 import { type InventoryEntries, inventoryFile } from './inventory/schema.ts'
 
-export interface Applied {
-  readonly revision: number
-  readonly changed: boolean
-  /** What the operator should know although it works: one line each, with its place. */
-  readonly warnings: readonly string[]
+export interface InventoryRequest {
+  /** YAML or JSON. */
+  readonly text: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** What the file owns and does not name stays. */
+  readonly keep: boolean
+  readonly passwords: PasswordMemory
 }
 
+/** What a file would change. Plain data. */
+export interface PreparedInventory {
+  /** The first of them, `maxChanges` at most. */
+  readonly changes: readonly InventoryChange[]
+  /** How many there are. */
+  readonly total: number
+  /** What the operator should know although it works: one line each, with its place. */
+  readonly warnings: readonly string[]
+  /** Undefined when nothing differs. */
+  readonly difference?: Programs['applyInventory']['args']
+}
+
+export const maxChanges = 1000
+/** New servers that are handed over at once: memory, and how long whoever writes looks at one part. */
+const perPart = 1000
+
 /**
- * Applies the text of a file, whole or not at all. The error is one line for the operator, with the place in the file and
- * no secret. `now` is milliseconds since 1970; `providers`: all that may have servers. Rejects when the store cannot be read or written.
+ * Reads a file and compares it with the store. The error is one line for the operator, with the place in the file and no
+ * secret. `providers`: all that may have servers. Rejects when the store cannot be read.
  */
-export async function loadInventory(
+export async function prepareInventory(
   storage: Storage,
-  text: string,
-  now: number,
   providers: readonly Provider[],
-): Promise<Result<Applied>> {
+  request: InventoryRequest,
+): Promise<Result<PreparedInventory>> {
+  const read = await readInventory(storage, providers, request)
+  if (!read.ok) return read
+  const { records, report } = read.value
+  const { keep, now } = request
+  const found = await storage.inventoryDifference(records, { keep, now })
+  if (!found.ok) return err(placed(found.error, report))
+  const { changes: all, servers, ...rest } = found.value
+  const { make, ...others } = servers
+  const changes = all.slice(0, maxChanges)
+  const [total, { warnings }] = [all.length, report]
+  if (total === 0) return ok({ changes, total, warnings })
+  const parts = Array.from({ length: Math.ceil(make.length / perPart) }, (_, index) =>
+    encoded(make.slice(index * perPart, (index + 1) * perPart)),
+  )
+  const difference = encoded({ ...rest, changes, servers: { ...others, make: [] } })
+  return ok({ changes, total, warnings, difference: { difference, make: parts, total } })
+}
+
+/** Everything that a file says, to be compared where it is written: for a store that changes all the time. */
+export async function encodeInventory(
+  storage: Storage,
+  providers: readonly Provider[],
+  request: InventoryRequest,
+): Promise<Result<Uint8Array>> {
+  const read = await readInventory(storage, providers, request)
+  return read.ok ? ok(encoded(read.value.records)) : read
+}
+
+const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+/** Beyond this the check is compiled first, which takes longer than to check a small file. */
+const largeText = 1_000_000
+
+async function readInventory(
+  storage: Storage,
+  providers: readonly Provider[],
+  { text, now, passwords }: InventoryRequest,
+): Promise<Result<{ readonly records: InventoryRecords; readonly report: Report }>> {
   const parsed = parseConfig(text)
   if (!parsed.ok) return parsed
   if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
-  const file = check(inventoryFile(providers), parsed.value)
+  const schema = inventoryFile(providers)
+  const { compiled } = text.length > largeText ? await import('./config/compiled.ts') : {}
+  const file = check(schema, parsed.value, compiled?.(schema))
   if (!file.ok) return file
-
   const report = createReport()
   const { drafts, ...records } = await readAccounts(
     file.value as unknown as InventoryEntries,
@@ -45,12 +108,80 @@ export async function loadInventory(
     report,
   )
   if (report.fault !== undefined) return err(report.fault)
-
-  const inventory = { ...records, credentials: await hashed(drafts, storage) }
-  const actor = { account: '', actor: 'inventory', dialect: 'system', requestId: '', at: now } as const
-  const done = await storage.run('applyInventory', { inventory }, actor)
-  if (done.ok) return ok({ ...done.value, warnings: report.warnings })
-  const { error } = done
-  if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
-  return err(`${report.placeOf(error.field)}: ${error.field} ${error.reason}`)
+  const credentials = await hashed(drafts, storage, passwords)
+  return ok({ records: { ...records, credentials }, report })
 }
+
+function placed(error: RequestError, report: Report): string {
+  if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
+  return `${report.placeOf(error.field)}: ${error.field} ${error.reason}`
+}
+
+/** Where files are read and compared: in this thread, or in one of its own. */
+export interface InventoryReader {
+  prepare(request: Omit<InventoryRequest, 'passwords'>): Promise<Result<PreparedInventory>>
+  encode(request: Omit<InventoryRequest, 'passwords'>): Promise<Result<Uint8Array>>
+}
+
+export interface Applied extends Omit<PreparedInventory, 'difference'> {
+  readonly revision: number
+  readonly changed: boolean
+}
+
+/** After so many writes of others in between, the comparison is made where nobody else can write. */
+const maxAttempts = 3
+
+/** Applies a file, whole or not at all. The error is as of `prepareInventory`. Rejects when the store cannot be read or written. */
+export async function applyInventory(
+  storage: Storage,
+  reader: InventoryReader,
+  request: Omit<InventoryRequest, 'passwords'>,
+  by: Partial<Actor> = {},
+): Promise<Result<Applied>> {
+  const actor = {
+    ...{ account: '', actor: 'inventory', dialect: 'system', requestId: '' },
+    ...by,
+    at: request.now,
+  } as const
+  for (let attempt = 0; ; attempt++) {
+    const prepared = await reader.prepare(request)
+    if (!prepared.ok) return prepared
+    const { difference, ...rest } = prepared.value
+    if (!difference) return ok({ ...rest, revision: await storage.revision(), changed: false })
+    let args = difference
+    if (attempt >= maxAttempts) {
+      const inventory = await reader.encode(request)
+      if (!inventory.ok) return inventory
+      args = { inventory: inventory.value, keep: request.keep }
+    }
+    const done = await storage.run('applyInventory', args, actor)
+    if (done.ok) return ok({ ...rest, ...done.value })
+    const { error } = done
+    if (error.kind === 'conflict' && error.stale) continue
+    if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
+    return err(`the file: ${error.field} ${error.reason}`)
+  }
+}
+
+/** Reads in this thread. */
+export function createInventoryReader(
+  storage: Storage,
+  providers: readonly Provider[],
+  passwords: PasswordMemory,
+): InventoryReader {
+  return {
+    prepare: (request) => prepareInventory(storage, providers, { ...request, passwords }),
+    encode: (request) => encodeInventory(storage, providers, { ...request, passwords }),
+  }
+}
+
+/** Applies the text of a file with what it owns as the whole, in this thread. */
+export const loadInventory = (
+  storage: Storage,
+  text: string,
+  now: number,
+  providers: readonly Provider[],
+): Promise<Result<Applied>> =>
+  applyInventory(storage, createInventoryReader(storage, providers, createPasswordMemory()), {
+    ...{ text, now, keep: false },
+  })

@@ -16,7 +16,7 @@ import { type Connections, createConnections, destroy, type Session } from './po
 import { commitOf } from './programs/index.ts'
 import { running } from './programs/run.ts'
 import { reads } from './reads.ts'
-import { keeps, type Row, type Steps } from './statement.ts'
+import { inBulk, keeps, type Row, type Steps } from './statement.ts'
 import type { Commit, RevisionRecord, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
@@ -265,8 +265,13 @@ function transaction<T>(
 export async function drive<T>(session: Session, steps: Steps<T>): Promise<T> {
   let step = steps.next()
   while (!step.done) {
-    const { rows } = await session.query(prepare(step.value.sql, step.value.params))
-    step = steps.next(rows as Row[])
+    const statements = step.value.rows ? inBulk(step.value) : [step.value]
+    let answer: Row[] = []
+    for (const { sql, params } of statements) {
+      const { rows } = await session.query(prepare(sql, params))
+      answer = rows as Row[]
+    }
+    step = steps.next(answer)
   }
   return step.value
 }

@@ -1,8 +1,10 @@
 /** Every read there is, written once as steps; engines drive them, each in a snapshot of its own. */
+
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
 import { eventsOf, findEvents } from './history.ts'
+import { compareInventory } from './inventory/difference.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { policiesSince } from './migrations/0018-policy-past.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
@@ -65,6 +67,7 @@ type Reads = {
 export const reads: Reads = {
   usage,
   miscounts,
+  inventoryDifference: compareInventory,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -473,6 +476,7 @@ export const reads: Reads = {
 
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
+  'inventoryDifference',
   'policies',
   'places',
   'desired',

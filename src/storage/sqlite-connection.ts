@@ -12,7 +12,7 @@ export interface Connection {
   close(): void
 }
 
-/** Bulk inserts have a text per length; more of them than this would be a leak. */
+/** Lists of ids have a text per length; more of them than this would be a leak. */
 const maxPrepared = 500
 
 export function connect(path: string, options: { readOnly: boolean }): Connection {
@@ -33,8 +33,15 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
     drive(steps) {
       let step = steps.next()
       while (!step.done) {
-        const { sql, params } = step.value
-        step = steps.next(explained(() => statement(sql).all(...params)) as Row[])
+        const { sql, params, rows } = step.value
+        const answer = explained(() => {
+          const prepared = statement(sql)
+          if (!rows) return prepared.all(...params)
+          // One by one: a statement that is run again is three times as fast as one with many rows.
+          for (const row of rows) prepared.run(...row)
+          return []
+        })
+        step = steps.next(answer as Row[])
       }
       return step.value
     },

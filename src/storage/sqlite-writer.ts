@@ -123,6 +123,8 @@ function open({ path, beside }: ToOpen): Connection {
     return connection
   }
   connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON')
+  // In KiB, and taken as it is needed: a large inventory changes more pages than the usual 2 MiB, and would write each several times.
+  connection.exec('PRAGMA cache_size = -65536')
   connection.exec('BEGIN IMMEDIATE')
   connection.drive(migrate('sqlite'))
   connection.exec('COMMIT')

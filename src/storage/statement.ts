@@ -13,6 +13,8 @@ export interface Statement {
   readonly change?: RevisionRecord
   /** What accounts have more or less of by it. */
   readonly counts?: readonly Count[]
+  /** An INSERT of one row that is run for each of these, with them as parameters; it answers nothing. */
+  readonly rows?: readonly (readonly SqlValue[])[]
 }
 
 /** So many more, or fewer where negative, of an account; rules may be of a policy, whose account has them. */
@@ -62,10 +64,7 @@ export function* counted(
   return yield { sql, params, counts: [counts].flat() }
 }
 
-/**
- * Inserts rows many at a time: engines bound the number of parameters, and one statement per row is slow. `otherwise` says
- * what becomes of rows that are there, `counts` what of all of them counts.
- */
+/** Inserts rows, as fast as the engine can take very many. `otherwise` says what becomes of rows that are there, `counts` what of all of them counts. */
 export function* insertRows(
   into: string,
   width: number,
@@ -73,15 +72,23 @@ export function* insertRows(
   otherwise = '',
   counts: readonly Count[] = [],
 ): Steps<void> {
-  const perStatement = 200
-  const tuple = `(${new Array(width).fill('?').join(', ')})`
+  if (rows.length === 0) return
+  const sql = `INSERT INTO ${into} VALUES ${tupleOf(width)} ${otherwise}`
+  yield { sql, params: [], rows, ...(counts.length > 0 && { counts }) }
+}
+
+const tupleOf = (width: number): string => `(${new Array(width).fill('?').join(', ')})`
+
+/** Rows in one statement: engines bound the number of parameters. */
+const perStatement = 200
+
+/** The same INSERT with many rows in each statement, for engines where each costs a round trip. */
+export function* inBulk({ sql, rows = [] }: Statement): Iterable<Pick<Statement, 'sql' | 'params'>> {
+  const tuple = tupleOf(rows[0]?.length ?? 0)
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement)
-    yield {
-      sql: `INSERT INTO ${into} VALUES ${chunk.map(() => tuple).join(', ')} ${otherwise}`,
-      params: chunk.flat(),
-      ...(from === 0 && counts.length > 0 && { counts }),
-    }
+    const tuples = chunk.map(() => tuple).join(', ')
+    yield { sql: sql.replace(`VALUES ${tuple}`, `VALUES ${tuples}`), params: chunk.flat() }
   }
 }
 

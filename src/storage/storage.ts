@@ -15,6 +15,7 @@ import type { Pool } from '../core/model/pool.ts'
 import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
 import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
+import type { InventoryDifference, InventoryOptions } from './inventory/difference.ts'
 import type { KeyRange } from './lease-keys.ts'
 
 export interface AccountRecord {
@@ -738,12 +739,21 @@ export interface Programs {
   setDefaultQuotas: { args: { quotas: Quotas }; answer: { changed?: boolean } }
   /**
    * Makes what is named so: accounts, credentials, documents, servers with interfaces and attachments. Rules of what
-   * exists are left alone. What an earlier inventory made and this one does not name ends: credentials are deleted;
-   * accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named again;
-   * servers give up their devices and numbers. What an API made stays, without a device. One revision and audit event
-   * when anything changed, none otherwise. `invalid`: the field is the id of the server, interface or document at fault.
+   * exists are left alone. What the inventory made and does not name ends, unless `keep` says that it stays: credentials are
+   * deleted; accounts, documents and servers are kept, answer to nobody, and come back as they were when they are named
+   * again; servers give up their devices and numbers, also those of an API that the inventory put somewhere. What an API
+   * made stays as it is, and what is named of it becomes so. One revision and audit event when anything changed, none
+   * otherwise. `invalid`: the field is the id of the server, interface, account, credential or document at fault.
+   *
+   * With `difference`, what `inventoryDifference` found, as JSON, with `make` apart, in parts; `total`: how many changes it
+   * has, of which it need not list all. `conflict` (revision, stale) when something was written since.
    */
-  applyInventory: { args: { inventory: InventoryRecords }; answer: { revision: number; changed: boolean } }
+  applyInventory: {
+    args:
+      | { inventory: InventoryRecords | Uint8Array; keep?: boolean }
+      | { difference: Uint8Array; make: readonly Uint8Array[]; total: number }
+    answer: { revision: number; changed: boolean }
+  }
 }
 
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
@@ -1123,6 +1133,12 @@ export interface Storage {
   loggedRequest(account: string, profile: Profile, requestId: string): Promise<RequestRecord | undefined>
   /** Newest first. */
   loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly RequestRecord[]>
+
+  /** What an inventory would change, in one snapshot. Fails as `applyInventory` does. */
+  inventoryDifference(
+    inventory: InventoryRecords,
+    options: InventoryOptions,
+  ): Promise<Result<InventoryDifference, RequestError>>
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void

@@ -19,9 +19,14 @@ interface Schema {
   readonly secret?: boolean
 }
 
-export function check<S extends TSchema>(schema: S, given: unknown): Result<Static<S>> {
+/** `passes`: a faster way to the same answer. */
+export function check<S extends TSchema>(
+  schema: S,
+  given: unknown,
+  passes: (value: unknown) => boolean = (value) => Check(schema, value),
+): Result<Static<S>> {
   const value = settle(schema as Schema, given)
-  return Check(schema, value) ? ok(value as Static<S>) : err(explain(schema, value))
+  return passes(value) ? ok(value as Static<S>) : err(explain(schema, value))
 }
 
 /**

@@ -16,7 +16,8 @@ export interface Report {
 }
 
 export function createReport(): Report {
-  const seen = new Map<string, string>()
+  // One for each kind: a large file has very many of each.
+  const seen = new Map<string, Map<string, string>>()
   const places = new Map<string, string>()
   const warnings: string[] = []
   let fault: string | undefined
@@ -30,9 +31,13 @@ export function createReport(): Report {
     warnings,
     add,
     once(kind, key, at, said) {
-      const name = JSON.stringify([kind, key])
-      const before = seen.get(name)
-      if (before === undefined) seen.set(name, at)
+      let keys = seen.get(kind)
+      if (!keys) {
+        keys = new Map()
+        seen.set(kind, keys)
+      }
+      const before = keys.get(key)
+      if (before === undefined) keys.set(key, at)
       else add(at, `${said} is there twice, first at ${before}`)
     },
     warn: (at, text) => void warnings.push(`${at}: ${text}`),

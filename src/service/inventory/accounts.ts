@@ -8,6 +8,7 @@ import type { Report } from '../config/report.ts'
 import { noCredential } from '../context.ts'
 import { derivedId } from '../derived-id.ts'
 import { hashPassword, verifyPassword } from '../passwords.ts'
+import { isKnown, type PasswordMemory, remember } from './password-memory.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
 import { type AccountEntry, type CredentialEntry, type InventoryEntries, ownValue } from './schema.ts'
 import { type NamedIds, present, readServer, type ServerContext } from './servers.ts'
@@ -35,6 +36,7 @@ export async function readAccounts(
     const at = `accounts[${index}]`
     const { name } = entry
     const id = entry.id ?? known.get(name) ?? derivedId('account', name)
+    report.locate(id, at)
     report.once('account', id, at, `the account ${id}`)
     report.locate(id, at)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
@@ -89,19 +91,36 @@ async function withStored(
   )
 }
 
+/** Hashes at a time: as many as Node has threads for them. */
+const atOnce = 4
+
 /** Passwords that are stored already keep their hash: another salt would be a change at every start. */
-export async function hashed(drafts: readonly Draft[], storage: Storage): Promise<CredentialRecord[]> {
+export async function hashed(
+  drafts: readonly Draft[],
+  storage: Storage,
+  passwords: PasswordMemory,
+): Promise<CredentialRecord[]> {
   const records: CredentialRecord[] = []
-  for (const { secret, ...draft } of drafts) {
-    if ('hash' in secret) {
-      records.push({ ...draft, hash: secret.hash })
-      continue
-    }
-    const old = await storage.credential(draft.kind, draft.lookup)
-    const same = old !== undefined && (await verifyPassword(secret.password, old.hash))
-    records.push({ ...draft, hash: same ? old.hash : await hashPassword(secret.password) })
+  for (let from = 0; from < drafts.length; from += atOnce) {
+    const some = drafts.slice(from, from + atOnce)
+    records.push(...(await Promise.all(some.map((draft) => withHash(draft, storage, passwords)))))
   }
   return records
+}
+
+async function withHash(
+  { secret, ...draft }: Draft,
+  storage: Storage,
+  passwords: PasswordMemory,
+): Promise<CredentialRecord> {
+  if ('hash' in secret) return { ...draft, hash: secret.hash }
+  const { password } = secret
+  const old = await storage.credential(draft.kind, draft.lookup)
+  if (old && isKnown(passwords, old.hash, password)) return { ...draft, hash: old.hash }
+  const same = old !== undefined && (await verifyPassword(password, old.hash))
+  const hash = same ? old.hash : await hashPassword(password)
+  remember(passwords, hash, password)
+  return { ...draft, hash }
 }
 
 /** What one account lists of one kind; `profile` is of the provider whose kind it is. */
@@ -164,6 +183,7 @@ function readCredential(
   ): Draft[] => {
     report.once(kind, lookup, at, 'the credential')
     const id = derivedId('credential', kind, lookup)
+    report.locate(id, at)
     return [
       {
         ...{ ...noCredential, id, account, kind, lookup, scopes: [...scopes], label, attributes, secret },

@@ -68,7 +68,6 @@ export function readServer(
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
   // Of the server's own documents, whether they are its zones or an attribute.
   const scope = unnamed && (initial[unnamed.scope] ?? named[unnamed.scope])
-  const chain = derivedId('chain', id)
   const numbers = {
     number: number === undefined ? null : Number(number),
     ...{ nextState: null, nextStateAt: null, createdAt: now },
@@ -87,14 +86,18 @@ export function readServer(
         report,
       ),
     ),
-    policies: settings
-      ? [
-          policyRecord({ ...settings, enabled: enabled ?? settings.enabled }, now, {
-            ...{ id: chain, account, profile, server: id },
-          }),
-        ]
-      : [],
-    attachments: settings ? [{ policy: chain, server: id, interface: null }] : [],
+    // Made for a new server alone: most of a large file's are there.
+    get policies() {
+      if (!settings) return []
+      return [
+        policyRecord({ ...settings, enabled: enabled ?? settings.enabled }, now, {
+          ...{ id: derivedId('chain', id), account, profile, server: id },
+        }),
+      ]
+    },
+    get attachments() {
+      return settings ? [{ policy: derivedId('chain', id), server: id, interface: null }] : []
+    },
     ...(enabled !== undefined && { enabled }),
     ...(settings && { choices: choicesOf(entry) }),
     ...(unnamed &&

@@ -1,80 +1,95 @@
 /**
- * The inventory as desired state: what it names is made so, and what it made and no longer names ends.
+ * The inventory as desired state: what it names is made so, and what it owns and no longer names ends.
  *
  * Nothing is thrown away that could be wanted again: what ends is marked as left, keeps its rules, and comes back with
  * them. What an API made is not the inventory's to end.
  */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { cutFlowsKey, cutFlowsOf } from '../account-settings.ts'
-import {
-  accountColumns,
-  credentialColumns,
-  documentColumns,
-  fromAccount,
-  fromCredential,
-  toAccount,
-  toCredential,
-  toDocument,
-} from '../rows.ts'
-import { counted, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
-import type { AccountRecord, Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
+import { inWords } from '../inventory/change.ts'
+import { compareInventory, type InventoryDifference, type InventoryEntry } from '../inventory/difference.ts'
+import { accountColumns, credentialColumns, fromAccount, fromCredential } from '../rows.ts'
+import { chunks, counted, marks, type Program, query, type Steps } from '../statement.ts'
+import type { Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
 import { renewPolicies } from './choices.ts'
-import { invalid, nextRevision, record, same } from './common.ts'
+import { nextRevision, record } from './common.ts'
 import { upsertDocument } from './documents.ts'
-import { applyServers } from './inventory-servers.ts'
+import { writeServers } from './inventory-servers.ts'
 
 /** Changes that the event names one by one. */
 const maxNamed = 1000
 
 export function* applyInventory(
-  { inventory }: Programs['applyInventory']['args'],
+  args: Programs['applyInventory']['args'],
   actor: Actor,
 ): Program<Programs['applyInventory']['answer']> {
   const revision = yield* nextRevision()
-  const known = new Set((yield* query('SELECT id FROM accounts')).map(({ id }) => String(id)))
-  const accounts = yield* applyAccounts(inventory.accounts, revision, actor.at)
-  const credentials = yield* applyCredentials(inventory.credentials)
-  const changes = [...accounts, ...credentials.map(inWords)]
-  const documents = yield* applyDocuments(inventory.documents, revision)
-  if (!documents.ok) return documents
-  const servers = yield* applyServers(inventory.servers, revision, actor.at)
-  if (!servers.ok) return servers
-  changes.push(...documents.value, ...servers.value)
+  const found = yield* differenceOf(args, revision, actor)
+  if (!found.ok) return found
+  const { make, ...difference } = found.value
+  const { changes } = difference
   // Nothing to do: the revision taken above must not be used up, so the transaction is rolled back by the caller.
   if (changes.length === 0) return ok({ revision: revision - 1, changed: false })
+  const known = new Set((yield* query('SELECT id FROM accounts')).map(({ id }) => String(id)))
+  yield* writeAccounts(difference.accounts, revision)
+  yield* writeCredentials(difference.credentials, revision)
+  yield* writeDocuments(difference.documents, revision)
+  const written = yield* writeServers({ ...difference.servers, make }, revision, actor.at)
+  if (!written.ok) return written
+  const total = 'total' in args ? args.total : changes.length
   yield* record(actor, revision, {
-    operation: 'inventory.apply',
-    resource: 'inventory',
-    id: '',
-    before: null,
+    ...{ operation: 'inventory.apply', resource: 'inventory', id: '', before: null },
     // A first inventory may name very much.
-    after:
-      changes.length > maxNamed
-        ? [...changes.slice(0, maxNamed), `and ${changes.length - maxNamed} more`]
-        : changes,
+    after: [
+      ...changes.slice(0, maxNamed).map(inWords),
+      ...(total > maxNamed ? [`and ${total - maxNamed} more`] : []),
+    ],
   })
   // Those that a new account comes with are no change to it.
-  const told = credentials.filter(({ before, after }) => known.has((after ?? before)?.account ?? ''))
+  const told = difference.credentials.filter(({ before, after }) =>
+    known.has((after ?? before)?.account ?? ''),
+  )
   return ok({ revision: yield* recordCredentials(told, revision, actor), changed: true })
 }
 
-/** One side is absent where there is none. */
-interface CredentialChange {
-  readonly before?: CredentialRecord
-  readonly after?: CredentialRecord
+type Found = InventoryDifference & { readonly make: Iterable<readonly InventoryEntry[]> }
+
+/** What was found before holds while nothing has changed since; `conflict` (revision) when something has. */
+function* differenceOf(
+  args: Programs['applyInventory']['args'],
+  revision: number,
+  { at }: Actor,
+): Steps<Result<Found, RequestError>> {
+  if ('inventory' in args) {
+    const { inventory, keep = false } = args
+    const records = inventory instanceof Uint8Array ? decoded<InventoryRecords>(inventory) : inventory
+    const found = yield* compareInventory(records, { keep, now: at })
+    // The revision that was read is this transaction's own.
+    return found.ok ? ok({ ...found.value, make: [found.value.servers.make] }) : found
+  }
+  const difference = decoded<InventoryDifference>(args.difference)
+  if (difference.against !== revision - 1) {
+    return err({
+      ...{ kind: 'conflict', resource: 'revision', stale: true },
+      reason: 'something else was changed meanwhile',
+    })
+  }
+  return ok({ ...difference, make: pages(args.make) })
 }
 
-const inWords = ({ before, after }: CredentialChange) =>
-  after ? `credential ${after.label}` : `credential ${before?.label} left`
+const decoded = <T>(bytes: Uint8Array): T => JSON.parse(new TextDecoder().decode(bytes)) as T
+
+function* pages(encoded: readonly Uint8Array[]): Iterable<readonly InventoryEntry[]> {
+  for (const page of encoded) yield decoded<readonly InventoryEntry[]>(page)
+}
 
 /** An event each, of the account that may log in otherwise from now on; answers the newest revision. */
 function* recordCredentials(
-  changes: readonly CredentialChange[],
+  changes: InventoryDifference['credentials'],
   revision: number,
   actor: Actor,
 ): Steps<number> {
-  const known = (of: CredentialRecord | undefined) => (of ? { kind: of.kind, scopes: [...of.scopes] } : null)
+  const known = (of: CredentialRecord | null) => (of ? { kind: of.kind, scopes: [...of.scopes] } : null)
   let newest = revision
   for (const { before, after } of changes) {
     const credential = after ?? before
@@ -82,119 +97,55 @@ function* recordCredentials(
     newest = yield* nextRevision()
     yield* record({ ...actor, account: credential.account }, newest, {
       operation: after ? (before ? 'credential.update' : 'credential.create') : 'credential.remove',
-      resource: 'credential',
-      id: credential.label,
-      before: known(before),
-      after: known(after),
+      ...{ resource: 'credential', id: credential.label, before: known(before), after: known(after) },
     })
   }
   return newest
 }
 
-function* applyAccounts(
-  accounts: InventoryRecords['accounts'],
-  revision: number,
-  now: number,
-): Steps<string[]> {
-  const changes: string[] = []
-  const rows = yield* query(`SELECT ${accountColumns}, origin FROM accounts`)
-  const stored = rows.map((row) => ({ ...toAccount(row), left: row.origin === 'left' }))
-  const wanted = new Map(accounts.map((account) => [account.id, account]))
-  const holder = new Map(accounts.map((account) => [account.name, account.id]))
-  for (const { id, name, left } of stored) {
-    if (!wanted.has(id) && !left) {
-      yield* query("UPDATE accounts SET origin = 'left' WHERE id = ?", id)
-      changes.push(`account ${name} left`)
-    }
-    // Names are unique, and two accounts may swap theirs: all that change are given up before any is taken.
-    if ((holder.get(name) ?? id) !== id || (wanted.get(id)?.name ?? name) !== name) {
-      yield* query('UPDATE accounts SET name = ? WHERE id = ?', `${name} (${id})`, id)
-    }
+function* writeAccounts({ leave, put }: InventoryDifference['accounts'], revision: number): Steps<void> {
+  for (const chunk of chunks(leave)) {
+    yield* query(`UPDATE accounts SET origin = 'left' WHERE id IN (${marks(chunk)})`, ...chunk)
   }
-  const before = new Map(stored.map((account) => [account.id, account]))
-  for (const named of accounts) {
-    const old = before.get(named.id)
-    // What an API chose holds until the file says something of it.
-    const { left = false, ...stored } = old ?? {}
-    const chosen = old && cutFlowsOf(old.attributes)
-    const account: AccountRecord = {
-      ...{ quotas: {}, createdAt: now, ...stored, ...named, revision },
-      attributes: { ...(chosen && { [cutFlowsKey]: chosen }), ...named.attributes },
-    }
-    if (old && !left && same(stored, { ...account, revision: old.revision })) continue
-    if (old) yield* renewPolicies(account.id, old.attributes, account.attributes, revision)
+  // Names are unique, and two accounts may swap theirs: all that change are given up before any is taken.
+  for (const { account } of put) {
     yield* query(
-      `INSERT INTO accounts (${accountColumns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
-       name = excluded.name, attributes = excluded.attributes, quotas = excluded.quotas, revision = excluded.revision,
-       origin = 'inventory'`,
-      ...fromAccount(account),
+      "UPDATE accounts SET name = name || ' (' || id || ')' WHERE name = ? OR id = ?",
+      ...[account.name, account.id],
     )
-    changes.push(`account ${account.name}`)
   }
-  return changes
+  for (const { account, before } of put) {
+    if (before) yield* renewPolicies(account.id, before.attributes, account.attributes, revision)
+    yield* query(
+      `INSERT INTO accounts (${accountColumns}) VALUES (${marks(accountColumns.split(', '))})
+       ON CONFLICT (id) DO UPDATE SET name = excluded.name, attributes = excluded.attributes, quotas = excluded.quotas,
+       revision = excluded.revision, origin = CASE accounts.origin WHEN 'left' THEN 'inventory' ELSE accounts.origin END`,
+      ...fromAccount({ ...account, revision }),
+    )
+  }
 }
 
-/** Only the inventory gives credentials, so those it does not name are deleted. */
-function* applyCredentials(credentials: readonly CredentialRecord[]): Steps<CredentialChange[]> {
-  const changes: CredentialChange[] = []
-  const stored = (yield* query(`SELECT ${credentialColumns} FROM credentials`)).map(toCredential)
-  const key = ({ kind, lookup }: CredentialRecord) => `${kind} ${lookup}`
-  const before = new Map(stored.map((credential) => [key(credential), credential]))
-  const wanted = new Set(credentials.map(key))
-  for (const old of stored) {
-    if (wanted.has(key(old))) continue
-    yield* counted([], 'DELETE FROM credentials WHERE id = ?', old.id)
-    changes.push({ before: old })
+function* writeCredentials(changes: InventoryDifference['credentials'], revision: number): Steps<void> {
+  for (const { before } of changes) {
+    // What the inventory does is counted at its end.
+    if (before) yield* counted([], 'DELETE FROM credentials WHERE id = ?', before.id)
   }
-  for (const credential of credentials) {
-    const old = before.get(key(credential))
-    // When it was made, and used last, is not the file’s.
-    const { createdAt, lastUsedAt, revision, previous } = old ?? credential
-    if (same(old, { ...credential, createdAt, lastUsedAt, revision, previous })) continue
-    if (old) yield* counted([], 'DELETE FROM credentials WHERE id = ?', old.id)
+  for (const { after } of changes) {
+    if (!after) continue
     yield* counted(
-      // What the inventory does is counted at its end.
       [],
       `INSERT INTO credentials (${credentialColumns}) VALUES (${marks(credentialColumns.split(', '))})`,
-      ...fromCredential(credential),
+      ...fromCredential({ ...after, revision }),
     )
-    // The account that had it loses it, and must be able to see that.
-    if (old && old.account !== credential.account) changes.push({ before: old }, { after: credential })
-    else changes.push({ ...(old && { before: old }), after: credential })
   }
-  return changes
 }
 
-function* applyDocuments(
-  documents: InventoryRecords['documents'],
-  revision: number,
-): Steps<Result<string[], RequestError>> {
-  const changes: string[] = []
-  const key = ({ profile, kind, id }: { profile: string; kind: string; id: string }) =>
-    `${profile} ${kind} ${id}`
-  const wanted = new Set(documents.map(key))
-  const listed = yield* query(`SELECT ${documentColumns} FROM documents WHERE origin = 'inventory'`)
-  for (const old of listed.map(toDocument)) {
-    if (wanted.has(key(old))) continue
-    yield* setOrigin(old, 'left')
-    changes.push(`${old.kind} ${old.id} left`)
+function* writeDocuments({ leave, put }: InventoryDifference['documents'], revision: number): Steps<void> {
+  for (const document of leave) yield* setOrigin(document, 'left')
+  for (const { own, ...document } of put) {
+    yield* upsertDocument({ ...document, revision })
+    if (own) yield* setOrigin(document, 'inventory')
   }
-  for (const document of documents) {
-    const { initial, ...named } = document
-    const row = yield* queryOne(
-      `SELECT ${documentColumns}, origin FROM documents WHERE profile = ? AND kind = ? AND id = ?`,
-      ...[named.profile, named.kind, named.id],
-    )
-    const old = row && toDocument(row)
-    if (old && old.account !== named.account) return err(invalid(named.id, 'belongs to another account'))
-    const body = { ...(old?.body ?? initial), ...named.body }
-    if (row && row.origin !== 'left' && same(old?.body, body)) continue
-    yield* upsertDocument({ ...named, body, revision })
-    // One that an API made stays the API's: the inventory only sets what it says of it.
-    if (row?.origin !== 'api') yield* setOrigin(named, 'inventory')
-    changes.push(`${named.kind} ${named.id}`)
-  }
-  return ok(changes)
 }
 
 function* setOrigin(
