@@ -25,6 +25,7 @@ export const entryPoints = {
   portcullis: 'src/cli/main.ts',
   'sqlite-writer': 'src/storage/sqlite-writer.ts',
   'nftables-agent': 'src/agent/nftables/main.ts',
+  'inventory-worker': 'src/cli/serve/inventory-worker.ts',
   'lab-helper': 'src/lab/helper.ts',
 }
 

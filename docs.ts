@@ -1,5 +1,6 @@
 /** Writes the pages that are made from code: `npm run docs`. A test refuses pages that are not fresh. */
 import { writeFileSync } from 'node:fs'
+import { inventoryJsonSchema } from './src/cli/serve/inventory-schema.ts'
 import { addressesReference } from './src/dialects/addresses-reference.ts'
 import { providersOf } from './src/dialects/catalogue.ts'
 import { catalogueReference } from './src/dialects/catalogue-reference.ts'
@@ -12,6 +13,7 @@ import { metricsOf } from './test/support/metrics.ts'
 
 const pages = {
   'inventory.md': inventoryReference(providersOf(dialects)),
+  'inventory.schema.json': `${inventoryJsonSchema()}\n`,
   'catalogue.md': catalogueReference(dialects),
   'addresses.md': addressesReference(dialects),
   'errors.md': errorsReference(dialects),

@@ -80,6 +80,8 @@ export interface Question {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Sent as JSON. */
   readonly body?: object
+  /** Sent as it is, in place of a body. */
+  readonly text?: string
   /** Only while the resource is of this revision (`If-Match`). */
   readonly ifRevision?: number | undefined
   readonly headers?: Readonly<Record<string, string>>
@@ -90,7 +92,7 @@ export interface Question {
 export async function ask(
   command: Command,
   path: string,
-  { method, body, ifRevision, headers = {}, signal }: Question = {},
+  { method, body, text, ifRevision, headers = {}, signal }: Question = {},
 ): Promise<Result<Response, Refusal>> {
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
@@ -102,10 +104,12 @@ export async function ask(
         ...onBehalfOf(command.opts()),
         ...(ifRevision !== undefined && { 'if-match': `"${ifRevision}"` }),
         ...(body && { 'content-type': 'application/json' }),
+        ...(text !== undefined && { 'content-type': 'application/yaml' }),
         ...headers,
       },
       method: method ?? (body ? 'POST' : 'GET'),
       ...(body && { body: JSON.stringify(body) }),
+      ...(text !== undefined && { body: text }),
       ...(signal && { signal }),
     })
     if (response.ok) return ok(response)

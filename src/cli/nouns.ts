@@ -9,6 +9,7 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   rules: async () => (await import('./rules.ts')).rulesCommand(),
   policy: async () => (await import('./policy.ts')).policyCommand(),
   rule: async () => (await import('./rule.ts')).ruleCommand(),
+  inventory: async () => (await import('./inventory.ts')).inventoryCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
   operator: async () => (await import('./store/operator.ts')).operatorCommand(),
   backup: async () => (await import('./store/backup.ts')).backupCommand(),

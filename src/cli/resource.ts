@@ -15,11 +15,17 @@ export const exitStatus =
   'Exit status: 0 done; 1 refused, or it failed; 2 it could not be tried: usage, or nobody answers.'
 
 /** A command that calls the service. `example` is a whole line, as somebody would type it. */
-export function verb(name: string, description: string, example: string): Command {
+export function verb(
+  name: string,
+  description: string,
+  example: string,
+  { statuses }: { readonly statuses?: string } = {},
+): Command {
+  const status = statuses === undefined ? exitStatus : `Exit status: ${statuses}`
   return withCaller(new Command(name))
     .description(description)
     .option('--json', 'answer in JSON')
-    .addHelpText('after', `\nExample: ${example}\n\n${exitStatus}`)
+    .addHelpText('after', `\nExample: ${example}\n\n${status}`)
 }
 
 /** For verbs that change or remove something. */

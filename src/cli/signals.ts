@@ -33,9 +33,21 @@ export function endWhenAsked(stop: () => Promise<void>, logger: Logger): void {
   }
 }
 
-/** A terminal that closes, or an operator who expects a reload, does not end the service. */
-export function ignoreHangUp(logger: Logger): void {
-  process.on('SIGHUP', () =>
-    logger.info({ signal: 'SIGHUP' }, 'ignored: restart to read the inventory again'),
-  )
+/** A terminal that closes does not end the service; an operator who asks for a reload gets it. */
+export interface HangUp {
+  /** What is done when it is asked for, from now on. */
+  reload: (() => void) | undefined
+}
+
+export function hearHangUp(logger: Logger): HangUp {
+  const hangUp: HangUp = { reload: undefined }
+  process.on('SIGHUP', () => {
+    const { reload } = hangUp
+    logger.info(
+      { signal: 'SIGHUP' },
+      reload ? 'reading the inventory again' : 'ignored: there is no inventory to read again',
+    )
+    reload?.()
+  })
+  return hangUp
 }

@@ -6,6 +6,7 @@ import { createAddressMetrics } from './address-metrics.ts'
 import { createConnectionMetrics } from './connection-metrics.ts'
 import { createEnforcementMetrics, type EnforcementMetrics } from './enforcement-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
+import { createInventoryMetrics, type InventoryState } from './inventory-metrics.ts'
 import { createStoreMetrics } from './store-metrics.ts'
 import { createTrafficMetrics, type Traffic } from './traffic-metrics.ts'
 
@@ -30,6 +31,8 @@ export interface MetricSources {
   readonly hosts: () => readonly HostView[]
   readonly pools: () => Promise<readonly PoolUse[]>
   readonly traffic: Traffic
+  /** Of the file that is followed; undefined: none is. */
+  readonly inventory: () => InventoryState | undefined
   readonly store: Pick<Storage, 'revision' | 'activity' | 'size' | 'onTransaction'>
 }
 
@@ -37,7 +40,7 @@ export interface MetricSources {
  * No series bears the name of an account, and none has a label whose values a client makes up: hosts, devices, pools and
  * operations are the operator's or ours, and interfaces are named by id, a bounded number of them.
  */
-export function createMetrics({ version, hosts, pools, traffic, store }: MetricSources): Metrics {
+export function createMetrics({ version, hosts, pools, traffic, store, inventory }: MetricSources): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   new Gauge({
@@ -51,6 +54,7 @@ export function createMetrics({ version, hosts, pools, traffic, store }: MetricS
   createConnectionMetrics(registry, hosts)
   createTrafficMetrics(registry, traffic)
   createStoreMetrics(registry, store)
+  createInventoryMetrics(registry, inventory)
   createAddressMetrics(registry, pools)
   return {
     ...http,

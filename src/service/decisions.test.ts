@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { contextOf } from '../../test/support/context.ts'
-import { dialects } from '../../test/support/service.ts'
+import { servicesOf } from '../../test/support/service.ts'
 import { actor, chainTarget, engines, inventory, type TestStore } from '../../test/support/stores.ts'
 import type { Decision } from '../core/model/decision.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { DecisionFilter, DecisionService, NamedDecision } from './decisions.ts'
-import { createServices, defaultSettings } from './services.ts'
 
 const [own, foreign] = [contextOf('acme'), contextOf('other')]
 
@@ -29,7 +28,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       store = await create()
       storage = await store.open()
       await storage.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
-      const services = createServices(storage, defaultSettings, dialects)
+      const services = servicesOf(storage)
       decisions = services.decisions
       close = async () => {
         await services.hits.close()

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { dialects } from '../../test/support/service.ts'
+import { servicesOf } from '../../test/support/service.ts'
 import { whole } from '../../test/support/status.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Context, noCredential } from './context.ts'
-import { createServices, defaultSettings, type Services } from './services.ts'
+import type { Services } from './services.ts'
 
 const context = (now = Date.now()): Context => ({
   principal: {
@@ -61,8 +61,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         },
       }
       await storage.run('applyInventory', { inventory: inventory('a', 'b') }, actor)
-      one = createServices(storage, defaultSettings, dialects)
-      two = createServices(storage, defaultSettings, dialects)
+      one = servicesOf(storage)
+      two = servicesOf(storage)
     })
     afterEach(async () => {
       await Promise.all([one.enforcement.close(), two.enforcement.close()])
@@ -170,7 +170,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual(await pending(two, later), [])
       // Nobody enforces any more: nothing is waited for.
       await two.enforcement.close()
-      const third = createServices(storage, defaultSettings, dialects)
+      const third = servicesOf(storage)
       await third.enforcement.forgetOthers([])
       await change()
       assert.deepEqual(await pending(third), [])
@@ -179,7 +179,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 
     test('a store that cannot be written is told later', async () => {
       const refusing = { ...storage, run: () => Promise.reject(new Error('full')) } as Storage
-      const services = createServices(refusing, defaultSettings, dialects)
+      const services = servicesOf(refusing)
       services.enforcement.report(status(1))
       assert.deepEqual(await pending(services), [])
       await services.enforcement.close()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { contextOf } from '../../test/support/context.ts'
-import { dialects } from '../../test/support/service.ts'
+import { servicesOf } from '../../test/support/service.ts'
 import { whole } from '../../test/support/status.ts'
 import {
   actor,
@@ -16,7 +16,7 @@ import {
 import type { Count, HitsReport } from '../core/model/hits.ts'
 import type { Storage } from '../storage/storage.ts'
 import { pruneHits } from './retention.ts'
-import { createServices, defaultSettings, type Services } from './services.ts'
+import type { Services } from './services.ts'
 
 const own = contextOf('acme')
 const at = actor.at
@@ -40,7 +40,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     let services: Services
 
     const start = () => {
-      const started = createServices(storage, defaultSettings, dialects)
+      const started = servicesOf(storage)
       const { revision } = { revision: 100 }
       const nics = ['nic-a', 'nic-b', 'nic-c'].map((id) => ({
         ...({ id, device: `tap-${id}`, appliedRevision: revision, state: 'applied' } as const),

@@ -15,6 +15,7 @@ import { check } from './config/check.ts'
 import { createReport, type Report } from './config/report.ts'
 import { parseConfig } from './config/text.ts'
 import { hashed, readAccounts } from './inventory/accounts.ts'
+import { exportInventory } from './inventory/export.ts'
 import { createPasswordMemory, type PasswordMemory } from './inventory/password-memory.ts'
 import type { Provider } from './inventory/provider.ts'
 import { type InventoryEntries, inventoryFile } from './inventory/schema.ts'
@@ -121,6 +122,8 @@ function placed(error: RequestError, report: Report): string {
 export interface InventoryReader {
   prepare(request: Omit<InventoryRequest, 'passwords'>): Promise<Result<PreparedInventory>>
   encode(request: Omit<InventoryRequest, 'passwords'>): Promise<Result<Uint8Array>>
+  /** The file that changes nothing, as JSON; `owned`: only what the inventory owns. */
+  export(owned: boolean): Promise<Uint8Array>
 }
 
 export interface Applied extends Omit<PreparedInventory, 'difference'> {
@@ -172,6 +175,7 @@ export function createInventoryReader(
   return {
     prepare: (request) => prepareInventory(storage, providers, { ...request, passwords }),
     encode: (request) => encodeInventory(storage, providers, { ...request, passwords }),
+    export: async (owned) => encoded(await exportInventory(storage, providers, owned)),
   }
 }
 

@@ -19,6 +19,8 @@ import { createEnforcement, type EnforcementService } from './enforcement.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
+import { createInventoryService, type InventoryService } from './inventory/service.ts'
+import type { InventoryReader } from './inventory.ts'
 import { createPolicyService, type PolicyService } from './policies.ts'
 import { createRepeatService, type RepeatService } from './repeats.ts'
 import { createRevertService, type RevertService } from './revert.ts'
@@ -55,6 +57,7 @@ export interface Services {
   readonly decisions: DecisionService
   readonly repeats: RepeatService
   readonly credentials: CredentialService
+  readonly inventory: InventoryService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -62,11 +65,12 @@ export interface Services {
 
 export const defaultSettings: Settings = { transitionMs: 0, holdMs: 0, restartMs: 8000, pools: [] }
 
-/** `profiles`: every profile that is served. */
+/** `profiles`: every profile that is served; `reader`: where inventories are read. */
 export function createServices(
   storage: Storage,
   settings: Settings,
   profiles: readonly ProfileSpec[],
+  reader: InventoryReader,
 ): Services {
   const names = inOrder(profiles).map(({ profile }) => profile)
   const enforcement = createEnforcement(storage)
@@ -89,6 +93,7 @@ export function createServices(
     decisions: createDecisionService(storage, effective),
     repeats: createRepeatService(storage),
     credentials: createCredentialService(storage, profiles),
+    inventory: createInventoryService(storage, reader),
     profiles: names,
     settings,
   }

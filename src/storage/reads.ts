@@ -5,6 +5,7 @@ import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
 import { eventsOf, findEvents } from './history.ts'
 import { compareInventory } from './inventory/difference.ts'
+import { storedInventory } from './inventory/stored.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { policiesSince } from './migrations/0018-policy-past.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
@@ -68,6 +69,14 @@ export const reads: Reads = {
   usage,
   miscounts,
   inventoryDifference: compareInventory,
+  storedInventory,
+  *serverCount() {
+    return Number((yield* queryOne('SELECT COUNT(*) AS n FROM servers'))?.n)
+  },
+  *placedCount() {
+    const sql = 'SELECT COUNT(*) AS n FROM interfaces WHERE host IS NOT NULL AND device IS NOT NULL'
+    return Number((yield* queryOne(sql))?.n)
+  },
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -477,6 +486,7 @@ export const reads: Reads = {
 /** Those of more than one statement, which must see one state of the store. */
 export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'inventoryDifference',
+  'storedInventory',
   'policies',
   'places',
   'desired',

@@ -12,8 +12,9 @@ import { Worker } from 'node:worker_threads'
 import type { RequestError } from '../core/model/error.ts'
 import type { Result } from '../core/result.ts'
 import { createListeners, type Job, storageOf } from './driver.ts'
-import { connect } from './sqlite-connection.ts'
+import { type Connection, connect } from './sqlite-connection.ts'
 import type { FromWriter, ToOpen, ToWriter } from './sqlite-writer.ts'
+import type { Steps } from './statement.ts'
 import type { Commit, Storage, Transaction } from './storage.ts'
 import { Unavailable } from './unavailable.ts'
 
@@ -104,16 +105,7 @@ export async function openSqlite({
 
   return storageOf({
     engine: 'sqlite',
-    async read(steps, statements) {
-      // One statement is a snapshot by itself.
-      if (statements === 'one') return reader.drive(steps)
-      reader.exec('BEGIN')
-      try {
-        return reader.drive(steps)
-      } finally {
-        reader.exec('COMMIT')
-      }
-    },
+    read: async (steps, statements) => inSnapshot(reader, steps, statements),
     write: (job: Job) => ask(job),
     onCommit: commits.add,
     onTransaction: transactions.add,
@@ -134,6 +126,36 @@ export async function openSqlite({
       reader.close()
       unlock?.()
     },
+  })
+}
+
+function inSnapshot<T>(reader: Connection, steps: Steps<T>, statements: 'one' | 'many'): T {
+  // One statement is a snapshot by itself.
+  if (statements === 'one') return reader.drive(steps)
+  reader.exec('BEGIN')
+  try {
+    return reader.drive(steps)
+  } finally {
+    reader.exec('COMMIT')
+  }
+}
+
+/**
+ * For another thread of a process that has the store open: it reads the same file, on a connection of its own, hears of no
+ * commits, and refuses to write.
+ */
+export function openSqliteReader(directory: string): Storage {
+  const reader = connect(join(directory, 'portcullis.db'), { readOnly: true })
+  const refuse = () => Promise.reject(new Error('this thread does not write'))
+  return storageOf({
+    engine: 'sqlite',
+    read: async (steps, statements) => inSnapshot(reader, steps, statements),
+    write: refuse,
+    onCommit: () => () => {},
+    onTransaction: () => () => {},
+    size: refuse,
+    check: refuse,
+    close: async () => reader.close(),
   })
 }
 

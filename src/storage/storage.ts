@@ -16,6 +16,7 @@ import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
 import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import type { Result } from '../core/result.ts'
 import type { InventoryDifference, InventoryOptions } from './inventory/difference.ts'
+import type { StoredInventory } from './inventory/stored.ts'
 import type { KeyRange } from './lease-keys.ts'
 
 export interface AccountRecord {
@@ -1139,6 +1140,15 @@ export interface Storage {
     inventory: InventoryRecords,
     options: InventoryOptions,
   ): Promise<Result<InventoryDifference, RequestError>>
+
+  /** All that an inventory can name, in one snapshot. `kinds`: the documents that are wanted. */
+  storedInventory(
+    kinds: readonly { readonly profile: Profile; readonly kind: string }[],
+  ): Promise<StoredInventory>
+  /** Of all accounts, with those that have left. */
+  serverCount(): Promise<number>
+  /** Interfaces that are on a device, whoever said so, of servers that are there. */
+  placedCount(): Promise<number>
 
   /** Called after every commit, of other processes too where the engine can tell. Answers how to stop. */
   onCommit(listener: (commit: Commit) => void): () => void

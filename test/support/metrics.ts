@@ -8,6 +8,7 @@ export const metricsOf = (sources: Partial<MetricSources> = {}): Metrics =>
     hosts: () => [],
     pools: async () => [],
     traffic: noTraffic,
+    inventory: () => undefined,
     store: {
       revision: async () => 0,
       size: async () => 0,

@@ -11,7 +11,8 @@ import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
-import { loadInventory } from '../../src/service/inventory.ts'
+import { createPasswordMemory } from '../../src/service/inventory/password-memory.ts'
+import { createInventoryReader, loadInventory } from '../../src/service/inventory.ts'
 import type { Limits } from '../../src/service/login-gate.ts'
 import { createServices, defaultSettings, type Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
@@ -20,6 +21,15 @@ import { engines, type TestStore } from './stores.ts'
 
 export const dialects = builtIn
 export const providers = providersOf(builtIn)
+
+/** With inventories read in this thread. */
+export const servicesOf = (storage: Storage, settings = defaultSettings, of: Dialects = builtIn): Services =>
+  createServices(
+    storage,
+    settings,
+    of,
+    createInventoryReader(storage, providersOf(of), createPasswordMemory()),
+  )
 
 /** Servers of the account `acme`; `foreign` is of the account `other`. */
 export const servers = {
@@ -223,7 +233,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
   }
-  const created = createServices(storage, settings, dialects)
+  const created = servicesOf(storage, settings, dialects)
   const services = { ...created, ...options.services }
   const log: string[] = []
   let offset = 0
@@ -233,6 +243,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     pools: () => services.addresses.use(Date.now() + offset),
     traffic: services,
     store: storage,
+    inventory: () => undefined,
   })
   const server = createServer({
     services,

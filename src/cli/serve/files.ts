@@ -9,7 +9,7 @@ import { readText } from '../text-file.ts'
 import type { ServeOptions } from './options.ts'
 
 /** With the catalogues that are in force. The error is one line. */
-export async function dialectsOf({ catalogue }: ServeOptions): Promise<Result<Dialects>> {
+export async function dialectsOf({ catalogue }: Pick<ServeOptions, 'catalogue'>): Promise<Result<Dialects>> {
   if (catalogue === undefined) return ok(builtIn)
   const text = await readText(catalogue)
   const configured = text.ok ? configureCatalogues(builtIn, text.value) : text

@@ -12,14 +12,14 @@ import { notToBeShown } from '../demonstration.ts'
 import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
-import { ignoreHangUp } from '../signals.ts'
+import { hearHangUp } from '../signals.ts'
 import { inWords } from '../words.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { addressesOf, dialectsOf, metricsTokenOf } from './files.ts'
 import { giveUp } from './give-up.ts'
 import { refusal, type ServeOptions, serveOptions } from './options.ts'
 import { start } from './start.ts'
-import { openStore } from './store.ts'
+import { openStore, whereOf } from './store.ts'
 
 export function serveCommand(): Command {
   const command = new Command('serve').description(
@@ -53,7 +53,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   const metricsToken = await metricsTokenOf(options)
   if (!metricsToken.ok) return complain(metricsToken.error, 2)
   const logger = createLogger(options.logLevel)
-  ignoreHangUp(logger)
+  const hangUp = hearHangUp(logger)
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
     logger.warn('who can list processes can read the password in --database: see --database-password-file')
   }
@@ -70,8 +70,18 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   const opened = await openStore(options)
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
+  const where = await whereOf(options)
+  if (!where.ok) return giveUp(where.error, 1)
   try {
-    await start(options, dialects.value, addresses.value, storage, agent, logger, metricsToken.value)
+    await start(
+      options,
+      dialects.value,
+      addresses.value,
+      { storage, where: where.value },
+      agent,
+      { logger, hangUp },
+      metricsToken.value,
+    )
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)

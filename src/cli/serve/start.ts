@@ -12,24 +12,26 @@ import { createDesiredFeed } from '../../service/desired.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { endWhenAsked } from '../signals.ts'
+import { endWhenAsked, type HangUp } from '../signals.ts'
 import { version } from '../version.ts'
 import { inWords } from '../words.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { logChanges } from './change-log.ts'
 import { enforce } from './enforce.ts'
 import { makeFirstOperator } from './first-operator.ts'
-import { takeInventory, warnOfDevices } from './inventory.ts'
+import { demonstrate, keepInventory, warnOfDevices } from './inventory.ts'
+import { createThreadedReader } from './inventory-reader.ts'
 import type { ServeOptions } from './options.ts'
+import type { OpenedStore } from './store.ts'
 
 /** Rejects, with everything but the store ended, when it cannot serve. */
 export async function start(
   options: ServeOptions,
   dialects: Dialects,
   addresses: AddressConfig,
-  storage: Storage,
+  { storage, where }: OpenedStore,
   enforcer: AgentProcess | undefined,
-  logger: FastifyBaseLogger,
+  { logger, hangUp }: { readonly logger: FastifyBaseLogger; readonly hangUp: HangUp },
   metricsToken?: string,
 ): Promise<void> {
   logChanges(storage, logger)
@@ -37,7 +39,10 @@ export async function start(
   const pools = await configureAddresses(storage, addresses, Date.now())
   const by = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: Date.now() } as const
   await storage.run('setDefaultQuotas', { quotas: options.quotas }, by)
-  const fileInForce = await takeInventory(options, dialects, storage, logger)
+  const reader = createThreadedReader({ storage, where }, dialects, options.catalogue)
+  const file = options.inventory
+  const inventory = file === undefined ? undefined : await keepInventory(file, storage, reader, logger)
+  if (!inventory) await demonstrate(storage)
   await makeFirstOperator(options, storage, logger)
   const services = createServices(
     storage,
@@ -48,6 +53,7 @@ export async function start(
       restartMs: options.upcloudRestartMs,
     },
     dialects,
+    reader,
   )
   // No other process uses the embedded store: there are no other agents.
   if (storage.engine === 'sqlite') {
@@ -60,6 +66,7 @@ export async function start(
     pools: () => services.addresses.use(Date.now()),
     traffic: services,
     store: storage,
+    inventory: () => inventory?.state(),
   })
   const say = (json: object, text: string) =>
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
@@ -85,12 +92,16 @@ export async function start(
       await storage.check()
       const { ready, reasons } = agent?.readiness() ?? { ready: true, reasons: [] }
       if (!ready) return { ready, reasons }
-      const more = fileInForce ? [] : ['the inventory file is wrong, and what the store holds is in force']
+      const more =
+        !inventory || inventory.state().inForce
+          ? []
+          : ['the inventory file is wrong, and what the store holds is in force']
       return { ready, reasons: [...more, ...reasons] }
     },
   })
   async function stop(): Promise<void> {
     await server.close()
+    await inventory?.close()
     await agent?.stop()
     await services.enforcement.close()
     // What the store does not take now agents say again to the next process.
@@ -101,6 +112,8 @@ export async function start(
   }
   const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
   endWhenAsked(stop, logger)
+  hangUp.reload = inventory?.again
+  inventory?.follow()
   let url: string
   try {
     url = await server.listen(options.listen)

@@ -7,7 +7,25 @@ import type { Storage } from '../../storage/storage.ts'
 import { databaseUrl } from '../database.ts'
 import { inWords, inWordsWithPath } from '../words.ts'
 import { giveUp } from './give-up.ts'
+import type { Where } from './inventory-worker.ts'
 import type { ServeOptions } from './options.ts'
+
+export interface OpenedStore {
+  readonly storage: Storage
+  /** For threads of this process that read it, too. */
+  readonly where: Where
+}
+
+/** Where the store is that the options name. The error is one line. */
+export async function whereOf({
+  database,
+  databasePasswordFile,
+  data,
+}: Pick<ServeOptions, 'database' | 'databasePasswordFile' | 'data'>): Promise<Result<Where>> {
+  if (database === undefined) return ok({ directory: resolve(data) })
+  const url = await databaseUrl(database, databasePasswordFile)
+  return url.ok ? ok({ url: url.value }) : url
+}
 
 /** `beside`: whether a service may have it open and go on. The error is one line. */
 export async function openStore(

@@ -66,6 +66,16 @@ const traces: readonly (readonly [string, object])[] = [
 ]
 
 const calls: readonly Call[] = [
+  ['compareInventory', '/inventory/diff?prune=true', { accounts: [{ name: 'acme' }] }, 200, operator],
+  [
+    'applyInventory',
+    '/inventory?dryRun=true',
+    { accounts: [{ name: 'acme', cutFlows: 'revoked' }] },
+    200,
+    operator,
+  ],
+  ['applyInventory', '/inventory', { accounts: [{ nme: 'acme' }] }, 400, operator],
+  ['exportInventory', '/inventory?owned=true', undefined, 200, operator],
   ...traces.map(([, body]): Call => ['trace', '/trace', body, 200]),
   ['trace', '/trace', { ...ask, interface: nics.cube }, 404],
   ['trace', '/trace', { ...ask, server: 'nowhere' }, 404],

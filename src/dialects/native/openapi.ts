@@ -89,7 +89,7 @@ const callers = {
 } as const satisfies Record<Route['scope'], string>
 
 function operation(route: Route): JsonObject {
-  const { operation, summary, schema, path, scope, method, success, operators } = route
+  const { operation, summary, schema, path, scope, method, success, operators, rawBody } = route
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
     ...{ name, in: 'path', required: true },
     schema: { type: 'string' },
@@ -112,6 +112,12 @@ function operation(route: Route): JsonObject {
     parameters: [...inPath, ...inQuery, ...inHeaders],
     ...(schema?.body && {
       requestBody: { required: true, content: { 'application/json': { schema: plain(schema.body) } } },
+    }),
+    ...(rawBody && {
+      requestBody: {
+        required: true,
+        content: { 'application/yaml': { schema: { type: 'string' } }, 'application/json': {} },
+      },
     }),
     responses: {
       ...Object.fromEntries(success.map((status) => [status, done(status, schema)])),

@@ -9,6 +9,7 @@ import { openapi } from './openapi.ts'
 import { attachmentRoutes } from './routes-attachments.ts'
 import { credentialRoutes } from './routes-credentials.ts'
 import { historyRoutes } from './routes-history.ts'
+import { inventoryRoutes } from './routes-inventory.ts'
 import { policyRoutes } from './routes-policies.ts'
 import { policyRuleRoutes } from './routes-policy-rules.ts'
 import { settingsRoutes } from './routes-settings.ts'
@@ -112,4 +113,5 @@ export const routes: readonly Route[] = [
   ...policyRoutes,
   ...policyRuleRoutes,
   ...attachmentRoutes,
+  ...inventoryRoutes,
 ]

@@ -154,20 +154,23 @@ function readCredential(
   documents: readonly NamedIds[],
   report: Report,
 ): Draft[] {
-  const { username, password, token, accessKey, secretKey, scopes = [] } = credential
-  const given = { username, token, secretKey }
+  const { username, password, passwordHash, token, accessKey, secretKey, scopes = [] } = credential
+  const { tokenHash, secretKeyHash, label: called, expiresAt, profiles = null, servers = null } = credential
+  const given = { username, token, tokenHash, secretKey, secretKeyHash }
   const [kind, ...more] = Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   if (kind === undefined || more.length > 0) {
     report.add(at, 'one of username, token and secretKey is needed')
     return []
   }
+  const keyed = kind === 'secretKeyHash' ? kind : 'secretKey'
   const naming = documents.flatMap(({ of, listed }) =>
     of.credential ? [{ key: of.credential.key, of, listed }] : [],
   )
   const others = [
     ['password', 'username'],
-    ['accessKey', 'secretKey'],
-    ...naming.map(({ key }) => [key, 'secretKey'] as const),
+    ['passwordHash', 'username'],
+    ['accessKey', keyed],
+    ...naming.map(({ key }) => [key, keyed] as const),
   ] as const
   for (const [key, of] of others) {
     if (of !== kind && ownValue(credential, key) !== undefined) {
@@ -186,18 +189,27 @@ function readCredential(
     report.locate(id, at)
     return [
       {
-        ...{ ...noCredential, id, account, kind, lookup, scopes: [...scopes], label, attributes, secret },
-        ...{ origin: 'inventory', createdAt: now },
+        ...{ ...noCredential, id, account, kind, lookup, scopes: [...scopes], attributes, secret },
+        ...{ origin: 'inventory', createdAt: now, label: called ?? label, profiles, servers },
+        expiresAt: expiresAt === undefined ? null : Date.parse(expiresAt),
       },
     ]
   }
+  if (expiresAt !== undefined && Number.isNaN(Date.parse(expiresAt))) {
+    report.add(`${at}.expiresAt`, 'expected a moment that there is')
+  }
   if (username !== undefined) {
+    if (passwordHash !== undefined) {
+      if (password !== undefined) report.add(`${at}.passwordHash`, 'does not go with password')
+      return draft('password', username, { hash: passwordHash }, username)
+    }
     if (password === undefined) report.add(`${at}.password`, 'expected text: a username needs one')
     return draft('password', username, { password: password ?? '' }, username)
   }
-  const hash = secretHash(token ?? secretKey ?? '')
+  const hash = tokenHash ?? secretKeyHash ?? secretHash(token ?? secretKey ?? '')
   // Enough to tell two tokens apart in the audit, and nothing of the token itself.
-  if (token !== undefined) return draft('token', hash, { hash }, `token ${hash.slice(0, 8)}`)
+  if (token !== undefined || tokenHash !== undefined)
+    return draft('token', hash, { hash }, `token ${hash.slice(0, 8)}`)
   if (accessKey === undefined) report.add(`${at}.accessKey`, 'expected text: a secretKey needs one')
   // Callers ask about a key by it, and events name who acted by it.
   else report.once('access key', accessKey, `${at}.accessKey`, 'the access key')

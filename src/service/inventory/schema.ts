@@ -32,6 +32,13 @@ const secret = (description: string) =>
     expected: 'text of 1 to 1000 printable ASCII characters without spaces',
   })
 
+const secretHashOf = (key: string) =>
+  Type.String({
+    pattern: '^[0-9a-f]{64}$',
+    description: `In place of \`${key}\`: as an export says it.`,
+    expected: '64 hexadecimal digits',
+  })
+
 const levels = [...logLevels, 'none'] as const
 
 const interfaceKeys = {
@@ -198,7 +205,15 @@ const credentialKeys = (providers: readonly Provider[]) => {
       }),
     ),
     password: optional(line('Stored as a scrypt hash.', 1000)),
+    passwordHash: optional(
+      Type.String({
+        pattern: '^scrypt\\$16384\\$8\\$1\\$[A-Za-z0-9+/]{22}==\\$[A-Za-z0-9+/]{43}=$',
+        description: 'In place of `password`: as an export says it.',
+        expected: 'a hash as an export says it',
+      }),
+    ),
     token: optional(secret(`Bearer and X-API-Key: ${titles(tokens).join(', ')}. Stored as a hash.`)),
+    tokenHash: optional(secretHashOf('token')),
     accessKey: optional(
       line(
         `With \`secretKey\`: ${joined(titles(given('secret-key')))}’s pair, each once in the file; it is shown in events.`,
@@ -206,6 +221,33 @@ const credentialKeys = (providers: readonly Provider[]) => {
       ),
     ),
     secretKey: optional(secret(`X-Auth-Token: ${titles(given('secret-key')).join(', ')}. Stored as a hash.`)),
+    secretKeyHash: optional(secretHashOf('secretKey')),
+    label: optional(line('What events call it. Made from the username, access key or token when absent.')),
+    expiresAt: optional(
+      Type.String({
+        pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,3})?Z$',
+        description: 'From then on it is refused. Absent: never.',
+        expected: 'a moment such as 2026-01-31T12:00:00Z',
+      }),
+    ),
+    profiles: optional(
+      list(
+        Type.Enum(inOrder(providers).map(({ profile }) => profile)),
+        'Dialects that it may be used with; without this key all.',
+        {
+          minItems: 1,
+          expected: `a list of at least one of ${inOrder(providers)
+            .map(({ profile }) => profile)
+            .join(', ')}`,
+        },
+      ),
+    ),
+    servers: optional(
+      list(id(''), 'Ids of the servers that it may see; without this key all.', {
+        minItems: 1,
+        expected: 'a list of at least one id',
+      }),
+    ),
     scopes: optional(
       list(Type.Enum(Object.keys(scopeNames)), 'What it may do; without this key everything.', {
         minItems: 1,
@@ -300,7 +342,12 @@ export function inventoryFile(providers: readonly Provider[]) {
         documents?.credential ? [[documents.credential.key, id(documents.credential.description)]] : [],
       ),
     },
-    { ...closed, secret: true, description: 'Exactly one of `username`, `token` and `secretKey`.' },
+    {
+      ...closed,
+      secret: true,
+      description:
+        'Exactly one of `username`, `token` and `secretKey`, or of `tokenHash` and `secretKeyHash` in their place.',
+    },
   )
   const account = objectOf(accountKeys(credential, server), {
     id: keysOf(({ account }) => (account ? [[account.key, account.schema]] : [])),

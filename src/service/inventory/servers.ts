@@ -54,20 +54,25 @@ export function readServer(
 
   const named: Record<string, JsonValue> = {}
   const initial: Record<string, JsonValue> = {}
+  /** They say the zone, and no attribute beside it. */
+  const zoned: Record<string, JsonValue> = {}
   let zone = entry.zone ?? ''
   for (const { profile: owner, of, listed } of context.named) {
     const value = ownValue(entry, of.server.key)
-    if (value !== undefined) named[of.server.key] = value
     if (of.server.as === 'zone') {
-      if (value !== undefined) zone = String(value)
+      if (value !== undefined) {
+        zone = String(value)
+        zoned[of.server.key] = value
+      }
       continue
     }
+    if (value !== undefined) named[of.server.key] = value
     const own = value ?? (owner === profile ? listed[0] : undefined)
     if (own !== undefined) initial[of.server.key] = own
   }
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
   // Of the server's own documents, whether they are its zones or an attribute.
-  const scope = unnamed && (initial[unnamed.scope] ?? named[unnamed.scope])
+  const scope = unnamed && (initial[unnamed.scope] ?? named[unnamed.scope] ?? zoned[unnamed.scope])
   const numbers = {
     number: number === undefined ? null : Number(number),
     ...{ nextState: null, nextStateAt: null, createdAt: now },

@@ -107,7 +107,7 @@ const words = ({ id, name, account }: Pick<ServerRecord, 'id' | 'name' | 'accoun
 
 const withInterfaces = ({ entry, interfaces }: ServerDifference): InventoryEntry => ({ ...entry, interfaces })
 
-function byServer(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
+export function byServer(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
   const groups = new Map<string, Row[]>()
   for (const row of rows) {
     const server = String(row.server)
@@ -232,7 +232,7 @@ function* wantedInterfaces(
   return { interfaces: wanted, gone, placed, fields }
 }
 
-const storedInterface = (row: Row): StoredInterface => ({
+export const storedInterface = (row: Row): StoredInterface => ({
   ...toInterface(row),
   origin: String(row.origin),
   boundBy: row.bound_by === null ? null : String(row.bound_by),
