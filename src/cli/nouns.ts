@@ -11,6 +11,8 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   rule: async () => (await import('./rule.ts')).ruleCommand(),
   inventory: async () => (await import('./inventory.ts')).inventoryCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
+  credential: async () => (await import('./credential.ts')).credentialCommand(),
+  'host-credential': async () => (await import('./credential.ts')).hostCredentialCommand(),
   operator: async () => (await import('./store/operator.ts')).operatorCommand(),
   backup: async () => (await import('./store/backup.ts')).backupCommand(),
   restore: async () => (await import('./store/restore.ts')).restoreCommand(),
