@@ -246,7 +246,8 @@ onBothStores('hostile input', (start) => {
       ['POST', '/api/firewall-groups', 'application/json', '{', 400],
       ['POST', '/api/v2/nothing', 'text/plain', 'x', 404],
       ['POST', '/v1/nothing', 'text/plain', 'x', 404],
-      ['POST', '/v1/servers', 'text/plain', 'x', 405],
+      ['PUT', '/v1/servers', 'text/plain', 'x', 405],
+      ['POST', '/v1/servers', 'text/plain', 'x', 415],
       ['POST', '/v1/trace', 'text/plain', 'x', 415],
       ['POST', '/v1/trace', 'application/json', '{', 400],
     ] as const) {

@@ -46,6 +46,19 @@ export interface Context {
 /** Whether whoever runs the installation asks, in an account or not. */
 export const isOperator = ({ credential }: Principal): boolean => credential.holder === 'operator'
 
+/** Whether what this account has is the caller's to see: all of it for operators that act in none. */
+export const isWithin = ({ principal }: Context, account: string): boolean =>
+  principal.account === account || isOverAll(principal)
+
+/** An operator that acts in no account. */
+export const isOverAll = (principal: Principal): boolean => principal.account === '' && isOperator(principal)
+
+/** The same caller, acting in this account. */
+export const inAccount = <C extends Context>(ctx: C, account: string): C => ({
+  ...ctx,
+  principal: { ...ctx.principal, account },
+})
+
 /** As whom a write is recorded. */
 export function actorOf(ctx: Context): Actor {
   return {

@@ -9,13 +9,20 @@ import type { Packet } from '../core/net/packet.ts'
 import { err, ok } from '../core/result.ts'
 import { type Rejection, rejectionOf } from '../core/semantics/rejection.ts'
 import { type Trace, trace } from '../core/semantics/trace.ts'
-import type { PlacedInterface, ServerRecord, Storage } from '../storage/storage.ts'
-import type { Context } from './context.ts'
+import {
+  effectiveState,
+  type KeyPage,
+  type PlacedInterface,
+  type ServerRecord,
+  type Storage,
+} from '../storage/storage.ts'
+import { type Context, isOverAll, isWithin } from './context.ts'
 import type { EnforcementService, InForce } from './enforcement.ts'
 import type { Outcome } from './outcome.ts'
+import { keyOf, type Paged, pagedBy } from './pages.ts'
 import { interfaceAt, interfaceCalled, onlyServer } from './pick.ts'
 import { createPolicyCache } from './policy-cache.ts'
-import { type ServerView, view, viewsOf } from './servers.ts'
+import { type ServerView, view } from './servers.ts'
 
 export interface Placement {
   readonly interface: Interface
@@ -27,6 +34,21 @@ export interface Placement {
   readonly inForce: InForce | null
 }
 
+export interface ServerFilter {
+  readonly profile?: Profile
+  readonly name?: string
+  readonly zone?: string
+  readonly host?: string
+  /** Only where nobody's is acted in. */
+  readonly account?: string
+}
+
+export interface PlacedServer {
+  /** `state` is already the effective one. */
+  readonly server: ServerRecord
+  readonly placements: readonly Placement[]
+}
+
 export interface EffectiveInterface extends Placement {
   /** Ids of the policies attached to it or to its server, in order of precedence; none: it is closed. */
   readonly attached: readonly string[]
@@ -35,10 +57,8 @@ export interface EffectiveInterface extends Placement {
 
 /** Whole servers of any profile, for the native API. */
 export interface EffectiveService {
-  servers(
-    ctx: Context,
-    filter: { profile?: Profile },
-  ): Promise<readonly (ServerView & { readonly placements: readonly Placement[] })[]>
+  /** In order of account and age; of all accounts for operators that act in none. `host` is only for operators. */
+  servers(ctx: Context, filter: ServerFilter, page: KeyPage): Outcome<Paged<PlacedServer>>
   /**
    * By id, by the number its profile knows it by as text, or by name: `invalid` (server) lists those that share it. Another
    * account's is `not-found`.
@@ -67,6 +87,8 @@ export interface EffectiveService {
 }
 
 const unattendedNote = 'no policy is attached to the interface: nothing comes in but answers'
+/** Servers of one name that are looked at: a message lists fewer. */
+const maxNamed = 100
 
 export function createEffectiveService(
   storage: Storage,
@@ -77,14 +99,15 @@ export function createEffectiveService(
   const policies = createPolicyCache(storage, 500)
 
   async function find(ctx: Context, called: string): Outcome<ServerRecord> {
-    const { account } = ctx.principal
     const byId = await storage.serverById(called)
-    if (byId?.account === account) return ok(byId)
+    if (byId && isWithin(ctx, byId.account)) return ok(byId)
     for (const profile of /^[1-9]\d{0,14}$/.test(called) ? profiles : []) {
       const byNumber = await storage.serverByNumber(profile, Number(called))
-      if (byNumber?.account === account) return ok(byNumber)
+      if (byNumber && isWithin(ctx, byNumber.account)) return ok(byNumber)
     }
-    return onlyServer(called, await storage.servers({ account, name: called }))
+    const { account } = ctx.principal
+    const named = { name: called, ...(!isOverAll(ctx.principal) && { account }) }
+    return onlyServer(called, await storage.serverPage(named, { after: null, limit: maxNamed }))
   }
 
   function placement(placed: PlacedInterface, known: ReadonlyMap<string, InForce>): Placement {
@@ -113,17 +136,25 @@ export function createEffectiveService(
   }
 
   return {
-    async servers(ctx, { profile }) {
-      const wanted = profile === undefined ? profiles : [profile]
-      const views = (await Promise.all(wanted.map((each) => viewsOf(storage, ctx, each)))).flat()
-      const { account } = ctx.principal
-      const all = await storage.placedOf(account)
-      const inForce = await enforcement.inForce(all, ctx.now, { account })
+    async servers(ctx, { account: of, ...filter }, page) {
+      const fits = keyOf(page, ['text', 'number', 'text'])
+      if (!fits.ok) return fits
+      const account = isOverAll(ctx.principal) ? of : ctx.principal.account
+      const wanted = { ...filter, ...(account !== undefined && { account }) }
+      const { items, next } = await pagedBy(
+        page,
+        (more) => storage.serverPage(wanted, more),
+        ({ account, createdAt, id }) => [account, String(createdAt), id],
+      )
+      const ids = items.map(({ id }) => id)
+      const all = await storage.placedAmong(ids)
+      const inForce = await enforcement.inForce(all, ctx.now, { servers: ids })
       const placed = Map.groupBy(all, (each) => each.server)
-      return views.map((each) => ({
-        ...each,
-        placements: (placed.get(each.server.id) ?? []).map((nic) => placement(nic, inForce)),
+      const servers = items.map((server) => ({
+        server: { ...server, state: effectiveState(server, ctx.now) },
+        placements: (placed.get(server.id) ?? []).map((nic) => placement(nic, inForce)),
       }))
+      return ok({ items: servers, next })
     },
     async server(ctx, called) {
       const found = await find(ctx, called)

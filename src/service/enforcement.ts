@@ -47,7 +47,7 @@ export interface EnforcementService {
   inForce(
     placed: readonly PlacedInterface[],
     now: number,
-    of: { readonly server: string } | { readonly account: string },
+    of: { readonly server: string } | { readonly servers: readonly string[] } | { readonly account: string },
   ): Promise<ReadonlyMap<string, InForce>>
   /** Of the account, interfaces on hosts with an agent that are not in force as they are stored. */
   pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>

@@ -7,20 +7,25 @@
  */
 import { createResolver } from '../compile/resolve.ts'
 import type { Pool } from '../core/model/pool.ts'
-import { inOrder, type Profile, type ProfileSpec } from '../core/model/profile.ts'
+import { inOrder, type Profile } from '../core/model/profile.ts'
 import type { Storage } from '../storage/storage.ts'
+import { type AccountService, createAccountService } from './accounts.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
+import { type BindingService, createBindingService } from './bindings.ts'
 import { type ChainService, createChainService } from './chains.ts'
 import { type CredentialService, createCredentialService } from './credentials.ts'
 import { createDecisionService, type DecisionService } from './decisions.ts'
 import { createDocumentService, type DocumentService } from './documents.ts'
 import { createEffectiveService, type EffectiveService } from './effective.ts'
 import { createEnforcement, type EnforcementService } from './enforcement.ts'
+import { createFleetService, type FleetService } from './fleet.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
+import type { Provider } from './inventory/provider.ts'
 import { createInventoryService, type InventoryService } from './inventory/service.ts'
 import type { InventoryReader } from './inventory.ts'
+import { createListingService, type ListingService } from './listings.ts'
 import { createPolicyService, type PolicyService } from './policies.ts'
 import { createRepeatService, type RepeatService } from './repeats.ts'
 import { createRevertService, type RevertService } from './revert.ts'
@@ -58,6 +63,10 @@ export interface Services {
   readonly repeats: RepeatService
   readonly credentials: CredentialService
   readonly inventory: InventoryService
+  readonly accounts: AccountService
+  readonly bindings: BindingService
+  readonly fleet: FleetService
+  readonly listings: ListingService
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
@@ -65,14 +74,14 @@ export interface Services {
 
 export const defaultSettings: Settings = { transitionMs: 0, holdMs: 0, restartMs: 8000, pools: [] }
 
-/** `profiles`: every profile that is served; `reader`: where inventories are read. */
+/** `providers`: every profile that is served; `reader`: where inventories are read. */
 export function createServices(
   storage: Storage,
   settings: Settings,
-  profiles: readonly ProfileSpec[],
+  providers: readonly Provider[],
   reader: InventoryReader,
 ): Services {
-  const names = inOrder(profiles).map(({ profile }) => profile)
+  const names = inOrder(providers).map(({ profile }) => profile)
   const enforcement = createEnforcement(storage)
   const lists = createRuleLists(storage)
   const effective = createEffectiveService(storage, createResolver(), enforcement, names)
@@ -83,17 +92,21 @@ export function createServices(
     addresses: createAddressService(storage, settings.pools),
     documents: createDocumentService(storage),
     effective,
-    zones: createZoneService(storage, enforcement, profiles),
+    zones: createZoneService(storage, enforcement, providers),
     history: createHistoryService(storage),
-    reverts: createRevertService(storage, profiles),
+    reverts: createRevertService(storage, providers),
     enforcement,
     ownerSettings: createOwnerSettings(storage),
     policies: createPolicyService(storage),
     hits: createHitsService(storage, effective, enforcement),
     decisions: createDecisionService(storage, effective),
     repeats: createRepeatService(storage),
-    credentials: createCredentialService(storage, profiles),
     inventory: createInventoryService(storage, reader),
+    credentials: createCredentialService(storage, providers),
+    accounts: createAccountService(storage, providers),
+    bindings: createBindingService(storage, providers),
+    fleet: createFleetService(storage, providers),
+    listings: createListingService(storage, providers),
     profiles: names,
     settings,
   }

@@ -8,6 +8,7 @@ import { compareInventory } from './inventory/difference.ts'
 import { storedInventory } from './inventory/stored.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { policiesSince } from './migrations/0018-policy-past.ts'
+import { pageReads } from './page-reads.ts'
 import { desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
 import {
@@ -77,6 +78,7 @@ export const reads: Reads = {
     const sql = 'SELECT COUNT(*) AS n FROM interfaces WHERE host IS NOT NULL AND device IS NOT NULL'
     return Number((yield* queryOne(sql))?.n)
   },
+  ...pageReads,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -136,6 +138,11 @@ export const reads: Reads = {
     const [where, params] = all({ account, profile, zone, name })
     const sql = `SELECT ${serverColumns} FROM servers WHERE ${where} AND ${present} ORDER BY created_at, id`
     return (yield* query(sql, ...params)).map(toServer)
+  },
+  *serverOf(nic) {
+    const sql = `SELECT ${serverColumns} FROM servers
+      WHERE id = (SELECT server FROM interfaces WHERE id = ?) AND ${present}`
+    return optional(yield* queryOne(sql, nic), toServer)
   },
   *interfaces(server) {
     const sql = `SELECT ${interfaceColumns} FROM interfaces WHERE server = ? ORDER BY number`
@@ -292,6 +299,14 @@ export const reads: Reads = {
     const columns = 'SELECT o.host, o.interface, o.status FROM outcomes o'
     if ('host' in of) return (yield* query(`${columns} WHERE o.host = ?`, of.host)).map(toOutcome)
     const nics = `${columns} JOIN interfaces i ON i.id = o.interface AND i.host = o.host`
+    if ('servers' in of) {
+      const found: OutcomeRecord[] = []
+      for (const chunk of chunks(of.servers)) {
+        const rows = yield* query(`${nics} WHERE i.server IN (${marks(chunk)})`, ...chunk)
+        found.push(...rows.map(toOutcome))
+      }
+      return found
+    }
     const [where, param] =
       'server' in of
         ? ['WHERE i.server = ?', of.server]
@@ -410,6 +425,14 @@ export const reads: Reads = {
   *placedOf(account) {
     return yield* placed('s.account = ?', 'SELECT id FROM servers WHERE account = ?', account)
   },
+  *placedAmong(servers) {
+    const found: Behind['interfaces'][number][] = []
+    for (const chunk of chunks(servers)) {
+      const list = marks(chunk)
+      found.push(...(yield* placed(`s.id IN (${list})`, list, ...chunk)))
+    }
+    return found
+  },
   *document(profile, kind, id) {
     const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ? AND ${present}`
     return optional(yield* queryOne(sql, profile, kind, id), toDocument)
@@ -492,6 +515,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'desired',
   'placedInterfaces',
   'placedOf',
+  'placedAmong',
   'hits',
   'behind',
   'revisions',

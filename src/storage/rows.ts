@@ -10,11 +10,13 @@ import type { Row, SqlValue } from './statement.ts'
 import type {
   AccountRecord,
   AuditEvent,
+  BindingRecord,
   CredentialRecord,
   DocumentRecord,
   HitRecord,
   HostRecord,
   LeaseRecord,
+  ManagedAccount,
   NewRule,
   Once,
   OutcomeRecord,
@@ -62,6 +64,12 @@ export function toAccount(row: Row): AccountRecord {
     createdAt: nullable(row.created_at, number),
     revision: number(row.revision),
   }
+}
+/** With who made it, or that it is closed. */
+export function toManagedAccount(row: Row): ManagedAccount {
+  const closed = row.origin === 'left'
+  const origin = closed ? null : (text(row.origin) as ManagedAccount['origin'])
+  return { ...toAccount(row), closed, origin }
 }
 export function fromAccount(a: AccountRecord): SqlValue[] {
   const [attributes, quotas] = [a.attributes, a.quotas].map((value) => JSON.stringify(value))
@@ -177,6 +185,19 @@ export function fromInterface(i: Interface): SqlValue[] {
   const frames = [Number(i.vlanTrunk), JSON.stringify(i.allowedFrames)]
   const operation = [Number(i.observe), i.maxConnections, ...frames, i.type, i.host, i.device]
   return [i.id, i.server, i.index, i.mac, ...sender, ...operation, JSON.stringify(i.attributes)]
+}
+
+/** Of interfaces `i` and servers `s`, of those that are bound. */
+export const bindingColumns =
+  'i.id, i.mac, i.server, i.host, i.device, i.bound_by, i.bound_at, s.account, s.revision'
+export function toBinding(row: Row): BindingRecord {
+  return {
+    ...{ interface: text(row.id), mac: text(row.mac), server: text(row.server), account: text(row.account) },
+    ...{ host: text(row.host), device: text(row.device), boundAt: nullable(row.bound_at, number) },
+    // Whoever binds by anything but the API does not say so.
+    boundBy: row.bound_by === 'api' ? 'api' : 'inventory',
+    revision: number(row.revision),
+  }
 }
 
 export const settingsColumns =

@@ -32,6 +32,39 @@ export interface AccountRecord {
   readonly revision: number
 }
 
+/** An account as whoever runs the installation sees it. */
+export interface ManagedAccount extends AccountRecord {
+  /** It answers to nobody, nothing of it is enforced, and it keeps everything. */
+  readonly closed: boolean
+  /** Null while it is closed: whoever opens it has it. */
+  readonly origin: Origin | null
+}
+
+/** On which device of which host an interface is. */
+export interface BindingRecord {
+  readonly interface: string
+  readonly mac: string
+  readonly server: string
+  readonly account: string
+  readonly host: string
+  readonly device: string
+  readonly boundBy: Origin
+  /** Milliseconds since 1970; null: before that was noted down, or by the inventory. */
+  readonly boundAt: number | null
+  /** The server's. */
+  readonly revision: number
+}
+
+/** Where an interface shall be; null: nowhere. */
+export interface BindingChange {
+  readonly interface: string
+  readonly to: { readonly host: string; readonly device: string } | null
+  /** The interface that has the device until now and gives it up; absent: none has it, or one that this write moves. */
+  readonly from?: string
+  /** The server's, else `conflict` (binding). */
+  readonly ifRevision?: number
+}
+
 /**
  * What an account may have so many of. Servers: those that the inventory has dropped are not counted, nor are their rules.
  * Policies: those by themselves; what a server or an interface comes with is not counted. Rules: of all policies. Addresses:
@@ -319,8 +352,8 @@ export interface Actor {
   readonly requestId: string
   /** What a dialect keeps of the request, for its own log. Never a secret. */
   readonly request?: JsonObject
-  /** The document of the dialect that it happens within: its revision becomes the change's. */
-  readonly within?: { readonly kind: string; readonly id: string }
+  /** The document that it happens within, of the dialect unless a profile is named: its revision becomes the change's. */
+  readonly within?: { readonly profile?: Profile; readonly kind: string; readonly id: string }
   /** The request may be sent again, and must be done once. */
   readonly once?: Once
   /** Milliseconds since 1970. */
@@ -584,7 +617,12 @@ export interface Programs {
   createServer: {
     args: {
       server: Omit<ServerRecord, 'revision'>
+      /** Those with a device are bound by the API; `conflict` (binding) when another has it. */
       interfaces: readonly Interface[]
+      /** MAC addresses that no other interface may have, else `conflict` (interface). */
+      ownMacs?: readonly string[]
+      /** Absent: interfaces have no policies of their own. */
+      interfacePolicies?: InterfacePolicies
       /** Made with it, its own. */
       policies: readonly NewPolicyRecord[]
       attachments: readonly Attachment[]
@@ -601,6 +639,8 @@ export interface Programs {
   /** Changes what is given and keeps the rest; `policy` changes the settings of the server's own chain. */
   updateServer: {
     args: ChainTarget & {
+      /** Of the server itself, whether it has a chain or not; else `conflict` (server). */
+      ifServerRevision?: number
       /** When given, the server must be in one of these states, else `conflict`. */
       requireStates?: readonly string[]
       /** None of its attributes may have the value that is given here, else `conflict`. */
@@ -622,6 +662,10 @@ export interface Programs {
   deleteServer: {
     args: ChainTarget & {
       /** As of `updateServer`. */
+      ifServerRevision?: number
+      /** `conflict` (server) while a document of its profile names it, or holds an address of it: its dialect attached that. */
+      unattached?: true
+      /** As of `updateServer`. */
       requireStates?: readonly string[]
       refuseAttributes?: JsonObject
       documents: readonly { kind: string; id: string }[]
@@ -637,7 +681,17 @@ export interface Programs {
   putDocument: { args: { document: NewDocument; ifRevision?: number }; answer: Written }
   /** As of `putDocument`. */
   deleteDocument: {
-    args: { account: string; profile: Profile; kind: string; id: string; ifRevision?: number }
+    args: {
+      account: string
+      profile: Profile
+      kind: string
+      id: string
+      ifRevision?: number
+      /** How servers and policies name it: `conflict` (document) while one does, or another document. */
+      unusedAs?: 'zone' | { readonly attribute: string }
+      /** `conflict` (document) when it is the last of its kind. */
+      notLast?: boolean
+    }
     answer: { revision: number }
   }
   /**
@@ -734,6 +788,50 @@ export interface Programs {
   touchCredentials: { args: { used: readonly { id: string; at: number }[] }; answer: object }
   /** Forgets requests that were to be done once until then, milliseconds since 1970; at most `most`. No revision, not audited. */
   forgetOnce: { args: { until: number; most: number }; answer: { removed: number; changed: boolean } }
+  /**
+   * Makes an account with these documents. `conflict` (account) when its id or name is taken, or another has the same value
+   * of an attribute that is named in `unique`.
+   */
+  createAccount: {
+    args: {
+      account: Pick<AccountRecord, 'id' | 'name' | 'attributes' | 'quotas'>
+      unique: readonly string[]
+      documents: readonly Omit<NewDocument, 'account'>[]
+    }
+    answer: { revision: number }
+  }
+  /**
+   * Changes what is given and keeps the rest; null takes an attribute or a quota away. A closed account answers to nobody and
+   * keeps everything; hosts close its devices. As of `createAccount`.
+   */
+  updateAccount: {
+    args: {
+      account: string
+      ifRevision?: number
+      name?: string
+      attributes?: JsonObject
+      quotas?: { readonly [N in keyof Quotas]: number | null }
+      closed?: boolean
+      unique: readonly string[]
+    }
+    answer: Written
+  }
+  /** With all that it has but its history. `conflict` (account) while it has servers. */
+  deleteAccount: { args: { account: string; ifRevision?: number }; answer: { revision: number } }
+  /** As one: what is given up is given up before anything is taken, so devices can be swapped. */
+  bind: { args: { changes: readonly BindingChange[] }; answer: Written }
+  /** Appends an interface to a server. As of `createServer`. */
+  addInterface: { args: InterfaceTarget & { interface: Interface }; answer: { revision: number } }
+  /** Changes what is given and keeps the rest; attributes are merged, key by key, and null removes one. Where it is stays as it is. */
+  updateInterface: {
+    args: InterfaceTarget & {
+      interface: string
+      change: Partial<Omit<Interface, 'id' | 'server' | 'index' | 'host' | 'device'>>
+    }
+    answer: Written
+  }
+  /** With its policy and counts. `conflict` (interface) while a document names it, or holds an address of it. */
+  removeInterface: { args: InterfaceTarget & { interface: string }; answer: { revision: number } }
   /** Forgets what agents of other hosts have said: there are none any more. No revision, not audited. */
   forgetHosts: { args: { except: readonly string[] }; answer: object }
   /** Sets what accounts may have that have no quota of their own. */
@@ -755,6 +853,17 @@ export interface Programs {
       | { difference: Uint8Array; make: readonly Uint8Array[]; total: number }
     answer: { revision: number; changed: boolean }
   }
+}
+
+/** The server whose interface is written. */
+export interface InterfaceTarget {
+  readonly account: string
+  readonly profile: Profile
+  readonly server: string
+  /** The server's, else `conflict` (server). */
+  readonly ifRevision?: number
+  readonly ownMacs?: readonly string[]
+  readonly interfacePolicies?: InterfacePolicies
 }
 
 /** What `put` names is made, or replaces what has its id; what goes takes with it what belongs to it. */
@@ -984,6 +1093,44 @@ export interface Storage {
   account(id: string): Promise<AccountRecord | undefined>
   /** By name, also those that the inventory no longer names. */
   accounts(): Promise<readonly AccountRecord[]>
+  /** By name, open or closed or both. */
+  accountPage(
+    filter: { readonly name?: string; readonly closed?: boolean },
+    page: KeyPage,
+  ): Promise<readonly ManagedAccount[]>
+  managedAccount(id: string): Promise<ManagedAccount | undefined>
+  /** In order of account, age and id, which are the key. `ids` leaves others out. */
+  serverPage(
+    filter: {
+      readonly account?: string
+      readonly profile?: Profile
+      readonly name?: string
+      readonly zone?: string
+      readonly host?: string
+      readonly ids?: readonly string[]
+    },
+    page: KeyPage,
+  ): Promise<readonly ServerRecord[]>
+  /** In order of profile and id, which are the key; of kinds by profile. */
+  documentPage(
+    filter: { readonly account?: string; readonly kinds: Readonly<Record<Profile, string>> },
+    page: KeyPage,
+  ): Promise<readonly DocumentRecord[]>
+  /** In order of host and device, which are the key. */
+  bindingPage(
+    filter: {
+      readonly account?: string
+      readonly host?: string
+      readonly device?: string
+      readonly server?: string
+      readonly mac?: string
+    },
+    page: KeyPage,
+  ): Promise<readonly BindingRecord[]>
+  /** Undefined when the interface is nowhere, or not there. */
+  binding(interface_: string): Promise<BindingRecord | undefined>
+  /** The server of an interface. */
+  serverOf(interface_: string): Promise<ServerRecord | undefined>
   /** By its id, else by its name; undefined also when it is closed. */
   accountCalled(text: string): Promise<AccountRecord | undefined>
   /**
@@ -1087,7 +1234,9 @@ export interface Storage {
   /** Of those interfaces that are there. */
   owners(interfaces: readonly string[]): Promise<readonly InterfaceOwner[]>
   /** What they said of interfaces that are not as usual. */
-  outcomes(of: { host: string } | { server: string } | { account: string }): Promise<readonly OutcomeRecord[]>
+  outcomes(
+    of: { host: string } | { server: string } | { servers: readonly string[] } | { account: string },
+  ): Promise<readonly OutcomeRecord[]>
   /** Of an account; work grows with what has changed and not been applied, not with what there is. */
   behind(filter: { account: string; server?: string; interface?: string; policy?: string }): Promise<Behind>
   /** The chain that belongs to the server. */
@@ -1108,6 +1257,8 @@ export interface Storage {
   placedInterfaces(server: string): Promise<readonly PlacedInterface[]>
   /** All of an account, placed or not. */
   placedOf(account: string): Promise<readonly PlacedInterface[]>
+  /** Of these servers, placed or not. */
+  placedAmong(servers: readonly string[]): Promise<readonly PlacedInterface[]>
   document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
   documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
   /** Newest first. Looks at some thousands of events at most, whatever there is. */

@@ -27,7 +27,7 @@ export const servicesOf = (storage: Storage, settings = defaultSettings, of: Dia
   createServices(
     storage,
     settings,
-    of,
+    providersOf(of),
     createInventoryReader(storage, providersOf(of), createPasswordMemory()),
   )
 

@@ -1,5 +1,6 @@
 /** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
 import type { FastifyBaseLogger } from 'fastify'
+import { providersOf } from '../../dialects/catalogue.ts'
 import { howToCall } from '../../dialects/demonstration.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
 import { dialects as builtIn } from '../../dialects/dialects.ts'
@@ -52,7 +53,7 @@ export async function start(
       holdMs: options.ionosHoldMs,
       restartMs: options.upcloudRestartMs,
     },
-    dialects,
+    providersOf(dialects),
     reader,
   )
   // No other process uses the embedded store: there are no other agents.

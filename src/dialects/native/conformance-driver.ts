@@ -71,13 +71,28 @@ async function fill(call: Call, whose: Whose): Promise<Values> {
   const { rules } = await made(call('GET', `${policies}/${id}/rules`))
   await made(call('POST', `${policies}/${id}/attachments`, { server }))
   await made(call('POST', `${policies}/${id}/attachments`, { server, interface: nic }))
+  const listed = async (resource: string, profile: string) =>
+    (await made(call('POST', `/v1/${resource}`, { profile, name: `native-${whose}` }))).id
   const { revisions } = await made(call('GET', '/v1/revisions?limit=1000'))
   return {
     'credentials/id': (await made(call('POST', '/v1/credentials', credentials.createCredential))).id,
     'hosts/host': `${whose}-host`,
     ...{ 'policies/id': id, 'rules/rule': rules[0].id, 'attachments/server': server },
     ...{ 'servers/id': server, interface: nic, revision: String(revisions[0].revision) },
+    ...{ 'interfaces/id': nic, 'accounts/id': (await made(call('GET', '/v1/account'))).account },
+    ...{ 'projects/id': await listed('projects', 'scaleway'), 'zones/id': await listed('zones', 'ionos') },
   }
+}
+
+const managed = {
+  createServer: { profile: 'upcloud', name: 'made', zone: 'fi-hel1' },
+  updateServer: { name: 'renamed' },
+  createInterface: { type: 'private' },
+  updateInterface: { type: 'private' },
+  createProject: { profile: 'scaleway', name: 'made' },
+  updateProject: { name: 'renamed' },
+  createZone: { profile: 'ionos', name: 'made' },
+  updateZone: { name: 'renamed' },
 }
 
 const credentials = {
@@ -105,6 +120,12 @@ const references = (own: Values): readonly Reference[] => {
   return [
     of('trace: server', 'servers/id', 'POST', '/v1/trace', (id) => traced(id)),
     of('trace: interface', 'interface', 'POST', '/v1/trace', (id) => traced(server, { interface: id })),
+    of('createServer: project', 'projects/id', 'POST', '/v1/servers', (id) => ({
+      ...{ profile: 'scaleway', name: 'n', zone: 'fr-par-1', project: id },
+    })),
+    of('createServer: datacenter', 'zones/id', 'POST', '/v1/servers', (id) => ({
+      ...{ profile: 'ionos', name: 'n', datacenter: id },
+    })),
     of('createAttachment: server', 'servers/id', 'POST', attachments, (id) => ({ server: id })),
     of('createAttachment: interface', 'interface', 'POST', attachments, (id) => ({ server, interface: id })),
     of('replaceAttachments: server', 'servers/id', 'PUT', attachments, (id) => ({
@@ -136,6 +157,7 @@ export const driver: Driver = {
   lists: [list],
   bodies: {
     ...credentials,
+    ...managed,
     ...{ createPolicy: { name: 'taken' }, updatePolicy: { cutFlows: 'revoked' }, revertPolicy: { to: 1 } },
     ...{ replacePolicyRules: { rules: [] }, createPolicyRule: rule(80), replacePolicyRule: rule(80) },
     ...{ updatePolicyRule: { enabled: false }, replaceAttachments: { attachments: [] } },

@@ -4,24 +4,40 @@ import { encodeMatch } from '../../core/model/codec.ts'
 import type { Connections, HostStatus } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import { encodeAddresses } from '../../core/model/match-fields.ts'
+import { isOperator } from '../../service/context.ts'
 import type { Placement } from '../../service/effective.ts'
-import type { ServerView } from '../../service/servers.ts'
+import type { ServerRecord } from '../../storage/storage.ts'
+import type { DialectRequest } from '../dialect.ts'
 
-export function encodeServer({ server }: ServerView): JsonObject {
-  const { id, profile, name, zone, state, createdAt } = server
-  return { id, profile, name, zone, state, created: new Date(createdAt).toISOString() }
+/** Operators, who see servers of every account, are told whose it is. */
+export function encodeServer(
+  { principal, services }: DialectRequest,
+  { server }: { readonly server: ServerRecord },
+): JsonObject {
+  const { id, account, profile, name, zone, state, createdAt, revision } = server
+  return {
+    ...{ id, profile, name, zone, state, created: new Date(createdAt).toISOString(), revision },
+    ...(isOperator(principal) && { account }),
+    ...services.fleet.describe(server),
+  }
 }
 
-export function encodePlacement({
-  interface: nic,
-  desiredGeneration,
-  appliedGeneration,
-  inForce,
-}: Placement): JsonObject {
+/** Owners are not told where an interface is. */
+export function encodePlacement(
+  { principal, services }: DialectRequest,
+  server: ServerRecord,
+  { interface: nic, desiredGeneration, appliedGeneration, inForce }: Placement,
+): JsonObject {
   const { id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device } = nic
+  const { observe, vlanTrunk, allowedFrames, maxConnections } = nic
   const { state = null, mode = null, error = null, notes = [], connections, unanswered } = inForce ?? {}
   return {
-    ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type, host, device },
+    ...{ id, index, mac, addresses, allowedAddresses, senderCheck, type },
+    ...{ observe, vlanTrunk, allowedFrames, maxConnections },
+    ...services.fleet.describeInterface(server, nic),
+    ...(isOperator(principal) && {
+      binding: host === null || device === null ? null : { host, device },
+    }),
     ...{ desiredGeneration, appliedGeneration, state, mode, error, notes },
     ...encodeConnections(connections),
     ...(unanswered && { unanswered: { ...unanswered } }),

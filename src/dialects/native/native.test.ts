@@ -242,8 +242,8 @@ accounts:
     assert.deepEqual(
       (await list()).map((each: { profile: string; name: string }) => [each.profile, each.name]),
       [
-        ['hostup', 'other'],
         ['upcloud', 'web'],
+        ['hostup', 'other'],
       ],
     )
     const nic = async () => (await list('?profile=upcloud'))[0].interfaces[1]

@@ -206,10 +206,78 @@ const calls: readonly Call[] = [
   ['createHostCredential', '/hosts/a%20b/credentials', {}, 400, operator],
   ['listHostCredentials', '/hosts/kvm7/credentials', undefined, 200, operator],
   ['getOpenApi', '/openapi.json', undefined, 200, credentials.none],
+  ...managed(),
 ]
 
 const accountOf = async ({ call }: TestService): Promise<string> =>
   (await call('GET', '/v1/account')).body.account
+
+/** What operators and owners make, change and end; each is there when it is named. */
+function managed(): Call[] {
+  const nobody = '/nobody'
+  const place = { host: 'kvm1', device: 'tap1' }
+  const server = { profile: 'upcloud', name: 'made', zone: 'fi-hel1', id: 'made', account: 'made' }
+  const of = (resource: string, profile: string): Call[] => {
+    const [one, path] = [resource.slice(0, -1), `/${resource.toLowerCase()}`]
+    return [
+      [`create${one}`, path, { profile, name: 'made', id: `made-${one}` }, 201],
+      [`create${one}`, path, { profile, name: 'made', id: `made-${one}` }, 409],
+      [`list${resource}`, path, undefined, 200],
+      [`list${resource}`, `${path}?profile=${profile}`, undefined, 200, operator],
+      [`get${one}`, `${path}/made-${one}`, undefined, 200],
+      [`update${one}`, `${path}/made-${one}`, { name: 'renamed' }, 200],
+      [`update${one}`, `${path}${nobody}`, { name: 'renamed' }, 404],
+      [`delete${one}`, `${path}/made-${one}`, undefined, 204],
+    ]
+  }
+  return [
+    ['createAccount', '/accounts', { name: 'made', id: 'made', contractNumber: 5 }, 201, operator],
+    ['createAccount', '/accounts', { name: 'made' }, 409, operator],
+    ['createAccount', '/accounts', {}, 400, operator],
+    ['createAccount', '/accounts', { name: 'x' }, 403],
+    ['listAccounts', '/accounts?closed=false', undefined, 200, operator],
+    ['getManagedAccount', '/accounts/made', undefined, 200, operator],
+    ['getManagedAccount', `/accounts${nobody}`, undefined, 404, operator],
+    [
+      'updateManagedAccount',
+      '/accounts/made',
+      { quotas: { servers: 5 }, cutFlows: 'revoked' },
+      200,
+      operator,
+    ],
+    ...of('Projects', 'scaleway'),
+    ...of('Zones', 'ionos'),
+    ['getZone', '/zones/fi-hel1', undefined, 200],
+    ['createServer', '/servers', { ...server, labels: { a: 'b' } }, 201, operator],
+    ['createServer', '/servers', server, 409, operator],
+    ['listServers', '/servers?limit=1', undefined, 200, operator],
+    ['getServer', '/servers/made', undefined, 200, operator],
+    ['updateServer', '/servers/made', { name: 'renamed', labels: null }, 200, operator],
+    ['updateServer', '/servers/made', { colour: 'red' }, 400, operator],
+    [
+      'createInterface',
+      '/servers/made/interfaces',
+      { id: 'made-nic', addresses: ['203.0.113.9'] },
+      201,
+      operator,
+    ],
+    ['listInterfaces', '/servers/made/interfaces', undefined, 200, operator],
+    ['getInterface', '/interfaces/made-nic', undefined, 200, operator],
+    ['updateInterface', '/interfaces/made-nic', { senderCheck: false }, 200, operator],
+    ['claimBinding', '/bindings/made-nic', place, 201, operator],
+    ['claimBinding', '/bindings/made-nic', { ...place, device: 'tap2' }, 200, operator],
+    ['claimBinding', `/bindings${nobody}`, place, 404, operator],
+    ['getBinding', '/bindings/made-nic', undefined, 200, operator],
+    ['listBindings', '/bindings?host=kvm1', undefined, 200, operator],
+    ['changeBindings', '/bindings', { bindings: [{ interface: 'made-nic', ...place }] }, 200, operator],
+    ['changeBindings', '/bindings', { bindings: [] }, 400, operator],
+    ['getInterface', '/interfaces/made-nic', undefined, 200, operator],
+    ['releaseBinding', '/bindings/made-nic', undefined, 204, operator],
+    ['deleteInterface', '/interfaces/made-nic', undefined, 204, operator],
+    ['deleteServer', '/servers/made', undefined, 204, operator],
+    ['deleteAccount', '/accounts/made', undefined, 204, operator],
+  ]
+}
 
 /** Nothing that is not named, unless anything may be there. */
 function strict(schema: unknown): unknown {

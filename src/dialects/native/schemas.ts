@@ -1,7 +1,7 @@
 /** The native API's JSON: one schema for each body, which checks requests and describes them in the OpenAPI document. */
 import { type Static, Type } from 'typebox'
 import { fieldOf, matchFieldNames } from '../../core/model/match-fields.ts'
-import { Action, closed, DateTime, Direction, nullable, oneOf } from './schema-words.ts'
+import { Action, closed, Direction, nullable, oneOf } from './schema-words.ts'
 
 const port = (description: string) => Type.Integer({ minimum: 0, maximum: 65_535, description })
 const byte = (description: string) => Type.Integer({ minimum: 0, maximum: 255, description })
@@ -78,7 +78,7 @@ export const TraceRequest = Type.Object(
 )
 export type TraceRequest = Static<typeof TraceRequest>
 
-const FilterMode = oneOf('routed', 'bridged')
+export const FilterMode = oneOf('routed', 'bridged')
 
 export const TraceAnswer = Type.Object({
   action: Action,
@@ -118,39 +118,17 @@ export const TraceAnswer = Type.Object({
   ),
 })
 
-const InterfaceState = oneOf('applied', 'applying', 'failing', 'closed', 'observing')
+export const InterfaceState = oneOf('applied', 'applying', 'failing', 'closed', 'observing')
 
 const PerDirection = Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })
-const Connections = Type.Object({
+export const Connections = Type.Object({
   limit: Type.Integer(),
   uses: nullable(PerDirection),
   refusals: PerDirection,
 })
 
-const Unanswered = Type.Object(PerDirection.properties, {
+export const Unanswered = Type.Object(PerDirection.properties, {
   description: 'Rejected packets whose sender could not be told, since the agent started; absent: none',
-})
-
-const Interface = Type.Object({
-  id: Type.String(),
-  index: Type.Integer({ minimum: 1 }),
-  mac: Type.String(),
-  addresses: Type.Array(Type.String()),
-  allowedAddresses: Type.Array(Type.String(), { description: 'Prefixes that it may also send from' }),
-  senderCheck: Type.Boolean({ description: 'Whether what it sends must come from its MAC and addresses' }),
-  type: oneOf('public', 'utility', 'private'),
-  host: nullable(Type.String()),
-  device: nullable(Type.String()),
-  desiredGeneration: Type.Integer({ description: 'Revision of the newest change that bears on it' }),
-  appliedGeneration: nullable(
-    Type.Integer({ description: 'The generation in force; equal to the desired one when it has caught up' }),
-  ),
-  state: nullable(InterfaceState),
-  mode: nullable(FilterMode),
-  error: nullable(Type.String({ description: 'Why it fails or is closed' })),
-  notes: Type.Array(Type.String()),
-  connections: Type.Optional(Connections),
-  unanswered: Type.Optional(Unanswered),
 })
 
 /** A field that is absent matches anything. */
@@ -159,7 +137,7 @@ const Match = Type.Object(
   closed,
 )
 
-const DirectionPolicy = Type.Object({
+export const DirectionPolicy = Type.Object({
   filtered: Type.Boolean({ description: 'False: every packet passes' }),
   default: Type.Optional(Action),
   lists: Type.Optional(
@@ -178,50 +156,6 @@ const DirectionPolicy = Type.Object({
       }),
       { description: 'In order; the first matching rule of all decides' },
     ),
-  ),
-})
-
-const serverFields = {
-  id: Type.String(),
-  profile: oneOf('hostup', 'upcloud', 'ionos', 'scaleway', 'native'),
-  name: Type.String(),
-  zone: Type.String(),
-  state: Type.String(),
-  created: DateTime,
-}
-
-export const ServerList = Type.Object({
-  servers: Type.Array(Type.Object({ ...serverFields, interfaces: Type.Array(Interface) })),
-})
-
-export const Server = Type.Object({
-  ...serverFields,
-  interfaces: Type.Array(
-    Type.Object({
-      ...Interface.properties,
-      attached: Type.Array(Type.String(), {
-        description:
-          'Ids of the policies attached to it or its server, in order; none: nothing comes in but answers',
-      }),
-      policy: Type.Object({
-        stateful: Type.Boolean(),
-        essentials: Type.Array(Type.String()),
-        origin: nullable(
-          Type.Object(
-            {
-              mac: nullable(Type.String()),
-              addresses: nullable(Type.Array(Type.Array(Type.String({ description: 'First and last' })))),
-            },
-            {
-              description:
-                'Who the interface may send as, whatever is filtered; null, whole or in part: unchecked',
-            },
-          ),
-        ),
-        ingress: DirectionPolicy,
-        egress: DirectionPolicy,
-      }),
-    }),
   ),
 })
 

@@ -133,17 +133,24 @@ function readDocuments(
   const listed = (ownValue(account, key) ?? []) as readonly ({ id?: string; name: string } & JsonObject)[]
   const entries = listed.length === 0 && always !== undefined ? [{ name: always, id: of }] : listed
   return entries.map((entry, index) => {
-    const { name } = entry
-    const id = entry.id ?? derivedId(kind, of, name)
+    const id = entry.id ?? derivedId(kind, of, entry.name)
     report.locate(id, `${at}.${key}[${index}]`)
     report.once(kind, id, `${at}.${key}[${index}]`, `the ${kind} ${id}`)
-    const own = Object.keys(keys).map((each) => [each, ownValue(entry, each) ?? defaults[each]] as const)
     return {
-      ...{ account: of, profile, kind, id, body: { name, ...present(Object.fromEntries(own)) } },
+      ...{ account: of, profile, kind, id, body: bodyOfListed({ keys, defaults }, entry) },
       // Apart, so that they stay in the order of the file.
       initial: { ...initial, createdAt: now + index },
     }
   })
+}
+
+/** What is stored of one: its name, and its provider's own keys. */
+export function bodyOfListed(
+  { keys, defaults }: Pick<NamedDocuments, 'keys' | 'defaults'>,
+  entry: { readonly name: string },
+): JsonObject {
+  const own = Object.keys(keys).map((key) => [key, ownValue(entry, key) ?? defaults[key]] as const)
+  return { name: entry.name, ...present(Object.fromEntries(own)) }
 }
 
 /** One, or none when it is none. No message holds a value of it. */

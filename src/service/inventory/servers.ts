@@ -131,12 +131,13 @@ const lowerCaseUuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 function checkProfile(
   entry: ServerEntry,
-  { profile, offers, states, chain, defaultPolicy, inventory }: Provider,
+  provider: Provider,
   at: string,
   { named, providers }: ServerContext,
   report: Report,
 ): void {
-  const { id, zone, state, plan, labels, firewall } = entry
+  const { profile, offers, chain, defaultPolicy, inventory } = provider
+  const { id, zone } = entry
   const servers = `servers of ${profile}`
   if (id !== undefined && inventory.uuids && !lowerCaseUuid.test(id)) {
     report.warn(`${at}.id`, `the API of ${profile} knows servers by UUIDs in lower case only`)
@@ -163,17 +164,11 @@ function checkProfile(
     } else if (value !== undefined) report.add(`${at}.${key}`, `${servers} are in none`)
   }
 
-  const { zones, plans } = offers
+  const { zones } = offers
   if (zone === undefined) {
     const inDocument = inventory.documents?.server.as === 'zone'
     if (defaultPolicy && !inDocument) report.add(`${at}.zone`, `${servers} need one`)
   } else if (zones && !zones.includes(zone)) report.add(`${at}.zone`, oneOf(zones))
-  if (plan !== undefined && plans && !plans.includes(plan)) {
-    report.add(`${at}.plan`, oneOf(plans))
-  }
-  if (state !== undefined && !states.includes(state)) {
-    report.add(`${at}.state`, oneOf(states))
-  }
   for (const { of, listed } of named) {
     const { key, as } = of.server
     const value = ownValue(entry, key)
@@ -181,19 +176,32 @@ function checkProfile(
       report.add(`${at}.${key}`, `${value} is none of the account’s ${of.key}`)
     }
   }
-  if (firewall !== undefined && !chain) {
-    report.add(`${at}.firewall`, `${servers} have no such switch`)
-  }
+  checkChangeable(entry, provider, at, report)
   for (const key of ['cutFlows', 'log', 'logAllowed'] as const) {
     if (entry[key] !== undefined && !chain)
       report.add(`${at}.${key}`, `${servers} have no rules of their own`)
+  }
+}
+
+/** What of a server may change later. */
+export function checkChangeable(
+  { state, plan, labels, firewall }: Partial<Pick<ServerEntry, 'state' | 'plan' | 'labels' | 'firewall'>>,
+  { profile, states, offers: { plans }, chain }: Provider,
+  at: string,
+  report: Report,
+): void {
+  if (plan !== undefined && plans && !plans.includes(plan)) report.add(`${at}.plan`, oneOf(plans))
+  if (state !== undefined && !states.includes(state)) report.add(`${at}.state`, oneOf(states))
+  if (firewall !== undefined && !chain) {
+    report.add(`${at}.firewall`, `servers of ${profile} have no such switch`)
   }
   if (Object.keys(labels ?? {}).some((key) => !/^[^\p{Cc}\p{Cs}]{1,32}$/u.test(key))) {
     report.add(`${at}.labels`, 'expected keys of 1 to 32 characters in one line')
   }
 }
 
-function readInterface(
+/** `index` is its place among the server's, from 1 on. */
+export function readInterface(
   nic: InterfaceEntry,
   at: string,
   server: { readonly id: string; readonly provider: Provider; readonly providers: readonly Provider[] },
@@ -208,10 +216,8 @@ function readInterface(
   const { host = null, device = null } = nic
   if (device !== null) {
     if (host === null) report.add(`${at}.device`, 'a device needs the host it is on')
-    // Closing the loopback device would cut the host off from itself.
-    if (!isDeviceName(device) || device === 'lo') {
-      report.add(`${at}.device`, 'expected 1 to 15 letters, digits, dots, hyphens or underscores, and not lo')
-    }
+    const fault = deviceFault(device)
+    if (fault !== undefined) report.add(`${at}.device`, fault)
     report.once('device', `${host} ${device}`, `${at}.device`, `the device ${device} on ${host}`)
     if (nic.mac === undefined && senderCheck) {
       report.warn(at, `has a device and no mac: what it sends passes from ${derivedMac(id)} only`)
@@ -236,6 +242,12 @@ function readInterface(
     attributes: present(Object.fromEntries(own.map((key) => [key, ownValue(nic, key)]))),
   }
 }
+
+/** Closing the loopback device would cut the host off from itself. */
+export const deviceFault = (device: string): string | undefined =>
+  isDeviceName(device) && device !== 'lo'
+    ? undefined
+    : 'expected 1 to 15 letters, digits, dots, hyphens or underscores, and not lo'
 
 function readMac(text: string | undefined, id: string, at: string, report: Report): string {
   if (text === undefined) return derivedMac(id)

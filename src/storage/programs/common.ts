@@ -55,6 +55,16 @@ export function* writableServer(
   return ok(server)
 }
 
+/** The server if it is still of that revision; undefined: of any. */
+export function unchangedServer(
+  server: ServerRecord,
+  ifRevision: number | undefined,
+): Result<ServerRecord, RequestError> {
+  if (ifRevision === undefined || ifRevision === server.revision) return ok(server)
+  const reason = 'the server has been changed by somebody else'
+  return err({ kind: 'conflict', resource: 'server', reason, stale: true })
+}
+
 /** The chain that belongs to a server. */
 export function* chainOf(server: string): Steps<PolicyRecord | undefined> {
   const row = yield* queryOne(
@@ -182,7 +192,7 @@ export function* checkEnclosing({ dialect, account, within }: Actor): Steps<Resu
   if (!within) return ok(undefined)
   const sql = `SELECT id FROM documents
     WHERE profile = ? AND kind = ? AND id = ? AND account = ? AND origin <> 'left'`
-  const row = yield* queryOne(sql, dialect, within.kind, within.id, account)
+  const row = yield* queryOne(sql, within.profile ?? dialect, within.kind, within.id, account)
   return row ? ok(undefined) : err(notFound('document', within.id))
 }
 
@@ -190,7 +200,7 @@ export function* checkEnclosing({ dialect, account, within }: Actor): Steps<Resu
 function* renew({ dialect, within }: Actor, revision: number): Steps<void> {
   if (!within) return
   const sql = 'UPDATE documents SET revision = ? WHERE profile = ? AND kind = ? AND id = ?'
-  yield* query(sql, revision, dialect, within.kind, within.id)
+  yield* query(sql, revision, within.profile ?? dialect, within.kind, within.id)
 }
 
 export function notFound(resource: ResourceKind, id: string): RequestError {

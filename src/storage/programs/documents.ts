@@ -67,7 +67,7 @@ export function* upsertDocument(document: DocumentRecord): Steps<void> {
 }
 
 export function* deleteDocument(
-  { account, profile, kind, id, ifRevision }: Programs['deleteDocument']['args'],
+  { account, profile, kind, id, ifRevision, unusedAs, notLast }: Programs['deleteDocument']['args'],
   actor: Actor,
 ): Program<Programs['deleteDocument']['answer']> {
   const revision = yield* nextRevision()
@@ -78,9 +78,50 @@ export function* deleteDocument(
   if (ifRevision !== undefined && ifRevision !== old.revision) {
     return revisionConflict
   }
+  const used = unusedAs && (yield* userOf(old, unusedAs))
+  if (used) return err({ kind: 'conflict', resource: 'document', reason: used, inUse: true })
+  if (notLast && !(yield* othersOf(old))) {
+    const reason = `it is the last ${kind} of the account, which needs one`
+    return err({ kind: 'conflict', resource: 'document', reason, inUse: true })
+  }
   yield* query('DELETE FROM documents WHERE profile = ? AND kind = ? AND id = ?', profile, kind, id)
   yield* applyHoldings({ account, profile }, { gone: gone(kind, [id]) }, actor.at)
   const change = { before: old.body, after: null }
   yield* record(actor, revision, { operation: `${kind}.delete`, resource: 'document', id, ...change })
   return ok({ revision })
+}
+
+/** What needs a document, in words; undefined: nothing. */
+function* userOf(
+  { account, profile, id }: DocumentRecord,
+  as: NonNullable<Programs['deleteDocument']['args']['unusedAs']>,
+): Steps<string | undefined> {
+  const text = JSON.stringify(id)
+  for (const [table, word] of [
+    ['servers', 'server'],
+    ['policies', 'policy'],
+  ] as const) {
+    const present = table === 'servers' ? "AND origin <> 'left'" : ''
+    const row =
+      as === 'zone'
+        ? yield* queryOne(
+            `SELECT id FROM ${table} WHERE account = ? AND profile = ? AND zone = ? ${present} LIMIT 1`,
+            ...[account, profile, id],
+          )
+        : yield* queryOne(
+            `SELECT id FROM ${table} WHERE account = ? AND attributes LIKE ? ${present} LIMIT 1`,
+            ...[account, `%${JSON.stringify(as.attribute)}:${text}%`],
+          )
+    if (row) return `the ${word} ${row.id} is in it`
+  }
+  const sql = `SELECT kind, id FROM documents
+    WHERE account = ? AND profile = ? AND id <> ? AND origin <> 'left' AND body LIKE ? LIMIT 1`
+  const row = yield* queryOne(sql, account, profile, id, `%:${text}%`)
+  return row && `the ${row.kind} ${row.id} is in it`
+}
+
+function* othersOf({ account, profile, kind, id }: DocumentRecord): Steps<boolean> {
+  const sql = `SELECT id FROM documents
+    WHERE account = ? AND profile = ? AND kind = ? AND id <> ? AND origin <> 'left' LIMIT 1`
+  return (yield* queryOne(sql, account, profile, kind, id)) !== undefined
 }

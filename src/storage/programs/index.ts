@@ -3,8 +3,10 @@ import type { RequestError } from '../../core/model/error.ts'
 import type { Result } from '../../core/result.ts'
 import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
+import { createAccount, deleteAccount, updateAccount } from './accounts.ts'
 import { changeAddresses } from './addresses.ts'
 import { attachPolicy, attachTo } from './attachments.ts'
+import { bind } from './bindings.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
 import {
   createCredential,
@@ -17,6 +19,7 @@ import { deleteDocument, putDocument } from './documents.ts'
 import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
 import { keepHits, pruneHits } from './hits.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
+import { addInterface, removeInterface, updateInterface } from './interfaces.ts'
 import { applyInventory } from './inventory.ts'
 import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
@@ -63,6 +66,13 @@ export const programs: {
   keepHits,
   pruneHits,
   forgetOnce,
+  createAccount,
+  updateAccount,
+  deleteAccount,
+  bind,
+  addInterface,
+  updateInterface,
+  removeInterface,
   forgetHosts,
   setDefaultQuotas,
   applyInventory,
@@ -106,6 +116,13 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   keepHits: [],
   pruneHits: [],
   forgetOnce: [],
+  createAccount: [],
+  updateAccount: ['credentials', 'servers', 'rules'],
+  deleteAccount: ['credentials', 'servers', 'rules'],
+  bind: ['servers'],
+  addInterface: ['servers', 'rules'],
+  updateInterface: ['servers', 'rules'],
+  removeInterface: ['servers', 'rules'],
   forgetHosts: [],
   setDefaultQuotas: [],
   applyInventory: ['credentials', 'servers', 'rules'],

@@ -28,6 +28,7 @@ import type {
   ServerRecord,
   SettingsChange,
 } from '../storage.ts'
+import { attachedAddress, namedInDocument } from './belongings.ts'
 import {
   chainOf,
   checkEnclosing,
@@ -39,6 +40,7 @@ import {
   ownPolicy,
   record,
   unchanged,
+  unchangedServer,
   writableServer,
 } from './common.ts'
 import { depart } from './departures.ts'
@@ -46,6 +48,7 @@ import { documentByKey, revisionConflict, takenDocument, upsertDocument } from '
 import { forgetHits } from './hits.ts'
 import { moveAddresses } from './interface-addresses.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
+import { markBound, newcomerFault } from './newcomers.ts'
 import { rememberRemoved, rememberSettings } from './past.ts'
 
 export function* ownDocument({ account, profile, kind, id }: NewDocument): Steps<DocumentRecord | undefined> {
@@ -262,6 +265,15 @@ export function* updateServerRow(server: ServerRecord): Steps<void> {
   )
 }
 
+function* takenNumber({
+  profile,
+  number,
+}: Pick<ServerRecord, 'profile' | 'number'>): Steps<RequestError | undefined> {
+  if (number === null) return undefined
+  const row = yield* queryOne('SELECT id FROM servers WHERE profile = ? AND number = ?', profile, number)
+  return row && { kind: 'conflict', resource: 'server', reason: `a server with the number ${number} exists` }
+}
+
 export function* createServer(
   args: Programs['createServer']['args'],
   actor: Actor,
@@ -272,14 +284,18 @@ export function* createServer(
   if (!enclosing.ok) return enclosing
   const taken = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)
   if (taken) return err({ kind: 'conflict', resource: 'server', reason: 'a server with this id exists' })
+  const fault = (yield* takenNumber(server)) ?? (yield* newcomerFault(args.interfaces, args.ownMacs))
+  if (fault) return err(fault)
   yield* insertServer({ ...server, revision })
   yield* insertInterfaces(args.interfaces)
+  yield* markBound(args.interfaces, actor)
   yield* insertPolicies(args.policies.map((policy) => ({ ...policy, revision })))
   yield* insertAttachments(args.attachments)
   const byDefault = args.attachDefault && (yield* defaultPolicy(server, args.attachDefault, revision))
   const attach = args.attach ?? (byDefault === undefined ? [] : [byDefault])
   const attached = yield* attachPolicies(server, null, attach)
   if (!attached.ok) return attached
+  yield* syncInterfacePolicies(server, args.interfaces, args.interfacePolicies, revision, actor.at)
   const written = yield* writeDocuments(args.documents, revision)
   if (!written.ok) return written
   const moved = yield* moveAddresses(server, args.addresses ?? {}, revision)
@@ -311,10 +327,12 @@ export function* updateServer(
   const revision = yield* nextRevision()
   const found = yield* writableServer(args, actor)
   if (!found.ok) return found
+  const same = unchangedServer(found.value, args.ifServerRevision)
+  if (!same.ok) return same
   const server = found.value
   const attributes = merged(server.attributes, args.attributes ?? {})
   const chain = yield* chainOf(server.id)
-  const current = unchangedServer(server, chain, args)
+  const current = unchangedChain(server, chain, args)
   if (!current.ok) return current
   const { attach, documents } = args
   const attachedBefore = attach && (yield* attachedTo(server.id))
@@ -375,7 +393,7 @@ function withChange(policy: PolicyRecord, change: SettingsChange): PolicyRecord 
   return chosen({ ...policy, ...settings, guards: { ...policy.guards, ...guards } }, change)
 }
 
-function unchangedServer(
+function unchangedChain(
   server: ServerRecord,
   chain: PolicyRecord | undefined,
   { ifRevision }: { readonly ifRevision?: number },
@@ -400,6 +418,13 @@ export function* removeServer(id: string, revision: number): Steps<string[]> {
   return interfaces.map((row) => String(row.id))
 }
 
+/** What its dialect attached to it; undefined: nothing. */
+function* attachedByDialect(server: ServerRecord): Steps<RequestError | undefined> {
+  const rows = yield* query('SELECT addresses FROM interfaces WHERE server = ?', server.id)
+  const addresses = rows.flatMap((row) => JSON.parse(String(row.addresses)) as string[])
+  return (yield* attachedAddress(server, addresses)) ?? (yield* namedInDocument(server, 'server', server.id))
+}
+
 export function* deleteServer(
   args: Programs['deleteServer']['args'],
   actor: Actor,
@@ -407,9 +432,13 @@ export function* deleteServer(
   const revision = yield* nextRevision()
   const found = yield* writableServer(args, actor)
   if (!found.ok) return found
-  const current = unchangedServer(found.value, yield* chainOf(found.value.id), args)
+  const current = unchangedChain(found.value, yield* chainOf(found.value.id), args)
   if (!current.ok) return current
+  const same = unchangedServer(found.value, args.ifServerRevision)
+  if (!same.ok) return same
   const { id, name, zone, attributes } = found.value
+  const attached = args.unattached && (yield* attachedByDialect(found.value))
+  if (attached) return err(attached)
   const rules = yield* query(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok } from '../../core/result.ts'
 import { serverColumns, toDocument, toServer } from '../rows.ts'
-import { type Program, query, queryOne, type Steps } from '../statement.ts'
+import { type Program, query, queryOne, type Row, type Steps } from '../statement.ts'
 import type { Actor, Changes, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
 import { nextRevision, notFound, record } from './common.ts'
 import { depart } from './departures.ts'
@@ -65,18 +65,33 @@ export function* changeZone(
     touched.add(server.id)
   }
   const nics = args.interfaces?.put ?? []
-  const listed: string[] = []
   const before = new Map<string, readonly string[]>()
+  const stored: Row[] = []
   for (const nic of nics) {
     yield* depart(revision, 'id = ?', nic.id)
-    const row = yield* queryOne('DELETE FROM interfaces WHERE id = ? RETURNING origin, addresses', nic.id)
-    if (row) before.set(nic.id, JSON.parse(String(row.addresses)) as string[])
-    if (row?.origin === 'inventory') listed.push(nic.id)
+    const sql =
+      'DELETE FROM interfaces WHERE id = ? RETURNING id, addresses, host, device, bound_by, bound_at, origin'
+    const row = yield* queryOne(sql, nic.id)
+    if (row) {
+      before.set(nic.id, JSON.parse(String(row.addresses)) as string[])
+      stored.push(row)
+    }
     touched.add(nic.server)
   }
-  yield* insertInterfaces(nics)
-  // Written anew, it is still the inventory's.
-  for (const id of listed) yield* query("UPDATE interfaces SET origin = 'inventory' WHERE id = ?", id)
+  yield* insertInterfaces(nics.map((nic) => ({ ...nic, host: null, device: null })))
+  // Written anew, it is still whose it was, and where it was: that may be newer than what was read.
+  for (const {
+    id = '',
+    host = null,
+    device = null,
+    bound_by: by = null,
+    bound_at: at = null,
+    origin = '',
+  } of stored) {
+    const sql =
+      'UPDATE interfaces SET host = ?, device = ?, bound_by = ?, bound_at = ?, origin = ? WHERE id = ?'
+    yield* query(sql, host, device, by, at, origin, id)
+  }
   const servers = new Map<string, ServerRecord>()
   for (const id of new Set([...touched, ...(args.attach ?? []).map(({ server }) => server)])) {
     const found = yield* queryOne(`SELECT ${serverColumns} FROM servers WHERE id = ?`, id)
