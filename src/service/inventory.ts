@@ -40,6 +40,8 @@ export interface PreparedInventory {
   readonly warnings: readonly string[]
   /** Undefined when nothing differs. */
   readonly difference?: Programs['applyInventory']['args']
+  /** Of accounts, by id: what they may have is known only when all is written. */
+  readonly places?: Readonly<Record<string, string>>
 }
 
 export const maxChanges = 1000
@@ -70,7 +72,8 @@ export async function prepareInventory(
     encoded(make.slice(index * perPart, (index + 1) * perPart)),
   )
   const difference = encoded({ ...rest, changes, servers: { ...others, make: [] } })
-  return ok({ changes, total, warnings, difference: { difference, make: parts, total } })
+  const places = Object.fromEntries(records.accounts.map(({ id }) => [id, report.placeOf(id)]))
+  return ok({ changes, total, warnings, places, difference: { difference, make: parts, total } })
 }
 
 /** Everything that a file says, to be compared where it is written: for a store that changes all the time. */
@@ -126,7 +129,7 @@ export interface InventoryReader {
   export(owned: boolean): Promise<Uint8Array>
 }
 
-export interface Applied extends Omit<PreparedInventory, 'difference'> {
+export interface Applied extends Omit<PreparedInventory, 'difference' | 'places'> {
   readonly revision: number
   readonly changed: boolean
 }
@@ -149,7 +152,7 @@ export async function applyInventory(
   for (let attempt = 0; ; attempt++) {
     const prepared = await reader.prepare(request)
     if (!prepared.ok) return prepared
-    const { difference, ...rest } = prepared.value
+    const { difference, places = {}, ...rest } = prepared.value
     if (!difference) return ok({ ...rest, revision: await storage.revision(), changed: false })
     let args = difference
     if (attempt >= maxAttempts) {
@@ -162,7 +165,7 @@ export async function applyInventory(
     const { error } = done
     if (error.kind === 'conflict' && error.stale) continue
     if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
-    return err(`the file: ${error.field} ${error.reason}`)
+    return err(`${places[error.field] ?? 'the file'}: ${error.field} ${error.reason}`)
   }
 }
 

@@ -17,7 +17,7 @@ export interface InventoryService {
     ctx: Context,
     text: string,
     options: { readonly keep: boolean },
-  ): Promise<Result<Omit<PreparedInventory, 'difference'>, RequestError>>
+  ): Promise<Result<Omit<PreparedInventory, 'difference' | 'places'>, RequestError>>
   /** JSON, as bytes: there may be much of it. */
   export(options: { readonly owned: boolean }): Promise<Uint8Array>
 }
@@ -56,7 +56,7 @@ export function createInventoryService(storage: Storage, reader: InventoryReader
     async compare(ctx, text, { keep }) {
       const found = refused(await inTurn(() => reader.prepare({ text, keep, now: ctx.now })))
       if (!found.ok) return found
-      const { difference: _, ...rest } = found.value
+      const { difference: _, places: __, ...rest } = found.value
       return ok(rest)
     },
     async export({ owned }) {
