@@ -10,6 +10,8 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import('./policy.ts')).policyCommand(),
   rule: async () => (await import('./rule.ts')).ruleCommand(),
   inventory: async () => (await import('./inventory.ts')).inventoryCommand(),
+  history: async () => (await import('./history.ts')).historyCommand(),
+  revert: async () => (await import('./history.ts')).revertCommand(),
   decisions: async () => (await import('./decisions.ts')).decisionsCommand(),
   credential: async () => (await import('./credential.ts')).credentialCommand(),
   'host-credential': async () => (await import('./credential.ts')).hostCredentialCommand(),
