@@ -41,6 +41,7 @@ export function inventoryCommand(): Command {
   inventory.addCommand(
     new Command('schema')
       .description('the JSON Schema of the file, for editors')
+      .option('--json', 'as it is always answered')
       .addHelpText(
         'after',
         '\nExample: portcullis inventory schema > inventory.schema.json\n\nExit status: 0 done.',
