@@ -44,7 +44,7 @@ export function inventoryCommand(): Command {
       .option('--json', 'as it is always answered')
       .addHelpText(
         'after',
-        '\nExample: portcullis inventory schema > inventory.schema.json\n\nExit status: 0 done.',
+        '\nExample: portcullis inventory schema > inventory.schema.json\n\nExit status: 0 done; 2 it could not be tried: usage.',
       )
       .action(schema),
   )
