@@ -2,7 +2,7 @@
 import type { AccountPart, Call, Driver, Item, Reference, RuleList, Values, Whose } from '../conformance.ts'
 import { made } from '../conformance.ts'
 import { gaps } from './gaps.ts'
-import { limits } from './manifest.ts'
+import { limits } from './limits.ts'
 
 const accounts = {
   own: {

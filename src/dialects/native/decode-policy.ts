@@ -4,9 +4,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { PolicySettings } from '../../core/model/policy.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { CountedPolicy } from '../../service/policies.ts'
 import type { PolicyChoices } from '../../storage/storage.ts'
-import { encodePolicy } from './encode-rule.ts'
 import { lineProblem } from './lines.ts'
 import { manifest } from './manifest.ts'
 import type { NewPolicy, PolicyChange } from './schemas-policies.ts'
@@ -60,14 +58,13 @@ export function choicesOf({ cutFlows, logAllowed, log }: PolicyChange | NewPolic
   } as PolicyChoices
 }
 
-/** Fails if the body says of what cannot be changed here that it is otherwise. */
-export function checkFixed(given: PolicyChange, policy: CountedPolicy): Result<void, RequestError> {
-  const isOwn = policy.profile === manifest.profile
+/** Fails if the body says of what cannot be changed here that it is otherwise than in the answer. */
+export function checkFixed(given: PolicyChange, answered: JsonObject): Result<void, RequestError> {
+  const isOwn = answered.profile === manifest.profile
   const changeable: readonly string[] = isOwn ? ownKeys : choiceKeys
-  const answered = encodePolicy(policy)
   for (const [key, value] of Object.entries(given)) {
     if (changeable.includes(key) || isDeepStrictEqual(value, answered[key])) continue
-    return invalid(key, isOwn ? 'cannot be changed' : `is changed through the API of ${policy.profile}`)
+    return invalid(key, isOwn ? 'cannot be changed' : `is changed through the API of ${answered.profile}`)
   }
   return ok(undefined)
 }

@@ -26,6 +26,22 @@ import type { RuleBody } from './schemas-policies.ts'
 
 type Decoded<T> = Result<T, RequestError>
 
+/** Those of a list, in order. */
+export function decodeRules(given: readonly RuleBody[]): Result<readonly NewRule[], RequestError> {
+  const rules: NewRule[] = []
+  for (const [index, each] of given.entries()) {
+    const at = `rules[${index}].`
+    if (each.position !== undefined && each.position !== index + 1) {
+      const reason = `is ${index + 1} in this place of the list; leave it out`
+      return err({ kind: 'invalid', field: `${at}position`, reason })
+    }
+    const rule = decodeRule(each, at)
+    if (!rule.ok) return rule
+    rules.push(rule.value)
+  }
+  return ok(rules)
+}
+
 /** `at` is put before the names of fields: `rules[3].`, or nothing. */
 export function decodeRule(given: RuleBody, at = ''): Decoded<NewRule> {
   const { enabled = true, log, comment = '', direction, action } = given

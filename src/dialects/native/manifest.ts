@@ -2,6 +2,7 @@
 import { defaultSwitches, type PolicySettings, unattended } from '../../core/model/policy.ts'
 import type { Manifest } from '../manifest.ts'
 import { gaps } from './gaps.ts'
+import { limits } from './limits.ts'
 
 /** Of a policy whose maker says nothing else. It is for interfaces of every type, and opens nothing by filtering less. */
 export const usual: PolicySettings = {
@@ -10,15 +11,6 @@ export const usual: PolicySettings = {
   ...unattended,
   closes: true,
 }
-
-export const limits = {
-  rulesPerPolicy: 1000,
-  /** Of addresses or ports of a rule. */
-  valuesPerList: 256,
-  /** Attached to one server, or to one interface. */
-  policiesPerPlace: 32,
-  placesPerPolicy: 1000,
-} as const
 
 export const manifest = {
   profile: 'native',

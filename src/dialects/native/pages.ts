@@ -1,26 +1,9 @@
 /** Pages of lists: a page begins behind the last of the one before, so that what is made or deleted meanwhile shifts nothing. */
-import { Type } from 'typebox'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { KeyPage } from '../../storage/storage.ts'
 import { numberOf } from './decode-query.ts'
-import { nullable } from './schema-words.ts'
-
-const mostPerPage = 1000
-const usualPerPage = 100
-
-/** Members of the query of every list. */
-export const pageQuery = {
-  cursor: Type.Optional(
-    Type.String({ maxLength: 1024, description: '`next` of the page before; absent: the first page' }),
-  ),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: mostPerPage, default: usualPerPage })),
-}
-
-/** Member of the answer of every list. */
-export const nextPage = {
-  next: nullable(Type.String({ description: '`cursor` of the next page; null at the end' })),
-}
+import { mostPerPage, usualPerPage } from './schema-words.ts'
 
 export function keyPageOf(query: URLSearchParams): Result<KeyPage, RequestError> {
   const limit = numberOf(query, 'limit', mostPerPage)

@@ -3,10 +3,11 @@ import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import type { Place, Places } from '../../storage/storage.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
-import { encodePlace } from './encode-rule.ts'
+import { encodePlace } from './encode-policy.ts'
 import { bodyOf, creations, identifier, type Resource, removals, resources } from './endpoint.ts'
-import { limits, manifest } from './manifest.ts'
-import { ownPolicy } from './routes-policies.ts'
+import { limits } from './limits.ts'
+import { manifest } from './manifest.ts'
+import { ownPolicy } from './own-policy.ts'
 import {
   Attached,
   AttachedBody,

@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import type { NewRule } from '../../storage/storage.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { checkFixed, choicesOf, decodePolicy } from './decode-policy.ts'
 import { textOf } from './decode-query.ts'
-import { decodeRule } from './decode-rule.ts'
-import { encodePolicy } from './encode-rule.ts'
+import { decodeRules } from './decode-rule.ts'
+import { encodePolicy } from './encode-policy.ts'
 import { bodyOf, creations, identifier, type Resource, removals, resources, routesOf } from './endpoint.ts'
 import { manifest, usual } from './manifest.ts'
+import { ownPolicy } from './own-policy.ts'
 import { encodeCursor, keyPageOf } from './pages.ts'
 import { NewPolicy, Policy, PolicyChange, PolicyList, PolicyQuery } from './schemas-policies.ts'
 
@@ -18,17 +18,6 @@ const { profile } = manifest
 async function read(request: DialectRequest, id: string): Promise<Result<Resource, RequestError>> {
   const found = await request.services.policies.get(request, id)
   return found.ok ? ok({ body: encodePolicy(found.value), revision: found.value.revision }) : found
-}
-
-/** The id of the native policy in the path; `conflict` for one that another dialect writes. */
-export async function ownPolicy(request: DialectRequest): Promise<Result<string, RequestError>> {
-  const id = identifier(request, 'policy')
-  if (!id.ok) return id
-  const found = await request.services.policies.get(request, id.value)
-  if (!found.ok) return found
-  if (found.value.profile === profile) return id
-  const reason = `The policy is written through the API of ${found.value.profile}.`
-  return err({ kind: 'conflict', resource: 'policy', reason })
 }
 
 export const policyRoutes: readonly Route[] = [
@@ -125,7 +114,7 @@ export const policyRoutes: readonly Route[] = [
         if (!body.ok) return body
         const found = await request.services.policies.get(request, id.value)
         if (!found.ok) return found
-        const fixed = checkFixed(body.value, found.value)
+        const fixed = checkFixed(body.value, encodePolicy(found.value))
         if (!fixed.ok) return fixed
         const changed = await update(request, found.value.profile, id.value, body.value, condition)
         return changed.ok ? read(request, id.value) : changed
@@ -158,22 +147,4 @@ async function update(
   const decoded = decodePolicy(change)
   if (!decoded.ok) return decoded
   return request.services.groups.update(request, profile, id, decoded.value, condition)
-}
-
-/** Those of a list, in order. */
-export function decodeRules(
-  given: readonly Parameters<typeof decodeRule>[0][],
-): Result<readonly NewRule[], RequestError> {
-  const rules: NewRule[] = []
-  for (const [index, each] of given.entries()) {
-    const at = `rules[${index}].`
-    if (each.position !== undefined && each.position !== index + 1) {
-      const reason = `is ${index + 1} in this place of the list; leave it out`
-      return err({ kind: 'invalid', field: `${at}position`, reason })
-    }
-    const rule = decodeRule(each, at)
-    if (!rule.ok) return rule
-    rules.push(rule.value)
-  }
-  return ok(rules)
 }

@@ -2,8 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { cutFlows } from '../../core/model/policy.ts'
 import { limited } from '../../service/accounts.ts'
-import { nextPage, pageQuery } from './pages.ts'
-import { choiceOf, closed, DateTime, nullable } from './schema-words.ts'
+import { choiceOf, closed, DateTime, nextPage, nullable, pageQuery } from './schema-words.ts'
 
 const id = Type.String({ minLength: 1, maxLength: 100, description: 'Absent: made up' })
 const name = Type.String({ minLength: 1, maxLength: 255, description: 'Unique' })

@@ -2,8 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { linePattern } from '../../service/config/fields.ts'
 import { mostOverlap, usualOverlap } from '../../service/credentials.ts'
-import { nextPage, pageQuery } from './pages.ts'
-import { choiceOf, closed, DateTime, nullable, oneOf } from './schema-words.ts'
+import { choiceOf, closed, DateTime, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
 
 const scopeWords = ['read', 'write', 'read:vm', 'write:vm'] as const
 export const kinds = ['token', 'password', 'secret-key'] as const

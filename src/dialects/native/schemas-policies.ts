@@ -2,10 +2,8 @@
 import { type Static, Type } from 'typebox'
 import { matchFieldNames, matchFields } from '../../core/model/match-fields.ts'
 import { logLevels } from '../../core/model/rule.ts'
-import { limits } from './manifest.ts'
-import { nextPage, pageQuery } from './pages.ts'
-import { choiceOf, closed, DateTime, nullable } from './schema-words.ts'
-import { policySettings } from './schemas-settings.ts'
+import { limits } from './limits.ts'
+import { CutFlows, choiceOf, closed, DateTime, nextPage, nullable, pageQuery } from './schema-words.ts'
 
 const id = (description: string) => Type.String({ minLength: 1, maxLength: 255, description })
 const Action = choiceOf(['allow', 'deny', 'reject'])
@@ -171,6 +169,16 @@ const level = choiceOf(
   [...logLevels, null],
   'Of what the default decides; null: what it lets pass is not told',
 )
+
+const policySettings = {
+  cutFlows: CutFlows(
+    'What becomes of tracked connections when rules change: `never`: they live on; `revoked`: those that the rules would not let begin any more are ended, and no others; null: what the account says',
+  ),
+  logAllowed: choiceOf(
+    [...logLevels, null],
+    'Level at which what allowing rules let pass is told as decisions where they have none themselves; null: it is not',
+  ),
+}
 
 export const Policy = Type.Object({
   id: Type.String(),

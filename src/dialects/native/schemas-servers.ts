@@ -1,7 +1,6 @@
 /** The native API's JSON of servers, their interfaces, and where those are. */
 import { type Static, Type } from 'typebox'
-import { nextPage, pageQuery } from './pages.ts'
-import { choiceOf, closed, DateTime, nullable, oneOf } from './schema-words.ts'
+import { choiceOf, closed, DateTime, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
 import { Connections, DirectionPolicy, FilterMode, InterfaceState, Unanswered } from './schemas.ts'
 
 /** Whatever else a part has is its provider's. */

@@ -1,21 +1,9 @@
 /** The native API's JSON of what owners choose beside their rules. */
 import { type Static, type TSchema, Type } from 'typebox'
 import { cutFlows } from '../../core/model/policy.ts'
-import { logLevels } from '../../core/model/rule.ts'
 import type { QuotaName } from '../../storage/storage.ts'
-import { choiceOf, closed } from './schema-words.ts'
+import { CutFlows, choiceOf, closed } from './schema-words.ts'
 
-const CutFlows = (description: string) => choiceOf([...cutFlows, null], description)
-const Level = (description: string) => choiceOf([...logLevels, null], description)
-
-export const policySettings = {
-  cutFlows: CutFlows(
-    'What becomes of tracked connections when rules change: `never`: they live on; `revoked`: those that the rules would not let begin any more are ended, and no others; null: what the account says',
-  ),
-  logAllowed: Level(
-    'Level at which what allowing rules let pass is told as decisions where they have none themselves; null: it is not',
-  ),
-}
 /** What can be limited, in words. */
 const limited = {
   servers: 'servers',
