@@ -50,7 +50,7 @@ const setRules = (storage: Storage, ...comments: readonly string[]) =>
 /** What is in force of the interface, as its account is told. */
 async function standing(storage: Storage, enforcement: ReturnType<typeof createEnforcement>, now: number) {
   const placed = await storage.placedInterfaces('a')
-  const inForce = (await enforcement.inForce(placed, now, { server: 'a' })).get(nic)
+  const inForce = (await enforcement.inForce(contextOf('acme', now), placed, { server: 'a' })).get(nic)
   const [pending] = await enforcement.pending(contextOf('acme', now))
   return {
     state: inForce?.state,

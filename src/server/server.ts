@@ -22,6 +22,7 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Answer, Dialect, Dialects, Method, Route } from '../dialects/dialect.ts'
 import { type Authenticator, sourceOf } from '../service/authenticate.ts'
 import { isOperator, noCredential, type Principal } from '../service/context.ts'
+import { sameLimits } from '../service/limits.ts'
 import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
 import { maxBodyBytes, readBody } from './body.ts'
@@ -241,12 +242,13 @@ export function createServer(options: ServerOptions): Server {
       ...(route.schema?.body && { schema: { body: route.schema.body } }),
       handler: async (request, reply) => {
         const query = request.url.indexOf('?')
+        const { principal = anonymous } = of(request)
         const answer = await route.handler({
-          principal: of(request).principal ?? anonymous,
+          principal,
           dialect: dialect.profile,
           requestId: request.id,
           now: now(),
-          services,
+          services: services.of(principal),
           catalogue: dialect.catalogue?.value,
           headers: request.headers,
           baseUrl: publicUrl ?? calledBaseUrl(request),
@@ -276,7 +278,10 @@ export function createServer(options: ServerOptions): Server {
       async allowedUntil() {
         if (!dialect || route?.scope === 'none') return Number.POSITIVE_INFINITY
         const renewed = await authenticator.renew(principal)
-        const allowed = renewed?.account === account && (!route || permits(renewed, dialect, route))
+        const allowed =
+          renewed?.account === account &&
+          sameLimits(renewed, principal) &&
+          (!route || permits(renewed, dialect, route))
         return renewed && allowed ? authenticator.endOf(renewed) : 0
       },
       ended() {

@@ -5,28 +5,33 @@
 import { randomBytes } from 'node:crypto'
 import { parseDecider } from '../core/model/decider.ts'
 import type { Decision, outcomes } from '../core/model/decision.ts'
+import type { RequestError } from '../core/model/error.ts'
 import type { Direction } from '../core/model/rule.ts'
-import { err, ok } from '../core/result.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import type { InterfaceOwner, Storage } from '../storage/storage.ts'
-import type { Context } from './context.ts'
+import { type Context, isWithin } from './context.ts'
 import type { EffectiveService } from './effective.ts'
 import type { Outcome } from './outcome.ts'
 import { createOwners } from './owners.ts'
 import { interfaceCalled } from './pick.ts'
 
+/** Whether what an interface of this owner meets is told. */
+export type Permits = (owner: InterfaceOwner) => boolean
+
 /** With the names of what it is about, as they are now. */
 export interface NamedDecision extends Decision {
-  /** Its own in its account, for `after`; another process, or this one after a restart, gives none that is the same. */
+  /** Its own in its account, for `after`, counted there from 1; another process, or this one after a restart, gives none that is the same. */
   readonly id: string
   readonly server: string
   readonly serverName: string
+  readonly account: string
   /** Of the interface in its server, from 1. */
   readonly index: number
   /** What its dialect calls the interface; null: nothing. */
   readonly interfaceName: string | null
 }
 
-/** What is given must hold. Nothing given: all of the account. */
+/** What is given must hold. Nothing given: all of the account, or of all accounts where an operator acts in none. */
 export interface DecisionFilter {
   /** As of `EffectiveService.server`. */
   readonly server?: string
@@ -60,6 +65,8 @@ export interface DecisionService {
     filter: DecisionFilter & { readonly after?: string },
     listener: DecisionListener,
   ): Outcome<() => void>
+  /** The same decisions, of interfaces of servers that `permits` names, which this view of the store has. */
+  over(view: Storage, effective: EffectiveService, permits: Permits): DecisionService
   /** Since the process started: heard from agents, and missed by listeners that were too slow, each counted for itself. */
   counts(): { readonly told: number; readonly missed: number }
 }
@@ -78,6 +85,8 @@ const most = {
 interface Kept {
   /** In its account, from 1. */
   readonly number: number
+  /** In the process, from 1: only operators see how many all have. */
+  readonly sequence: number
   readonly decision: Decision
 }
 
@@ -88,8 +97,22 @@ interface Ring {
   readonly kept: Kept[]
 }
 
+interface Wanted extends Pick<Follower, 'accepts' | 'numbering'> {
+  readonly account: string
+  readonly id: string | undefined
+}
+
+/** What there is of the store, for who asks. */
+interface View {
+  readonly storage: Storage
+  readonly effective: EffectiveService
+  readonly permits: Permits
+}
+
 interface Follower {
   readonly accepts: (decision: Decision, owner: InterfaceOwner) => boolean
+  /** Of what is accepted, by what ids are numbered. */
+  readonly numbering: 'number' | 'sequence'
   readonly listener: DecisionListener
   waiting: NamedDecision[]
   lost: number
@@ -102,20 +125,23 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
   /** Those heard the longest ago come first. */
   const rings = new Map<string, Ring>()
   let size = 0
+  /** By account; those of operators that act in none by the empty one. */
   const followers = new Map<string, Set<Follower>>()
   /** Of this process: numbers begin anew in the next. */
   const name = randomBytes(6).toString('hex')
   /** Of the last decision of each account: nobody sees how many others have. */
   const last = new Map<string, number>()
+  let sequence = 0
   const heard: (readonly Decision[])[] = []
   let unnamed = 0
   let naming = false
   const counts = { told: 0, missed: 0 }
 
-  const named = ({ number, decision }: Kept, owner: InterfaceOwner): NamedDecision => ({
-    ...decision,
-    id: `${name}-${number}`,
-    ...{ server: owner.server, serverName: owner.serverName, index: owner.index, interfaceName: owner.name },
+  const named = (kept: Kept, owner: InterfaceOwner, numbering: Follower['numbering']): NamedDecision => ({
+    ...kept.decision,
+    id: `${name}-${kept[numbering]}`,
+    ...{ account: owner.account, server: owner.server, serverName: owner.serverName },
+    ...{ index: owner.index, interfaceName: owner.name },
   })
 
   function drop(id: string): void {
@@ -149,12 +175,12 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
       const owner = known.get(decision.interface)
       // A host says nothing of what is on another.
       if (owner?.host !== decision.host) continue
-      const kept = { number: (last.get(owner.account) ?? 0) + 1, decision }
+      const kept = { number: (last.get(owner.account) ?? 0) + 1, sequence: ++sequence, decision }
       last.set(owner.account, kept.number)
       keep(kept, owner)
-      for (const follower of followers.get(owner.account) ?? []) {
+      for (const follower of [owner.account, ''].flatMap((of) => [...(followers.get(of) ?? [])])) {
         if (!follower.accepts(decision, owner)) continue
-        push(follower, named(kept, owner))
+        push(follower, named(kept, owner, follower.numbering))
         concerned.add(follower)
       }
     }
@@ -203,12 +229,16 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
   }
 
   /** What a filter asks, once it is known what it names; all of it is the caller's. */
-  async function resolve(ctx: Context, filter: DecisionFilter) {
+  async function resolve(
+    ctx: Context,
+    filter: DecisionFilter,
+    view: View,
+  ): Promise<Result<Wanted, RequestError>> {
     const { account } = ctx.principal
     const { server: called, interface: nic, direction, outcome, policy, rule } = filter
     let [server, id] = [undefined as string | undefined, nic]
     if (called !== undefined) {
-      const found = await effective.server(ctx, called)
+      const found = await view.effective.server(ctx, called)
       if (!found.ok) return found
       server = found.value.server.id
       if (nic !== undefined) {
@@ -216,11 +246,14 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
         if (!picked.ok) return picked
         id = picked.value.interface.id
       }
-    } else if (nic !== undefined && (await storage.owners([nic]))[0]?.account !== account) {
-      return err({ kind: 'not-found', resource: 'interface', id: nic } as const)
+    } else if (nic !== undefined) {
+      const [owner] = await view.storage.owners([nic])
+      if (!owner || !isWithin(ctx, owner.account)) {
+        return err({ kind: 'not-found', resource: 'interface', id: nic } as const)
+      }
     }
     const accepts: Follower['accepts'] = (decision, owner) => {
-      if (owner.account !== account) return false
+      if (!isWithin(ctx, owner.account) || !view.permits(owner)) return false
       if (server !== undefined && owner.server !== server) return false
       if (id !== undefined && decision.interface !== id) return false
       if (direction !== undefined && decision.direction !== direction) return false
@@ -231,16 +264,18 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
       if (policy !== undefined && by.value.policy !== policy) return false
       return rule === undefined || (by.value.kind === 'rule' && by.value.rule === rule)
     }
-    return ok({ account, accepts, id })
+    return ok({ account, accepts, id, numbering: account === '' ? 'sequence' : 'number' })
   }
 
   /** Those that are kept and accepted, oldest first, after a number. */
   async function keptFor(
-    { account, accepts, id }: { account: string; accepts: Follower['accepts']; id: string | undefined },
+    { account, accepts, numbering, id }: Wanted,
     after: number,
   ): Promise<NamedDecision[]> {
     const own = () =>
-      id !== undefined ? [id] : [...rings].flatMap(([nic, ring]) => (ring.account === account ? [nic] : []))
+      id !== undefined
+        ? [id]
+        : [...rings].flatMap(([nic, ring]) => (account === '' || ring.account === account ? [nic] : []))
     // Looked up first, and used at once: whose they are cannot change in between.
     await owners.of(own())
     const now = owners.known(own()) ?? (await owners.of(own()))
@@ -253,34 +288,28 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
         continue
       }
       for (const kept of ring.kept) {
-        if (kept.number > after && accepts(kept.decision, owner)) found.push([kept, owner])
+        if (kept[numbering] > after && accepts(kept.decision, owner)) found.push([kept, owner])
       }
     }
-    return found.sort(([a], [b]) => a.number - b.number).map(([kept, owner]) => named(kept, owner))
+    return found
+      .sort(([a], [b]) => a.sequence - b.sequence)
+      .map(([kept, owner]) => named(kept, owner, numbering))
   }
 
-  return {
-    hear(decisions) {
-      counts.told += decisions.length
-      // Only while the store does not answer.
-      if (unnamed > most.unnamed) return
-      unnamed += decisions.length
-      heard.push(decisions)
-      if (!naming) void nameAll()
-    },
+  const answering = (view: View): Pick<DecisionService, 'recent' | 'follow'> => ({
     async recent(ctx, { limit, ...filter }) {
-      const wanted = await resolve(ctx, filter)
+      const wanted = await resolve(ctx, filter, view)
       if (!wanted.ok) return wanted
       const all = await keptFor(wanted.value, 0)
       return ok(limit === undefined ? all : all.slice(Math.max(0, all.length - limit)))
     },
     async follow(ctx, { after, ...filter }, listener) {
-      const wanted = await resolve(ctx, filter)
+      const wanted = await resolve(ctx, filter, view)
       if (!wanted.ok) return wanted
-      const { account, accepts } = wanted.value
+      const { account, accepts, numbering } = wanted.value
       // Busy until what is kept is before what comes meanwhile.
       const follower: Follower = {
-        ...{ accepts, listener, waiting: [], lost: 0, busy: true, stopped: false },
+        ...{ accepts, numbering, listener, waiting: [], lost: 0, busy: true, stopped: false },
       }
       const of = followers.get(account) ?? new Set()
       followers.set(account, of.add(follower))
@@ -300,8 +329,25 @@ export function createDecisionService(storage: Storage, effective: EffectiveServ
         if (of.size === 0 && followers.get(account) === of) followers.delete(account)
       })
     },
+  })
+
+  const service: DecisionService = {
+    hear(decisions) {
+      counts.told += decisions.length
+      // Only while the store does not answer.
+      if (unnamed > most.unnamed) return
+      unnamed += decisions.length
+      heard.push(decisions)
+      if (!naming) void nameAll()
+    },
+    ...answering({ storage, effective, permits: () => true }),
+    over: (view, its, permits) => ({
+      ...service,
+      ...answering({ storage: view, effective: its, permits }),
+    }),
     counts: () => ({ ...counts }),
   }
+  return service
 
   /** 0 where no decision of this process is called so. */
   function numberOf(id: string): number {

@@ -21,7 +21,7 @@ import type { EnforcementService, InForce } from './enforcement.ts'
 import type { Outcome } from './outcome.ts'
 import { keyOf, type Paged, pagedBy } from './pages.ts'
 import { interfaceAt, interfaceCalled, onlyServer } from './pick.ts'
-import { createPolicyCache } from './policy-cache.ts'
+import { createPolicyCache, type PolicyCache } from './policy-cache.ts'
 import { type ServerView, view } from './servers.ts'
 
 export interface Placement {
@@ -60,8 +60,8 @@ export interface EffectiveService {
   /** In order of account and age; of all accounts for operators that act in none. `host` is only for operators. */
   servers(ctx: Context, filter: ServerFilter, page: KeyPage): Outcome<Paged<PlacedServer>>
   /**
-   * By id, by the number its profile knows it by as text, or by name: `invalid` (server) lists those that share it. Another
-   * account's is `not-found`.
+   * By id, by the number its profile knows it by as text, or by name, which finds those of an account: `invalid` (server) lists
+   * those that share it. Another account's is `not-found`.
    */
   server(
     ctx: Context,
@@ -95,9 +95,8 @@ export function createEffectiveService(
   resolve: Resolver,
   enforcement: EnforcementService,
   profiles: readonly Profile[],
+  policies: PolicyCache = createPolicyCache(storage, 500),
 ): EffectiveService {
-  const policies = createPolicyCache(storage, 500)
-
   async function find(ctx: Context, called: string): Outcome<ServerRecord> {
     const byId = await storage.serverById(called)
     if (byId && isWithin(ctx, byId.account)) return ok(byId)
@@ -122,12 +121,12 @@ export function createEffectiveService(
   }
 
   async function effective(
+    ctx: Context,
     { id: server }: ServerRecord,
-    now: number,
   ): Promise<readonly EffectiveInterface[]> {
     const placed = await storage.placedInterfaces(server)
     const known = await policies.get(placed.flatMap((each) => each.policies))
-    const inForce = await enforcement.inForce(placed, now, { server })
+    const inForce = await enforcement.inForce(ctx, placed, { server })
     return placed.map((each): EffectiveInterface => {
       const attached = each.policies.map(({ id }) => known.get(id)).filter((policy) => policy !== undefined)
       const ids = each.policies.map(({ id }) => id)
@@ -148,7 +147,7 @@ export function createEffectiveService(
       )
       const ids = items.map(({ id }) => id)
       const all = await storage.placedAmong(ids)
-      const inForce = await enforcement.inForce(all, ctx.now, { servers: ids })
+      const inForce = await enforcement.inForce(ctx, all, { servers: ids })
       const placed = Map.groupBy(all, (each) => each.server)
       const servers = items.map((server) => ({
         server: { ...server, state: effectiveState(server, ctx.now) },
@@ -161,13 +160,13 @@ export function createEffectiveService(
       if (!found.ok) return found
       const server = found.value
       const [interfaces, chain] = [await storage.interfaces(server.id), await storage.chain(server.id)]
-      const placements = await effective(server, ctx.now)
+      const placements = await effective(ctx, server)
       return ok({ ...view(server, interfaces, chain, ctx.now), placements })
     },
     async trace(ctx, { server: called, interface: nic, direction, packet }) {
       const server = await find(ctx, called)
       if (!server.ok) return server
-      const all = await effective(server.value, ctx.now)
+      const all = await effective(ctx, server.value)
       const address = direction === 'ingress' ? packet.destination : packet.source
       const named = nic === undefined ? undefined : interfaceCalled(nic, all)
       if (named?.ok === false) return named

@@ -112,7 +112,9 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         status(revision, { state: 'failing', error: 'nft', interfaces: failing, desiredRevision: next }),
       )
       assert.deepEqual(await both(), ['nic-a failing'])
-      const [host] = await two.enforcement.hostsOf(context())
+      const {
+        hosts: [host],
+      } = await two.enforcement.statuses(Date.now(), { after: null, limit: 9 })
       assert.deepEqual(
         host?.interfaces.map(({ id, state, error }) => [id, state, error]),
         [
@@ -164,7 +166,9 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       const later = Date.now() + 60_000
       assert.deepEqual(await pending(two, later), ['nic-a failing'])
       assert.deepEqual(await pending(one, later), ['nic-a applying'], 'it is heard here')
-      const [host] = await two.enforcement.hostsOf(context(later))
+      const {
+        hosts: [host],
+      } = await two.enforcement.statuses(later, { after: null, limit: 9 })
       assert.match(`${host?.state} ${host?.error}`, /^failing its agent has said nothing since 20/)
       two.enforcement.report(status(await storage.revision()))
       assert.deepEqual(await pending(two, later), [])

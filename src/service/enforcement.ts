@@ -3,13 +3,14 @@
  *
  * The process that hears an agent answers from what it heard, which is never older than the store.
  */
-import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
+import type { HostStatus, InterfaceState, InterfaceStatus } from '../core/model/desired.ts'
 import type { StatusChange } from '../core/model/status-change.ts'
 import type { Behind, HostRecord, OutcomeRecord, PlacedInterface, Storage } from '../storage/storage.ts'
-import type { Context } from './context.ts'
+import { type Context, isOperator } from './context.ts'
 import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
 import { createHostView, type HeardHost, type HostView } from './host-view.ts'
 import { type Known, type Progress, progressOf, type Standing, standingOf } from './standing.ts'
+import { toldToTenant } from './tenant-words.ts'
 
 /** An interface whose host has an agent and does not enforce yet what is stored. */
 export interface Pending {
@@ -31,6 +32,30 @@ export interface PendingOf {
   readonly policy?: string
 }
 
+/** What is given must hold; hosts behind `after`, `limit` at most. */
+export interface HostFilter {
+  readonly host?: string
+  /** Of interfaces: those of others are left out, and hosts that have none. */
+  readonly account?: string
+  readonly state?: InterfaceState
+  readonly after: string | null
+  readonly limit: number
+}
+
+export interface HostPage {
+  readonly hosts: readonly (Omit<HostStatus, 'interfaces'> & {
+    readonly interfaces: readonly PlacedStatus[]
+  })[]
+  /** `after` of the next page; null at the end. */
+  readonly next: string | null
+}
+
+/** With whose it is. */
+export interface PlacedStatus extends InterfaceStatus {
+  readonly account: string
+  readonly server: string
+}
+
 /** What is in force on an interface, as its agent says. */
 export type InForce = Omit<Standing, 'denials'>
 
@@ -41,16 +66,18 @@ export interface EnforcementService {
   /** Of agents in this process, as they spoke last. */
   hosts(): readonly HostView[]
   host(name: string): HostView | undefined
-  /** Of the hosts that carry interfaces of the account, with these interfaces only. */
-  hostsOf(ctx: Context): Promise<readonly HostStatus[]>
-  /** By interface, those that nobody enforces left out. `of` names what they have in common. */
+  /** For operators: hosts that have an agent, by name, with their interfaces; of one account where it is given. */
+  statuses(now: number, of: HostFilter): Promise<HostPage>
+  /** By interface, those that nobody enforces left out. `of` names what they have in common. Tenants read nothing of hosts in it. */
   inForce(
+    ctx: Context,
     placed: readonly PlacedInterface[],
-    now: number,
     of: { readonly server: string } | { readonly servers: readonly string[] } | { readonly account: string },
   ): Promise<ReadonlyMap<string, InForce>>
   /** Of the account, interfaces on hosts with an agent that are not in force as they are stored. */
   pending(ctx: Context, of?: PendingOf): Promise<readonly Pending[]>
+  /** The same agents, of interfaces that are in this view of the store. */
+  over(view: Storage): EnforcementService
   /** Forgets what agents of other hosts have said: there are none any more, and nothing waits for them. */
   forgetOthers(hosts: readonly string[]): Promise<void>
   /** Tells the store what it has not been told yet. */
@@ -95,7 +122,46 @@ export function createEnforcement(storage: Storage): EnforcementService {
     }
   }
 
-  return {
+  /** What is answered of what a store, or a view of one, has. */
+  const answering = (view: Storage): Pick<EnforcementService, 'inForce' | 'pending'> => ({
+    async inForce(ctx, placed, of) {
+      await introduced()
+      const [hosts, outcomes] = await Promise.all([view.hosts(), view.outcomes(of)])
+      const known = know(hosts, outcomes, ctx.now)
+      const told = isOperator(ctx.principal) ? (standing: Standing) => standing : toldToTenant
+      return new Map(
+        placed.flatMap((each): [string, InForce][] => {
+          const standing = standingAmong(each, known)
+          return standing ? [[each.id, told(standing)]] : []
+        }),
+      )
+    },
+    async pending(ctx, of = {}) {
+      await introduced()
+      const { hosts, outcomes, interfaces } = await view.behind({ account: ctx.principal.account, ...of })
+      const known = know(hosts, outcomes, ctx.now)
+      return interfaces.map((each) => pendingAt(each, known)).filter((each) => each !== undefined)
+    },
+  })
+
+  async function statusOf(record: HostRecord, now: number, { account, state }: HostFilter) {
+    const { host } = record
+    const [outcomes, placed] = await Promise.all([storage.outcomes({ host }), storage.placedOn(host)])
+    const there = know([record], outcomes, now)(host)
+    if (!there) throw new Error(`host ${host} was listed`)
+    const interfaces = placed
+      .filter((each) => account === undefined || each.account === account)
+      .map(
+        ({ id, device, generation, account, server }): PlacedStatus => ({
+          ...standingOf(id, there, generation),
+          ...{ id, device: device ?? '', account, server },
+        }),
+      )
+      .filter((each) => state === undefined || each.state === state)
+    return { ...there.words, interfaces }
+  }
+
+  const service: EnforcementService = {
     report(change) {
       const { host } = change.host
       const known = heard.get(host)
@@ -109,47 +175,23 @@ export function createEnforcement(storage: Storage): EnforcementService {
     },
     hosts: () => [...heard.values()].map(({ view }) => view),
     host: (name) => heard.get(name)?.view,
-    async inForce(placed, now, of) {
+    ...answering(storage),
+    over: (view) => ({ ...service, ...answering(view) }),
+    async statuses(now, of) {
       await introduced()
-      const [hosts, outcomes] = await Promise.all([storage.hosts(), storage.outcomes(of)])
-      const known = know(hosts, outcomes, now)
-      return new Map(
-        placed.flatMap((each): [string, InForce][] => {
-          const standing = standingAmong(each, known)
-          return standing ? [[each.id, standing]] : []
-        }),
-      )
-    },
-    async hostsOf(ctx) {
-      await introduced()
-      const { account } = ctx.principal
-      const [hosts, outcomes, placed] = await Promise.all([
-        storage.hosts(),
-        storage.outcomes({ account }),
-        storage.placedOf(account),
-      ])
-      const known = know(hosts, outcomes, ctx.now)
-      const carried = Map.groupBy(
-        placed.filter((each) => each.device !== null),
-        (each) => each.host ?? '',
-      )
-      return [...carried].flatMap(([name, nics]): HostStatus[] => {
-        const there = known(name)
-        if (!there) return []
-        const interfaces = nics.map(
-          ({ id, device, generation }): InterfaceStatus => ({
-            ...standingOf(id, there, generation),
-            ...{ id, device: device ?? '' },
-          }),
-        )
-        return [{ ...there.words, interfaces }]
-      })
-    },
-    async pending(ctx, of = {}) {
-      await introduced()
-      const { hosts, outcomes, interfaces } = await storage.behind({ account: ctx.principal.account, ...of })
-      const known = know(hosts, outcomes, ctx.now)
-      return interfaces.map((each) => pendingAt(each, known)).filter((each) => each !== undefined)
+      const { host, account, state, after, limit } = of
+      const narrowed = account !== undefined || state !== undefined
+      const found: Awaited<ReturnType<typeof statusOf>>[] = []
+      for (const record of await storage.hosts()) {
+        if (host !== undefined && record.host !== host) continue
+        if (after !== null && record.host <= after) continue
+        const status = await statusOf(record, now, of)
+        if (narrowed && status.interfaces.length === 0) continue
+        const last = found.at(-1)
+        if (last && found.length === limit) return { hosts: found, next: last.host }
+        found.push(status)
+      }
+      return { hosts: found, next: null }
     },
     async forgetOthers(hosts) {
       await storage.run('forgetHosts', { except: hosts }, agent(Date.now()))
@@ -159,6 +201,7 @@ export function createEnforcement(storage: Storage): EnforcementService {
       await Promise.all([...heard.values()].map(({ keeper }) => keeper.close()))
     },
   }
+  return service
 }
 
 type KnownHosts = (host: string) => Known | undefined

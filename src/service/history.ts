@@ -15,7 +15,7 @@ import type {
   RevisionRecord,
   Storage,
 } from '../storage/storage.ts'
-import type { Context } from './context.ts'
+import { type Context, isOperator } from './context.ts'
 import type { Outcome } from './outcome.ts'
 import { policyAt } from './policy-past.ts'
 
@@ -41,6 +41,7 @@ export interface PolicyRevisionDiff extends PolicyDiff {
   readonly change: 'created' | 'changed' | 'deleted'
 }
 
+/** Events of the caller's account. Tenants read nothing of hosts in them. */
 export interface HistoryService {
   revisions(ctx: Context, query: HistoryQuery): Promise<HistoryFound<RevisionRecord>>
   /** With what was before and after: about a megabyte of it at most, but at least one event. */
@@ -89,8 +90,10 @@ function beside(value: JsonValue): JsonValue {
 
 export function createHistoryService(storage: Storage): HistoryService {
   const revision: HistoryService['revision'] = async (ctx, number) => {
-    const event = await storage.auditEvent(ctx.principal.account, number)
-    return event ? ok(event) : err({ kind: 'not-found', resource: 'revision', id: String(number) })
+    const event = await storage.auditEvent(number, { account: ctx.principal.account })
+    return event
+      ? ok(toldTo(ctx, event))
+      : err({ kind: 'not-found', resource: 'revision', id: String(number) })
   }
   const record: HistoryService['record'] = async (by, event) => {
     await storage.run('recordEvent', { event }, by)
@@ -102,7 +105,10 @@ export function createHistoryService(storage: Storage): HistoryService {
       if (!isDeepStrictEqual(before, event.after)) await record(by, { ...event, before })
     },
     revisions: (ctx, query) => storage.revisions({ ...query, account: ctx.principal.account }),
-    audit: (ctx, query) => storage.audit({ ...query, account: ctx.principal.account, bytes: maxBytes }),
+    async audit(ctx, query) {
+      const found = await storage.audit({ ...query, account: ctx.principal.account, bytes: maxBytes })
+      return { ...found, items: found.items.map((event) => toldTo(ctx, event)) }
+    },
     revision,
     async diff(ctx, number) {
       const event = await revision(ctx, number)
@@ -130,4 +136,18 @@ export function createHistoryService(storage: Storage): HistoryService {
     },
     requests: (ctx, limit) => storage.loggedRequests(ctx.principal.account, ctx.dialect, limit),
   }
+}
+
+/** Where an interface is stands in events about its place, for operators. */
+function toldTo({ principal }: Context, event: AuditEvent): AuditEvent {
+  if (isOperator(principal) || !placing.has(event.resource)) return event
+  return { ...event, before: withoutPlace(event.before), after: withoutPlace(event.after) }
+}
+const placing: ReadonlySet<string> = new Set(['binding', 'interface', 'host'])
+
+function withoutPlace(value: JsonValue): JsonValue {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(withoutPlace)
+  const kept = Object.entries(value).filter(([key]) => key !== 'host' && key !== 'device')
+  return Object.fromEntries(kept.map(([key, of]) => [key, withoutPlace(of)]))
 }

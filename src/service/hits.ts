@@ -9,7 +9,7 @@ import type { HitsReport } from '../core/model/hits.ts'
 import type { Interface } from '../core/model/interface.ts'
 import type { Action, Direction, LogLevel, Rule } from '../core/model/rule.ts'
 import { ok } from '../core/result.ts'
-import type { HitSum, ServerRecord, Storage } from '../storage/storage.ts'
+import type { ServerRecord, Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
 import type { EffectiveInterface, EffectiveService } from './effective.ts'
 import type { EnforcementService } from './enforcement.ts'
@@ -119,6 +119,8 @@ export interface HitsService {
   of(ctx: Context, called: string): Outcome<ServerCounts>
   /** As of `of`: everything that packets are asked, in its order. */
   rulesOf(ctx: Context, called: string): Outcome<ServerRules>
+  /** The same counts, of servers of this view of the store. `own`: sums are over the interfaces in it alone. */
+  over(view: Storage, effective: EffectiveService, own: boolean): HitsService
   /** What agents in this process have counted since it started: each number only grows, also when an interface goes. */
   totals(): readonly HitsTotal[]
   /** Decisions that agents in this process did not tell because there were too many, since it started. */
@@ -176,20 +178,8 @@ export function createHitsService(
     if (state === 'applied' || state === 'observing') memory.enrol(id, host)
   }
 
-  async function find(ctx: Context, called: string) {
-    const found = await effective.server(ctx, called)
-    if (!found.ok) return found
-    const { server, placements } = found.value
-    const hosts = new Set(placements.flatMap((each) => each.interface.host ?? []))
-    await Promise.all([...hosts].map((host) => agents.get(host)?.()))
-    await memory.settled()
-    for (const { interface: nic } of placements) if (nic.host !== null) enrol(nic.id, nic.host)
-    await memory.settled()
-    return ok({ server, placements, known: await knownOf(ctx.principal.account, placements) })
-  }
-
   /** By interface. Of those that are heard here what was heard, of others what the store has. */
-  async function knownOf(account: string, placements: readonly EffectiveInterface[]) {
+  async function knownOf(account: string, placements: readonly { readonly interface: Interface }[]) {
     const found = new Map<string, KnownInterface>()
     const others: string[] = []
     for (const { interface: nic } of placements) {
@@ -209,21 +199,103 @@ export function createHitsService(
     return found
   }
 
-  async function sumsOf(account: string, policies: readonly string[]): Promise<ReadonlyMap<string, HitSum>> {
-    const sums = new Map<string, HitSum>()
-    for (const sum of await storage.hitSums(account, policies)) sums.set(sum.decider, sum)
-    return sums
+  /** What each decider of these policies has counted in all. */
+  type Sums = (account: string, policies: readonly string[]) => Promise<(decider: string) => Hits>
+
+  const sumsOfAccount: Sums = async (account, policies) => {
+    const sums = new Map((await storage.hitSums(account, policies)).map((sum) => [sum.decider, sum]))
+    return (decider) => {
+      const { packets, bytes, lastHit } = sums.get(decider) ?? none
+      // With what came since it was kept.
+      return added({ packets, bytes, lastHit }, memory.unkept(account, decider))
+    }
   }
-  /** With what came since it was kept. */
-  function sumOf(account: string, decider: string, kept: ReadonlyMap<string, HitSum>): Hits {
-    const { packets, bytes, lastHit } = kept.get(decider) ?? none
-    const more = memory.unkept(account, decider)
-    if (!more) return { packets, bytes, lastHit }
-    const last = Math.max(lastHit ?? 0, more.lastHit ?? 0) || null
-    return { packets: packets + more.packets, bytes: bytes + more.bytes, lastHit: last }
+  const sumsWithin =
+    (view: Storage): Sums =>
+    async (account) => {
+      const nics = (await view.placedOf(account)).map((nic) => ({ interface: nic }))
+      const sums = new Map<string, Hits>()
+      for (const { counted } of (await knownOf(account, nics)).values()) {
+        for (const { decider, total } of counted) sums.set(decider, added(sums.get(decider) ?? none, total))
+      }
+      return (decider) => sums.get(decider) ?? none
+    }
+
+  /** What is answered of the servers that a store, or a view of one, has. */
+  function answering(
+    view: Storage,
+    effective: EffectiveService,
+    sums: Sums,
+  ): Pick<HitsService, 'of' | 'rulesOf'> {
+    async function find(ctx: Context, called: string) {
+      const found = await effective.server(ctx, called)
+      if (!found.ok) return found
+      const { server, placements } = found.value
+      const hosts = new Set(placements.flatMap((each) => each.interface.host ?? []))
+      await Promise.all([...hosts].map((host) => agents.get(host)?.()))
+      await memory.settled()
+      for (const { interface: nic } of placements) if (nic.host !== null) enrol(nic.id, nic.host)
+      await memory.settled()
+      return ok({ server, placements, known: await knownOf(server.account, placements) })
+    }
+    return {
+      async of(ctx, called) {
+        const found = await find(ctx, called)
+        if (!found.ok) return found
+        const { server, placements, known } = found.value
+        const interfaces = placements.map(({ interface: nic }): InterfaceCounts => {
+          const of = known.get(nic.id)
+          const all = hitsOf(of)
+          const those = (direction: Direction) =>
+            all.flatMap(([way, by, hits]) => (way === direction ? [{ by, ...hits }] : []))
+          return { ...countingOf(nic, of), ingress: those('ingress'), egress: those('egress') }
+        })
+        const deciders = new Map(
+          interfaces
+            .flatMap((each) => [...each.ingress, ...each.egress])
+            .flatMap(({ by }) => ('policy' in by ? [[deciderText(by), by] as const] : [])),
+        )
+        const policies = new Set([...deciders.values()].map(({ policy }) => policy))
+        const sumOf = await sums(server.account, [...policies])
+        return ok({
+          ...{ server, interfaces },
+          sums: [...deciders].map(([text, by]) => ({ by, ...sumOf(text) })),
+        })
+      },
+      async rulesOf(ctx, called) {
+        const found = await find(ctx, called)
+        if (!found.ok) return found
+        const { server, placements, known } = found.value
+        const policies = [...new Set(placements.flatMap(policiesOn))]
+        const [sumOf, since, names] = await Promise.all([
+          sums(server.account, policies),
+          view.ruleTimes(policies),
+          view.policyNames(policies),
+        ])
+        const interfaces = placements.map((placement): InterfaceRules => {
+          const counting = countingOf(placement.interface, known.get(placement.interface.id))
+          const hits = new Map(
+            hitsOf(known.get(placement.interface.id)).map(([way, by, hits]) => [
+              `${way} ${deciderText(by)}`,
+              hits,
+            ]),
+          )
+          const steps = (direction: Direction) =>
+            stepsOf(placement, direction, {
+              since: counting.since,
+              hits: (by) => hits.get(`${direction} ${deciderText(by)}`),
+              sum: (by) => sumOf(deciderText(by)),
+              ruleSince: (policy, rule) => since.get(policy)?.get(rule) ?? null,
+              nameOf: (policy) => names.get(policy) ?? policy,
+            })
+          return { ...counting, ingress: steps('ingress'), egress: steps('egress') }
+        })
+        return ok({ server, interfaces })
+      },
+    }
   }
 
-  return {
+  const service: HitsService = {
     hear: memory.hear,
     asks(host, ask) {
       agents.set(host, ask)
@@ -231,59 +303,11 @@ export function createHitsService(
         if (agents.get(host) === ask) agents.delete(host)
       }
     },
-    async of(ctx, called) {
-      const found = await find(ctx, called)
-      if (!found.ok) return found
-      const { server, placements, known } = found.value
-      const { account } = ctx.principal
-      const interfaces = placements.map(({ interface: nic }): InterfaceCounts => {
-        const of = known.get(nic.id)
-        const all = hitsOf(of)
-        const those = (direction: Direction) =>
-          all.flatMap(([way, by, hits]) => (way === direction ? [{ by, ...hits }] : []))
-        return { ...countingOf(nic, of), ingress: those('ingress'), egress: those('egress') }
-      })
-      const deciders = new Map(
-        interfaces
-          .flatMap((each) => [...each.ingress, ...each.egress])
-          .flatMap(({ by }) => ('policy' in by ? [[deciderText(by), by] as const] : [])),
-      )
-      const policies = new Set([...deciders.values()].map(({ policy }) => policy))
-      const kept = await sumsOf(account, [...policies])
-      const sums = [...deciders].map(([text, by]) => ({ by, ...sumOf(account, text, kept) }))
-      return ok({ server, interfaces, sums })
-    },
-    async rulesOf(ctx, called) {
-      const found = await find(ctx, called)
-      if (!found.ok) return found
-      const { server, placements, known } = found.value
-      const { account } = ctx.principal
-      const policies = [...new Set(placements.flatMap(policiesOn))]
-      const [kept, since, names] = await Promise.all([
-        sumsOf(account, policies),
-        storage.ruleTimes(policies),
-        storage.policyNames(policies),
-      ])
-      const interfaces = placements.map((placement): InterfaceRules => {
-        const counting = countingOf(placement.interface, known.get(placement.interface.id))
-        const hits = new Map(
-          hitsOf(known.get(placement.interface.id)).map(([way, by, hits]) => [
-            `${way} ${deciderText(by)}`,
-            hits,
-          ]),
-        )
-        const steps = (direction: Direction) =>
-          stepsOf(placement, direction, {
-            since: counting.since,
-            hits: (by) => hits.get(`${direction} ${deciderText(by)}`),
-            sum: (by) => sumOf(account, deciderText(by), kept),
-            ruleSince: (policy, rule) => since.get(policy)?.get(rule) ?? null,
-            nameOf: (policy) => names.get(policy) ?? policy,
-          })
-        return { ...counting, ingress: steps('ingress'), egress: steps('egress') }
-      })
-      return ok({ server, interfaces })
-    },
+    ...answering(storage, effective, sumsOfAccount),
+    over: (view, its, own) => ({
+      ...service,
+      ...answering(view, its, own ? sumsWithin(view) : sumsOfAccount),
+    }),
     totals: () => [...totals.values()],
     suppressed: () => suppressed,
     async close() {
@@ -293,6 +317,7 @@ export function createHitsService(
       await memory.keep()
     },
   }
+  return service
 }
 
 interface KnownInterface {
@@ -302,6 +327,15 @@ interface KnownInterface {
 }
 
 const none: Hits = { packets: 0, bytes: 0, lastHit: null }
+
+const added = (a: Hits, b: Hits | undefined): Hits =>
+  b
+    ? {
+        packets: a.packets + b.packets,
+        bytes: a.bytes + b.bytes,
+        lastHit: Math.max(a.lastHit ?? 0, b.lastHit ?? 0) || null,
+      }
+    : a
 
 const kindOf = (decider: string) => decider.split(' ', 1)[0] as Decider['kind']
 

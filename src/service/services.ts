@@ -13,6 +13,7 @@ import { type AccountService, createAccountService } from './accounts.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
 import { type BindingService, createBindingService } from './bindings.ts'
 import { type ChainService, createChainService } from './chains.ts'
+import type { Principal } from './context.ts'
 import { type CredentialService, createCredentialService } from './credentials.ts'
 import { createDecisionService, type DecisionService } from './decisions.ts'
 import { createDocumentService, type DocumentService } from './documents.ts'
@@ -25,8 +26,11 @@ import { createHitsService, type HitsService } from './hits.ts'
 import type { Provider } from './inventory/provider.ts'
 import { createInventoryService, type InventoryService } from './inventory/service.ts'
 import type { InventoryReader } from './inventory.ts'
+import { limitStorage } from './limited-storage.ts'
+import { type Limits, limitsOf, permitsServer } from './limits.ts'
 import { createListingService, type ListingService } from './listings.ts'
 import { createPolicyService, type PolicyService } from './policies.ts'
+import { createPolicyCache } from './policy-cache.ts'
 import { createRepeatService, type RepeatService } from './repeats.ts'
 import { createRevertService, type RevertService } from './revert.ts'
 import { createRuleLists } from './rule-lists.ts'
@@ -70,6 +74,8 @@ export interface Services {
   /** Names of all that are served, in the order of lists over several. */
   readonly profiles: readonly Profile[]
   readonly settings: Settings
+  /** The same, of what this caller's credential is limited to; all of its account where it is not. */
+  of(principal: Principal): Services
 }
 
 export const defaultSettings: Settings = { transitionMs: 0, holdMs: 0, restartMs: 8000, pools: [] }
@@ -84,30 +90,58 @@ export function createServices(
   const names = inOrder(providers).map(({ profile }) => profile)
   const enforcement = createEnforcement(storage)
   const lists = createRuleLists(storage)
-  const effective = createEffectiveService(storage, createResolver(), enforcement, names)
-  return {
-    chains: createChainService(storage, lists),
-    groups: createGroupService(storage, enforcement, lists),
-    servers: createServerService(storage),
-    addresses: createAddressService(storage, settings.pools),
-    documents: createDocumentService(storage),
-    effective,
-    zones: createZoneService(storage, enforcement, providers),
-    history: createHistoryService(storage),
-    reverts: createRevertService(storage, providers),
-    enforcement,
-    ownerSettings: createOwnerSettings(storage),
-    policies: createPolicyService(storage),
-    hits: createHitsService(storage, effective, enforcement),
-    decisions: createDecisionService(storage, effective),
-    repeats: createRepeatService(storage),
-    inventory: createInventoryService(storage, reader),
-    credentials: createCredentialService(storage, providers),
-    accounts: createAccountService(storage, providers),
-    bindings: createBindingService(storage, providers),
-    fleet: createFleetService(storage, providers),
-    listings: createListingService(storage, providers),
+  const resolve = createResolver()
+  const parsed = createPolicyCache(storage, 500)
+  const effective = createEffectiveService(storage, resolve, enforcement, names, parsed)
+  const hits = createHitsService(storage, effective, enforcement)
+  const decisions = createDecisionService(storage, effective)
+
+  /** Those that remember nothing: made anew over what a caller may see. */
+  const over = (
+    view: Storage,
+    agents: EnforcementService,
+  ): Omit<Services, 'effective' | 'enforcement' | 'hits' | 'decisions' | 'of'> => ({
+    chains: createChainService(view, lists),
+    groups: createGroupService(view, agents, lists),
+    servers: createServerService(view),
+    addresses: createAddressService(view, settings.pools),
+    documents: createDocumentService(view),
+    zones: createZoneService(view, agents, providers),
+    history: createHistoryService(view),
+    ownerSettings: createOwnerSettings(view),
+    repeats: createRepeatService(view),
+    credentials: createCredentialService(view, providers),
+    policies: createPolicyService(view),
+    reverts: createRevertService(view, providers),
+    inventory: createInventoryService(view, reader),
+    accounts: createAccountService(view, providers),
+    bindings: createBindingService(view, providers),
+    fleet: createFleetService(view, providers),
+    listings: createListingService(view, providers),
     profiles: names,
     settings,
+  })
+
+  function limited(limits: Limits): Omit<Services, 'of'> {
+    const view = limitStorage(storage, limits)
+    const agents = enforcement.over(view)
+    const its = createEffectiveService(view, resolve, agents, names, parsed)
+    return {
+      ...over(view, agents),
+      ...{ effective: its, enforcement: agents, hits: hits.over(view, its, limits.servers !== null) },
+      decisions: decisions.over(view, its, ({ server: id, profile }) =>
+        permitsServer(limits, { id, profile }),
+      ),
+    }
   }
+
+  const all: Services = {
+    ...over(storage, enforcement),
+    ...{ effective, enforcement, hits, decisions },
+    of(principal) {
+      const limits = limitsOf(principal)
+      return limits ? { ...limited(limits), of: all.of } : all
+    },
+  }
+  return all
 }

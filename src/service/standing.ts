@@ -18,7 +18,7 @@ export interface Standing extends InterfaceOutcome {
 export type Progress = 'waiting' | 'applying' | 'failing'
 
 /** Said of an interface whose newest change its host could not take, in words for its owner. */
-const hostFails = 'the rules of its host could not be changed; those before stay in force'
+export const hostFails = 'the rules of its host could not be changed; those before stay in force'
 
 /**
  * Agents say outcomes; of a change that is newer than the newest they have said the outcome of, it is under way, or has

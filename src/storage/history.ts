@@ -1,6 +1,6 @@
 /** Finds events of an account by what they are about, with work that does not grow with the audit. */
 import { chunks, marks, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
-import type { HistoryFilter, HistoryPage } from './storage.ts'
+import type { EventScope, HistoryFilter, HistoryPage } from './storage.ts'
 
 /** Columns of an event that are filtered by, each with an index on account, column and revision (0018-policy-past.ts). */
 const columns = ['policy', 'server', 'actor', 'operation', 'dialect'] as const
@@ -24,6 +24,15 @@ export function* findEvents(page: HistoryPage): Steps<Found> {
   const { account, limit, before = Number.MAX_SAFE_INTEGER } = page
   const [from, to] = yield* revisionsBetween(page, before)
   const given = columns.filter((column) => page[column] !== undefined)
+  if (page.scope) {
+    const [within, params] = inScope({ account, ...page.scope })
+    const sql = `SELECT revision, size FROM audit WHERE revision < ? AND revision >= ?${within}
+      ${given.map((column) => `AND ${column} = ?`).join(' ')} ORDER BY revision DESC LIMIT ?`
+    const named = given.map((column) => page[column] as string)
+    const rows = (yield* query(sql, to, from, ...params, ...named, limit + 1)).map(toFound)
+    const events = rows.slice(0, limit)
+    return { events, next: rows.length > limit ? (events.at(-1)?.revision ?? null) : null }
+  }
   const [driver, ...others] = yield* sparsestFirst(page, given, to)
   const wanted = (of: readonly Column[]) => of.map((column) => page[column] as string)
   const entries = `SELECT revision, size, ${columns.join(', ')} FROM audit
@@ -47,6 +56,23 @@ export function* findEvents(page: HistoryPage): Steps<Found> {
   )
   const beyond = last && (yield* queryOne(nthNewest(driver, 0), ...beforeThat(params, Number(last.revision))))
   return { events, next: beyond ? Number(last.revision) : null }
+}
+
+/** A condition on events, with the word that joins it to others; empty where all are wanted. */
+export function inScope({
+  account,
+  profiles = null,
+  servers = null,
+}: EventScope & { readonly account?: string }): [string, SqlValue[]] {
+  const profile = `COALESCE((SELECT s.profile FROM servers s WHERE s.id = audit.server),
+    (SELECT p.profile FROM policies p WHERE p.id = audit.policy), audit.dialect)`
+  // Nothing is in an empty list, which SQL cannot write.
+  const isIn = (column: string, values: readonly string[] | null) =>
+    values === null ? '' : values.length === 0 ? ' AND 1 = 0' : ` AND ${column} IN (${marks(values)})`
+  return [
+    `${account === undefined ? '' : ' AND account = ?'}${isIn('server', servers)}${isIn(profile, profiles)}`,
+    [...(account === undefined ? [] : [account]), ...(servers ?? []), ...(profiles ?? [])],
+  ]
 }
 
 /** Newest of an account's events, those of a column alone, within revisions: the one that comes after `offset` others. */

@@ -245,7 +245,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       const server = await storage.server('upcloud', 'a')
       assert.deepEqual(server?.attributes, { ip: 'x' })
       assert.ok((server?.revision ?? 0) > before)
-      const event = await storage.auditEvent('acme', await storage.revision())
+      const event = await storage.auditEvent(await storage.revision(), { account: 'acme' })
       assert.deepEqual(
         [event?.operation, event?.resource, event?.id, event?.server],
         ['ip.update', 'ip-address', 'x', 'a'],

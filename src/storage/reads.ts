@@ -3,7 +3,7 @@
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
-import { eventsOf, findEvents } from './history.ts'
+import { eventsOf, findEvents, inScope } from './history.ts'
 import { compareInventory } from './inventory/difference.ts'
 import { storedInventory } from './inventory/stored.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
@@ -279,7 +279,7 @@ export const reads: Reads = {
     const found: InterfaceOwner[] = []
     for (const chunk of chunks(interfaces)) {
       const rows = yield* query(
-        `SELECT i.id, i.number, i.host, i.attributes, s.account, s.id AS server, s.name FROM interfaces i
+        `SELECT i.id, i.number, i.host, i.attributes, s.account, s.profile, s.id AS server, s.name FROM interfaces i
          JOIN servers s ON s.id = i.server WHERE i.id IN (${marks(chunk)}) AND s.${present}`,
         ...chunk,
       )
@@ -287,7 +287,7 @@ export const reads: Reads = {
         const { name } = JSON.parse(String(row.attributes)) as { readonly name?: unknown }
         found.push({
           ...{ interface: String(row.id), index: Number(row.number), account: String(row.account) },
-          ...{ server: String(row.server), serverName: String(row.name) },
+          ...{ profile: String(row.profile), server: String(row.server), serverName: String(row.name) },
           name: typeof name === 'string' ? name : null,
           host: row.host === null ? null : String(row.host),
         })
@@ -433,6 +433,10 @@ export const reads: Reads = {
     }
     return found
   },
+  *placedOn(host) {
+    const servers = 'SELECT server FROM interfaces WHERE host = ?'
+    return yield* placed('i.host = ? AND i.device IS NOT NULL', servers, host)
+  },
   *document(profile, kind, id) {
     const sql = `SELECT ${documentColumns} FROM documents WHERE profile = ? AND kind = ? AND id = ? AND ${present}`
     return optional(yield* queryOne(sql, profile, kind, id), toDocument)
@@ -485,24 +489,28 @@ export const reads: Reads = {
     )
     return rows.map((row) => String(row.policy))
   },
-  *lastEvent(account, operation, id) {
+  *lastEvent(account, operation, id, scope) {
+    const [within, params] = inScope({ account, ...scope })
     const sql = `SELECT ${auditColumns} FROM audit
-      WHERE account = ? AND operation = ? AND id = ? ORDER BY revision DESC LIMIT 1`
-    return optional(yield* queryOne(sql, account, operation, id), toAuditEvent)
+      WHERE operation = ? AND id = ?${within} ORDER BY revision DESC LIMIT 1`
+    return optional(yield* queryOne(sql, operation, id, ...params), toAuditEvent)
   },
-  *auditEvent(account, revision) {
-    const sql = `SELECT ${auditColumns} FROM audit WHERE account = ? AND revision = ?`
-    return optional(yield* queryOne(sql, account, revision), toAuditEvent)
+  *auditEvent(revision, of) {
+    const [within, params] = inScope(of)
+    const sql = `SELECT ${auditColumns} FROM audit WHERE revision = ?${within}`
+    return optional(yield* queryOne(sql, revision, ...params), toAuditEvent)
   },
-  *loggedRequest(account, profile, requestId) {
+  *loggedRequest(account, profile, requestId, scope) {
+    const [within, params] = inScope({ account, ...scope })
     const sql = `SELECT ${requestColumns} FROM audit
-      WHERE request_id = ? AND account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT 1`
-    return optional(yield* queryOne(sql, requestId, account, profile), toLoggedRequest)
+      WHERE request_id = ? AND dialect = ? AND request IS NOT NULL${within} ORDER BY revision DESC LIMIT 1`
+    return optional(yield* queryOne(sql, requestId, profile, ...params), toLoggedRequest)
   },
-  *loggedRequests(account, profile, limit) {
+  *loggedRequests(account, profile, limit, scope) {
+    const [within, params] = inScope({ account, ...scope })
     const sql = `SELECT ${requestColumns} FROM audit
-      WHERE account = ? AND dialect = ? AND request IS NOT NULL ORDER BY revision DESC LIMIT ?`
-    return (yield* query(sql, account, profile, limit)).map(toLoggedRequest)
+      WHERE dialect = ? AND request IS NOT NULL${within} ORDER BY revision DESC LIMIT ?`
+    return (yield* query(sql, profile, ...params, limit)).map(toLoggedRequest)
   },
 }
 
@@ -516,6 +524,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'placedInterfaces',
   'placedOf',
   'placedAmong',
+  'placedOn',
   'hits',
   'behind',
   'revisions',

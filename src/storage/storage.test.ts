@@ -244,8 +244,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           after: { position: 1, comment: 'a' },
         },
       )
-      assert.deepEqual(await storage.auditEvent('acme', before + 1), event)
-      assert.equal(await storage.auditEvent('other', before + 1), undefined)
+      assert.deepEqual(await storage.auditEvent(before + 1, { account: 'acme' }), event)
+      assert.equal(await storage.auditEvent(before + 1, { account: 'other' }), undefined)
     })
 
     test('an engine error in one write does not touch those that share its transaction', async () => {
@@ -763,7 +763,10 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       const recorded = await storage.run('recordEvent', { event: login }, { ...actor, at: actor.at + 5 })
       assert.ok(recorded.ok)
       assert.equal(await storage.revision(), recorded.value.revision)
-      assert.equal((await storage.auditEvent(account, recorded.value.revision))?.operation, 'login.failed')
+      assert.equal(
+        (await storage.auditEvent(recorded.value.revision, { account }))?.operation,
+        'login.failed',
+      )
       assert.deepEqual((await storage.lastEvent(account, 'login.failed', 'jane'))?.after, login.after)
       assert.equal(await storage.lastEvent(account, 'login.failed', 'joe'), undefined)
 

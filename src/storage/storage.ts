@@ -339,6 +339,7 @@ export interface InterfaceOwner {
   /** Where it is; null: nowhere. */
   readonly host: string | null
   readonly account: string
+  readonly profile: Profile
   readonly server: string
   readonly serverName: string
 }
@@ -998,8 +999,16 @@ export interface KeyPage {
   readonly limit: number
 }
 
+/** Only events of these; null or absent: of any. One belongs to the profile of its server, or of its policy, else of what it came through. */
+export interface EventScope {
+  readonly profiles?: readonly Profile[] | null
+  /** Ids: events of the account as a whole, and of policies by themselves, are of none. */
+  readonly servers?: readonly string[] | null
+}
+
 /** Which events of an account: those that fit everything that is given. */
 export interface HistoryFilter {
+  readonly scope?: EventScope
   readonly account: string
   readonly server?: string
   readonly policy?: string
@@ -1259,6 +1268,8 @@ export interface Storage {
   placedOf(account: string): Promise<readonly PlacedInterface[]>
   /** Of these servers, placed or not. */
   placedAmong(servers: readonly string[]): Promise<readonly PlacedInterface[]>
+  /** All that have a device on the host. */
+  placedOn(host: string): Promise<readonly PlacedInterface[]>
   document(profile: Profile, kind: string, id: string): Promise<DocumentRecord | undefined>
   documents(filter: { account: string; profile: Profile; kind: string }): Promise<readonly DocumentRecord[]>
   /** Newest first. Looks at some thousands of events at most, whatever there is. */
@@ -1279,12 +1290,30 @@ export interface Storage {
   /** Policies that a revision made, changed or deleted, by id. */
   policiesOf(revision: number, limit: number): Promise<readonly string[]>
   /** The newest of that operation about that id. */
-  lastEvent(account: string, operation: string, id: string): Promise<AuditEvent | undefined>
-  auditEvent(account: string, revision: number): Promise<AuditEvent | undefined>
+  lastEvent(
+    account: string,
+    operation: string,
+    id: string,
+    scope?: EventScope,
+  ): Promise<AuditEvent | undefined>
+  auditEvent(
+    revision: number,
+    of: EventScope & { readonly account?: string },
+  ): Promise<AuditEvent | undefined>
   /** What a request changed that its dialect keeps a log of. */
-  loggedRequest(account: string, profile: Profile, requestId: string): Promise<RequestRecord | undefined>
+  loggedRequest(
+    account: string,
+    profile: Profile,
+    requestId: string,
+    scope?: EventScope,
+  ): Promise<RequestRecord | undefined>
   /** Newest first. */
-  loggedRequests(account: string, profile: Profile, limit: number): Promise<readonly RequestRecord[]>
+  loggedRequests(
+    account: string,
+    profile: Profile,
+    limit: number,
+    scope?: EventScope,
+  ): Promise<readonly RequestRecord[]>
 
   /** What an inventory would change, in one snapshot. Fails as `applyInventory` does. */
   inventoryDifference(

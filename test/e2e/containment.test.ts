@@ -58,11 +58,19 @@ printf '%s\\n' "$script" | nft "$@"
     return { status: answer.status, text: await answer.text() }
   }
   const json = async (path: string) => JSON.parse((await ask(path)).text)
+  /** A tenant is not told of devices: they are named by what the inventory says of them. */
+  async function placements() {
+    const found: { device: string; state: string; error: string | null }[] = []
+    for (const { id, interfaces } of (await json('/v1/servers')).servers) {
+      for (const { index, state, error } of interfaces) {
+        found.push({ device: `tap${id.at(-1)}i${index - 1}`, state, error })
+      }
+    }
+    return found
+  }
   const states = async () => {
-    const { hosts } = await json('/v1/hosts')
-    return Object.fromEntries(
-      hosts[0].interfaces.map((each: { device: string; state: string }) => [each.device, each.state]),
-    )
+    const interfaces = await placements()
+    return Object.fromEntries(interfaces.map(({ device, state }) => [device, state]))
   }
   async function become(wanted: Record<string, string>): Promise<void> {
     const deadline = Date.now() + 15_000
@@ -101,10 +109,9 @@ printf '%s\\n' "$script" | nft "$@"
     while (!/chain policy\.\S+\.out \{\n\t\tmeta mark set 0x[0-9a-f]{8} goto denied\.out/.test(await rules()))
       assert.ok(Date.now() < deadline, await rules())
     await become({ tap1i0: 'failing', tap2i0: 'applied', tap2i1: 'applied' })
-    const [found] = (await json('/v1/hosts')).hosts
-    const failing = found.interfaces.find((each: { device: string }) => each.device === 'tap1i0')
-    assert.equal(failing.error, 'the kernel refuses its rules')
-    assert.doesNotMatch(JSON.stringify(found), /not supported|stdin/)
+    const failing = (await placements()).find((each) => each.device === 'tap1i0')
+    assert.match(failing?.error ?? '', /^its rules cannot be put in force/)
+    assert.doesNotMatch(JSON.stringify(await json('/v1/servers')), /not supported|stdin/)
     assert.deepEqual(await json('/readyz'), {
       status: 'degraded',
       reasons: ['1 of 3 interfaces cannot be enforced'],
@@ -225,11 +232,10 @@ printf '%s\\n' "$script" | nft "$@"
     let denials = { ingress: 0, egress: 0 }
     while (denials.ingress < 9 || denials.egress < 6) {
       assert.deepEqual(await host.arriving(), open)
-      denials = (await json('/v1/hosts')).hosts[0].interfaces[0].denials
+      denials = denialsIn((await ask('/metrics')).text)
       assert.ok(Date.now() < deadline, JSON.stringify(denials))
     }
     assert.deepEqual(await states(), { tap1i0: 'observing' })
-    assert.equal((await json('/v1/hosts')).hosts[0].observe, true)
     const ready = await json('/readyz')
     assert.deepEqual([ready.status, ready.reasons[0]], ['degraded', 'observing: nothing is dropped'])
     const { text } = await ask('/metrics')
@@ -280,3 +286,13 @@ printf '%s\\n' "$script" | nft "$@"
     await host.until((now) => now.in === 3 && now.out === 3)
   })
 })
+
+function denialsIn(metrics: string): { ingress: number; egress: number } {
+  const count = (direction: string) =>
+    Number(
+      new RegExp(`portcullis_would_deny_packets_total\\{[^}]*direction="${direction}"\\} (\\d+)`).exec(
+        metrics,
+      )?.[1] ?? 0,
+    )
+  return { ingress: count('ingress'), egress: count('egress') }
+}

@@ -62,15 +62,52 @@ export const inventoryOf = (of: Drivers): string =>
   JSON.stringify({ accounts: [account('own', of), account('foreign', of)] })
 export const conformanceInventory = inventoryOf(drivers)
 
+/** The same, with a host and a device for each interface that is listed. */
+export function placedInventory(host: string, device: string): string {
+  let number = 0
+  // An account has an address once, and both may be put in one.
+  const taken = new Set<string>()
+  const placed = ({ servers = [], ...rest }: Part) => ({
+    ...rest,
+    servers: servers.map(({ interfaces = [], ...server }) => ({
+      ...server,
+      interfaces: interfaces.map(({ addresses = [], ...nic }) => ({
+        ...{ ...nic, host, device: `${device}${++number}` },
+        addresses: addresses.filter((each) => taken.size < taken.add(each).size),
+      })),
+    })),
+  })
+  return JSON.stringify({ accounts: [placed(account('own', drivers)), placed(account('foreign', drivers))] })
+}
+interface Part {
+  readonly servers?: readonly {
+    readonly interfaces?: readonly { readonly addresses?: readonly string[] }[]
+  }[]
+}
+
+/** Both in one account, with the credentials of the first. */
+export const oneAccountInventory: string = JSON.stringify({
+  accounts: [merged('own', JSON.parse(placedInventory('kvm1', 'tap')).accounts, accounts.own)],
+})
+
+function merged(name: string, parts: readonly object[], credentials: readonly object[]) {
+  const keys = new Set(parts.flatMap((part) => Object.keys(part)))
+  const lists = [...keys].map((key) => [
+    key,
+    parts.flatMap((part) => (part as Readonly<Record<string, unknown[]>>)[key] ?? []),
+  ])
+  return { ...Object.fromEntries(lists), name, credentials }
+}
+
 export type Filled = (profile: string, whose: Whose) => Values
 
-/** Makes one of everything that a path or a body can name, in both accounts. */
-export async function fillBoth(service: TestService): Promise<Filled> {
+/** Makes one of everything that a path or a body can name, in both accounts; or twice in the account of `as`. */
+export async function fillBoth(service: TestService, as?: Whose): Promise<Filled> {
   const filled = new Map<string, Values>()
   // The native API last: its revisions are what the others wrote.
   for (const dialect of dialects.toReversed()) {
     for (const whose of ['own', 'foreign'] as const) {
-      const values = await drivers[dialect.profile].fill(clientOf(service, whose, dialect), whose)
+      const values = await drivers[dialect.profile].fill(clientOf(service, as ?? whose, dialect), whose)
       filled.set(`${dialect.profile} ${whose}`, values)
     }
   }

@@ -16,7 +16,9 @@ import { createInventoryReader, loadInventory } from '../../src/service/inventor
 import type { Limits } from '../../src/service/login-gate.ts'
 import { createServices, defaultSettings, type Services } from '../../src/service/services.ts'
 import type { Storage } from '../../src/storage/storage.ts'
+
 import type { Place } from '../../src/storage/whole/whole-store.ts'
+
 import { engines, type TestStore } from './stores.ts'
 
 export const dialects = builtIn
@@ -234,7 +236,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
   }
   const created = servicesOf(storage, settings, dialects)
-  const services = { ...created, ...options.services }
+  const services: Services = {
+    ...created,
+    ...options.services,
+    of: (principal) => ({ ...created.of(principal), ...options.services }),
+  }
   const log: string[] = []
   let offset = 0
   const metrics = createMetrics({

@@ -15,7 +15,14 @@ export const noTraffic: Traffic = {
 
 /** A packet that was denied by the third rule of `web`. */
 export const denied: Omit<NamedDecision, 'id'> = {
-  ...{ at: Date.UTC(2026, 0, 31, 12), host: 'kvm7', server: 'server-1', serverName: 'web1', index: 1 },
+  ...{
+    at: Date.UTC(2026, 0, 31, 12),
+    host: 'kvm7',
+    account: 'account-1',
+    server: 'server-1',
+    serverName: 'web1',
+    index: 1,
+  },
   ...{ interface: 'nic-1', interfaceName: null, direction: 'ingress', outcome: 'denied', observed: false },
   ...{ by: 'rule web deny-rest', position: 3, level: 'info', revision: 7 },
   packet: {
@@ -45,7 +52,8 @@ export function createToldDecisions(): ToldDecisions {
     for (const { count, resolve } of waiting) if (count === listeners.size) resolve()
     waiting = waiting.filter(({ count }) => count !== listeners.size)
   }
-  return {
+  const told: ToldDecisions = {
+    over: () => told,
     asked,
     get followers() {
       return listeners.size
@@ -56,9 +64,9 @@ export function createToldDecisions(): ToldDecisions {
         changed()
       }),
     async tell(ids, { lost = 0, ...more } = {}) {
-      const told = ids.map((id) => ({ ...denied, ...more, id }))
-      kept.push(...told)
-      await Promise.all([...listeners].map((listener) => listener(told, lost)))
+      const news = ids.map((id) => ({ ...denied, ...more, id }))
+      kept.push(...news)
+      await Promise.all([...listeners].map((listener) => listener(news, lost)))
     },
     hear() {},
     async recent(_ctx, { limit = Number.POSITIVE_INFINITY, ...filter }) {
@@ -79,4 +87,5 @@ export function createToldDecisions(): ToldDecisions {
     },
     counts: () => ({ told: kept.length, missed: 0 }),
   }
+  return told
 }

@@ -1,6 +1,6 @@
 /** Decisions as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 import type { JsonValue } from '../../core/json.ts'
-import type { Context } from '../../service/context.ts'
+import { type Context, isOperator } from '../../service/context.ts'
 import type { DecisionFilter, DecisionService, NamedDecision } from '../../service/decisions.ts'
 import { encodeDecision } from './encode-traffic.ts'
 import { problem } from './errors.ts'
@@ -27,6 +27,7 @@ export async function* decisionEvents(
 ): AsyncGenerator<string> {
   let next: Batch | undefined
   let wake = Promise.withResolvers<void>()
+  const operator = isOperator(ctx.principal)
   const wakeUp = () => wake.resolve()
   signal.addEventListener('abort', wakeUp)
   const followed = await service.follow(ctx, filter, (decisions, lost) => {
@@ -45,7 +46,7 @@ export async function* decisionEvents(
       next = undefined
       if (batch) {
         const { decisions, lost, taken } = batch
-        const wanted = decisions.filter(({ at }) => at >= since).map(decisionEvent)
+        const wanted = decisions.filter(({ at }) => at >= since).map((each) => decisionEvent(each, operator))
         yield [...(lost > 0 ? [event({ event: 'lost', data: { lost } })] : []), ...wanted].join('')
         taken()
         continue
@@ -63,8 +64,8 @@ export async function* decisionEvents(
   }
 }
 
-const decisionEvent = (decision: NamedDecision): string =>
-  event({ event: 'decision', id: decision.id, data: encodeDecision(decision) })
+const decisionEvent = (decision: NamedDecision, operator: boolean): string =>
+  event({ event: 'decision', id: decision.id, data: encodeDecision(decision, operator) })
 
 /** JSON has no line breaks but escaped ones. */
 function event({ event, id, data }: { event: string; id?: string; data: JsonValue }): string {

@@ -1,10 +1,15 @@
-/** Questions about packets → the model's packets. */
+/** Questions about packets → the model's packets, and queries → filters of hosts. */
+import { interfaceStates } from '../../core/model/desired.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { Packet } from '../../core/net/packet.ts'
 import { hasPorts, ICMP, ICMPV6, icmpFamily, namesTarget, parseProtocol } from '../../core/net/protocol.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import type { HostFilter } from '../../service/enforcement.ts'
+import type { DialectRequest } from '../dialect.ts'
+import { choiceOf, textOf } from './decode-query.ts'
+import { keyPageOf } from './pages.ts'
 import type { TraceRequest } from './schemas.ts'
 
 /** The schema has been checked; what it cannot say is checked here. */
@@ -55,3 +60,23 @@ export function decodePacket(given: TraceRequest['packet']): Result<Packet, Requ
 
 const invalid = (field: string, reason: string) =>
   err<RequestError>({ kind: 'invalid', field: `packet.${field}`, reason })
+
+/** In an account it is that one's interfaces. */
+export function decodeHosts({ query, principal }: DialectRequest): Result<HostFilter, RequestError> {
+  const page = keyPageOf(query)
+  if (!page.ok) return page
+  const host = textOf(query, 'host')
+  if (!host.ok) return host
+  const named = textOf(query, 'account')
+  if (!named.ok) return named
+  const state = choiceOf(query, 'state', interfaceStates)
+  if (!state.ok) return state
+  const { after, limit } = page.value
+  const account = principal.account === '' ? named.value : principal.account
+  return ok({
+    ...{ after: after?.[0] ?? null, limit },
+    ...(host.value !== undefined && { host: host.value }),
+    ...(account !== undefined && { account }),
+    ...(state.value !== undefined && { state: state.value }),
+  })
+}

@@ -43,14 +43,17 @@ const encodeHits = ({ packets, bytes, lastHit }: Hits): JsonObject => ({
 
 const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString())
 
-export function encodeDecision(decision: NamedDecision): JsonObject {
+/** `operator`: for one, who reads whose it is and where. */
+export function encodeDecision(decision: NamedDecision, operator: boolean): JsonObject {
   const { id, at, server, serverName, index, interfaceName, direction, outcome, observed } = decision
-  const { by, position, level, revision, packet } = decision
+  const { by, position, level, revision, packet, account, host } = decision
   const decider = parseDecider(by)
   // Whoever gave it has read it.
   if (!decider.ok) throw new Error(decider.error)
   return {
-    ...{ id, at: new Date(at).toISOString(), server, serverName },
+    ...{ id, at: new Date(at).toISOString() },
+    ...(operator && { account, host }),
+    ...{ server, serverName },
     ...{ interface: decision.interface, interfaceIndex: index, interfaceName },
     ...{ direction, outcome, observed, decidedBy: { ...decider.value }, position, level, revision },
     packet: { text: packetText(packet), ...packet },

@@ -1,11 +1,12 @@
 /** The model → the native API's JSON. */
 import type { JsonObject } from '../../core/json.ts'
 import { encodeMatch } from '../../core/model/codec.ts'
-import type { Connections, HostStatus } from '../../core/model/desired.ts'
+import type { Connections } from '../../core/model/desired.ts'
 import type { DirectionPolicy, EffectivePolicy, Origin } from '../../core/model/effective-policy.ts'
 import { encodeAddresses } from '../../core/model/match-fields.ts'
 import { isOperator } from '../../service/context.ts'
 import type { Placement } from '../../service/effective.ts'
+import type { HostPage } from '../../service/enforcement.ts'
 import type { ServerRecord } from '../../storage/storage.ts'
 import type { DialectRequest } from '../dialect.ts'
 
@@ -44,19 +45,26 @@ export function encodePlacement(
   }
 }
 
-/** A host as the owner of these of its interfaces may see it: nothing of the installation. */
-export function encodeHost({ host, target, observe, state, interfaces }: HostStatus): JsonObject {
+export function encodeHost({ interfaces, ...host }: HostPage['hosts'][number]): JsonObject {
+  const { target, observe, state, error, desiredRevision, appliedRevision, repairs, warnings } = host
   return {
-    host,
-    target,
-    observe,
-    state,
+    ...{
+      host: host.host,
+      target,
+      observe,
+      state,
+      error,
+      desiredRevision,
+      appliedRevision,
+      repairs,
+      warnings,
+    },
     interfaces: interfaces.map(
-      ({ id, device, state, mode = null, error, notes, denials, connections, unanswered }) => ({
-        ...{ id, device, state, mode, error, notes },
-        ...(denials && { denials: { ...denials } }),
-        ...encodeConnections(connections),
-        ...(unanswered && { unanswered: { ...unanswered } }),
+      ({ id, account, server, device, state, mode = null, error, notes, ...counts }) => ({
+        ...{ id, account, server, device, state, mode, error, notes },
+        ...(counts.denials && { denials: { ...counts.denials } }),
+        ...encodeConnections(counts.connections),
+        ...(counts.unanswered && { unanswered: { ...counts.unanswered } }),
       }),
     ),
   }

@@ -1,9 +1,11 @@
 /** The native API: traces that explain, servers with what is in force, the history, and a document that describes it all. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { credentials, onBothStores, servers, type TestService } from '../../../test/support/service.ts'
+import { makeOperator, operator } from '../../../test/support/operator.ts'
+import { onBothStores, servers, type TestService } from '../../../test/support/service.ts'
 import { whole } from '../../../test/support/status.ts'
 import type { InterfaceStatus } from '../../core/model/desired.ts'
+import { neutral } from '../../service/tenant-words.ts'
 import { routes } from './routes.ts'
 
 const inventory = `
@@ -272,24 +274,41 @@ accounts:
     assert.equal((await nic()).appliedGeneration, 2, 'never above what is desired')
     assert.deepEqual(
       [(await nic()).state, (await nic()).mode, (await nic()).error, (await nic()).notes],
-      ['failing', 'bridged', 'why', ['note']],
+      ['failing', 'bridged', neutral.failing, [neutral.note]],
     )
     const traced = await service.call('POST', '/v1/trace', {
       ...{ server: servers.web, interface: web, direction: 'ingress' },
       packet: { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.1' },
     })
     assert.equal(traced.body.mode, 'bridged')
-    // Its own interfaces, and nothing of others or of the installation.
-    assert.deepEqual((await service.call('GET', '/v1/hosts')).body.hosts, [
-      {
-        ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied' },
-        interfaces: [
-          { id: web, device: 'tap1', state: 'failing', mode: 'bridged', error: 'why', notes: ['note'] },
-        ],
-      },
-    ])
-    const foreign = await service.call('GET', '/v1/hosts', undefined, credentials.foreign)
-    assert.deepEqual(foreign.body.hosts, [])
+    assert.equal((await service.call('GET', '/v1/hosts')).status, 403)
+    await makeOperator(service.storage)
+    const asOperator = async (path: string) => (await service.call('GET', path, undefined, operator)).body
+    const { server: owner, account } = (await service.storage.owners([web]))[0] ?? {}
+    const host = {
+      ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied', error: "the operator's" },
+      ...{ desiredRevision: 9, appliedRevision: 9, repairs: 0, warnings: [] },
+      interfaces: [
+        {
+          ...{ id: web, account, server: owner, device: 'tap1', state: 'failing', mode: 'bridged' },
+          ...{ error: 'why', notes: ['note'] },
+        },
+      ],
+    }
+    assert.deepEqual(await asOperator('/v1/hosts'), { hosts: [host], next: null })
+    assert.deepEqual(await asOperator(`/v1/hosts?account=${account}&state=failing`), {
+      hosts: [host],
+      next: null,
+    })
+    for (const filter of ['state=applied', 'account=nobody', 'host=kvm2']) {
+      assert.deepEqual(await asOperator(`/v1/hosts?${filter}`), { hosts: [], next: null }, filter)
+    }
+    const seen = (await asOperator(`/v1/servers/${servers.web}`)).interfaces[1]
+    assert.deepEqual(
+      [seen.binding.host, seen.binding.device, seen.error, seen.notes],
+      ['kvm1', 'tap1', 'why', ['note']],
+    )
+    assert.equal((await nic()).binding, undefined)
     const { body } = await service.call('GET', `/v1/servers/${servers.web}`)
     const { ingress, egress, stateful } = body.interfaces[1].policy
     assert.deepEqual(

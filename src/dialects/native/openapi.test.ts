@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Compile } from 'typebox/schema'
+
 import { makeOperator, operator } from '../../../test/support/operator.ts'
+
 import {
   credentials,
   inventory,
@@ -104,7 +106,16 @@ const calls: readonly Call[] = [
   ['listAudit', '/audit', undefined, 200],
   ['listAudit', `/audit?server=${servers.web}&policy=x`, undefined, 200],
   ['listAudit', '/audit?before=x', undefined, 400],
-  ['listHosts', '/hosts', undefined, 200],
+  ...['', '?host=local', '?state=applied', '?account=nobody', '?limit=1'].map(
+    (query): Call => ['listHosts', `/hosts${query}`, undefined, 200, operator],
+  ),
+  ['listHosts', '/hosts', undefined, 403],
+  ['listHosts', '/hosts?state=bad', undefined, 400, operator],
+  ['listHosts', '/hosts?cursor=bad', undefined, 400, operator],
+  ['getServer', `/servers/${servers.foreignCube}`, undefined, 200, operator],
+  ['listServerRules', `/servers/${servers.foreignCube}/rules`, undefined, 200, operator],
+  ['listDecisions', '/decisions', undefined, 200, operator],
+  ['trace', '/trace', ask, 200, operator],
   ['listHosts', '/hosts', undefined, 401, credentials.none],
   ...['', '?direction=ingress', '?unused=30', `?interface=${nics.cube}`].map(
     (query): Call => ['listServerRules', `/servers/${servers.cube}/rules${query}`, undefined, 200],

@@ -1,5 +1,6 @@
 /** What packets have met: counters of everything that decides, and samples of what was decided. */
 import { ok } from '../../core/result.ts'
+import { isOperator } from '../../service/context.ts'
 import type { Step } from '../../service/hits.ts'
 import { interfaceCalled } from '../../service/pick.ts'
 import type { Route } from '../dialect.ts'
@@ -15,6 +16,7 @@ const rules = routesOf([
   {
     method: 'GET',
     path: '/servers/:id/rules',
+    operators: true,
     operation: 'listServerRules',
     summary:
       'Everything that decides about the packets of a server, in its order, with what it has counted; `unused` lists rules that nothing hits',
@@ -50,6 +52,7 @@ const decisions = answering([
   {
     method: 'GET',
     path: '/decisions',
+    operators: true,
     operation: 'listDecisions',
     summary:
       'Samples of packets that were denied, rejected, or let pass where that is told: the last 1,000 of each interface, newest first; with `Accept: text/event-stream` as they come',
@@ -71,7 +74,10 @@ const decisions = answering([
       if (!kept.ok) return kept
       if (!events) {
         const newest = kept.value.filter(({ at }) => at >= since).toReversed()
-        return ok({ status: 200, body: { decisions: newest.map(encodeDecision) } })
+        return ok({
+          status: 200,
+          body: { decisions: newest.map((each) => encodeDecision(each, isOperator(request.principal))) },
+        })
       }
       const last = request.headers['last-event-id']
       // Nothing has the empty id: all that are kept come first.

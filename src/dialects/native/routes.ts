@@ -2,10 +2,11 @@
 import type { JsonValue } from '../../core/json.ts'
 import { ok } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
-import { decodePacket } from './decode.ts'
+import { decodeHosts, decodePacket } from './decode.ts'
 import { encodeHost } from './encode.ts'
 import { bodyOf, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
+import { encodeCursor } from './pages.ts'
 import { accountRoutes } from './routes-accounts.ts'
 import { attachmentRoutes } from './routes-attachments.ts'
 import { bindingRoutes } from './routes-bindings.ts'
@@ -19,12 +20,14 @@ import { policyRuleRoutes } from './routes-policy-rules.ts'
 import { serverRoutes } from './routes-servers.ts'
 import { settingsRoutes } from './routes-settings.ts'
 import { trafficRoutes } from './routes-traffic.ts'
-import { HostList, TraceAnswer, TraceRequest } from './schemas.ts'
+import { TraceAnswer, TraceRequest } from './schemas.ts'
+import { HostList, HostQuery } from './schemas-hosts.ts'
 
 const own: readonly Route[] = routesOf([
   {
     method: 'POST',
     path: '/trace',
+    operators: true,
     operation: 'trace',
     summary: 'What happens to a packet, and which rule decides',
     scope: 'read',
@@ -48,11 +51,14 @@ const own: readonly Route[] = routesOf([
     method: 'GET',
     path: '/hosts',
     operation: 'listHosts',
-    summary: 'What the agents of the hosts that carry servers of the account say of themselves',
-    schema: { answer: HostList },
+    scope: 'operator',
+    summary: 'For operators: what the agents of hosts say of them and of their interfaces, whosever they are',
+    schema: { query: HostQuery, answer: HostList },
     handle: async (request) => {
-      const hosts = await request.services.enforcement.hostsOf(request)
-      return ok({ hosts: hosts.map(encodeHost) })
+      const query = decodeHosts(request)
+      if (!query.ok) return query
+      const { hosts, next } = await request.services.enforcement.statuses(request.now, query.value)
+      return ok({ hosts: hosts.map(encodeHost), next: next === null ? null : encodeCursor([next]) })
     },
   },
   {

@@ -124,6 +124,8 @@ const Packet = Type.Object(
 export const Decision = Type.Object({
   id: Type.String({ description: 'For `Last-Event-ID`; a restart of the service begins anew' }),
   at: DateTime,
+  account: Type.Optional(Type.String({ description: 'To operators only: whose interface it is' })),
+  host: Type.Optional(Type.String({ description: 'To operators only: where it was judged' })),
   server: Type.String(),
   serverName: Type.String(),
   interface: Type.String(),

@@ -1,5 +1,6 @@
 /** The native API's JSON: one schema for each body, which checks requests and describes them in the OpenAPI document. */
 import { type Static, Type } from 'typebox'
+import { interfaceStates } from '../../core/model/desired.ts'
 import { fieldOf, matchFieldNames } from '../../core/model/match-fields.ts'
 import { Action, closed, Direction, nullable, oneOf } from './schema-words.ts'
 
@@ -118,9 +119,9 @@ export const TraceAnswer = Type.Object({
   ),
 })
 
-export const InterfaceState = oneOf('applied', 'applying', 'failing', 'closed', 'observing')
+export const InterfaceState = oneOf(...interfaceStates)
 
-const PerDirection = Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })
+export const PerDirection = Type.Object({ ingress: Type.Integer(), egress: Type.Integer() })
 export const Connections = Type.Object({
   limit: Type.Integer(),
   uses: nullable(PerDirection),
@@ -156,30 +157,6 @@ export const DirectionPolicy = Type.Object({
       }),
       { description: 'In order; the first matching rule of all decides' },
     ),
-  ),
-})
-
-export const HostList = Type.Object({
-  hosts: Type.Array(
-    Type.Object({
-      host: Type.String(),
-      target: Type.String(),
-      observe: Type.Boolean(),
-      state: oneOf('starting', 'applying', 'applied', 'failing'),
-      interfaces: Type.Array(
-        Type.Object({
-          id: Type.String(),
-          device: Type.String(),
-          state: InterfaceState,
-          mode: nullable(FilterMode),
-          error: nullable(Type.String()),
-          notes: Type.Array(Type.String()),
-          denials: Type.Optional(PerDirection),
-          connections: Type.Optional(Connections),
-          unanswered: Type.Optional(Unanswered),
-        }),
-      ),
-    }),
   ),
 })
 

@@ -124,8 +124,11 @@ export function* changeZone(
   const ended = [...gone('interface', removed), ...goneDocuments(left)]
   const held = yield* applyHoldings(args, { gone: ended, documents, interfaces: nics, before }, actor.at)
   if (!held.ok) return held
+  // That of a change within one server is that server's, whatever of it has changed.
+  const [only = null, ...others] = servers.keys()
   yield* record({ ...actor, within: { kind: zoneKind, id: zone } }, revision, {
     ...event,
+    ...(others.length === 0 && { server: only }),
     ...(event.resource === 'server' && { server: event.id }),
     ...(event.resource === 'policy' && { policy: event.id }),
   })
