@@ -11,17 +11,23 @@ import {
 } from '../../../test/support/service.ts'
 import type { Storage } from '../../storage/storage.ts'
 
+const known = '"firewallType":"EGRESS"'
+const later = '"firewallType":"SIDEWAYS"'
+
+/** With another word, in text and in the bytes of text. */
+function reworded(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(Buffer.from(value).toString().replaceAll(known, later))
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(reworded)
+  if ('firewallType' in value) return { ...value, firewallType: 'SIDEWAYS' }
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, reworded(each)]))
+}
+
 /** The store, to which the inventory's word comes as another one. */
 const renaming = (storage: Storage): Storage => ({
   ...storage,
   run: (operation, args, ...rest) =>
-    storage.run(
-      operation,
-      operation === 'applyInventory'
-        ? JSON.parse(JSON.stringify(args).replaceAll('"firewallType":"EGRESS"', '"firewallType":"SIDEWAYS"'))
-        : args,
-      ...rest,
-    ),
+    storage.run(operation, operation === 'applyInventory' ? (reworded(args) as typeof args) : args, ...rest),
 })
 
 const nic = `/cloudapi/v6/datacenters/${datacenters.own}/servers/${servers.cube}/nics/${nics.cube}`
