@@ -2,7 +2,22 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { vpsId } from '../src/dialects/hostup/ids.ts'
-import { datacenters, nics, onBothStores, secretKeys, servers, type TestService } from './support/service.ts'
+import {
+  datacenters,
+  inventory,
+  nics,
+  onBothStores,
+  secretKeys,
+  servers,
+  type TestService,
+} from './support/service.ts'
+
+/** A server of the native profile, with an interface. */
+const [plain, nic] = ['00d1a100-0003-4000-8000-000000000001', '00d1a100-0003-4000-8000-0000000000a1']
+const withPlain = inventory.replace(
+  '    servers:\n',
+  `    servers:\n      - { profile: native, id: ${plain}, name: plain, interfaces: [ { id: ${nic}, addresses: [192.0.2.50] } ] }\n`,
+)
 
 /** A policy of a dialect, how it is read, and ways to change it that follow each other. */
 interface Case {
@@ -15,7 +30,7 @@ interface Case {
 onBothStores('undoing', (start) => {
   let service: TestService
   before(async () => {
-    service = await start()
+    service = await start({ inventory: withPlain })
   })
   after(() => service.close())
 
@@ -29,9 +44,10 @@ onBothStores('undoing', (start) => {
   const comparable = (text: string) =>
     text
       .replace(
-        /"(etag|lastModifiedBy|lastModifiedByUserId|digest|requestId|request_id|timestamp)": ?"[^"]*"/g,
+        /"(etag|modified|lastModifiedBy|lastModifiedByUserId|digest|requestId|request_id|timestamp)": ?"[^"]*"/g,
         '"$1":"-"',
       )
+      .replace(/"(revision|desiredGeneration)":\d+/g, '"$1":0')
       .replace(/"[^"]*([Dd]ate|_at|At)": ?("[^"]*"|\d+)/g, '"$1":"-"')
   const readAll = async (reads: readonly string[]) => {
     const answers: Record<string, string> = {}
@@ -69,7 +85,54 @@ onBothStores('undoing', (start) => {
   const editable = async (list: string) =>
     (await call('GET', list)).body.rules.filter((rule: { editable: boolean }) => rule.editable)
 
+  const ruled = (id: string, method: string, path = '', body?: object) =>
+    call(method, `/v1/policies/${id}/rules${path}`, body)
+  const nth = async (id: string, n: number) => `/${(await ruled(id, 'GET')).body.rules[n].id}`
+  const opening = (port: number, more: object = {}) => ({
+    ...{ action: 'allow', direction: 'ingress', protocol: 'tcp', destinationPorts: [port], ...more },
+  })
+  const made = async (body: object) =>
+    (await call('POST', '/v1/policies', { name: 'p', ...body })).body.id as string
+  const attach = (...policies: string[]) => call('PUT', `/v1/servers/${plain}/policies`, { policies })
+
   const cases: readonly Case[] = [
+    {
+      name: 'native policy',
+      async open() {
+        const policy = await made({ defaults: { egress: 'reject' }, rules: [22, 80].map((n) => opening(n)) })
+        await attach(policy)
+        // What the server's interfaces are judged by is read, too.
+        return {
+          policy,
+          reads: [`/v1/policies/${policy}`, `/v1/policies/${policy}/rules`, `/v1/servers/${plain}`],
+        }
+      },
+      changes: [
+        (id) => call('PATCH', `/v1/policies/${id}`, { defaults: { ingress: 'reject', egress: 'deny' } }),
+        (id) => call('PATCH', `/v1/policies/${id}`, { defaults: { ingress: 'allow', egress: 'allow' } }),
+        (id) => ruled(id, 'POST', '', opening(25, { position: 1, comment: 'ü \u2028 "\\', log: 'warning' })),
+        (id) =>
+          call('PATCH', `/v1/policies/${id}`, { stateful: false, cutFlows: 'revoked', logAllowed: 'info' }),
+        async (id) => ruled(id, 'PATCH', await nth(id, 0), { position: 3 }),
+        (id) =>
+          call('PATCH', `/v1/policies/${id}`, {
+            enabled: false,
+            filters: ['egress'],
+            log: { egress: 'alert' },
+          }),
+        async (id) =>
+          ruled(id, 'PUT', await nth(id, 1), opening(443, { enabled: false, sources: ['2001:db8::/32'] })),
+        async (id) => ruled(id, 'DELETE', await nth(id, 0)),
+        (id) => ruled(id, 'PUT', '', { rules: [{ action: 'deny', direction: 'egress' }, opening(8080)] }),
+        (id) =>
+          call('PATCH', `/v1/policies/${id}`, {
+            enabled: true,
+            filters: [],
+            cutFlows: null,
+            logAllowed: null,
+          }),
+      ],
+    },
     {
       name: 'chain of an UpCloud server',
       async open() {
@@ -231,4 +294,82 @@ onBothStores('undoing', (start) => {
       }
     })
   }
+
+  test('name, description, labels and attachments stay; a diff tells of them', async () => {
+    const policy = await made({ name: 'first', description: 'one', labels: { a: '1' }, rules: [opening(22)] })
+    const path = `/v1/policies/${policy}`
+    const to = await service.storage.revision()
+    await call('PATCH', path, {
+      name: 'second',
+      description: 'two',
+      labels: { b: '2' },
+      defaults: { egress: 'deny' },
+    })
+    const patched = (await call('GET', `/v1/revisions/${await service.storage.revision()}/diff`)).body
+    assert.deepEqual(patched.fields.map(({ field }: { field: string }) => field).sort(), [
+      'attributes.description',
+      'attributes.labels.a',
+      'attributes.labels.b',
+      'name',
+    ])
+    assert.deepEqual(patched.policies[0].settings, [
+      { field: 'defaultEgress', before: 'allow', after: 'deny' },
+    ])
+    await call('POST', `${path}/attachments`, { server: plain, interface: nic })
+    const attached = (await call('GET', `/v1/revisions/${await service.storage.revision()}/diff`)).body
+    assert.deepEqual([attached.operation, attached.policies], ['policy.attach', []])
+    assert.deepEqual(attached.fields, [
+      { field: 'attached', before: [], after: [{ server: plain, interface: nic }] },
+    ])
+    const done = await revert(policy, to)
+    assert.deepEqual(done.body.diff.settings, [{ field: 'defaultEgress', before: 'deny', after: 'allow' }])
+    const { name, description, labels, defaults } = (await call('GET', path)).body
+    assert.deepEqual([name, description, labels, defaults.egress], ['second', 'two', { b: '2' }, 'allow'])
+    const { attachments } = (await call('GET', `${path}/attachments`)).body
+    assert.deepEqual(attachments, [{ server: plain, serverName: 'plain', interface: nic }])
+    // Of a policy that went and came again by another id nothing comes back.
+    await call('DELETE', `${path}/attachments/${plain}/${nic}`)
+    await call('DELETE', path)
+    assert.equal((await revert(policy, to)).status, 404)
+  })
+
+  test('a policy goes back no farther than quotas and limits allow', async () => {
+    const policy = await made({ rules: Array.from({ length: 1000 }, (_, n) => opening(1 + n)) })
+    const full = await service.storage.revision()
+    await ruled(policy, 'PUT', '', { rules: [opening(22)] })
+    const { usage } = (await call('GET', '/v1/account')).body
+    const allow = (rules: number | undefined) =>
+      service.storage.run(
+        'setDefaultQuotas',
+        { quotas: rules === undefined ? {} : { rules } },
+        { account: '', actor: 'test', dialect: 'system', requestId: '', at: 1 },
+      )
+    await allow(usage.rules + 998)
+    try {
+      const before = await service.storage.revision()
+      const refused = await revert(policy, full)
+      assert.deepEqual([refused.status, refused.body.title], [409, 'Limit reached'], refused.text)
+      assert.match(refused.body.detail, /quota.*rule/)
+      assert.equal(await service.storage.revision(), before)
+      assert.equal((await ruled(policy, 'GET')).body.rules.length, 1)
+      await allow(usage.rules + 999)
+      assert.equal((await revert(policy, full)).status, 200)
+      assert.equal((await call('GET', '/v1/account')).body.usage.rules, usage.rules + 999)
+    } finally {
+      await allow(undefined)
+    }
+    const record = (await service.storage.policy(policy)) ?? assert.fail()
+    const rules = await service.storage.rules(policy)
+    const more = [...rules, { ...rules[0], id: 'one-more' }] as typeof rules
+    const target = { account: record.account, profile: record.profile, policy }
+    const by = { account: record.account, actor: 'test', dialect: 'native', requestId: '', at: 2 } as const
+    // By a version that allowed more.
+    const ids = more.map(({ id }) => id)
+    await service.storage.run('replaceRules', { ...target, rules: more, ids, maxRules: 2000 }, by)
+    const beyond = await service.storage.revision()
+    await ruled(policy, 'PUT', '', { rules: [] })
+    const refused = await revert(policy, beyond)
+    assert.deepEqual([refused.status, refused.body.detail], [409, 'The limit of 1000 is reached.'])
+    assert.equal((await revert(policy, full)).status, 200)
+  })
 })

@@ -88,6 +88,8 @@ function beside(value: JsonValue): JsonValue {
   return rest
 }
 
+const outermost = (field: string) => field.split('.', 1)[0]
+
 export function createHistoryService(storage: Storage): HistoryService {
   const revision: HistoryService['revision'] = async (ctx, number) => {
     const event = await storage.auditEvent(number, { account: ctx.principal.account })
@@ -123,9 +125,10 @@ export function createHistoryService(storage: Storage): HistoryService {
       const fields =
         told.length === 0 ? fieldChanges(before, after) : fieldChanges(beside(before), beside(after))
       const ofRule = told.length > 0 && record.resource === 'rule'
+      const settings = new Set(told.flatMap((each) => each.settings.map(({ field }) => outermost(field))))
       return ok({
         event: record,
-        fields: ofRule ? [] : fields,
+        fields: ofRule ? [] : fields.filter(({ field }) => !settings.has(outermost(field))),
         policies: told,
         more: ids.length > maxPolicies,
       })

@@ -7,26 +7,26 @@ import { actor, chainTarget, engines, group, inventory, rule } from '../../test/
 import { type Interface, interfaceDefaults } from '../core/model/interface.ts'
 import type { PolicySettings } from '../core/model/policy.ts'
 import { manifest as ionos } from '../dialects/ionos/manifest.ts'
+import { manifest as native, usual } from '../dialects/native/manifest.ts'
 import { manifest as upcloud } from '../dialects/upcloud/manifest.ts'
-import type { NewRule, RuleRecord, Storage } from '../storage/storage.ts'
+import type { NewRule, PolicyRecord, RuleRecord, Storage } from '../storage/storage.ts'
 import { policyAt } from './policy-past.ts'
 import { createRevertService } from './revert.ts'
 
 const account = 'acme'
 const zone = { account, profile: 'ionos', kind: 'datacenter', id: 'z', body: {} } as const
-const ids = ['chain-a', 'chain-b', 'chain-c', 'g', 'h', 'n', 'm'] as const
+const ids = ['chain-a', 'chain-b', 'chain-c', 'g', 'h', 'n', 'm', 'p', 'q'] as const
 
 /** Everything of a policy that a revert brings back, and whether its interface says the same. */
 async function stateOf(storage: Storage, id: string) {
   const policy = await storage.policy(id)
   return policy ? shown(policy, await storage.rules(id)) : null
 }
+/** Settings are all that is none of these. */
 function shown(policy: PolicySettings, rules: readonly RuleRecord[]) {
-  const { enabled, order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards, builtIn } =
-    policy
-  const { log, logAllowed, cutFlows } = policy
-  const settings = { enabled, order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards }
-  return { settings: { ...settings, builtIn, log, logAllowed, cutFlows }, rules }
+  const { id: _, account: __, profile, name, server, zone, defaultFor, ...rest } = policy as PolicyRecord
+  const { interface: ___, createdAt, modifiedAt, attributes, revision, ...settings } = rest
+  return { settings, rules }
 }
 
 const pick = <T>(list: readonly T[], n: number): T => list[n % list.length] as T
@@ -42,9 +42,9 @@ const happenings = (storage: Storage) => {
   })
   const newId = () => `rule-${made++}`
   const target = (a: number) => {
-    const id = pick(['chain-a', 'chain-b', 'g', 'h', 'n', 'm'] as const, a)
+    const id = pick(['chain-a', 'chain-b', 'g', 'h', 'n', 'm', 'p', 'q'] as const, a)
     if (id === 'chain-a' || id === 'chain-b') return { id, target: chainTarget(id.slice(-1)) }
-    const profile = id === 'n' || id === 'm' ? 'ionos' : 'upcloud'
+    const profile = id === 'n' || id === 'm' ? 'ionos' : id === 'p' || id === 'q' ? 'native' : 'upcloud'
     return { id, target: { account, profile, policy: id } }
   }
   const some = async (a: number, b: number) => {
@@ -126,6 +126,41 @@ const happenings = (storage: Storage) => {
         },
         actor,
       ),
+    createNative: async (a, b, c) => {
+      const id = pick(['p', 'q'], a)
+      if (await storage.policy(id)) return
+      const { closes: _, ...open } = usual
+      const settings = c % 4 === 0 ? open : { ...usual, ...(b % 2 === 0 && { logAllowed: 'info' as const }) }
+      const policy = group(id, {
+        profile: 'native',
+        ...settings,
+        attributes: { description: '', labels: {} },
+      })
+      return storage.run(
+        'createPolicy',
+        { policy, rules: [fresh(a), fresh(b)], ids: [newId(), newId()] },
+        actor,
+      )
+    },
+    updateNative: (a, b, c) =>
+      storage.run(
+        'updatePolicy',
+        {
+          ...{ account, profile: 'native', policy: pick(['p', 'q'], a), name: `name ${c}` },
+          attributes: { description: `text ${b}`, labels: { a: `${c}` } },
+          settings: {
+            ...{ enabled: a % 3 > 0, stateful: b % 2 === 0 },
+            filters: pick([['ingress', 'egress'], ['egress'], []] as const, c),
+            defaultIngress: pick(['allow', 'deny', 'reject'] as const, b),
+            defaultEgress: pick(['reject', 'deny', 'allow'] as const, c),
+            ...(c % 5 === 0 && { closes: true as const }),
+          },
+          choices: { cutFlows: pick(['never', 'revoked', null] as const, c) },
+        },
+        actor,
+      ),
+    deleteNative: (a) =>
+      storage.run('deletePolicy', { account, profile: 'native', policy: pick(['p', 'q'], a) }, actor),
     choose: (a, b, c) =>
       storage.run(
         'choosePolicy',
@@ -241,6 +276,9 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
             for (const [which, a, b, c] of [
               [names.indexOf('create'), 0, 1, 2],
               [names.indexOf('zone'), 0, 2, 0],
+              [names.indexOf('createNative'), 0, 1, 4],
+              [names.indexOf('updateNative'), 1, 2, 5],
+              [names.indexOf('updateNative'), 0, 1, 3],
               ...steps,
             ] as const) {
               const name = pick(names, which)
@@ -250,7 +288,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
               await note()
             }
             await seek()
-            const { revert } = createRevertService(storage, [upcloud, ionos])
+            const { revert } = createRevertService(storage, [upcloud, ionos, native])
             for (const [x, y] of wanted) {
               const id = pick(ids, x)
               const to = pick([...known.keys()], y)
@@ -262,6 +300,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
               assert.deepEqual(done.ok, dry.ok)
               if (done.ok) {
                 did.set('revert', (did.get('revert') ?? 0) + 1)
+                if (id === 'p' || id === 'q') did.set('native', (did.get('native') ?? 0) + 1)
                 assert.ok(then)
                 assert.deepEqual(await stateOf(storage, id), then)
                 const interfaces = await storage.interfaces('s')
@@ -290,7 +329,8 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         }),
         { numRuns: engine === 'sqlite' ? 8 : 3, endOnFailure: true },
       )
-      assert.ok((did.get('revert') ?? 0) > 0)
+      for (const name of ['revert', 'native', 'createNative', 'updateNative'])
+        assert.ok((did.get(name) ?? 0) > 0, name)
     })
   })
 }

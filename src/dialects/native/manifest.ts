@@ -21,6 +21,7 @@ export const manifest = {
   credentials: ['token'],
   inventory: {},
   limits,
+  maxRules: { group: limits.rulesPerPolicy },
   gaps,
   demonstration: {
     account: {},

@@ -77,7 +77,8 @@ export const historyRoutes: readonly Route[] = [
       method: 'POST',
       path: '/policies/:id/revert',
       operation: 'revertPolicy',
-      summary: 'Give a policy the rules and settings that it had after a revision, as a new revision',
+      summary:
+        'Give a policy the rules and settings that it had after a revision, as a new revision; its name, texts and attachments stay',
       schema: { body: RevertRequest, answer: Reverted },
       handle: async (request, condition) => {
         const id = identifier(request, 'policy')

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { type InterfacePolicies, interfaceAttributes } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { fromSettings, policyColumns, toPolicy } from '../rows.ts'
+import { fromSettings, policyColumns, toPolicy, toSettings } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, PolicyRecord, Programs } from '../storage.ts'
 import { affectedBy, isNoChange, nextRevision, notFound, record, unchanged } from './common.ts'
@@ -25,17 +25,20 @@ export function* revertPolicy(args: Args, actor: Actor): Program<Programs['rever
   if (args.dryRun) return ok({ revision: old.revision, changed: false })
   const { rules, ids } = args
   const before = yield* rulesOf(old.id)
-  const settings = withSettings(old, args)
-  const same = areRules(before, rules, ids) && isNoChange(actor, fromSettings(old), fromSettings(settings))
+  const [were, settings] = [toSettings(row), args.settings]
+  const same = areRules(before, rules, ids) && isNoChange(actor, fromSettings(were), fromSettings(settings))
   if (same) return ok({ revision: old.revision, changed: false })
   yield* rewriteRules(old.id, before, rules, ids, actor)
   const attached = yield* attachIncluded(old, revision, [...before, ...rules])
-  yield* updatePolicySettings({ ...settings, revision, modifiedAt: actor.at })
+  yield* updatePolicySettings({ ...settings, id: old.id, revision, modifiedAt: actor.at })
   yield* switchInterface(old, args, revision)
   yield* renewZone(old, args, revision)
   const events = {
-    before: { ...audited(old), rules: before.map((each) => JSON.parse(String(each.spec)) as JsonObject) },
-    after: { ...audited(settings), rules: rules.map(({ spec }) => spec), to: args.to },
+    before: {
+      ...(were as unknown as JsonObject),
+      rules: before.map((each) => JSON.parse(String(each.spec)) as JsonObject),
+    },
+    after: { ...(settings as unknown as JsonObject), rules: rules.map(({ spec }) => spec), to: args.to },
   }
   yield* record(actor, revision, {
     ...{ operation: 'policy.revert', resource: 'policy', id: old.id, ...affectedBy(old), ...events },
@@ -69,12 +72,6 @@ const gone = (what: string) =>
     reason: `a rule of then names what is gone: ${what}`,
   })
 
-/** What is absent in settings of then is absent again. */
-function withSettings(policy: PolicyRecord, { settings }: Args): PolicyRecord {
-  const { log: _, logAllowed: __, cutFlows: ___, ...rest } = policy
-  return { ...rest, ...settings }
-}
-
 /** An interface that switches its own policy says the same as the policy, or the next change of it would undo this one. */
 function* switchInterface(
   { interface: nic, server }: PolicyRecord,
@@ -102,22 +99,4 @@ function* renewZone(
   const of = server === null ? undefined : yield* queryOne('SELECT zone FROM servers WHERE id = ?', server)
   const sql = 'UPDATE documents SET revision = ? WHERE profile = ? AND kind = ? AND id = ?'
   yield* query(sql, revision, profile, zoneKind, String(of?.zone ?? zone))
-}
-
-function audited(policy: PolicyRecord): JsonObject {
-  const { enabled, order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards, builtIn } =
-    policy
-  const { log = {}, logAllowed = null, cutFlows = null } = policy
-  const settings = {
-    enabled,
-    order,
-    defaultIngress,
-    defaultEgress,
-    stateful,
-    filters,
-    appliesTo,
-    guards,
-    builtIn,
-  }
-  return { ...settings, log, logAllowed, cutFlows } as unknown as JsonObject
 }

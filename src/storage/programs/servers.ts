@@ -2,6 +2,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/interface.ts'
+import type { PolicySettings } from '../../core/model/policy.ts'
 import { type InterfacePolicies, interfacePolicy } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import {
@@ -238,7 +239,10 @@ const settings = settingsColumns
   .map((column) => `${column} = ?`)
   .join(', ')
 
-export function* updatePolicySettings(policy: PolicyRecord): Steps<void> {
+/** Those that are absent in it are absent then. */
+export function* updatePolicySettings(
+  policy: PolicySettings & Pick<PolicyRecord, 'id' | 'revision' | 'modifiedAt'>,
+): Steps<void> {
   const values = fromSettings(policy)
   yield* rememberSettings(policy.id, values)
   yield* query(
