@@ -4,7 +4,11 @@ import { keyTable, type Schema } from '../config/reference.ts'
 import type { Provider } from './provider.ts'
 import { documentsOf, inventoryFile } from './schema.ts'
 
-const intro = (numbers: readonly string[], switches: readonly string[]) => `# The inventory file
+const intro = (
+  example: string,
+  numbers: readonly string[],
+  switches: readonly string[],
+) => `# The inventory file
 
 <!-- Made from the schema by \`npm run docs\`; do not edit. -->
 
@@ -19,7 +23,7 @@ accounts:
   - name: acme
     credentials: [ { token: acme-token, scopes: [read, write] } ]
     servers:
-      - { profile: upcloud, name: web1, zone: fi-hel1, firewall: true,
+      - { ${example}, firewall: true,
           interfaces: [ { mac: "52:54:00:00:00:01", addresses: [192.0.2.10] } ] }
 END
 portcullis inventory schema > inventory.schema.json
@@ -71,10 +75,20 @@ export function inventoryReference(providers: readonly Provider[]): string {
     interfacePolicies ? [interfacePolicies.enabledBy, interfacePolicies.filtersBy.attribute] : [],
   )
   return [
-    intro(numbers, ['firewall', 'cutFlows', 'log', 'logAllowed', ...switches]),
+    intro(exampleOf(providers), numbers, ['firewall', 'cutFlows', 'log', 'logAllowed', ...switches]),
     ...tables,
     offered(providers),
   ].join('\n')
+}
+
+/** Of the first provider whose servers have chains, and need nothing else that the file would have to say. */
+function exampleOf(providers: readonly Provider[]): string {
+  const found = inOrder(providers).find(
+    ({ chain, offers, inventory: { number, documents } }) =>
+      chain && offers.zones && !number && documents?.server.as !== 'zone',
+  )
+  if (!found) throw new Error('no provider has servers that an example can show')
+  return `profile: ${found.profile}, name: web1, zone: ${found.offers.zones?.[0]}`
 }
 
 function offered(providers: readonly Provider[]): string {
