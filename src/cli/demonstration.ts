@@ -32,11 +32,14 @@ function isLoopback(text: string): boolean {
 
 /** What there is of a store here. */
 export interface Inventoried {
-  accounts(): Promise<readonly { readonly name: string }[]>
+  accounts(): Promise<readonly { readonly name: string; readonly origin: 'inventory' | 'api' | null }[]>
   credential(kind: 'token', lookup: string): Promise<unknown>
 }
 
-/** Whether a store holds nothing, or nothing but the demonstration: it may then be applied without ending anything else. */
+/**
+ * Whether a store holds nothing, or the demonstration and no other inventory: it may then be applied without ending anything else.
+ * What was made through the API beside it stays.
+ */
 export async function mayDemonstrate(
   store: Inventoried,
   { account, token }: Pick<Demonstration, 'account' | 'token'>,
@@ -44,5 +47,7 @@ export async function mayDemonstrate(
   const accounts = await store.accounts()
   if (accounts.length === 0) return true
   const known = await store.credential('token', createHash('sha256').update(token).digest('hex'))
-  return known !== undefined && accounts.every(({ name }) => name === account)
+  return (
+    known !== undefined && accounts.every(({ name, origin }) => name === account || origin !== 'inventory')
+  )
 }

@@ -34,6 +34,7 @@ import {
   toInterface,
   toLease,
   toLoggedRequest,
+  toManagedAccount,
   toOnce,
   toOutcome,
   toPolicy,
@@ -86,7 +87,9 @@ export const reads: Reads = {
     return optional(yield* queryOne(`SELECT ${accountColumns} FROM accounts WHERE id = ?`, id), toAccount)
   },
   *accounts() {
-    return (yield* query(`SELECT ${accountColumns} FROM accounts ORDER BY name`)).map(toAccount)
+    return (yield* query(`SELECT ${accountColumns}, origin FROM accounts ORDER BY name`)).map(
+      toManagedAccount,
+    )
   },
   *accountCalled(text) {
     const sql = `SELECT ${accountColumns} FROM accounts

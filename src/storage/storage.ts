@@ -1101,7 +1101,7 @@ export interface Storage {
   revision(): Promise<number>
   account(id: string): Promise<AccountRecord | undefined>
   /** By name, also those that the inventory no longer names. */
-  accounts(): Promise<readonly AccountRecord[]>
+  accounts(): Promise<readonly ManagedAccount[]>
   /** By name, open or closed or both. */
   accountPage(
     filter: { readonly name?: string; readonly closed?: boolean },

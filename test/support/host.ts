@@ -54,8 +54,8 @@ export interface Host {
    * (`out`), from the router itself to VM one (`local`), from VM one to the router itself (`host`), and between the VMs.
    */
   arriving(): Promise<Record<Way, number>>
-  /** Sends echo requests one way, some 60 a second, until it is stopped. */
-  stream(way: Exclude<Way, 'host'>): Promise<Stream>
+  /** Sends echo requests one way until it is stopped, all of one connection, or each of its own. */
+  stream(way: Exclude<Way, 'host'>, each?: 'anew'): Promise<Stream>
   /** Waits until `arriving` is as wanted: rules that are new are not in force at once. */
   until(wanted: (arriving: Record<Way, number>) => boolean): Promise<void>
   /** Takes VM one's device away and plugs another in under the same name. */
@@ -143,10 +143,13 @@ export async function createHost(name: string): Promise<Host> {
     return Object.fromEntries(counted) as Record<Way, number>
   }
 
-  async function stream(way: Exclude<Way, 'host'>): Promise<Stream> {
+  async function stream(way: Exclude<Way, 'host'>, each?: 'anew'): Promise<Stream> {
     const [from, to] = sends[way]
-    const args = ['-n', '-q', '-i', '0.002', '-Q', String(4 * dscpOf(ways.indexOf(way))), to]
-    const child = spawn('ip', [...within(from), 'ping', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const args = ['-n', '-q', '-Q', String(4 * dscpOf(ways.indexOf(way))), to]
+    const one = `ping -c 1 -W 0.002 ${args.join(' ')} > /dev/null; n=$((n + 1))`
+    const many = `n=0; trap 'echo "$n packets transmitted"; exit' INT; while :; do ${one}; done`
+    const command = each === 'anew' ? ['sh', '-c', many] : ['ping', '-i', '0.002', ...args]
+    const child = spawn('ip', [...within(from), ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
     streams.add(child)
     let said = ''
     child.stdout.setEncoding('utf8').on('data', (text) => {
