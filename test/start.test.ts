@@ -192,14 +192,19 @@ describe('a start that cannot work is refused in one line', () => {
     })
   }
 
-  test('a store that another inventory filled is not ended by the demonstration', async () => {
+  test('a store that another inventory filled is not ended by the demonstration, nor by none', async () => {
     const first = await listening(serve(['--data', at('kept'), '--inventory', at('good.yaml')]))
     first.child.kill('SIGTERM')
     assert.equal((await ended(first))[0], 0)
     await refused(['--data', at('kept')], {}, [
       1,
-      /^portcullis: the store holds an inventory, .* --inventory$/,
+      /^portcullis: the store is in use, .* --inventory none where the API alone manages it$/,
     ])
+    const alone = await listening(serve(['--data', at('kept'), '--inventory', 'none']))
+    const kept = await fetch(`${alone.url}/v1/servers`, { headers: { authorization: 'Bearer a-token' } })
+    assert.equal(kept.status, 200)
+    alone.child.kill('SIGTERM')
+    assert.equal((await ended(alone))[0], 0)
     const again = await listening(serve(['--data', at('kept'), '--inventory', at('good.yaml')]))
     const answer = await fetch(`${again.url}/v1/servers`, { headers: { authorization: 'Bearer a-token' } })
     assert.equal(answer.status, 200)

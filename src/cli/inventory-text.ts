@@ -12,6 +12,6 @@ export async function inventoryText(
   if (file !== undefined) return readText(file)
   if (await mayDemonstrate(store, demonstration)) return ok(demonstration.text)
   return err(
-    'the store holds an inventory, and the demonstration would end it: name its file with --inventory',
+    'the store is in use, and the demonstration would end what is in it: name the file with --inventory, or --inventory none where the API alone manages it',
   )
 }

@@ -18,6 +18,9 @@ import { parseRateLimit } from './rate.ts'
 /** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
 const maxDecisionsRate = 1000
 
+/** In place of a file. One of that name is `./none`. */
+export const noInventory = 'none'
+
 interface Listen {
   readonly host: string
   readonly port: number
@@ -68,9 +71,10 @@ export const serveOptions = (): readonly Option[] => [
   dataOption(),
   databaseOption(),
   databasePasswordOption(),
-  new Option('--inventory <file>', 'accounts and servers, YAML; without it a demonstration').env(
-    'PORTCULLIS_INVENTORY',
-  ),
+  new Option(
+    '--inventory <file>',
+    `accounts and servers, YAML or JSON; ${noInventory}: the API alone manages them; without it a demonstration`,
+  ).env('PORTCULLIS_INVENTORY'),
   new Option('--catalogue <file>', 'zones, plans, images of the dialects, in place of those built in').env(
     'PORTCULLIS_CATALOGUE',
   ),

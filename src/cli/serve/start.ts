@@ -22,7 +22,7 @@ import { enforce } from './enforce.ts'
 import { makeFirstOperator } from './first-operator.ts'
 import { demonstrate, keepInventory, warnOfDevices } from './inventory.ts'
 import { createThreadedReader } from './inventory-reader.ts'
-import type { ServeOptions } from './options.ts'
+import { noInventory, type ServeOptions } from './options.ts'
 import type { OpenedStore } from './store.ts'
 
 /** Rejects, with everything but the store ended, when it cannot serve. */
@@ -42,8 +42,11 @@ export async function start(
   await storage.run('setDefaultQuotas', { quotas: options.quotas }, by)
   const reader = createThreadedReader({ storage, where }, dialects, options.catalogue)
   const file = options.inventory
-  const inventory = file === undefined ? undefined : await keepInventory(file, storage, reader, logger)
-  if (!inventory) await demonstrate(storage)
+  const inventory =
+    file === undefined || file === noInventory
+      ? undefined
+      : await keepInventory(file, storage, reader, logger)
+  if (file === undefined) await demonstrate(storage)
   await makeFirstOperator(options, storage, logger)
   const services = createServices(
     storage,

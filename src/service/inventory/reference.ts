@@ -14,7 +14,23 @@ const intro = (
 
 A file that says what accounts, credentials, servers and interfaces there are. It is YAML or JSON, which is faster: 100,000 servers are read in a second. \`portcullis serve
 --inventory FILE\` applies it at the start, again when it changes, and on SIGHUP. A file that is wrong changes nothing, and is told in the log, in
-\`portcullis_inventory_in_force\` ([metrics](metrics.md)) and in \`/readyz\`, until it is right. While the service runs operators apply, compare and export files:
+\`portcullis_inventory_in_force\` ([metrics](metrics.md)) and in \`/readyz\`, until it is right. While the service runs operators apply, compare and export files.
+
+## An example
+
+It is run from top to bottom in a checkout, and the tests do so. The service begins with nothing; the token is its first [operator](operating.md#operators)'s.
+
+\`\`\`sh
+alias portcullis="$PWD/bin/portcullis.js"
+mkdir -m 700 /tmp/portcullis-inventory
+cd /tmp/portcullis-inventory
+portcullis serve --listen 127.0.0.1:8080 --data data --inventory none 2> log &
+SERVICE=$!
+until curl -s --fail-with-body http://127.0.0.1:8080/readyz; do sleep 1; done
+export PORTCULLIS_URL=http://127.0.0.1:8080 PORTCULLIS_TOKEN=$(cat data/operator.token)
+\`\`\`
+
+A file is looked at, and applied: all of it or nothing.
 
 \`\`\`sh
 cat > inventory.yaml <<'END'
@@ -26,13 +42,49 @@ accounts:
       - { ${example}, firewall: true,
           interfaces: [ { mac: "52:54:00:00:00:01", addresses: [192.0.2.10] } ] }
 END
-portcullis inventory schema > inventory.schema.json
+portcullis inventory schema > inventory.schema.json     # for editors
 portcullis inventory apply inventory.yaml --dry-run
 portcullis inventory apply inventory.yaml
-portcullis inventory diff inventory.yaml
-portcullis inventory export > everything.json
-portcullis inventory diff everything.json --prune
+portcullis inventory diff inventory.yaml                # exit status 0: nothing differs
+curl -H 'Authorization: Bearer acme-token' http://127.0.0.1:8080/v1/servers
 \`\`\`
+
+\`\`\`
++ account acme (…)
++ server web1 (…)
+…would be made
+…made, revision …
+nothing differs
+{"servers":[{…"name":"web1"…
+\`\`\`
+
+What is wrong is refused with its place. What the file no longer names ends with \`--prune\`:
+
+\`\`\`sh
+sed 's/name: web1/nam: web1/' inventory.yaml > wrong.yaml
+portcullis inventory apply wrong.yaml                   # exit status 1
+sed 's/web1/web2/' inventory.yaml > renamed.yaml
+portcullis inventory diff renamed.yaml --prune          # exit status 1: something differs
+portcullis inventory apply renamed.yaml --prune
+\`\`\`
+
+\`\`\`
++ server web2 (…)
+- server web1 (…)
+\`\`\`
+
+What is exported changes nothing when it is applied, here or to another store:
+
+\`\`\`sh
+portcullis inventory export > everything.json
+portcullis inventory diff everything.json --prune       # exit status 0
+kill $SERVICE
+wait $SERVICE
+cd -
+rm -r /tmp/portcullis-inventory
+\`\`\`
+
+## What holds
 
 - **Strict.** A key that is not known, a value that is not right, or anything that is there twice is refused with its place:
   \`accounts[0].servers[2].interfaces[0].mac: expected a MAC address such as 52:54:00:00:00:01\`. Then nothing of the file is applied.
