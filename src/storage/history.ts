@@ -17,36 +17,31 @@ interface Found {
 }
 
 /**
- * Events that fit, newest first. Where several columns are filtered by, entries of one index are looked at: of that whose
- * newest entries reach farthest back, which is the one with the fewest.
+ * Events that fit, newest first. Where several columns are filtered by, or only some of the account's servers or profiles are
+ * seen, entries of one index are looked at: of that whose newest entries reach farthest back, which is the one with the fewest.
  */
 export function* findEvents(page: HistoryPage): Steps<Found> {
-  const { account, limit, before = Number.MAX_SAFE_INTEGER } = page
+  const { account, limit, before = Number.MAX_SAFE_INTEGER, scope } = page
   const [from, to] = yield* revisionsBetween(page, before)
-  const given = columns.filter((column) => page[column] !== undefined)
-  if (page.scope) {
-    const [within, params] = inScope({ account, ...page.scope })
-    const sql = `SELECT revision, size FROM audit WHERE revision < ? AND revision >= ?${within}
-      ${given.map((column) => `AND ${column} = ?`).join(' ')} ORDER BY revision DESC LIMIT ?`
-    const named = given.map((column) => page[column] as string)
-    const rows = (yield* query(sql, to, from, ...params, ...named, limit + 1)).map(toFound)
-    const events = rows.slice(0, limit)
-    return { events, next: rows.length > limit ? (events.at(-1)?.revision ?? null) : null }
-  }
-  const [driver, ...others] = yield* sparsestFirst(page, given, to)
-  const wanted = (of: readonly Column[]) => of.map((column) => page[column] as string)
+  const [only, another] = scope?.servers ?? []
+  const sought = only !== undefined && another === undefined ? { server: only, ...page } : page
+  const given = columns.filter((column) => sought[column] !== undefined)
+  const [driver, ...others] = yield* sparsestFirst(sought, given, to)
+  const wanted = (of: readonly Column[]) => of.map((column) => sought[column] as string)
   const entries = `SELECT revision, size, ${columns.join(', ')} FROM audit
     WHERE account = ?${driver ? ` AND ${driver} = ?` : ''} AND revision < ? AND revision >= ?
     ORDER BY revision DESC LIMIT ?`
   const params: SqlValue[] = [account, ...wanted(driver ? [driver] : []), to, from]
-  if (others.length === 0) {
+  const [within, scoped] = inScope(scope ?? {})
+  if (others.length === 0 && within === '') {
     const rows = (yield* query(entries, ...params, limit + 1)).map(toFound)
     const events = rows.slice(0, limit)
     return { events, next: rows.length > limit ? (events.at(-1)?.revision ?? null) : null }
   }
-  const fits = others.map((column) => `${column} = ?`).join(' AND ')
-  const sql = `SELECT revision, size FROM (${entries}) AS looked_at WHERE ${fits} ORDER BY revision DESC LIMIT ?`
-  const rows = (yield* query(sql, ...params, most, ...wanted(others), limit + 1)).map(toFound)
+  const fits = others.map((column) => ` AND ${column} = ?`).join('') + within
+  const sql = `SELECT revision, size FROM (${entries}) AS audit WHERE TRUE${fits} ORDER BY revision DESC LIMIT ?`
+  const fitting = [...params, most, ...wanted(others), ...scoped, limit + 1]
+  const rows = (yield* query(sql, ...fitting)).map(toFound)
   const events = rows.slice(0, limit)
   if (rows.length > limit) return { events, next: events.at(-1)?.revision ?? null }
   // There may be more beyond the entries that were looked at.

@@ -5,7 +5,13 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import pg from 'pg'
-import { createDatabase, noCluster, noPostgresql, startCluster } from '../../test/support/postgresql.ts'
+import {
+  admin,
+  createDatabase,
+  noCluster,
+  noPostgresql,
+  startCluster,
+} from '../../test/support/postgresql.ts'
 import { type DatabaseProxy, startProxy } from '../../test/support/proxy.ts'
 import {
   credentials,
@@ -45,6 +51,7 @@ async function behindProxy(): Promise<{
 
 const storeAt = (url: string, remove: () => Promise<void>): TestStore => ({
   ...{ open: () => openPostgresql({ url }), flags: ['--database', url], place: { url }, remove },
+  run: (sql) => admin(url, sql),
 })
 
 const list = `/1.3/server/${servers.web}/firewall_rule`

@@ -19,6 +19,8 @@ export interface TestStore {
   readonly flags: readonly string[]
   /** For what works on all of it. */
   readonly place: Place
+  /** Statements behind the back of whoever has it open. */
+  run(sql: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -34,15 +36,20 @@ export const engines: Record<
     skip: false,
     async create(sql) {
       const directory = mkdtempSync(join(tmpdir(), 'portcullis-store-'))
-      if (sql !== undefined) {
+      const run = async (statements: string) => {
         const database = new DatabaseSync(join(directory, 'portcullis.db'))
-        database.exec(sql)
-        database.close()
+        try {
+          database.exec(statements)
+        } finally {
+          database.close()
+        }
       }
+      if (sql !== undefined) await run(sql)
       return {
         open: () => openSqlite({ directory }),
         flags: ['--data', directory],
         place: { directory },
+        run,
         remove: async () => rmSync(directory, { recursive: true, force: true }),
       }
     },
@@ -56,6 +63,7 @@ export const engines: Record<
         open: () => openPostgresql({ url: database.url }),
         flags: ['--database', database.url],
         place: { url: database.url },
+        run: database.run,
         remove: () => database.drop(),
       }
     },
