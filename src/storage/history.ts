@@ -32,14 +32,14 @@ export function* findEvents(page: HistoryPage): Steps<Found> {
     WHERE account = ?${driver ? ` AND ${driver} = ?` : ''} AND revision < ? AND revision >= ?
     ORDER BY revision DESC LIMIT ?`
   const params: SqlValue[] = [account, ...wanted(driver ? [driver] : []), to, from]
-  const [within, scoped] = inScope(scope ?? {})
+  const [within, scoped] = inScope(scope ?? {}, 'looked_at')
   if (others.length === 0 && within === '') {
     const rows = (yield* query(entries, ...params, limit + 1)).map(toFound)
     const events = rows.slice(0, limit)
     return { events, next: rows.length > limit ? (events.at(-1)?.revision ?? null) : null }
   }
   const fits = others.map((column) => ` AND ${column} = ?`).join('') + within
-  const sql = `SELECT revision, size FROM (${entries}) AS audit WHERE TRUE${fits} ORDER BY revision DESC LIMIT ?`
+  const sql = `SELECT revision, size FROM (${entries}) AS looked_at WHERE TRUE${fits} ORDER BY revision DESC LIMIT ?`
   const fitting = [...params, most, ...wanted(others), ...scoped, limit + 1]
   const rows = (yield* query(sql, ...fitting)).map(toFound)
   const events = rows.slice(0, limit)
@@ -53,14 +53,13 @@ export function* findEvents(page: HistoryPage): Steps<Found> {
   return { events, next: beyond ? Number(last.revision) : null }
 }
 
-/** A condition on events, with the word that joins it to others; empty where all are wanted. */
-export function inScope({
-  account,
-  profiles = null,
-  servers = null,
-}: EventScope & { readonly account?: string }): [string, SqlValue[]] {
-  const profile = `COALESCE((SELECT s.profile FROM servers s WHERE s.id = audit.server),
-    (SELECT p.profile FROM policies p WHERE p.id = audit.policy), audit.dialect)`
+/** A condition on events, with the word that joins it to others; empty where all are wanted. `of` is what their table is called. */
+export function inScope(
+  { account, profiles = null, servers = null }: EventScope & { readonly account?: string },
+  of = 'audit',
+): [string, SqlValue[]] {
+  const profile = `COALESCE((SELECT s.profile FROM servers s WHERE s.id = ${of}.server),
+    (SELECT p.profile FROM policies p WHERE p.id = ${of}.policy), ${of}.dialect)`
   // Nothing is in an empty list, which SQL cannot write.
   const isIn = (column: string, values: readonly string[] | null) =>
     values === null ? '' : values.length === 0 ? ' AND 1 = 0' : ` AND ${column} IN (${marks(values)})`
