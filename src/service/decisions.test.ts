@@ -167,13 +167,13 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
               ...each,
               server: { ...each.server, id: 'f', name: 'f', account: 'other' },
               interfaces: each.interfaces.map((nic) => ({ ...nic, id: 'nic-f', server: 'f' })),
-              policies: each.policies.map((policy) => ({
+              policies: (each.policies ?? []).map((policy) => ({
                 ...policy,
                 id: 'f',
                 server: 'f',
                 account: 'other',
               })),
-              attachments: each.attachments.map((one) => ({ ...one, policy: 'f', server: 'f' })),
+              attachments: (each.attachments ?? []).map((one) => ({ ...one, policy: 'f', server: 'f' })),
             }
           : each,
       )
@@ -206,7 +206,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           ? {
               ...each,
               server: { ...each.server, account: 'other' },
-              policies: each.policies.map((policy) => ({ ...policy, account: 'other' })),
+              policies: (each.policies ?? []).map((policy) => ({ ...policy, account: 'other' })),
             }
           : each,
       )

@@ -2,19 +2,17 @@
 import { hash } from 'node:crypto'
 
 // A large inventory derives some hundred thousand.
-const digest = (parts: readonly string[]) => hash('sha256', JSON.stringify(parts), 'buffer')
+const digest = (parts: readonly string[]): string => hash('sha256', JSON.stringify(parts), 'hex')
 
 /** A UUID of version 8 (RFC 9562 §5.8). */
 export function derivedId(...parts: readonly string[]): string {
-  const bytes = digest(parts).subarray(0, 16)
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  const hex = bytes.toString('hex')
-  return [0, 8, 12, 16, 20].map((from, index, all) => hex.slice(from, all[index + 1])).join('-')
+  const hex = digest(parts)
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 /** A MAC address in QEMU's range, 52:54:00, which is administered locally. */
 export function derivedMac(id: string): string {
-  const [a, b, c] = digest(['mac', id])
-  return ['52', '54', '00', ...[a, b, c].map((byte) => (byte ?? 0).toString(16).padStart(2, '0'))].join(':')
+  const hex = digest(['mac', id])
+  return `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}`
 }

@@ -88,8 +88,8 @@ function madeServer(): Programs['createServer']['args'] {
   assert.ok(entry)
   const own = group('own-c', { server: 'c', interface: 'nic-c' })
   return {
-    ...{ server: entry.server, interfaces: entry.interfaces, policies: [...entry.policies, own] },
-    attachments: [...entry.attachments, { policy: 'own-c', server: 'c', interface: 'nic-c' }],
+    ...{ server: entry.server, interfaces: entry.interfaces, policies: [...(entry.policies ?? []), own] },
+    attachments: [...(entry.attachments ?? []), { policy: 'own-c', server: 'c', interface: 'nic-c' }],
     ...{ attach: ['g'], documents: [] },
   }
 }

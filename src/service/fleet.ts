@@ -16,7 +16,7 @@ import { actorOf, type Context, inAccount, isOperator, isWithin } from './contex
 import { entrySchemas, readEntry, someOf } from './inventory/entry.ts'
 import type { Provider } from './inventory/provider.ts'
 import { type InterfaceEntry, ownValue, type ServerEntry } from './inventory/schema.ts'
-import { checkChangeable, type NamedIds, readInterface, readServer } from './inventory/servers.ts'
+import { checkChangeable, type NamedIds, readInterface, readServer, withChain } from './inventory/servers.ts'
 import type { Condition, Outcome } from './outcome.ts'
 
 /** Absent: as before; null takes it away. */
@@ -163,7 +163,10 @@ export function createFleetService(storage: Storage, providers: readonly Provide
     const nics = (entry.interfaces as readonly InterfaceEntry[] | undefined) ?? []
     const full = { ...entry, id, interfaces: nics.map((nic) => ({ ...nic, id: nic.id ?? randomUUID() })) }
     return readEntry(schemas.server, full, (checked, report) =>
-      readServer(checked as unknown as ServerEntry, '', { account, named, providers }, now, report),
+      withChain(
+        readServer(checked as unknown as ServerEntry, '', { account, named, providers }, now, report),
+        providers,
+      ),
     )
   }
 
@@ -304,8 +307,16 @@ export function createFleetService(storage: Storage, providers: readonly Provide
 
 /** What the file makes of a new server, as a write. */
 function creationOf(read: NewServer, ownMacs: readonly string[]) {
-  const { server, initial, interfaces, policies, attachments, choices, attachDefault, interfacePolicies } =
-    read
+  const {
+    server,
+    initial,
+    interfaces,
+    policies = [],
+    attachments = [],
+    choices,
+    attachDefault,
+    interfacePolicies,
+  } = read
   return {
     server: { ...server, attributes: { ...initial, ...server.attributes } },
     ...{ interfaces, attachments, ownMacs, documents: [] },

@@ -7,7 +7,6 @@
  * A file may be large: it is read and compared with the store where that keeps nobody waiting, and only the difference goes
  * to whoever writes, which refuses it when the store has changed meanwhile.
  */
-import type { RequestError } from '../core/model/error.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type { InventoryChange } from '../storage/inventory/change.ts'
 import type { Actor, InventoryRecords, Programs, Storage } from '../storage/storage.ts'
@@ -19,6 +18,7 @@ import { exportInventory } from './inventory/export.ts'
 import { createPasswordMemory, type PasswordMemory } from './inventory/password-memory.ts'
 import type { Provider } from './inventory/provider.ts'
 import { type InventoryEntries, inventoryFile } from './inventory/schema.ts'
+import { withChain } from './inventory/servers.ts'
 
 export interface InventoryRequest {
   /** YAML or JSON. */
@@ -59,20 +59,24 @@ export async function prepareInventory(
 ): Promise<Result<PreparedInventory>> {
   const read = await readInventory(storage, providers, request)
   if (!read.ok) return read
-  const { records, report } = read.value
+  const { records, warnings, placeOf } = read.value
   const { keep, now } = request
   const found = await storage.inventoryDifference(records, { keep, now })
-  if (!found.ok) return err(placed(found.error, report))
+  if (!found.ok) {
+    const { error } = found
+    if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
+    return err(`${await placeOf(error.field)}: ${error.field} ${error.reason}`)
+  }
   const { changes: all, servers, ...rest } = found.value
   const { make, ...others } = servers
   const changes = all.slice(0, maxChanges)
-  const [total, { warnings }] = [all.length, report]
+  const total = all.length
   if (total === 0) return ok({ changes, total, warnings })
   const parts = Array.from({ length: Math.ceil(make.length / perPart) }, (_, index) =>
-    encoded(make.slice(index * perPart, (index + 1) * perPart)),
+    encoded(make.slice(index * perPart, (index + 1) * perPart).map((each) => withChain(each, providers))),
   )
   const difference = encoded({ ...rest, changes, servers: { ...others, make: [] } })
-  const places = Object.fromEntries(records.accounts.map(({ id }) => [id, report.placeOf(id)]))
+  const places = Object.fromEntries(records.accounts.map(({ id }, index) => [id, `accounts[${index}]`]))
   return ok({ changes, total, warnings, places, difference: { difference, make: parts, total } })
 }
 
@@ -83,7 +87,9 @@ export async function encodeInventory(
   request: InventoryRequest,
 ): Promise<Result<Uint8Array>> {
   const read = await readInventory(storage, providers, request)
-  return read.ok ? ok(encoded(read.value.records)) : read
+  if (!read.ok) return read
+  const { records } = read.value
+  return ok(encoded({ ...records, servers: records.servers.map((each) => withChain(each, providers)) }))
 }
 
 const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -91,11 +97,18 @@ const encoded = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.st
 /** Beyond this the check is compiled first, which takes longer than to check a small file. */
 const largeText = 1_000_000
 
+interface ReadFile {
+  readonly records: InventoryRecords
+  readonly warnings: readonly string[]
+  /** Where something of this id is. */
+  placeOf(id: string): Promise<string>
+}
+
 async function readInventory(
   storage: Storage,
   providers: readonly Provider[],
   { text, now, passwords }: InventoryRequest,
-): Promise<Result<{ readonly records: InventoryRecords; readonly report: Report }>> {
+): Promise<Result<ReadFile>> {
   const parsed = parseConfig(text)
   if (!parsed.ok) return parsed
   if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
@@ -103,22 +116,22 @@ async function readInventory(
   const { compiled } = text.length > largeText ? await import('./config/compiled.ts') : {}
   const file = check(schema, parsed.value, compiled?.(schema))
   if (!file.ok) return file
-  const report = createReport()
-  const { drafts, ...records } = await readAccounts(
-    file.value as unknown as InventoryEntries,
-    storage,
-    now,
-    providers,
-    report,
-  )
-  if (report.fault !== undefined) return err(report.fault)
+  const readInto = (report: Report) =>
+    readAccounts(file.value as unknown as InventoryEntries, storage, now, providers, report)
+  // Places of all that a large file names are most of its memory, and few files have a fault.
+  async function again(): Promise<Report> {
+    const report = createReport()
+    await readInto(report)
+    return report
+  }
+  const report = createReport({ places: false })
+  const { drafts, ...records } = await readInto(report)
+  if (report.fault !== undefined) return err((await again()).fault ?? report.fault)
   const credentials = await hashed(drafts, storage, passwords)
-  return ok({ records: { ...records, credentials }, report })
-}
-
-function placed(error: RequestError, report: Report): string {
-  if (error.kind !== 'invalid') throw new Error(`the inventory was refused: ${error.kind}`)
-  return `${report.placeOf(error.field)}: ${error.field} ${error.reason}`
+  return ok({
+    ...{ records: { ...records, credentials }, warnings: report.warnings },
+    placeOf: async (id) => (await again()).placeOf(id),
+  })
 }
 
 /** Where files are read and compared: in this thread, or in one of its own. */

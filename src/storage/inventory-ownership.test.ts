@@ -50,7 +50,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     /** As an API makes it, on a device. */
     async function made(id: string, device: string | null = `tap-${id}`, number: number | null = null) {
       const [entry] = withServers(inventory(id), on(device)).servers as [Entry]
-      const { server, interfaces, policies, attachments } = entry
+      const { server, interfaces, policies = [], attachments = [] } = entry
       const args = { server: { ...server, number }, interfaces, policies, attachments, documents: [] }
       const done = await storage.run('createServer', args, actor)
       assert.ok(done.ok)

@@ -191,7 +191,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     test('what an API made in an account that leaves is kept, and comes back with the account', async () => {
       const [entry] = inventory('made').servers as [Entry]
       await applied(inventory('a'))
-      const { server, policies, attachments } = entry
+      const { server, policies = [], attachments = [] } = entry
       const interfaces = entry.interfaces.map((nic) => ({ ...nic, ...interfaceDefaults }))
       const made = { server, policies, attachments, interfaces, documents: [] }
       const created = await storage.run('createServer', made, actor)

@@ -95,12 +95,12 @@ export function* inBulk({ sql, rows = [] }: Statement): Iterable<Pick<Statement,
 export const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ')
 
 /** Lists of a few fixed lengths, the last value repeated: so that there are few statements to prepare. */
-export function* chunks(values: readonly string[]): Iterable<readonly string[]> {
+export function* chunks<T = string>(values: readonly T[]): Iterable<readonly T[]> {
   const most = 512
   for (let from = 0; from < values.length; from += most) {
     const chunk = values.slice(from, from + most)
     const length = [1, 8, 64, most].find((size) => size >= chunk.length) ?? most
-    yield [...chunk, ...new Array<string>(length - chunk.length).fill(chunk[0] as string)]
+    yield [...chunk, ...new Array<T>(length - chunk.length).fill(chunk[0] as T)]
   }
 }
 

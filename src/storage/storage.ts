@@ -957,9 +957,9 @@ export interface InventoryRecords {
     /** Attributes of a new server, beside its own. */
     readonly initial?: JsonObject
     readonly interfaces: readonly Interface[]
-    /** The chain made with a new server; an existing one keeps its own. */
-    readonly policies: readonly NewPolicyRecord[]
-    readonly attachments: readonly Attachment[]
+    /** The chain made with a new server, absent: none; an existing one keeps its own. */
+    readonly policies?: readonly NewPolicyRecord[]
+    readonly attachments?: readonly Attachment[]
     /** Switches the chain of an existing server; absent: it stays as an API has switched it. */
     readonly enabled?: boolean
     /** Of the chain, whether it is new or not. */

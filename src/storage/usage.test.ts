@@ -19,7 +19,7 @@ const limited = (records: InventoryRecords, quotas: Quotas): InventoryRecords =>
 const server = (id: string) => {
   const [entry] = inventory(id).servers
   assert.ok(entry)
-  const { interfaces, policies, attachments } = entry
+  const { interfaces, policies = [], attachments = [] } = entry
   return {
     server: entry.server,
     interfaces: interfaces.map((nic) => ({ ...nic, host: null, device: null, addresses: [] })),

@@ -69,10 +69,10 @@ function parseIpv6(text: string): bigint | undefined {
   const missing = 8 - head.length - tail.length
   // `::` stands for at least one group; without it all eight must be there.
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
-  let value = 0n
-  for (const group of [...head, ...new Array<number>(missing).fill(0), ...tail])
-    value = (value << 16n) | BigInt(group)
-  return value
+  const digits = (part: readonly number[]) =>
+    part.map((group) => group.toString(16).padStart(4, '0')).join('')
+  // One number of all digits: large inventories hold hundreds of thousands of addresses.
+  return BigInt(`0x${digits(head)}${'0000'.repeat(missing)}${digits(tail)}`)
 }
 
 /** The 16-bit groups of one side of `::`; an IPv4 tail is allowed only where the address ends. */
@@ -97,8 +97,8 @@ export function formatAddress(family: Family, value: bigint): string {
     const number = Number(value)
     return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
   }
-  const words: number[] = []
-  for (let shift = 112n; shift >= 0n; shift -= 16n) words.push(Number((value >> shift) & 0xffffn))
+  const digits = value.toString(16).padStart(32, '0')
+  const words = [0, 4, 8, 12, 16, 20, 24, 28].map((at) => Number.parseInt(digits.slice(at, at + 4), 16))
   const run = longestZeroRun(words)
   const print = (part: number[]) => part.map((word) => word.toString(16)).join(':')
   // RFC 5952 §4.2.2: a single zero group is not shortened.

@@ -7,17 +7,24 @@ export interface Report {
   readonly warnings: readonly string[]
   /** Adds a fault. `reason` must not hold a secret. */
   add(at: string, reason: string): void
-  /** Adds a fault when this kind of thing has had this key before. `said` is how the message calls it. */
-  once(kind: string, key: string, at: string, said: string): void
+  /** Adds a fault when this kind of thing has had this key before, of the same scope. `said` is how the message calls it. */
+  once(kind: string, key: string, at: string, said: string, scope?: string): void
   warn(at: string, text: string): void
   /** Remembers where an id is from: faults that only the store can find name no more than the id. */
   locate(id: string, at: string): void
   placeOf(id: string): string
 }
 
-export function createReport(): Report {
-  // One for each kind: a large file has very many of each.
-  const seen = new Map<string, Map<string, string>>()
+/** Keys, with where they were first if that is wanted. */
+type Seen = Map<string, string> | Set<string>
+
+/**
+ * `places` false: whether there is a fault is known, and not where what it names was first; ids have no places. For files
+ * that hold very much and are most likely right: whoever finds a fault reads again with places.
+ */
+export function createReport({ places: located = true }: { readonly places?: boolean } = {}): Report {
+  // By kind and scope, and not by texts of both: a large file has very many of each.
+  const seen = new Map<string, Map<string, Seen>>()
   const places = new Map<string, string>()
   const warnings: string[] = []
   let fault: string | undefined
@@ -30,18 +37,27 @@ export function createReport(): Report {
     },
     warnings,
     add,
-    once(kind, key, at, said) {
-      let keys = seen.get(kind)
-      if (!keys) {
-        keys = new Map()
-        seen.set(kind, keys)
+    once(kind, key, at, said, scope = '') {
+      let scopes = seen.get(kind)
+      if (!scopes) {
+        scopes = new Map()
+        seen.set(kind, scopes)
       }
-      const before = keys.get(key)
-      if (before === undefined) keys.set(key, at)
-      else add(at, `${said} is there twice, first at ${before}`)
+      let keys = scopes.get(scope)
+      if (!keys) {
+        keys = located ? new Map() : new Set()
+        scopes.set(scope, keys)
+      }
+      if (keys.has(key)) {
+        const first = keys instanceof Map ? `, first at ${keys.get(key)}` : ''
+        add(at, `${said} is there twice${first}`)
+      } else if (keys instanceof Map) keys.set(key, at)
+      else keys.add(key)
     },
     warn: (at, text) => void warnings.push(`${at}: ${text}`),
-    locate: (id, at) => void places.set(id, at),
+    locate(id, at) {
+      if (located) places.set(id, at)
+    },
     placeOf: (id) => places.get(id) ?? 'the file',
   }
 }

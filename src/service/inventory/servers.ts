@@ -46,8 +46,9 @@ export function readServer(
   const { account } = context
   const provider = specOf(context.providers, profile)
   const { number: numbered } = provider.inventory
-  const number = numbered ? ownValue(entry, numbered.key) : undefined
-  const id = entry.id ?? derivedId('server', account, profile, number === undefined ? name : String(number))
+  const given = numbered ? ownValue(entry, numbered.key) : undefined
+  const number = given === undefined ? null : Number(given)
+  const id = entry.id ?? derivedId('server', account, profile, given === undefined ? name : String(given))
   report.locate(id, at)
   report.once('server', id, at, `the server ${id}`)
   checkProfile(entry, provider, at, context, report)
@@ -73,14 +74,22 @@ export function readServer(
   const { chain: settings, defaultPolicy: unnamed, interfacePolicies } = provider
   // Of the server's own documents, whether they are its zones or an attribute.
   const scope = unnamed && (initial[unnamed.scope] ?? named[unnamed.scope] ?? zoned[unnamed.scope])
-  const numbers = {
-    number: number === undefined ? null : Number(number),
-    ...{ nextState: null, nextStateAt: null, createdAt: now },
-  }
   const attributes = present({ ...named, plan, labels })
   const state = entry.state ?? 'started'
   return {
-    server: { ...{ id, account, profile, name, zone, state }, ...numbers, attributes },
+    server: {
+      id,
+      account,
+      profile,
+      name,
+      zone,
+      state,
+      number,
+      nextState: null,
+      nextStateAt: null,
+      createdAt: now,
+      attributes,
+    },
     ...(Object.keys(initial).length > 0 && { initial }),
     interfaces: (entry.interfaces ?? []).map((nic, index) =>
       readInterface(
@@ -91,18 +100,6 @@ export function readServer(
         report,
       ),
     ),
-    // Made for a new server alone: most of a large file's are there.
-    get policies() {
-      if (!settings) return []
-      return [
-        policyRecord({ ...settings, enabled: enabled ?? settings.enabled }, now, {
-          ...{ id: derivedId('chain', id), account, profile, server: id },
-        }),
-      ]
-    },
-    get attachments() {
-      return settings ? [{ policy: derivedId('chain', id), server: id, interface: null }] : []
-    },
     ...(enabled !== undefined && { enabled }),
     ...(settings && { choices: choicesOf(entry) }),
     ...(unnamed &&
@@ -110,6 +107,22 @@ export function readServer(
         attachDefault: defaultOf(unnamed, { account, profile, value: String(scope), zone }, now),
       }),
     ...(interfacePolicies && { interfacePolicies }),
+  }
+}
+
+/** With what is made with a new server alone: most of a large file's are there. */
+export function withChain(entry: ServerRecords, providers: readonly Provider[]): ServerRecords {
+  const { id: server, account, profile, createdAt } = entry.server
+  const { chain } = specOf(providers, profile)
+  if (!chain) return entry
+  const policy = derivedId('chain', server)
+  const { enabled = chain.enabled } = entry
+  return {
+    ...entry,
+    policies: [
+      policyRecord({ ...chain, enabled }, createdAt, { ...{ id: policy, account, profile, server } }),
+    ],
+    attachments: [{ policy, server, interface: null }],
   }
 }
 
@@ -218,28 +231,40 @@ export function readInterface(
     if (host === null) report.add(`${at}.device`, 'a device needs the host it is on')
     const fault = deviceFault(device)
     if (fault !== undefined) report.add(`${at}.device`, fault)
-    report.once('device', `${host} ${device}`, `${at}.device`, `the device ${device} on ${host}`)
+    report.once('device', device, `${at}.device`, `the device ${device} on ${host}`, host ?? '')
     if (nic.mac === undefined && senderCheck) {
       report.warn(at, `has a device and no mac: what it sends passes from ${derivedMac(id)} only`)
     }
   }
   const { profile, inventory } = server.provider
   const own = Object.keys(inventory.interface ?? {})
-  for (const key of server.providers.flatMap((each) => Object.keys(each.inventory.interface ?? {}))) {
-    if (!own.includes(key) && ownValue(nic, key) !== undefined) {
-      report.add(`${at}.${key}`, `interfaces of ${profile} have none`)
+  for (const { inventory: other } of server.providers) {
+    if (!other.interface || other === inventory) continue
+    for (const key of Object.keys(other.interface)) {
+      if (ownValue(nic, key) !== undefined && !own.includes(key)) {
+        report.add(`${at}.${key}`, `interfaces of ${profile} have none`)
+      }
     }
   }
   return {
-    ...{ id, server: server.id, index, senderCheck, observe, maxConnections, host, device },
-    ...{ vlanTrunk, allowedFrames },
+    id,
+    server: server.id,
+    index,
+    senderCheck,
+    observe,
+    maxConnections,
+    host,
+    device,
+    vlanTrunk,
+    allowedFrames,
     mac: readMac(nic.mac, id, `${at}.mac`, report),
     addresses: readAddresses(nic.addresses ?? [], `${at}.addresses`, host ?? id, report),
     allowedAddresses: (nic.allowedAddresses ?? []).map((text, place) =>
       readPrefix(text, `${at}.allowedAddresses[${place}]`, report),
     ),
     type: (nic.type ?? 'public') as Interface['type'],
-    attributes: present(Object.fromEntries(own.map((key) => [key, ownValue(nic, key)]))),
+    attributes:
+      own.length === 0 ? {} : present(Object.fromEntries(own.map((key) => [key, ownValue(nic, key)]))),
   }
 }
 
@@ -274,13 +299,14 @@ function readAddresses(texts: readonly string[], at: string, scope: string, repo
       return text
     }
     const { family, value } = address.value
-    const canonical = formatAddress(family, value)
+    // IPv4 is read in its one form only.
+    const canonical = family === 'ipv4' ? text : formatAddress(family, value)
     if (isIpv4Mapped(address.value)) {
       report.add(place, `expected ${formatAddress('ipv4', value & 0xffffffffn)}, as IPv4`)
     } else if (!isOfHost(address.value)) report.add(place, 'expected an address that a VM can have')
     // Links do not share their own addresses.
     if (family === 'ipv4' || value >> 118n !== 0x3fan) {
-      report.once('address', `${scope} ${canonical}`, place, `the address ${canonical}`)
+      report.once('address', canonical, place, `the address ${canonical}`, scope)
     }
     return canonical
   })
@@ -318,10 +344,15 @@ function defaultOf(
   }
 }
 
-export const present = (values: Readonly<Record<string, JsonObject[string] | undefined>>): JsonObject =>
-  Object.fromEntries(
-    Object.entries(values).filter((each): each is [string, JsonObject[string]] => each[1] !== undefined),
-  )
+/** Without the keys that have no value. */
+export function present(values: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const there: Record<string, JsonValue> = {}
+  for (const key of Object.keys(values)) {
+    const value = values[key]
+    if (value !== undefined) there[key] = value
+  }
+  return there
+}
 
 /** Names that a message lists: a catalogue may offer hundreds. */
 const maxNamed = 16

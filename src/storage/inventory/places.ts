@@ -2,46 +2,50 @@
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/interface.ts'
 import { invalid } from '../programs/common.ts'
-import type { Row } from '../statement.ts'
+import { chunks, marks, query, type Row, type Steps } from '../statement.ts'
 import type { InventoryEntry } from './difference.ts'
 
+/** Hears only of what changes: what others hold is looked up in the store for what is wanted. */
 export interface Places {
-  stored(server: Row, interfaces: readonly Row[]): void
-  named(entry: InventoryEntry): void
+  /** A server that is new or changes, with the interfaces that are stored of it. */
+  named(entry: Pick<InventoryEntry, 'server' | 'interfaces'>, stored: readonly Row[]): void
   placed(interfaces: readonly Interface[]): void
   leaves(server: Row): void
   /** Interfaces that end, or are nowhere from then on. */
   released(interfaceIds: readonly string[]): void
-  isStored(interfaceId: string): boolean
+  /** Whether it was named and is not stored of its server. */
+  isNew(interfaceId: string): boolean
   /** The first thing that two would have. */
-  fault(): RequestError | undefined
+  fault(): Steps<RequestError | undefined>
 }
 
-const placeOf = (host: unknown, device: unknown): string | null =>
-  host === null || device === null ? null : `${host} ${device}`
-const numberOf = (profile: unknown, number: unknown): string | null =>
-  number === null ? null : `${profile} ${number}`
+/** Something of which each has at most one, and nobody another's. A thing is told by two values. */
+type Thing<V> = readonly [string, V]
 
-/** Something of which each has at most one, and nobody another's. */
-function createHoldings() {
-  const holders = new Map<string, string>()
-  const wanted = new Map<string, string | null>()
+function createHoldings<V extends string | number>() {
+  const wanted = new Map<string, Thing<V> | null>()
   return {
-    stored(id: string, thing: string | null): void {
-      if (thing !== null) holders.set(thing, id)
+    wants(id: string, first: string | null, second: V | null): void {
+      wanted.set(id, first === null || second === null ? null : [first, second])
     },
-    wants(id: string, thing: string | null): void {
-      wanted.set(id, thing)
-    },
-    fault(what: (thing: string) => string, of: string): RequestError | undefined {
+    /** `holders`: who has them in the store, of those that are asked for. */
+    *fault(
+      holders: (things: readonly Thing<V>[]) => Steps<readonly (readonly [holder: string, Thing<V>])[]>,
+      what: (thing: Thing<V>) => string,
+      of: string,
+    ): Steps<RequestError | undefined> {
+      const key = (thing: Thing<V>) => thing.join(' ')
+      const things = [...wanted.values()].filter((thing) => thing !== null)
+      const holding = new Map((yield* holders(things)).map(([holder, thing]) => [key(thing), holder]))
       const takers = new Map<string, string>()
       for (const [id, thing] of wanted) {
         if (thing === null) continue
-        const holder = takers.get(thing) ?? holders.get(thing)
-        takers.set(thing, id)
+        const named = key(thing)
+        const holder = takers.get(named) ?? holding.get(named)
+        takers.set(named, id)
         if (holder === undefined || holder === id) continue
         const given = wanted.get(holder)
-        if (given === undefined || given === thing)
+        if (given === undefined || (given !== null && key(given) === named))
           return invalid(id, `cannot have ${what(thing)}: ${of} ${holder} has it`)
       }
       return undefined
@@ -50,42 +54,63 @@ function createHoldings() {
 }
 
 export function createPlaces(): Places {
-  const devices = createHoldings()
-  const numbers = createHoldings()
-  /** Server of each interface. */
-  const servers = new Map<string, string>()
-  const named: [id: string, server: string][] = []
+  const devices = createHoldings<string>()
+  const numbers = createHoldings<number>()
+  /** Server of each interface that is new to it. */
+  const newcomers = new Map<string, string>()
   return {
-    stored(server, interfaces) {
-      numbers.stored(String(server.id), numberOf(server.profile, server.number))
-      for (const { id, server: of, host, device } of interfaces) {
-        servers.set(String(id), String(of))
-        devices.stored(String(id), placeOf(host, device))
-      }
-    },
-    named({ server, interfaces }) {
-      numbers.wants(server.id, numberOf(server.profile, server.number))
-      for (const { id } of interfaces) named.push([id, server.id])
+    named({ server, interfaces }, stored) {
+      numbers.wants(server.id, server.profile, server.number)
+      const known = new Set(stored.map(({ id }) => String(id)))
+      for (const { id } of interfaces) if (!known.has(id)) newcomers.set(id, server.id)
     },
     placed(interfaces) {
-      for (const { id, host, device } of interfaces) devices.wants(id, placeOf(host, device))
+      for (const { id, host, device } of interfaces) devices.wants(id, host, device)
     },
-    leaves: ({ id }) => numbers.wants(String(id), null),
+    leaves: ({ id }) => numbers.wants(String(id), null, null),
     released(ids) {
-      for (const id of ids) devices.wants(id, null)
+      for (const id of ids) devices.wants(id, null, null)
     },
-    isStored: (id) => servers.has(id),
-    fault() {
+    isNew: (id) => newcomers.has(id),
+    *fault() {
       // An interface keeps its rules under its id, so it stays with its server.
-      for (const [id, server] of named) {
-        const holder = servers.get(id)
-        if (holder !== undefined && holder !== server)
-          return invalid(id, `is the id of an interface of server ${holder}`)
+      for (const chunk of chunks([...newcomers.keys()])) {
+        const sql = `SELECT id, server FROM interfaces WHERE id IN (${marks(chunk)}) ORDER BY id LIMIT 1`
+        const [row] = yield* query(sql, ...chunk)
+        if (row) return invalid(String(row.id), `is the id of an interface of server ${row.server}`)
       }
       return (
-        devices.fault((place) => `the device ${place.split(' ').reverse().join(' on ')}`, 'interface') ??
-        numbers.fault((number) => `the number ${number.split(' ')[1]}`, 'server')
+        (yield* devices.fault(
+          holdersOfDevices,
+          ([host, device]) => `the device ${device} on ${host}`,
+          'interface',
+        )) ?? (yield* numbers.fault(holdersOfNumbers, ([, number]) => `the number ${number}`, 'server'))
       )
     },
   }
+}
+
+function* holdersOfDevices(places: readonly Thing<string>[]): Steps<(readonly [string, Thing<string>])[]> {
+  const holders: (readonly [string, Thing<string>])[] = []
+  for (const chunk of chunks(places)) {
+    const pairs = chunk.map(() => '(?, ?)').join(', ')
+    const sql = `SELECT id, host, device FROM interfaces WHERE (host, device) IN (VALUES ${pairs})`
+    for (const { id, host, device } of yield* query(sql, ...chunk.flat())) {
+      holders.push([String(id), [String(host), String(device)]])
+    }
+  }
+  return holders
+}
+
+function* holdersOfNumbers(wanted: readonly Thing<number>[]): Steps<(readonly [string, Thing<number>])[]> {
+  const holders: (readonly [string, Thing<number>])[] = []
+  for (const [profile, things] of Map.groupBy(wanted, ([profile]) => profile)) {
+    for (const chunk of chunks(things.map(([, number]) => number))) {
+      const sql = `SELECT id, number FROM servers WHERE profile = ? AND number IN (${marks(chunk)})`
+      for (const { id, number } of yield* query(sql, profile, ...chunk)) {
+        holders.push([String(id), [profile, Number(number)]])
+      }
+    }
+  }
+  return holders
 }

@@ -20,6 +20,7 @@ import type {
   StoredInterface,
 } from './difference.ts'
 import { createPlaces, type Places } from './places.ts'
+import { isUnchanged } from './unchanged.ts'
 
 interface Compared {
   readonly difference: InventoryDifference['servers']
@@ -37,7 +38,10 @@ export function* compareServers(
   entries: readonly InventoryEntry[],
   options: InventoryOptions,
 ): Steps<Result<Compared, RequestError>> {
-  const unseen = new Map(entries.map((entry) => [entry.server.id, entry]))
+  const byId = new Map<string, number>()
+  for (const [index, { server }] of entries.entries()) byId.set(server.id, index)
+  /** By index: what is found in the store. */
+  const found = new Uint8Array(entries.length)
   const places = createPlaces()
   const change: ServerDifference[] = []
   const [leave, release]: [string[], string[]] = [[], []]
@@ -52,25 +56,29 @@ export function* compareServers(
     const [first, last] = [String(rows[0]?.id), String(rows.at(-1)?.id)]
     after = last
     const between = 'server >= ? AND server <= ?'
-    const nics = byServer(
+    const interfacesOf = inOrder(
       yield* query(
         `SELECT ${storedInterfaceColumns} FROM interfaces WHERE ${between} ORDER BY server, number`,
         ...[first, last],
       ),
     )
-    const policies = byServer(yield* query(`SELECT ${switches} FROM policies WHERE ${between}`, first, last))
+    const policiesOf = inOrder(
+      yield* query(`SELECT ${switches} FROM policies WHERE ${between} ORDER BY server`, first, last),
+    )
     for (const row of rows) {
       const id = String(row.id)
-      const stored = nics.get(id) ?? []
-      places.stored(row, stored)
-      const entry = unseen.get(id)
-      if (entry) {
-        unseen.delete(id)
-        const found = yield* compare(entry, row, stored, policies.get(id) ?? [], options)
-        if (!found.ok) return found
-        const { difference, fields } = found.value
-        places.named(entry)
+      const stored = interfacesOf(id)
+      const policies = policiesOf(id)
+      const index = byId.get(id)
+      const entry = index === undefined ? undefined : entries[index]
+      if (index !== undefined && entry) {
+        found[index] = 1
+        if (isUnchanged(entry, row, stored) && isSwitched(entry, stored, policies)) continue
+        const compared = yield* compare(entry, row, stored, policies, options)
+        if (!compared.ok) return compared
+        const { difference, fields } = compared.value
         if (!difference) continue
+        places.named(entry, stored)
         places.released(difference.gone)
         if (difference.placed) places.placed(difference.interfaces)
         change.push(difference)
@@ -91,13 +99,14 @@ export function* compareServers(
       }
     }
   }
-  const make = [...unseen.values()]
+  const make = entries.filter((_, index) => found[index] === 0)
   for (const entry of make) {
-    places.named(entry)
+    places.named(entry, [])
     places.placed(entry.interfaces)
     changes.push({ ...words(entry.server), change: 'added' })
   }
-  const fault = places.fault() ?? (yield* policyTaken([...make, ...change.map(withInterfaces)], places))
+  const fault =
+    (yield* places.fault()) ?? (yield* policyTaken([...make, ...change.map(withInterfaces)], places))
   return fault ? err(fault) : ok({ difference: { leave, release, change, make }, changes })
 }
 
@@ -117,6 +126,21 @@ export function byServer(rows: readonly Row[]): ReadonlyMap<string, readonly Row
   }
   return groups
 }
+
+/** The rows of one server after the other, asked for in the order that the rows are in. */
+function inOrder(rows: readonly Row[]): (server: string) => readonly Row[] {
+  let next = 0
+  return (server) => {
+    const first = next
+    while (next < rows.length && rows[next]?.server === server) next++
+    return rows.slice(first, next)
+  }
+}
+
+/** Whether all policies of a server are switched as its entry says, with the interfaces that it has. */
+const isSwitched = (entry: InventoryEntry, stored: readonly Row[], policies: readonly Row[]): boolean =>
+  switched(entry, policies).length === 0 &&
+  (!entry.interfacePolicies || synced(entry, stored.map(toInterface), policies).length === 0)
 
 /** Whether an inventory said where it is. */
 const isGiven = (row: Row): boolean => row.bound_by === 'inventory' && row.host !== null
@@ -302,6 +326,7 @@ function switched(
   if (enabled === undefined && Object.keys(choices).length === 0) return []
   const chain = policies.find((row) => row.interface === null)
   if (!chain) return []
+  if (Object.keys(choices).length === 0 && chain.enabled === Number(enabled)) return []
   const before = {
     ...(chain.log !== null && { log: JSON.parse(String(chain.log)) }),
     ...(chain.log_allowed !== null && { logAllowed: chain.log_allowed }),
@@ -340,7 +365,7 @@ function synced(
 function* policyTaken(entries: readonly InventoryEntry[], places: Places): Steps<RequestError | undefined> {
   const ids = entries
     .filter(({ interfacePolicies }) => interfacePolicies)
-    .flatMap(({ interfaces }) => interfaces.map(({ id }) => id).filter((id) => !places.isStored(id)))
+    .flatMap(({ interfaces }) => interfaces.map(({ id }) => id).filter((id) => places.isNew(id)))
   for (const chunk of chunks(ids)) {
     const [row] = yield* query(`SELECT id FROM policies WHERE id IN (${marks(chunk)})`, ...chunk)
     if (row) return invalid(String(row.id), 'is the id of a group or of another interface')

@@ -147,13 +147,13 @@ function* makeAll(
   yield* insertStored(entries.flatMap(({ interfaces }) => interfaces.map((nic) => fresh(nic, now))))
   const own = entries.flatMap((entry) => ownPolicies(entry, now))
   yield* insertPolicies([
-    ...entries.flatMap(({ policies, choices }) =>
+    ...entries.flatMap(({ policies = [], choices }) =>
       policies.map((policy) => chosen({ ...policy, revision }, choices ?? {})),
     ),
     ...own.map(({ policy }) => ({ ...policy, revision })),
   ])
   const attached = [
-    ...entries.flatMap(({ attachments }) => attachments),
+    ...entries.flatMap(({ attachments = [] }) => attachments),
     ...own.map(({ attachment }) => attachment),
   ]
   // One for each server or interface: all are the first there.
