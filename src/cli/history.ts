@@ -168,7 +168,8 @@ const linesOf = ({ added, removed, changed, moved, settings }: Diff): readonly s
   ...changed.flatMap(({ before, after, fields }) => [
     `  ~ ${at(before)}`,
     `    ${at(after)}`,
-    ...fields.map(fieldLine),
+    // What a rule is about is in its text.
+    ...fields.filter(({ field }) => field !== 'matches' || before.text === after.text).map(fieldLine),
   ]),
   ...moved.map(({ before, after }) => `  > #${before.position} to ${at(after)}`),
   ...(settings.length > 0 ? ['  settings:', ...settings.map(fieldLine)] : []),
