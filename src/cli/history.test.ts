@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { makeOperator, operator } from '../../test/support/operator.ts'
 import { servers, startService } from '../../test/support/service.ts'
 
 const program = new URL('./main.ts', import.meta.url).pathname
@@ -37,6 +38,33 @@ test('a change is listed, shown and undone', async () => {
     assert.equal((await service.storage.rules(policy)).length, 0)
     assert.match(await run('revert', policy, '--to', '999999'), /^1 portcullis: There is no revision/)
     assert.match(await run('revert', policy), /^2 /)
+  } finally {
+    await service.close()
+  }
+})
+
+test('an operator is told which operator made a change, and asks for those of one', async () => {
+  const service = await startService()
+  try {
+    await makeOperator(service.storage)
+    const headers = { ...operator, 'on-behalf-of': 'acme' }
+    const rule = { firewall_rule: { direction: 'in', action: 'drop' } }
+    const path = `/1.3/server/${servers.web}/firewall_rule`
+    assert.equal((await service.call('POST', path, rule, headers)).status, 201)
+    const run = async (...args: readonly string[]) => {
+      const all = [program, 'history', ...args, '--url', service.url, '--on-behalf-of', 'acme']
+      const env = { PATH: process.env.PATH, PORTCULLIS_TOKEN: operator.authorization.slice('Bearer '.length) }
+      return (await promisify(execFile)(process.execPath, all, { env })).stdout
+    }
+    const [{ revision, credential }] = JSON.parse(await run('--json', '--limit', '1')).revisions
+    assert.equal(credential.label, 'ada')
+    const { revisions } = JSON.parse(await run('--json', '--credential', credential.id))
+    assert.deepEqual(
+      revisions.map((each: { revision: number }) => each.revision),
+      [revision],
+    )
+    assert.match(await run('--limit', '1'), /operator \(ada\)/)
+    assert.match(await run('show', String(revision)), /by operator \(ada\) through upcloud/)
   } finally {
     await service.close()
   }

@@ -13,6 +13,7 @@ export const historyCommand = (): Command =>
     .option('--server <id>', 'only changes about this server')
     .option('--policy <id>', 'only changes about this policy')
     .option('--actor <label>', 'only changes by this credential, or `inventory`')
+    .option('--credential <id>', 'only changes by the credential with this id; for operators')
     .option('--dialect <name>', 'only changes through this API')
     .option('--since <moment>', 'from the first change at this moment on')
     .option('--until <moment>', 'before the first change at this moment')
@@ -47,10 +48,16 @@ interface Revision {
   readonly revision: number
   readonly at: string
   readonly actor: string
+  /** Operators are told. */
+  readonly credential?: { readonly id: string; readonly label: string } | null
   readonly dialect: string
   readonly operation: string
   readonly id: string
 }
+/** `operator (ada)`: whose label says more than the account is told. */
+const whoOf = ({ actor, credential }: Revision) =>
+  credential && credential.label !== actor ? `${actor} (${credential.label})` : actor
+
 interface Seen {
   readonly position: number
   readonly text: string
@@ -81,7 +88,7 @@ interface RevisionDiff extends Revision {
   readonly more: boolean
 }
 
-const filters = ['server', 'policy', 'actor', 'dialect', 'since', 'until'] as const
+const filters = ['server', 'policy', 'actor', 'credential', 'dialect', 'since', 'until'] as const
 type ListFlags = ResourceFlags & { readonly limit: number } & Readonly<
     Partial<Record<(typeof filters)[number], string>>
   >
@@ -108,7 +115,7 @@ async function list(flags: ListFlags, command: Command): Promise<void> {
     table([
       ['revision', 'at', 'actor', 'through', 'operation', 'id'],
       ...revisions.map((each) => [
-        ...[String(each.revision), each.at, each.actor, each.dialect, each.operation, each.id],
+        ...[String(each.revision), each.at, whoOf(each), each.dialect, each.operation, each.id],
       ]),
     ]),
   )
@@ -124,7 +131,7 @@ async function showOne(revision: number, _: object, command: Command): Promise<v
   )
   show(flags, found, (diff) =>
     [
-      `revision ${diff.revision}, ${diff.at}: ${diff.operation} ${diff.id} by ${diff.actor} through ${diff.dialect}`,
+      `revision ${diff.revision}, ${diff.at}: ${diff.operation} ${diff.id} by ${whoOf(diff)} through ${diff.dialect}`,
       ...diff.fields.map(fieldLine),
       ...diff.policies.flatMap(({ policy, name, change, ...each }) => [
         `policy ${name || policy} (${policy}) ${change}`,

@@ -77,7 +77,7 @@ function permits(principal: Principal, dialect: Dialect, { scope, operators }: R
   if (scope === 'none') return true
   const { profiles } = principal.credential
   if (profiles && !dialect.overAll && !profiles.includes(dialect.profile)) return false
-  return scope === 'any' || principal.scopes.has(scope) || (operators === true && isOperator(principal))
+  return scope === 'any' || principal.scopes.has(scope) || (operators !== undefined && isOperator(principal))
 }
 
 /** Nobody: for routes that need no credential. */

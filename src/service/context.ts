@@ -61,9 +61,11 @@ export const inAccount = <C extends Context>(ctx: C, account: string): C => ({
 
 /** As whom a write is recorded. */
 export function actorOf(ctx: Context): Actor {
+  const { id, label } = ctx.principal.credential
   return {
     account: ctx.principal.account,
     actor: actorName(ctx.principal),
+    ...(id !== '' && { credential: { id, label } }),
     dialect: ctx.dialect,
     requestId: ctx.requestId,
     at: ctx.now,

@@ -2,8 +2,8 @@
 import { chunks, marks, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
 import type { EventScope, HistoryFilter, HistoryPage } from './storage.ts'
 
-/** Columns of an event that are filtered by, each with an index on account, column and revision (0018-policy-past.ts). */
-const columns = ['policy', 'server', 'actor', 'operation', 'dialect'] as const
+/** Columns of an event that are filtered by, each with an index on account, column and revision (0018-policy-past.ts, 0021-acting-credentials.ts). */
+const columns = ['policy', 'server', 'actor', 'operation', 'dialect', 'credential'] as const
 type Column = (typeof columns)[number]
 
 /** Entries of one index that a page looks at; the next page goes on where it ended. */

@@ -347,13 +347,16 @@ export function fromDocument(d: DocumentRecord): SqlValue[] {
 }
 
 export const revisionColumns =
-  'revision, at, account, actor, dialect, request_id, operation, resource, id, server, policy'
+  'revision, at, account, actor, credential, credential_label, dialect, request_id, operation, resource, id, server, policy'
 export function toRevision(row: Row): RevisionRecord {
   return {
     revision: number(row.revision),
     at: number(row.at),
     account: text(row.account),
     actor: text(row.actor),
+    ...(row.credential !== null && {
+      credential: { id: text(row.credential), label: text(row.credential_label) },
+    }),
     dialect: text(row.dialect) as AuditEvent['dialect'],
     requestId: text(row.request_id),
     operation: text(row.operation),

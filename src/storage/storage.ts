@@ -344,11 +344,19 @@ export interface InterfaceOwner {
   readonly serverName: string
 }
 
+/** A credential that did something, as it was called then. */
+export interface ActingCredential {
+  readonly id: string
+  readonly label: string
+}
+
 /** Who does it and through what; stored with every change. */
 export interface Actor {
   readonly account: string
-  /** The credential's label, or `inventory`. */
+  /** What the account is told: the credential's label, `operator` or `host`; or `inventory`. */
   readonly actor: string
+  /** For operators alone: which of them acted. Absent: the system did, or the event is older than this. */
+  readonly credential?: ActingCredential
   readonly dialect: Profile | 'system'
   readonly requestId: string
   /** What a dialect keeps of the request, for its own log. Never a secret. */
@@ -1015,6 +1023,8 @@ export interface HistoryFilter {
   readonly actor?: string
   readonly dialect?: string
   readonly operation?: string
+  /** Id of the credential that did it. */
+  readonly credential?: string
   /**
    * Milliseconds since 1970. Moments cut the list, which is in order of revisions: it begins with the first event at `since`
    * or later, and ends before the first one at `until` or later.

@@ -41,7 +41,9 @@ for (const [name, { skip, create }] of Object.entries(engines)) {
         await storage.run('applyInventory', { inventory: inventory('web') }, system)
         const target = chainTarget('web')
         const insert = { ...target, rule: rule('a secret'), id: 'rule-1', maxRules: 1 }
-        const done = await storage.run('insertRule', insert, actor)
+        const done = await storage.run('insertRule', insert, {
+          ...{ ...actor, credential: { id: 'c1', label: 'ada\u202e' } },
+        })
         assert.ok(done.ok)
         assert.ok(!(await storage.run('insertRule', { ...insert, id: 'rule-2' }, actor)).ok)
         const again = { ...target, rules: [rule('a secret')], ids: ['rule-1'], maxRules: 9 }
@@ -84,7 +86,7 @@ for (const [name, { skip, create }] of Object.entries(engines)) {
               server: 'web',
               policy: 'chain-web',
             },
-            ...{ reqId: 'request-1', msg: 'changed' },
+            ...{ credential: 'c1', credentialLabel: 'ada\\u202e', reqId: 'request-1', msg: 'changed' },
           },
         ])
       })

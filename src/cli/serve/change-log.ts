@@ -11,8 +11,9 @@ export function logChanges(storage: Pick<Storage, 'onTransaction'>, log: Log): (
     for (const [first, ...others] of changes) {
       // Who logs in changes nothing; whoever may not is told of in numbers.
       if (!first || first.operation.startsWith('login.')) continue
-      const { at: _, server, policy, requestId, ...fields } = first
+      const { at: _, credential, server, policy, requestId, ...fields } = first
       const more = {
+        ...(credential && { credential: credential.id, credentialLabel: credential.label }),
         ...(server !== null && { server }),
         ...(policy !== null && { policy }),
         ...(requestId !== '' && { reqId: requestId }),

@@ -2,23 +2,28 @@
 import type { JsonObject } from '../../core/json.ts'
 import type { FieldChange } from '../../core/model/field-diff.ts'
 import type { PolicyDiff, SeenRule } from '../../core/model/policy-diff.ts'
+import { isOperator, type Principal } from '../../service/context.ts'
 import type { RevisionDiff } from '../../service/history.ts'
 import type { Reverted } from '../../service/revert.ts'
 import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 
-export function encodeRevision({ revision, at, ...event }: RevisionRecord): JsonObject {
-  const { actor, dialect, requestId, operation, resource, id, server, policy } = event
-  const what = { operation, resource, id, server, policy }
-  return { revision, at: new Date(at).toISOString(), actor, dialect, requestId, ...what }
-}
-
-export function encodeEvent(event: AuditEvent): JsonObject {
-  return { ...encodeRevision(event), before: event.before, after: event.after }
-}
-
-export function encodeDiff({ event, fields, policies, more }: RevisionDiff): JsonObject {
+/** Which credential acted is told to operators alone: tenants know an operator as one. */
+export function encodeRevision({ revision, at, ...event }: RevisionRecord, reader: Principal): JsonObject {
+  const { actor, credential = null, dialect, requestId, operation, resource, id, server, policy } = event
   return {
-    ...encodeRevision(event),
+    ...{ revision, at: new Date(at).toISOString(), actor },
+    ...(isOperator(reader) && { credential: credential && { ...credential } }),
+    ...{ dialect, requestId, operation, resource, id, server, policy },
+  }
+}
+
+export function encodeEvent(event: AuditEvent, reader: Principal): JsonObject {
+  return { ...encodeRevision(event, reader), before: event.before, after: event.after }
+}
+
+export function encodeDiff({ event, fields, policies, more }: RevisionDiff, reader: Principal): JsonObject {
+  return {
+    ...encodeRevision(event, reader),
     fields: fields.map(encodeField),
     policies: policies.map(({ policy, profile, name, server, change, ...diff }) => ({
       ...{ policy, profile, name, server, change },

@@ -1,6 +1,7 @@
 /** Who changed what, how it differs, and how it is undone. */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
+import { isOperator } from '../../service/context.ts'
 import type { HistoryQuery as Query } from '../../service/history.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { momentOf, numberOf, textOf } from './decode-query.ts'
@@ -23,12 +24,13 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions',
       operation: 'listRevisions',
       summary: 'Committed changes, newest first',
+      operators: 'installation',
       schema: { query: HistoryQuery, answer: RevisionList },
       handle: async (request) => {
-        const query = decodeQuery(request.query)
+        const query = decodeQuery(request)
         if (!query.ok) return query
         const { items, next } = await request.services.history.revisions(request, query.value)
-        return ok({ revisions: items.map(encodeRevision), next })
+        return ok({ revisions: items.map((each) => encodeRevision(each, request.principal)), next })
       },
     },
     {
@@ -36,12 +38,13 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions/:revision',
       operation: 'getRevision',
       summary: 'One change, with what was before and after',
+      operators: 'installation',
       schema: { answer: Event },
       handle: async (request) => {
         const revision = revisionOf(request)
         if (!revision.ok) return revision
         const event = await request.services.history.revision(request, revision.value)
-        return event.ok ? ok(encodeEvent(event.value)) : event
+        return event.ok ? ok(encodeEvent(event.value, request.principal)) : event
       },
     },
     {
@@ -49,12 +52,13 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions/:revision/diff',
       operation: 'getRevisionDiff',
       summary: 'How one change differs from what was before: rules, settings and fields',
+      operators: 'installation',
       schema: { answer: RevisionDiff },
       handle: async (request) => {
         const revision = revisionOf(request)
         if (!revision.ok) return revision
         const diff = await request.services.history.diff(request, revision.value)
-        return diff.ok ? ok(encodeDiff(diff.value)) : diff
+        return diff.ok ? ok(encodeDiff(diff.value, request.principal)) : diff
       },
     },
     {
@@ -63,12 +67,13 @@ export const historyRoutes: readonly Route[] = [
       operation: 'listAudit',
       summary:
         'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
+      operators: 'installation',
       schema: { query: HistoryQuery, answer: EventList },
       handle: async (request) => {
-        const query = decodeQuery(request.query)
+        const query = decodeQuery(request)
         if (!query.ok) return query
         const { items, next } = await request.services.history.audit(request, query.value)
-        return ok({ events: items.map(encodeEvent), next })
+        return ok({ events: items.map((each) => encodeEvent(each, request.principal)), next })
       },
     },
   ]),
@@ -100,7 +105,11 @@ function revisionOf({ params }: DialectRequest): Result<number, RequestError> {
 }
 
 /** All that are given are wanted together. */
-function decodeQuery(query: URLSearchParams): Result<Query, RequestError> {
+function decodeQuery({ query, principal }: DialectRequest): Result<Query, RequestError> {
+  if (query.has('credential') && !isOperator(principal)) {
+    const reason = 'only operators are told which credential acted'
+    return err({ kind: 'invalid', field: 'credential', reason })
+  }
   const given: Record<string, string | number> = {}
   const read = {
     before: numberOf(query, 'before', Number.MAX_SAFE_INTEGER),
@@ -109,7 +118,7 @@ function decodeQuery(query: URLSearchParams): Result<Query, RequestError> {
     until: momentOf(query, 'until'),
     ...{ server: textOf(query, 'server'), policy: textOf(query, 'policy') },
     ...{ actor: textOf(query, 'actor'), dialect: textOf(query, 'dialect') },
-    operation: textOf(query, 'operation'),
+    ...{ operation: textOf(query, 'operation'), credential: textOf(query, 'credential') },
   }
   for (const [name, value] of Object.entries(read)) {
     if (!value.ok) return value

@@ -6,6 +6,15 @@ const revisionFields = {
   revision: Type.Integer({ minimum: 1 }),
   at: DateTime,
   actor: Type.String(),
+  credential: Type.Optional(
+    nullable(
+      Type.Object({
+        id: Type.String(),
+        label: Type.String({ description: 'As it was called then; it may be gone since' }),
+      }),
+      'For operators alone: which credential did it; null: the system did, or it is older than this field',
+    ),
+  ),
   dialect: Type.String(),
   requestId: Type.String(),
   operation: Type.String(),
@@ -40,6 +49,9 @@ export const HistoryQuery = Type.Object({
   server: text('Id of the server that the change is about'),
   policy: text('Id of the policy that the change is about'),
   actor: text('Label of the credential that made the change; or `inventory`, `operator`'),
+  credential: text(
+    'For operators alone: id of the credential that made the change, `actor` being `operator` or another',
+  ),
   dialect: text('API that the change was made through; or `system`'),
   operation: text('`rule.create`, `policy.revert`, …'),
   since: moment('Changes are in order of revisions: those from the first one at this moment or later on'),

@@ -20,6 +20,7 @@ import { logLevels } from './0015-log-levels.ts'
 import { operators } from './0016-operators.ts'
 import { usage } from './0017-usage.ts'
 import { policyPast } from './0018-policy-past.ts'
+import { actingCredentials } from './0021-acting-credentials.ts'
 import { pages } from './0022-pages.ts'
 import { attachments } from './0023-attachments.ts'
 import type { Engine } from './engine.ts'
@@ -50,6 +51,7 @@ export const migrations: readonly Migration[] = [
   { name: '0017-usage', statements: usage },
   { name: '0018-policy-past', statements: policyPast },
   { name: '0022-pages', statements: pages },
+  { name: '0021-acting-credentials', statements: actingCredentials },
 ]
 
 /** SHA-256 of the statements for an engine, in hexadecimal digits: what a store records of a migration. */

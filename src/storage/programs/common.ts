@@ -172,17 +172,21 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   ]
   const request = actor.request ? JSON.stringify(actor.request) : null
   const size = [before, after, request ?? ''].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  const { at, account, actor: by, dialect, requestId } = actor
+  const { at, account, actor: by, credential, dialect, requestId } = actor
   const { operation, resource, id, server = null, policy = null } = event
   yield {
-    sql: `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+    sql: `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
        ? + ${pastBytes}, ? + ${pastBytes} + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0),
        (SELECT CASE WHEN MAX(reached) > ? THEN MAX(reached) ELSE ? END FROM audit))`,
     params: [
-      ...[revision, at, account, by, dialect, requestId, operation, resource, id, server, policy],
+      ...[revision, at, account, by, credential?.id ?? null, credential?.label ?? null],
+      ...[dialect, requestId, operation, resource, id, server, policy],
       ...[request, before, after, size, revision, size, revision, at, at],
     ],
-    change: { revision, at, account, actor: by, dialect, requestId, operation, resource, id, server, policy },
+    change: {
+      ...{ revision, at, account, actor: by, ...(credential && { credential }), dialect, requestId },
+      ...{ operation, resource, id, server, policy },
+    },
   }
   yield* renew(actor, revision)
 }
