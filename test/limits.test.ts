@@ -6,7 +6,7 @@
  * the account's, too.
  */
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { nobodys, type Reply, type Values } from '../src/dialects/conformance.ts'
 import { drivers } from '../src/dialects/conformance-drivers.ts'
 import type { Dialect } from '../src/dialects/dialect.ts'
@@ -20,7 +20,7 @@ import {
   pathWith,
 } from './support/conformance.ts'
 import { keepCredentials } from './support/more-credentials.ts'
-import { dialects, startService, type TestService } from './support/service.ts'
+import { dialects, onBothStores, type TestService } from './support/service.ts'
 
 const limitedKey = '00e10000-0000-4000-8000-0000000000aa'
 const narrowKey = '00e10000-0000-4000-8000-0000000000ab'
@@ -36,7 +36,7 @@ const comparable = ({ status, text }: Reply, id: string) =>
     .replace(/("requestId":")[^"]*/g, '$1')
     .replace(/("timestamp":")[^"]*/g, '$1')}`
 
-describe('limits of credentials', () => {
+onBothStores('limits of credentials', (start) => {
   let service: TestService
   let filled: Filled
   /** The account's other servers, their interfaces and policies; names and ids that nothing that is answered has. */
@@ -46,7 +46,7 @@ describe('limits of credentials', () => {
   /** The servers within the limits. */
   const mine: string[] = []
   before(async () => {
-    service = await startService({ inventory: oneAccountInventory })
+    service = await start({ inventory: oneAccountInventory })
     filled = await fillBoth(service, 'own')
     const [{ id: account = '' } = {}] = await service.storage.accounts()
     const all = await service.storage.servers({ account })

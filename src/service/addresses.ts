@@ -48,9 +48,9 @@ export async function configureAddresses(
   const actor = { account: '', actor: 'serve', dialect: 'system', requestId: '', at: now } as const
   const pools = [...configured]
   for (const { kind, prefix } of drawn) {
-    const kept = await storage.run('drawPrefix', { name: kind, prefix: prefix() }, actor)
+    const kept = await storage.run('keepDrawn', { name: kind, value: prefix() }, actor)
     if (!kept.ok) throw new Error(`the prefix of ${kind} cannot be kept: ${kept.error.kind}`)
-    pools.push(drawnPool(kind, kept.value.prefix))
+    pools.push(drawnPool(kind, kept.value.value))
   }
   const records = pools.map(toRecord)
   const done = await storage.run('configurePools', { pools: records, quarantineMs }, actor)

@@ -138,7 +138,7 @@ export function limitedWrites(storage: Storage, seen: Reads, { profiles, servers
     updateInterface: never,
     removeInterface: never,
 
-    drawPrefix: never,
+    keepDrawn: never,
     configurePools: never,
     pruneHistory: never,
     reportHost: never,

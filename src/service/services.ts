@@ -23,6 +23,7 @@ import { createFleetService, type FleetService } from './fleet.ts'
 import { createGroupService, type GroupService } from './groups.ts'
 import { createHistoryService, type HistoryService } from './history.ts'
 import { createHitsService, type HitsService } from './hits.ts'
+import { newHostSecret } from './host-aliases.ts'
 import type { Provider } from './inventory/provider.ts'
 import { createInventoryService, type InventoryService } from './inventory/service.ts'
 import type { InventoryReader } from './inventory.ts'
@@ -47,6 +48,8 @@ export interface Settings {
   readonly restartMs: number
   /** That addresses come from: what the store was configured with (addresses.ts). */
   readonly pools: readonly Pool[]
+  /** That hosts are numbered with before tenants: the installation's (host-aliases.ts). */
+  readonly hostSecret: string
 }
 
 export interface Services {
@@ -78,7 +81,13 @@ export interface Services {
   of(principal: Principal): Services
 }
 
-export const defaultSettings: Settings = { transitionMs: 0, holdMs: 0, restartMs: 8000, pools: [] }
+export const defaultSettings: Settings = {
+  transitionMs: 0,
+  holdMs: 0,
+  restartMs: 8000,
+  pools: [],
+  hostSecret: newHostSecret(),
+}
 
 /** `providers`: every profile that is served; `reader`: where inventories are read. */
 export function createServices(

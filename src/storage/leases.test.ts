@@ -7,6 +7,7 @@ import type { Interface } from '../core/model/interface.ts'
 import type { Result } from '../core/result.ts'
 import { configureAddresses } from '../service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../service/addresses-file.ts'
+import { keepHostSecret } from '../service/host-aliases.ts'
 import { pendingMs } from './programs/leases.ts'
 import type { Actor, Programs, Storage } from './storage.ts'
 
@@ -438,7 +439,10 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       }
     })
 
-    test('the prefix of datacenters is drawn once and kept', async () => {
+    test('what is drawn for the installation is drawn once and kept', async () => {
+      const secret = await keepHostSecret(storage, now)
+      assert.match(secret, /^[0-9a-f]{64}$/)
+      assert.equal(await keepHostSecret(storage, now), secret)
       const first = await configureAddresses(storage, defaultAddresses, now)
       const second = await configureAddresses(storage, defaultAddresses, now)
       assert.deepEqual(second, first)

@@ -719,8 +719,8 @@ export interface Programs {
     args: AddressChange & { account: string; profile: Profile }
     answer: { revision: number }
   }
-  /** Keeps a prefix that was drawn at random for the installation, unless there is one of the name; answers that one. */
-  drawPrefix: { args: { name: string; prefix: string }; answer: { prefix: string; changed?: boolean } }
+  /** Keeps what was drawn at random for the installation, unless there is something of the name; answers that. */
+  keepDrawn: { args: { name: string; value: string }; answer: { value: string; changed?: boolean } }
   /**
    * Makes these all the pools there are. Leases stay; addresses of interfaces that lie in a pool and are nobody's are held
    * from now on. Not audited, no revision.

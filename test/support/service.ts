@@ -11,6 +11,7 @@ import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
+import { keepHostSecret } from '../../src/service/host-aliases.ts'
 import { createPasswordMemory } from '../../src/service/inventory/password-memory.ts'
 import { createInventoryReader, loadInventory } from '../../src/service/inventory.ts'
 import type { Limits } from '../../src/service/login-gate.ts'
@@ -229,8 +230,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const loaded = await loadInventory(storage, text, Date.now(), providersOf(dialects))
   if (!loaded.ok) throw new Error(loaded.error)
   const settings = {
-    ...defaultSettings,
-    pools,
+    ...{ ...defaultSettings, pools },
+    hostSecret: await keepHostSecret(storage, Date.now()),
     transitionMs: options.transitionMs ?? 0,
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),

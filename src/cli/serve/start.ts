@@ -10,6 +10,7 @@ import { configureAddresses } from '../../service/addresses.ts'
 import type { AddressConfig } from '../../service/addresses-file.ts'
 import { createAuthenticator } from '../../service/authenticate.ts'
 import { createDesiredFeed } from '../../service/desired.ts'
+import { keepHostSecret } from '../../service/host-aliases.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -52,6 +53,7 @@ export async function start(
     storage,
     {
       pools,
+      hostSecret: await keepHostSecret(storage, Date.now()),
       transitionMs: options.transitionMs,
       holdMs: options.ionosHoldMs,
       restartMs: options.upcloudRestartMs,

@@ -1,10 +1,10 @@
 /** What can be ordered: zones, plans and templates (catalogue.json). */
-import { createHash } from 'node:crypto'
 import { type Static, Type } from 'typebox'
 import type { JsonObject } from '../../core/json.ts'
 import type { Interface } from '../../core/model/interface.ts'
 import { closed, line, list, optional, whole } from '../../service/config/fields.ts'
 import { derivedId } from '../../service/derived-id.ts'
+import { hostAlias } from '../../service/host-aliases.ts'
 import { createCatalogue, readerOf } from '../catalogue.ts'
 import data from './catalogue.json' with { type: 'json' }
 
@@ -139,9 +139,9 @@ export function planOf(
   return { name: typeof plan === 'string' ? plan : name, cores: core_number, memory: memory_amount }
 }
 
-/** A number that is the same for servers on the same host. */
-export const hostNumber = (name: string): number =>
-  createHash('sha256').update(name).digest().readUIntBE(0, 4) + 4_294_967_296
+/** A number that is the same for servers of one account on one host. `secret`: the installation's. */
+export const hostNumber = (secret: string, account: string, host: string): number =>
+  hostAlias(secret, account, host).readUIntBE(0, 4) + 4_294_967_296
 
 /** The network an interface is in: one of each kind per zone, and one for each private interface. */
 export function networkOf({ type, id }: Interface, zone: string): string {

@@ -41,6 +41,8 @@ export interface Listed {
   /** Names of its tags. */
   readonly tags: readonly string[]
   readonly catalogue: Pick<Catalogue, 'plans'>
+  /** Of the installation: what hosts are numbered with. */
+  readonly hostSecret: string
 }
 
 export interface Shown extends Listed {
@@ -70,14 +72,17 @@ export function stateAt({ server }: ServerView, now: number): string {
 }
 
 /** An element of the list of servers: the whole without `firewall` and what is costly to know. */
-export function encodeListedServer(view: ServerView, { state, tags, catalogue }: Listed): JsonObject {
+export function encodeListedServer(
+  view: ServerView,
+  { state, tags, catalogue, hostSecret }: Listed,
+): JsonObject {
   const { server } = view
   const { attributes } = server
   const { name: plan, cores, memory } = planOf(attributes, catalogue)
   return {
     core_number: String(cores),
     created: Math.floor(server.createdAt / 1000),
-    ...host(view, state),
+    ...host(view, state, hostSecret),
     hostname: text(attributes.hostname, server.name),
     labels: { label: labelsOf(view) as unknown as JsonValue },
     license: 0,
@@ -201,8 +206,10 @@ export function disksOf({ server }: ServerView): readonly WireDisk[] {
 }
 
 /** A server in maintenance is on no host. */
-const host = ({ server, interfaces }: ServerView, state: string): JsonObject =>
-  state === 'maintenance' ? {} : { host: hostNumber(interfaces[0]?.host ?? server.zone) }
+const host = ({ server, interfaces }: ServerView, state: string, secret: string): JsonObject =>
+  state === 'maintenance'
+    ? {}
+    : { host: hostNumber(secret, server.account, interfaces[0]?.host ?? server.zone) }
 
 function familyOf(address: string): 'IPv4' | 'IPv6' {
   const parsed = parseAddress(address)

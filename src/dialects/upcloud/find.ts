@@ -48,7 +48,10 @@ export async function shown(
   const [tags, disks] = await Promise.all([tagsOf(request), shownDisks(request, view)])
   const names = tagNames(tags, view.server.id)
   const access = accessOf(request.path)
-  return encodeServer(view, { state, tags: names, disks, access, catalogue: catalogueOf(request) })
+  return encodeServer(view, {
+    ...{ state, tags: names, disks, access, catalogue: catalogueOf(request) },
+    hostSecret: request.services.settings.hostSecret,
+  })
 }
 
 /** Servers as lists have them. */
@@ -59,11 +62,13 @@ export async function serverList(request: DialectRequest, views: readonly Server
     ({ server }) => server,
   )
   const catalogue = catalogueOf(request)
+  const { hostSecret } = request.services.settings
   const listed = views.map((view) =>
     encodeListedServer(view, {
       state: stateAt(view, request.now),
       tags: (names.get(view.server.id) ?? []).map(({ name }) => name),
       catalogue,
+      hostSecret,
     }),
   )
   return { status: 200, body: { servers: { server: listed } } }

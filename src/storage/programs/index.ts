@@ -21,7 +21,7 @@ import { keepHits, pruneHits } from './hits.ts'
 import { forgetHosts, reportHost } from './hosts.ts'
 import { addInterface, removeInterface, updateInterface } from './interfaces.ts'
 import { applyInventory } from './inventory.ts'
-import { configurePools, drawPrefix, takeAddresses } from './leases.ts'
+import { configurePools, keepDrawn, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { revertPolicy } from './revert.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
@@ -52,7 +52,7 @@ export const programs: {
   deleteDocument,
   takeAddresses,
   changeAddresses,
-  drawPrefix,
+  keepDrawn,
   configurePools,
   changeZone,
   createCredential,
@@ -102,7 +102,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteDocument: [],
   takeAddresses: [],
   changeAddresses: ['servers', 'rules'],
-  drawPrefix: [],
+  keepDrawn: [],
   configurePools: [],
   changeZone: ['servers', 'rules'],
   createCredential: ['credentials'],

@@ -374,16 +374,16 @@ export function* applyHoldings(
   return ok(undefined)
 }
 
-/** Keeps a prefix that was drawn at random, the first one ever; answers that. */
-export function* drawPrefix({
+/** Keeps what was drawn at random, the first one ever; answers that. */
+export function* keepDrawn({
   name,
-  prefix,
-}: Programs['drawPrefix']['args']): Program<Programs['drawPrefix']['answer']> {
+  value,
+}: Programs['keepDrawn']['args']): Program<Programs['keepDrawn']['answer']> {
   yield* lock()
   const row = yield* queryOne('SELECT value FROM installation WHERE name = ?', name)
-  if (row) return ok({ prefix: String(row.value), changed: false })
-  yield* setInstallation(name, prefix)
-  return ok({ prefix })
+  if (row) return ok({ value: String(row.value), changed: false })
+  yield* setInstallation(name, value)
+  return ok({ value })
 }
 
 export function* setInstallation(name: string, value: string): Steps<void> {
