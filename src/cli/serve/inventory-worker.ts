@@ -33,8 +33,6 @@ export interface Done {
   readonly known: PasswordMemory['known']
 }
 
-if (parentPort) parentPort.postMessage(await work(workerData as Order))
-
 async function work({ where, catalogue, passwords, ask }: Order): Promise<Done> {
   const dialects = await dialectsOf(catalogue === undefined ? {} : { catalogue })
   if (!dialects.ok) return { answer: dialects, known: passwords.known }
@@ -59,3 +57,6 @@ async function open(where: Where): Promise<Storage> {
   const { openPostgresql } = await import('../../storage/postgresql.ts')
   return openPostgresql({ url: where.url })
 }
+
+// Last: what stands above is there only then.
+if (parentPort) parentPort.postMessage(await work(workerData as Order))

@@ -30,6 +30,7 @@ export async function exportInventory(
     return [
       present({
         ...{ id: account.id, name: account.name, cutFlows: cutFlowsOf(account.attributes) },
+        ...(Object.keys(account.quotas).length > 0 && { quotas: { ...account.quotas } }),
         ...keysOf(
           account.attributes,
           providers.flatMap(({ inventory }) => (inventory.account ? [inventory.account.key] : [])),
