@@ -4,6 +4,7 @@ import { ok } from '../../core/result.ts'
 import type { AccountChange } from '../../service/accounts.ts'
 import type { ManagedAccount } from '../../storage/storage.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
+import { textOf } from './decode-query.ts'
 import { bodyOf, creations, identifier, removals, resources, routesOf } from './endpoint.ts'
 import { encodeCursor, keyPageOf } from './pages.ts'
 import {
@@ -52,9 +53,11 @@ export const accountRoutes: readonly Route[] = [
       handle: async (request) => {
         const page = keyPageOf(request.query)
         if (!page.ok) return page
-        const [name, closed] = [request.query.get('name'), request.query.get('closed')]
+        const name = textOf(request.query, 'name')
+        if (!name.ok) return name
+        const closed = request.query.get('closed')
         const filter = {
-          ...(name !== null && { name }),
+          ...(name.value !== undefined && { name: name.value }),
           ...(closed !== null && { closed: closed === 'true' }),
         }
         const found = await request.services.accounts.page(filter, page.value)

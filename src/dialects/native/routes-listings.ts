@@ -5,6 +5,7 @@ import { isOperator } from '../../service/context.ts'
 import type { Listed, Listing } from '../../service/listings.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { actingIn } from './acting.ts'
+import { textOf } from './decode-query.ts'
 import { bodyOf, creations, identifier, removals, resources, routesOf } from './endpoint.ts'
 import { encodeCursor, keyPageOf } from './pages.ts'
 import {
@@ -63,8 +64,9 @@ const routesOfKind = ({ as, one, several, called, list, creation }: Kind): reado
       handle: async (request) => {
         const page = keyPageOf(request.query)
         if (!page.ok) return page
-        const profile = request.query.get('profile')
-        const filter = profile === null ? {} : { profile }
+        const profile = textOf(request.query, 'profile')
+        if (!profile.ok) return profile
+        const filter = profile.value === undefined ? {} : { profile: profile.value }
         const found = await request.services.listings.page(request, as, filter, page.value)
         if (!found.ok) return found
         const { items, next } = found.value

@@ -191,6 +191,12 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   yield* renew(actor, revision)
 }
 
+/** Fails if the account is gone or closed: a request may have been let in before that. */
+export function* checkAccount(id: string): Steps<Result<void, RequestError>> {
+  const row = yield* queryOne("SELECT id FROM accounts WHERE id = ? AND origin <> 'left'", id)
+  return row ? ok(undefined) : err(notFound('account', id))
+}
+
 /** Fails if the enclosing document is gone, so nothing is created inside a deleted parent. */
 export function* checkEnclosing({ dialect, account, within }: Actor): Steps<Result<void, RequestError>> {
   if (!within) return ok(undefined)

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { credentialColumns, fromCredential, toCredential } from '../rows.ts'
 import { type Count, counted, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, CredentialRecord, CredentialTarget, Programs } from '../storage.ts'
-import { nextRevision, notFound, record } from './common.ts'
+import { checkAccount, nextRevision, notFound, record } from './common.ts'
 
 export function* createCredential(
   { credential, first }: Programs['createCredential']['args'],
@@ -36,8 +36,8 @@ function* refusal(
 ): Steps<RequestError | undefined> {
   const conflict = (reason: string) => ({ kind: 'conflict', resource: 'credential', reason }) as const
   if (holder === 'account') {
-    const row = yield* queryOne("SELECT id FROM accounts WHERE id = ? AND origin <> 'left'", account)
-    if (!row) return notFound('account', account)
+    const owner = yield* checkAccount(account)
+    if (!owner.ok) return owner.error
   }
   if (holder === 'operator') {
     const rows = yield* query("SELECT label FROM credentials WHERE holder = 'operator'")

@@ -4,7 +4,7 @@ import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
 import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, NewDocument, Programs } from '../storage.ts'
-import { checkEnclosing, isNoChange, nextRevision, notFound, record } from './common.ts'
+import { checkAccount, checkEnclosing, isNoChange, nextRevision, notFound, record } from './common.ts'
 import { applyHoldings, gone } from './leases.ts'
 
 /** Of an inventory that names it, or of an API. */
@@ -36,6 +36,8 @@ export function* putDocument(
   actor: Actor,
 ): Program<Programs['putDocument']['answer']> {
   const revision = yield* nextRevision()
+  const owner = yield* checkAccount(document.account)
+  if (!owner.ok) return owner
   const enclosing = yield* checkEnclosing(actor)
   if (!enclosing.ok) return enclosing
   const { account, profile, kind, id, body } = document

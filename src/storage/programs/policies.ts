@@ -7,6 +7,7 @@ import { type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, NewPolicyRecord, PolicyRecord, Programs, RuleRecord } from '../storage.ts'
 import {
   affectedBy,
+  checkAccount,
   checkEnclosing,
   chosen,
   countRules,
@@ -26,6 +27,8 @@ export function* createPolicy(
   actor: Actor,
 ): Program<Programs['createPolicy']['answer']> {
   const revision = yield* nextRevision()
+  const owner = yield* checkAccount(policy.account)
+  if (!owner.ok) return owner
   const enclosing = yield* checkEnclosing(actor)
   if (!enclosing.ok) return enclosing
   yield* clearDefault(policy, revision, actor)

@@ -32,6 +32,7 @@ import type {
 import { attachedAddress, namedInDocument } from './belongings.ts'
 import {
   chainOf,
+  checkAccount,
   checkEnclosing,
   chosen,
   countRules,
@@ -284,6 +285,8 @@ export function* createServer(
 ): Program<Programs['createServer']['answer']> {
   const revision = yield* nextRevision()
   const { server } = args
+  const owner = yield* checkAccount(server.account)
+  if (!owner.ok) return owner
   const enclosing = yield* checkEnclosing(actor)
   if (!enclosing.ok) return enclosing
   const taken = yield* queryOne('SELECT id FROM servers WHERE id = ?', server.id)

@@ -5,7 +5,7 @@ import { err, ok } from '../../core/result.ts'
 import { serverColumns, toDocument, toServer } from '../rows.ts'
 import { type Program, query, queryOne, type Row, type Steps } from '../statement.ts'
 import type { Actor, Changes, NewPolicyRecord, Programs, ServerRecord } from '../storage.ts'
-import { nextRevision, notFound, record } from './common.ts'
+import { checkAccount, nextRevision, notFound, record } from './common.ts'
 import { depart } from './departures.ts'
 import { documentByKey, takenDocument, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
@@ -30,6 +30,8 @@ export function* changeZone(
 ): Program<Programs['changeZone']['answer']> {
   const revision = yield* nextRevision()
   const { account, profile, zone, zoneKind, ifRevision } = args
+  const owner = yield* checkAccount(account)
+  if (!owner.ok) return owner
   const row = yield* queryOne(documentByKey, profile, zoneKind, zone)
   const old = row && toDocument(row)
   const mine = old === undefined || old.account === account
