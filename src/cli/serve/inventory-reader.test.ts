@@ -21,10 +21,10 @@ test('a file that is large is compared and applied by way of a thread, while oth
       interfaces: [{ addresses: [`10.0.${index >> 8}.${index & 255}`] }],
     }))
     const text = JSON.stringify({
-      accounts: [{ name: 'a', credentials: [{ username: 'u', password: 'p' }], servers }],
+      accounts: [{ name: 'a', credentials: [{ token: 't' }], servers }],
     })
     const request = { text, now: 1, keep: false }
-    /** Turns of this thread while the other one reads: in this thread the read would be one turn. */
+    /** Turns of this thread while the other one reads: in this thread the read would be one turn, as no password is hashed. */
     async function meanwhile<T>(work: Promise<T>): Promise<[T, number]> {
       let [turns, going] = [0, true]
       const counted = (async () => {
