@@ -440,6 +440,32 @@ test('requests of one address are counted whatever credential they have', async 
 const tokenIn = ({ authorization }: typeof operator): string => authorization.slice('Bearer '.length)
 
 /** Without what differs from one answer to the next. */
+test('with both limits each refuses by itself, in each dialect; probes and metrics are never refused', async () => {
+  const rateLimits = { credential: { perSecond: 0.001, burst: 2 }, source: { perSecond: 0.001, burst: 3 } }
+  const service = await startService({ rateLimits })
+  try {
+    const ask = (headers: Record<string, string>) => service.call('GET', '/v1/servers', undefined, headers)
+    const first = [await ask(credentials.right), await ask(credentials.right), await ask(credentials.right)]
+    assert.deepEqual(
+      first.map(({ status }) => status),
+      [200, 200, 429],
+    )
+    assert.match(first[2]?.text ?? '', /credential has asked too often/)
+    assert.match((await ask(credentials.foreign)).text, /address has asked too often/)
+    for (const { profile, prefixes, routes } of dialects) {
+      const route = routes.find(({ method, scope }) => method === 'GET' && scope === 'read')
+      const path = `${prefixes[0]}${route?.path.replace(/:\w+/g, 'x')}`
+      const { status, headers } = await service.call('GET', path, undefined, credentials.foreign)
+      assert.equal(status, 429, profile)
+      assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/, profile)
+    }
+    for (const path of ['/healthz', '/readyz', '/metrics'])
+      for (let n = 0; n < 5; n++) assert.equal((await fetch(service.url + path)).status, 200, path)
+  } finally {
+    await service.close()
+  }
+})
+
 /** Without what differs from answer to answer, and what operators alone are told: whose it is, where, and which credential acted. */
 const comparable = ({ status, text }: Reply) =>
   `${status} ${text.replace(/,"account":(?:null|"[^"]*")|"(?:credential|binding)":(?:null|\{[^}]*\}),/g, '').replace(/("(requestId|timestamp|seenAt|countedAt|since|owner|username)": *)"[^"]*"/g, '$1""')}`
