@@ -62,8 +62,9 @@ printf '%s\\n' "$script" | nft "$@"
   async function placements() {
     const found: { device: string; state: string; error: string | null }[] = []
     for (const { id, interfaces } of (await json('/v1/servers')).servers) {
-      for (const { index, state, error } of interfaces) {
-        found.push({ device: `tap${id.at(-1)}i${index - 1}`, state, error })
+      // Each interface is a server's own.
+      for (const { state, error } of interfaces) {
+        found.push({ device: all[Number(id.at(-1)) - 1]?.device ?? '', state, error })
       }
     }
     return found
