@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,7 +104,8 @@ describe('portcullis serve', () => {
           },
         ],
       )
-      const listed = await fetch(`${url}/v1/servers`, { headers: { authorization: 'Bearer secret' } })
+      const operator = readFileSync(join(data, 'operator.token'), 'utf8').trim()
+      const listed = await fetch(`${url}/v1/servers`, { headers: { authorization: `Bearer ${operator}` } })
       assert.match(await listed.text(), /"device":"tap0"/)
       assert.match(stderr(), /kept\.yaml: .*starts with what the store holds/)
       assert.match(stderr(), /--enforce none: 1 interfaces of the inventory have a device/)

@@ -154,7 +154,9 @@ async function holds({ kernel, readLinks }: GuardContext): Promise<ReadonlySet<s
   const links = await readLinks()
   const found = await Promise.all([table, bridgeTable].map((name) => kernel.read(name, undefined)))
   const judged = new Set(found.flatMap((each) => (each ? [...judges(each)] : [])))
-  return new Set(links.filter(({ index }) => judged.has(index)).map(({ name }) => name))
+  const names = links.filter(({ index }) => judged.has(index)).map(({ name }) => name)
+  // The kernel lists devices in no order that means anything.
+  return new Set(names.sort())
 }
 
 /** Names of the devices that pass nothing now, for no table of ours judges them. */
@@ -166,6 +168,7 @@ async function closedBy(
   return (await readLinks())
     .filter((link) => closes(guard, link) && !held.has(link.name))
     .map(({ name }) => name)
+    .sort()
 }
 
 const listed = (guard: Guard) => ({
