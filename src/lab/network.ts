@@ -112,12 +112,17 @@ const bridgeAddresses: Readonly<Record<InterfaceType, readonly string[]>> = {
   private: ['10.0.0.1/24', 'fe80::1/64'],
 }
 
+const bridgeMacs: Readonly<Record<InterfaceType, string>> = {
+  ...{ public: '02:00:00:00:01:01', utility: '02:00:00:00:01:02', private: '02:00:00:00:01:03' },
+}
+
 function bridges(vms: readonly LabVm[]): string[] {
   const types = new Set(['public' as const, ...vms.flatMap((vm) => vm.nics.map((nic) => nic.type))])
   return [...types].flatMap((type) => {
     const name = bridgeOf(type)
     return [
-      `link add ${name} type bridge`,
+      // One of its own: otherwise a bridge has the lowest of its ports, and changes it when that port leaves.
+      `link add ${name} address ${bridgeMacs[type]} type bridge`,
       ...bridgeAddresses[type].map((a) => `addr add ${a} dev ${name}${a.includes(':') ? ' nodad' : ''}`),
       `link set ${name} up`,
       // The world is on the same link: the router, too, finds it there.

@@ -157,31 +157,37 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       }
     })
 
-    test('no statement of a page goes through all events', { skip: engine !== 'sqlite' }, () => {
-      const [servers, profiles] = [['server-1', 'server-2'], ['dialect-1']]
-      const filters: Partial<HistoryFilter>[] = [
-        ...filtered.map((name) => ({ [name]: `${name}-1` })),
-        ...filtered.map((name, n) => ({
-          ...{ [name]: `${name}-1`, [filtered[(n + 1) % 5] as string]: `${filtered[(n + 1) % 5]}-1` },
-        })),
-        ...[
-          {},
-          { since: moment(5) },
-          { until: moment(400) },
-          { since: moment(5), until: moment(400), actor: 'x' },
-        ],
-        ...[{ scope: { servers } }, { scope: { profiles } }, { scope: { servers: ['server-1'], profiles } }],
-      ]
-      for (const filter of filters) {
-        const plans = plansOf(store.place, { account: 'acme', limit: 100, before: 1e6, ...filter })
-        assert.ok(plans.some((each) => each.startsWith('SEARCH audit USING')))
-        assert.deepEqual(
-          plans.filter((each) => /^SCAN (audit|servers|policies|s|p)\b/.test(each)),
-          [],
-          JSON.stringify(filter),
-        )
-      }
-    })
+    // Of PostgreSQL's planner nothing is asserted: it goes by its statistics.
+    if (engine === 'sqlite')
+      test('no statement of a page goes through all events', () => {
+        const [servers, profiles] = [['server-1', 'server-2'], ['dialect-1']]
+        const filters: Partial<HistoryFilter>[] = [
+          ...filtered.map((name) => ({ [name]: `${name}-1` })),
+          ...filtered.map((name, n) => ({
+            ...{ [name]: `${name}-1`, [filtered[(n + 1) % 5] as string]: `${filtered[(n + 1) % 5]}-1` },
+          })),
+          ...[
+            {},
+            { since: moment(5) },
+            { until: moment(400) },
+            { since: moment(5), until: moment(400), actor: 'x' },
+          ],
+          ...[
+            { scope: { servers } },
+            { scope: { profiles } },
+            { scope: { servers: ['server-1'], profiles } },
+          ],
+        ]
+        for (const filter of filters) {
+          const plans = plansOf(store.place, { account: 'acme', limit: 100, before: 1e6, ...filter })
+          assert.ok(plans.some((each) => each.startsWith('SEARCH audit USING')))
+          assert.deepEqual(
+            plans.filter((each) => /^SCAN (audit|servers|policies|s|p)\b/.test(each)),
+            [],
+            JSON.stringify(filter),
+          )
+        }
+      })
 
     test('a moment cuts the list once, though clocks went back', async () => {
       const at = (n: number) => all.find(({ id }) => id === `rule-${n}`)?.revision ?? assert.fail()

@@ -178,6 +178,7 @@ for (const way of ['netlink', 'nft'] as const)
     }
     beforeEach(async () => {
       await ip('link', 'set', nic('web1').device, 'master', main)
+      await becomes('bridged')
       known = await wrong()
     })
 

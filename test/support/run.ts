@@ -1,8 +1,9 @@
 /**
  * Runs every test of the project, or those whose path contains one of the arguments, and ends with one line of totals.
  *
- * Suites that start processes and send packets run one after the other, each in a runner of its own, so that what one
- * leaves behind cannot hang or starve another. With CI=true a skipped test is a failure: nothing is left out unseen.
+ * Suites that start processes and send packets run each in a runner of its own, so that what one leaves behind cannot
+ * hang another; two runners at a time where there are processors, since most of them wait most of the time. What a runner
+ * prints is shown when it has ended. With CI=true a skipped test is a failure: nothing is left out unseen.
  *
  *     node test/support/run.ts                    all
  *     node test/support/run.ts core storage/      those
@@ -41,9 +42,11 @@ const together = chosen.filter((file) => !alone.includes(file))
 
 const events: Event[] = []
 let broken = 0
-for (const group of [together, ...alone.map((file) => [file])]) {
-  if (group.length > 0 && !(await runGroup(group))) broken++
+const groups = [together, ...alone.map((file) => [file])].filter((group) => group.length > 0)
+async function work(): Promise<void> {
+  for (let group = groups.shift(); group; group = groups.shift()) if (!(await runGroup(group))) broken++
 }
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work))
 report()
 
 /** Whether the runner itself ended well; what its tests did is in `events`. */
@@ -66,10 +69,12 @@ function runGroup(group: readonly string[]): Promise<boolean> {
       ],
       {
         cwd: root,
-        stdio: ['ignore', 'inherit', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())) },
       },
     )
+    const shown: string[] = []
+    child.stdout.setEncoding('utf8').on('data', (text: string) => shown.push(text))
     let rest = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n')
@@ -77,10 +82,11 @@ function runGroup(group: readonly string[]): Promise<boolean> {
       for (const line of lines) {
         // Our reporter shares standard error with the tests' own noise.
         if (line.startsWith(mark)) events.push(JSON.parse(line.slice(mark.length)) as Event)
-        else process.stderr.write(`${line}\n`)
+        else shown.push(`${line}\n`)
       }
     })
     child.on('close', (code, signal) => {
+      process.stdout.write(shown.join(''))
       if (signal !== null) process.stderr.write(`the runner of ${group.join(' ')} ended by ${signal}\n`)
       done(code === 0)
     })

@@ -17,10 +17,19 @@ const pauses = { first: 100, last: 10_000 } as const
  */
 const paceMs = 20
 
+/** What is the time (milliseconds, from any start on), and how somebody waits. */
+export interface Pace {
+  now(): number
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
+}
+
+const realPace: Pace = { now: () => performance.now(), sleep }
+
 /** `trouble` is told of each attempt to read that failed, and with null that one has not. */
 export function createAnswers(
   feed: Pick<WaitingFeed, 'poll' | 'next'>,
   trouble: (error: unknown) => void,
+  { now, sleep }: Pace = realPace,
 ): Answers {
   async function read(since: number | null, signal: AbortSignal): Promise<DesiredUpdate | undefined> {
     let pause: number = pauses.first
@@ -39,7 +48,7 @@ export function createAnswers(
     return undefined
   }
 
-  /** When the last one was given (performance.now). */
+  /** When the last one was given. */
   let given = Number.NEGATIVE_INFINITY
   /** Whoever asked before may have gone in the middle of it. */
   let last: Promise<void> = Promise.resolve()
@@ -51,11 +60,11 @@ export function createAnswers(
       const signal = AbortSignal.any([gone, asking.signal])
       last = last.then(async () => {
         // Whoever knows nothing yet enforces nothing yet.
-        const early = since === null ? 0 : given + paceMs - performance.now()
+        const early = since === null ? 0 : given + paceMs - now()
         if (early > 0) await sleep(early, signal)
         const update = await read(since, signal)
         if (!update || signal.aborted) return
-        given = performance.now()
+        given = now()
         give(update)
       })
     },
