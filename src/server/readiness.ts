@@ -6,8 +6,8 @@ export type Readiness =
   | { readonly ready: false; readonly reasons: readonly string[] }
 
 /**
- * Of a process that enforces: not ready when nothing of its host is enforced. Anybody may read the reasons, so they name
- * no tenant's things and repeat no error.
+ * Of a process that enforces: not ready before what is wanted of its host is in force, which may be nothing, and when none of its
+ * interfaces can be enforced. Anybody may read the reasons, so they name no tenant's things and repeat no error.
  */
 export function readinessOf(view: HostView | undefined): Readiness {
   if (!view || view.words.appliedRevision === null) {
@@ -15,12 +15,13 @@ export function readinessOf(view: HostView | undefined): Readiness {
   }
   const { words, size, states } = view
   const { host, state, observe, warnings } = words
-  if (size === 0) return { ready: false, reasons: [`no interface is on host ${host}`] }
   const { failing, observing } = states
-  if (failing === size) return { ready: false, reasons: ['no interface can be enforced'] }
+  if (size > 0 && failing === size) return { ready: false, reasons: ['no interface can be enforced'] }
   return {
     ready: true,
     reasons: [
+      // A host without VMs, or a name that nobody meant.
+      ...(size === 0 ? [`no interface is on host ${host}`] : []),
       ...(state === 'failing'
         ? ['the last change could not be applied; what was enforced stays in force']
         : []),

@@ -38,7 +38,10 @@ export interface BindingService {
    * `conflict` (binding) names who has a device that is taken.
    */
   change(ctx: Context, claims: readonly Claim[]): Outcome<readonly BindingRecord[]>
-  /** Answers whether it was nowhere before. */
+  /**
+   * Answers whether it was nowhere before. A claim of where the interface is already changes nothing and succeeds, whatever `from` and
+   * the condition say: a request whose answer was lost may be sent again.
+   */
   claim(
     ctx: Context,
     claim: Claim,

@@ -505,6 +505,21 @@ onBothStores('what operators and owners manage', (start) => {
       { ...operator, 'if-match': '"1"' },
     )
 
+    const taken = { host: 'local', device: 'tap1', from: a }
+    const stale = { ...operator, 'if-match': `"${claimed.body.revision}"` }
+    const over = await good('PUT', `/v1/bindings/${b}`, taken, stale)
+    const lost = [
+      await good('PUT', `/v1/bindings/${b}`, taken, stale),
+      await good('PUT', `/v1/bindings/${b}`, { ...taken, from: nics.second }),
+      await good('POST', '/v1/bindings', { bindings: [{ interface: b, ...taken }] }),
+    ]
+    for (const { status, body } of lost)
+      assert.deepEqual([status, (body.bindings?.[0] ?? body).revision], [200, over.body.revision])
+    await refused(409, /not held/, 'PUT', `/v1/bindings/${a}`, { ...taken, device: 'tap2', from: b })
+    await refused(412, /./, 'PUT', `/v1/bindings/${b}`, { host: 'local', device: 'tap2' }, stale)
+    await good('PUT', `/v1/bindings/${b}`, { host: 'local', device: 'tap2' })
+    await good('PUT', `/v1/bindings/${a}`, { host: 'local', device: 'tap1' })
+
     const swap = [
       { interface: a, host: 'local', device: 'tap2' },
       { interface: b, host: 'local', device: 'tap1' },

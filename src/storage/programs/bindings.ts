@@ -40,7 +40,8 @@ export function* bind(
     if (!isSame(bound.before, bound.after)) moved.set(bound.id, bound)
   }
   for (const { interface: id, from, to } of changes) {
-    if (from === undefined || to === null) continue
+    // One that is there already was asked for before, and its answer was lost: nobody has to give anything up.
+    if (from === undefined || to === null || !moved.has(id)) continue
     const holder = yield* boundTo({ interface: from, to: null })
     if (!holder.ok) return holder
     const { revision: _, ...bound } = holder.value
@@ -91,12 +92,13 @@ function* boundTo({
   )
   if (!row) return err(notFound('interface', id))
   const revision = Number(row.revision)
-  if (ifRevision !== undefined && ifRevision !== revision) {
+  const before =
+    row.host === null || row.device === null ? null : { host: String(row.host), device: String(row.device) }
+  // What is so already is not refused for being stale (RFC 9110 §13.1.1): the request may be the one that made it so.
+  if (ifRevision !== undefined && ifRevision !== revision && !isSame(before, to)) {
     const reason = 'the server of the interface has been changed by somebody else'
     return err({ kind: 'conflict', resource: 'binding', reason, stale: true })
   }
-  const before =
-    row.host === null || row.device === null ? null : { host: String(row.host), device: String(row.device) }
   return ok({ id, server: String(row.server), account: String(row.account), before, after: to, revision })
 }
 
