@@ -56,15 +56,15 @@ const borders: Record<Folder, Border> = {
   server: {
     folders: ['core', 'compile', 'storage', 'service', 'dialects'],
     builtins: true,
-    packages: ['fastify', 'prom-client', 'typebox'],
+    packages: ['fastify', 'prom-client', 'typebox', 'ws'],
     because: 'the server listens; what filters packets must go on when it does not',
   },
   agent: {
     folders: ['core', 'compile'],
     builtins: true,
-    packages: ['koffi'],
+    packages: ['koffi', 'ws'],
     because:
-      'the agent runs on hypervisors: it has no store, no services and no libraries of theirs; koffi calls the kernel',
+      'the agent runs on hypervisors: it has no store, no services and no libraries of theirs; koffi calls the kernel, ws the service',
   },
   lab: {
     folders: ['core'],
@@ -85,6 +85,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'src/cli/serve/': 'the one place where everything is wired',
   'src/cli/store/': 'keeps, replaces and checks a store by itself, where no service need run',
   'src/cli/lab.ts': 'hands the lab the rows of every dialect’s manifest; the lab itself imports none of them',
+  'src/cli/agent.ts': 'enforces on its host, which no service does',
   'src/cli/guard.ts': 'closes a host whose service does not run: there is nothing to speak HTTP to',
 }
 

@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly observe?: (round: Round) => void
   /** Told what deciders have counted, as often as it is read. Absent: it is not read. */
   readonly hits?: (report: HitsReport) => void
+  /** Whether anybody hears counts: they are not read while nobody does. Absent: somebody always does. */
+  readonly heard?: () => boolean
   /** Told of samples of what was decided; the next ones wait for its promise, or are dropped. Absent: they are not asked for. */
   readonly decisions?: (decisions: readonly Decision[]) => void | Promise<void>
   /** Resolves after so long, or when the signal is aborted. Real time unless a test has its own. */
@@ -38,6 +40,8 @@ export interface AgentOptions {
 export interface Agent {
   /** Resolves when what is desired has been applied for the first time. */
   readonly ready: Promise<void>
+  /** Says all that it has said of its host, to whoever has not heard it. */
+  repeat(): void
   /** Reads what deciders have counted, once rules are in force, and says it even where that is nothing. */
   count(): void
   /** Stops the loop; what is enforced stays. */
@@ -102,7 +106,7 @@ export function startAgent(options: AgentOptions): Agent {
   const hitRounds =
     options.hits &&
     createHitRounds({
-      ...{ host, sleep, say: options.hits },
+      ...{ host, sleep, say: options.hits, heard: options.heard ?? (() => true) },
       read: async () => [...(await dataplane.hits()), ...(batches?.dropped() ?? [])],
       failed: (error) => observe?.({ kind: 'failed', error: roundError(error) }),
     })
@@ -217,6 +221,13 @@ export function startAgent(options: AgentOptions): Agent {
   const running = loop()
   return {
     ready,
+    repeat() {
+      whole = true
+      const { appliedRevision } = words
+      // Of interfaces that have not been said again yet nothing is claimed.
+      words = { ...words, appliedRevision: null }
+      say({ appliedRevision }, { put: statuses.all(), remove: [] })
+    },
     count: () => hitRounds?.ask(),
     async stop() {
       stopped = true

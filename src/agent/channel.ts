@@ -28,21 +28,30 @@ export interface ChannelOptions {
   readonly incoming: Readonly<Record<string, (rest: JsonObject) => void>>
   /** Called once: with what could not be read or made, or with null when the stream has ended, wherever in a message. */
   readonly ended: (error: Error | null) => void
+  /** Whether `ended` ends the stream, because it has to say something there first. */
+  readonly endsStream?: boolean
   /** Bytes that a line may have: a policy with all of its rules goes on one. */
   readonly maxLine?: number
+  /** Milliseconds that the other side may take for a piece of what is sent: it is ended when it has not read it by then. */
+  readonly patienceMs?: number
 }
+
+/** Bytes that are written at once: whoever reads slowly takes one after the other, and is seen to. */
+const pieceSize = 64 * 1024
 
 export function openChannel({
   stream,
   incoming,
   ended,
+  endsStream = false,
   maxLine = 64 * 1024 * 1024,
+  patienceMs = 60_000,
 }: ChannelOptions): Channel {
   let over = false
   function end(error: unknown): void {
     if (over) return
     over = true
-    stream.destroy()
+    if (!endsStream) stream.destroy()
     ended(error === null || error instanceof Error ? error : new Error(String(error)))
   }
 
@@ -58,6 +67,7 @@ export function openChannel({
   }
   const lines = createLines(maxLine, read)
   stream.on('data', (chunk: Buffer) => {
+    if (over) return
     try {
       lines.add(chunk)
     } catch (error) {
@@ -68,8 +78,11 @@ export function openChannel({
 
   async function sendNow(messages: Iterable<Message>): Promise<void> {
     for (const message of messages) {
-      if (over) return
-      if (!stream.write(`${JSON.stringify(message)}\n`)) await drained(stream)
+      const line = Buffer.from(`${JSON.stringify(message)}\n`)
+      for (let at = 0; at < line.length; at += pieceSize) {
+        if (over) return
+        if (!stream.write(line.subarray(at, at + pieceSize))) await drained(stream, patienceMs)
+      }
       await turn()
     }
   }
@@ -87,13 +100,18 @@ export function openChannel({
   }
 }
 
-/** Resolves when it takes more, or nothing any more. */
-function drained(stream: Duplex): Promise<void> {
-  return new Promise((resolve) => {
+/** Resolves when it takes more, or nothing any more; rejects when it has taken nothing for so long. */
+function drained(stream: Duplex, patienceMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
     const done = () => {
+      clearTimeout(patience)
       stream.off('drain', done).off('close', done)
       resolve()
     }
+    const patience = setTimeout(() => {
+      reject(new Error(`what is said has not been read for ${patienceMs / 1000} s`))
+      done()
+    }, patienceMs).unref()
     stream.on('drain', done).on('close', done)
     if (stream.destroyed) done()
   })

@@ -18,6 +18,8 @@ export interface HitRoundsOptions {
   readonly host: string
   readonly read: () => Promise<readonly InterfaceHits[]>
   readonly say: (report: HitsReport) => void
+  /** Whether anybody hears it: nothing is read while nobody does, so that what is counted meanwhile is said later. */
+  readonly heard?: () => boolean
   /** Told of readings that failed. */
   readonly failed: (error: unknown) => void
   /** Resolves after so long, or when the signal is aborted. */
@@ -42,6 +44,7 @@ export function createHitRounds({
   host,
   read,
   say,
+  heard = () => true,
   failed,
   sleep,
   now = () => performance.now(),
@@ -55,6 +58,7 @@ export function createHitRounds({
     // Who asks meanwhile asks for what is counted until then.
     const answers = asked
     asked = false
+    if (!heard()) return
     const interfaces = await read()
     const at = Date.now()
     if (interfaces.length === 0 && !answers) return

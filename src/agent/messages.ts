@@ -1,27 +1,38 @@
 /**
  * What a service and an agent say to each other. Each interface is implemented twice: where it is heard, and where it is sent.
  *
- * The agent begins with `hello`. It asks for what its host should enforce, one question at a time, and is answered when
- * there is something to answer: what changes meanwhile comes as one. An agent that connects again may ask from the
- * revision on that it has.
+ * The agent begins with `hello`, and says nothing else but that it has failed until the service has answered with `welcome`.
+ * It asks for what its host should enforce, one question at a time, and is answered when there is something to answer: what
+ * changes meanwhile comes as one. An agent that connects again may ask from the revision on that it has.
  */
 import type { JsonObject } from '../core/json.ts'
 import { type Decision, decodeDecisions } from '../core/model/decision.ts'
 import type { DesiredUpdate } from '../core/model/desired-update.ts'
 import { decodeHits, type HitsReport } from '../core/model/hits.ts'
 import { decodeStatusChange, type StatusChange } from '../core/model/status-change.ts'
-import { anyText, exactly, integerFrom, orNull, type Reader } from '../core/model/strict.ts'
+import { anyText, atLeast, exactly, integerFrom, orNull, type Reader, textOf } from '../core/model/strict.ts'
 import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
 import type { Channel, Message } from './channel.ts'
 import { decodeRound, type Round } from './round.ts'
+import { commonVersion, spoken, VersionError, type Versions } from './versions.ts'
 
-/** Another number whenever a message means something else. */
-export const protocol = 2
-
+/** Read by every release: fields may come, and none changes or goes. */
 export interface Hello {
-  readonly protocol: number
-  /** Of the process, for the log. */
+  /** Of the protocol, that the agent speaks. */
+  readonly versions: Versions
+  /** Of the program, for people. */
+  readonly release: string
+  /** Of the process: another one after each start. */
+  readonly instance: string
+  /** For the log. */
   readonly pid: number
+}
+
+/** Read by every release, as `Hello` is. */
+export interface Welcome {
+  /** What both speak from now on. */
+  readonly version: number
+  readonly release: string
 }
 
 export interface Guarded {
@@ -57,10 +68,18 @@ export interface ToService {
   pong(): void
 }
 
+/** Who hears an agent. */
+export interface Listener extends Omit<ToService, 'hello'> {
+  /** `version` is the newest that both speak. */
+  hello(hello: Hello, version: number): void
+}
+
 /** What a service says. */
 export interface ToAgent {
-  /** Answers `want`. */
-  update(update: DesiredUpdate): void
+  /** Answers `hello`. */
+  welcome(welcome: Welcome): void
+  /** Answers `want`. Resolves when more can be told. */
+  update(update: DesiredUpdate): void | Promise<void>
   /** To be answered at once: who is silent for long is taken for hung. */
   ping(): void
   /** Asks for what deciders have counted until now. */
@@ -72,8 +91,11 @@ export interface ToAgent {
 /** What is done with each type of message. */
 type Incoming<Side> = { readonly [Type in keyof Side]: (rest: JsonObject) => void }
 
-/** Hears an agent. What it says before its greeting, and all that one of another protocol says, throws. */
-export function fromAgent(to: ToService): Incoming<ToService> {
+/**
+ * Hears an agent. What it says before its greeting throws, and so does the greeting of one that speaks no version of ours:
+ * with a `VersionError`.
+ */
+export function fromAgent(to: Listener): Incoming<ToService> {
   let greeted = false
   const later =
     (take: (rest: JsonObject) => void) =>
@@ -83,13 +105,15 @@ export function fromAgent(to: ToService): Incoming<ToService> {
     }
   return {
     hello(rest) {
-      if (rest.protocol !== protocol)
-        throw new Error(`it speaks version ${JSON.stringify(rest.protocol)} of the protocol, not ${protocol}`)
+      if (greeted) throw new Error('it greets twice')
+      const said = hello(rest)
+      const version = commonVersion(said.versions)
+      if (version === undefined) throw new VersionError(said.release, said.versions)
       greeted = true
-      heard(hello, to.hello)(rest)
+      to.hello(said, version)
     },
     guarded: later(heard(guarded, to.guarded)),
-    failed: later(heard(failed, to.failed)),
+    failed: heard(failed, to.failed),
     want: later(heard(want, to.want)),
     status: later(heard(decodeStatusChange, to.status)),
     round: later(heard(decodeRound, to.round)),
@@ -101,7 +125,8 @@ export function fromAgent(to: ToService): Incoming<ToService> {
 
 /** Speaks to a service. */
 export const toService = (channel: Channel): ToService => ({
-  hello: (hello) => tell(channel, 'hello', hello),
+  hello: ({ versions, release, instance, pid }) =>
+    tell(channel, 'hello', { versions, release, instance, pid }),
   guarded: (guarded) => tell(channel, 'guarded', guarded),
   failed: (failed) => tell(channel, 'failed', failed),
   want: (want) => tell(channel, 'want', want),
@@ -112,23 +137,38 @@ export const toService = (channel: Channel): ToService => ({
   pong: () => tell(channel, 'pong'),
 })
 
-/** Hears a service. */
+/** Hears a service. What it says before its welcome throws, but that the agent should stop. */
 export function fromService(to: ToAgent): Incoming<ToAgent> {
   const updates = createUpdateReader()
+  let welcomed = false
+  const later =
+    (take: (rest: JsonObject) => void) =>
+    (rest: JsonObject): void => {
+      if (!welcomed) throw new Error('it does not begin with a welcome')
+      take(rest)
+    }
   return {
-    update(part) {
-      const update = updates.take(part)
-      if (update) to.update(update)
+    welcome(rest) {
+      const said = welcome(rest)
+      if (said.version < spoken.least || said.version > spoken.most)
+        throw new Error(`it wants to speak version ${said.version} of the protocol`)
+      welcomed = true
+      to.welcome(said)
     },
+    update: later((part) => {
+      const update = updates.take(part)
+      if (update) void to.update(update)
+    }),
     ping: heard(nothing, to.ping),
-    count: heard(nothing, to.count),
+    count: later(heard(nothing, to.count)),
     stop: heard(nothing, to.stop),
   }
 }
 
 /** Speaks to an agent. */
 export const toAgent = (channel: Channel): ToAgent => ({
-  update: (update) => void channel.send(typed('update', encodeUpdate(update))),
+  welcome: ({ version, release }) => tell(channel, 'welcome', { version, release }),
+  update: (update) => channel.send(typed('update', encodeUpdate(update))),
   ping: () => tell(channel, 'ping'),
   count: () => tell(channel, 'count'),
   stop: () => tell(channel, 'stop'),
@@ -149,10 +189,16 @@ const heard =
     take(read(rest))
 
 const words = anyText('words')
-const hello = exactly<Hello>('greeting', {
-  protocol: integerFrom('protocol', protocol, protocol),
+const version = integerFrom('version', 1)
+/** For the log and the store: a name, and no novel. */
+const shortName = (what: string) => textOf(what, (text) => text.length <= 64)
+const hello = atLeast<Hello>('greeting', {
+  versions: atLeast<Versions>('versions', { least: version, most: version }),
+  release: shortName('release'),
+  instance: shortName('instance'),
   pid: integerFrom('pid', 1),
 })
+const welcome = atLeast<Welcome>('welcome', { version, release: shortName('release') })
 const guarded = exactly<Guarded>('guarded', { unwritten: orNull(words) })
 const failed = exactly<Failed>('failed', { reason: words })
 const want = exactly<Want>('want', { since: orNull(integerFrom('since', 0)) })

@@ -51,7 +51,10 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
   const channel = openChannel({
     stream: left,
     incoming: fromAgent({
-      hello: () => hear({ type: 'hello' }),
+      hello(_, version) {
+        agent.welcome({ version, release: 'test' })
+        hear({ type: 'hello' })
+      },
       guarded: (rest) => hear({ type: 'guarded', ...rest }),
       failed: (rest) => hear({ type: 'failed', ...rest }),
       want: (rest) => hear({ type: 'want', ...rest }),
@@ -63,6 +66,7 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
     }),
     ended: () => {},
   })
+  const agent = toAgent(channel)
   let [turns, over] = [0, false]
   void (async () => {
     while (!over) {
@@ -75,13 +79,13 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
   })
   void runAgentProcess({
     stream: right,
-    ...{ host: 'kvm', target: 'fake', observeHost: false, exit },
+    ...{ host: 'kvm', target: 'fake', release: 'test', observeHost: false, exit },
     closeFirst,
     createDataplane: () => dataplane,
   })
   return {
     dataplane,
-    agent: toAgent(channel),
+    agent,
     said,
     async until(wanted) {
       for (;;) {

@@ -1,79 +1,36 @@
 /**
- * An agent that is a process of its own: raises the guard before it asks for anything, then enforces what it is sent.
- *
- * It lives as long as its service does, and what it enforces stays. It listens nowhere and stores nothing.
+ * An agent that is a child of its service: it lives as long as the service does, and what it enforces stays.
  */
 import type { Duplex } from 'node:stream'
-import { startAgent } from './agent.ts'
-import { openChannel } from './channel.ts'
-import type { Dataplane } from './dataplane.ts'
-import { createDesiredSource } from './desired-source.ts'
-import { fromService, protocol, toService } from './messages.ts'
-import { createRemoteFeed } from './remote-feed.ts'
+import { createEnforcer, type EnforcerOptions } from './enforcer.ts'
 
-export interface AgentProcessOptions {
+export interface AgentProcessOptions extends EnforcerOptions {
   /** To the service. */
   readonly stream: Duplex
-  readonly host: string
-  readonly target: string
-  readonly observeHost: boolean
-  /** Closes what is to be closed; answers why that is not kept for the next boot, null where it is. */
-  readonly closeFirst: () => Promise<string | null>
-  readonly createDataplane: () => Dataplane | Promise<Dataplane>
   /** Ends the process. */
   readonly exit: (status: 0 | 1) => void
 }
 
-export async function runAgentProcess(options: AgentProcessOptions): Promise<void> {
-  const { stream, host, target, observeHost, closeFirst, createDataplane, exit } = options
-  /** Ends what has begun. */
-  let end = async () => {}
-  let count = () => {}
+export async function runAgentProcess({ stream, exit, ...options }: AgentProcessOptions): Promise<void> {
+  const enforcer = createEnforcer(options)
   /** What it ends with when it is on its way out. */
   let leaving: 0 | 1 | undefined
-  const channel = openChannel({
-    stream,
-    incoming: fromService({
-      update: (update) => feed.update(update),
-      ping: () => service.pong(),
-      count: () => count(),
-      stop: () => void leave(0),
-    }),
-    // Nobody is left who would hear how it ends, and another agent may begin at any moment.
-    ended: (error) => exit(leaving ?? (error ? 1 : 0)),
-  })
-  const service = toService(channel)
-  const feed = createRemoteFeed((since) => service.want({ since }))
+  const service = enforcer.converse({ stream, stop: () => void leave(0) })
+  // Nobody is left who would hear how it ends, and another agent may begin at any moment.
+  void service.over.then((error) => exit(leaving ?? (error ? 1 : 0)))
   async function leave(status: 0 | 1): Promise<void> {
     leaving = status
-    await end()
-    await channel.close()
+    await enforcer.stop()
+    await service.close()
     exit(status)
   }
 
-  service.hello({ protocol, pid: process.pid })
+  let started: Awaited<ReturnType<typeof enforcer.start>>
   try {
-    service.guarded({ unwritten: await closeFirst() })
+    started = await enforcer.start()
   } catch (error) {
-    service.failed({ reason: error instanceof Error ? error.message : String(error) })
+    service.failed(error instanceof Error ? error.message : String(error))
     return leave(1)
   }
-  await feed.begin()
-  const dataplane = await createDataplane()
-  const agent = startAgent({
-    host,
-    target,
-    observeHost,
-    source: createDesiredSource(feed),
-    dataplane,
-    report: service.status,
-    observe: service.round,
-    hits: service.hits,
-    decisions: service.decisions,
-  })
-  count = agent.count
-  end = async () => {
-    await agent.stop()
-    await dataplane.close()
-  }
+  await started.begun
 }

@@ -4,6 +4,8 @@ import type { DesiredFeed, DesiredUpdate } from '../core/model/desired-update.ts
 export interface RemoteFeed extends Pick<DesiredFeed, 'poll' | 'onChange'> {
   /** Asks for everything; resolves when it has come. */
   begin(): Promise<void>
+  /** There is another connection: asks there what has not been answered yet. */
+  again(): void
   /** The service answers. */
   update(update: DesiredUpdate): void
 }
@@ -24,6 +26,9 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
     begin() {
       ask(null)
       return begun
+    },
+    again() {
+      if (asked !== undefined) want(asked)
     },
     async poll(since) {
       const update = next

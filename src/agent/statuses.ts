@@ -17,6 +17,7 @@ export interface Statuses {
   /** How many are observed, and how many are filtered in bridges. */
   readonly observing: number
   readonly bridged: number
+  all(): readonly InterfaceStatus[]
   /** Interfaces that came, before what is desired of them is tried. */
   arrive(desired: Desired, delta: DesiredDelta | null): Difference
   /** What became of `desired`, which `delta` says the difference to; `before` is what the host had applied until then. */
@@ -74,6 +75,7 @@ export function createStatuses(): Statuses {
     get bridged() {
       return bridged
     },
+    all: () => [...known.values()],
     arrive({ interfaces }, delta) {
       const put: InterfaceStatus[] = []
       for (const id of delta?.interfaces ?? interfaces.keys()) {

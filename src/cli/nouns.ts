@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 
 export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve/serve.ts')).serveCommand(),
+  agent: async () => (await import('./agent.ts')).agentCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
   guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),

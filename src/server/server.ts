@@ -5,9 +5,9 @@
  * spells the error.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
-import { maxHeaderSize, STATUS_CODES } from 'node:http'
+import { type IncomingHttpHeaders, type IncomingMessage, maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import {
   type FastifyBaseLogger,
   type FastifyError,
@@ -19,12 +19,14 @@ import {
 } from 'fastify'
 import type { JsonValue } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
+import { err, ok, type Result } from '../core/result.ts'
 import type { Answer, Dialect, Dialects, Method, Route } from '../dialects/dialect.ts'
-import { type Authenticator, sourceOf } from '../service/authenticate.ts'
+import { type Authenticator, type Scheme, sourceOf } from '../service/authenticate.ts'
 import { isOperator, noCredential, type Principal } from '../service/context.ts'
 import { sameLimits } from '../service/limits.ts'
 import type { Services } from '../service/services.ts'
 import { Unavailable } from '../storage/unavailable.ts'
+import { type AgentConnection, createAgentDoor } from './agent-door.ts'
 import { maxBodyBytes, readBody } from './body.ts'
 import type { Metrics } from './metrics.ts'
 import { createRateLimiter, type RateLimits } from './rate-limits.ts'
@@ -47,6 +49,8 @@ export interface ServerOptions {
   readonly metricsToken?: string
   /** Absent: none. */
   readonly rateLimits?: RateLimits
+  /** Told of agents of hosts that connect. Absent: none may. */
+  readonly agents?: (connection: AgentConnection) => void
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -94,13 +98,25 @@ export function createServer(options: ServerOptions): Server {
   const of = (request: FastifyRequest): Known => requests.get(request) ?? {}
   const streams = createStreams(now)
   const refusals = createRefusalLog(logger)
-  const stopChecks = authenticator.onChange(() => streams.check())
+  const door =
+    options.agents &&
+    createAgentDoor({
+      authenticator,
+      take: options.agents,
+      admit: (headers, address) => admit(dialectOf('/v1') ?? dialects[0], headers, ['bearer'], address),
+      refuse: refuseAgent,
+      counted: (by) => metrics.streams(agentLabels(), by),
+    })
+  const stopChecks = authenticator.onChange(() => {
+    streams.check()
+    door?.check()
+  })
 
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // Told in the words of the dialect that is called, below.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, shouldUpgradeCallback: (request) => door?.isFor(request) ?? false },
     clientErrorHandler: (error, socket) => endConnection(socket, error),
     bodyLimit: maxBodyBytes,
     // Slow senders are cut off; so are headers that never end (Node's own limits).
@@ -137,23 +153,14 @@ export function createServer(options: ServerOptions): Server {
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
       return refuse(request, reply, { kind: 'protocol', status: 400, reason: 'the Host header is missing' })
     }
-    const wait = dialect && perSource?.take(sourceOf(request.ip))
-    if (wait !== undefined) return limit(request, reply, 'source', wait)
+    const limited = dialect && limitedSource(dialect, request.ip)
+    if (limited) return refuse(request, reply, limited)
     if (dialect && route?.scope !== 'none') {
-      const principal = await authenticator.authenticate(request.headers, dialect.schemes, request.ip)
-      if (!principal.ok) {
-        const { kind } = principal.error
-        if (kind === 'too-many-requests') metrics.loginRefused(dialect.profile, 'throttled')
-        if (kind === 'unauthenticated') {
-          const wait = ofUnknown?.take(sourceOf(request.ip))
-          if (wait !== undefined) return limit(request, reply, 'source', wait)
-          metrics.loginRefused(dialect.profile, 'unauthenticated')
-        }
-        return refuse(request, reply, principal.error)
-      }
+      const principal = await identify(dialect, request.headers, dialect.schemes, request.ip)
+      if (!principal.ok) return refuse(request, reply, principal.error)
       requests.set(request, { ...known, principal: principal.value })
-      const wait = perCredential?.take(principal.value.credential.id)
-      if (wait !== undefined) return limit(request, reply, 'credential', wait)
+      const limited = limitedCredential(dialect, principal.value)
+      if (limited) return refuse(request, reply, limited)
       if (route && !permits(principal.value, dialect, route)) {
         return refuse(request, reply, { kind: 'forbidden' })
       }
@@ -175,6 +182,7 @@ export function createServer(options: ServerOptions): Server {
     const headers = { 'content-type': type, 'content-length': body.length, connection: 'close' }
     response.writeHead(status, headers).end(body)
   })
+  if (door) app.server.on('upgrade', door.open)
   /** What is asked on a connection, while it is: for what goes wrong within. */
   const asked = new WeakMap<Socket, FastifyReply>()
   app.setErrorHandler((error, request, reply) =>
@@ -204,6 +212,70 @@ export function createServer(options: ServerOptions): Server {
     if (!of(request).streams) answered(request, reply, 'request')
     done()
   })
+
+  /** Whose credential it is; why not is counted. */
+  async function identify(
+    { profile }: Dialect,
+    headers: IncomingHttpHeaders,
+    schemes: readonly Scheme[],
+    address: string,
+  ): Promise<Result<Principal, RequestError>> {
+    const principal = await authenticator.authenticate(headers, schemes, address)
+    if (principal.ok) return principal
+    const { kind } = principal.error
+    if (kind === 'too-many-requests') metrics.loginRefused(profile, 'throttled')
+    if (kind === 'unauthenticated') {
+      const wait = ofUnknown?.take(sourceOf(address))
+      if (wait !== undefined) return err(tooOften(profile, 'source', wait))
+      metrics.loginRefused(profile, 'unauthenticated')
+    }
+    return principal
+  }
+
+  function limitedSource({ profile }: Dialect, address: string): RequestError | undefined {
+    const wait = perSource?.take(sourceOf(address))
+    return wait === undefined ? undefined : tooOften(profile, 'source', wait)
+  }
+
+  function limitedCredential({ profile }: Dialect, { credential }: Principal): RequestError | undefined {
+    const wait = perCredential?.take(credential.id)
+    return wait === undefined ? undefined : tooOften(profile, 'credential', wait)
+  }
+
+  function tooOften(profile: string, by: 'credential' | 'source', retryAfter: number): RequestError {
+    metrics.rateLimited(profile, by)
+    const asker = by === 'credential' ? 'credential' : 'address'
+    return { kind: 'too-many-requests', retryAfter, reason: `This ${asker} has asked too often.` }
+  }
+
+  /** Of one that no route has taken in: its limits, and whose credential it is. */
+  async function admit(
+    dialect: Dialect,
+    headers: IncomingHttpHeaders,
+    schemes: readonly Scheme[],
+    address: string,
+  ): Promise<Result<Principal, RequestError>> {
+    const limited = limitedSource(dialect, address)
+    if (limited) return err(limited)
+    const principal = await identify(dialect, headers, schemes, address)
+    if (!principal.ok) return principal
+    const over = limitedCredential(dialect, principal.value)
+    return over ? err(over) : ok(principal.value)
+  }
+
+  const agentLabels = () => ({ dialect: dialectOf('/v1')?.profile ?? 'none', operation: 'hosts.agent' })
+
+  function refuseAgent(request: IncomingMessage, socket: Duplex, error: RequestError): void {
+    if (error.kind === 'internal' || error.kind === 'unavailable')
+      logger.error({ err: error.cause }, error.kind)
+    if (socket.destroyed) return
+    const { status } = answerAtOnce(socket, request.url ?? '', request.method, error)
+    const address = request.socket.remoteAddress ?? ''
+    const labels = { ...agentLabels(), status }
+    metrics.request(labels, 0)
+    refusals.answered(status, address)
+    logger.debug({ ...labels, address }, 'no agent')
+  }
 
   function labelsOf(request: FastifyRequest, { statusCode: status }: FastifyReply) {
     const { dialect, route } = of(request)
@@ -326,18 +398,6 @@ export function createServer(options: ServerOptions): Server {
     )
   }
 
-  function limit(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    by: 'credential' | 'source',
-    retryAfter: number,
-  ): FastifyReply {
-    metrics.rateLimited(of(request).dialect?.profile ?? 'none', by)
-    const asker = by === 'credential' ? 'credential' : 'address'
-    const reason = `This ${asker} has asked too often.`
-    return refuse(request, reply, { kind: 'too-many-requests', retryAfter, reason })
-  }
-
   /** Why nothing is done: no such path, or nothing of it that can be asked so. */
   function absence(request: FastifyRequest): RequestError {
     const path = pathOf(request)
@@ -354,7 +414,21 @@ export function createServer(options: ServerOptions): Server {
     const where = { path, requestId: randomUUID(), headers: {}, ...(method !== undefined && { method }) }
     const { status, body, headers } = dialect.error(error, where)
     const type = headers?.['content-type'] ?? dialect.contentType
-    return { status, type, body: Buffer.from(JSON.stringify(body)), id: where.requestId, dialect }
+    return { status, type, headers, body: Buffer.from(JSON.stringify(body)), id: where.requestId, dialect }
+  }
+
+  /** Says what is wrong where no framework does, and ends the connection. */
+  function answerAtOnce(socket: Duplex, url: string, method: string | undefined, error: RequestError) {
+    const { status, type, headers = {}, body, id, dialect } = spell(url, method, error)
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...Object.entries({ ...headers, 'content-type': type }).map(([name, value]) => `${name}: ${value}`),
+      `content-length: ${body.length}`,
+      `x-request-id: ${id}`,
+      'connection: close',
+    ]
+    socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    return { status, dialect }
   }
 
   /** Refuses what cannot be read as a request, and ends its connection: nobody knows where the next one begins. */
@@ -366,15 +440,7 @@ export function createServer(options: ServerOptions): Server {
     const came = Buffer.isBuffer(error.rawPacket) ? error.rawPacket.toString('latin1', 0, 20_000) : ''
     const [, method, url = ''] = /^([A-Z-]{1,20}) (\/[^ \r\n]{0,16384})/.exec(came) ?? []
     const called = under ? under.request.url : url
-    const { status, type, body, id, dialect } = spell(called, under?.request.method ?? method, refusal(error))
-    const head = [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      `content-type: ${type}`,
-      `content-length: ${body.length}`,
-      `x-request-id: ${id}`,
-      'connection: close',
-    ]
-    socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]))
+    const { status, dialect } = answerAtOnce(socket, called, under?.request.method ?? method, refusal(error))
     const labels = { dialect: dialect.profile, operation: 'none', status }
     metrics.request(labels, 0)
     logger.debug({ ...labels, reason: error.code, address: socket.remoteAddress }, 'no request')
@@ -387,6 +453,7 @@ export function createServer(options: ServerOptions): Server {
       const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
       stopChecks()
       streams.close()
+      door?.close()
       refusals.close()
       const written = authenticator.close()
       await app.close()

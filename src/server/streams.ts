@@ -1,14 +1,13 @@
 /** Answers that are sent piece by piece for as long as somebody reads: how many there may be, and how each ends. */
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
+import { checkMs, watchCredential } from './credential-watch.ts'
 
 /** Open at once, of one account. */
 export const maxStreams = 10
 
 /** Milliseconds. */
 const times = {
-  /** A credential is looked at again at least as often: the notice that it was withdrawn may be lost. */
-  check: 60_000,
   /** A stream that is to end has this long to send what it has begun: a client that does not read would keep it open. */
   end: 500,
 }
@@ -48,7 +47,7 @@ export function createStreams(now: () => number = Date.now): Streams {
   function check(): void {
     for (const stream of all()) stream.check()
   }
-  const timer = setInterval(check, times.check)
+  const timer = setInterval(check, checkMs)
   timer.unref()
 
   return {
@@ -57,32 +56,19 @@ export function createStreams(now: () => number = Date.now): Streams {
       if (closed || own.size >= maxStreams) return undefined
       const ending = new AbortController()
       let patience: NodeJS.Timeout | undefined
-      let next: NodeJS.Timeout | undefined
-      const stream: Open = {
-        check() {
-          allowedUntil().then(
-            (until) => {
-              const left = until - now()
-              clearTimeout(next)
-              if (left <= 0) stream.end()
-              // The end of a credential is waited for where it comes before the next look.
-              else if (left < times.check && !ending.signal.aborted)
-                next = setTimeout(() => stream.check(), left).unref()
-            },
-            () => stream.end(),
-          )
-        },
-        end() {
-          if (ending.signal.aborted) return
-          ending.abort()
-          patience = setTimeout(() => response.destroy(), times.end)
-        },
+      const end = () => {
+        if (ending.signal.aborted) return
+        ending.abort()
+        watch.stop()
+        patience = setTimeout(() => response.destroy(), times.end)
       }
+      const watch = watchCredential(allowedUntil, end, now)
+      const stream: Open = { check: watch.check, end }
       open.set(account, own.add(stream))
       const left = () => {
         ending.abort()
         clearTimeout(patience)
-        clearTimeout(next)
+        watch.stop()
         own.delete(stream)
         if (own.size === 0) open.delete(account)
         ended()

@@ -4,7 +4,7 @@
  * The process that hears an agent answers from what it heard, which is never older than the store.
  */
 import type { HostStatus, InterfaceState, InterfaceStatus } from '../core/model/desired.ts'
-import type { StatusChange } from '../core/model/status-change.ts'
+import type { HostWords, StatusChange } from '../core/model/status-change.ts'
 import type { Behind, HostRecord, OutcomeRecord, PlacedInterface, Storage } from '../storage/storage.ts'
 import { type Context, isOperator } from './context.ts'
 import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
@@ -63,6 +63,8 @@ export type InForce = Omit<Standing, 'denials'>
 export interface EnforcementService {
   /** For agents in this process. Kept in the store soon after, for the others. */
   report(change: StatusChange): void
+  /** The agent of a host has gone from this process: what it has put in force stays, until it speaks again. */
+  left(host: string): void
   /** Of agents in this process, as they spoke last. */
   hosts(): readonly HostView[]
   host(name: string): HostView | undefined
@@ -95,12 +97,14 @@ const times = {
 interface Heard {
   readonly view: HeardHost
   readonly keeper: HostKeeper
+  /** When its agent has gone, milliseconds since 1970; null: it is there. */
+  leftAt: number | null
 }
 
 export function createEnforcement(storage: Storage): EnforcementService {
   const heard = new Map<string, Heard>()
   const beat = setInterval(() => {
-    for (const { keeper } of heard.values()) keeper.beat()
+    for (const { keeper, leftAt } of heard.values()) if (leftAt === null) keeper.beat()
   }, times.heartbeat)
   beat.unref()
 
@@ -111,14 +115,13 @@ export function createEnforcement(storage: Storage): EnforcementService {
     const stored = new Map(records.map((record) => [record.host, record]))
     const own = new Map(outcomes.map((each) => [`${each.host} ${each.interface}`, each]))
     return (host: string): Known | undefined => {
-      const view = heard.get(host)?.view
-      if (view) return { words: view.words, gone: false, of: (id) => view.of(id) ?? view.usual }
+      const here = heard.get(host)
+      if (here) {
+        const { view, leftAt } = here
+        return seen(view.words, leftAt ?? now, now, (id) => view.of(id) ?? view.usual)
+      }
       const record = stored.get(host)
-      if (!record) return undefined
-      const gone = now - record.seenAt > times.silent
-      const of = (id: string) => own.get(`${host} ${id}`) ?? record.usual
-      const error = `its agent has said nothing since ${new Date(record.seenAt).toISOString()}`
-      return { words: gone ? { ...record, state: 'failing', error } : record, gone, of }
+      return record && seen(record, record.seenAt, now, (id) => own.get(`${host} ${id}`) ?? record.usual)
     }
   }
 
@@ -166,14 +169,19 @@ export function createEnforcement(storage: Storage): EnforcementService {
       const { host } = change.host
       const known = heard.get(host)
       if (known) {
+        known.leftAt = null
         known.view.hear(change)
         known.keeper.heard(change)
       } else {
         const view = createHostView(change)
-        heard.set(host, { view, keeper: createHostKeeper(storage, view) })
+        heard.set(host, { view, keeper: createHostKeeper(storage, view), leftAt: null })
       }
     },
-    hosts: () => [...heard.values()].map(({ view }) => view),
+    left(host) {
+      const known = heard.get(host)
+      if (known) known.leftAt = Date.now()
+    },
+    hosts: () => [...heard.values()].filter(({ leftAt }) => leftAt === null).map(({ view }) => view),
     host: (name) => heard.get(name)?.view,
     ...answering(storage),
     over: (view) => ({ ...service, ...answering(view) }),
@@ -202,6 +210,13 @@ export function createEnforcement(storage: Storage): EnforcementService {
     },
   }
   return service
+}
+
+/** As its agent said; one that has said nothing for long has failed. */
+function seen<Words extends HostWords>(words: Words, seenAt: number, now: number, of: Known['of']) {
+  const gone = now - seenAt > times.silent
+  const error = `its agent has said nothing since ${new Date(seenAt).toISOString()}`
+  return { words: gone ? { ...words, state: 'failing' as const, error } : words, gone, of }
 }
 
 type KnownHosts = (host: string) => Known | undefined

@@ -1,6 +1,7 @@
 /** The service in this process, on an empty store of its own and a free port, with two accounts to set against each other. */
 import { describe } from 'node:test'
 import { pino } from 'pino'
+import { createRemoteAgents, type RemoteAgentsOptions } from '../../src/cli/serve/remote-agents.ts'
 import { configureCatalogues, providersOf } from '../../src/dialects/catalogue.ts'
 import type { Dialects } from '../../src/dialects/dialect.ts'
 import { dialects as builtIn } from '../../src/dialects/dialects.ts'
@@ -11,6 +12,7 @@ import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
+import { createDesiredFeed } from '../../src/service/desired.ts'
 import { keepHostSecret } from '../../src/service/host-aliases.ts'
 import { createPasswordMemory } from '../../src/service/inventory/password-memory.ts'
 import { createInventoryReader, loadInventory } from '../../src/service/inventory.ts'
@@ -191,6 +193,8 @@ export interface ServiceOptions {
   readonly transitionMs?: number
   readonly holdMs?: number
   readonly restartMs?: number
+  /** How patient it is with agents. */
+  readonly agents?: Pick<RemoteAgentsOptions, 'patienceMs' | 'beatMs' | 'ownHost'>
   readonly metricsToken?: string
   readonly rateLimits?: RateLimits
   readonly inventory?: string
@@ -252,8 +256,14 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     store: storage,
     inventory: () => undefined,
   })
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) })
+  const remote = createRemoteAgents({
+    feedOf: (host) => createDesiredFeed(storage, host),
+    ...{ hearers: services, metrics, logger, ...options.agents },
+  })
   const server = createServer({
     services,
+    agents: remote.connected,
     authenticator: createAuthenticator(storage, {
       ...(options.logins && { limits: options.logins }),
       clock: () => Date.now() + offset,
@@ -262,7 +272,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     dialects,
     metrics,
     ...(options.metricsToken !== undefined && { metricsToken: options.metricsToken }),
-    logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(line) }),
+    logger,
     async ready() {
       await storage.check()
       return { ready: true, reasons: [] }
@@ -310,6 +320,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       }),
     raw,
     async close() {
+      remote.close()
       await server.close()
       await services.enforcement.close()
       await created.hits.close()

@@ -1,73 +1,14 @@
 /** The process that enforces with nftables: a service starts it, with the channel as file 3 and its options in the environment. */
 import { Socket } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
-import { openConntrack } from '../netlink/conntrack.ts'
-import { LibraryError } from '../netlink/errors.ts'
-import { openLog } from '../netlink/nflog.ts'
 import { runAgentProcess } from '../process.ts'
-import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
-import { OwnedError } from './kernel.ts'
-import { createNftables } from './nftables.ts'
-import { openKernel } from './open-kernel.ts'
+import { nftablesOn } from './enforcing.ts'
 import { optionsIn } from './process-options.ts'
-
-const { data, guard, host, nft, observe, ...rest } = optionsIn(process.env)
-/** One for the guard and for all else: tables have one owner. */
-let opened: ReturnType<typeof openKernel> | undefined
-const way = () => {
-  opened ??= openKernel({ ...(nft !== undefined && { nft }) })
-  return opened
-}
 
 // A terminal and an init system signal all processes of a service. This one ends when the service says so, or is no more.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 await runAgentProcess({
+  ...nftablesOn(optionsIn(process.env)),
   stream: new Socket({ fd: 3 }),
-  host,
-  target: 'nftables',
-  observeHost: observe,
-  async closeFirst() {
-    // Nothing may be cut on a host that is observed.
-    if (observe) return null
-    const { kernel } =
-      nft === undefined ? await way() : await openKernel({ nft, patienceMs: guardPatienceMs })
-    try {
-      const raise = () => raiseGuard({ kernel, path: guardPath(data), patterns: guard })
-      return (await onceFree(raise)).unwritten
-    } finally {
-      if (nft !== undefined) await kernel.close()
-    }
-  },
-  async createDataplane() {
-    const { kernel, remarks } = await way()
-    const conntrack = await findConntrack()
-    return createNftables({
-      ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog, conntrack },
-    })
-  },
   exit: (status) => process.exit(status),
 })
-
-/** Whatever the way of rules is; a string says why connections cannot be seen. */
-async function findConntrack() {
-  try {
-    return await openConntrack()
-  } catch (error) {
-    if (error instanceof LibraryError) return error.message
-    throw error
-  }
-}
-
-/** Tries again while another agent is here: that of a service that was killed a moment ago is about to end. */
-async function onceFree<T>(attempt: () => Promise<T>): Promise<T> {
-  const until = performance.now() + 10_000
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (!(error instanceof OwnedError) || performance.now() > until) throw error
-    }
-    await setTimeout(100)
-  }
-}

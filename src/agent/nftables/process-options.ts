@@ -6,6 +6,8 @@ import type { Notrack } from './nftables.ts'
 /** No secrets: programs that it starts have the same environment. */
 export interface ProcessOptions {
   readonly host: string
+  /** Of this program. */
+  readonly release: string
   /** Absolute path of the directory that the guard is kept in. */
   readonly data: string
   /** Devices to close beside those that are known: names, or prefixes that end in `*`. */
@@ -38,6 +40,7 @@ const read = exactly<ProcessOptions>(
   variable,
   {
     host: textOf('host'),
+    release: textOf('release'),
     data: textOf('data'),
     guard: listOf('guard', textOf('guard')),
     observe: flag('observe'),

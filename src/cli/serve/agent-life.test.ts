@@ -1,8 +1,8 @@
 /** One life of a process that enforces, as real processes that say and do what none of ours would. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { protocol } from '../../agent/messages.ts'
 import type { Command } from '../../agent/run.ts'
+import { spoken } from '../../agent/versions.ts'
 import { type AgentLife, startAgentLife } from './agent-life.ts'
 
 interface Lived {
@@ -27,11 +27,15 @@ function live(command: Command): Lived {
   return { life, heard, stderr }
 }
 
+/** Of an agent that speaks these versions of the protocol, with a field of a release that is newer. */
+const greeting = (least: number, most: number) =>
+  `${JSON.stringify({ type: 'hello', versions: { least, most }, release: '9.9.9', instance: 'i', pid: 1, more: true })}\\n`
+
 /** Runs a script that can `say` what it likes on the channel, and has no other handle. */
 const script = (text: string): Command => [
   process.execPath,
   '--eval',
-  `const say = (text) => require('node:fs').writeSync(3, text); const hello = '{"type":"hello","protocol":${protocol},"pid":1}\\n'; ${text}`,
+  `const say = (text) => require('node:fs').writeSync(3, text); const hello = '${greeting(spoken.least, spoken.most)}'; ${text}`,
 ]
 /** For ever, whatever becomes of its channel. */
 const stay = 'setInterval(() => {}, 1000)'
@@ -44,11 +48,15 @@ describe('what cannot be understood ends it', () => {
       /^it ended with status 3$/,
     ],
     'no greeting': [`say('{"type":"want","since":null}\\n'); ${stay}`, /does not begin with a greeting/, []],
-    'another protocol': [
-      `say('{"type":"hello","protocol":${protocol + 1},"pid":1,"more":true}\\n'); ${stay}`,
-      new RegExp(`it speaks version ${protocol + 1} of the protocol, not ${protocol}`),
+    'no version in common': [
+      `say('${greeting(spoken.most + 1, spoken.most + 2)}'); ${stay}`,
+      new RegExp(
+        `release 9.9.9 speaks version ${spoken.most + 1} to ${spoken.most + 2} of the protocol, and this service ${spoken.most}$`,
+      ),
       [],
     ],
+    'versions that are none': [`say('${greeting(0, spoken.most)}'); ${stay}`, /corrupt version/, []],
+    'two greetings': [`say(hello + hello); ${stay}`, /it greets twice/],
     'an unknown message': [`say(hello + '{"type":"update"}\\n'); ${stay}`, /unknown type: "update"/],
     'a field too many': [`say(hello + '{"type":"want","since":1,"x":1}\\n'); ${stay}`, /unknown field x/],
     'a field too few': [`say(hello + '{"type":"want"}\\n'); ${stay}`, /has no since/],

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Duplex, Readable } from 'node:stream'
 import { openChannel } from '../../agent/channel.ts'
-import { fromAgent, type ToAgent, type ToService, toAgent } from '../../agent/messages.ts'
+import { fromAgent, type Listener, type ToAgent, toAgent } from '../../agent/messages.ts'
 import { type Command, cannotRun } from '../../agent/run.ts'
+import { version as release } from '../version.ts'
 
 export interface AgentLife {
   readonly agent: ToAgent
@@ -19,7 +20,7 @@ export interface AgentLife {
 export interface AgentLifeOptions {
   readonly command: Command
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly hear: Omit<ToService, 'failed' | 'pong'>
+  readonly hear: Omit<Listener, 'failed' | 'pong'>
   /** Told each line of its standard error once it has greeted: until then they say how it ended. */
   readonly onStderr: (line: string) => void
 }
@@ -62,9 +63,10 @@ export function startAgentLife({ command, env, hear, onStderr }: AgentLifeOption
     stream,
     incoming: fromAgent({
       ...hear,
-      hello(hello) {
+      hello(hello, version) {
         greeted = true
-        hear.hello(hello)
+        life.agent.welcome({ version, release })
+        hear.hello(hello, version)
       },
       failed({ reason }) {
         why ??= reason
@@ -90,7 +92,7 @@ export function startAgentLife({ command, env, hear, onStderr }: AgentLifeOption
       resolve(why ?? inWords(code, signal, told(lines), greeted))
     })
   })
-  return {
+  const life: AgentLife = {
     agent: toAgent(channel),
     over,
     wasHeard() {
@@ -100,6 +102,7 @@ export function startAgentLife({ command, env, hear, onStderr }: AgentLifeOption
     },
     kill,
   }
+  return life
 }
 
 function inWords(

@@ -5,7 +5,11 @@ import type { WaitingFeed } from '../../service/desired.ts'
 
 export interface Answers {
   /** Gives what is newer than `since`, unless the signal is aborted or something else is asked before. */
-  answer(since: number | null, signal: AbortSignal, give: (update: DesiredUpdate) => void): void
+  answer(
+    since: number | null,
+    signal: AbortSignal,
+    give: (update: DesiredUpdate) => void | Promise<void>,
+  ): void
 }
 
 /** Between two attempts to read, milliseconds: doubled from the first to the last. */
@@ -65,7 +69,8 @@ export function createAnswers(
         const update = await read(since, signal)
         if (!update || signal.aborted) return
         given = now()
-        give(update)
+        // One at a time: whoever asks again and reads nothing would fill the memory.
+        await give(update)
       })
     },
   }

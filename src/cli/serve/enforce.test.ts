@@ -91,5 +91,5 @@ test('the agent is asked for what it has counted while it is there', async () =>
   await ask()?.()
   await enforcement.stop()
   assert.equal(ask(), undefined)
-  assert.deepEqual(done, ['counted', 'taken back', 'stopped', 'closed'])
+  assert.deepEqual(done, ['counted', 'taken back', 'closed', 'stopped'])
 })

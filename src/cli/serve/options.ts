@@ -1,8 +1,13 @@
 /** What `portcullis serve` can be told: its options, how their values are read, and which it refuses. */
 import { InvalidArgumentError, Option } from 'commander'
-import { maxConnections } from '../../core/model/desired.ts'
 import type { Rate } from '../../server/rate-limits.ts'
 import { type Quotas, quotaNames } from '../../storage/storage.ts'
+import {
+  type EnforcingOptions,
+  enforcingOptions,
+  parseMilliseconds,
+  verifyOption,
+} from '../enforcing-options.ts'
 import {
   databaseOption,
   databasePasswordOption,
@@ -15,9 +20,6 @@ import {
 import { missingPrivilege } from '../privileges.ts'
 import { parseRateLimit } from './rate.ts'
 
-/** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
-const maxDecisionsRate = 1000
-
 /** In place of a file. One of that name is `./none`. */
 export const noInventory = 'none'
 
@@ -26,7 +28,7 @@ interface Listen {
   readonly port: number
 }
 
-export interface ServeOptions {
+export interface ServeOptions extends EnforcingOptions {
   readonly listen: Listen
   readonly publicUrl?: string
   readonly data: string
@@ -38,10 +40,6 @@ export interface ServeOptions {
   readonly enforce: 'nftables' | 'ovn' | 'none'
   readonly host: string
   readonly guard: readonly string[]
-  readonly observe: boolean
-  readonly maxConnections: number
-  readonly notrack: 'auto' | 'always' | 'never'
-  readonly decisionsRate: number
   readonly transitionMs: number
   readonly ionosHoldMs: number
   readonly upcloudRestartMs: number
@@ -87,30 +85,7 @@ export const serveOptions = (): readonly Option[] => [
     .default('none'),
   new Option('--host <name>', 'this host’s name in the inventory').env('PORTCULLIS_HOST').default('local'),
   guardOption(),
-  new Option('--observe', 'judge and count every packet, and drop none (env: PORTCULLIS_OBSERVE)').default(
-    false,
-  ),
-  new Option(
-    '--max-connections <number>',
-    'tracked connections each interface may begin, and as many towards it; 0 is no limit',
-  )
-    .env('PORTCULLIS_MAX_CONNECTIONS')
-    .default(8192)
-    .argParser(parseConnections),
-  new Option(
-    '--notrack <when>',
-    'leave connections of stateless interfaces untracked; auto: where nobody else asks for their state',
-  )
-    .env('PORTCULLIS_NOTRACK')
-    .choices(['auto', 'always', 'never'])
-    .default('auto'),
-  new Option(
-    '--decisions-rate <number>',
-    'packets a second of which it is told who decided, for each interface and direction; 0: of none',
-  )
-    .env('PORTCULLIS_DECISIONS_RATE')
-    .default(10)
-    .argParser(parseRate),
+  ...enforcingOptions(),
   new Option('--transition-ms <milliseconds>', 'how long a server takes to start, stop, change')
     .env('PORTCULLIS_TRANSITION_MS')
     .default(0)
@@ -168,11 +143,7 @@ export const serveOptions = (): readonly Option[] => [
   ).default(false),
   netnsOption(),
   nftOption(),
-  new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
-    .env('PORTCULLIS_VERIFY_MS')
-    .default(60_000)
-    .argParser(parseMilliseconds)
-    .hideHelp(),
+  verifyOption(),
   new Option(
     '--agent-patience-ms <milliseconds>',
     'how long the process that enforces may say nothing, before it is started again',
@@ -230,24 +201,6 @@ function parseSize(text: string): number {
   const [, number, unit = ''] = /^([1-9]\d{0,9})([kmg]?)$/i.exec(text) ?? []
   if (number === undefined) throw new InvalidArgumentError('Expected bytes: 500000, 500k, 500m or 1g.')
   return Number(number) * 1024 ** ' kmg'.indexOf(unit === '' ? ' ' : unit.toLowerCase())
-}
-
-function parseConnections(text: string): number {
-  if (!/^\d{1,7}$/.test(text) || Number(text) > maxConnections) {
-    throw new InvalidArgumentError(`Expected a whole number up to ${maxConnections}; 0 is no limit.`)
-  }
-  return Number(text)
-}
-
-function parseRate(text: string): number {
-  if (!/^\d{1,4}$/.test(text) || Number(text) > maxDecisionsRate)
-    throw new InvalidArgumentError(`Expected a whole number up to ${maxDecisionsRate}; 0 is none.`)
-  return Number(text)
-}
-
-function parseMilliseconds(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of milliseconds.')
-  return Number(text)
 }
 
 /** Why the options cannot be served on this host, in one line; undefined when they can. Touches nothing. */

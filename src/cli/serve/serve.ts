@@ -13,6 +13,7 @@ import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
 import { hearHangUp } from '../signals.ts'
+import { version as release } from '../version.ts'
 import { inWords } from '../words.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
 import { addressesOf, dialectsOf, metricsTokenOf } from './files.ts'
@@ -94,7 +95,7 @@ const closeFirst = (options: ServeOptions, logger: FastifyBaseLogger): Promise<A
   const { decisionsRate: decisionsPerSecond } = options
   return startAgentProcess(
     {
-      ...{ host, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
+      ...{ host, release, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
       decisionsPerSecond,
       ...(nft !== undefined && { nft }),
       ...(netns !== undefined && { netns }),

@@ -24,6 +24,7 @@ import { makeFirstOperator } from './first-operator.ts'
 import { demonstrate, keepInventory, warnOfDevices } from './inventory.ts'
 import { createThreadedReader } from './inventory-reader.ts'
 import { noInventory, type ServeOptions } from './options.ts'
+import { createRemoteAgents } from './remote-agents.ts'
 import type { OpenedStore } from './store.ts'
 
 /** Rejects, with everything but the store ended, when it cannot serve. */
@@ -61,9 +62,12 @@ export async function start(
     providersOf(dialects),
     reader,
   )
-  // No other process uses the embedded store: there are no other agents.
+  // No other process uses the embedded store: there are no other agents than those that may connect to this one.
   if (storage.engine === 'sqlite') {
-    await services.enforcement.forgetOthers(options.enforce === 'none' ? [] : [options.host])
+    await services.enforcement.forgetOthers([
+      ...(options.enforce === 'none' ? [] : [options.host]),
+      ...(await hostsWithCredentials(storage)),
+    ])
   }
   if (options.enforce !== 'none') await recordEnforcement(options, services)
   const metrics = createMetrics({
@@ -82,6 +86,11 @@ export async function start(
       say({ enforcement: line }, line),
     )
   if (!agent) await warnOfDevices(storage, logger)
+  const remote = createRemoteAgents({
+    ...(agent && { ownHost: options.host }),
+    feedOf: (host) => createDesiredFeed(storage, host),
+    ...{ hearers: services, metrics, logger },
+  })
   const server = createServer({
     services,
     authenticator: createAuthenticator(storage),
@@ -92,6 +101,7 @@ export async function start(
     dialects,
     metrics,
     logger,
+    agents: remote.connected,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(metricsToken !== undefined && { metricsToken }),
     async ready() {
@@ -106,6 +116,7 @@ export async function start(
     },
   })
   async function stop(): Promise<void> {
+    remote.close()
     await server.close()
     await inventory?.close()
     await agent?.stop()
@@ -137,6 +148,22 @@ export async function start(
     await agent?.ready
     process.send({ ready: { url } }, () => process.disconnect?.())
   }
+}
+
+/** Hosts whose agents may connect. */
+async function hostsWithCredentials(storage: Storage): Promise<readonly string[]> {
+  const found: string[] = []
+  let after: readonly string[] | null = null
+  do {
+    const page = await storage.credentialPage(
+      { holder: 'host', expired: false, now: Date.now() },
+      { after, limit: 1000 },
+    )
+    found.push(...page.flatMap(({ host }) => host ?? []))
+    const last = page.at(-1)
+    after = page.length === 1000 && last ? [last.id] : null
+  } while (after !== null)
+  return found
 }
 
 /** What the log says of a start: no value that could be a secret, as the URL of a database can. */

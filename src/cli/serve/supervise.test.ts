@@ -20,6 +20,7 @@ function createLife(): FakeLife {
   let heard = false
   const life: FakeLife = {
     agent: {
+      welcome() {},
       update() {},
       count() {},
       ping() {

@@ -25,6 +25,18 @@ export function exactly<T extends object>(
   }
 }
 
+/** As `exactly`, but what else the object has is passed over: for what other releases write, too. */
+export function atLeast<T extends object>(
+  what: string,
+  fields: { readonly [K in keyof T]-?: Reader<Exclude<T[K], undefined>> },
+): Reader<T> {
+  const read = exactly<T>(what, fields)
+  return (json) => {
+    if (!isObject(json)) throw new Error(`corrupt ${what}`)
+    return read(Object.fromEntries(Object.entries(json).filter(([name]) => Object.hasOwn(fields, name))))
+  }
+}
+
 export const listOf =
   <T>(what: string, read: Reader<T>): Reader<T[]> =>
   (json) => {

@@ -1,0 +1,155 @@
+/**
+ * Connects an agent to its service: a WebSocket at `/v1/hosts/{host}/agent`, over TCP or TLS.
+ *
+ * The address is reached first, with little patience: whoever is cut off tries often, which costs nobody anything. The rest
+ * may take longer, because a service that many connect to at once answers slowly.
+ */
+import type { IncomingMessage } from 'node:http'
+import { connect as connectTcp, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { createWebSocketStream, WebSocket } from 'ws'
+import { isObject, type JsonValue } from '../core/json.ts'
+
+/** What TLS is verified with; empty: the system's store. */
+export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'servername' | 'rejectUnauthorized'>
+
+export interface Address {
+  /** Of the service, `http:` or `https:`; what is below its path is the service's. */
+  readonly server: URL
+  readonly tls: TlsOptions
+  readonly host: string
+}
+
+export interface Connection {
+  readonly stream: Duplex
+  /** Resolves when it is no more, with what the service said last. */
+  readonly closed: Promise<Farewell>
+}
+
+export interface Farewell {
+  /** Of `closings`, or of RFC 6455 §7.4. */
+  readonly code: number
+  /** Empty: it said nothing. */
+  readonly reason: string
+}
+
+/** Why there is no connection. */
+export class ConnectError extends Error {
+  /** Whether somebody answered. */
+  readonly answered: boolean
+  constructor(message: string, answered: boolean) {
+    super(message)
+    this.answered = answered
+  }
+}
+
+/** Milliseconds. */
+const patience = { reach: 1000, open: 20_000 }
+/** Bytes of one message that a service may send: a line is many. */
+const maxPayload = 1024 * 1024
+/** Bytes of a refusal that are read. */
+const maxRefusal = 16 * 1024
+
+/** Rejects with a `ConnectError`, or when the signal is aborted. */
+export async function connect(
+  { server, tls, host }: Address,
+  token: string,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const socket = await reach(server, signal)
+  const secure = server.protocol === 'https:'
+  const base = `${secure ? 'wss' : 'ws'}://${server.host}${server.pathname.replace(/\/$/, '')}`
+  const ws = new WebSocket(`${base}/v1/hosts/${encodeURIComponent(host)}/agent`, {
+    headers: { authorization: `Bearer ${token}` },
+    handshakeTimeout: patience.open,
+    maxPayload,
+    perMessageDeflate: { clientNoContextTakeover: true, serverNoContextTakeover: true, threshold: 1024 },
+    createConnection: () =>
+      secure
+        ? connectTls({
+            ...tls,
+            socket,
+            ALPNProtocols: ['http/1.1'],
+            servername: tls.servername ?? serverName(server.hostname),
+            host: server.hostname.replace(/^\[|\]$/g, ''),
+          })
+        : socket,
+  })
+  const { promise: closed, resolve: close } = Promise.withResolvers<Farewell>()
+  ws.on('close', (code, reason) => close({ code, reason: reason.toString('utf8') }))
+  const aborted = () => ws.terminate()
+  signal.addEventListener('abort', aborted, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      ws.once('open', resolve)
+      ws.once('error', (error) => reject(new ConnectError(error.message, false)))
+      ws.once('unexpected-response', (_request, response) => {
+        void refusalOf(response).then((text) => {
+          reject(new ConnectError(text, true))
+          ws.terminate()
+        })
+      })
+    })
+  } catch (error) {
+    socket.destroy()
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', aborted)
+  }
+  // What goes wrong closes it, and is told so.
+  ws.on('error', () => {})
+  return { stream: createWebSocketStream(ws), closed }
+}
+
+/** What a certificate is for; an address has no name (RFC 6066 §3). */
+const serverName = (hostname: string): string => (/^\[|^[\d.]+$/.test(hostname) ? '' : hostname)
+
+function reach(server: URL, signal: AbortSignal): Promise<Socket> {
+  const port = server.port === '' ? (server.protocol === 'https:' ? 443 : 80) : Number(server.port)
+  const host = server.hostname.replace(/^\[|\]$/g, '')
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const socket = connectTcp({ host, port, noDelay: true, autoSelectFamily: true })
+    const end = (error: unknown) => {
+      done()
+      socket.destroy()
+      reject(error)
+    }
+    const failed = (error: Error) => end(new ConnectError(error.message || String(error), false))
+    const aborted = () => end(signal.reason)
+    const late = setTimeout(() => failed(new Error(`${host}:${port} does not answer`)), patience.reach)
+    function done(): void {
+      clearTimeout(late)
+      signal.removeEventListener('abort', aborted)
+      socket.off('error', failed)
+    }
+    signal.addEventListener('abort', aborted)
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      done()
+      // Until whoever takes it listens.
+      socket.on('error', () => {})
+      resolve(socket)
+    })
+  })
+}
+
+/** What an answer that is no WebSocket says, in one line. */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  const said = `the service answered ${response.statusCode}`
+  let text = ''
+  try {
+    response.setEncoding('utf8')
+    for await (const piece of response) {
+      text += piece
+      if (text.length > maxRefusal) break
+    }
+    const body: JsonValue = JSON.parse(text)
+    const detail = isObject(body) && (body.detail ?? body.title)
+    return typeof detail === 'string' ? `${said}: ${detail}` : said
+  } catch {
+    return said
+  }
+}

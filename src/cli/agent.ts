@@ -1,0 +1,235 @@
+/**
+ * `portcullis agent`: enforces on this host what a service elsewhere says, and goes on while nobody says anything.
+ *
+ * It needs CAP_NET_ADMIN and the token of its host: no store, no password of a database, no port to listen on.
+ */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { pino } from 'pino'
+import type { TlsOptions } from '../agent/connect.ts'
+import { createEnforcer, type Enforcer } from '../agent/enforcer.ts'
+import { createJournal, type Log } from '../agent/journal.ts'
+import { nftablesOn } from '../agent/nftables/enforcing.ts'
+import { speakTo } from '../agent/speak-to.ts'
+import { readToken } from '../agent/token.ts'
+import { err, ok, type Result } from '../core/result.ts'
+import { type EnforcingOptions, enforcingOptions, verifyOption } from './enforcing-options.ts'
+import { documented } from './help.ts'
+import { guardOption, isOn, nftOption } from './options.ts'
+import { complain } from './output.ts'
+import { missingPrivilege } from './privileges.ts'
+import { endWhenAsked } from './signals.ts'
+import { version } from './version.ts'
+import { inWords } from './words.ts'
+
+interface AgentOptions extends EnforcingOptions {
+  readonly server: URL
+  readonly tokenFile: string
+  readonly host: string
+  readonly stateDirectory: string
+  readonly ca?: string
+  readonly insecure: boolean
+  readonly guard: readonly string[]
+  readonly logLevel: string
+  readonly json: boolean
+  readonly nft?: string
+  readonly verifyMs: number
+  readonly patienceMs: number
+}
+
+export function agentCommand(): Command {
+  const command = new Command('agent').description(
+    'enforce on this host what a service elsewhere says of it, also while that is away',
+  )
+  const options = [
+    new Option('--server <url>', 'of the service: https://portcullis.example.com')
+      .env('PORTCULLIS_SERVER')
+      .argParser(parseServer)
+      .makeOptionMandatory(),
+    new Option(
+      '--token-file <file>',
+      'its first line is the token of this host’s credential; nobody but its owner may read it',
+    )
+      .env('PORTCULLIS_TOKEN_FILE')
+      .makeOptionMandatory(),
+    new Option('--host <name>', 'this host’s name in the inventory')
+      .env('PORTCULLIS_HOST')
+      .makeOptionMandatory(),
+    new Option('--state-directory <directory>', 'where the guard is kept for the next boot')
+      .env('STATE_DIRECTORY')
+      .default('.portcullis'),
+    new Option(
+      '--ca <file>',
+      'certificates, PEM, that the service’s is verified with; default: the system’s',
+    ).env('PORTCULLIS_CA'),
+    new Option(
+      '--insecure',
+      'speak to a server that is not this host without TLS (env: PORTCULLIS_INSECURE)',
+    ).default(false),
+    guardOption(),
+    ...enforcingOptions(),
+    new Option('--log-level <level>', 'of the log on standard error')
+      .env('PORTCULLIS_LOG_LEVEL')
+      .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info'),
+    new Option(
+      '--json',
+      'say on standard output in lines of JSON what is enforced (env: PORTCULLIS_JSON)',
+    ).default(false),
+    nftOption(),
+    verifyOption(),
+    new Option('--patience-ms <milliseconds>', 'how long the service may say nothing until it is called anew')
+      .env('PORTCULLIS_AGENT_PATIENCE_MS')
+      .default(8000)
+      .argParser(parsePatience)
+      .hideHelp(),
+  ]
+  for (const option of options) command.addOption(option)
+  return documented(
+    command.action(agent),
+    'portcullis agent --server https://portcullis.example.com --token-file /etc/portcullis/host.token --host kvm1',
+    '0 it was asked to end, and has; what it enforces stays. 1 it failed; 2 it could not be tried: usage, missing privileges.',
+  )
+}
+
+async function agent(flags: AgentOptions): Promise<void> {
+  let options: AgentOptions
+  try {
+    options = {
+      ...flags,
+      observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
+      insecure: isOn(flags.insecure, 'PORTCULLIS_INSECURE'),
+      json: isOn(flags.json, 'PORTCULLIS_JSON'),
+    }
+  } catch (error) {
+    return complain(inWords(error), 2)
+  }
+  const missing = missingPrivilege()
+  if (missing !== undefined) return complain(missing, 2)
+  const tls = await tlsOf(options)
+  if (!tls.ok) return complain(tls.error, 2)
+  const token = await readToken(options.tokenFile)
+  if (!token.ok) return complain(`--token-file ${options.tokenFile}: ${token.error}`, 2)
+
+  const log = pino(
+    { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  )
+  const { host, server } = options
+  const enforcer = createEnforcer({ ...nftablesOn(processOptions(options)), heard: telling(options, log) })
+  const ending = new AbortController()
+  let started: Awaited<ReturnType<Enforcer['start']>>
+  try {
+    started = await enforcer.start()
+  } catch (error) {
+    return complain(`the guard cannot be loaded: ${inWords(error)}`, 1)
+  }
+  log.info({ host, server: server.origin, release: version }, 'started')
+  const connected = speakTo(
+    {
+      ...{ enforcer, log, patienceMs: options.patienceMs },
+      address: { server, host, tls: tls.value },
+      async token() {
+        const token = await readToken(options.tokenFile)
+        if (!token.ok) throw new Error(`--token-file ${options.tokenFile}: ${token.error}`)
+        return token.value
+      },
+    },
+    ending.signal,
+  )
+  endWhenAsked(async () => {
+    await enforcer.stop()
+    ending.abort()
+    await connected
+    log.info({}, 'stopped; what is enforced stays')
+  }, log)
+  try {
+    await started.begun
+  } catch (error) {
+    complain(`the packet filter cannot be reached: ${inWords(error)}`, 1)
+    process.exit()
+  }
+}
+
+/** What the log and standard output are told of what is enforced. */
+function telling({ json, host }: AgentOptions, log: Log) {
+  const journal = createJournal(log)
+  let revision: number | null = null
+  let told = false
+  return {
+    guarded({ unwritten }: { readonly unwritten: string | null }) {
+      if (unwritten !== null) log.warn({ reason: unwritten }, 'the guard for the next boot cannot be written')
+    },
+    status(change: Parameters<typeof journal.status>[0]) {
+      revision = change.host.appliedRevision
+      journal.status(change)
+    },
+    round(round: Parameters<typeof journal.round>[0]) {
+      journal.round(round)
+      if (round.kind !== 'applied') return
+      if (round.changed || !told) log.info({ host, revision, guarded: round.guarded }, 'enforced')
+      if (told) return
+      told = true
+      const line = `enforcing: nftables on host ${host}; guarded: ${round.guarded}`
+      process.stdout.write(`${json ? JSON.stringify({ enforcement: line }) : line}\n`)
+    },
+  }
+}
+
+const processOptions = ({ decisionsRate, stateDirectory, ...options }: AgentOptions) => {
+  const { host, guard, observe, maxConnections, notrack, nft, verifyMs } = options
+  return {
+    ...{
+      host,
+      release: version,
+      data: resolve(stateDirectory),
+      guard,
+      observe,
+      maxConnections,
+      notrack,
+      verifyMs,
+    },
+    decisionsPerSecond: decisionsRate,
+    ...(nft !== undefined && { nft }),
+  }
+}
+
+/** What the service is verified with; or why it is not spoken to. */
+async function tlsOf({ server, ca, insecure }: AgentOptions): Promise<Result<TlsOptions>> {
+  if (server.protocol === 'http:') {
+    if (ca !== undefined) return err('--ca: goes with https')
+    return insecure || isLoopback(server.hostname)
+      ? ok({})
+      : err(
+          `--server ${server.origin}: the token would go over the network in the clear; use https, or add --insecure`,
+        )
+  }
+  if (ca === undefined) return ok({})
+  try {
+    return ok({ ca: await readFile(ca) })
+  } catch (error) {
+    return err(`--ca ${ca}: ${inWords(error)}`)
+  }
+}
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
+
+function parseServer(text: string): URL {
+  const url = URL.parse(text)
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== ''
+  )
+    throw new InvalidArgumentError('Expected https://portcullis.example.com.')
+  return url
+}
+
+function parsePatience(text: string): number {
+  if (!/^[1-9]\d{2,8}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, from 100 on.')
+  return Number(text)
+}

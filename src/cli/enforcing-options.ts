@@ -1,0 +1,65 @@
+/** Options of whatever enforces on this host: of `serve --enforce` and of `agent`. */
+import { InvalidArgumentError, Option } from 'commander'
+import { maxConnections } from '../core/model/desired.ts'
+
+/** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
+const maxDecisionsRate = 1000
+
+export interface EnforcingOptions {
+  readonly observe: boolean
+  readonly maxConnections: number
+  readonly notrack: 'auto' | 'always' | 'never'
+  readonly decisionsRate: number
+}
+
+export const enforcingOptions = (): readonly Option[] => [
+  new Option('--observe', 'judge and count every packet, and drop none (env: PORTCULLIS_OBSERVE)').default(
+    false,
+  ),
+  new Option(
+    '--max-connections <number>',
+    'tracked connections each interface may begin, and as many towards it; 0 is no limit',
+  )
+    .env('PORTCULLIS_MAX_CONNECTIONS')
+    .default(8192)
+    .argParser(parseConnections),
+  new Option(
+    '--notrack <when>',
+    'leave connections of stateless interfaces untracked; auto: where nobody else asks for their state',
+  )
+    .env('PORTCULLIS_NOTRACK')
+    .choices(['auto', 'always', 'never'])
+    .default('auto'),
+  new Option(
+    '--decisions-rate <number>',
+    'packets a second of which it is told who decided, for each interface and direction; 0: of none',
+  )
+    .env('PORTCULLIS_DECISIONS_RATE')
+    .default(10)
+    .argParser(parseRate),
+]
+
+export const verifyOption = () =>
+  new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')
+    .env('PORTCULLIS_VERIFY_MS')
+    .default(60_000)
+    .argParser(parseMilliseconds)
+    .hideHelp()
+
+function parseConnections(text: string): number {
+  if (!/^\d{1,7}$/.test(text) || Number(text) > maxConnections) {
+    throw new InvalidArgumentError(`Expected a whole number up to ${maxConnections}; 0 is no limit.`)
+  }
+  return Number(text)
+}
+
+function parseRate(text: string): number {
+  if (!/^\d{1,4}$/.test(text) || Number(text) > maxDecisionsRate)
+    throw new InvalidArgumentError(`Expected a whole number up to ${maxDecisionsRate}; 0 is none.`)
+  return Number(text)
+}
+
+export function parseMilliseconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of milliseconds.')
+  return Number(text)
+}

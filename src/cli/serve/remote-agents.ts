@@ -1,0 +1,156 @@
+/** Agents of other hosts: each connection is a session of its host, for as long as it stands; the newest of a host counts. */
+import type { FastifyBaseLogger } from 'fastify'
+import { openChannel } from '../../agent/channel.ts'
+import { fromAgent, type Hello, toAgent } from '../../agent/messages.ts'
+import { VersionError } from '../../agent/versions.ts'
+import { type Closing, closings } from '../../core/model/closings.ts'
+import type { HostWords } from '../../core/model/status-change.ts'
+import type { AgentConnection } from '../../server/agent-door.ts'
+import type { WaitingFeed } from '../../service/desired.ts'
+import type { EnforcementService } from '../../service/enforcement.ts'
+import { version as release } from '../version.ts'
+import { createHostSession, type Hearers, type HostSession, type HostSessionOptions } from './host-session.ts'
+import { createQuestions } from './questions.ts'
+
+export interface RemoteAgentsOptions {
+  /** The host whose agent is a child of this process; absent: there is none. */
+  readonly ownHost?: string
+  readonly feedOf: (host: string) => WaitingFeed
+  readonly hearers: Hearers & { readonly enforcement: Pick<EnforcementService, 'left'> }
+  readonly metrics: HostSessionOptions['metrics']
+  readonly logger: FastifyBaseLogger
+  /** Milliseconds after which one that says nothing, or reads nothing, is taken for gone. */
+  readonly patienceMs?: number
+  /** Milliseconds between two questions whether it is there: how soon it knows that we are not. */
+  readonly beatMs?: number
+}
+
+export interface RemoteAgents {
+  connected(connection: AgentConnection): void
+  /** Takes no words any more. */
+  close(): void
+}
+
+/** Bytes of a line: an agent says little at once. */
+const maxLine = 4 * 1024 * 1024
+/** For the greeting, milliseconds. */
+const greetingMs = 10_000
+
+interface Session {
+  readonly instance: string
+  end(code: Closing, reason: string): void
+}
+
+export function createRemoteAgents({
+  ownHost,
+  feedOf,
+  hearers,
+  metrics,
+  logger,
+  patienceMs = 30_000,
+  beatMs = 2000,
+}: RemoteAgentsOptions): RemoteAgents {
+  const sessions = new Map<string, Session>()
+
+  function connected({ host, stream, address, close }: AgentConnection): void {
+    const log = logger.child({ host, address })
+    const gone = new AbortController()
+    let session: HostSession | undefined
+    let unheard = 0
+
+    /** Whatever it says from now on is nobody's. */
+    function end(code: Closing, reason: string): void {
+      if (gone.signal.aborted) return
+      gone.abort()
+      clearTimeout(late)
+      clearInterval(beat)
+      session?.close()
+      close(code, reason)
+      if (sessions.get(host) === mine) {
+        sessions.delete(host)
+        hearers.enforcement.left(host)
+      }
+      if (session) log.warn({ reason }, 'agent disconnected; its rules stay')
+      else log.warn({ reason }, 'agent refused')
+    }
+    const told = (): HostSession => {
+      if (session) return session
+      throw new Error('it speaks of what it enforces before it was told anything')
+    }
+    function greet(hello: Hello, version: number): void {
+      clearTimeout(late)
+      if (host === ownHost) {
+        end(closings.refused, 'this host is enforced by the service itself')
+        return
+      }
+      const before = sessions.get(host)
+      sessions.set(host, mine)
+      instance = hello.instance
+      before?.end(closings.replaced, 'another agent of this host has connected')
+      session = createHostSession({
+        ...{ unheard: unheardOf(host), feed: feedOf(host), hearers, metrics, logger: log },
+        count: questions.ask,
+      })
+      const { release: theirs, pid } = hello
+      log.info({ release: theirs, protocol: version, pid }, 'agent connected')
+      agent.welcome({ version, release })
+    }
+
+    stream.on('data', () => {
+      unheard = 0
+    })
+    const channel = openChannel({
+      ...{ stream, maxLine, patienceMs, endsStream: true },
+      incoming: fromAgent({
+        hello: greet,
+        guarded({ unwritten }) {
+          if (unwritten !== null) log.warn(`the guard for the next boot cannot be written: ${unwritten}`)
+        },
+        failed({ reason }) {
+          log.error({ reason }, 'agent has failed')
+        },
+        want: ({ since }) => told().want(since, agent, gone.signal),
+        status: (change) => told().status(change),
+        round: (round) => told().round(round),
+        hits(report) {
+          told().hits(report)
+          questions.heard(report)
+        },
+        decisions: (list) => told().decisions(list),
+        pong() {},
+      }),
+      ended(error) {
+        if (error === null) end(closings.away, 'the connection was closed')
+        else if (error instanceof VersionError) end(closings.version, error.message)
+        else end(closings.refused, error.message)
+      },
+    })
+    const agent = toAgent(channel)
+    const questions = createQuestions(agent.count)
+    let instance = ''
+    const mine: Session = {
+      get instance() {
+        return instance
+      },
+      end,
+    }
+    const late = setTimeout(() => end(closings.silent, 'it did not greet'), greetingMs)
+    const beat = setInterval(() => {
+      // Counted, because this process may have slept itself.
+      unheard++
+      if (unheard * beatMs > patienceMs) end(closings.silent, `it said nothing for ${patienceMs / 1000} s`)
+      else if (session) agent.ping()
+    }, beatMs)
+  }
+  return {
+    connected,
+    close() {
+      for (const each of [...sessions.values()]) each.end(closings.away, 'the service stops')
+    },
+  }
+}
+
+const unheardOf = (host: string): HostWords => ({
+  ...{ host, target: 'nftables', observe: false, desiredRevision: null, appliedRevision: null },
+  ...{ state: 'starting', error: null, repairs: 0, warnings: [] },
+})
