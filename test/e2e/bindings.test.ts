@@ -23,6 +23,7 @@ interface Nic {
   readonly server: string
   readonly id: string
   readonly policy: string
+  readonly account: string
 }
 
 describe('devices that move between servers', { skip: noLab, timeout: 240_000 }, () => {
@@ -30,9 +31,11 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
   let service: Service
   let token: string
   let account: string
+  let neighbour: string
   before(async () => {
     host = await createHost('bind')
     await start()
+    neighbour = (await call('POST', '/accounts', { name: 'b' })).id
     account = (await call('POST', '/accounts', { name: 'a' })).id
   })
   after(async () => {
@@ -45,13 +48,13 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
     token = (await readFile(join(host.folder, 'data', 'operator.token'), 'utf8')).trim()
   }
 
-  async function call(method: string, path: string, body?: unknown) {
+  async function call(method: string, path: string, body?: unknown, of = account) {
     const answer = await fetch(`${service.url}/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(account !== undefined && !path.startsWith('/bindings') && { 'on-behalf-of': account }),
+        ...(of !== undefined && !path.startsWith('/bindings') && { 'on-behalf-of': of }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
@@ -61,16 +64,19 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
   }
 
   /** A server with one interface, and a policy on it that lets echo requests of these sources in. */
-  async function make(name: string, sources: readonly string[]): Promise<Nic> {
+  async function make(
+    name: string,
+    sources: readonly string[],
+    { of = account, cutFlows = 'revoked', addresses = [address] } = {},
+  ): Promise<Nic> {
     const rule = { action: 'allow', direction: 'ingress', protocol: 'icmp', icmpType: 8 }
     const rules = sources.length > 0 ? [{ ...rule, sources }] : []
-    const { id: policy } = await call('POST', '/policies', { name, rules, cutFlows: 'revoked' })
-    const made = await call('POST', '/servers', {
-      ...{ profile: 'native', name, interfaces: [{ addresses: [address], senderCheck: false }] },
-    })
+    const { id: policy } = await call('POST', '/policies', { name, rules, cutFlows }, of)
+    const server = { profile: 'native', name, interfaces: [{ addresses, senderCheck: false }] }
+    const made = await call('POST', '/servers', server, of)
     const { id } = made.interfaces[0]
-    await call('POST', `/policies/${policy}/attachments`, { server: made.id, interface: id })
-    return { server: made.id, id, policy }
+    await call('POST', `/policies/${policy}/attachments`, { server: made.id, interface: id }, of)
+    return { server: made.id, id, policy, account: of }
   }
   const claim = (nic: Nic, device: string, from?: Nic) =>
     call('PUT', `/bindings/${nic.id}`, { host: 'kvm', device, ...(from && { from: from.id }) })
@@ -87,7 +93,7 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
   /** Waits until the host says that what is wanted of the interface is in force. */
   const inForce = (nic: Nic) =>
     until(
-      () => call('GET', `/interfaces/${nic.id}`),
+      () => call('GET', `/interfaces/${nic.id}`, undefined, nic.account),
       ({ state, appliedGeneration: applied, desiredGeneration: desired }) =>
         state === 'applied' && applied >= desired,
     )
@@ -96,7 +102,7 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
     host.until((now) => Object.entries(wanted).every(([way, count]) => now[way as Way] === count))
   /** Connections that the policy of the interface has let begin. */
   const hits = async (nic: Nic): Promise<number> => {
-    const { interfaces } = await call('GET', `/servers/${nic.server}/rules`)
+    const { interfaces } = await call('GET', `/servers/${nic.server}/rules`, undefined, nic.account)
     return interfaces[0].ingress
       .filter((step: { decidedBy: { kind: string } }) => step.decidedBy.kind === 'rule')
       .reduce((sum: number, step: { packets: number }) => sum + step.packets, 0)
@@ -148,6 +154,51 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
       t.diagnostic(`echo requests sent: ${sent.join(', ')}`)
     }
     await arriving(closed)
+  })
+
+  test('a connection of one holder is none of the next, in another account, though nobody’s policy cuts any', async () => {
+    const never = { cutFlows: 'never' }
+    const a = await make('held', [world], never)
+    for (const { how, b } of [
+      { how: 'handed over', b: await make('same', [], { ...never, of: neighbour }) },
+      { how: 'released', b: await make('later', [], { ...never, of: neighbour }) },
+      {
+        how: 'handed over',
+        b: await make('other', [], { ...never, of: neighbour, addresses: ['192.0.2.99'] }),
+      },
+    ]) {
+      await claim(a, first)
+      await inForce(a)
+      const flow = await host.stream('in')
+      try {
+        await until(flow.arrived, (count) => count > 50)
+        if (how === 'released') {
+          await call('DELETE', `/bindings/${a.id}`)
+          const ends = await until(
+            async () => [await flow.arrived(), await delay(200), await flow.arrived()] as const,
+            ([before, , now]) => before === now,
+          )
+          await claim(b, first)
+          await inForce(b)
+          await delay(300)
+          assert.equal(await flow.arrived(), ends[2], `${how}: not one of them`)
+        } else {
+          await claim(b, first, a)
+          await inForce(b)
+          await until(
+            async () => {
+              const from = await flow.arrived()
+              await delay(200)
+              return (await flow.arrived()) - from
+            },
+            (count) => count === 0,
+          )
+        }
+      } finally {
+        await flow.stop()
+      }
+      await call('DELETE', `/bindings/${b.id}`)
+    }
   })
 
   test('two swap their devices, and the service dies between; counts go to who had it', async () => {

@@ -194,7 +194,7 @@ describe('flows that a change ends', { timeout: 60_000 }, () => {
     assert.equal((await next())?.flows, 1)
   })
 
-  test('an interface that is closed, or gone, keeps none; observed, stateless and unwilling ones all', async () => {
+  test('an interface that is closed, or gone, keeps none; observed and stateless ones all', async () => {
     for (const [policy, states, left] of [
       [allowing([80], []), { vm: 'failing' }, 0],
       [allowing([80], []), { vm: 'closed' }, 0],
@@ -218,6 +218,98 @@ describe('flows that a change ends', { timeout: 60_000 }, () => {
     watch([])
     await next()
     assert.equal(standing.size, 0)
+  })
+
+  describe('what passes to another interface, whatever their policies say of cutting', () => {
+    const leaving = (...args: Parameters<typeof allowing>): EffectivePolicy => {
+      const { cutsFlows: _, ...rest } = allowing(...args)
+      return rest
+    }
+    const b = (policy: EffectivePolicy, more: Partial<Judged> = {}) => vm(policy, { id: 'b', ...more })
+    const both = () => [flow(outside, inside, 80), flow(outside, inside, 22)] as const
+    /** Ports whose connections are left, when it has looked so often. */
+    const left = ({ standing }: { readonly standing: ReadonlySet<Flow> }) =>
+      [...standing].map(({ original }) => original.destinationPort)
+
+    test('a device with its address, at once or a while later: only what the next holder lets begin', async () => {
+      for (const between of [[], [[]]] as const) {
+        const over = cutterOver([...both()])
+        over.watch([vm(leaving([80, 22], []))])
+        for (const each of between) {
+          over.watch(each)
+          await over.next()
+          assert.deepEqual(left(over), [])
+          for (const each of both()) over.standing.add(each)
+        }
+        over.watch([b(leaving([22], []))])
+        await over.next()
+        assert.deepEqual(left(over), [22])
+        // There is nothing to remember them in where nobody cuts.
+        assert.ok(!over.steps.includes('add-elements'))
+        over.watch([b(leaving([], []))])
+        await over.cutter.close()
+        assert.deepEqual(left(over), [22], 'rules of one holder leave what has begun')
+      }
+    })
+
+    test('an address alone, and one that was shared until now', async () => {
+      const over = cutterOver([...both()])
+      const other = { device: 'tap1', addresses: ['10.0.0.6'] }
+      over.watch([vm(leaving([80, 22], [])), b(leaving([22], []), other)])
+      over.watch([
+        vm(leaving([80, 22], []), { addresses: ['10.0.0.7'] }),
+        b(leaving([22], []), { device: 'tap1' }),
+      ])
+      await over.next()
+      assert.deepEqual(left(over), [22])
+      const shared = cutterOver([...both()])
+      shared.watch([vm(leaving([80, 22], [])), b(leaving([22], []), { device: 'tap1' })])
+      shared.watch([b(leaving([22], []), { device: 'tap1' })])
+      await shared.next()
+      assert.deepEqual(left(shared), [22])
+    })
+
+    test('one that moves to another device leaves none behind', async () => {
+      const over = cutterOver([...both()])
+      const policy = leaving([80, 22], [])
+      over.watch([vm(policy)])
+      over.watch([vm(policy, { device: 'tap1' })])
+      await over.next()
+      assert.deepEqual(left(over), [])
+    })
+
+    test('who is there at first has nobody’s, unless that is known; observed ones lose none', async () => {
+      const over = cutterOver([...both()])
+      over.watch([b(leaving([22], []))])
+      await over.cutter.close()
+      assert.deepEqual(left(over), [80, 22])
+      const after = cutterOver([...both()])
+      const report: LoweredInterface = {
+        ...{ id: 'b', mode: 'routed', error: null, index: 2, state: 'applied' },
+      }
+      after.cutter.watch([report], [], desire([b(leaving([22], []))]), null, new Set(['b']))
+      await after.next()
+      assert.deepEqual(left(after), [22])
+      const observed = cutterOver([...both()])
+      observed.watch([vm(leaving([], []))], { vm: 'observing' })
+      observed.watch([b(leaving([22], []))], { b: 'observing' })
+      observed.watch([])
+      await observed.cutter.close()
+      assert.deepEqual(left(observed), [80, 22])
+    })
+
+    test('is looked at again when that failed, and when it is in force only later', async () => {
+      const over = cutterOver([...both()])
+      over.watch([vm(leaving([80, 22], []))])
+      over.failing.push(new InterruptedError('no whole answer'))
+      over.watch([b(leaving([80], []))])
+      assert.equal((await over.next())?.problem, 'no whole answer')
+      over.watch([b(leaving([80], []), { mac: '52:54:00:00:00:09' })], { b: 'closed' })
+      over.watch([b(leaving([22], []))], { b: 'applied' })
+      await over.looked(2)
+      assert.equal(over.cutter.problem(), null)
+      assert.deepEqual(left(over), [22])
+    })
   })
 
   test('a later change is judged in the place of one that is still looked at', async () => {

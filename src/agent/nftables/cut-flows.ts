@@ -1,6 +1,7 @@
 /**
  * Ends tracked connections that a changed policy would not let begin any more, and no others (decision 0051): after the
- * change is in force, and beside the rounds, so that no change waits.
+ * change is in force, and beside the rounds, so that no change waits. Where a device or an address passes to another interface none of
+ * the former holder's goes on that the new one would not let begin, whatever its policy says of cutting (decision 0071).
  *
  * A connection is an interface's by its addresses. Of a stateless policy there is nothing to end: every packet is judged.
  */
@@ -24,7 +25,8 @@ import type { Kernel } from './kernel.ts'
 
 export interface FlowCutter {
   /**
-   * What was applied, with what was reported of it: connections of interfaces that changed are judged soon. Answers interfaces of which
+   * What was applied, with what was reported of it: connections of interfaces that changed are judged soon. `cameOver`: of those that are
+   * there at first, the ones whose device was another's when it was enforced last; absent means none. Answers interfaces of which
    * there is more or less to be said although nothing was reported of them.
    */
   watch(
@@ -32,6 +34,7 @@ export interface FlowCutter {
     gone: readonly string[],
     desired: Desired,
     delta: DesiredDelta | null,
+    cameOver?: ReadonlySet<string>,
   ): readonly LoweredInterface[]
   /** What the owner of an interface should know; empty means nothing. */
   notes(id: string): readonly string[]
@@ -67,6 +70,8 @@ const mostOwn = 256n
 
 /** What an interface's connections are to be judged by. */
 interface Job {
+  /** Whether those that end are remembered: only then are there sets to remember them in. */
+  readonly remembers: boolean
   readonly mac?: Mac
   readonly origin?: Origin
   readonly keys: readonly (string | number)[]
@@ -80,6 +85,13 @@ interface Denial {
   readonly key: string | number
 }
 
+/** What an interface has taken over, while connections of it may be those of who had it before. */
+interface Taken {
+  readonly keys: ReadonlySet<string | number>
+  /** It has gone to another device: none may go on where it was. */
+  readonly ends: boolean
+}
+
 /** An interface, as its addresses are known here. */
 interface Known {
   readonly each: DesiredInterface
@@ -91,11 +103,13 @@ interface Known {
 
 export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): FlowCutter {
   const reports = new Map<string, LoweredInterface>()
-  /** Of all interfaces, while any policy has connections cut. */
   const known = new Map<string, Known>()
   const owners = new Map<string | number, Set<string>>()
   const byPolicy = new Map<string, Set<string>>()
   const cutting = new Set<string>()
+  const taken = new Map<string, Taken>()
+  /** Those that are there at first were there before. */
+  let begun = false
   const judges = new WeakMap<CommonPolicy, FlowJudge>()
   const listeners = new Set<(cut: FlowsCut) => void>()
   let due = new Map<string, Job>()
@@ -142,10 +156,34 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
   /** Undefined: its connections are left alone. */
   function jobOf({ each, keys, cuts }: Known, policy: CommonPolicy | undefined): Job | undefined {
     const report = reports.get(each.id)
-    if (!cuts || !report || report.state === 'observing') return undefined
-    const who = { ...(each.mac && { mac: each.mac }), ...(each.origin && { origin: each.origin }), keys }
-    if (report.state !== 'applied' || !policy) return { ...who, judge: null }
-    return policy.stateful ? { ...who, judge: judgeOf(policy) } : undefined
+    const over = taken.get(each.id)
+    if (!report || report.state === 'observing') return undefined
+    const applied = report.state === 'applied' && policy !== undefined
+    const who = {
+      ...{ ...(each.mac && { mac: each.mac }), ...(each.origin && { origin: each.origin }), remembers: cuts },
+      keys: cuts || !over ? keys : [...over.keys],
+    }
+    if (over?.ends || (cuts && !applied)) return { ...who, judge: null }
+    // Where nothing passes what it has taken over can wait.
+    return applied && (over || (cuts && policy.stateful)) ? { ...who, judge: judgeOf(policy) } : undefined
+  }
+
+  /** Notes what an interface has of others' since it was so; nothing when it has what it had. */
+  function takeOver({ each: { id, device }, keys }: Known, was: Known | undefined): void {
+    const ends = was !== undefined && was.each.device !== device
+    const had = new Set(was?.keys)
+    take(
+      id,
+      keys.filter((key) => ends || !had.has(key)),
+      ends,
+    )
+  }
+  function take(id: string, keys: readonly (string | number)[], ends: boolean): void {
+    const before = taken.get(id)
+    const own = known.get(id)?.keys ?? []
+    const all = [...(before?.keys ?? []), ...keys].filter((key) => own.includes(key))
+    if (all.length > 0) taken.set(id, { keys: new Set(all), ends: ends || before?.ends === true })
+    else taken.delete(id)
   }
 
   /** One that is another's, too, tells nothing. */
@@ -178,7 +216,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
     const holds = ({ id, key }: Denial): boolean => !overtaken.has(id) && isEnd(key, id)
     const denied = () => [...concerned.keys()].filter((flow) => concerned.get(flow)?.some(holds))
     const again = denied()
-      .filter((flow) => concerned.get(flow)?.some((each) => holds(each) && jobs.get(each.id)?.judge))
+      .filter((flow) => concerned.get(flow)?.some((each) => holds(each) && isRemembered(jobs.get(each.id))))
       .map(({ family, reply }) => ({ family, ...reply }))
     // First: an answer that comes in between would begin a connection of its own.
     if (again.length > 0) for (const table of tablesOf(jobs)) await kernel.commit(revoke(table, again))
@@ -208,9 +246,9 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
     }
   }
 
-  /** Those that judge any of them; what is closed needs no memory. */
+  /** Those that judge any of them. */
   function tablesOf(jobs: ReadonlyMap<string, Job>): ReadonlySet<string> {
-    const modes = [...jobs].flatMap(([id, { judge }]) => (judge && reports.get(id)?.mode) ?? [])
+    const modes = [...jobs].flatMap(([id, job]) => (isRemembered(job) && reports.get(id)?.mode) || [])
     return new Set(modes.map((mode) => tableOf[mode]))
   }
 
@@ -228,6 +266,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       let flows = 0
       try {
         flows = await cut(jobs)
+        for (const id of jobs.keys()) if (!overtaken.has(id)) taken.delete(id)
         problem = null
         pauseMs = pause.first
       } catch (error) {
@@ -248,24 +287,18 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
     running = undefined
   }
 
-  /** Nothing is remembered of any. */
-  function forgetAll(): void {
-    for (const each of [known, owners, byPolicy]) each.clear()
-  }
-
   return {
-    watch(changed, gone, desired, delta) {
+    watch(changed, gone, desired, delta, cameOver = new Set()) {
+      const observed = new Set(gone.filter((id) => reports.get(id)?.state === 'observing'))
       for (const id of gone) reports.delete(id)
       for (const each of changed) reports.set(each.id, each)
       const { policies, interfaces } = desired
-      const were = cutting.size > 0
       const before = new Set(cutting)
       if (!delta) cutting.clear()
       for (const key of delta?.policies ?? policies.keys()) {
         if (policies.get(key)?.cutsFlows) cutting.add(key)
         else cutting.delete(key)
       }
-      if (!were && cutting.size === 0 && known.size === 0) return []
       const anew = !delta || known.size === 0
       const touched = new Set<string>(
         anew
@@ -282,6 +315,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
       /** Those that have an address in common with one that came or went. */
       const beside = new Set<string>()
       const jobs: (readonly [string, Known | undefined, CommonPolicy | undefined])[] = []
+      const heirs: (readonly [string, string | number])[] = []
       for (const id of touched) {
         overtaken.add(id)
         const was = known.get(id)
@@ -292,9 +326,26 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
         const keys = each ? ownAddresses(each).map(({ key }) => key) : []
         const now = each && { each, keys, cuts, notes: was?.notes ?? [] }
         for (const key of know(id, now)) for (const other of owners.get(key) ?? []) beside.add(other)
+        if (now && (begun || cameOver.has(id))) takeOver(now, was)
+        for (const key of was?.keys ?? []) {
+          const heir = ownerOf(key)
+          if (heir !== undefined && heir !== id) heirs.push([heir, key])
+        }
         if (now) jobs.push([id, now, policy])
-        else if (was?.cuts) due.set(id, { keys: was.keys, judge: null })
+        else {
+          taken.delete(id)
+          if (was && !observed.has(id)) due.set(id, { keys: was.keys, judge: null, remembers: false })
+        }
       }
+      // Who shared an address is alone with it from now on.
+      for (const [id, key] of heirs) {
+        const now = known.get(id)
+        if (!now) continue
+        take(id, [key], false)
+        overtaken.add(id)
+        jobs.push([id, now, now.each.policy === null ? undefined : policies.get(now.each.policy)])
+      }
+      begun = true
       for (const [id, now, policy] of jobs) {
         const job = now && jobOf(now, policy)
         if (job) due.set(id, job)
@@ -311,8 +362,6 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
         const report = reports.get(id)
         if (report && !reported.has(id)) said.push(report)
       }
-      const cuts = cutting.size > 0 || due.size > 0 || running !== undefined
-      if (!cuts && ![...known.values()].some((each) => each.cuts)) forgetAll()
       if (typeof conntrack === 'string') due.clear()
       if (due.size > 0) {
         woken.abort()
@@ -359,6 +408,9 @@ function ownAddresses({ addresses = [], origin }: DesiredInterface): readonly Ow
   })
   return [...new Map(all).values()]
 }
+
+/** What is closed needs no memory. */
+const isRemembered = (job: Job | undefined): boolean => job?.judge != null && job.remembers
 
 const isOwn = ({ first, last }: Range<bigint>): boolean => last - first < mostOwn
 
