@@ -11,6 +11,7 @@ const bob = { authorization: `Bearer ${secretOfBob}` }
 const onBehalf = (headers: Record<string, string>) => ({ ...headers, 'on-behalf-of': 'other' })
 
 interface Event {
+  readonly account?: string | null
   readonly revision: number
   readonly actor: string
   readonly operation: string
@@ -121,14 +122,16 @@ onBothStores('which operator acted', (start) => {
     assert.deepEqual([wrong.status, wrong.body.field], [400, 'credential'])
   })
 
-  test('operators that act in no account see what is the installation’s own, and accounts do not', async () => {
+  test('operators that act in no account see all, also what is the installation’s own, and accounts do not', async () => {
     const host = await service.call('POST', '/v1/hosts/kvm7/credentials', { label: 'agent' }, operator)
     assert.equal(host.status, 201, host.text)
     const file = inventory.replace('contractNumber: 31415926', 'contractNumber: 27182818')
     const applied = await service.raw('PUT', '/v1/inventory', file, operator)
     assert.equal(applied.status, 200, applied.text)
     assert.equal(applied.body.changed, true)
-    const found = await events('/v1/audit', operator)
+    const all = await events('/v1/audit?limit=1000', operator)
+    const found = all.filter(({ account }) => account === null)
+    assert.ok(all.some(({ account, operation }) => account !== null && operation === 'rule.create'))
     const ada = { id: ids.ada, label: 'ada' }
     assert.deepEqual(
       found.map(({ operation, actor, credential }) => [operation, actor, credential]),

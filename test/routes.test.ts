@@ -11,7 +11,7 @@ test('routes are those of testdata/routes.txt (UPDATE_GOLDEN=1 writes it)', () =
     `${profile} below ${prefixes.join(' and ')}, credentials: ${schemes.join(', ')}`,
     ...routes.map(
       ({ method, path, operation, scope, success, operators }) =>
-        `  ${method.padEnd(6)} ${path.padEnd(38)} ${operation.padEnd(24)} ${scope.padEnd(5)} ${success.join(' ')}${operators ? `, for operators ${operators === true ? 'over all accounts' : 'what is no account’s'}` : ''}`,
+        `  ${method.padEnd(6)} ${path.padEnd(38)} ${operation.padEnd(24)} ${scope.padEnd(5)} ${success.join(' ')}${operators ? ', for operators over all accounts' : ''}`,
     ),
     '',
   ])

@@ -10,6 +10,7 @@ export const historyCommand = (): Command =>
     'committed changes, newest first',
     'portcullis history --server web1 --since 2026-01-31T12:00:00Z',
   )
+    .option('--account <id>', 'only changes in this account; for operators, who are shown those of all')
     .option('--server <id>', 'only changes about this server')
     .option('--policy <id>', 'only changes about this policy')
     .option('--actor <label>', 'only changes by this credential, or `inventory`')
@@ -48,7 +49,8 @@ interface Revision {
   readonly revision: number
   readonly at: string
   readonly actor: string
-  /** Operators are told. */
+  /** Operators are told; null: the installation. */
+  readonly account?: string | null
   readonly credential?: { readonly id: string; readonly label: string } | null
   readonly dialect: string
   readonly operation: string
@@ -88,7 +90,7 @@ interface RevisionDiff extends Revision {
   readonly more: boolean
 }
 
-const filters = ['server', 'policy', 'actor', 'credential', 'dialect', 'since', 'until'] as const
+const filters = ['account', 'server', 'policy', 'actor', 'credential', 'dialect', 'since', 'until'] as const
 type ListFlags = ResourceFlags & { readonly limit: number } & Readonly<
     Partial<Record<(typeof filters)[number], string>>
   >
@@ -111,11 +113,13 @@ async function list(flags: ListFlags, command: Command): Promise<void> {
     revisions.push(...page.revisions)
     next = page.next
   } while (next !== null && revisions.length < flags.limit)
+  const told = revisions.some(({ account }) => account !== undefined)
   show(flags, { revisions, next }, ({ revisions }) =>
     table([
-      ['revision', 'at', 'actor', 'through', 'operation', 'id'],
+      [...['revision', 'at', 'actor', 'through', 'operation', 'id'], ...(told ? ['account'] : [])],
       ...revisions.map((each) => [
         ...[String(each.revision), each.at, whoOf(each), each.dialect, each.operation, each.id],
+        ...(told ? [each.account ?? ''] : []),
       ]),
     ]),
   )

@@ -52,11 +52,8 @@ export interface Route {
   readonly operation: string
   /** `none`: answered without a credential; `any`: with any that is valid. */
   readonly scope: Scope | 'none' | 'any'
-  /**
-   * Answered to operators that act in no account, too: then over all accounts; or, with `installation`, only what is no
-   * account's.
-   */
-  readonly operators?: true | 'installation'
+  /** Answered to operators that act in no account, too: then over all accounts. */
+  readonly operators?: true
   /** Statuses of success: what the golden file of routes lists. */
   readonly success: readonly number[]
   readonly summary: string

@@ -15,12 +15,12 @@ import type {
   RevisionRecord,
   Storage,
 } from '../storage/storage.ts'
-import { type Context, isOperator } from './context.ts'
+import { type Context, isOperator, isOverAll } from './context.ts'
 import type { Outcome } from './outcome.ts'
 import { policyAt } from './policy-past.ts'
 
-/** Which events, and which page of them: `before` is an exclusive revision. */
-export type HistoryQuery = Omit<HistoryPage, 'account'>
+/** Which events, and which page of them: `before` is an exclusive revision. `account` is for operators that act in none. */
+export type HistoryQuery = Omit<HistoryPage, 'scope'>
 
 /** What one revision changed. */
 export interface RevisionDiff {
@@ -41,7 +41,7 @@ export interface PolicyRevisionDiff extends PolicyDiff {
   readonly change: 'created' | 'changed' | 'deleted'
 }
 
-/** Events of the caller's account. Tenants read nothing of hosts in them. */
+/** Events of the caller's account; of all for operators that act in none. Tenants read nothing of hosts in them. */
 export interface HistoryService {
   revisions(ctx: Context, query: HistoryQuery): Promise<HistoryFound<RevisionRecord>>
   /** With what was before and after: about a megabyte of it at most, but at least one event. */
@@ -88,11 +88,15 @@ function beside(value: JsonValue): JsonValue {
   return rest
 }
 
+/** The account whose events a caller sees, whatever was asked for; none: those of all. */
+const whose = ({ principal }: Context): { readonly account?: string } =>
+  isOverAll(principal) ? {} : { account: principal.account }
+
 const outermost = (field: string) => field.split('.', 1)[0]
 
 export function createHistoryService(storage: Storage): HistoryService {
   const revision: HistoryService['revision'] = async (ctx, number) => {
-    const event = await storage.auditEvent(number, { account: ctx.principal.account })
+    const event = await storage.auditEvent(number, whose(ctx))
     return event
       ? ok(toldTo(ctx, event))
       : err({ kind: 'not-found', resource: 'revision', id: String(number) })
@@ -106,16 +110,16 @@ export function createHistoryService(storage: Storage): HistoryService {
       const before = (await storage.lastEvent(by.account, event.operation, event.id))?.after ?? null
       if (!isDeepStrictEqual(before, event.after)) await record(by, { ...event, before })
     },
-    revisions: (ctx, query) => storage.revisions({ ...query, account: ctx.principal.account }),
+    revisions: (ctx, query) => storage.revisions({ ...query, ...whose(ctx) }),
     async audit(ctx, query) {
-      const found = await storage.audit({ ...query, account: ctx.principal.account, bytes: maxBytes })
+      const found = await storage.audit({ ...query, ...whose(ctx), bytes: maxBytes })
       return { ...found, items: found.items.map((event) => toldTo(ctx, event)) }
     },
     revision,
     async diff(ctx, number) {
       const event = await revision(ctx, number)
       if (!event.ok) return event
-      const { account } = ctx.principal
+      const { account } = event.value
       const ids = await storage.policiesOf(number, maxPolicies + 1)
       const policies = await Promise.all(
         ids.slice(0, maxPolicies).map((id) => policyDiff(storage, account, id, number)),

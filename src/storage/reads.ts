@@ -3,7 +3,7 @@
 import { poolKinds } from '../core/model/pool.ts'
 import { isSettled } from '../core/model/status-change.ts'
 import { countBlocks } from '../core/net/blocks.ts'
-import { eventsOf, findEvents, inScope } from './history.ts'
+import { eventsOf, findEvents, inScope, loggedRequestsOf } from './history.ts'
 import { compareInventory } from './inventory/difference.ts'
 import { storedInventory } from './inventory/stored.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
@@ -44,7 +44,17 @@ import {
   toServer,
   toSettings,
 } from './rows.ts'
-import { chunks, marks, prefixed, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
+import {
+  chunks,
+  containing,
+  marks,
+  prefixed,
+  query,
+  queryOne,
+  type Row,
+  type SqlValue,
+  type Steps,
+} from './statement.ts'
 import type {
   Behind,
   CountedInterface,
@@ -160,8 +170,8 @@ export const reads: Reads = {
   *interfacesWith({ account, profile, address }) {
     // The list is kept as text, each in quotes.
     const sql = `SELECT ${prefixed('i', interfaceColumns)} FROM interfaces i JOIN servers s ON s.id = i.server
-      WHERE s.account = ? AND s.profile = ? AND i.addresses LIKE ? AND s.${present} ORDER BY i.server, i.number`
-    return (yield* query(sql, account, profile, `%"${address}"%`)).map(toInterface)
+      WHERE s.account = ? AND s.profile = ? AND i.addresses LIKE ? ESCAPE '\\' AND s.${present} ORDER BY i.server, i.number`
+    return (yield* query(sql, account, profile, containing(JSON.stringify(address)))).map(toInterface)
   },
   *policiesBy({ account, profile, zone }) {
     const [where, params] = all({ account, profile, zone })
@@ -176,7 +186,7 @@ export const reads: Reads = {
       FROM policies WHERE ${where === '' ? '' : `${where} AND `}id > ?
       ${server === undefined ? '' : 'AND id IN (SELECT policy FROM attachments WHERE server = ?)'}
       AND (server IS NULL OR EXISTS (SELECT 1 FROM servers s WHERE s.id = policies.server AND s.${present}))
-      AND account NOT IN (SELECT id FROM accounts WHERE origin = 'left') ORDER BY id LIMIT ?`
+      AND NOT EXISTS (SELECT 1 FROM accounts a WHERE a.id = policies.account AND a.origin = 'left') ORDER BY id LIMIT ?`
     const attachedTo = server === undefined ? [] : [server]
     const rows = yield* query(sql, ...params, after?.[0] ?? '', ...attachedTo, limit)
     return rows.map((row) => ({ ...toPolicy(row), ruleCount: Number(row.rule_count) }))
@@ -510,10 +520,7 @@ export const reads: Reads = {
     return optional(yield* queryOne(sql, requestId, profile, ...params), toLoggedRequest)
   },
   *loggedRequests(account, profile, limit, scope) {
-    const [within, params] = inScope({ account, ...scope })
-    const sql = `SELECT ${requestColumns} FROM audit
-      WHERE dialect = ? AND request IS NOT NULL${within} ORDER BY revision DESC LIMIT ?`
-    return (yield* query(sql, profile, ...params, limit)).map(toLoggedRequest)
+    return yield* loggedRequestsOf({ account, dialect: profile }, limit, scope)
   },
 }
 
@@ -532,6 +539,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'behind',
   'revisions',
   'audit',
+  'loggedRequests',
   'policyNow',
   'holding',
   'poolUse',

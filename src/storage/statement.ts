@@ -92,6 +92,9 @@ export function* inBulk({ sql, rows = [] }: Statement): Iterable<Pick<Statement,
   }
 }
 
+/** A pattern of `LIKE … ESCAPE '\\'` for what has this text in it. SQLite's takes capital letters for small ones, too. */
+export const containing = (text: string): string => `%${text.replace(/[\\%_]/g, '\\$&')}%`
+
 export const marks = (values: readonly unknown[]): string => values.map(() => '?').join(', ')
 
 /** Lists of a few fixed lengths, the last value repeated: so that there are few statements to prepare. */

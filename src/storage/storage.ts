@@ -1017,7 +1017,8 @@ export interface EventScope {
 /** Which events of an account: those that fit everything that is given. */
 export interface HistoryFilter {
   readonly scope?: EventScope
-  readonly account: string
+  /** Empty: what is nobody's. Absent: all accounts, and that. */
+  readonly account?: string
   readonly server?: string
   readonly policy?: string
   readonly actor?: string

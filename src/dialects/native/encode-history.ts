@@ -7,12 +7,26 @@ import type { RevisionDiff } from '../../service/history.ts'
 import type { Reverted } from '../../service/revert.ts'
 import type { AuditEvent, RevisionRecord } from '../../storage/storage.ts'
 
-/** Which credential acted is told to operators alone: tenants know an operator as one. */
+/** Whose it is and which credential acted is told to operators alone: tenants know an operator as one. */
 export function encodeRevision({ revision, at, ...event }: RevisionRecord, reader: Principal): JsonObject {
-  const { actor, credential = null, dialect, requestId, operation, resource, id, server, policy } = event
+  const {
+    account,
+    actor,
+    credential = null,
+    dialect,
+    requestId,
+    operation,
+    resource,
+    id,
+    server,
+    policy,
+  } = event
   return {
     ...{ revision, at: new Date(at).toISOString(), actor },
-    ...(isOperator(reader) && { credential: credential && { ...credential } }),
+    ...(isOperator(reader) && {
+      account: account === '' ? null : account,
+      credential: credential && { ...credential },
+    }),
     ...{ dialect, requestId, operation, resource, id, server, policy },
   }
 }

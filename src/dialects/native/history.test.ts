@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { keepCredentials } from '../../../test/support/more-credentials.ts'
+import { makeOperator, operator } from '../../../test/support/operator.ts'
 import { credentials, onBothStores, servers, type TestService } from '../../../test/support/service.ts'
 import { prune } from '../../service/retention.ts'
 
@@ -110,6 +111,48 @@ onBothStores('history', (start) => {
     assert.equal(await service.storage.revision(), revision)
     assert.deepEqual(await service.storage.rules(policy), rules)
   }
+
+  test('an operator that acts in no account reads all, of each account alone, and by every filter; nobody else may', async () => {
+    await makeOperator(service.storage)
+    const [ofAcme, ofOther] = [await walk('revisions', {}), await walk('revisions', {}, credentials.foreign)]
+    const ids = await Promise.all(
+      ['acme', 'other'].map(async (name) => (await service.storage.accountCalled(name))?.id ?? assert.fail()),
+    )
+    for (const list of ['revisions', 'audit'] as const) {
+      const all = await walk(list, {}, operator)
+      for (const [index, own] of [ofAcme, ofOther].entries()) {
+        const account = String(ids[index])
+        const found = await walk(list, { account }, operator)
+        assert.ok(own.length > 3 && own.length < all.length)
+        assert.deepEqual(numbers(found), numbers(own))
+        assert.deepEqual(numbers(all.filter((event) => event.account === account)), numbers(own))
+        for (const each of own) assert.equal('account' in each, false)
+      }
+      for (const name of filters) {
+        for (const value of new Set(all.flatMap((event) => event[name] ?? []))) {
+          const wanted = all.filter((event) => event[name] === value)
+          const found = await walk(list, { [name]: String(value) }, operator)
+          assert.deepEqual(numbers(found), numbers(wanted), `${name} ${value}`)
+        }
+      }
+      assert.deepEqual(await walk(list, { account: 'nobody' }, operator), [])
+      const acting = { ...operator, 'on-behalf-of': 'acme' }
+      assert.deepEqual(numbers(await walk(list, {}, acting)), numbers(ofAcme))
+      for (const headers of [credentials.right, credentials.foreign, acting]) {
+        const path = `/v1/${list}?account=${ids[1]}`
+        const { status, body } = await service.call('GET', path, undefined, headers)
+        assert.deepEqual([status, body.field], [400, 'account'])
+      }
+    }
+    const revision = ofOther[0]?.revision
+    for (const path of [`/v1/revisions/${revision}`, `/v1/revisions/${revision}/diff`]) {
+      const { status, body } = await service.call('GET', path, undefined, operator)
+      assert.deepEqual([status, body.account], [200, ids[1]])
+      assert.equal((await service.call('GET', path)).status, 404)
+    }
+    const diff = await service.call('GET', `/v1/revisions/${revision}/diff`, undefined, operator)
+    assert.equal(diff.body.policies.length, 1, 'the change of a policy is told as the account is told it')
+  })
 
   test('each value of each filter finds its events, page by page, in both lists; moments cut', async () => {
     const all = await walk('revisions', {})

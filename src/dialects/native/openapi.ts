@@ -88,12 +88,6 @@ const callers = {
   operator: 'Only for operators.',
 } as const satisfies Record<Route['scope'], string>
 
-/** To whom no account is named. */
-const toOperators = {
-  true: 'are answered over all of them',
-  installation: 'are answered what is the installation’s own: operators and hosts, inventories, settings',
-} as const
-
 function operation(route: Route): JsonObject {
   const { operation, summary, schema, path, scope, method, success, operators, rawBody } = route
   const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => ({
@@ -109,7 +103,7 @@ function operation(route: Route): JsonObject {
     ...(scope === 'read' || scope === 'write' ? [parameter('OnBehalfOf')] : []),
   ]
   const overAll =
-    operators === undefined ? '' : ` Operators that act in no account ${toOperators[`${operators}`]}.`
+    operators === undefined ? '' : ' Operators that act in no account are answered over all of them.'
   return {
     operationId: operation,
     summary,

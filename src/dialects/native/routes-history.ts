@@ -1,7 +1,7 @@
 /** Who changed what, how it differs, and how it is undone. */
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
-import { isOperator } from '../../service/context.ts'
+import { isOperator, isOverAll } from '../../service/context.ts'
 import type { HistoryQuery as Query } from '../../service/history.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
 import { momentOf, numberOf, textOf } from './decode-query.ts'
@@ -24,7 +24,7 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions',
       operation: 'listRevisions',
       summary: 'Committed changes, newest first',
-      operators: 'installation',
+      operators: true,
       schema: { query: HistoryQuery, answer: RevisionList },
       handle: async (request) => {
         const query = decodeQuery(request)
@@ -38,7 +38,7 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions/:revision',
       operation: 'getRevision',
       summary: 'One change, with what was before and after',
-      operators: 'installation',
+      operators: true,
       schema: { answer: Event },
       handle: async (request) => {
         const revision = revisionOf(request)
@@ -52,7 +52,7 @@ export const historyRoutes: readonly Route[] = [
       path: '/revisions/:revision/diff',
       operation: 'getRevisionDiff',
       summary: 'How one change differs from what was before: rules, settings and fields',
-      operators: 'installation',
+      operators: true,
       schema: { answer: RevisionDiff },
       handle: async (request) => {
         const revision = revisionOf(request)
@@ -67,7 +67,7 @@ export const historyRoutes: readonly Route[] = [
       operation: 'listAudit',
       summary:
         'Committed changes with what was before and after, newest first; about a megabyte at most, then go on at `next`',
-      operators: 'installation',
+      operators: true,
       schema: { query: HistoryQuery, answer: EventList },
       handle: async (request) => {
         const query = decodeQuery(request)
@@ -106,6 +106,10 @@ function revisionOf({ params }: DialectRequest): Result<number, RequestError> {
 
 /** All that are given are wanted together. */
 function decodeQuery({ query, principal }: DialectRequest): Result<Query, RequestError> {
+  if (query.has('account') && !isOverAll(principal)) {
+    const reason = 'only an operator that acts in no account may ask for it'
+    return err({ kind: 'invalid', field: 'account', reason })
+  }
   if (query.has('credential') && !isOperator(principal)) {
     const reason = 'only operators are told which credential acted'
     return err({ kind: 'invalid', field: 'credential', reason })
@@ -116,6 +120,7 @@ function decodeQuery({ query, principal }: DialectRequest): Result<Query, Reques
     limit: numberOf(query, 'limit', 1000),
     since: momentOf(query, 'since'),
     until: momentOf(query, 'until'),
+    account: textOf(query, 'account'),
     ...{ server: textOf(query, 'server'), policy: textOf(query, 'policy') },
     ...{ actor: textOf(query, 'actor'), dialect: textOf(query, 'dialect') },
     ...{ operation: textOf(query, 'operation'), credential: textOf(query, 'credential') },

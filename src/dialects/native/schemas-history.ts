@@ -15,6 +15,12 @@ const revisionFields = {
       'For operators alone: which credential did it; null: the system did, or it is older than this field',
     ),
   ),
+  account: Type.Optional(
+    nullable(
+      Type.String(),
+      'For operators alone: id of the account that it is about, which may be gone since; null: the installation',
+    ),
+  ),
   dialect: Type.String(),
   requestId: Type.String(),
   operation: Type.String(),
@@ -46,6 +52,7 @@ const moment = (description: string) =>
 export const HistoryQuery = Type.Object({
   before: Type.Optional(Type.Integer({ minimum: 1, description: 'An exclusive revision' })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  account: text('For operators that act in none: id of the account that the change is about; absent: all'),
   server: text('Id of the server that the change is about'),
   policy: text('Id of the policy that the change is about'),
   actor: text('Label of the credential that made the change; or `inventory`, `operator`'),

@@ -23,6 +23,7 @@ import { policyPast } from './0018-policy-past.ts'
 import { actingCredentials } from './0021-acting-credentials.ts'
 import { pages } from './0022-pages.ts'
 import { attachments } from './0023-attachments.ts'
+import { lookups } from './0025-lookups.ts'
 import type { Engine } from './engine.ts'
 
 export interface Migration {
@@ -52,6 +53,7 @@ export const migrations: readonly Migration[] = [
   { name: '0018-policy-past', statements: policyPast },
   { name: '0022-pages', statements: pages },
   { name: '0021-acting-credentials', statements: actingCredentials },
+  { name: '0025-lookups', statements: lookups },
 ]
 
 /** SHA-256 of the statements for an engine, in hexadecimal digits: what a store records of a migration. */

@@ -10,6 +10,7 @@ import { isNoChange, merged, nextRevision, notFound, record } from './common.ts'
 import { depart } from './departures.ts'
 import { takenDocument, upsertDocument } from './documents.ts'
 import { applyHoldings, gone, goneDocuments } from './leases.ts'
+import { isAnothers, noteAttributes } from './names.ts'
 import { removePolicy, removeServer } from './servers.ts'
 
 export function* createAccount(
@@ -28,6 +29,7 @@ export function* createAccount(
     `INSERT INTO accounts (${accountColumns}, origin) VALUES (?, ?, ?, ?, ?, ?, 'api')`,
     ...fromAccount(account),
   )
+  yield* noteAttributes(id, account.attributes)
   for (const document of documents) {
     const there = yield* takenDocument(document)
     if (there) return err(there)
@@ -67,6 +69,7 @@ export function* updateAccount(
     revision,
     id,
   )
+  yield* noteAttributes(id, account.attributes)
   yield* renewPolicies(id, old.attributes, account.attributes, revision)
   if (account.closed !== old.closed) yield* account.closed ? close(id, revision) : open(id, revision)
   const [before, after] = [audited(old), audited(account)]
@@ -157,11 +160,7 @@ function* takenByAnother(
   }
   for (const key of unique) {
     const value = attributes[key]
-    if (value === undefined) continue
-    // The text narrows it down; what it means decides.
-    const like = `%${JSON.stringify(key)}:${JSON.stringify(value)}%`
-    const rows = yield* query('SELECT attributes FROM accounts WHERE id <> ? AND attributes LIKE ?', id, like)
-    if (rows.some((row) => (JSON.parse(String(row.attributes)) as JsonObject)[key] === value)) {
+    if (value !== undefined && (yield* isAnothers(id, key, value))) {
       return conflict(`${key}: another account has ${String(value)}`)
     }
   }

@@ -1,8 +1,9 @@
 /** What a dialect attached to servers and interfaces: it would still answer it when they end by another way. */
 import type { RequestError } from '../../core/model/error.ts'
-import { queryOne, type Steps } from '../statement.ts'
+import type { Steps } from '../statement.ts'
 import type { ServerRecord } from '../storage.ts'
 import { documentHeld } from './leases.ts'
+import { documentNaming } from './names.ts'
 
 /** The conflict of taking addresses away that a document holds: its dialect attached them, and says so of both. */
 export function* attachedAddress(
@@ -21,10 +22,7 @@ export function* namedInDocument(
   resource: 'server' | 'interface',
   id: string,
 ): Steps<RequestError | undefined> {
-  const row = yield* queryOne(
-    `SELECT kind, id FROM documents WHERE account = ? AND profile = ? AND origin <> 'left' AND body LIKE ? LIMIT 1`,
-    ...[account, profile, `%"${id}"%`],
-  )
+  const row = yield* documentNaming({ account, profile }, id)
   if (!row) return undefined
   const reason = `the ${row.kind} ${row.id} belongs to it: the API of ${profile} can end both`
   return { kind: 'conflict', resource, reason, inUse: true, id }

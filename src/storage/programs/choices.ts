@@ -16,6 +16,7 @@ import {
   record,
   unchanged,
 } from './common.ts'
+import { noteAttributes } from './names.ts'
 import { updatePolicySettings } from './servers.ts'
 
 export function* choosePolicy(
@@ -51,6 +52,7 @@ export function* chooseAccount(
   if (isNoChange(actor, before, cutFlows)) return ok({ revision: revision - 1, changed: false })
   const attributes = merged(old, { [cutFlowsKey]: cutFlows })
   yield* query('UPDATE accounts SET attributes = ? WHERE id = ?', JSON.stringify(attributes), id)
+  yield* noteAttributes(id, attributes)
   yield* renewPolicies(id, old, attributes, revision)
   yield* record(actor, revision, {
     ...{ operation: 'account.update', resource: 'account', id },

@@ -1,11 +1,13 @@
 /** Free-form documents of dialects. */
+import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok } from '../../core/result.ts'
 import { documentColumns, fromDocument, toDocument } from '../rows.ts'
-import { type Program, query, queryOne, type Steps } from '../statement.ts'
+import { containing, type Program, query, queryOne, type SqlValue, type Steps } from '../statement.ts'
 import type { Actor, DocumentRecord, NewDocument, Programs } from '../storage.ts'
 import { checkAccount, checkEnclosing, isNoChange, nextRevision, notFound, record } from './common.ts'
 import { applyHoldings, gone } from './leases.ts'
+import { documentNaming, noteNames } from './names.ts'
 
 /** Of an inventory that names it, or of an API. */
 export const documentByKey = `SELECT ${documentColumns} FROM documents
@@ -66,6 +68,7 @@ export function* upsertDocument(document: DocumentRecord): Steps<void> {
      ON CONFLICT (profile, kind, id) DO UPDATE SET body = excluded.body, revision = excluded.revision`,
     ...fromDocument(document),
   )
+  yield* noteNames(document)
 }
 
 export function* deleteDocument(
@@ -98,28 +101,36 @@ function* userOf(
   { account, profile, id }: DocumentRecord,
   as: NonNullable<Programs['deleteDocument']['args']['unusedAs']>,
 ): Steps<string | undefined> {
-  const text = JSON.stringify(id)
   for (const [table, word] of [
     ['servers', 'server'],
     ['policies', 'policy'],
   ] as const) {
     const present = table === 'servers' ? "AND origin <> 'left'" : ''
-    const row =
+    const named =
       as === 'zone'
-        ? yield* queryOne(
+        ? (yield* queryOne(
             `SELECT id FROM ${table} WHERE account = ? AND profile = ? AND zone = ? ${present} LIMIT 1`,
             ...[account, profile, id],
-          )
-        : yield* queryOne(
-            `SELECT id FROM ${table} WHERE account = ? AND attributes LIKE ? ${present} LIMIT 1`,
-            ...[account, `%${JSON.stringify(as.attribute)}:${text}%`],
-          )
-    if (row) return `the ${word} ${row.id} is in it`
+          ))?.id
+        : yield* havingAttribute(table, present, account, as.attribute, id)
+    if (named !== undefined) return `the ${word} ${named} is in it`
   }
-  const sql = `SELECT kind, id FROM documents
-    WHERE account = ? AND profile = ? AND id <> ? AND origin <> 'left' AND body LIKE ? LIMIT 1`
-  const row = yield* queryOne(sql, account, profile, id, `%:${text}%`)
-  return row && `the ${row.kind} ${row.id} is in it`
+  const naming = yield* documentNaming({ account, profile }, id, id)
+  return naming && `the ${naming.kind} ${naming.id} is in it`
+}
+
+/** The first of an account whose attribute has this value. */
+function* havingAttribute(
+  table: 'servers' | 'policies',
+  present: string,
+  account: string,
+  key: string,
+  value: string,
+): Steps<SqlValue | undefined> {
+  // The text narrows it down; what it means decides.
+  const sql = `SELECT id, attributes FROM ${table} WHERE account = ? AND attributes LIKE ? ESCAPE '\\' ${present}`
+  const rows = yield* query(sql, account, containing(JSON.stringify(value)))
+  return rows.find(({ attributes }) => (JSON.parse(String(attributes)) as JsonObject)[key] === value)?.id
 }
 
 function* othersOf({ account, profile, kind, id }: DocumentRecord): Steps<boolean> {

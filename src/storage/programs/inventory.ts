@@ -15,6 +15,7 @@ import { renewPolicies } from './choices.ts'
 import { nextRevision, record } from './common.ts'
 import { upsertDocument } from './documents.ts'
 import { writeServers } from './inventory-servers.ts'
+import { noteAttributes } from './names.ts'
 
 /** Changes that the event names one by one. */
 const maxNamed = 1000
@@ -122,6 +123,7 @@ function* writeAccounts({ leave, put }: InventoryDifference['accounts'], revisio
        revision = excluded.revision, origin = CASE accounts.origin WHEN 'left' THEN 'inventory' ELSE accounts.origin END`,
       ...fromAccount({ ...account, revision }),
     )
+    yield* noteAttributes(account.id, account.attributes)
   }
 }
 

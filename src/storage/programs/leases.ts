@@ -14,7 +14,16 @@ import { formatPrefix, type Prefix, prefixRange } from '../../core/net/prefix.ts
 import { err, ok, type Result } from '../../core/result.ts'
 import { type KeyRange, keyOf, keyRange, leasedRange, liesIn, overlap, valueOfKey } from '../lease-keys.ts'
 import { leaseColumns, type StoredLease, toLease } from '../rows.ts'
-import { type Count, counted, insertRows, type Program, query, queryOne, type Steps } from '../statement.ts'
+import {
+  type Count,
+  containing,
+  counted,
+  insertRows,
+  type Program,
+  query,
+  queryOne,
+  type Steps,
+} from '../statement.ts'
 import type { Actor, NewDocument, PoolRecord, Programs } from '../storage.ts'
 
 /** How long what was set aside waits for the write that uses it, milliseconds. */
@@ -283,8 +292,8 @@ function* usersOf(leases: readonly StoredLease[]): Steps<ReadonlyMap<string, Hol
   const pages: (readonly [leases: readonly StoredLease[], where: string, params: string[]])[] = []
   for (let from = 0; from < singles.length; from += maxConditions) {
     const page = singles.slice(from, from + maxConditions)
-    const where = page.map(() => 'i.addresses LIKE ?').join(' OR ')
-    pages.push([page, ` WHERE ${where}`, page.map(({ address }) => `%"${address}"%`)])
+    const where = page.map(() => "i.addresses LIKE ? ESCAPE '\\'").join(' OR ')
+    pages.push([page, ` WHERE ${where}`, page.map(({ address }) => containing(JSON.stringify(address)))])
   }
   const prefixes = leases.filter(({ first, last }) => first !== last)
   if (prefixes.length > 0) pages.push([prefixes, '', []])

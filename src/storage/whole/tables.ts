@@ -20,6 +20,7 @@ export interface KeptTable {
 /** Each after those that it refers to. */
 export const kept: readonly KeptTable[] = [
   { name: 'accounts', revision: 'last' },
+  { name: 'account_attributes' },
   { name: 'credentials', revision: 'last' },
   { name: 'servers', revision: 'last' },
   { name: 'interfaces' },
@@ -27,6 +28,7 @@ export const kept: readonly KeptTable[] = [
   { name: 'rules' },
   { name: 'attachments' },
   { name: 'documents', revision: 'last' },
+  { name: 'document_names' },
   { name: 'audit', revision: 'past' },
   { name: 'policy_past', revision: 'past' },
   { name: 'pools' },
