@@ -12,12 +12,15 @@ export interface Message extends JsonObject {
   readonly type: string
 }
 
+/** A message as JSON text, on one line. */
+export type Text = string
+
 export interface Channel {
   /**
    * Sends them in order, behind what was sent before. Resolves when the system has taken the last, or the channel has
    * ended; nobody is told whether it arrives.
    */
-  send(messages: Iterable<Message>): Promise<void>
+  send(messages: Iterable<Message | Text>): Promise<void>
   /** Ends our side, behind what was sent before. Resolves when that is done. */
   close(): Promise<void>
 }
@@ -76,9 +79,10 @@ export function openChannel({
   })
   for (const event of ['end', 'error', 'close']) stream.on(event, () => end(null))
 
-  async function sendNow(messages: Iterable<Message>): Promise<void> {
+  async function sendNow(messages: Iterable<Message | Text>): Promise<void> {
     for (const message of messages) {
-      const line = Buffer.from(`${JSON.stringify(message)}\n`)
+      const text = typeof message === 'string' ? message : JSON.stringify(message)
+      const line = Buffer.from(`${text}\n`)
       for (let at = 0; at < line.length; at += pieceSize) {
         if (over) return
         if (!stream.write(line.subarray(at, at + pieceSize))) await drained(stream, patienceMs)

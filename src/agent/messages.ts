@@ -11,7 +11,7 @@ import type { DesiredUpdate } from '../core/model/desired-update.ts'
 import { decodeHits, type HitsReport } from '../core/model/hits.ts'
 import { decodeStatusChange, type StatusChange } from '../core/model/status-change.ts'
 import { anyText, atLeast, exactly, integerFrom, orNull, type Reader, textOf } from '../core/model/strict.ts'
-import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
+import { createUpdateReader, updateTexts } from '../core/model/update-codec.ts'
 import type { Channel, Message } from './channel.ts'
 import { decodeRound, type Round } from './round.ts'
 import { commonVersion, spoken, VersionError, type Versions } from './versions.ts'
@@ -168,15 +168,11 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
 /** Speaks to an agent. */
 export const toAgent = (channel: Channel): ToAgent => ({
   welcome: ({ version, release }) => tell(channel, 'welcome', { version, release }),
-  update: (update) => channel.send(typed('update', encodeUpdate(update))),
+  update: (update) => channel.send(updateTexts(update, { type: 'update' })),
   ping: () => tell(channel, 'ping'),
   count: () => tell(channel, 'count'),
   stop: () => tell(channel, 'stop'),
 })
-
-function* typed(type: string, all: Iterable<JsonObject>): Generator<Message> {
-  for (const each of all) yield { ...each, type }
-}
 
 const tell = (channel: Channel, type: string, rest: object = {}): void =>
   void channel.send([message(type, rest)])

@@ -9,7 +9,7 @@ import { createDesiredState } from '../agent/desired-state.ts'
 import type { Desired } from '../core/model/desired.ts'
 import type { DesiredUpdate } from '../core/model/desired-update.ts'
 import type { ProgramName, Programs, Storage } from '../storage/storage.ts'
-import { createDesiredFeed } from './desired.ts'
+import { createDesiredFeed, createDesiredFeeds } from './desired.ts'
 import { prune } from './retention.ts'
 
 async function run<P extends ProgramName>(storage: Storage, program: P, args: Programs[P]['args']) {
@@ -83,6 +83,29 @@ describe('waiting for what is newer', () => {
     }
   })
 
+  test('an agent that resumes is answered at once: with what it lacks, or that it lacks nothing', async () => {
+    const { storage, feed, revision, cleanUp } = await setUp()
+    try {
+      await insert(storage, 'one')
+      const one = await feed.next(revision)
+      await insert(storage, 'two', 'b')
+      const feeds = createDesiredFeeds(storage)
+      const again = feeds.of('local', { resumes: true })
+      const two = await again.next(one.revision)
+      assert.deepEqual([two.from, two.policies.map(({ id }) => id)], [one.revision, ['chain-b']])
+      again.close()
+      const last = feeds.of('local', { resumes: true })
+      const { from, policies, interfaces } = await last.next(two.revision)
+      assert.deepEqual([from, policies, interfaces], [two.revision, [], { put: [], remove: [] }])
+      assert.equal(await last.poll(two.revision), null)
+      const beyond = await last.next(two.revision + 1)
+      assert.deepEqual([beyond.from, beyond.interfaces.put.length], [null, 2], 'of another history')
+      feeds.close()
+    } finally {
+      await cleanUp()
+    }
+  })
+
   test('who waits no longer loses nothing, and leaves nothing behind', async () => {
     const { storage, feed, revision, cleanUp } = await setUp()
     try {
@@ -118,6 +141,42 @@ describe('waiting for what is newer', () => {
       await cleanUp()
     }
   })
+})
+
+test('while the store is away who waits hears so, and nothing is missed although history has forgotten it by then', async () => {
+  const store = await engines.sqlite.create()
+  const storage = await store.open()
+  let away = false
+  const failing: Storage = {
+    ...storage,
+    concern: (...args) => (away ? Promise.reject(new Error('the store is away')) : storage.concern(...args)),
+  }
+  try {
+    await names(storage, 'a', 'b')
+    const feeds = createDesiredFeeds(failing)
+    const [local, ...others] = ['local', 'h1', 'h2'].map((host) => feeds.of(host))
+    assert.ok(local)
+    const { revision } = await local.next(null)
+    for (const other of others) await other.next(null)
+    const unheard = Promise.all(
+      others.map((other) =>
+        assert.rejects(other.next(other.reach()?.handed ?? null), /the store is away/, 'who waits is woken'),
+      ),
+    )
+    away = true
+    await names(storage, 'a')
+    await unheard
+    await assert.rejects(local.poll(revision), /the store is away/)
+    await insert(storage, 'one')
+    assert.ok((await prune(storage, { days: 90, bytes: 1 }, actor.at)) > 0)
+    away = false
+    const { from, interfaces } = await local.next(revision)
+    assert.deepEqual([from, interfaces.put.map(({ id }) => id)], [null, ['nic-a']])
+    feeds.close()
+  } finally {
+    await storage.close()
+    await store.remove()
+  }
 })
 
 for (const [engine, { skip, create }] of Object.entries(engines)) {

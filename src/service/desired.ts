@@ -1,85 +1,151 @@
-/** Sends an agent what its host should enforce, and from then on what changes of it. */
-import type { DesiredFeed, DesiredUpdate, Placement } from '../core/model/desired-update.ts'
-import type { HostChanges, PlacedInterface, Storage } from '../storage/storage.ts'
+/**
+ * Sends the agents of this process what their hosts should enforce, and from then on what changes of it.
+ *
+ * One reader finds out for all of them whom a commit concerns. A policy that changed is read once, and everybody who has it
+ * is handed the same; a host of which an interface changed is read by itself, a few hosts at a time. Who is not concerned is
+ * sent nothing.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Policy } from '../core/model/policy.ts'
+import type { Storage } from '../storage/storage.ts'
+import { createHostFeed, type HostFeed, type WaitingFeed } from './desired-host.ts'
+import { createPolicyMemory } from './policy-memory.ts'
+import { createTurns } from './turns.ts'
 
-export interface WaitingFeed extends DesiredFeed {
-  /** As `poll`, but waits until there is something. Rejects with the reason of the signal when it is aborted. */
-  next(since: number | null, signal?: AbortSignal): Promise<DesiredUpdate>
+export type { Reach, WaitingFeed } from './desired-host.ts'
+
+export interface DesiredFeeds {
+  /**
+   * For one agent. Close it when the agent is gone. With `resumes` it is taken at its word which revision of this store it
+   * holds, whoever handed that out: what it is sent first leads on from there, and may be nothing but a newer revision.
+   */
+  of(host: string, options?: { readonly resumes?: boolean }): WaitingFeed
+  close(): void
 }
 
-/** For one agent. Close it when the agent is gone. */
-export function createDesiredFeed(storage: Storage, host: string): WaitingFeed {
-  /** Revision of what was handed out last; null: nothing yet. */
-  let handed: number | null = null
-  /** Whether anything was committed that has not been read. */
+/** Reads of single hosts at a time: requests to the service have the other connections, and the event loop between two. */
+const readers = 3
+/** As many hosts read by themselves: they ask the store no more than the question whom it concerns would. */
+const few = 2
+/** Agents that are told in one turn of the event loop. */
+const lot = 25
+/** Rules of policies that are remembered. */
+const mostRules = 50_000
+
+export function createDesiredFeeds(storage: Storage): DesiredFeeds {
+  const memory = createPolicyMemory(mostRules)
+  const turns = createTurns(readers)
+  const feeds = new Map<string, Set<HostFeed>>()
+  /** All that was committed up to this revision has been told; null: that is not known. */
+  let told: number | null = null
+  /** Whether anything was committed that has not been told. */
   let dirty = true
-  let busy = false
-  const listeners = new Set<() => void>()
+  let telling: Promise<void> | undefined
+  let following = false
   const stop = storage.onCommit(({ topics }) => {
     if (!topics.includes('servers') && !topics.includes('rules')) return
     dirty = true
-    for (const listener of [...listeners]) listener()
+    void follow()
   })
-  function onChange(listener: () => void): () => void {
-    listeners.add(listener)
-    return () => void listeners.delete(listener)
+
+  /** Resolves when everybody knows of what was committed before the call. Rejects when the store does. */
+  async function catchUp(): Promise<void> {
+    // That reading may have begun before the last commit.
+    if (telling && dirty) await telling.catch(() => {})
+    if (dirty) {
+      telling ??= tell().finally(() => {
+        telling = undefined
+      })
+    }
+    await telling
   }
 
-  async function poll(since: number | null): Promise<DesiredUpdate | null> {
-    if (busy) throw new Error('an agent asks for one update at a time')
-    const known = since !== null && since === handed ? since : null
-    if (known !== null && !dirty) return null
-    busy = true
-    dirty = false
+  async function follow(): Promise<void> {
+    if (following) return
+    following = true
     try {
-      const changes = await storage.desired(host, known)
-      handed = changes.revision
-      return toUpdate(changes)
-    } catch (error) {
-      dirty = true
-      throw error
+      while (dirty && feeds.size > 0) {
+        // Whoever made the change is answered first.
+        await turn()
+        await catchUp()
+      }
+    } catch {
+      // They ask, and hear why.
+      for (const feed of everyone()) feed.wake()
     } finally {
-      busy = false
+      following = false
     }
   }
 
-  return {
-    poll,
-    async next(since, signal) {
-      for (;;) {
-        signal?.throwIfAborted()
-        const changed = Promise.withResolvers<void>()
-        const unsubscribe = onChange(changed.resolve)
-        const aborted = () => changed.resolve()
-        signal?.addEventListener('abort', aborted, { once: true })
-        try {
-          const update = await poll(since)
-          if (update) return update
-          await changed.promise
-          // Whoever made the change is answered first.
-          await new Promise((resolve) => setImmediate(resolve))
-        } finally {
-          unsubscribe()
-          signal?.removeEventListener('abort', aborted)
-        }
+  const everyone = (): HostFeed[] => [...feeds.values()].flatMap((each) => [...each])
+
+  async function tell(): Promise<void> {
+    dirty = false
+    try {
+      told = await tellNews(told)
+    } catch (error) {
+      dirty = true
+      throw error
+    }
+  }
+
+  /** Answers the revision up to which everybody knows. */
+  async function tellNews(since: number | null): Promise<number | null> {
+    if (feeds.size <= few) {
+      for (const feed of everyone()) feed.doubt()
+      return null
+    }
+    const { revision, hosts, policies } =
+      since === null
+        ? { revision: await storage.revision(), hosts: null, policies: [] }
+        : await storage.concern(since, memory)
+    const named = new Set(hosts)
+    const news = new Map<string, Policy[]>()
+    for (const { policy, hosts } of policies) {
+      for (const host of hosts) {
+        const list = news.get(host)
+        if (list) list.push(policy)
+        else news.set(host, [policy])
       }
+    }
+    let woken = 0
+    for (const feed of everyone()) {
+      const concerned = feed.hear(revision, news.get(feed.host) ?? [], hosts === null || named.has(feed.host))
+      if (concerned && ++woken % lot === 0) await turn()
+    }
+    return revision
+  }
+
+  return {
+    of(host, { resumes = false } = {}) {
+      const feed = createHostFeed(host, {
+        resumes,
+        catchUp,
+        read: (since) => turns(() => storage.desired(host, since(), memory)),
+        closed() {
+          const ofHost = feeds.get(host)
+          ofHost?.delete(feed)
+          if (ofHost?.size === 0) feeds.delete(host)
+        },
+      })
+      const ofHost = feeds.get(host)
+      if (ofHost) ofHost.add(feed)
+      else feeds.set(host, new Set([feed]))
+      return feed
     },
-    onChange,
     close: stop,
   }
 }
 
-function toUpdate({ from, revision, policies, placed, departed }: HostChanges): DesiredUpdate {
-  const put = placed.flatMap((each) => (each.device === null ? [] : [toPlacement(each, each.device)]))
-  return { from, revision, policies, interfaces: { put, remove: departed } }
-}
-
-function toPlacement(each: PlacedInterface, device: string): Placement {
-  const { id, index, type, mac, addresses, allowedAddresses, senderCheck } = each
-  const { observe, vlanTrunk, allowedFrames, maxConnections } = each
-  const policies = each.policies.map((policy) => policy.id)
+/** For one agent, with a reader of its own. */
+export function createDesiredFeed(storage: Storage, host: string): WaitingFeed {
+  const feeds = createDesiredFeeds(storage)
+  const feed = feeds.of(host)
   return {
-    ...{ id, device, index, type, mac, addresses, allowedAddresses, senderCheck },
-    ...{ observe, vlanTrunk, allowedFrames, maxConnections, policies },
+    ...feed,
+    close() {
+      feed.close()
+      feeds.close()
+    },
   }
 }

@@ -7,6 +7,7 @@ import type { HostStatus, InterfaceState, InterfaceStatus } from '../core/model/
 import type { HostWords, StatusChange } from '../core/model/status-change.ts'
 import type { Behind, HostRecord, OutcomeRecord, PlacedInterface, Storage } from '../storage/storage.ts'
 import { type Context, isOperator } from './context.ts'
+import type { Reach } from './desired.ts'
 import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
 import { createHostView, type HeardHost, type HostView } from './host-view.ts'
 import { type Known, type Progress, progressOf, type Standing, standingOf } from './standing.ts'
@@ -65,6 +66,11 @@ export interface EnforcementService {
   report(change: StatusChange): void
   /** The agent of a host has gone from this process: what it has put in force stays, until it speaks again. */
   left(host: string): void
+  /**
+   * `reach` says, of an agent in this process, what it was handed last and up to which revision that is all there is. Answers
+   * how to forget it.
+   */
+  follow(host: string, reach: () => Reach | null): () => void
   /** Of agents in this process, as they spoke last. */
   hosts(): readonly HostView[]
   host(name: string): HostView | undefined
@@ -103,6 +109,7 @@ interface Heard {
 
 export function createEnforcement(storage: Storage): EnforcementService {
   const heard = new Map<string, Heard>()
+  const reaches = new Map<string, () => Reach | null>()
   const beat = setInterval(() => {
     for (const { keeper, leftAt } of heard.values()) if (leftAt === null) keeper.beat()
   }, times.heartbeat)
@@ -173,13 +180,19 @@ export function createEnforcement(storage: Storage): EnforcementService {
         known.view.hear(change)
         known.keeper.heard(change)
       } else {
-        const view = createHostView(change)
+        const view = createHostView(change, () => reaches.get(host)?.() ?? null)
         heard.set(host, { view, keeper: createHostKeeper(storage, view), leftAt: null })
       }
     },
     left(host) {
       const known = heard.get(host)
       if (known) known.leftAt = Date.now()
+    },
+    follow(host, reach) {
+      reaches.set(host, reach)
+      return () => {
+        if (reaches.get(host) === reach) reaches.delete(host)
+      }
     },
     hosts: () => [...heard.values()].filter(({ leftAt }) => leftAt === null).map(({ view }) => view),
     host: (name) => heard.get(name)?.view,

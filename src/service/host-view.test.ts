@@ -6,6 +6,7 @@ import { fold, whole } from '../../test/support/status.ts'
 import { statusChange } from '../../test/support/statuses.ts'
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { StatusChange } from '../core/model/status-change.ts'
+import type { Reach } from './desired.ts'
 import { createHostView, isPressed, outcomeOf } from './host-view.ts'
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f']
@@ -69,4 +70,32 @@ test('after any sequence of changes the view is that of the whole', () => {
     }),
     { numRuns: 300 },
   )
+})
+
+test('an agent that has applied what it was handed last has applied all that does not concern its host', () => {
+  const said = (appliedRevision: number | null, desiredRevision = appliedRevision) =>
+    ({ ...first.host, appliedRevision, desiredRevision }) as const
+  const first: StatusChange = {
+    host: {
+      ...{ host: 'local', target: 'fake', observe: false, desiredRevision: null, appliedRevision: null },
+      ...{ state: 'applied', error: null, repairs: 0, warnings: [] },
+    },
+    ...{ whole: true, put: [], remove: [] },
+  }
+  let reach: Reach | null = null
+  const view = createHostView(first, () => reach)
+  const shown = () => [view.words.desiredRevision, view.words.appliedRevision]
+  const hear = (host: StatusChange['host']) => view.hear({ host, whole: false, put: [], remove: [] })
+  reach = { handed: 5, upTo: 9 }
+  assert.deepEqual(shown(), [null, null], 'it has applied nothing')
+  hear(said(4, 5))
+  assert.deepEqual(shown(), [5, 4], 'it is not done with what it was handed')
+  hear(said(5))
+  assert.deepEqual(shown(), [9, 9])
+  reach = { handed: 10, upTo: 12 }
+  assert.deepEqual(shown(), [5, 5], 'it was handed more')
+  hear(said(10, 13))
+  assert.deepEqual(shown(), [13, 12])
+  reach = null
+  assert.deepEqual(shown(), [13, 10], 'nothing is known')
 })

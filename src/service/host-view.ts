@@ -12,6 +12,7 @@ import {
 } from '../core/model/desired.ts'
 import { type HostWords, isSettled, type StatusChange } from '../core/model/status-change.ts'
 import type { InterfaceOutcome } from '../storage/storage.ts'
+import type { Reach } from './desired.ts'
 import { createTally } from './tally.ts'
 
 /** Sums over the interfaces whose tracked connections are limited. */
@@ -69,8 +70,11 @@ export const outcomeOf = ({
   notes,
 })
 
-/** `first`: what is said first. */
-export function createHostView(first: StatusChange): HeardHost {
+/**
+ * `first`: what is said first. `reach`: what is known of the revision that its agent was handed last; null: nothing. While no
+ * newer one concerns the host its agent is told none, and has applied it all the same.
+ */
+export function createHostView(first: StatusChange, reach: () => Reach | null = () => null): HeardHost {
   const known = new Map<string, InterfaceStatus>()
   const noteworthy = new Map<string, InterfaceStatus>()
   const outcomes = createTally()
@@ -131,7 +135,7 @@ export function createHostView(first: StatusChange): HeardHost {
   return {
     hear,
     get words() {
-      return words
+      return asOf(words, reach())
     },
     get size() {
       return known.size
@@ -147,5 +151,16 @@ export function createHostView(first: StatusChange): HeardHost {
     of: (id) => known.get(id),
     ids: () => known.keys(),
     noteworthy: () => noteworthy.values(),
+  }
+}
+
+function asOf(words: HostWords, reach: Reach | null): HostWords {
+  const { desiredRevision, appliedRevision } = words
+  if (!reach || appliedRevision === null || appliedRevision < reach.handed) return words
+  const newest = (revision: number | null) => Math.max(revision ?? 0, reach.upTo)
+  return {
+    ...words,
+    desiredRevision: newest(desiredRevision),
+    appliedRevision: newest(appliedRevision),
   }
 }

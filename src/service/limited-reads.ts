@@ -363,6 +363,7 @@ export function limitedReads(storage: Storage, limits: Limits): Reads {
     hosts: storage.hosts,
     placedOn: async () => [],
     desired: () => Promise.reject(new Error('what a host should enforce is not for credentials of accounts')),
+    concern: () => Promise.reject(new Error('what hosts should enforce is not for credentials of accounts')),
   }
   return reads
 }

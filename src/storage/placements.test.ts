@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { actor, engines, group, inventory, rule } from '../../test/support/stores.ts'
-import { desired } from './placements.ts'
+import { concern, desired } from './placements.ts'
 import type { Row, Steps } from './statement.ts'
 
 interface Cost {
@@ -63,6 +63,13 @@ async function costs(servers: number): Promise<Record<'group' | 'one', Cost>> {
         [[policy, 1]],
       )
       assert.deepEqual([answer.placed, answer.departed], [[], []])
+      const { answer: concerned, whole } = counted(database, concern(before))
+      const { revision, hosts, policies } = concerned
+      assert.deepEqual(
+        [revision, hosts, policies.map(({ policy: { id, rules }, hosts }) => [id, rules.length, hosts])],
+        [answer.revision, [], [[policy, 1, ['local']]]],
+      )
+      assert.deepEqual(whole, [], 'no table is read whole')
       return cost
     }
     try {

@@ -9,7 +9,7 @@ import { storedInventory } from './inventory/stored.ts'
 import { leasedRange, valueOfKey } from './lease-keys.ts'
 import { policiesSince } from './migrations/0018-policy-past.ts'
 import { pageReads } from './page-reads.ts'
-import { desired, placed, policiesById, present } from './placements.ts'
+import { concern, desired, placed, policiesById, present } from './placements.ts'
 import { canBeHad, leasesOver, storedPools } from './programs/leases.ts'
 import {
   accountColumns,
@@ -432,6 +432,7 @@ export const reads: Reads = {
     return yield* policiesById(ids)
   },
   desired,
+  concern,
   *placedInterfaces(server) {
     return yield* placed('i.server = ?', '?', server)
   },
@@ -531,6 +532,7 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'policies',
   'places',
   'desired',
+  'concern',
   'placedInterfaces',
   'placedOf',
   'placedAmong',

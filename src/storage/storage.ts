@@ -441,6 +441,24 @@ export interface HostChanges {
   readonly departed: readonly string[]
 }
 
+/** Policies that were read before: one of the same revision is the same, and need not be read again. */
+export interface PolicyMemory {
+  get(id: string, revision: number): Policy | undefined
+  put(policy: Policy): void
+}
+
+/** Whom it concerns, what was committed after a revision. A host that is not named has nothing to learn. */
+export interface Concern {
+  readonly revision: number
+  /**
+   * Hosts with interfaces that changed, came or left; and those of changed policies where these are very many. Null: the
+   * store no longer knows, so that everybody may be concerned.
+   */
+  readonly hosts: readonly string[] | null
+  /** Other policies that changed, with the hosts that have interfaces they are attached to. */
+  readonly policies: readonly { readonly policy: Policy; readonly hosts: readonly string[] }[]
+}
+
 /** A rule before it has an id and a position. */
 export type NewRule = Omit<Rule, 'id' | 'position'> & { readonly spec: JsonObject }
 
@@ -1270,9 +1288,12 @@ export interface Storage {
   policies(ids: readonly string[]): Promise<readonly Policy[]>
   /**
    * What a host should enforce, in one snapshot: all of it, or what changed after revision `since`, where the work grows
-   * with that and not with the host. All of it too when the store no longer knows what ended since then.
+   * with that and not with the host. All of it too when the store no longer knows what ended since then. What `memory`
+   * has is not read again, and it is given what is.
    */
-  desired(host: string, since: number | null): Promise<HostChanges>
+  desired(host: string, since: number | null, memory?: PolicyMemory): Promise<HostChanges>
+  /** For all hosts at once: work grows with what changed and with whom that concerns. `memory` as of `desired`. */
+  concern(since: number, memory?: PolicyMemory): Promise<Concern>
   /** One interface in the same form, placed or not. */
   placedInterfaces(server: string): Promise<readonly PlacedInterface[]>
   /** All of an account, placed or not. */

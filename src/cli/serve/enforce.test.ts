@@ -24,10 +24,11 @@ function start() {
       poll: async () => null,
       next: () => new Promise(() => {}),
       onChange: () => () => {},
+      reach: () => null,
       close: () => void done.push('closed'),
     },
     {
-      enforcement: { report() {}, host: () => undefined },
+      enforcement: { report() {}, host: () => undefined, follow: () => () => {} },
       hits: {
         hear: (report) => void reports.push(report),
         asks(host, how) {

@@ -15,7 +15,7 @@ import { createHostVoice } from './host-voice.ts'
 
 /** Who hears of what the agent says. */
 export interface Hearers {
-  readonly enforcement: Pick<EnforcementService, 'report' | 'host'>
+  readonly enforcement: Pick<EnforcementService, 'report' | 'host' | 'follow'>
   readonly hits: Pick<HitsService, 'hear' | 'asks'>
   readonly decisions: Pick<DecisionService, 'hear'>
 }
@@ -66,6 +66,7 @@ export function createHostSession({
     if (named !== host) throw new Error(`it speaks for host ${JSON.stringify(named)}`)
   }
   const forgetAgent = hits.asks(host, count)
+  const forgetReach = enforcement.follow(host, feed.reach)
   return {
     want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),
     status(change) {
@@ -93,6 +94,7 @@ export function createHostSession({
     },
     close() {
       forgetAgent()
+      forgetReach()
       enforced.close()
       feed.close()
     },

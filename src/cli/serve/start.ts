@@ -9,7 +9,7 @@ import { createServer } from '../../server/server.ts'
 import { configureAddresses } from '../../service/addresses.ts'
 import type { AddressConfig } from '../../service/addresses-file.ts'
 import { createAuthenticator } from '../../service/authenticate.ts'
-import { createDesiredFeed } from '../../service/desired.ts'
+import { createDesiredFeeds } from '../../service/desired.ts'
 import { keepHostSecret } from '../../service/host-aliases.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
@@ -80,15 +80,16 @@ export async function start(
   })
   const say = (json: object, text: string) =>
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
+  const feeds = createDesiredFeeds(storage)
   const agent =
     enforcer &&
-    enforce(options, enforcer, createDesiredFeed(storage, options.host), services, metrics, logger, (line) =>
+    enforce(options, enforcer, feeds.of(options.host), services, metrics, logger, (line) =>
       say({ enforcement: line }, line),
     )
   if (!agent) await warnOfDevices(storage, logger)
   const remote = createRemoteAgents({
     ...(agent && { ownHost: options.host }),
-    feedOf: (host) => createDesiredFeed(storage, host),
+    feedOf: (host) => feeds.of(host),
     ...{ hearers: services, metrics, logger },
   })
   const server = createServer({
@@ -120,6 +121,7 @@ export async function start(
     await server.close()
     await inventory?.close()
     await agent?.stop()
+    feeds.close()
     await services.enforcement.close()
     // What the store does not take now agents say again to the next process.
     await services.hits.close().catch((error) => logger.warn({ err: error }, 'the last counts are not kept'))

@@ -31,28 +31,55 @@ interface Part {
 }
 
 /** The messages of an update, at least one. A policy is never taken apart: its message may be larger than others. */
-export function* encodeUpdate({
-  from,
-  revision,
-  policies,
-  interfaces,
-}: DesiredUpdate): Generator<JsonObject> {
-  type List = 'policies' | 'put' | 'remove'
-  const items: readonly (readonly [List, number, () => JsonValue])[] = [
-    ...policies.map((each) => ['policies', 1 + each.rules.length, () => encodePolicy(each)] as const),
-    ...interfaces.put.map((each) => ['put', 1, () => encodePlacement(each)] as const),
-    ...interfaces.remove.map((id) => ['remove', 1, () => id] as const),
+export function* encodeUpdate(update: DesiredUpdate): Generator<JsonObject> {
+  for (const { policies, put, remove, ...head } of partsOf(update))
+    yield {
+      ...head,
+      policies: policies.map(encodePolicy),
+      put: put.map(encodePlacement),
+      remove: [...remove],
+    }
+}
+
+/**
+ * The same messages as JSON text, with more fields before their own. A policy that many agents are sent is written once:
+ * its text is kept as long as it is.
+ */
+export function* updateTexts(update: DesiredUpdate, more: JsonObject): Generator<string> {
+  for (const { policies, ...rest } of partsOf(update)) {
+    const { put, ...head } = rest
+    const fields = JSON.stringify({ ...more, ...head, put: put.map(encodePlacement) })
+    yield `${fields.slice(0, -1)},"policies":[${policies.map(textOfPolicy).join(',')}]}`
+  }
+}
+
+const texts = new WeakMap<Policy, string>()
+function textOfPolicy(policy: Policy): string {
+  let text = texts.get(policy)
+  if (text === undefined) {
+    text = JSON.stringify(encodePolicy(policy))
+    texts.set(policy, text)
+  }
+  return text
+}
+
+function* partsOf({ from, revision, policies, interfaces }: DesiredUpdate): Generator<Part> {
+  type Lists = { policies: Policy[]; put: Placement[]; remove: string[] }
+  const items: readonly (readonly [weight: number, add: (lists: Lists) => void])[] = [
+    ...policies.map((each) => [1 + each.rules.length, (to: Lists) => to.policies.push(each)] as const),
+    ...interfaces.put.map((each) => [1, (to: Lists) => to.put.push(each)] as const),
+    ...interfaces.remove.map((id) => [1, (to: Lists) => to.remove.push(id)] as const),
   ]
   let part = 0
   let at = 0
   do {
-    const lists: Record<List, JsonValue[]> = { policies: [], put: [], remove: [] }
+    const lists: Lists = { policies: [], put: [], remove: [] }
     let room = perMessage
     for (let item = items[at]; item; item = items[++at]) {
-      const [list, weight, encode] = item
+      const [weight, add] = item
       if (weight > room && room < perMessage) break
       room -= weight
-      lists[list].push(encode())
+      add(lists)
     }
     yield { from, revision, part: part++, last: at >= items.length, ...lists }
   } while (at < items.length)
