@@ -73,7 +73,7 @@ function* keep({ of, name, by }: Count): Steps<Kept[]> {
     )) ??
     (yield* queryOne(
       `INSERT INTO usage (account, name, used)
-       SELECT account, CAST(? AS TEXT), CAST(? AS BIGINT) FROM (SELECT ${whose} AS account) a WHERE account IS NOT NULL ${says}`,
+       SELECT account, CAST(? AS TEXT), CAST(? AS BIGINT) FROM (SELECT ${whose} AS account) owner WHERE account IS NOT NULL ${says}`,
       ...[name, by, id],
     ))
   return row ? [{ name, by, row }] : []
