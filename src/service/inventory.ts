@@ -9,6 +9,7 @@
  */
 import { err, ok, type Result } from '../core/result.ts'
 import type { InventoryChange } from '../storage/inventory/change.ts'
+import { newServers } from '../storage/inventory/new-servers.ts'
 import type { Actor, InventoryRecords, Programs, Storage } from '../storage/storage.ts'
 import { check } from './config/check.ts'
 import { createReport, type Report } from './config/report.ts'
@@ -72,9 +73,12 @@ export async function prepareInventory(
   const changes = all.slice(0, maxChanges)
   const total = all.length
   if (total === 0) return ok({ changes, total, warnings })
-  const parts = Array.from({ length: Math.ceil(make.length / perPart) }, (_, index) =>
-    encoded(make.slice(index * perPart, (index + 1) * perPart).map((each) => withChain(each, providers))),
-  )
+  // It is applied as the very next revision, or not at all.
+  const revision = found.value.against + 1
+  const parts = Array.from({ length: Math.ceil(make.length / perPart) }, (_, index) => {
+    const part = make.slice(index * perPart, (index + 1) * perPart).map((each) => withChain(each, providers))
+    return encoded(newServers(part, revision, now))
+  })
   const difference = encoded({ ...rest, changes, servers: { ...others, make: [] } })
   const places = Object.fromEntries(records.accounts.map(({ id }, index) => [id, `accounts[${index}]`]))
   return ok({ changes, total, warnings, places, difference: { difference, make: parts, total } })
@@ -126,7 +130,10 @@ async function readInventory(
   }
   const report = createReport({ places: false })
   const { drafts, ...records } = await readInto(report)
-  if (report.fault !== undefined) return err((await again()).fault ?? report.fault)
+  if (report.fault !== undefined) {
+    const { fault } = await again()
+    if (fault !== undefined) return err(fault)
+  }
   const credentials = await hashed(drafts, storage, passwords)
   return ok({
     ...{ records: { ...records, credentials }, warnings: report.warnings },

@@ -129,11 +129,16 @@ export const isIdleWrite = (program: ProgramName): boolean => idlePrograms.has(p
 /** Whether a write is of so many rules, servers or statuses that others should not wait for it with what they wait for. */
 export function isLargeWrite(args: object): boolean {
   const lengths = Object.values(args).flatMap((value) =>
-    Array.isArray(value)
-      ? [value.length]
-      : value && typeof value === 'object'
-        ? Object.values(value).map((inner) => (Array.isArray(inner) ? inner.length : 0))
-        : [],
+    Array.isArray(value) || ArrayBuffer.isView(value) || !value || typeof value !== 'object'
+      ? lengthsOf(value)
+      : Object.values(value).flatMap(lengthsOf),
   )
   return lengths.some((length) => length > 50)
+}
+
+/** Of a list, or of encoded ones, of which a KiB counts as one that is listed. */
+function lengthsOf(value: unknown): readonly number[] {
+  if (ArrayBuffer.isView(value)) return [value.byteLength / 1024]
+  if (!Array.isArray(value)) return []
+  return ArrayBuffer.isView(value[0]) ? value.flatMap(lengthsOf) : [value.length]
 }

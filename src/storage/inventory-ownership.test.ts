@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { actor, engines, inventory, type TestStore } from '../../test/support/stores.ts'
+import { newServers } from './inventory/new-servers.ts'
 import type { InventoryRecords, Storage } from './storage.ts'
 
 type Entry = InventoryRecords['servers'][number]
@@ -212,28 +213,25 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
 
     test('a difference that was found earlier is refused when something was written since', async () => {
       const records = inventory('a')
-      const found = await storage.inventoryDifference(records, { now: 1 })
-      assert.ok(found.ok)
       const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
-      const { make } = found.value.servers
-      const difference = bytes({ ...found.value, servers: { ...found.value.servers, make: [] } })
-      const prepared = {
-        difference,
-        make: make.map((entry) => bytes([entry])),
-        total: found.value.changes.length,
+      async function prepare() {
+        const found = await storage.inventoryDifference(records, { now: 1 })
+        assert.ok(found.ok)
+        const { make, ...others } = found.value.servers
+        const { against, changes } = found.value
+        return {
+          difference: bytes({ ...found.value, servers: { ...others, make: [] } }),
+          make: make.map((entry) => bytes(newServers([entry], against + 1, actor.at))),
+          total: changes.length,
+        }
       }
+      const prepared = await prepare()
       const event = { operation: 'x', resource: 'server', id: 'a', before: null, after: null } as const
       assert.ok((await storage.run('recordEvent', { event }, actor)).ok)
       const stale = await storage.run('applyInventory', prepared, actor)
       assert.equal(!stale.ok && stale.error.kind === 'conflict' && stale.error.stale, true)
       assert.deepEqual(await placed(), {})
-      const again = await storage.inventoryDifference(records, { now: 1 })
-      assert.ok(again.ok)
-      const fresh = {
-        ...prepared,
-        difference: bytes({ ...again.value, servers: { ...again.value.servers, make: [] } }),
-      }
-      assert.deepEqual(await storage.run('applyInventory', fresh, actor), {
+      assert.deepEqual(await storage.run('applyInventory', await prepare(), actor), {
         ok: true,
         value: { revision: 2, changed: true },
       })

@@ -12,18 +12,34 @@ export interface Connection {
   close(): void
 }
 
+interface Prepared {
+  readonly statement: StatementSync
+  readonly columns: readonly string[]
+}
+
+/** Objects that are made here are read faster than those that the engine makes, and take two thirds of the time to make. */
+function rowsOf(columns: readonly string[], values: readonly SqlValue[][]): Row[] {
+  return values.map((each) => {
+    const row: Record<string, SqlValue> = {}
+    for (let at = 0; at < columns.length; at++) row[columns[at] as string] = each[at] as SqlValue
+    return row
+  })
+}
+
 /** Lists of ids have a text per length; more of them than this would be a leak. */
 const maxPrepared = 500
 
 export function connect(path: string, options: { readOnly: boolean }): Connection {
   // Another process may hold the file for a moment while it takes a backup.
   const database = new DatabaseSync(path, { readOnly: options.readOnly, timeout: 5000 })
-  const prepared = new Map<string, StatementSync>()
-  function statement(sql: string): StatementSync {
+  const prepared = new Map<string, Prepared>()
+  function prepare(sql: string): Prepared {
     let found = prepared.get(sql)
     if (!found) {
       if (prepared.size >= maxPrepared) prepared.clear()
-      found = database.prepare(sql)
+      const statement = database.prepare(sql)
+      statement.setReturnArrays(true)
+      found = { statement, columns: statement.columns().map(({ name }) => name) }
       prepared.set(sql, found)
     }
     return found
@@ -35,13 +51,13 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
       while (!step.done) {
         const { sql, params, rows } = step.value
         const answer = explained(() => {
-          const prepared = statement(sql)
-          if (!rows) return prepared.all(...params)
+          const { statement, columns } = prepare(sql)
+          if (!rows) return rowsOf(columns, statement.all(...params) as unknown as SqlValue[][])
           // One by one: a statement that is run again is three times as fast as one with many rows.
-          for (const row of rows) prepared.run(...row)
+          for (const row of rows) statement.run(...row)
           return []
         })
-        step = steps.next(answer as Row[])
+        step = steps.next(answer)
       }
       return step.value
     },

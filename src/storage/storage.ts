@@ -871,8 +871,9 @@ export interface Programs {
    * made stays as it is, and what is named of it becomes so. One revision and audit event when anything changed, none
    * otherwise. `invalid`: the field is the id of the server, interface, account, credential or document at fault.
    *
-   * With `difference`, what `inventoryDifference` found, as JSON, with `make` apart, in parts; `total`: how many changes it
-   * has, of which it need not list all. `conflict` (revision, stale) when something was written since.
+   * With `difference`, what `inventoryDifference` found, as JSON, and in place of its `make` parts of the rows that come of
+   * it (`newServers`, of the revision behind `against`); `total`: how many changes it has, of which it need not list all.
+   * `conflict` (revision, stale) when something was written since.
    */
   applyInventory: {
     args:

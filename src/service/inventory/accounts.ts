@@ -37,7 +37,7 @@ export async function readAccounts(
     const { name } = entry
     const id = entry.id ?? known.get(name) ?? derivedId('account', name)
     report.locate(id, at)
-    report.once('account', id, at, `the account ${id}`)
+    report.once('account', id, at)
     report.locate(id, at)
     report.once('account’s name', name, `${at}.name`, 'the account’s name')
     const attributes: Record<string, JsonValue> = {
@@ -135,7 +135,7 @@ function readDocuments(
   return entries.map((entry, index) => {
     const id = entry.id ?? derivedId(kind, of, entry.name)
     report.locate(id, `${at}.${key}[${index}]`)
-    report.once(kind, id, `${at}.${key}[${index}]`, `the ${kind} ${id}`)
+    report.once(kind, id, `${at}.${key}[${index}]`)
     return {
       ...{ account: of, profile, kind, id, body: bodyOfListed({ keys, defaults }, entry) },
       // Apart, so that they stay in the order of the file.

@@ -50,7 +50,7 @@ export function readServer(
   const number = given === undefined ? null : Number(given)
   const id = entry.id ?? derivedId('server', account, profile, given === undefined ? name : String(given))
   report.locate(id, at)
-  report.once('server', id, at, `the server ${id}`)
+  report.once('server', id, at)
   checkProfile(entry, provider, at, context, report)
 
   const named: Record<string, JsonValue> = {}
@@ -161,7 +161,7 @@ function checkProfile(
     const number = ownValue(entry, key)
     if (owner === profile) {
       if (number === undefined) report.add(`${at}.${key}`, `${servers} need one`)
-      else report.once(key, String(number), `${at}.${key}`, `the ${key} ${number}`)
+      else report.once(key, String(number), `${at}.${key}`)
     } else if (number !== undefined) report.add(`${at}.${key}`, `${servers} have none`)
   }
 
@@ -223,7 +223,7 @@ export function readInterface(
 ): Interface {
   const id = nic.id ?? derivedId('interface', server.id, String(index))
   report.locate(id, at)
-  report.once('interface', id, at, `the interface ${id}`)
+  report.once('interface', id, at)
   const { senderCheck = true, observe = false, maxConnections = null } = nic
   const { vlanTrunk = false, allowedFrames = [] } = nic
   const { host = null, device = null } = nic
@@ -285,7 +285,7 @@ function readMac(text: string | undefined, id: string, at: string, report: Repor
   if (Number.parseInt(mac.value.slice(0, 2), 16) % 2 === 1 || mac.value === '00:00:00:00:00:00') {
     report.add(at, 'expected the MAC address of one card')
   }
-  report.once('mac', mac.value, at, `the MAC address ${mac.value}`)
+  report.once('MAC address', mac.value, at)
   return mac.value
 }
 
@@ -306,7 +306,7 @@ function readAddresses(texts: readonly string[], at: string, scope: string, repo
     } else if (!isOfHost(address.value)) report.add(place, 'expected an address that a VM can have')
     // Links do not share their own addresses.
     if (family === 'ipv4' || value >> 118n !== 0x3fan) {
-      report.once('address', canonical, place, `the address ${canonical}`, scope)
+      report.once('address', canonical, place, undefined, scope)
     }
     return canonical
   })

@@ -1,6 +1,7 @@
 /**
  * Servers that an inventory names, beside those that are stored: all of them are looked at, in pages, so that the work for
- * one is little, and what holds devices, numbers and ids is known before anything is taken.
+ * one is little, and what holds devices, numbers and ids is known before anything is taken. Of those that are not as they
+ * are named everything is read.
  */
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/interface.ts'
@@ -19,8 +20,9 @@ import type {
   ServerDifference,
   StoredInterface,
 } from './difference.ts'
+import { fresh } from './new-servers.ts'
 import { createPlaces, type Places } from './places.ts'
-import { isUnchanged } from './unchanged.ts'
+import { interfacesBetween, isUnchanged, serverPage } from './unchanged.ts'
 
 interface Compared {
   readonly difference: InventoryDifference['servers']
@@ -46,34 +48,36 @@ export function* compareServers(
   const change: ServerDifference[] = []
   const [leave, release]: [string[], string[]] = [[], []]
   const changes: InventoryChange[] = []
-  let after = ''
-  for (;;) {
-    const rows = yield* query(
-      `SELECT ${serverColumns}, origin FROM servers WHERE id > ? ORDER BY id LIMIT ?`,
-      ...[after, pageSize],
-    )
+  for (let after = ''; ; ) {
+    const rows = yield* serverPage(after, pageSize)
     if (rows.length === 0) break
     const [first, last] = [String(rows[0]?.id), String(rows.at(-1)?.id)]
     after = last
-    const between = 'server >= ? AND server <= ?'
-    const interfacesOf = inOrder(
+    const interfacesOf = inOrder(yield* interfacesBetween(first, last))
+    const policiesOf = inOrder(
       yield* query(
-        `SELECT ${storedInterfaceColumns} FROM interfaces WHERE ${between} ORDER BY server, number`,
+        `SELECT ${switches} FROM policies WHERE server >= ? AND server <= ? ORDER BY server`,
         ...[first, last],
       ),
     )
-    const policiesOf = inOrder(
-      yield* query(`SELECT ${switches} FROM policies WHERE ${between} ORDER BY server`, first, last),
-    )
+    /** Ids of those that may be changed. */
+    const others: string[] = []
     for (const row of rows) {
       const id = String(row.id)
-      const stored = interfacesOf(id)
-      const policies = policiesOf(id)
+      const [stored, policies] = [interfacesOf(id), policiesOf(id)]
       const index = byId.get(id)
       const entry = index === undefined ? undefined : entries[index]
-      if (index !== undefined && entry) {
-        found[index] = 1
-        if (isUnchanged(entry, row, stored) && isSwitched(entry, stored, policies)) continue
+      if (index === undefined || !entry) {
+        if (!options.keep && row.origin !== 'left') others.push(id)
+        continue
+      }
+      found[index] = 1
+      if (!isUnchanged(entry, row, stored) || !isSwitched(entry, stored, policies)) others.push(id)
+    }
+    for (const { row, stored, policies } of yield* wholeServers(others)) {
+      const id = String(row.id)
+      const entry = entries[byId.get(id) ?? -1]
+      if (entry) {
         const compared = yield* compare(entry, row, stored, policies, options)
         if (!compared.ok) return compared
         const { difference, fields } = compared.value
@@ -86,12 +90,12 @@ export function* compareServers(
           ? ({ change: 'added' } as const)
           : ({ change: 'changed', fields } as const)
         changes.push({ ...words(entry.server), ...added })
-      } else if (!options.keep && row.origin === 'inventory') {
+      } else if (row.origin === 'inventory') {
         leave.push(id)
         places.leaves(row)
         places.released(stored.map((nic) => String(nic.id)))
         changes.push({ ...words(toServer(row)), change: 'removed' })
-      } else if (!options.keep && row.origin === 'api' && stored.some(isGiven)) {
+      } else if (stored.some(isGiven)) {
         const given = stored.filter(isGiven)
         release.push(id)
         places.released(given.map((nic) => String(nic.id)))
@@ -137,10 +141,47 @@ function inOrder(rows: readonly Row[]): (server: string) => readonly Row[] {
   }
 }
 
-/** Whether all policies of a server are switched as its entry says, with the interfaces that it has. */
+/** Whether all policies of a server are switched as its entry says, with the interfaces that it has and names. */
 const isSwitched = (entry: InventoryEntry, stored: readonly Row[], policies: readonly Row[]): boolean =>
   switched(entry, policies).length === 0 &&
-  (!entry.interfacePolicies || synced(entry, stored.map(toInterface), policies).length === 0)
+  (!entry.interfacePolicies ||
+    synced(
+      entry,
+      entry.interfaces.map(({ id }, index) => ({ id, attributes: attributesOf(stored[index] as Row) })),
+      policies,
+    ).length === 0)
+
+const attributesOf = (row: Row) => JSON.parse(String(row.attributes)) as Interface['attributes']
+
+/** All that is stored of some servers, in the order of their ids. */
+function* wholeServers(
+  ids: readonly string[],
+): Steps<
+  readonly { readonly row: Row; readonly stored: readonly Row[]; readonly policies: readonly Row[] }[]
+> {
+  const found: { row: Row; stored: readonly Row[]; policies: readonly Row[] }[] = []
+  for (const chunk of chunks(ids)) {
+    const some = `server IN (${marks(chunk)})`
+    const rows = yield* query(
+      `SELECT ${serverColumns}, origin FROM servers WHERE id IN (${marks(chunk)}) ORDER BY id`,
+      ...chunk,
+    )
+    const interfacesOf = inOrder(
+      yield* query(
+        `SELECT ${storedInterfaceColumns} FROM interfaces WHERE ${some} ORDER BY server, number`,
+        ...chunk,
+      ),
+    )
+    const policiesOf = inOrder(
+      yield* query(`SELECT ${switches} FROM policies WHERE ${some} ORDER BY server`, ...chunk),
+    )
+    for (const row of rows) {
+      const id = String(row.id)
+      found.push({ row, stored: interfacesOf(id), policies: policiesOf(id) })
+    }
+  }
+  return found
+}
 
 /** Whether an inventory said where it is. */
 const isGiven = (row: Row): boolean => row.bound_by === 'inventory' && row.host !== null
@@ -263,12 +304,6 @@ export const storedInterface = (row: Row): StoredInterface => ({
   boundAt: row.bound_at === null ? null : Number(row.bound_at),
 })
 
-export const fresh = (nic: Interface, now: number): StoredInterface => ({
-  ...nic,
-  origin: 'inventory',
-  ...(nic.host === null ? { boundBy: null, boundAt: null } : { boundBy: 'inventory', boundAt: now }),
-})
-
 /** What its dialect calls it and switches on it stays unless the file says otherwise; so do addresses attached to it, and where others put it. */
 function* named(
   nic: Interface,
@@ -345,7 +380,7 @@ function switched(
 /** Interfaces whose own policy does not follow from their attributes: what it follows from is told with them, or is new in this version. */
 function synced(
   { interfacePolicies }: InventoryEntry,
-  interfaces: readonly Interface[],
+  interfaces: readonly Pick<Interface, 'id' | 'attributes'>[],
   policies: readonly Row[],
 ): readonly FieldChange[] {
   if (!interfacePolicies) return []

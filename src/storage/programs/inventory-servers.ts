@@ -2,27 +2,18 @@
  * Writes what an inventory changes of servers: first whatever is given up is given up, then all is written. So devices,
  * numbers and places can be swapped between servers, or handed over by one that is gone, in one transaction.
  */
-import type { RequestError } from '../../core/model/error.ts'
-import { interfacePolicy } from '../../core/model/profile.ts'
-import { ok, type Result } from '../../core/result.ts'
-import type {
-  InventoryDifference,
-  InventoryEntry,
-  ServerDifference,
-  StoredInterface,
-} from '../inventory/difference.ts'
-import { fresh, storedInterfaceColumns } from '../inventory/servers.ts'
-import { fromInterface, fromServer, serverColumns } from '../rows.ts'
+import type { InventoryDifference, ServerDifference } from '../inventory/difference.ts'
+import { type NewServers, rowOfInterface } from '../inventory/new-servers.ts'
+import { storedInterfaceColumns } from '../inventory/servers.ts'
+import { policyColumns, serverColumns } from '../rows.ts'
 import { chunks, insertRows, marks, query, type Steps } from '../statement.ts'
-import type { Attachment, NewPolicyRecord, PoolRecord } from '../storage.ts'
+import type { PoolRecord } from '../storage.ts'
 import { chainOf, chosen, same } from './common.ts'
 import { depart } from './departures.ts'
 import { applyHoldings, holdGiven, gone as noMore, storedPools } from './leases.ts'
 import {
-  attachPolicies,
   defaultPolicy,
   deleteInterfaces,
-  insertPolicies,
   syncInterfacePolicies,
   updatePolicySettings,
   updateServerRow,
@@ -30,14 +21,14 @@ import {
 
 type Servers = Omit<InventoryDifference['servers'], 'make'> & {
   /** Parts of the list, each as large as memory likes. */
-  readonly make: Iterable<readonly InventoryEntry[]>
+  readonly make: Iterable<NewServers>
 }
 
 export function* writeServers(
   { leave, release, change, make }: Servers,
   revision: number,
   now: number,
-): Steps<Result<void, RequestError>> {
+): Steps<void> {
   yield* end(leave, revision)
   yield* free(release, revision)
   for (const { entry, old, placed } of change) {
@@ -51,10 +42,7 @@ export function* writeServers(
   }
   for (const each of change) yield* update(each, revision, now)
   const pools = yield* storedPools()
-  for (const entries of make) {
-    const made = yield* makeAll(entries, revision, now, pools)
-    if (!made.ok) return made
-  }
+  for (const part of make) yield* makeAll(part, revision, pools)
   for (const { entry, gone, interfaces, placed } of change) {
     if (!placed) continue
     const { account, profile } = entry.server
@@ -63,7 +51,6 @@ export function* writeServers(
     const before = new Map(interfaces.map(({ id, addresses }) => [id, addresses]))
     yield* applyHoldings(entry.server, { gone: noMore('interface', gone), interfaces, before }, now)
   }
-  return ok(undefined)
 }
 
 /** Servers that are no longer named, and their devices and numbers. */
@@ -101,7 +88,7 @@ function* update(
   now: number,
 ): Steps<void> {
   const { server } = entry
-  if (placed) yield* insertStored(interfaces)
+  if (placed) yield* insertStored(interfaces.map(rowOfInterface))
   if (back) yield* query("UPDATE servers SET origin = 'inventory' WHERE id = ?", server.id)
   if (old.number !== server.number) {
     yield* query('UPDATE servers SET number = ? WHERE id = ?', server.number, server.id)
@@ -121,71 +108,23 @@ function* update(
 
 const widthOf = (columns: string): number => columns.split(', ').length
 
-function* insertStored(interfaces: readonly StoredInterface[]): Steps<void> {
-  yield* insertRows(
-    `interfaces (${storedInterfaceColumns})`,
-    widthOf(storedInterfaceColumns),
-    interfaces.map((nic) => [...fromInterface(nic), nic.origin, nic.boundBy, nic.boundAt]),
-  )
+function* insertStored(rows: NewServers['interfaces']): Steps<void> {
+  yield* insertRows(`interfaces (${storedInterfaceColumns})`, widthOf(storedInterfaceColumns), rows)
 }
 
-/** New servers, many at a time. */
-function* makeAll(
-  entries: readonly InventoryEntry[],
-  revision: number,
-  now: number,
-  pools: readonly PoolRecord[],
-): Steps<Result<void, RequestError>> {
-  yield* insertRows(
-    `servers (${serverColumns}, origin)`,
-    widthOf(serverColumns) + 1,
-    entries.map(({ server, initial }) => [
-      ...fromServer({ ...server, attributes: { ...initial, ...server.attributes }, revision }),
-      'inventory',
-    ]),
-  )
-  yield* insertStored(entries.flatMap(({ interfaces }) => interfaces.map((nic) => fresh(nic, now))))
-  const own = entries.flatMap((entry) => ownPolicies(entry, now))
-  yield* insertPolicies([
-    ...entries.flatMap(({ policies = [], choices }) =>
-      policies.map((policy) => chosen({ ...policy, revision }, choices ?? {})),
-    ),
-    ...own.map(({ policy }) => ({ ...policy, revision })),
-  ])
-  const attached = [
-    ...entries.flatMap(({ attachments = [] }) => attachments),
-    ...own.map(({ attachment }) => attachment),
-  ]
-  // One for each server or interface: all are the first there.
-  yield* insertRows(
-    'attachments (server, interface, policy, rank)',
-    4,
-    attached.map(({ server, interface: nic, policy }) => [server, nic ?? '', policy, 0]),
-  )
-  for (const { server, attachDefault, interfaces } of entries) {
-    if (attachDefault) {
-      const policy = yield* defaultPolicy(server, attachDefault, revision)
-      const shared = yield* attachPolicies(server, null, policy === undefined ? [] : [policy])
-      if (!shared.ok) return shared
-    }
-    if (pools.length > 0) yield* holdGiven(server.account, server.profile, interfaces, pools)
+function* makeAll(made: NewServers, revision: number, pools: readonly PoolRecord[]): Steps<void> {
+  yield* insertRows(`servers (${serverColumns}, origin)`, widthOf(serverColumns) + 1, made.servers)
+  yield* insertStored(made.interfaces)
+  yield* insertRows(`policies (${policyColumns}, made)`, widthOf(policyColumns) + 1, made.policies)
+  yield* insertAttached(made.attachments)
+  for (const { of, policy, servers } of made.defaults) {
+    const id = yield* defaultPolicy(of, policy, revision)
+    if (id !== undefined) yield* insertAttached(servers.map((server) => [server, '', id, 0]))
   }
-  return ok(undefined)
+  if (pools.length === 0) return
+  for (const { of, interfaces } of made.given) yield* holdGiven(of.account, of.profile, interfaces, pools)
 }
 
-/** Policies of interfaces that each have one. */
-function ownPolicies(
-  { server, interfaces, interfacePolicies }: InventoryEntry,
-  now: number,
-): readonly { readonly policy: NewPolicyRecord; readonly attachment: Attachment }[] {
-  if (!interfacePolicies) return []
-  const { id: of, account, profile } = server
-  return interfaces.map(({ id, attributes }) => ({
-    policy: {
-      ...interfacePolicy(interfacePolicies, attributes),
-      ...{ id, account, profile, name: '', server: of, interface: id, zone: '', defaultFor: null },
-      ...{ createdAt: now, modifiedAt: now, attributes: {} },
-    },
-    attachment: { policy: id, server: of, interface: id },
-  }))
+function* insertAttached(rows: NewServers['attachments']): Steps<void> {
+  yield* insertRows('attachments (server, interface, policy, rank)', 4, rows)
 }

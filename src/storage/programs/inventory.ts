@@ -7,7 +7,8 @@
 import type { RequestError } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { inWords } from '../inventory/change.ts'
-import { compareInventory, type InventoryDifference, type InventoryEntry } from '../inventory/difference.ts'
+import { compareInventory, type InventoryDifference } from '../inventory/difference.ts'
+import { type NewServers, newServers } from '../inventory/new-servers.ts'
 import { accountColumns, credentialColumns, fromAccount, fromCredential } from '../rows.ts'
 import { chunks, counted, marks, type Program, query, type Steps } from '../statement.ts'
 import type { Actor, CredentialRecord, InventoryRecords, Programs } from '../storage.ts'
@@ -35,8 +36,7 @@ export function* applyInventory(
   yield* writeAccounts(difference.accounts, revision)
   yield* writeCredentials(difference.credentials, revision)
   yield* writeDocuments(difference.documents, revision)
-  const written = yield* writeServers({ ...difference.servers, make }, revision, actor.at)
-  if (!written.ok) return written
+  yield* writeServers({ ...difference.servers, make }, revision, actor.at)
   const total = 'total' in args ? args.total : changes.length
   yield* record(actor, revision, {
     ...{ operation: 'inventory.apply', resource: 'inventory', id: '', before: null },
@@ -53,7 +53,7 @@ export function* applyInventory(
   return ok({ revision: yield* recordCredentials(told, revision, actor), changed: true })
 }
 
-type Found = InventoryDifference & { readonly make: Iterable<readonly InventoryEntry[]> }
+type Found = InventoryDifference & { readonly make: Iterable<NewServers> }
 
 /** What was found before holds while nothing has changed since; `conflict` (revision) when something has. */
 function* differenceOf(
@@ -66,7 +66,9 @@ function* differenceOf(
     const records = inventory instanceof Uint8Array ? decoded<InventoryRecords>(inventory) : inventory
     const found = yield* compareInventory(records, { keep, now: at })
     // The revision that was read is this transaction's own.
-    return found.ok ? ok({ ...found.value, make: [found.value.servers.make] }) : found
+    return found.ok
+      ? ok({ ...found.value, make: [newServers(found.value.servers.make, revision, at)] })
+      : found
   }
   const difference = decoded<InventoryDifference>(args.difference)
   if (difference.against !== revision - 1) {
@@ -80,8 +82,8 @@ function* differenceOf(
 
 const decoded = <T>(bytes: Uint8Array): T => JSON.parse(new TextDecoder().decode(bytes)) as T
 
-function* pages(encoded: readonly Uint8Array[]): Iterable<readonly InventoryEntry[]> {
-  for (const page of encoded) yield decoded<readonly InventoryEntry[]>(page)
+function* pages(encoded: readonly Uint8Array[]): Iterable<NewServers> {
+  for (const page of encoded) yield decoded<NewServers>(page)
 }
 
 /** An event each, of the account that may log in otherwise from now on; answers the newest revision. */
