@@ -69,26 +69,47 @@ function parseIpv6(text: string): bigint | undefined {
   const missing = 8 - head.length - tail.length
   // `::` stands for at least one group; without it all eight must be there.
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
-  const digits = (part: readonly number[]) =>
-    part.map((group) => group.toString(16).padStart(4, '0')).join('')
-  // One number of all digits: large inventories hold hundreds of thousands of addresses.
-  return BigInt(`0x${digits(head)}${'0000'.repeat(missing)}${digits(tail)}`)
+  const words = [...head, 0, 0, 0, 0, 0, 0, 0, 0]
+  for (const [index, group] of tail.entries()) words[8 - tail.length + index] = group
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = words
+  // Few numbers that JavaScript holds exactly: large inventories hold hundreds of thousands of addresses.
+  const [high, middle, low] = [(a * 65536 + b) * 65536 + c, (d * 65536 + e) * 65536 + f, g * 65536 + h]
+  return (BigInt(high) << 80n) | (BigInt(middle) << 32n) | BigInt(low)
 }
 
 /** The 16-bit groups of one side of `::`; an IPv4 tail is allowed only where the address ends. */
 function groups(text: string, last: boolean): number[] | undefined {
   if (text === '') return []
-  const parts = text.split(':')
   const result: number[] = []
-  for (const [index, part] of parts.entries()) {
-    if (last && index === parts.length - 1 && part.includes('.')) {
-      const ipv4 = parseIpv4(part)
+  let [begin, value] = [0, 0]
+  for (let at = 0; at <= text.length; at++) {
+    const code = at === text.length ? colon : text.charCodeAt(at)
+    if (code === colon) {
+      if (at === begin) return undefined
+      result.push(value)
+      begin = at + 1
+      value = 0
+      continue
+    }
+    if (code === point && last) {
+      const ipv4 = parseIpv4(text.slice(begin))
       if (ipv4 === undefined) return undefined
       result.push(Math.floor(ipv4 / 65536), ipv4 % 65536)
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) result.push(Number.parseInt(part, 16))
-    else return undefined
+      return result
+    }
+    const digit = hexDigit(code)
+    if (digit === undefined || at - begin >= 4) return undefined
+    value = value * 16 + digit
   }
   return result
+}
+
+const [colon, point] = [0x3a, 0x2e]
+
+function hexDigit(code: number): number | undefined {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30
+  const lower = code | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : undefined
 }
 
 /** Prints in the canonical form: dotted quad, or RFC 5952 (lower case, longest run of zero groups as `::`). */
@@ -97,14 +118,25 @@ export function formatAddress(family: Family, value: bigint): string {
     const number = Number(value)
     return `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}`
   }
-  const digits = value.toString(16).padStart(32, '0')
-  const words = [0, 4, 8, 12, 16, 20, 24, 28].map((at) => Number.parseInt(digits.slice(at, at + 4), 16))
+  const [high, middle, low] = [
+    Number(value >> 80n),
+    Number((value >> 32n) & 0xffffffffffffn),
+    Number(value & 0xffffffffn),
+  ]
+  const words = [...threeWords(high), ...threeWords(middle), low >>> 16, low & 65535]
   const run = longestZeroRun(words)
   const print = (part: number[]) => part.map((word) => word.toString(16)).join(':')
   // RFC 5952 §4.2.2: a single zero group is not shortened.
   if (run.length < 2) return print(words)
   return `${print(words.slice(0, run.start))}::${print(words.slice(run.start + run.length))}`
 }
+
+/** Of 48 bits. */
+const threeWords = (bits: number): readonly number[] => [
+  Math.floor(bits / 2 ** 32),
+  Math.floor(bits / 65536) & 65535,
+  bits & 65535,
+]
 
 function longestZeroRun(words: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 }
