@@ -29,15 +29,21 @@ export const entryPoints = {
   'lab-helper': 'src/lab/helper.ts',
 }
 
-if (import.meta.main) {
-  await rm('dist', { recursive: true, force: true })
+/** Into a directory beside `package.json`, whatever else is in it. */
+export const buildInto = async (outdir: string): Promise<void> => {
   await build({
     ...bundling,
+    absWorkingDir: import.meta.dirname,
     entryPoints,
-    outdir: 'dist',
+    outdir,
     // Nouns and engines that are not called are not loaded.
     splitting: true,
     chunkNames: 'chunk-[hash]',
     sourcemap: 'linked',
   })
+}
+
+if (import.meta.main) {
+  await rm('dist', { recursive: true, force: true })
+  await buildInto('dist')
 }
