@@ -63,12 +63,12 @@ describe('a start that cannot work is refused in one line', () => {
       /^portcullis: --listen 127\.0\.0\.1:\d+: another program listens there$/,
     ],
     'an address of another machine': [
-      ['--listen', '203.0.113.1:0', '--inventory', at('good.yaml')],
+      ['--listen', '203.0.113.1:0', '--insecure', '--inventory', at('good.yaml')],
       1,
       /^portcullis: --listen 203\.0\.113\.1:0: this machine has no such address$/,
     ],
     'a name that nobody has': [
-      ['--listen', 'nowhere.invalid:0', '--inventory', at('good.yaml')],
+      ['--listen', 'nowhere.invalid:0', '--insecure', '--inventory', at('good.yaml')],
       1,
       /^portcullis: --listen nowhere\.invalid:0: (no such host is known|the host’s name cannot be looked up now)$/,
     ],

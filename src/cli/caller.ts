@@ -1,7 +1,10 @@
 /** Calls the service: the address and the credential of every command that is a client of it, and what can go wrong. */
+import { setDefaultCACertificates } from 'node:tls'
 import { type Command, Option } from 'commander'
 import { isObject, type JsonValue } from '../core/json.ts'
+import { certificateTrouble } from '../core/net/certificate-trouble.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { authoritiesFor, type ConnectionOptions, caOption, howToTrust, insecureOption } from './connection.ts'
 import { printable } from './output.ts'
 
 /** The three ways to say who one is, and the header of each. */
@@ -33,12 +36,14 @@ interface Credentials {
 const onBehalfOf = ({ onBehalfOf: account }: { readonly onBehalfOf?: string }) =>
   account === undefined ? {} : { 'on-behalf-of': account }
 
-/** Adds `--url` and what credentials are given by; each has an environment variable, because arguments can be seen by others. */
+/** Adds `--url`, how it is reached, and what credentials are given by; each has an environment variable, because arguments can be seen by others. */
 export function withCaller(command: Command): Command {
   return command
     .addOption(
       new Option('--url <url>', 'of the service').default('http://127.0.0.1:8080').env('PORTCULLIS_URL'),
     )
+    .addOption(caOption())
+    .addOption(insecureOption())
     .addOption(new Option('--token <token>', 'of an account or an operator').env('PORTCULLIS_TOKEN'))
     .addOption(new Option('--username <name>', 'in place of a token').env('PORTCULLIS_USERNAME'))
     .addOption(new Option('--password <password>', 'of that user').env('PORTCULLIS_PASSWORD'))
@@ -97,8 +102,13 @@ export async function ask(
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
   const { url } = command.opts<{ url: string }>()
+  const base = URL.parse(url.endsWith('/') ? url : `${url}/`)
+  if (!base)
+    return err({ text: withoutSecrets(`--url ${url}: expected a URL such as https://api.example.com`) })
+  const connected = await connect(command, base)
+  if (!connected.ok) return err({ text: withoutSecrets(`--url ${url}: ${connected.error}`) })
   try {
-    const response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), {
+    const response = await fetch(new URL(path, base), {
       headers: {
         ...credential.value,
         ...onBehalfOf(command.opts()),
@@ -111,16 +121,53 @@ export async function ask(
       ...(body && { body: JSON.stringify(body) }),
       ...(text !== undefined && { body: text }),
       ...(signal && { signal }),
+      // The service leads nowhere, and a credential is not taken where something else does.
+      redirect: 'manual',
     })
     if (response.ok) return ok(response)
-    return err({
-      status: response.status,
-      text: printable(problemOf(response.status, await response.text())),
-    })
+    const { status } = response
+    const elsewhere = response.headers.get('location')
+    if (status >= 300 && status < 400 && elsewhere !== null) {
+      return err({
+        status,
+        text: printable(withoutSecrets(`${url} leads to ${elsewhere}: call that by --url`)),
+      })
+    }
+    return err({ status, text: printable(problemOf(status, await response.text())) })
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    return err({ text: withoutSecrets(`${url} does not answer: ${cause}`) })
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    return err({ text: withoutSecrets(`${url} does not answer: ${reasonOf(cause, base)}`) })
   }
+}
+
+/** Of each command the authorities are read once, however often it asks. */
+const connections = new WeakMap<Command, Promise<Result<undefined>>>()
+
+/** Has connections of this process verified as the command says; the error says why there may be none. */
+function connect(command: Command, url: URL): Promise<Result<undefined>> {
+  const known = connections.get(command)
+  if (known) return known
+  const made = (async (): Promise<Result<undefined>> => {
+    const authorities = await authoritiesFor(url, command.opts<ConnectionOptions>())
+    if (!authorities.ok) return authorities
+    if (authorities.value) {
+      setDefaultCACertificates(authorities.value)
+      // Node's own way to verify nothing.
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    }
+    return ok(undefined)
+  })()
+  connections.set(command, made)
+  return made
+}
+
+function reasonOf(error: unknown, { protocol }: URL): string {
+  if (!(error instanceof Error)) return String(error)
+  const trouble = certificateTrouble(error, howToTrust)
+  if (trouble !== undefined) return trouble
+  // It is closed without a word where TLS is expected.
+  const closed = protocol === 'http:' && 'code' in error && error.code === 'UND_ERR_SOCKET'
+  return closed ? `${error.message}; if it speaks TLS, call https://` : error.message
 }
 
 /** An address may have a password in it, and complaints are kept in logs. */

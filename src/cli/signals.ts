@@ -35,19 +35,20 @@ export function endWhenAsked(stop: () => Promise<void>, logger: Logger): void {
 
 /** A terminal that closes does not end the service; an operator who asks for a reload gets it. */
 export interface HangUp {
-  /** What is done when it is asked for, from now on. */
-  reload: (() => void) | undefined
+  /** What is read again when it is asked for, from now on. */
+  readonly reloads: { readonly what: string; readonly again: () => void }[]
 }
 
 export function hearHangUp(logger: Logger): HangUp {
-  const hangUp: HangUp = { reload: undefined }
+  const hangUp: HangUp = { reloads: [] }
   process.on('SIGHUP', () => {
-    const { reload } = hangUp
+    const { reloads } = hangUp
+    const all = reloads.map(({ what }) => what).join(' and ')
     logger.info(
       { signal: 'SIGHUP' },
-      reload ? 'reading the inventory again' : 'ignored: there is no inventory to read again',
+      all === '' ? 'ignored: there is no file to read again' : `reading ${all} again`,
     )
-    reload?.()
+    for (const { again } of reloads) again()
   })
   return hangUp
 }

@@ -1,5 +1,6 @@
 /** What /metrics tells of the inventory file that this process follows. */
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { stateGauges } from './state-gauges.ts'
 
 export interface InventoryState {
   /** Whether the file, as it is now, is what the store was made to say. */
@@ -10,17 +11,7 @@ export interface InventoryState {
 
 /** `state`: undefined while no file is followed. */
 export function createInventoryMetrics(registry: Registry, state: () => InventoryState | undefined): void {
-  const gauge = (name: string, help: string, value: (state: InventoryState) => number | null) =>
-    new Gauge({
-      ...{ name, help, registers: [registry] },
-      collect() {
-        this.reset()
-        const now = state()
-        const number = now && value(now)
-        if (number !== undefined && number !== null) this.set(number)
-        else this.remove()
-      },
-    })
+  const gauge = stateGauges(registry, state)
   gauge(
     'portcullis_inventory_in_force',
     'Whether the inventory file is what was applied last: 1, or 0 while it is wrong or cannot be read, and what was applied before holds.',

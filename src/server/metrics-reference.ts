@@ -93,6 +93,18 @@ export const alerts = `groups:
         labels: { severity: warning }
         annotations:
           summary: "More than one request a second is not let in ({{ $labels.reason }})"
+      - alert: PortcullisCertificateEnds
+        expr: portcullis_tls_certificate_not_after_timestamp_seconds - time() < 7 * 86400
+        for: 1h
+        labels: { severity: warning }
+        annotations:
+          summary: "The TLS certificate has expired, or will within a week"
+      - alert: PortcullisCertificateWrong
+        expr: portcullis_tls_certificate_in_force == 0
+        for: 15m
+        labels: { severity: warning }
+        annotations:
+          summary: "The files of the TLS certificate are wrong, and the one from before is presented"
       - alert: PortcullisPoolAlmostEmpty
         expr: sum by (kind, dialect, zone) (portcullis_pool_addresses{state="free"}) / sum by (kind, dialect, zone) (portcullis_pool_addresses) < 0.1
         for: 15m

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { HostView } from '../service/host-view.ts'
 import type { PoolUse, Storage } from '../storage/storage.ts'
 import { createAddressMetrics } from './address-metrics.ts'
+import { type CertificateState, createCertificateMetrics } from './certificate-metrics.ts'
 import { createConnectionMetrics } from './connection-metrics.ts'
 import { createEnforcementMetrics, type EnforcementMetrics } from './enforcement-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
@@ -33,6 +34,8 @@ export interface MetricSources {
   readonly traffic: Traffic
   /** Of the file that is followed; undefined: none is. */
   readonly inventory: () => InventoryState | undefined
+  /** That this process presents; undefined: it speaks plain HTTP. */
+  readonly certificate: () => CertificateState | undefined
   readonly store: Pick<Storage, 'revision' | 'activity' | 'size' | 'onTransaction'>
 }
 
@@ -40,7 +43,8 @@ export interface MetricSources {
  * No series bears the name of an account, and none has a label whose values a client makes up: hosts, devices, pools and
  * operations are the operator's or ours, and interfaces are named by id, a bounded number of them.
  */
-export function createMetrics({ version, hosts, pools, traffic, store, inventory }: MetricSources): Metrics {
+export function createMetrics(sources: MetricSources): Metrics {
+  const { version, hosts, pools, traffic, store, inventory, certificate } = sources
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   new Gauge({
@@ -55,6 +59,7 @@ export function createMetrics({ version, hosts, pools, traffic, store, inventory
   createTrafficMetrics(registry, traffic)
   createStoreMetrics(registry, store)
   createInventoryMetrics(registry, inventory)
+  createCertificateMetrics(registry, certificate)
   createAddressMetrics(registry, pools)
   return {
     ...http,

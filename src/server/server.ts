@@ -5,7 +5,13 @@
  * spells the error.
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
-import { type IncomingHttpHeaders, type IncomingMessage, maxHeaderSize, STATUS_CODES } from 'node:http'
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  maxHeaderSize,
+  type RequestListener,
+  STATUS_CODES,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, Readable } from 'node:stream'
 import {
@@ -33,6 +39,7 @@ import { createRateLimiter, type RateLimits } from './rate-limits.ts'
 import type { Readiness } from './readiness.ts'
 import { createRefusalLog } from './refusal-log.ts'
 import { createStreams, maxStreams } from './streams.ts'
+import { createTlsListener, type KeyPair } from './tls.ts'
 
 export interface ServerOptions {
   readonly services: Services
@@ -51,13 +58,17 @@ export interface ServerOptions {
   readonly rateLimits?: RateLimits
   /** Told of agents of hosts that connect. Absent: none may. */
   readonly agents?: (connection: AgentConnection) => void
+  /** What it presents to begin with; absent: it speaks plain HTTP. */
+  readonly tls?: KeyPair
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
 
 export interface Server {
-  /** Answers the address it listens at: `http://127.0.0.1:8080`. */
+  /** Answers the address it listens at: `http://127.0.0.1:8080`, or `https://…` with TLS. */
   listen(at: { readonly host: string; readonly port: number }): Promise<string>
+  /** Presents another pair to who connects from now on. Throws when it is none, and when this server speaks plain HTTP. */
+  present(pair: KeyPair): void
   /** Answers what is under way, and takes nothing new. */
   close(): Promise<void>
 }
@@ -112,16 +123,29 @@ export function createServer(options: ServerOptions): Server {
     door?.check()
   })
 
+  const tls =
+    options.tls &&
+    createTlsListener({
+      pair: options.tls,
+      failed: (reason, { remoteAddress: address }) => logger.debug({ reason, address }, 'no request'),
+    })
+  const http = {
+    requireHostHeader: false,
+    shouldUpgradeCallback: (request: IncomingMessage) => door?.isFor(request) ?? false,
+    // Slow senders are cut off; so are headers that never end (Node's own limits).
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+  }
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     // Told in the words of the dialect that is called, below.
-    http: { requireHostHeader: false, shouldUpgradeCallback: (request) => door?.isFor(request) ?? false },
+    http,
+    ...(tls && { serverFactory: (handler: RequestListener) => tls.create(handler, http) }),
     clientErrorHandler: (error, socket) => endConnection(socket, error),
     bodyLimit: maxBodyBytes,
-    // Slow senders are cut off; so are headers that never end (Node's own limits).
-    requestTimeout: 60_000,
-    keepAliveTimeout: 72_000,
+    requestTimeout: http.requestTimeout,
+    keepAliveTimeout: http.keepAliveTimeout,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID()
@@ -447,10 +471,20 @@ export function createServer(options: ServerOptions): Server {
   }
 
   return {
-    listen: (at) => app.listen(at),
+    async listen(at) {
+      const named = (address: string) => (tls ? address.replace(/^http:/, 'https:') : address)
+      return named(await app.listen({ ...at, listenTextResolver: (at) => `listening at ${named(at)}` }))
+    },
+    present(pair) {
+      if (!tls) throw new Error('this server speaks plain HTTP')
+      tls.present(pair)
+    },
     async close() {
       // Connections whose last answer is sent would be kept open for another request.
-      const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+      const sweep = setInterval(() => {
+        app.server.closeIdleConnections()
+        tls?.endHandshakes()
+      }, 50)
       stopChecks()
       streams.close()
       door?.close()
@@ -492,10 +526,11 @@ const withoutNul = (params: Readonly<Record<string, string>>): Record<string, st
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? ''
 
 /** What the client called, if it says so in words that may be repeated to it; else where it was taken in. */
-function calledBaseUrl({ headers: { host }, socket }: FastifyRequest): string {
-  if (host !== undefined && /^(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host)) return `http://${host}`
+function calledBaseUrl({ headers: { host }, socket, protocol }: FastifyRequest): string {
+  if (host !== undefined && /^(\[[0-9a-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.test(host))
+    return `${protocol}://${host}`
   const { localAddress = '', localPort } = socket
-  return `http://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
+  return `${protocol}://${localAddress.includes(':') ? `[${localAddress}]` : localAddress}:${localPort}`
 }
 
 function head(reply: FastifyReply, { status, headers = {} }: Answer): FastifyReply {

@@ -9,6 +9,7 @@ export const metricsOf = (sources: Partial<MetricSources> = {}): Metrics =>
     pools: async () => [],
     traffic: noTraffic,
     inventory: () => undefined,
+    certificate: () => undefined,
     store: {
       revision: async () => 0,
       size: async () => 0,

@@ -48,7 +48,7 @@ export function launch(
 /** Until it says where it listens. */
 export async function listening(running: Running): Promise<Started> {
   const { child, stdout, stderr } = running
-  const found = () => /^listening on (http:\/\/\S+)$/m.exec(stdout())?.[1]
+  const found = () => /^listening on (https?:\/\/\S+)$/m.exec(stdout())?.[1]
   while (found() === undefined) {
     if (child.exitCode !== null || child.signalCode !== null) throw new Error(stderr())
     await Promise.race([once(child.stdout as NonNullable<typeof child.stdout>, 'data'), once(child, 'exit')])

@@ -255,6 +255,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     traffic: services,
     store: storage,
     inventory: () => undefined,
+    certificate: () => undefined,
   })
   const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) })
   const remote = createRemoteAgents({

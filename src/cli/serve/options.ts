@@ -23,13 +23,16 @@ import { parseRateLimit } from './rate.ts'
 /** In place of a file. One of that name is `./none`. */
 export const noInventory = 'none'
 
-interface Listen {
+export interface Listen {
   readonly host: string
   readonly port: number
 }
 
 export interface ServeOptions extends EnforcingOptions {
   readonly listen: Listen
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly insecure: boolean
   readonly publicUrl?: string
   readonly data: string
   readonly database?: string
@@ -63,6 +66,15 @@ export const serveOptions = (): readonly Option[] => [
     .env('PORTCULLIS_LISTEN')
     .default(parseListen('127.0.0.1:8080'), '127.0.0.1:8080')
     .argParser(parseListen),
+  new Option(
+    '--tls-cert <file>',
+    'speak HTTPS: PEM of the certificate, then of those that lead to its authority; read again when it changes',
+  ).env('PORTCULLIS_TLS_CERT'),
+  new Option('--tls-key <file>', 'PEM of its private key, not encrypted').env('PORTCULLIS_TLS_KEY'),
+  new Option(
+    '--insecure',
+    'speak plain HTTP where others can reach it: behind a proxy that ends TLS (env: PORTCULLIS_INSECURE)',
+  ).default(false),
   new Option('--public-url <url>', 'where clients reach the service, behind a proxy: https://api.example.com')
     .env('PORTCULLIS_PUBLIC_URL')
     .argParser(parsePublicUrl),
@@ -205,7 +217,8 @@ function parseSize(text: string): number {
 
 /** Why the options cannot be served on this host, in one line; undefined when they can. Touches nothing. */
 export function refusal(options: ServeOptions): string | undefined {
-  const { enforce, observe } = options
+  const { enforce, observe, tlsCert, tlsKey } = options
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) return '--tls-cert and --tls-key go together'
   const store = storeRefusal(options)
   if (store !== undefined) return store
   if (enforce === 'ovn') return '--enforce ovn is not available yet; nftables and none are'

@@ -1,14 +1,13 @@
 /**
  * `portcullis serve`: the service. What must be right is checked first, what filters packets is closed before the store opens.
  *
- * Standard output begins with `listening on http://ADDR:PORT`; the log is standard error.
+ * Standard output begins with `listening on http://ADDR:PORT`, or `https://`; the log is standard error.
  */
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { hasPassword } from '../database.ts'
-import { notToBeShown } from '../demonstration.ts'
 import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
@@ -16,6 +15,8 @@ import { hearHangUp } from '../signals.ts'
 import { version as release } from '../version.ts'
 import { inWords } from '../words.ts'
 import { type AgentProcess, startAgentProcess } from './agent-process.ts'
+import { type CertificateKeeper, keepCertificate } from './certificate.ts'
+import { exposure } from './exposure.ts'
 import { addressesOf, dialectsOf, metricsTokenOf } from './files.ts'
 import { giveUp } from './give-up.ts'
 import { refusal, type ServeOptions, serveOptions } from './options.ts'
@@ -41,6 +42,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
       ...flags,
       observe: isOn(flags.observe, 'PORTCULLIS_OBSERVE'),
       json: isOn(flags.json, 'PORTCULLIS_JSON'),
+      insecure: isOn(flags.insecure, 'PORTCULLIS_INSECURE'),
     }
   } catch (error) {
     return complain(messageOf(error), 2)
@@ -66,8 +68,14 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
       return complain(`the guard cannot be loaded: ${messageOf(error)}`, 1)
     }
   }
-  const hidden = options.inventory === undefined ? await notToBeShown(options.listen.host) : undefined
+  const hidden = await exposure(options)
   if (hidden !== undefined) return giveUp(hidden, 2)
+  let certificate: CertificateKeeper | undefined
+  try {
+    certificate = await certificateOf(options, logger)
+  } catch (error) {
+    return giveUp(messageOf(error), 2)
+  }
   const opened = await openStore(options)
   if (!opened.ok) return giveUp(opened.error, 1)
   const storage = opened.value
@@ -80,13 +88,17 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
       addresses.value,
       { storage, where: where.value },
       agent,
-      { logger, hangUp },
+      { logger, hangUp, certificate },
       metricsToken.value,
     )
   } catch (error) {
     await storage.close()
     giveUp(inWords(error), 1)
   }
+}
+
+async function certificateOf({ tlsCert: cert, tlsKey: key }: ServeOptions, logger: FastifyBaseLogger) {
+  return cert === undefined || key === undefined ? undefined : keepCertificate({ cert, key }, logger)
 }
 
 /** Starts what enforces, which closes what is to be closed, whatever the start comes to. */

@@ -18,6 +18,7 @@ import { endWhenAsked, type HangUp } from '../signals.ts'
 import { version } from '../version.ts'
 import { inWords } from '../words.ts'
 import type { AgentProcess } from './agent-process.ts'
+import type { CertificateKeeper } from './certificate.ts'
 import { logChanges } from './change-log.ts'
 import { enforce } from './enforce.ts'
 import { makeFirstOperator } from './first-operator.ts'
@@ -27,6 +28,13 @@ import { noInventory, type ServeOptions } from './options.ts'
 import { createRemoteAgents } from './remote-agents.ts'
 import type { OpenedStore } from './store.ts'
 
+interface Surroundings {
+  readonly logger: FastifyBaseLogger
+  readonly hangUp: HangUp
+  /** Absent: plain HTTP. */
+  readonly certificate: CertificateKeeper | undefined
+}
+
 /** Rejects, with everything but the store ended, when it cannot serve. */
 export async function start(
   options: ServeOptions,
@@ -34,7 +42,7 @@ export async function start(
   addresses: AddressConfig,
   { storage, where }: OpenedStore,
   enforcer: AgentProcess | undefined,
-  { logger, hangUp }: { readonly logger: FastifyBaseLogger; readonly hangUp: HangUp },
+  { logger, hangUp, certificate }: Surroundings,
   metricsToken?: string,
 ): Promise<void> {
   logChanges(storage, logger)
@@ -77,6 +85,7 @@ export async function start(
     traffic: services,
     store: storage,
     inventory: () => inventory?.state(),
+    certificate: () => certificate?.state(),
   })
   const say = (json: object, text: string) =>
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
@@ -105,6 +114,7 @@ export async function start(
     agents: remote.connected,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(metricsToken !== undefined && { metricsToken }),
+    ...(certificate && { tls: certificate.pair }),
     async ready() {
       await storage.check()
       const { ready, reasons } = agent?.readiness() ?? { ready: true, reasons: [] }
@@ -113,13 +123,14 @@ export async function start(
         !inventory || inventory.state().inForce
           ? []
           : ['the inventory file is wrong, and what the store holds is in force']
-      return { ready, reasons: [...more, ...reasons] }
+      return { ready, reasons: [...more, ...(certificate?.reasons() ?? []), ...reasons] }
     },
   })
   async function stop(): Promise<void> {
     remote.close()
     await server.close()
     await inventory?.close()
+    await certificate?.close()
     await agent?.stop()
     feeds.close()
     await services.enforcement.close()
@@ -131,8 +142,10 @@ export async function start(
   }
   const stopRetention = startRetention(storage, { days: options.historyDays, bytes: options.historySize })
   endWhenAsked(stop, logger)
-  hangUp.reload = inventory?.again
+  if (inventory) hangUp.reloads.push({ what: 'the inventory', again: inventory.again })
+  if (certificate) hangUp.reloads.push({ what: 'the certificate', again: certificate.again })
   inventory?.follow()
+  certificate?.follow(server.present)
   let url: string
   try {
     url = await server.listen(options.listen)
