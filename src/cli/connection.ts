@@ -48,7 +48,8 @@ export async function authoritiesFor(
   }
   if (protocol !== 'https:') return err(`expected a URL that begins with https:// or http://`)
   // Node's own list, what the environment adds to it (NODE_EXTRA_CA_CERTS), and the system's.
-  if (ca === undefined) return ok([...getCACertificates('default'), ...getCACertificates('system')])
+  if (ca === undefined || ca === '')
+    return ok([...getCACertificates('default'), ...getCACertificates('system')])
   const text = await readText(ca)
   if (!text.ok) return err(`--ca ${ca}: ${text.error}`)
   const found = text.value.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
