@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { connect as connectAgent } from '../src/agent/connect.ts'
 import { certificatesIn, noOpenssl, type Pair } from './support/certificates.ts'
 import { ended, launch, listening, main, type Started } from './support/program.ts'
 
@@ -171,6 +172,48 @@ describe('TLS', { skip: noOpenssl }, () => {
       assert.deepEqual([status, stdout], [0, '0\n'], stderr)
       assert.equal((await sdk({})).status, 1)
     })
+  })
+
+  test('an agent reaches it, verified, and keeps its connection when the pair is exchanged', async () => {
+    const own = { cert: certificates.at('agent-own.pem'), key: certificates.at('agent-own.key') }
+    copyFileSync(good.cert, own.cert)
+    copyFileSync(good.key, own.key)
+    const operatorFile = join(folder, 'operator.token')
+    const use = async ({ url }: Started) => {
+      const server = new URL(`https://localhost:${portOf(url)}`)
+      const operator = readFileSync(operatorFile, 'utf8').trim()
+      const credentials = `${url}/v1/hosts/kvm7/credentials`
+      const asked = ['-sS', '--cacert', root.cert, '-H', `Authorization: Bearer ${operator}`, '--json', '{}']
+      const { token } = JSON.parse((await run('curl', [...asked, credentials])).stdout)
+      const open = (ca: Buffer) =>
+        connectAgent({ server, host: 'kvm7', tls: { ca } }, token, AbortSignal.timeout(30_000))
+      await assert.rejects(open(readFileSync(stranger.cert)), {
+        message: 'the server’s certificate is from an authority that is not trusted: name its file with --ca',
+      })
+      const { stream, closed } = await open(readFileSync(root.cert))
+      let over = false
+      void closed.then(() => {
+        over = true
+      })
+      stream.on('error', () => {}).resume()
+      copyFileSync(next.cert, own.cert)
+      copyFileSync(next.key, own.key)
+      await until('it presents the next one', async () => (await presented(url)) === 'next')
+      assert.equal(over, false)
+      stream.destroy()
+      await closed
+    }
+    await presenting(own, use, ['--operator-token-file', operatorFile])
+  })
+
+  test('an agent speaks no plain HTTP to another machine', { skip: process.getuid?.() !== 0 }, async () => {
+    const options = ['--server', 'http://nowhere.invalid', '--token-file', '/nowhere', '--host', 'kvm7']
+    const { status, stderr } = await run(process.execPath, [main, 'agent', ...options])
+    assert.match(
+      stderr,
+      /^portcullis: --server http:\/\/nowhere\.invalid: nowhere\.invalid is another machine, .*\n$/,
+    )
+    assert.equal(status, 2)
   })
 
   test('TLS 1.2 and 1.3 are spoken, nothing older, and HTTP/1.1 alone', async () => {

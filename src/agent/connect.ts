@@ -10,9 +10,10 @@ import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { isObject, type JsonValue } from '../core/json.ts'
+import { certificateTrouble } from '../core/net/certificate-trouble.ts'
 
-/** What TLS is verified with; empty: the system's store. */
-export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'servername' | 'rejectUnauthorized'>
+/** What TLS is verified with; without authorities: Node's own. */
+export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'servername'>
 
 export interface Address {
   /** Of the service, `http:` or `https:`; what is below its path is the service's. */
@@ -69,6 +70,8 @@ export async function connect(
       secure
         ? connectTls({
             ...tls,
+            // Whatever the environment says: NODE_TLS_REJECT_UNAUTHORIZED.
+            rejectUnauthorized: true,
             socket,
             ALPNProtocols: ['http/1.1'],
             servername: tls.servername ?? serverName(server.hostname),
@@ -83,7 +86,11 @@ export async function connect(
   try {
     await new Promise<void>((resolve, reject) => {
       ws.once('open', resolve)
-      ws.once('error', (error) => reject(new ConnectError(error.message, false)))
+      ws.once('error', (error) =>
+        reject(
+          new ConnectError(certificateTrouble(error, 'name its file with --ca') ?? error.message, false),
+        ),
+      )
       ws.once('unexpected-response', (_request, response) => {
         void refusalOf(response).then((text) => {
           reject(new ConnectError(text, true))

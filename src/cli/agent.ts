@@ -3,7 +3,6 @@
  *
  * It needs CAP_NET_ADMIN and the token of its host: no store, no password of a database, no port to listen on.
  */
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
@@ -14,6 +13,7 @@ import { nftablesOn } from '../agent/nftables/enforcing.ts'
 import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { authoritiesFor, caOption, insecureOption } from './connection.ts'
 import { type EnforcingOptions, enforcingOptions, verifyOption } from './enforcing-options.ts'
 import { documented } from './help.ts'
 import { guardOption, isOn, nftOption } from './options.ts'
@@ -59,14 +59,8 @@ export function agentCommand(): Command {
     new Option('--state-directory <directory>', 'where the guard is kept for the next boot')
       .env('STATE_DIRECTORY')
       .default('.portcullis'),
-    new Option(
-      '--ca <file>',
-      'certificates, PEM, that the service’s is verified with; default: the system’s',
-    ).env('PORTCULLIS_CA'),
-    new Option(
-      '--insecure',
-      'speak to a server that is not this host without TLS (env: PORTCULLIS_INSECURE)',
-    ).default(false),
+    caOption(),
+    insecureOption(),
     guardOption(),
     ...enforcingOptions(),
     new Option('--log-level <level>', 'of the log on standard error')
@@ -197,24 +191,11 @@ const processOptions = ({ decisionsRate, stateDirectory, ...options }: AgentOpti
 
 /** What the service is verified with; or why it is not spoken to. */
 async function tlsOf({ server, ca, insecure }: AgentOptions): Promise<Result<TlsOptions>> {
-  if (server.protocol === 'http:') {
-    if (ca !== undefined) return err('--ca: goes with https')
-    return insecure || isLoopback(server.hostname)
-      ? ok({})
-      : err(
-          `--server ${server.origin}: the token would go over the network in the clear; use https, or add --insecure`,
-        )
-  }
-  if (ca === undefined) return ok({})
-  try {
-    return ok({ ca: await readFile(ca) })
-  } catch (error) {
-    return err(`--ca ${ca}: ${inWords(error)}`)
-  }
+  if (server.protocol === 'http:' && ca !== undefined) return err('--ca: goes with https')
+  const authorities = await authoritiesFor(server, { insecure, ...(ca !== undefined && { ca }) })
+  if (!authorities.ok) return err(`--server ${server.origin}: ${authorities.error}`)
+  return ok(authorities.value ? { ca: [...authorities.value] } : {})
 }
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 
 function parseServer(text: string): URL {
   const url = URL.parse(text)
