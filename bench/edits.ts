@@ -135,7 +135,7 @@ function createHost(count: number, policiesOf: (n: number) => readonly string[])
     const started = performance.now()
     const read = createUpdateReader().take(JSON.parse(message))
     if (!read) throw new Error('an edit is one message')
-    const delta = state.apply(read)
+    const { delta } = state.apply(read)
     const { from, to } = lowering.update(state.desired, delta, { ...surroundings, changedLinks: new Set() })
     let standing = from
     let messages = 0

@@ -143,7 +143,7 @@ async function createHost(count: number, policiesOf: (n: number) => readonly str
       const read = createUpdateReader().take(JSON.parse(text))
       if (!read) throw new Error('an edit is one message')
       const { revision: before } = state.desired
-      const delta = state.apply(read)
+      const { delta } = state.apply(read)
       statuses.arrive(state.desired, delta)
       const report = await dataplane.apply(state.desired, delta)
       statuses.settle(state.desired, delta, report, before)

@@ -12,6 +12,7 @@ import type { HostWords, StatusChange } from '../core/model/status-change.ts'
 import type { ApplyReport, Dataplane } from './dataplane.ts'
 import { createDecisionBatches } from './decision-batches.ts'
 import { createHitRounds } from './hit-rounds.ts'
+import type { KeptState } from './kept/kept-state.ts'
 import { type Round, roundError } from './round.ts'
 import { sleep as sleepFor } from './sleep.ts'
 import { createStatuses, type Difference } from './statuses.ts'
@@ -23,6 +24,8 @@ export interface AgentOptions {
   readonly observeHost?: boolean
   readonly source: DesiredSource
   readonly dataplane: Dataplane
+  /** Keeps what is applied for the next start, before it is said to be; absent: nothing is kept. */
+  readonly keep?: Pick<KeptState, 'applied' | 'problems' | 'onChange'>
   /** Told what differs from what it was told before; the first is whole. */
   readonly report: (change: StatusChange) => void
   /** Told of every round that ended, after its status. */
@@ -59,7 +62,7 @@ const countMs = 15_000
 const perChange = 500
 
 export function startAgent(options: AgentOptions): Agent {
-  const { host, target, observeHost = false, source, dataplane, report, observe } = options
+  const { host, target, observeHost = false, source, dataplane, keep, report, observe } = options
   const { sleep = sleepFor } = options
   let words: HostWords = {
     host,
@@ -113,12 +116,14 @@ export function startAgent(options: AgentOptions): Agent {
   const unsubscribe = [
     source.onChange(changed),
     dataplane.onChange(changed),
+    ...(keep ? [keep.onChange(changed)] : []),
     ...(batches ? [dataplane.onDecisions(batches.add)] : []),
     dataplane.onFlowsCut((cut) => observe?.({ kind: 'cut', ...cut })),
   ]
 
   async function round(): Promise<ApplyReport> {
-    const { desired, delta } = await source.read()
+    const { desired, delta, differing } = await source.read()
+    if (differing) observe?.({ kind: 'compared', ...differing })
     owed = both(owed, delta)
     const { revision } = desired
     const { appliedRevision: before } = words
@@ -128,10 +133,12 @@ export function startAgent(options: AgentOptions): Agent {
     const started = performance.now()
     const applied = await dataplane.apply(desired, owed)
     const seconds = (performance.now() - started) / 1000
+    await keep?.applied()
     const { changed, repaired, guarded, interfaces } = applied
     const warnings = [
       ...(desired.interfaces.size === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
       ...applied.warnings,
+      ...(keep?.problems() ?? []),
     ]
     const settled = statuses.settle(desired, owed, applied, before)
     owed = none

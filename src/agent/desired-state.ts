@@ -22,7 +22,17 @@ export interface DesiredState {
    * Answers what came, went or changed. Throws when the update does not lead on from `desired.revision`, or contradicts
    * itself: then everything stays as it was.
    */
-  apply(update: DesiredUpdate): DesiredDelta
+  apply(update: DesiredUpdate): Taken
+  /** All there is, as an update. */
+  whole(): DesiredUpdate
+}
+
+export interface Taken {
+  readonly delta: DesiredDelta
+  /** The update without what was held already; it leads on from what was held. */
+  readonly news: DesiredUpdate
+  /** What was held otherwise as of the same revision, and is no more: an update was lost, or what is held was damaged. */
+  readonly differing: { readonly policies: readonly string[]; readonly interfaces: readonly string[] }
 }
 
 /** Interfaces of one type to which the same policies are attached; of one index, where a rule names indexes. */
@@ -45,6 +55,8 @@ interface Facts extends AntiSpoofing {
 
 /** What an update changes, worked out before anything is. */
 interface Change {
+  /** Interfaces that are placed otherwise than before. */
+  readonly put: readonly Placement[]
   readonly policies: ReadonlyMap<string, Policy>
   /** Ids of interfaces that go. */
   readonly gone: ReadonlySet<string>
@@ -92,6 +104,7 @@ export function createDesiredState(): DesiredState {
     const moved = new Map(
       [...put].filter(([id, placement]) => !isDeepStrictEqual(placement, placements.get(id))),
     )
+    const differently = [...moved.values()]
     const resolved = new Map<string, CommonPolicy | undefined>()
     const facts = new Map<Group, Facts>()
     for (const group of new Set([...changed.keys()].flatMap((id) => [...(uses.get(id) ?? [])]))) {
@@ -116,7 +129,7 @@ export function createDesiredState(): DesiredState {
       const origin = complete && resolve.origin(placement, complete)
       return { placement, group, wanted: desire(placement, complete ? group.key : null, origin) }
     })
-    return { policies: changed, gone, facts, resolved, placed }
+    return { put: differently, policies: changed, gone, facts, resolved, placed }
   }
 
   /** One that is held with the same content stays the same object, and so does all that is made of it. */
@@ -207,14 +220,41 @@ export function createDesiredState(): DesiredState {
     return delta
   }
 
+  function differing({ from, revision }: DesiredUpdate, { policies: changed, put, gone }: Change) {
+    if (from !== null || !begun) return { policies: [], interfaces: [] }
+    // What is newer may differ rightly, but for a policy of the revision that is held.
+    const same = revision === desired.revision
+    const isWrong = ({ id, revision: now }: Policy) => same || policies.get(id)?.revision === now
+    return {
+      policies: [...changed.values()]
+        .filter((each) => uses.has(each.id) && isWrong(each))
+        .map(({ id }) => id),
+      interfaces: same ? [...put.map(({ id }) => id), ...gone] : [],
+    }
+  }
+
   return {
     desired,
     apply(update) {
-      const delta = carryOut(prepare(update))
+      const change = prepare(update)
+      const taken = {
+        differing: differing(update, change),
+        news: {
+          from: begun ? desired.revision : null,
+          revision: update.revision,
+          policies: [...change.policies.values()],
+          interfaces: { put: change.put, remove: [...change.gone] },
+        },
+      }
+      const delta = carryOut(change)
       desired.revision = update.revision
       begun = true
-      return delta
+      return { delta, ...taken }
     },
+    whole: () => ({
+      ...{ from: null, revision: desired.revision, policies: [...policies.values()] },
+      interfaces: { put: [...placements.values()], remove: [] },
+    }),
   }
 }
 

@@ -2,16 +2,20 @@
  * An agent whatever carries its words: raises the guard before it asks for anything, then enforces what it is sent, also while
  * nobody is connected.
  *
- * It speaks to one service at a time. It neither connects nor listens, and stores nothing.
+ * It speaks to one service at a time. It neither connects nor listens.
  */
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { type Agent, startAgent } from './agent.ts'
 import { openChannel } from './channel.ts'
+import { createComparisons } from './comparisons.ts'
 import type { Dataplane } from './dataplane.ts'
 import { createDesiredSource } from './desired-source.ts'
+import type { KeptState } from './kept/kept-state.ts'
 import { fromService, type ToService, toService, type Welcome } from './messages.ts'
+import { createProof, type Proof } from './proof.ts'
 import { createRemoteFeed } from './remote-feed.ts'
+import { ownAddress } from './sightings.ts'
 import { spoken } from './versions.ts'
 
 export interface EnforcerOptions {
@@ -22,7 +26,12 @@ export interface EnforcerOptions {
   readonly observeHost: boolean
   /** Closes what is to be closed; answers why that is not kept for the next boot, null where it is. */
   readonly closeFirst: () => Promise<string | null>
-  readonly createDataplane: () => Dataplane | Promise<Dataplane>
+  /** `proof`: whose devices are while no service is heard; undefined: whose names they bear. */
+  readonly createDataplane: (proof?: Proof) => Dataplane | Promise<Dataplane>
+  /** Opens what is kept for starts without a service, once all is closed; absent: nothing is kept. */
+  readonly openKept?: () => Promise<KeptState>
+  /** Milliseconds between comparisons with all that the service has, at least; absent or 0: never. */
+  readonly compareMs?: number
   /** Told of what it says of its host, whether anybody is connected or not. */
   readonly heard?: Pick<ToService, 'status' | 'round' | 'guarded'>
 }
@@ -45,8 +54,8 @@ export interface ConversationOptions {
 
 export interface Enforcer {
   /**
-   * Closes what is to be closed; rejects when that cannot be. Enforces from then on: `begun` resolves when it has heard for the
-   * first time what it should enforce and has opened its dataplane, and rejects when that fails.
+   * Closes what is to be closed; rejects when that cannot be. Enforces from then on: `begun` resolves when it knows for the
+   * first time what it should enforce, as kept or as heard, and has opened its dataplane, and rejects when that fails.
    */
   start(): Promise<{ readonly begun: Promise<void> }>
   /** Speaks to a service that is connected by this stream, in place of the one before. */
@@ -56,7 +65,7 @@ export interface Enforcer {
 }
 
 export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { host, target, release, observeHost, closeFirst, createDataplane, heard } = options
+  const { host, target, release, observeHost, closeFirst, createDataplane, heard, compareMs = 0 } = options
   const instance = randomUUID()
   /** Whoever is connected and has said welcome. */
   let service: ToService | undefined
@@ -64,15 +73,22 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   let unwritten: string | null | undefined
   let agent: Agent | undefined
   let dataplane: Dataplane | undefined
+  let kept: KeptState | undefined
+  const comparisons = compareMs > 0 ? createComparisons({ everyMs: compareMs }) : undefined
   let stopping = false
   const feed = createRemoteFeed((since) => service?.want({ since }))
 
   async function begin(): Promise<void> {
-    await feed.begin()
+    kept = await options.openKept?.()
+    if (!kept?.found) await feed.begin()
     if (stopping) return
-    dataplane = await createDataplane()
+    dataplane = await createDataplane(kept && createProof(kept.bindings, [ownAddress]))
+    const source = createDesiredSource(feed, {
+      ...(kept && { state: kept.state, took: kept.took }),
+      ...(comparisons && { comparisons }),
+    })
     agent = startAgent({
-      ...{ host, target, observeHost, source: createDesiredSource(feed), dataplane },
+      ...{ host, target, observeHost, source, dataplane, ...(kept && { keep: kept }) },
       report(change) {
         service?.status(change)
         heard?.status(change)
@@ -121,6 +137,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
         ended(error) {
           if (welcomed && service === to) {
             service = undefined
+            feed.lost()
             connected = Promise.withResolvers()
           }
           resolve(error)
@@ -133,8 +150,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     async stop() {
       stopping = true
       connected.resolve()
+      comparisons?.stop()
       await agent?.stop()
       await dataplane?.close()
+      await kept?.close()
     },
   }
 }

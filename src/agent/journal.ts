@@ -100,6 +100,14 @@ export function createJournal(log: Log, now: () => number = () => performance.no
         }
         return
       }
+      if (round.kind === 'compared') {
+        const { policies, interfaces } = round
+        log.error(
+          { policies, interfaces },
+          'what the agent held was not what the service has: it is repaired; please report it',
+        )
+        return
+      }
       if (round.kind === 'cut') {
         const { flows, interfaces, seconds, problem } = round
         const about = { flows, interfaces, milliseconds: Math.round(1000 * seconds) }

@@ -1,5 +1,6 @@
 /** Devices and routing rules by rtnetlink, in the network namespace that this process is in. */
 import type { Link } from '../core/model/link.ts'
+import { type Mac, macOf } from '../core/net/mac.ts'
 import { type Events, openEvents } from './netlink/events.ts'
 import { type AttributeReader, MessageBuilder, type MessageReader } from './netlink/message.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
@@ -16,6 +17,7 @@ const getRule = 34
 const linkPart = 16
 const rulePart = 12
 
+const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_LINK = 5
 const IFLA_MASTER = 10
@@ -54,6 +56,7 @@ interface Said {
   name: string
   kind?: string
   masterKind?: string
+  address?: Mac
   master?: number
   /** 0: none. */
   link?: number
@@ -67,11 +70,12 @@ export async function readKernelLinks(): Promise<readonly Link[]> {
   const names = new Map(said.map(({ index, name }) => [index, name]))
   // One that was made or deleted since is named by its index: so does iproute2.
   const nameOf = (index: number): string => names.get(index) ?? `if${index}`
-  return said.map(({ index, name, kind, master, masterKind, link, elsewhere, learnsLinkLocal }) => ({
+  return said.map(({ index, name, kind, address, master, masterKind, link, elsewhere, learnsLinkLocal }) => ({
     index,
     name,
     kind: kind ?? null,
     master: master === undefined ? null : { name: nameOf(master), kind: masterKind ?? '' },
+    ...(address !== undefined && { address }),
     ...(link && !elsewhere && stacked.has(kind) && { parent: nameOf(link) }),
     ...(kind === 'bridge' && learnsLinkLocal && { learnsLinkLocal: true }),
   }))
@@ -124,12 +128,18 @@ function readLink(message: MessageReader): Said {
   const said: Said = { index: message.payload.readInt32LE(4), name: '' }
   for (const each = message.attributes(linkPart); each.next(); ) {
     if (each.type === IFLA_IFNAME) said.name = each.text()
+    else if (each.type === IFLA_ADDRESS) readAddress(each.bytes(), said)
     else if (each.type === IFLA_LINK) said.link = each.u32()
     else if (each.type === IFLA_MASTER) said.master = each.u32()
     else if (each.type === IFLA_LINK_NETNSID) said.elsewhere = true
     else if (each.type === IFLA_LINKINFO) readInfo(each.nested(), said)
   }
   return said
+}
+
+function readAddress(bytes: Buffer, said: Said): void {
+  // Those of tunnels are others.
+  if (bytes.length === 6) said.address = macOf(BigInt(bytes.readUIntBE(0, 6)))
 }
 
 function readInfo(info: AttributeReader, said: Said): void {

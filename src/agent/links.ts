@@ -1,6 +1,7 @@
 /** The network devices of the host: which there are, and when that changes. */
 import { stat } from 'node:fs/promises'
 import type { Link } from '../core/model/link.ts'
+import { parseMac } from '../core/net/mac.ts'
 import { hasDefaultRoutingRules, openLinkEvents, readKernelLinks, stacked } from './kernel-links.ts'
 import { type Follower, follow, run, within } from './run.ts'
 
@@ -8,6 +9,7 @@ import { type Follower, follow, run, within } from './run.ts'
 interface Printed {
   readonly ifindex: number
   readonly ifname: string
+  readonly address?: string
   readonly master?: string
   /** The other end of a veth, and the way of a tunnel, as well as the parent of a device that stands on it. */
   readonly link?: string
@@ -25,15 +27,18 @@ export async function readLinks(netns: string | undefined): Promise<readonly Lin
 
 export async function readPrintedLinks(netns: string | undefined): Promise<readonly Link[]> {
   const text = await run(within(netns, ['ip', '-d', '-j', 'link']), { patienceMs: 10_000 })
-  return (JSON.parse(text || '[]') as Printed[]).map(({ ifindex, ifname, master, link, linkinfo }) => ({
-    index: ifindex,
-    name: ifname,
-    kind: linkinfo?.info_kind ?? null,
-    master: master === undefined ? null : { name: master, kind: linkinfo?.info_slave_kind ?? '' },
-    ...(link !== undefined && stacked.has(linkinfo?.info_kind) && { parent: link }),
-    ...(linkinfo?.info_kind === 'bridge' &&
-      linkinfo.info_data?.no_linklocal_learn === 0 && { learnsLinkLocal: true }),
-  }))
+  return (JSON.parse(text || '[]') as Printed[]).map(
+    ({ ifindex, ifname, address, master, link, linkinfo }) => ({
+      index: ifindex,
+      name: ifname,
+      kind: linkinfo?.info_kind ?? null,
+      master: master === undefined ? null : { name: master, kind: linkinfo?.info_slave_kind ?? '' },
+      ...(address !== undefined && parseMac(address).ok && { address }),
+      ...(link !== undefined && stacked.has(linkinfo?.info_kind) && { parent: link }),
+      ...(linkinfo?.info_kind === 'bridge' &&
+        linkinfo.info_data?.no_linklocal_learn === 0 && { learnsLinkLocal: true }),
+    }),
+  )
 }
 
 /**

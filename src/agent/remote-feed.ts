@@ -6,6 +6,10 @@ export interface RemoteFeed extends Pick<DesiredFeed, 'poll' | 'onChange'> {
   begin(): Promise<void>
   /** There is another connection: asks there what has not been answered yet. */
   again(): void
+  /** The connection is no more. */
+  lost(): void
+  /** Whether the last update that was read came over the connection that stands. */
+  isLive(): boolean
   /** The service answers. */
   update(update: DesiredUpdate): void
 }
@@ -17,7 +21,10 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
   /** What is being asked; undefined: nothing. */
   let asked: number | null | undefined
   /** Has come, and waits for the next round. */
-  let next: DesiredUpdate | undefined
+  let next: { readonly update: DesiredUpdate; readonly over: number } | undefined
+  /** Connections so far, and the one that spoke last. */
+  let connection = 0
+  let spoke: number | undefined
   function ask(since: number | null): void {
     asked = since
     want(since)
@@ -30,10 +37,15 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
     again() {
       if (asked !== undefined) want(asked)
     },
+    lost() {
+      connection++
+    },
+    isLive: () => spoke === connection,
     async poll(since) {
-      const update = next
+      const [update, over] = [next?.update, next?.over]
       next = undefined
       if (update && (update.from === null || update.from === since)) {
+        spoke = over
         ask(update.revision)
         return update
       }
@@ -43,7 +55,7 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
     },
     update(update) {
       asked = undefined
-      next = update
+      next = { update, over: connection }
       begin()
       for (const listener of listeners) listener()
     },

@@ -1,5 +1,6 @@
 /** What an agent says of a round that ended: plain JSON, for metrics and the log of another process. */
 import { type JsonValue, objectOf } from '../core/json.ts'
+import type { Differing } from '../core/model/desired.ts'
 import {
   anyText,
   exactly,
@@ -13,7 +14,7 @@ import {
 } from '../core/model/strict.ts'
 import type { FlowsCut } from './dataplane.ts'
 
-export type Round = AppliedRound | CutRound | FailedRound
+export type Round = AppliedRound | ComparedRound | CutRound | FailedRound
 
 export interface AppliedRound {
   readonly kind: 'applied'
@@ -32,6 +33,11 @@ export interface AppliedRound {
 export interface Detail {
   readonly interface: string
   readonly detail: string
+}
+
+/** What the agent held was not what the service has, as of the same revision: now it is. Not said where nothing differed. */
+export interface ComparedRound extends Differing {
+  readonly kind: 'compared'
 }
 
 /** Tracked connections were judged by what had been applied before. */
@@ -63,7 +69,9 @@ export function roundError(error: unknown): RoundError {
 /** Reads what was written as JSON; throws on anything else. */
 export function decodeRound(json: JsonValue): Round {
   const kind = objectOf(json)?.kind
-  return kind === 'failed' ? failed(json) : kind === 'cut' ? cut(json) : applied(json)
+  if (kind === 'failed') return failed(json)
+  if (kind === 'compared') return compared(json)
+  return kind === 'cut' ? cut(json) : applied(json)
 }
 
 const words = anyText('words')
@@ -78,6 +86,11 @@ const applied = exactly<AppliedRound>('round', {
   repaired: flag('repaired'),
   guarded: words,
   details: listOf('details', exactly<Detail>('detail', { interface: textOf('interface'), detail: words })),
+})
+const compared = exactly<ComparedRound>('round', {
+  kind: oneOf('kind', ['compared']),
+  policies: integerFrom('policies', 0),
+  interfaces: integerFrom('interfaces', 0),
 })
 const cut = exactly<CutRound>('round', {
   kind: oneOf('kind', ['cut']),

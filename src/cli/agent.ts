@@ -6,9 +6,12 @@
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
+import { bootOf } from '../agent/boot.ts'
 import type { TlsOptions } from '../agent/connect.ts'
 import { createEnforcer, type Enforcer } from '../agent/enforcer.ts'
 import { createJournal, type Log } from '../agent/journal.ts'
+import { createKeptFile, keptPath } from '../agent/kept/kept-file.ts'
+import { type KeptState, openKeptState } from '../agent/kept/kept-state.ts'
 import { nftablesOn } from '../agent/nftables/enforcing.ts'
 import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
@@ -35,6 +38,7 @@ interface AgentOptions extends EnforcingOptions {
   readonly json: boolean
   readonly nft?: string
   readonly verifyMs: number
+  readonly compareEvery: number
   readonly patienceMs: number
 }
 
@@ -56,7 +60,10 @@ export function agentCommand(): Command {
     new Option('--host <name>', 'this host’s name in the inventory')
       .env('PORTCULLIS_HOST')
       .makeOptionMandatory(),
-    new Option('--state-directory <directory>', 'where the guard is kept for the next boot')
+    new Option(
+      '--state-directory <directory>',
+      'where the guard and the last desired state are kept for the next boot',
+    )
       .env('STATE_DIRECTORY')
       .default('.portcullis'),
     caOption(),
@@ -71,6 +78,13 @@ export function agentCommand(): Command {
       '--json',
       'say on standard output in lines of JSON what is enforced (env: PORTCULLIS_JSON)',
     ).default(false),
+    new Option(
+      '--compare-every <seconds>',
+      'how often what is held is compared with all that the service has, at least; half as long again at most; 0: never',
+    )
+      .env('PORTCULLIS_COMPARE_EVERY')
+      .default(600)
+      .argParser(parseSeconds),
     nftOption(),
     verifyOption(),
     new Option('--patience-ms <milliseconds>', 'how long the service may say nothing until it is called anew')
@@ -111,7 +125,12 @@ async function agent(flags: AgentOptions): Promise<void> {
     pino.destination(2),
   )
   const { host, server } = options
-  const enforcer = createEnforcer({ ...nftablesOn(processOptions(options)), heard: telling(options, log) })
+  const enforcer = createEnforcer({
+    ...nftablesOn(processOptions(options)),
+    heard: telling(options, log),
+    openKept: () => openKept(options, log),
+    compareMs: options.compareEvery * 1000,
+  })
   const ending = new AbortController()
   let started: Awaited<ReturnType<Enforcer['start']>>
   try {
@@ -144,6 +163,17 @@ async function agent(flags: AgentOptions): Promise<void> {
     complain(`the packet filter cannot be reached: ${inWords(error)}`, 1)
     process.exit()
   }
+}
+
+/** What was kept is enforced before any service answers, as far as its devices are proven. */
+async function openKept({ stateDirectory, host }: AgentOptions, log: Log): Promise<KeptState> {
+  const path = keptPath(resolve(stateDirectory))
+  const kept = await openKeptState({ file: createKeptFile(path), path, host, boot: await bootOf() })
+  for (const problem of kept.problems()) log.error({}, problem)
+  const { revision, interfaces } = kept.state.desired
+  if (kept.found)
+    log.info({ revision, interfaces: interfaces.size }, 'enforcing what was kept until the service is heard')
+  return kept
 }
 
 /** What the log and standard output are told of what is enforced. */
@@ -208,6 +238,11 @@ function parseServer(text: string): URL {
   )
     throw new InvalidArgumentError('Expected https://portcullis.example.com.')
   return url
+}
+
+function parseSeconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected seconds, at most 999999.')
+  return Number(text)
 }
 
 function parsePatience(text: string): number {

@@ -8,6 +8,8 @@ import { namedInterfaces, namedNote } from './named-interfaces.ts'
 export interface EnforcementMetrics {
   applied(seconds: number): void
   applyFailed(): void
+  /** Policies and interfaces that an agent held otherwise than it was told. */
+  differing(count: number): void
   /** `failed`: some that should have ended may go on. */
   flowsCut(flows: number, failed: boolean): void
 }
@@ -26,6 +28,10 @@ export function createEnforcementMetrics(
     registers,
   })
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  const differences = counter(
+    'portcullis_agent_differences_total',
+    'Policies and interfaces that an agent was found to hold otherwise than it was told; they are repaired.',
+  )
   const failures = counter(
     'portcullis_apply_failures_total',
     'Rounds in which the dataplane could not be changed; what was enforced stayed.',
@@ -140,6 +146,7 @@ export function createEnforcementMetrics(
   return {
     applied: (seconds) => apply.observe(seconds),
     applyFailed: () => failures.inc(),
+    differing: (count) => differences.inc(count),
     flowsCut(flows, failed) {
       cut.inc(flows)
       if (failed) cutFailures.inc()

@@ -39,11 +39,12 @@ export function nftablesOn({
         if (nft !== undefined) await kernel.close()
       }
     },
-    async createDataplane() {
+    async createDataplane(proof) {
       const { kernel, remarks } = await way()
       const conntrack = await findConntrack()
       return createNftables({
         ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog, conntrack },
+        ...(proof && { proof }),
       })
     },
   }

@@ -17,6 +17,7 @@ import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import type { Conntrack } from '../netlink/conntrack.ts'
 import type { openLog } from '../netlink/nflog.ts'
+import type { Proof } from '../proof.ts'
 import { createBridges } from './bridges.ts'
 import { createConnections } from './connections.ts'
 import { createDenials, createUnanswered } from './counters.ts'
@@ -57,6 +58,8 @@ export interface NftablesOptions {
   readonly nft?: string
   /** Where connections are seen that have to end, closed with the dataplane; a string says why they cannot be. Absent: they cannot. */
   readonly conntrack?: Conntrack | string
+  /** Which devices are whose where no service says so; absent: they are whose names they bear. */
+  readonly proof?: Proof
   /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
   readonly verifyMs?: number
 }
@@ -67,7 +70,7 @@ export type Notrack = 'auto' | 'always' | 'never'
 const noDelta: DesiredDelta = { policies: new Set(), interfaces: new Set() }
 
 export function createNftables(options: NftablesOptions): Dataplane {
-  const { decisionsPerSecond: samples = 0 } = options
+  const { decisionsPerSecond: samples = 0, proof } = options
   const { observe = false, maxConnections = 0, notrack = 'auto', netns, remarks = [], verifyMs = 0 } = options
   const kernel =
     options.kernel ?? createNftKernel({ netns, ...(options.nft !== undefined && { program: options.nft }) })
@@ -117,6 +120,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
     if (ours || others) tell()
   })
   host.onChange(tell)
+  proof?.onChange(tell)
   const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
   timer?.unref()
   function doubt(): void {
@@ -138,10 +142,14 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   return {
-    async apply(desired, delta = null) {
+    async apply(wanted, differing = null) {
       const [trusted, seen] = [settled && known === doubts, doubts]
       const { links, ...around } = await host.look()
       changedLinks = union(changedLinks, host.changed())
+      // By the same look as all else: a device that came since is not judged before the next.
+      const { desired, delta } = proof?.judge(wanted, differing, links, changedLinks) ?? {
+        ...{ desired: wanted, delta: differing },
+      }
       const surroundings = (): Surroundings => ({
         ...{ ...around, links, changedLinks, observe, maxConnections, refused: refusals.now(desired) },
         ...{ counts: kernel.counts, samples },
@@ -155,6 +163,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       if (keeper.update(desired, delta, links)) untaught = true
       decisions.begin(desired, delta)
       const lowered = lower(desired, delta, surroundings())
+      proof?.taken()
       let changed = trusted
         ? await changeFrom(new Map([...guard, ...lowered.from]), new Map([...keeper.tables(), ...lowered.to]))
         : undefined

@@ -85,7 +85,7 @@ function lower(count: number, shared: boolean, parts: readonly Part[]) {
     const chains = () =>
       new Set(Object.values(lowering.rulesets).flatMap((each) => [...(each?.chains.values() ?? [])]))
     const before = chains()
-    const delta = state.apply(update(part, state.desired.revision))
+    const { delta } = state.apply(update(part, state.desired.revision))
     const { from, to, interfaces } = lowering.update(state.desired, delta, surroundings(new Set()))
     const sides = [from, to].flatMap((tables) => [...tables.values()])
     return {
@@ -114,7 +114,7 @@ async function run(count: number, shared: boolean, parts: readonly Part[]) {
     commands = 0
     let said = 0
     const walks = await walked(async () => {
-      const delta = state.apply(update(part, state.desired.revision))
+      const { delta } = state.apply(update(part, state.desired.revision))
       said += statuses.arrive(state.desired, delta).put.length
       const report = await dataplane.apply(state.desired, delta)
       said += statuses.settle(state.desired, delta, report, 1).put.length

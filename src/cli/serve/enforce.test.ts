@@ -42,7 +42,7 @@ function start() {
       },
       decisions: { hear: (some) => void decided.push(...some) },
     },
-    { applied() {}, applyFailed() {}, flowsCut() {} },
+    { applied() {}, applyFailed() {}, differing() {}, flowsCut() {} },
     { info() {}, warn() {}, error() {} },
     () => {},
   )

@@ -22,7 +22,7 @@ export function enforce(
   agent: AgentProcess,
   feed: WaitingFeed,
   hearers: Hearers,
-  metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'flowsCut'>,
+  metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'differing' | 'flowsCut'>,
   logger: Log,
   tell: (line: string) => void,
 ): Enforcement {

@@ -25,7 +25,7 @@ export interface HostSessionOptions {
   readonly unheard: HostWords
   readonly feed: WaitingFeed
   readonly hearers: Hearers
-  readonly metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'flowsCut'>
+  readonly metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'differing' | 'flowsCut'>
   readonly logger: Log
   /** Asks the agent to count, as `HitsService.asks` has it. */
   readonly count: () => Promise<void>
@@ -85,6 +85,7 @@ export function createHostSession({
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()
+      if (round.kind === 'compared') return metrics.differing(round.policies + round.interfaces)
       if (round.kind === 'cut') return metrics.flowsCut(round.flows, round.problem !== null)
       metrics.applied(round.seconds)
       const now = enforcement.host(host)

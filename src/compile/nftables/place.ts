@@ -107,6 +107,8 @@ export function seek(each: DesiredInterface, host: Host): Sought {
   const shut = (seen: Seen, why: string, ofPolicy = false): Sought => ({ seen, why, ofPolicy })
   const link = host.links.get(device)
   if (!link) return unseen('closed', `there is no device ${device} on its host`)
+  // The guard closes it, as any device that nobody judges.
+  if (each.closed !== undefined && !host.observe) return unseen('closed', each.closed)
   // nft takes a number for a name first.
   if (host.links.get(String(link.index)))
     return unseen('failing', `another device of its host is called ${link.index}`)

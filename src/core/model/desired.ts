@@ -25,6 +25,8 @@ export interface DesiredInterface {
   readonly addresses?: readonly string[]
   /** What its owner should know although it works; copied to the status. Absent means nothing. */
   readonly notes?: readonly string[]
+  /** Why nothing passes whatever its policy says, in words for its owner too. Absent: its policy decides. */
+  readonly closed?: string
 }
 
 /**
@@ -37,6 +39,8 @@ export interface Desired {
   readonly policies: ReadonlyMap<string, CommonPolicy>
   /** By id. */
   readonly interfaces: ReadonlyMap<string, DesiredInterface>
+  /** No service stands by it at the moment: names of devices may have got another meaning since. Absent: one does. */
+  readonly unvouched?: true
 }
 
 /** What came, went or changed: keys of policies, ids of interfaces. */
@@ -54,10 +58,23 @@ export function policyOf(
   return common ? { ...common, ...(origin && { origin }) } : null
 }
 
+export interface DesiredRead {
+  readonly desired: Desired
+  readonly delta: DesiredDelta | null
+  /** What a comparison with the service found otherwise than it should have been; absent: nothing. */
+  readonly differing?: Differing
+}
+
+/** How many, of each. */
+export interface Differing {
+  readonly policies: number
+  readonly interfaces: number
+}
+
 /** Where an agent gets what its host should enforce. */
 export interface DesiredSource {
   /** `delta`: what may differ from what was read before; null: everything may. */
-  read(): Promise<{ readonly desired: Desired; readonly delta: DesiredDelta | null }>
+  read(): Promise<DesiredRead>
   /** Calls back when a read may answer something new. Answers how to stop. */
   onChange(listener: () => void): () => void
 }
@@ -67,7 +84,8 @@ export interface DesiredSource {
  * - `applying`: its policy is newer than what is in force.
  * - `failing`: its policy cannot be put in force. The interface is closed in both directions, unless its error says
  *   otherwise.
- * - `closed`: nothing passes and nothing more is awaited, for example because the device does not exist.
+ * - `closed`: nothing passes and nothing more is awaited of its policy, for example because the device does not exist, or nothing
+ *   proves that it is the interface's own.
  * - `observing`: packets are judged and counted, and none is dropped.
  */
 export const interfaceStates = ['applied', 'applying', 'failing', 'closed', 'observing'] as const

@@ -1,0 +1,130 @@
+/** Whose a device is: by a service's word, by being the same device in the same boot, by evidence, and never by its name alone. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Desired, DesiredDelta, DesiredInterface } from '../core/model/desired.ts'
+import type { Link } from '../core/model/link.ts'
+import { createBindings } from './bindings.ts'
+import { createProof } from './proof.ts'
+import { ownAddress, type Sightings } from './sightings.ts'
+
+const mac = '52:54:00:00:00:01'
+const nic: DesiredInterface = { id: 'nic', device: 'vnet0', mac, policy: 'p', observe: true }
+const desired = (more: Partial<Desired> = {}, ...others: DesiredInterface[]): Desired => ({
+  ...{ revision: 1, policies: new Map() },
+  interfaces: new Map([nic, ...others].map((each) => [each.id, each])),
+  ...more,
+})
+const kept = { unvouched: true } as const
+const link = (index: number, address?: string, more: Partial<Link> = {}): Link => ({
+  ...{ index, name: 'vnet0', kind: 'tun', master: null },
+  ...(address !== undefined && { address }),
+  ...more,
+})
+const on = (...links: Link[]) => new Map(links.map((each) => [each.name, each]))
+const none: DesiredDelta = { policies: new Set(), interfaces: new Set() }
+const tap = '66:00:00:00:00:07'
+
+function world(bindings = createBindings(), sightings: readonly Sightings[] = [ownAddress]) {
+  const proof = createProof(bindings, sightings)
+  return {
+    bindings,
+    proof,
+    /** Ids that are named, and those of them that are closed. */
+    step(
+      wanted: Desired,
+      delta: DesiredDelta | null,
+      links: ReadonlyMap<string, Link>,
+      changed: string[] | null,
+    ) {
+      const judged = proof.judge(wanted, delta, links, changed && new Set(changed))
+      proof.taken()
+      const closed = [...judged.desired.interfaces.values()].filter((each) => each.closed !== undefined)
+      return {
+        named: judged.delta && [...judged.delta.interfaces],
+        closed: closed.map(({ id }) => id),
+        observed: [...judged.desired.interfaces.values()].some(({ observe }) => observe),
+      }
+    },
+  }
+}
+
+test('a service’s word is enough, and what it bound is known again without it until it is another device', () => {
+  const { step, bindings } = world()
+  assert.deepEqual(step(desired(), null, on(link(7, tap)), null).closed, [])
+  assert.deepEqual([...bindings.changed()], ['nic'])
+  assert.deepEqual(step(desired(kept), none, on(link(7, tap)), []), { named: [], closed: [], observed: true })
+  // Deleted and made again under the same name: closed, and not left open to be watched.
+  const gone = { named: ['nic'], closed: ['nic'], observed: false }
+  assert.deepEqual(step(desired(kept), none, on(link(8, tap)), ['vnet0']), gone)
+  assert.deepEqual(step(desired(kept), none, on(link(8, tap)), []), { ...gone, named: [] })
+  // It is not known again by what it was bound to before.
+  assert.deepEqual(step(desired(kept), none, on(link(7, '66:00:00:00:00:08')), ['vnet0']).closed, ['nic'])
+  // The service again.
+  assert.deepEqual(step(desired(), none, on(link(7, tap)), []), {
+    named: ['nic'],
+    closed: [],
+    observed: true,
+  })
+})
+
+test('without a service a device is known by number, address and name together, of this boot', () => {
+  const before = new Map([['nic', { device: 'vnet0', index: 7, address: tap }]])
+  const known = (now: Link, bindings = before) =>
+    world(createBindings(bindings)).step(desired(kept), null, on(now), null).closed.length === 0
+  assert.ok(known(link(7, tap)))
+  assert.ok(!known(link(8, tap)))
+  assert.ok(!known(link(7, '66:00:00:00:00:08')))
+  assert.ok(!known(link(7)))
+  assert.ok(!known(link(7, tap), new Map()))
+  assert.ok(!known(link(7, tap), new Map([['other', { device: 'vnet0', index: 7, address: tap }]])))
+  assert.ok(!known(link(7, tap), new Map([['nic', { device: 'vnet1', index: 7, address: tap }]])))
+})
+
+test('a link address proves where the host gave it: the MAC, or libvirt’s form of it', () => {
+  const proves = (now: Link) => world().step(desired(kept), null, on(now), null).closed.length === 0
+  assert.ok(proves(link(9, mac)))
+  assert.ok(proves(link(9, 'fe:54:00:00:00:01')))
+  assert.ok(!proves(link(9, 'fe:54:00:00:00:02')))
+  assert.ok(!proves(link(9, '52:54:00:00:00:02')))
+  assert.ok(!proves(link(9)))
+  assert.ok(!proves(link(9, mac, { kind: 'macvtap', parent: 'eth0' })))
+  const { mac: _, ...unknown } = nic
+  const wanted = desired({ ...kept, interfaces: new Map([['nic', unknown]]) })
+  assert.deepEqual(world().step(wanted, null, on(link(9, mac)), null).closed, ['nic'])
+})
+
+test('a source that learns something later opens, and only the interface that it is about', () => {
+  let seen: string | undefined
+  let learned = () => {}
+  const source: Sightings = {
+    vouches: (_, mac) => mac === seen,
+    onChange(listener) {
+      learned = listener
+      return () => {}
+    },
+  }
+  const { step, proof } = world(createBindings(), [ownAddress, source])
+  const other: DesiredInterface = { id: 'other', device: 'vnet1', mac: '52:54:00:00:00:02', policy: 'p' }
+  const links = on(link(9, tap), link(10, tap, { name: 'vnet1' }))
+  assert.deepEqual(step(desired(kept, other), null, links, null).closed, ['nic', 'other'])
+  let told = 0
+  proof.onChange(() => told++)
+  seen = mac
+  learned()
+  assert.equal(told, 1)
+  assert.deepEqual(step(desired(kept, other), none, links, []), {
+    named: ['nic'],
+    closed: ['other'],
+    observed: true,
+  })
+})
+
+test('what was answered and not taken over is named again', () => {
+  const { proof } = world()
+  const links = on(link(9, tap))
+  proof.judge(desired(), null, links, null)
+  proof.taken()
+  proof.judge(desired(kept), none, on(link(10, tap)), new Set(['vnet0']))
+  const again = proof.judge(desired(kept), none, on(link(10, tap)), new Set())
+  assert.deepEqual([...(again.delta?.interfaces ?? [])], ['nic'])
+})

@@ -1,0 +1,121 @@
+/**
+ * Closes interfaces on devices that nothing proves to be theirs (decision 0067): names are reused, and who kept them may
+ * have missed that.
+ *
+ * While a service stands by what is desired, its word is enough. Otherwise a device is an interface's if it is the same that
+ * the interface was bound to in this boot, or if something that this host vouches for has seen the interface's MAC there.
+ */
+import type { Desired, DesiredDelta, DesiredInterface } from '../core/model/desired.ts'
+import type { Link } from '../core/model/link.ts'
+import { type Bindings, bindingTo, isBoundTo } from './bindings.ts'
+import type { Sightings } from './sightings.ts'
+
+export interface Proof {
+  /**
+   * What is desired, with interfaces closed that are not proven; `delta` names them and those that are proven again.
+   * `changedLinks`: names of devices that changed since the last time; null: all may have.
+   */
+  judge(
+    desired: Desired,
+    delta: DesiredDelta | null,
+    links: ReadonlyMap<string, Link>,
+    changedLinks: ReadonlySet<string> | null,
+  ): { readonly desired: Desired; readonly delta: DesiredDelta | null }
+  /** What was answered last has been taken over; until then it is answered again. */
+  taken(): void
+  /** Calls back when it may answer otherwise though nothing desired and no device has changed. */
+  onChange(listener: () => void): void
+}
+
+/** Keeps `bindings` up to date with what is proven. */
+export function createProof(bindings: Bindings, sightings: readonly Sightings[]): Proof {
+  /** Devices of interfaces, and the way back. */
+  const devices = new Map<string, string>()
+  const byDevice = new Map<string, Set<string>>()
+  /** Interfaces that are not proven: as they are desired, and closed. */
+  const unproven = new Map<string, { readonly each: DesiredInterface; readonly closed: DesiredInterface }>()
+  /** Ids that came to be proven or unproven, and are to be named. */
+  let owed = new Set<string>()
+  let vouched: boolean | undefined
+  /** Whether evidence may have changed. */
+  let stale = false
+  const listeners = new Set<() => void>()
+  for (const each of sightings) {
+    each.onChange(() => {
+      stale = true
+      for (const listener of listeners) listener()
+    })
+  }
+
+  function place(id: string, device: string | undefined): void {
+    const before = devices.get(id)
+    if (before === device) return
+    if (before !== undefined) {
+      const ids = byDevice.get(before)
+      ids?.delete(id)
+      if (ids?.size === 0) byDevice.delete(before)
+      devices.delete(id)
+    }
+    if (device === undefined) return
+    devices.set(id, device)
+    const ids = byDevice.get(device)
+    if (ids) ids.add(id)
+    else byDevice.set(device, new Set([id]))
+  }
+
+  function proves(each: DesiredInterface, link: Link): boolean {
+    if (vouched || isBoundTo(bindings.get(each.id), link)) return true
+    const { mac } = each
+    return mac !== undefined && sightings.some((source) => source.vouches(link, mac))
+  }
+
+  function review(id: string, each: DesiredInterface | undefined, links: ReadonlyMap<string, Link>): void {
+    place(id, each?.device)
+    const link = each && links.get(each.device)
+    const proven = each && link && proves(each, link)
+    bindings.set(id, proven ? bindingTo(link) : undefined)
+    const before = unproven.get(id)
+    if (!each || !link || proven) {
+      if (unproven.delete(id)) owed.add(id)
+    } else if (before?.each !== each) {
+      unproven.set(id, { each, closed: closing(each) })
+      owed.add(id)
+    }
+  }
+
+  return {
+    judge(desired, delta, links, changedLinks) {
+      const was = vouched
+      vouched = !desired.unvouched
+      const all = !delta || !changedLinks || was !== vouched || stale
+      stale = false
+      const ids = all
+        ? new Set([...devices.keys(), ...desired.interfaces.keys()])
+        : new Set([
+            ...delta.interfaces,
+            ...[...changedLinks].flatMap((name) => [...(byDevice.get(name) ?? [])]),
+          ])
+      for (const id of ids) review(id, desired.interfaces.get(id), links)
+      const interfaces = new Map(unproven.size > 0 ? desired.interfaces : [])
+      for (const [id, { closed }] of unproven) interfaces.set(id, closed)
+      return {
+        desired: unproven.size > 0 ? { ...desired, interfaces } : desired,
+        delta:
+          delta && owed.size > 0 ? { ...delta, interfaces: new Set([...delta.interfaces, ...owed]) } : delta,
+      }
+    },
+    taken() {
+      owed = new Set()
+    },
+    onChange: (listener) => void listeners.add(listener),
+  }
+}
+
+/** Nothing else is done on a device that may be another's: it is not left open to be watched, either. */
+function closing(each: DesiredInterface): DesiredInterface {
+  const { observe: _, ...rest } = each
+  return {
+    ...rest,
+    closed: `nothing proves that ${each.device} is its device since the service was heard last: it waits for the service`,
+  }
+}
