@@ -16,6 +16,7 @@ import { decisions } from './decisions.ts'
 import { duties } from './duties.ts'
 import { edits } from './edits.ts'
 import { firstLoad, firstLoadOfMany } from './first-load.ts'
+import { fleet } from './fleet.ts'
 import { history } from './history.ts'
 import { kernel } from './kernel.ts'
 import { oneChange } from './one-change.ts'
@@ -26,7 +27,20 @@ import { rounds } from './rounds.ts'
 import { tcp } from './tcp.ts'
 
 const groups: readonly Group[] = [
-  ...[api, compiler, edits, history, rounds, counts, decisions, cutFlows, kernel, oneChange, firstLoad],
+  ...[
+    api,
+    compiler,
+    edits,
+    fleet,
+    history,
+    rounds,
+    counts,
+    decisions,
+    cutFlows,
+    kernel,
+    oneChange,
+    firstLoad,
+  ],
   ...[rates, ratesOfMany, byHand, others, duties, counting, tcp],
   // Last: removing 10,000 devices keeps the kernel from looking at any other for a while.
   firstLoadOfMany,

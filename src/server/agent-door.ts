@@ -11,6 +11,7 @@ import type { RequestError } from '../core/model/error.ts'
 import { err, type Result } from '../core/result.ts'
 import type { Authenticator } from '../service/authenticate.ts'
 import type { Principal } from '../service/context.ts'
+import { createTurns } from '../service/turns.ts'
 import { watchCredential } from './credential-watch.ts'
 
 export interface AgentConnection {
@@ -49,6 +50,9 @@ const maxPayload = 1024 * 1024
 /** For one that is to end to say so as well, milliseconds. */
 const farewellMs = 1000
 
+/** Credentials that are looked at again at a time: where one is withdrawn all are, and requests wait for the same store. */
+const checksAtOnce = 4
+
 export function createAgentDoor({
   authenticator,
   admit,
@@ -65,6 +69,7 @@ export function createAgentDoor({
   })
   const connections = new Set<{ readonly check: () => void; readonly close: AgentConnection['close'] }>()
   let closed = false
+  const turns = createTurns(checksAtOnce)
 
   async function welcome(
     request: IncomingMessage,
@@ -87,7 +92,7 @@ export function createAgentDoor({
       }
       const watch = watchCredential(
         async () => {
-          const renewed = await authenticator.renew(principal)
+          const renewed = await turns(() => authenticator.renew(principal))
           return renewed && hostOf(renewed) === hostOf(principal) ? authenticator.endOf(renewed) : 0
         },
         () => close(closings.ended, 'its credential has ended'),

@@ -12,6 +12,7 @@ import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
 import { createHostView, type HeardHost, type HostView } from './host-view.ts'
 import { type Known, type Progress, progressOf, type Standing, standingOf } from './standing.ts'
 import { toldToTenant } from './tenant-words.ts'
+import { createTurns } from './turns.ts'
 
 /** An interface whose host has an agent and does not enforce yet what is stored. */
 export interface Pending {
@@ -100,6 +101,11 @@ const times = {
   silent: 45_000,
 }
 
+/** Hosts of which the store is told at a time: when all connect at once requests wait for the same store. */
+const keepersAtOnce = 8
+/** Hosts of which nothing but that their agents are there is told in one write. */
+const recordsPerWrite = 200
+
 interface Heard {
   readonly view: HeardHost
   readonly keeper: HostKeeper
@@ -110,8 +116,15 @@ interface Heard {
 export function createEnforcement(storage: Storage): EnforcementService {
   const heard = new Map<string, Heard>()
   const reaches = new Map<string, () => Reach | null>()
+  const turns = createTurns(keepersAtOnce)
   const beat = setInterval(() => {
-    for (const { keeper, leftAt } of heard.values()) if (leftAt === null) keeper.beat()
+    const there = [...heard.values()].filter(({ leftAt }) => leftAt === null)
+    const records = there.flatMap(({ keeper }) => keeper.beat() ?? [])
+    for (let from = 0; from < records.length; from += recordsPerWrite) {
+      const some = records.slice(from, from + recordsPerWrite)
+      // A store that is away is told again by the next heartbeat.
+      void storage.run('reportHosts', { records: some }, agent(Date.now())).catch(() => {})
+    }
   }, times.heartbeat)
   beat.unref()
 
@@ -181,7 +194,7 @@ export function createEnforcement(storage: Storage): EnforcementService {
         known.keeper.heard(change)
       } else {
         const view = createHostView(change, () => reaches.get(host)?.() ?? null)
-        heard.set(host, { view, keeper: createHostKeeper(storage, view), leftAt: null })
+        heard.set(host, { view, keeper: createHostKeeper(storage, view, turns), leftAt: null })
       }
     },
     left(host) {

@@ -178,3 +178,21 @@ test('after any sequence, and a store that is away at times, it answers as who h
     { numRuns: 500 },
   )
 })
+
+test('a heartbeat is the caller’s to tell where there is nothing else, and the keeper’s where there is', async () => {
+  const { settle, say, keeper } = await large()
+  const beat = async () => {
+    const record = keeper.beat()
+    return { told: record?.appliedRevision, writes: (await settle()).length }
+  }
+  assert.deepEqual(await beat(), { told: 1, writes: 0 })
+  say(2)
+  assert.deepEqual(await beat(), { told: undefined, writes: 1 }, 'it has spoken')
+  assert.deepEqual(await beat(), { told: 2, writes: 0 })
+  say(2, { put: [nic('nic1', { unanswered: { ingress: 0, egress: 1 } })] })
+  await settle()
+  say(2, { put: [nic('nic1', { unanswered: { ingress: 0, egress: 2 } })] })
+  await settle()
+  assert.deepEqual(await beat(), { told: undefined, writes: 1 }, 'counts are told with it')
+  assert.deepEqual(await beat(), { told: 2, writes: 0 })
+})

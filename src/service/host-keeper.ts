@@ -5,16 +5,20 @@
  * only those of which it said something since the last, where that is not the usual.
  */
 import type { StatusChange } from '../core/model/status-change.ts'
-import type { Actor, InterfaceOutcome, Storage } from '../storage/storage.ts'
+import type { Actor, HostRecord, InterfaceOutcome, Storage } from '../storage/storage.ts'
 import { type HostView, outcomeOf } from './host-view.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 export interface HostKeeper {
   /** Resolves when the store has heard of it, or cannot be told. */
   readonly introduced: Promise<void>
   /** The view has heard this change. */
   heard(change: StatusChange): void
-  /** Tells the store that the agent is there, and the counts, which change all the time. */
-  beat(): void
+  /**
+   * Has the store told that the agent is there, and the counts, which change all the time. Answers what the host says of itself
+   * where that is all there is to tell: then the caller tells it. Undefined: the keeper does.
+   */
+  beat(): HostRecord | undefined
   /** Tells the store what it has not been told yet. */
   close(): Promise<void>
 }
@@ -29,8 +33,12 @@ export const agent = (at: number): Actor => ({
   ...{ account: '', actor: 'agent', dialect: 'system', requestId: '', at },
 })
 
-/** `view` has heard what the agent said first. */
-export function createHostKeeper(storage: Storage, view: HostView): HostKeeper {
+/** `view` has heard what the agent said first. `turns` are shared with the keepers of other hosts. */
+export function createHostKeeper(
+  storage: Storage,
+  view: HostView,
+  turns: Turns = createTurns(1),
+): HostKeeper {
   /** Outcomes in the store as `textOf` has them, by interface; undefined while that is not known. */
   let kept: Map<string, string> | undefined
   /** The usual one, which `kept` leaves out. */
@@ -58,7 +66,7 @@ export function createHostKeeper(storage: Storage, view: HostView): HostKeeper {
     }
     const whole = beating
     beating = false
-    writing = write(whole)
+    writing = turns(() => write(whole))
       .catch(() => {
         // The store is not available: whatever it has by now, the next heartbeat tells it all.
         kept = undefined
@@ -139,8 +147,13 @@ export function createHostKeeper(storage: Storage, view: HostView): HostKeeper {
       keepAt(host.state === 'applying' ? now + betweenMs : Math.max(now, written + betweenMs))
     },
     beat() {
+      const { words, usual } = view
+      const idle = !writing && due === Number.POSITIVE_INFINITY && kept && !everything
+      if (idle && spoken.size + stale.size === 0 && textOf(usual) === keptUsual)
+        return { ...words, seenAt: Date.now(), usual }
       beating = true
       keep()
+      return undefined
     },
     async close() {
       while (writing || due < Number.POSITIVE_INFINITY) {

@@ -142,6 +142,7 @@ export function limitedWrites(storage: Storage, seen: Reads, { profiles, servers
     configurePools: never,
     pruneHistory: never,
     reportHost: never,
+    reportHosts: never,
     keepHits: never,
     pruneHits: never,
     forgetOnce: never,

@@ -682,6 +682,13 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.ok((await say({ record: record(1, 5) })).ok)
       assert.ok((await say({ record: record(1, 6) })).ok)
       assert.deepEqual(await storage.hosts(), [record(1, 6)])
+      const elsewhere = { ...record(1, 3), host: 'elsewhere' }
+      const together = (...records: HostRecord[]) => storage.run('reportHosts', { records }, actor)
+      assert.ok((await together(record(null, 5), elsewhere)).ok)
+      assert.deepEqual(await storage.hosts(), [elsewhere, record(1, 6)], 'what is older is late')
+      assert.ok((await together(record(1, 7), { ...elsewhere, seenAt: 4 })).ok)
+      assert.deepEqual(await storage.hosts(), [{ ...elsewhere, seenAt: 4 }, record(1, 7)])
+      assert.ok((await storage.run('forgetHosts', { except: ['local'] }, actor)).ok)
       for (const filter of [{ host: 'local' }, { server: 'b' }, { account: 'acme' }]) {
         assert.deepEqual(await storage.outcomes(filter), [{ host: 'local', ...failing }])
       }
@@ -697,7 +704,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       )
       await insert('x')
       assert.deepEqual([await behind(), await behind({ policy: 'chain-a' })], [['nic-a', 'nic-b'], ['nic-a']])
-      assert.ok((await say({ record: record(before + 1, 7), remove: ['nic-b'] })).ok)
+      assert.ok((await say({ record: record(before + 1, 8), remove: ['nic-b'] })).ok)
       assert.deepEqual(await behind(), [])
       assert.ok((await storage.run('createPolicy', { policy: group('p'), rules: [], ids: [] }, actor)).ok)
       assert.ok((await storage.run('updateServer', { ...chainTarget('b'), attach: ['p'] }, actor)).ok)

@@ -767,6 +767,8 @@ export interface Programs {
     }
     answer: object
   }
+  /** Keeps what agents say of their hosts when there is nothing else; where that is newer than what is kept. No revision, not audited. */
+  reportHosts: { args: { records: readonly HostRecord[] }; answer: object }
   /**
    * Keeps what interfaces have counted. `base` is what is kept of a decider so far, 0 where nothing is: where it is something
    * else nothing of the interface is written, and it is named as `stale`; `gone` are those that are not there. `host` is

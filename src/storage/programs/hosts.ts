@@ -29,6 +29,16 @@ export function* reportHost({
   return ok({})
 }
 
+export function* reportHosts({
+  records,
+}: Programs['reportHosts']['args']): Program<Programs['reportHosts']['answer']> {
+  const rows = records.map(({ host, seenAt, ...status }) => [host, seenAt, JSON.stringify(status)])
+  const newer = `ON CONFLICT (host) DO UPDATE SET seen_at = excluded.seen_at, status = excluded.status
+    WHERE hosts.seen_at < excluded.seen_at`
+  yield* insertRows('hosts (host, seen_at, status)', 3, rows, newer)
+  return ok({})
+}
+
 export function* forgetHosts({
   except,
 }: Programs['forgetHosts']['args']): Program<Programs['forgetHosts']['answer']> {

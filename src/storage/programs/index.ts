@@ -18,7 +18,7 @@ import {
 import { deleteDocument, putDocument } from './documents.ts'
 import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
 import { keepHits, pruneHits } from './hits.ts'
-import { forgetHosts, reportHost } from './hosts.ts'
+import { forgetHosts, reportHost, reportHosts } from './hosts.ts'
 import { addInterface, removeInterface, updateInterface } from './interfaces.ts'
 import { applyInventory } from './inventory.ts'
 import { configurePools, keepDrawn, takeAddresses } from './leases.ts'
@@ -63,6 +63,7 @@ export const programs: {
   recordEvent,
   pruneHistory,
   reportHost,
+  reportHosts,
   keepHits,
   pruneHits,
   forgetOnce,
@@ -113,6 +114,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   recordEvent: [],
   pruneHistory: [],
   reportHost: [],
+  reportHosts: [],
   keepHits: [],
   pruneHits: [],
   forgetOnce: [],
