@@ -201,6 +201,47 @@ describe('devices that move between servers', { skip: noLab, timeout: 240_000 },
     }
   })
 
+  test('fast hand-overs: nobody is told of what was decided for another', async (t) => {
+    const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? Date.now() % 2 ** 31)
+    t.diagnostic(`PORTCULLIS_TEST_SEED=${seed}`)
+    let state = seed
+    const pause = () => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+      return delay((state >>> 8) % 80)
+    }
+    const [a, b] = [await make('fast', [world]), await make('next', [], { of: neighbour })]
+    const packets = async (nic: Nic, kind: string): Promise<number> => {
+      const { interfaces } = await call('GET', `/servers/${nic.server}/rules`, undefined, nic.account)
+      const steps = interfaces[0].ingress as { decidedBy: { kind: string }; packets: number }[]
+      return steps.filter((each) => each.decidedBy.kind === kind).reduce((sum, each) => sum + each.packets, 0)
+    }
+    await claim(a, first)
+    await inForce(a)
+    const stream = await host.stream('in', 'anew')
+    let sent = 0
+    try {
+      for (let n = 0; n < 12; n++) {
+        await pause()
+        await claim(b, first, a)
+        await pause()
+        await claim(a, first, b)
+      }
+      await inForce(a)
+      await until(
+        () => packets(a, 'rule'),
+        (count) => count > 0,
+      )
+    } finally {
+      sent = await stream.stop()
+    }
+    const counted = [await packets(a, 'rule'), await packets(b, 'default')] as const
+    t.diagnostic(`sent ${sent}, counted ${counted.join(' and ')}`)
+    // All that was sent one lets pass by its rule, and the other drops by its default.
+    assert.equal(await packets(a, 'default'), 0)
+    assert.ok(counted[0] + counted[1] <= sent)
+    await call('DELETE', `/bindings/${a.id}`)
+  })
+
   test('two swap their devices, and the service dies between; counts go to who had it', async () => {
     const [c, d] = [await make('c', [world]), await make('d', [router])]
     await call('POST', '/bindings', {

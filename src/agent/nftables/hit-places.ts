@@ -38,6 +38,8 @@ export interface Seat {
   suppressed: PerDirection
   /** Once it has left: what it was judged by until then. */
   policy?: CommonPolicy
+  /** Somebody else has had the key since it left. */
+  followed?: true
 }
 
 /** Sets of a table that have the same keys. */
@@ -111,9 +113,15 @@ export function createPlaces(samples: number): HitPlaces {
       if (!place.left.has(key)) place.left.set(key, { ...sits, policy: policyOf(sits.id) })
     }
     if (first === undefined) return
-    const { policy: _, ...returns } = place.left.get(key) ?? { id: undefined }
-    if (returns.id === first) place.left.delete(key)
-    place.seats.set(key, returns.id === first ? (returns as Seat) : seatOf(first, key))
+    const left = place.left.get(key)
+    if (left && left.id !== first) left.followed = true
+    if (!left || left.followed) {
+      place.seats.set(key, seatOf(first, key))
+      return
+    }
+    const { policy: _, ...returns } = left
+    place.left.delete(key)
+    place.seats.set(key, returns)
   }
 
   return {

@@ -260,16 +260,25 @@ describe('what deciders have counted', () => {
       assert.deepEqual(await total(), { 'a in rule p r1': expected })
     })
 
-    test('who takes over an index begins at 0, and what was counted until then stays the other’s', async () => {
-      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+    test('who takes over an index begins at 0; what both may have counted since the last reading is nobody’s', async () => {
+      const before = policy('r1', 'r2')
+      hits.watch([seen('a', 5)], [], desired(before, nic('a')), null)
       world.hit(5, byRule('r1'), 3)
       world.suppressed.set(`${table} to-vm-suppressed`, new Map([[5, 9]]))
       await total()
       world.hit(5, byRule('r1'), 1)
-      hits.watch([seen('b', 5)], ['a'], desired(policy('r1'), nic('b')), nothing)
+      world.hit(5, byRule('r2'), 7)
+      hits.watch([seen('b', 5)], ['a'], desired(policy('r1'), nic('b')), {
+        ...{ ...nothing, policies: new Set(['p']) },
+      })
+      // In force, and not read yet.
+      world.hit(5, byRule('r1'), 1000)
+      world.suppressed.get(`${table} to-vm-suppressed`)?.set(5, 2000)
       await total()
       world.hit(5, byRule('r1'), 20)
-      assert.deepEqual(await total(), { 'a in rule p r1': 4, 'a suppressed': 9, 'b in rule p r1': 20 })
+      assert.deepEqual(await total(), {
+        ...{ 'a in rule p r1': 3, 'a in rule p r2': 7, 'a suppressed': 9, 'b in rule p r1': 20 },
+      })
       assert.equal(world.suppressed.get(`${table} to-vm-suppressed`)?.has(5), false)
     })
 
@@ -281,13 +290,29 @@ describe('what deciders have counted', () => {
       hits.watch([seen('b', 5)], ['a'], desired(policy('r2'), nic('b')), nothing)
       await new Promise((done) => setImmediate(done))
       world.hit(5, { kind: 'default' }, 20)
-      assert.deepEqual(await total(), { 'a in default': 4, 'b in default': 20 })
+      assert.deepEqual(await total(), { 'a in default': 3, 'b in default': 20 })
       // And back, before anybody asks again.
       hits.watch([seen('a', 5)], ['b'], desired(policy('r1'), nic('a')), nothing)
       await new Promise((done) => setImmediate(done))
       await total()
       world.hit(5, { kind: 'default' }, 300)
-      assert.deepEqual(await total(), { 'a in default': 304, 'b in default': 20 })
+      assert.deepEqual(await total(), { 'a in default': 303, 'b in default': 20 })
+    })
+
+    test('who returns before it was read has nothing of who had the index in between', async () => {
+      hits.watch([seen('a', 5)], [], desired(policy('r1'), nic('a')), null)
+      await total()
+      world.hit(5, byRule('r1'), 1)
+      const handOver = (to: string, from: string) =>
+        hits.watch([seen(to, 5)], [from], desired(policy('r1'), nic(to)), nothing)
+      handOver('b', 'a')
+      world.hit(5, byRule('r1'), 10)
+      world.hit(5, { kind: 'default' }, 100)
+      handOver('a', 'b')
+      world.hit(5, byRule('r1'), 1000)
+      await total()
+      world.hit(5, byRule('r1'), 7)
+      assert.deepEqual(await total(), { 'a in rule p r1': 7 })
     })
 
     test('two change places', async () => {
@@ -299,7 +324,7 @@ describe('what deciders have counted', () => {
       await total()
       world.hit(5, byRule('r1'), 100)
       world.hit(6, byRule('r1'), 1000)
-      assert.deepEqual(await total(), { 'a in rule p r1': 1001, 'b in rule p r1': 110 })
+      assert.deepEqual(await total(), { 'a in rule p r1': 1000, 'b in rule p r1': 100 })
     })
 
     test('a table that is made anew: what is kept before, and what follows', async () => {

@@ -104,6 +104,9 @@ export function createHitCounters({
         const tallies = seat.tallies[direction]
         const was = tallies.get(number)
         if (was && was.packets === packets && was.bytes === bytes) continue
+        // Who has it next may have counted as well, until it is taken out: then whose it was nobody can tell.
+        const next = nextOf(place, seat)
+        if (next && decidersOf(policyOf(next.id), direction).has(number)) continue
         const who = whose(seat.policy ?? policyOf(seat.id), direction, number, was)
         if (!who) {
           settled = false
@@ -115,7 +118,7 @@ export function createHitCounters({
       place.before[direction] = settled ? elements : []
     }
     for (const [key, seat] of [...place.seats, ...place.left]) {
-      // Who has left comes last, and has all of it.
+      if (nextOf(place, seat)) continue
       const is = place.left.has(key) && place.left.get(key) !== seat ? none : suppressed(key)
       if (seat.suppressed.ingress === is.ingress && seat.suppressed.egress === is.egress) continue
       seat.suppressed = is
@@ -281,6 +284,11 @@ export function createHitCounters({
 
 /** Whether somebody counts where another has left, and was not read since. */
 const isTakenOver = ({ left, seats }: Place): boolean => [...left.keys()].some((key) => seats.has(key))
+
+/** Who counts where this one has left, and was not read since. */
+function nextOf({ left, seats }: Place, seat: Seat): Seat | undefined {
+  return left.get(seat.key) === seat ? seats.get(seat.key) : undefined
+}
 
 type Said = Readonly<Record<Direction, Count[]>>
 

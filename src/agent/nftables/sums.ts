@@ -14,7 +14,8 @@ export interface Sums {
 
 interface Sum {
   readonly index: number
-  readonly last: PerDirection
+  /** Null: the device was another's, and how much that has counted is not known yet. */
+  readonly last: PerDirection | null
   readonly sum: PerDirection
   /** Whether any was added. */
   readonly counted: boolean
@@ -22,15 +23,29 @@ interface Sum {
 
 const none: PerDirection = { ingress: 0, egress: 0 }
 
+/** Devices of which it is known who had them last: indices are not given again before very many others. */
+const mostKnown = 65_536
+
 export function createSums(): Sums {
   const watched = new Map<string, Sum>()
+  /** By index, in the order in which they came. */
+  const holders = new Map<number, string>()
+  /** Whether the device was another's until now. */
+  function takes(id: string, index: number): boolean {
+    const before = holders.get(index)
+    holders.delete(index)
+    holders.set(index, id)
+    if (holders.size > mostKnown) holders.delete(holders.keys().next().value ?? index)
+    return before !== undefined && before !== id
+  }
   const all = () =>
     new Map([...watched].flatMap(([id, { sum, counted }]) => (counted ? [[id, sum] as const] : [])))
   return {
     watch(id, index) {
       const before = watched.get(id)
       if (before?.index === index) return
-      watched.set(id, { index, last: none, sum: before?.sum ?? none, counted: before?.counted ?? false })
+      const last = takes(id, index) ? null : none
+      watched.set(id, { index, last, sum: before?.sum ?? none, counted: before?.counted ?? false })
     },
     forget: (id) => void watched.delete(id),
     add(countersOf) {
@@ -40,8 +55,8 @@ export function createSums(): Sums {
           index,
           last: now,
           sum: {
-            ingress: sum.ingress + since(last.ingress, now.ingress),
-            egress: sum.egress + since(last.egress, now.egress),
+            ingress: sum.ingress + since((last ?? now).ingress, now.ingress),
+            egress: sum.egress + since((last ?? now).egress, now.egress),
           },
           counted: true,
         })
