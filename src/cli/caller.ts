@@ -6,6 +6,7 @@ import { certificateTrouble } from '../core/net/certificate-trouble.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { authoritiesFor, type ConnectionOptions, caOption, howToTrust, insecureOption } from './connection.ts'
 import { printable } from './output.ts'
+import { inWords } from './words.ts'
 
 /** The three ways to say who one is, and the header of each. */
 const kinds = [
@@ -61,7 +62,7 @@ export function withCaller(command: Command): Command {
 function credentialOf(command: Command): Result<Readonly<Record<string, string>>> {
   const given: Credentials = command.opts()
   const named = (name: string) => command.getOptionValueSource(name) === 'cli'
-  const complete = kinds.filter(({ needs }) => needs.every((name) => given[name] !== undefined))
+  const complete = kinds.filter(({ needs }) => needs.every((name) => given[name]))
   const chosen = complete.filter(({ needs }) => needs.some(named))
   const [kind, another] = chosen.length > 0 ? chosen : complete
   if (another) return err('one credential is needed, not several: --token, --username or --secret-key')
@@ -161,13 +162,14 @@ function connect(command: Command, url: URL): Promise<Result<undefined>> {
   return made
 }
 
-function reasonOf(error: unknown, { protocol }: URL): string {
+function reasonOf(error: unknown, { protocol, host }: URL): string {
   if (!(error instanceof Error)) return String(error)
   const trouble = certificateTrouble(error, howToTrust)
   if (trouble !== undefined) return trouble
   // It is closed without a word where TLS is expected.
   const closed = protocol === 'http:' && 'code' in error && error.code === 'UND_ERR_SOCKET'
-  return closed ? `${error.message}; if it speaks TLS, call https://` : error.message
+  if (closed) return `${error.message}; if it speaks TLS, call https://`
+  return `${inWords(error)}; is the service running at ${host}? --url or PORTCULLIS_URL says where it is`
 }
 
 /** An address may have a password in it, and complaints are kept in logs. */
@@ -191,10 +193,19 @@ export const strange = ({ url }: Response): Refusal => ({
   text: withoutSecrets(`${url} does not answer as the service does`),
 })
 
+/** What to look at next, in the words of the command line. */
+const hints: Readonly<Record<number, string>> = {
+  401: 'look at --token or PORTCULLIS_TOKEN',
+  403: '`portcullis whoami` says what it permits; operators act in an account with --on-behalf-of',
+  412: '--if-revision is not its revision any more',
+}
+
 function problemOf(status: number, body: string): string {
   try {
     const { title, detail } = JSON.parse(body) as { title?: string; detail?: string }
-    return detail ?? title ?? `the service answered ${status}`
+    const said = detail ?? title ?? `the service answered ${status}`
+    const hint = hints[status]
+    return hint === undefined ? said : `${said} (${hint})`
   } catch {
     return `the service answered ${status}`
   }

@@ -64,7 +64,7 @@ const rows = (columns: readonly string[], items: readonly JsonObject[]) =>
     ...items.map((item) => columns.map((each) => cell(item[each]))),
   ])
 
-const members = (body: JsonObject) =>
+export const members = (body: JsonObject) =>
   Object.entries(body)
     .map(([name, value]) => `${name}: ${cell(value)}`)
     .join('\n')

@@ -72,7 +72,11 @@ test('a change says which revision it is of, and a refusal is status 1 with its 
     async (url) => {
       const change = "await call(command, 'v1/things/1', 'id', { method: 'PATCH', body: {}, ...flags })"
       const changed = await run(change, ['--url', url, '--if-revision', '7'])
-      assert.deepEqual(changed, { status: 1, stdout: '', stderr: 'portcullis: changed?[2J meanwhile\n' })
+      assert.deepEqual(changed, {
+        status: 1,
+        stdout: '',
+        stderr: 'portcullis: changed?[2J meanwhile (--if-revision is not its revision any more)\n',
+      })
       const removed = await run("await remove(command, 'v1/things/1')", ['--url', url])
       assert.equal(removed.status, 1)
     },

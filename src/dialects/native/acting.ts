@@ -15,7 +15,10 @@ export async function actingIn(
       ? ok(request)
       : invalid('only an operator that acts in no account may name one')
   }
-  if (account === undefined) return invalid('an operator names the account that it is made in')
+  if (account === undefined)
+    return invalid(
+      'an operator names the account that it is made in: here, or by On-Behalf-Of (--on-behalf-of)',
+    )
   const found = await request.services.accounts.get(account)
   if (!found.ok) return invalid('there is no such account')
   return found.value.closed ? invalid('the account is closed') : ok(inAccount(request, account))

@@ -74,7 +74,7 @@ function explain(error: RequestError): Problem {
         status: 409,
         title: 'Limit reached',
         detail: error.of
-          ? `The account’s quota is reached: ${error.resource}, ${error.limit} at most.`
+          ? `The account’s quota is reached: ${error.resource}, ${error.limit} at most. Delete some, or ask the operator for more.`
           : `The limit of ${error.limit} is reached.`,
       }
     case 'pool-empty':
