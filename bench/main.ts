@@ -18,6 +18,7 @@ import { edits } from './edits.ts'
 import { firstLoad, firstLoadOfMany } from './first-load.ts'
 import { fleet } from './fleet.ts'
 import { history } from './history.ts'
+import { inventory } from './inventory.ts'
 import { kernel } from './kernel.ts'
 import { oneChange } from './one-change.ts'
 import { others } from './others.ts'
@@ -33,6 +34,7 @@ const groups: readonly Group[] = [
     edits,
     fleet,
     history,
+    inventory,
     rounds,
     counts,
     decisions,
