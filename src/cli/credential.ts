@@ -44,6 +44,7 @@ interface Flags extends ResourceFlags {
   readonly expires?: number
   readonly never?: true
   readonly user?: string
+  readonly project?: string
   readonly overlap: number
 }
 
@@ -90,9 +91,18 @@ export function credentialCommand(): Command {
         .addOption(new Option('--kind <kind>', 'what it is').choices(kinds).default('token'))
         .option('--account <id>', 'whose it is to be, where an operator acts in no account')
         .option('--user <name>', 'of a password, which is made here')
+        .option(
+          '--project <id>',
+          'of a secret key: in which of the account’s projects it is; none: the first',
+        )
         .action(async (flags: Flags, command: Command) => {
-          const { account, kind, user: username } = flags
-          const body = { scopes: ['read'], kind, ...given({ account, username }), ...limitsOf(flags) }
+          const { account, kind, user: username, project } = flags
+          const body = {
+            scopes: ['read'],
+            kind,
+            ...given({ account, username, project }),
+            ...limitsOf(flags),
+          }
           await tellSecret(flags, command, base, { body })
         }),
     )

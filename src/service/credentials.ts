@@ -7,7 +7,6 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
-import type { ProfileSpec } from '../core/model/profile.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import type {
   CredentialFilter,
@@ -19,6 +18,7 @@ import type {
 } from '../storage/storage.ts'
 import { scopeNames } from './authenticate.ts'
 import { actorOf, type Context, isOperator, noCredential } from './context.ts'
+import type { Provider } from './inventory/provider.ts'
 import type { Condition, Outcome } from './outcome.ts'
 import { changeFound } from './retry.ts'
 import { labelOfToken, type NewSecret, newAccessKey, newPassword, newSecretKey, newToken } from './secrets.ts'
@@ -49,6 +49,8 @@ export interface NewCredential extends CredentialChange {
   readonly password?: string
   /** Of a secret key: whose form it has; absent where only one has secret keys. */
   readonly profile?: string
+  /** Of a secret key: in which of the account's projects it is. Absent: what the dialect takes then. */
+  readonly project?: string
 }
 
 export interface NewHostCredential {
@@ -105,10 +107,7 @@ export const usualOverlap = 86_400
 /** Who acts where no credential of an account does: nobody's label may be one. */
 const reserved = new Set(['operator', 'host', 'inventory', 'system', 'serve', 'retention'])
 
-export function createCredentialService(
-  storage: Storage,
-  profiles: readonly ProfileSpec[],
-): CredentialService {
+export function createCredentialService(storage: Storage, profiles: readonly Provider[]): CredentialService {
   async function get(ctx: Context, id: string): Outcome<CredentialRecord> {
     const refused = mayManage(ctx)
     if (refused) return err(refused)
@@ -170,8 +169,23 @@ export function createCredentialService(
       if (reserved.has(username.toLowerCase())) return err(isReserved('username'))
       return ok(await newPassword(username, password))
     }
-    const form = formOf(profiles, profile)
-    return form.ok ? ok(newSecretKey(newAccessKey(form.value))) : form
+    const owner = keyOwner(profiles, profile)
+    return owner.ok ? ok(newSecretKey(newAccessKey(owner.value.form))) : owner
+  }
+
+  /** Attributes that say in which project a key is. */
+  async function projectOf(account: string, { kind, profile, project }: NewCredential): Outcome<JsonObject> {
+    if (project === undefined) return ok({})
+    const invalid = (reason: string) => err<RequestError>({ kind: 'invalid', field: 'project', reason })
+    if (kind !== 'secret-key') return invalid(`does not go with ${kind}`)
+    const owner = keyOwner(profiles, profile)
+    if (!owner.ok) return owner
+    const { profile: of, inventory } = owner.value.provider
+    const { documents } = inventory
+    if (!documents?.credential) return invalid(`keys of ${of} are in none`)
+    const document = await storage.document(of, documents.kind, project)
+    if (document?.account !== account) return invalid(`the account has no project ${project}`)
+    return ok({ [documents.credential.key]: project })
   }
 
   async function write(
@@ -218,6 +232,8 @@ export function createCredentialService(
       const limits = { ...draft, scopes, profiles: named, servers, expiresAt }
       const wrong = beyond(ctx, limits) ?? labelFault(label) ?? (await fault(limits, wanted))
       if (wrong) return err(wrong)
+      const project = await projectOf(account.value, wanted)
+      if (!project.ok) return project
       const secret = await secretOf(wanted)
       if (!secret.ok) return secret
       const { username, accessKey } = secret.value.told
@@ -226,7 +242,7 @@ export function createCredentialService(
         {
           ...limits,
           label: label ?? username ?? accessKey ?? labelOfToken(secret.value),
-          attributes: accessKey === undefined ? {} : { accessKey },
+          attributes: { ...(accessKey !== undefined && { accessKey }), ...project.value },
         },
         secret.value,
         onceFor,
@@ -322,11 +338,13 @@ function renewed(
   return kind === 'token' ? newToken() : newSecretKey(attributes.accessKey as string)
 }
 
-function formOf(profiles: readonly ProfileSpec[], named: string | undefined) {
-  const having = profiles.filter(({ secretKeys }) => secretKeys !== undefined)
-  const chosen = having.filter(({ profile }) => named === undefined || profile === named)
-  const [only, another] = chosen
-  if (only?.secretKeys && !another) return ok(only.secretKeys)
-  const reason = `expected one of ${having.map(({ profile }) => profile).join(', ')}`
+/** Whose form secret keys have. */
+function keyOwner(profiles: readonly Provider[], named: string | undefined) {
+  const having = profiles.flatMap((provider) =>
+    provider.secretKeys ? [{ provider, form: provider.secretKeys }] : [],
+  )
+  const [only, another] = having.filter(({ provider }) => named === undefined || provider.profile === named)
+  if (only && !another) return ok(only)
+  const reason = `expected one of ${having.map(({ provider }) => provider.profile).join(', ')}`
   return err<RequestError>({ kind: 'invalid', field: 'profile', reason })
 }

@@ -35,6 +35,7 @@ export function encodeCredential(credential: CredentialRecord, now: number): Jso
     ...encodeHeld(credential),
     username: kind === 'password' ? lookup : null,
     accessKey: kind === 'secret-key' ? (attributes.accessKey ?? null) : null,
+    project: kind === 'secret-key' ? (attributes.project ?? null) : null,
     ...{ origin, createdAt: moment(createdAt), expired: expiresAt !== null && expiresAt <= now },
     previousUntil: previous && previous.until > now ? moment(previous.until) : null,
     ...{ lastUsedAt: moment(lastUsedAt), revision },

@@ -43,6 +43,11 @@ export const Credential = Type.Object({
   ...held,
   username: nullable(Type.String({ description: 'Of a password' })),
   accessKey: nullable(Type.String({ description: 'Of a secret key' })),
+  project: nullable(
+    Type.String({
+      description: 'Of a secret key: id of the project that it is in; null: the account’s first',
+    }),
+  ),
   origin: oneOf('inventory', 'api'),
   createdAt: nullable(DateTime),
   expired: Type.Boolean(),
@@ -105,6 +110,12 @@ export const NewCredential = Type.Object(
       Type.String({
         maxLength: 255,
         description: 'Whose form a secret key has; absent where only one has secret keys',
+      }),
+    ),
+    project: Type.Optional(
+      Type.String({
+        ...{ minLength: 1, maxLength: 255, pattern: linePattern },
+        description: 'In which of the account’s projects a secret key is, by id; absent: the first',
       }),
     ),
   },

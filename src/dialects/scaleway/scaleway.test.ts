@@ -791,6 +791,45 @@ onBothStores('Scaleway', (start) => {
     assert.match(all[0].created_at, /\.\d{6}Z$/)
   })
 
+  test('29a. a key of the native API is in the project that it names, else in the first; nobody names another account’s', async () => {
+    const token = { authorization: 'Bearer acme-token' }
+    const make = (more: object) =>
+      service.call(
+        'POST',
+        '/v1/credentials',
+        { kind: 'secret-key', scopes: ['read', 'write'], ...more },
+        token,
+      )
+    for (const [named, project] of [
+      [{ project: projects.second }, projects.second],
+      [{}, projects.first],
+    ] as const) {
+      const made = await make(named)
+      assert.deepEqual(
+        [made.status, made.body.project],
+        [201, 'project' in named ? project : null],
+        made.text,
+      )
+      const own = { 'x-auth-token': made.body.secretKey }
+      const shown = await service.call('GET', `/iam/v1alpha1/api-keys/${made.body.accessKey}`, undefined, own)
+      assert.deepEqual([shown.status, shown.body.default_project_id], [200, project])
+      const body = { name: 'of a key' }
+      const created = await service.call('POST', groups, body, own)
+      assert.deepEqual([created.status, created.body.security_group?.project], [201, project], created.text)
+      const rotated = await service.call('POST', `/v1/credentials/${made.body.id}/rotate`, {}, token)
+      assert.deepEqual([rotated.status, rotated.body.project], [201, made.body.project], rotated.text)
+    }
+    for (const wrong of [
+      { project: projects.foreign },
+      { project: '00f10000-0000-4000-8000-00000000dead' },
+      { project: 'a\nb' },
+      { project: projects.first, kind: 'token' },
+    ]) {
+      const { status, body } = await make(wrong)
+      assert.deepEqual([status, body.field], [400, 'project'])
+    }
+  })
+
   test('30. a move shows in both groups; a server that is gone frees its group', async () => {
     const [a, b] = [await group({ name: 'a' }), await group({ name: 'b' })]
     const server = await create({ security_group: a.id })
