@@ -170,6 +170,15 @@ describe('an agent that starts without its service', { skip: noLab }, () => {
     const first = agent()
     await first.says(/enforcing: nftables/)
     await host.until(asDesired)
+    // Everything that needs rights is had: packet logs, tracked connections, devices, the guard's file.
+    const answer = await call('GET', '/v1/hosts?host=kvm', {}, operator)
+    const { hosts } = JSON.parse(answer) as { hosts: { warnings: string[] }[] }
+    const lacking = hosts[0]?.warnings.filter((each) => !each.startsWith('described by nobody')) ?? []
+    // Only root's group may read which tables of the old iptables there are.
+    assert.deepEqual(
+      lacking.map((each) => /ip_tables_names: (Permission denied)/.exec(each)?.[1]),
+      ['Permission denied'],
+    )
     const [denied, allowed] = [await host.stream('in'), await host.stream('out')]
     await killService()
     await first.kill()
