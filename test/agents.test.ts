@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openChannel } from '../src/agent/channel.ts'
 import { ConnectError, type Connection, connect } from '../src/agent/connect.ts'
 import { createEnforcer } from '../src/agent/enforcer.ts'
 import { createFake, type FakeDataplane } from '../src/agent/fake.ts'
+import { fromService, toService, type Welcome } from '../src/agent/messages.ts'
 import { speakTo } from '../src/agent/speak-to.ts'
 import { spoken } from '../src/agent/versions.ts'
+import type { DesiredUpdate } from '../src/core/model/desired-update.ts'
 import { makeOperator, operator } from './support/operator.ts'
 import { credentials, onBothStores, servers, type TestService } from './support/service.ts'
 
@@ -105,6 +108,54 @@ onBothStores('agents of hosts', (start) => {
       )
     } finally {
       await agent.stop()
+    }
+  })
+
+  test('one that connects again is sent what it lacks, unless it holds what is of another store', async () => {
+    const { token } = await tokenFor(service, 'local')
+    /** What one that says so is welcomed with and answered. */
+    async function answered(history: string | undefined, since: number | null) {
+      const { stream } = await opened(token, 'local')
+      const welcomed = Promise.withResolvers<Welcome>()
+      const updated = Promise.withResolvers<DesiredUpdate>()
+      const ended = (error: Error | null) => updated.reject(error ?? new Error('it has ended'))
+      const incoming = fromService({
+        ...{ welcome: welcomed.resolve, update: updated.resolve },
+        ...{ ping() {}, count() {}, stop() {} },
+      })
+      const agent = toService(openChannel({ stream, incoming, ended }))
+      const hello = { versions: spoken, release: 'test', instance: 'again', pid: 1 }
+      agent.hello({ ...hello, ...(history !== undefined && { history }) })
+      try {
+        const welcome = await welcomed.promise
+        agent.want({ since })
+        return { welcome, update: await updated.promise }
+      } finally {
+        updated.promise.catch(() => {})
+        stream.destroy()
+      }
+    }
+    const first = await answered(undefined, null)
+    const { history } = first.welcome
+    assert.ok(history !== undefined)
+    const { revision } = first.update
+    const path = `/1.3/server/${servers.web}/firewall_rule`
+    const made = await service.call('POST', path, {
+      firewall_rule: { direction: 'in', action: 'drop', family: 'IPv6' },
+    })
+    assert.equal(made.status, 201, made.text)
+    const lacking = (await answered(history, revision)).update
+    assert.deepEqual([lacking.from, lacking.policies.length, lacking.interfaces.put], [revision, 1, []])
+    const nothing = (await answered(history, lacking.revision)).update
+    assert.deepEqual(
+      [nothing.from, nothing.policies],
+      [lacking.revision, []],
+      'it is told that it lacks nothing',
+    )
+    for (const other of [undefined, 'another']) {
+      const { update } = await answered(other, revision)
+      assert.equal(update.from, null)
+      assert.ok(update.interfaces.put.length > 1)
     }
   })
 

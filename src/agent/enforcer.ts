@@ -67,6 +67,8 @@ export interface Enforcer {
 export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { host, target, release, observeHost, closeFirst, createDataplane, heard, compareMs = 0 } = options
   const instance = randomUUID()
+  /** Of the service that spoke last; undefined: none that says so. */
+  let history: string | undefined
   /** Whoever is connected and has said welcome. */
   let service: ToService | undefined
   let connected = Promise.withResolvers<void>()
@@ -126,7 +128,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
             connected.resolve()
             if (unwritten !== undefined) to.guarded({ unwritten })
             agent?.repeat()
-            feed.again()
+            const anew = said.history === undefined || said.history !== history
+            history = said.history
+            feed.again(anew)
             welcome?.(said)
           },
           update: (update) => feed.update(update),
@@ -144,7 +148,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
         },
       })
       const to = toService(channel)
-      to.hello({ versions: spoken, release, instance, pid: process.pid })
+      to.hello({
+        ...{ versions: spoken, release, instance, pid: process.pid },
+        ...(history !== undefined && { history }),
+      })
       return { over, failed: (reason) => to.failed({ reason }), close: channel.close }
     },
     async stop() {

@@ -26,6 +26,8 @@ export interface Hello {
   readonly instance: string
   /** For the log. */
   readonly pid: number
+  /** That of the service from which it has what it holds; absent: it holds nothing that can be led on from. */
+  readonly history?: string
 }
 
 /** Read by every release, as `Hello` is. */
@@ -33,6 +35,8 @@ export interface Welcome {
   /** What both speak from now on. */
   readonly version: number
   readonly release: string
+  /** Names the store: revisions of another mean something else. Absent: an agent that connects again is sent everything. */
+  readonly history?: string
 }
 
 export interface Guarded {
@@ -125,8 +129,7 @@ export function fromAgent(to: Listener): Incoming<ToService> {
 
 /** Speaks to a service. */
 export const toService = (channel: Channel): ToService => ({
-  hello: ({ versions, release, instance, pid }) =>
-    tell(channel, 'hello', { versions, release, instance, pid }),
+  hello: (hello) => tell(channel, 'hello', hello),
   guarded: (guarded) => tell(channel, 'guarded', guarded),
   failed: (failed) => tell(channel, 'failed', failed),
   want: (want) => tell(channel, 'want', want),
@@ -167,7 +170,7 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
 
 /** Speaks to an agent. */
 export const toAgent = (channel: Channel): ToAgent => ({
-  welcome: ({ version, release }) => tell(channel, 'welcome', { version, release }),
+  welcome: (welcome) => tell(channel, 'welcome', welcome),
   update: (update) => channel.send(updateTexts(update, { type: 'update' })),
   ping: () => tell(channel, 'ping'),
   count: () => tell(channel, 'count'),
@@ -188,13 +191,22 @@ const words = anyText('words')
 const version = integerFrom('version', 1)
 /** For the log and the store: a name, and no novel. */
 const shortName = (what: string) => textOf(what, (text) => text.length <= 64)
-const hello = atLeast<Hello>('greeting', {
-  versions: atLeast<Versions>('versions', { least: version, most: version }),
-  release: shortName('release'),
-  instance: shortName('instance'),
-  pid: integerFrom('pid', 1),
-})
-const welcome = atLeast<Welcome>('welcome', { version, release: shortName('release') })
+const hello = atLeast<Hello>(
+  'greeting',
+  {
+    versions: atLeast<Versions>('versions', { least: version, most: version }),
+    release: shortName('release'),
+    instance: shortName('instance'),
+    pid: integerFrom('pid', 1),
+    history: shortName('history'),
+  },
+  ['history'],
+)
+const welcome = atLeast<Welcome>(
+  'welcome',
+  { version, release: shortName('release'), history: shortName('history') },
+  ['history'],
+)
 const guarded = exactly<Guarded>('guarded', { unwritten: orNull(words) })
 const failed = exactly<Failed>('failed', { reason: words })
 const want = exactly<Want>('want', { since: orNull(integerFrom('since', 0)) })

@@ -4,8 +4,11 @@ import type { DesiredFeed, DesiredUpdate } from '../core/model/desired-update.ts
 export interface RemoteFeed extends Pick<DesiredFeed, 'poll' | 'onChange'> {
   /** Asks for everything; resolves when it has come. */
   begin(): Promise<void>
-  /** There is another connection: asks there what has not been answered yet. */
-  again(): void
+  /**
+   * There is another connection: asks there what has not been answered yet. `anew`: to a service with another history, from
+   * which only everything leads on.
+   */
+  again(anew: boolean): void
   /** The connection is no more. */
   lost(): void
   /** Whether the last update that was read came over the connection that stands. */
@@ -25,6 +28,8 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
   /** Connections so far, and the one that spoke last. */
   let connection = 0
   let spoke: number | undefined
+  /** Whether what is held is of another history. */
+  let strange = false
   function ask(since: number | null): void {
     asked = since
     want(since)
@@ -34,7 +39,13 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
       ask(null)
       return begun
     },
-    again() {
+    again(anew) {
+      if (asked === undefined && !next) return
+      if (anew) {
+        strange = true
+        next = undefined
+        asked = null
+      }
       if (asked !== undefined) want(asked)
     },
     lost() {
@@ -44,13 +55,15 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
     async poll(since) {
       const [update, over] = [next?.update, next?.over]
       next = undefined
-      if (update && (update.from === null || update.from === since)) {
+      const held = strange ? null : since
+      if (update && (update.from === null || update.from === held)) {
+        strange = false
         spoke = over
         ask(update.revision)
         return update
       }
       // Answers to what is asked no more lead nowhere.
-      if (asked !== since) ask(since)
+      if (asked !== held) ask(held)
       return null
     },
     update(update) {

@@ -15,6 +15,10 @@ export async function keepHostSecret(storage: Storage, now: number): Promise<str
   return kept.value.value
 }
 
+/** Names the history of the store: the same for every process on it and after a restore, and another elsewhere. */
+export const historyOf = (secret: string): string =>
+  createHmac('sha256', secret).update('history').digest('hex').slice(0, 32)
+
 /**
  * 32 bytes, the same for one host before one account. Who guesses a host's name cannot tell whether it is that, and two
  * accounts cannot tell whether they share one.

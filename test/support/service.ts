@@ -12,8 +12,8 @@ import { createServer } from '../../src/server/server.ts'
 import { configureAddresses } from '../../src/service/addresses.ts'
 import { defaultAddresses, readAddresses } from '../../src/service/addresses-file.ts'
 import { createAuthenticator } from '../../src/service/authenticate.ts'
-import { createDesiredFeed } from '../../src/service/desired.ts'
-import { keepHostSecret } from '../../src/service/host-aliases.ts'
+import { createDesiredFeeds } from '../../src/service/desired.ts'
+import { historyOf, keepHostSecret } from '../../src/service/host-aliases.ts'
 import { createPasswordMemory } from '../../src/service/inventory/password-memory.ts'
 import { createInventoryReader, loadInventory } from '../../src/service/inventory.ts'
 import type { Limits } from '../../src/service/login-gate.ts'
@@ -233,9 +233,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const text = options.inventory ?? inventory
   const loaded = await loadInventory(storage, text, Date.now(), providersOf(dialects))
   if (!loaded.ok) throw new Error(loaded.error)
+  const hostSecret = await keepHostSecret(storage, Date.now())
   const settings = {
     ...{ ...defaultSettings, pools },
-    hostSecret: await keepHostSecret(storage, Date.now()),
+    hostSecret,
     transitionMs: options.transitionMs ?? 0,
     holdMs: options.holdMs ?? 0,
     ...(options.restartMs !== undefined && { restartMs: options.restartMs }),
@@ -258,8 +259,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     certificate: () => undefined,
   })
   const logger = pino({ level: 'debug' }, { write: (line: string) => void log.push(line) })
+  const feeds = createDesiredFeeds(storage)
   const remote = createRemoteAgents({
-    feedOf: (host) => createDesiredFeed(storage, host),
+    feedOf: (host, resumes) => feeds.of(host, { resumes }),
+    history: historyOf(hostSecret),
     ...{ hearers: services, metrics, logger, ...options.agents },
   })
   const server = createServer({

@@ -15,7 +15,10 @@ import { createQuestions } from './questions.ts'
 export interface RemoteAgentsOptions {
   /** The host whose agent is a child of this process; absent: there is none. */
   readonly ownHost?: string
-  readonly feedOf: (host: string) => WaitingFeed
+  /** `resumes`: the agent holds a revision of this store. */
+  readonly feedOf: (host: string, resumes: boolean) => WaitingFeed
+  /** Names the store; what an agent that names it holds is led on from. */
+  readonly history: string
   readonly hearers: Hearers & { readonly enforcement: Pick<EnforcementService, 'left'> }
   readonly metrics: HostSessionOptions['metrics']
   readonly logger: FastifyBaseLogger
@@ -44,6 +47,7 @@ interface Session {
 export function createRemoteAgents({
   ownHost,
   feedOf,
+  history,
   hearers,
   metrics,
   logger,
@@ -88,12 +92,18 @@ export function createRemoteAgents({
       instance = hello.instance
       before?.end(closings.replaced, 'another agent of this host has connected')
       session = createHostSession({
-        ...{ unheard: unheardOf(host), feed: feedOf(host), hearers, metrics, logger: log },
+        ...{
+          unheard: unheardOf(host),
+          feed: feedOf(host, hello.history === history),
+          hearers,
+          metrics,
+          logger: log,
+        },
         count: questions.ask,
       })
       const { release: theirs, pid } = hello
       log.info({ release: theirs, protocol: version, pid }, 'agent connected')
-      agent.welcome({ version, release })
+      agent.welcome({ version, release, history })
     }
 
     stream.on('data', () => {

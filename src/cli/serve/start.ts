@@ -10,7 +10,7 @@ import { configureAddresses } from '../../service/addresses.ts'
 import type { AddressConfig } from '../../service/addresses-file.ts'
 import { createAuthenticator } from '../../service/authenticate.ts'
 import { createDesiredFeeds } from '../../service/desired.ts'
-import { keepHostSecret } from '../../service/host-aliases.ts'
+import { historyOf, keepHostSecret } from '../../service/host-aliases.ts'
 import { startRetention } from '../../service/retention.ts'
 import { createServices, type Services } from '../../service/services.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -58,11 +58,12 @@ export async function start(
       : await keepInventory(file, storage, reader, logger)
   if (file === undefined) await demonstrate(storage)
   await makeFirstOperator(options, storage, logger)
+  const hostSecret = await keepHostSecret(storage, Date.now())
   const services = createServices(
     storage,
     {
       pools,
-      hostSecret: await keepHostSecret(storage, Date.now()),
+      hostSecret,
       transitionMs: options.transitionMs,
       holdMs: options.ionosHoldMs,
       restartMs: options.upcloudRestartMs,
@@ -98,7 +99,8 @@ export async function start(
   if (!agent) await warnOfDevices(storage, logger)
   const remote = createRemoteAgents({
     ...(agent && { ownHost: options.host }),
-    feedOf: (host) => feeds.of(host),
+    feedOf: (host, resumes) => feeds.of(host, { resumes }),
+    history: historyOf(hostSecret),
     ...{ hearers: services, metrics, logger },
   })
   const server = createServer({

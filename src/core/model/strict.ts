@@ -29,8 +29,9 @@ export function exactly<T extends object>(
 export function atLeast<T extends object>(
   what: string,
   fields: { readonly [K in keyof T]-?: Reader<Exclude<T[K], undefined>> },
+  optional: readonly (keyof T & string)[] = [],
 ): Reader<T> {
-  const read = exactly<T>(what, fields)
+  const read = exactly<T>(what, fields, optional)
   return (json) => {
     if (!isObject(json)) throw new Error(`corrupt ${what}`)
     return read(Object.fromEntries(Object.entries(json).filter(([name]) => Object.hasOwn(fields, name))))
