@@ -8,7 +8,7 @@ export interface RemoteFeed extends Pick<DesiredFeed, 'poll' | 'onChange'> {
    * There is another connection: asks there what has not been answered yet. `anew`: to a service with another history, from
    * which only everything leads on.
    */
-  again(anew: boolean): void
+  again(anew?: boolean): void
   /** The connection is no more. */
   lost(): void
   /** Whether the last update that was read came over the connection that stands. */
@@ -39,7 +39,7 @@ export function createRemoteFeed(want: (since: number | null) => void): RemoteFe
       ask(null)
       return begun
     },
-    again(anew) {
+    again(anew = false) {
       if (asked === undefined && !next) return
       if (anew) {
         strange = true
