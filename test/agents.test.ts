@@ -82,7 +82,7 @@ onBothStores('agents of hosts', (start) => {
       stream.destroy()
       return 'let in'
     } catch (error) {
-      assert.ok(error instanceof ConnectError && error.answered, String(error))
+      assert.ok(error instanceof ConnectError && error.answer === 'refused', String(error))
       return error.message
     }
   }

@@ -35,18 +35,20 @@ export interface Farewell {
   readonly reason: string
 }
 
+/** What a service had to say: nothing, because it was not reached; that it cannot now; or that it does not want to. */
+export type Answer = 'none' | 'unable' | 'refused'
+
 /** Why there is no connection. */
 export class ConnectError extends Error {
-  /** Whether somebody answered. */
-  readonly answered: boolean
-  constructor(message: string, answered: boolean) {
+  readonly answer: Answer
+  constructor(message: string, answer: Answer) {
     super(message)
-    this.answered = answered
+    this.answer = answer
   }
 }
 
-/** Milliseconds. */
-const patience = { reach: 1000, open: 20_000 }
+/** Milliseconds. A first packet that was lost is not sent again for a second: another attempt is sooner there. */
+const patience = { again: 400, reach: 1500, open: 20_000 }
 /** Bytes of one message that a service may send: a line is many. */
 const maxPayload = 1024 * 1024
 /** Bytes of a refusal that are read. */
@@ -88,12 +90,12 @@ export async function connect(
       ws.once('open', resolve)
       ws.once('error', (error) =>
         reject(
-          new ConnectError(certificateTrouble(error, 'name its file with --ca') ?? error.message, false),
+          new ConnectError(certificateTrouble(error, 'name its file with --ca') ?? error.message, 'none'),
         ),
       )
       ws.once('unexpected-response', (_request, response) => {
         void refusalOf(response).then((text) => {
-          reject(new ConnectError(text, true))
+          reject(new ConnectError(text, unable.has(response.statusCode ?? 0) ? 'unable' : 'refused'))
           ws.terminate()
         })
       })
@@ -110,36 +112,49 @@ export async function connect(
   return { stream: createWebSocketStream(ws), closed }
 }
 
+/** Of a service whose store is away, and of proxies that have no service to ask. */
+const unable = new Set([502, 503, 504])
+
 /** What a certificate is for; an address has no name (RFC 6066 §3). */
 const serverName = (hostname: string): string => (/^\[|^[\d.]+$/.test(hostname) ? '' : hostname)
 
+/** Whichever attempt arrives first; what refuses one refuses all. */
 function reach(server: URL, signal: AbortSignal): Promise<Socket> {
   const port = server.port === '' ? (server.protocol === 'https:' ? 443 : 80) : Number(server.port)
   const host = server.hostname.replace(/^\[|\]$/g, '')
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
-    const socket = connectTcp({ host, port, noDelay: true, autoSelectFamily: true })
-    const end = (error: unknown) => {
-      done()
-      socket.destroy()
-      reject(error)
-    }
-    const failed = (error: Error) => end(new ConnectError(error.message || String(error), false))
-    const aborted = () => end(signal.reason)
-    const late = setTimeout(() => failed(new Error(`${host}:${port} does not answer`)), patience.reach)
-    function done(): void {
+    const attempts = new Set<Socket>()
+    let over = false
+    function end(reached?: Socket): void {
+      over = true
+      clearInterval(again)
       clearTimeout(late)
       signal.removeEventListener('abort', aborted)
-      socket.off('error', failed)
+      for (const each of attempts) if (each !== reached) each.destroy()
     }
+    function fail(error: unknown): void {
+      end()
+      reject(error)
+    }
+    const failed = (error: Error) => fail(new ConnectError(error.message || String(error), 'none'))
+    const aborted = () => fail(signal.reason)
+    function attempt(): void {
+      const socket = connectTcp({ host, port, noDelay: true, autoSelectFamily: true })
+      attempts.add(socket)
+      // Until whoever takes it listens, too.
+      socket.on('error', (error) => {
+        if (!over) failed(error)
+      })
+      socket.once('connect', () => {
+        end(socket)
+        resolve(socket)
+      })
+    }
+    const again = setInterval(attempt, patience.again)
+    const late = setTimeout(() => failed(new Error(`${host}:${port} does not answer`)), patience.reach)
     signal.addEventListener('abort', aborted)
-    socket.once('error', failed)
-    socket.once('connect', () => {
-      done()
-      // Until whoever takes it listens.
-      socket.on('error', () => {})
-      resolve(socket)
-    })
+    attempt()
   })
 }
 

@@ -1,6 +1,6 @@
 /**
- * Connects again for ever: soon where nobody answers, because that costs nobody anything; where somebody does, later and later,
- * so that a service with many agents is not kept from its work by them.
+ * Connects again for ever: soon, however long a service was away, so that a change reaches the host when the way is open again;
+ * later and later only where a service is there and does not want it, so that many agents do not keep it from its work.
  */
 import { closings } from '../core/model/closings.ts'
 import { ConnectError, type Connection, type Farewell } from './connect.ts'
@@ -21,17 +21,19 @@ export interface KeepConnectedOptions {
   readonly now?: () => number
 }
 
-/** Milliseconds. */
+/** Milliseconds, at most. */
 const times = {
-  /** Where nobody answers. */
-  unreachable: 500,
-  /** Where somebody does: at most, doubled from the first to the last. */
+  /** Where no service answers, which costs nobody anything, and where a connection that was good has ended. */
+  soon: 500,
+  /** Where it is there and cannot: it is asked no more often than that. */
+  unable: 1000,
+  /** Where it refuses, or ends what has just begun: doubled from the first to the last. */
   first: 1000,
   last: 30_000,
   /** For one whose place another agent of its host has taken: two that do that in turn would not enforce, but fight. */
-  replaced: 600_000,
-  /** A connection that lasted so long ends the growth. */
-  settled: 60_000,
+  replaced: 60_000,
+  /** A connection that lasted so long was good. */
+  good: 5000,
 }
 
 /** Resolves when the signal is aborted and the last conversation is over. */
@@ -65,14 +67,15 @@ export async function keepConnected(
       if (signal.aborted) return 0
       const reason = error instanceof Error ? error.message : String(error)
       trouble.failed(reason)
-      return error instanceof ConnectError && !error.answered ? times.unreachable : later()
+      return error instanceof ConnectError && error.answer !== 'refused'
+        ? times[waits[error.answer]]
+        : later()
     }
     const began = now()
     trouble.over()
     const error = await converse(connection)
     if (signal.aborted) return 0
     const { code, reason } = await connection.closed
-    if (now() - began >= times.settled) most = times.first
     const why = error ? error.message : reason || farewells[code] || `closed with ${code}`
     log.warn({ reason: why }, 'connection to the service lost; what is enforced stays')
     if (code === closings.replaced) {
@@ -82,7 +85,9 @@ export async function keepConnected(
       )
       return times.replaced
     }
-    return later()
+    if (now() - began < times.good) return later()
+    most = times.first
+    return times.soon
   }
 
   while (!signal.aborted) {
@@ -90,6 +95,8 @@ export async function keepConnected(
     await sleep(spread(pause), signal)
   }
 }
+
+const waits = { none: 'soon', unable: 'unable' } as const
 
 const farewells: Readonly<Record<Farewell['code'], string>> = {
   1000: 'the service closed it',

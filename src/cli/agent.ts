@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { pino } from 'pino'
 import { bootOf } from '../agent/boot.ts'
-import type { TlsOptions } from '../agent/connect.ts'
+import { ConnectError, type TlsOptions } from '../agent/connect.ts'
 import { createEnforcer, type Enforcer } from '../agent/enforcer.ts'
 import { createJournal, type Log } from '../agent/journal.ts'
 import { createKeptFile, keptPath } from '../agent/kept/kept-file.ts'
@@ -16,7 +16,7 @@ import { nftablesOn } from '../agent/nftables/enforcing.ts'
 import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import { authoritiesFor, caOption, insecureOption } from './connection.ts'
+import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
 import { type EnforcingOptions, enforcingOptions, verifyOption } from './enforcing-options.ts'
 import { documented } from './help.ts'
 import { guardOption, isOn, nftOption } from './options.ts'
@@ -115,10 +115,8 @@ async function agent(flags: AgentOptions): Promise<void> {
   }
   const missing = missingPrivilege()
   if (missing !== undefined) return complain(missing, 2)
-  const tls = await tlsOf(options)
-  if (!tls.ok) return complain(tls.error, 2)
-  const token = await readToken(options.tokenFile)
-  if (!token.ok) return complain(`--token-file ${options.tokenFile}: ${token.error}`, 2)
+  const refusal = refusedServer(options)
+  if (refusal !== undefined) return complain(refusal, 2)
 
   const log = pino(
     { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
@@ -142,12 +140,10 @@ async function agent(flags: AgentOptions): Promise<void> {
   const connected = speakTo(
     {
       ...{ enforcer, log, patienceMs: options.patienceMs },
-      address: { server, host, tls: tls.value },
-      async token() {
-        const token = await readToken(options.tokenFile)
-        if (!token.ok) throw new Error(`--token-file ${options.tokenFile}: ${token.error}`)
-        return token.value
-      },
+      address: { server, host, tls: {} },
+      token: async () =>
+        there(named(`--token-file ${options.tokenFile}`, await readToken(options.tokenFile))),
+      tls: async () => there(await tlsOf(options)),
     },
     ending.signal,
   )
@@ -219,12 +215,30 @@ const processOptions = ({ decisionsRate, stateDirectory, ...options }: AgentOpti
   }
 }
 
+/** Why the service cannot be spoken to, whatever is in files. */
+function refusedServer({ server, ca, insecure }: AgentOptions): string | undefined {
+  if (server.protocol !== 'http:') return undefined
+  if (ca !== undefined) return '--ca: goes with https'
+  const refusal = refusedPlain(server, insecure)
+  return refusal && `--server ${server.origin}: ${refusal}`
+}
+
 /** What the service is verified with; or why it is not spoken to. */
 async function tlsOf({ server, ca, insecure }: AgentOptions): Promise<Result<TlsOptions>> {
-  if (server.protocol === 'http:' && ca !== undefined) return err('--ca: goes with https')
   const authorities = await authoritiesFor(server, { insecure, ...(ca !== undefined && { ca }) })
-  if (!authorities.ok) return err(`--server ${server.origin}: ${authorities.error}`)
-  return ok(authorities.value ? { ca: [...authorities.value] } : {})
+  return authorities.ok ? ok(authorities.value ? { ca: [...authorities.value] } : {}) : authorities
+}
+
+const named = <T>(option: string, result: Result<T>): Result<T> =>
+  result.ok ? result : err(`${option}: ${result.error}`)
+
+/**
+ * What a file holds that only speaking to the service needs. It is read for each attempt: without it the host is closed and
+ * enforced like that of a service that is away, and it may come or be replaced at any time.
+ */
+function there<T>(result: Result<T>): T {
+  if (!result.ok) throw new ConnectError(result.error, 'none')
+  return result.value
 }
 
 function parseServer(text: string): URL {

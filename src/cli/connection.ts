@@ -36,15 +36,8 @@ export async function authoritiesFor(
   { ca, insecure }: ConnectionOptions,
 ): Promise<Result<readonly string[] | undefined>> {
   if (protocol === 'http:') {
-    if (isLocalHost(hostname)) return ok(undefined)
-    try {
-      if (isOn(insecure, 'PORTCULLIS_INSECURE')) return ok(undefined)
-    } catch (error) {
-      return err(error instanceof Error ? error.message : String(error))
-    }
-    return err(
-      `${hostname} is another machine, and plain HTTP shows the credential on the way: call https://, or add --insecure`,
-    )
+    const refusal = refusedPlain({ hostname }, insecure)
+    return refusal === undefined ? ok(undefined) : err(refusal)
   }
   if (protocol !== 'https:') return err(`expected a URL that begins with https:// or http://`)
   // Node's own list, what the environment adds to it (NODE_EXTRA_CA_CERTS), and the system's.
@@ -60,4 +53,15 @@ export async function authoritiesFor(
   } catch {
     return err(`--ca ${ca}: a certificate in it cannot be read`)
   }
+}
+
+/** Why a machine is not spoken to in plain HTTP; undefined: it is. */
+export function refusedPlain({ hostname }: Pick<URL, 'hostname'>, insecure: boolean): string | undefined {
+  if (isLocalHost(hostname)) return undefined
+  try {
+    if (isOn(insecure, 'PORTCULLIS_INSECURE')) return undefined
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  return `${hostname} is another machine, and plain HTTP shows the credential on the way: call https://, or add --insecure`
 }

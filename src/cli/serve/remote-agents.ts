@@ -52,7 +52,7 @@ export function createRemoteAgents({
   metrics,
   logger,
   patienceMs = 30_000,
-  beatMs = 2000,
+  beatMs = 1000,
 }: RemoteAgentsOptions): RemoteAgents {
   const sessions = new Map<string, Session>()
 
