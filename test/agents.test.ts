@@ -267,8 +267,11 @@ onBothStores('agents of hosts', (start) => {
       test(name, async () => {
         const { token, id } = await tokenFor(service, 'kvm7')
         const { stream, closed } = await opened(token, 'kvm7')
+        const welcomed = new Promise((resolve) => stream.once('data', resolve).once('close', resolve))
         stream.on('data', () => {}).on('error', () => {})
-        for (const each of says) {
+        for (const [n, each] of says.entries()) {
+          if (n > 0) await welcomed
+
           const text = typeof each === 'string' ? each : JSON.stringify(each)
           for (let at = 0; at < text.length; at += 65_536) stream.write(text.slice(at, at + 65_536))
           stream.write('\n')

@@ -39,6 +39,8 @@ export interface EnforcerOptions {
 export interface Conversation {
   /** Resolves when it is over: with what could not be understood, or with null when the stream has ended. */
   readonly over: Promise<Error | null>
+  /** Resolves when the service has answered the greeting, or it is over. */
+  readonly welcomed: Promise<unknown>
   /** Says why the agent ends. */
   failed(reason: string): void
   /** Ends it, behind what was said before. */
@@ -119,11 +121,13 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     converse({ stream, stop, welcome }) {
       const { promise: over, resolve } = Promise.withResolvers<Error | null>()
       let welcomed = false
+      const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
       const channel = openChannel({
         stream,
         incoming: fromService({
           welcome(said) {
             welcomed = true
+            answer()
             service = to
             connected.resolve()
             if (unwritten !== undefined) to.guarded({ unwritten })
@@ -152,7 +156,12 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
         ...{ versions: spoken, release, instance, pid: process.pid },
         ...(history !== undefined && { history }),
       })
-      return { over, failed: (reason) => to.failed({ reason }), close: channel.close }
+      return {
+        over,
+        welcomed: Promise.race([answered, over]),
+        failed: (reason) => to.failed({ reason }),
+        close: channel.close,
+      }
     },
     async stop() {
       stopping = true

@@ -29,6 +29,8 @@ export async function runAgentProcess({ stream, exit, ...options }: AgentProcess
   try {
     started = await enforcer.start()
   } catch (error) {
+    // A service that answers to one that has ended hears no more of what it said.
+    await service.welcomed
     service.failed(error instanceof Error ? error.message : String(error))
     return leave(1)
   }

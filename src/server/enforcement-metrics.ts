@@ -12,6 +12,8 @@ export interface EnforcementMetrics {
   differing(count: number): void
   /** `failed`: some that should have ended may go on. */
   flowsCut(flows: number, failed: boolean): void
+  /** An agent has taken the place of another one of its host. */
+  agentReplaced(): void
 }
 
 const hostStates = ['starting', 'applied', 'applying', 'failing'] as const satisfies HostWords['state'][]
@@ -43,6 +45,10 @@ export function createEnforcementMetrics(
   const cutFailures = counter(
     'portcullis_flows_cut_failures_total',
     'Looks at tracked connections that failed: some that rules deny now may have gone on.',
+  )
+  const replaced = counter(
+    'portcullis_agents_replaced_total',
+    'Agents in whose place another one of the same host has connected: more than one runs with its token.',
   )
   const byHost = (name: string, help: string, value: (words: HostWords) => number | null) =>
     new Gauge({
@@ -147,6 +153,7 @@ export function createEnforcementMetrics(
     applied: (seconds) => apply.observe(seconds),
     applyFailed: () => failures.inc(),
     differing: (count) => differences.inc(count),
+    agentReplaced: () => replaced.inc(),
     flowsCut(flows, failed) {
       cut.inc(flows)
       if (failed) cutFailures.inc()

@@ -8,6 +8,7 @@ import { actor, chainTarget, engines, inventory, rule, type TestStore } from '..
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Context, noCredential } from './context.ts'
+import type { SpeakingAgent } from './enforcement.ts'
 import type { Services } from './services.ts'
 
 const context = (now = Date.now()): Context => ({
@@ -133,7 +134,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
     })
 
     test('many words are few writes, and a large host that is as usual is one row', async () => {
-      const ids = Array.from({ length: 2000 }, (_, i) => `nic-${i}`)
+      const ids = ['nic-a', ...Array.from({ length: 1999 }, (_, i) => `nic-${i}`)]
       const say = (revision: number, change: Partial<InterfaceStatus> = {}) =>
         one.enforcement.report(status(revision, { interfaces: nics(revision, change, ids) }))
       say(1)
@@ -142,7 +143,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.ok(writes <= 4, `${writes} writes`)
       assert.deepEqual(
         (await storage.outcomes({ host: 'local' })).map((each) => [each.interface, each.notes]),
-        [['nic-0', ['199']]],
+        [['nic-a', ['199']]],
       )
       // All that fail for the same reason are as usual, too.
       const all = ids.map(
@@ -179,6 +180,112 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       await change()
       assert.deepEqual(await pending(third), [])
       await third.enforcement.close()
+    })
+
+    const speaker = (instance: string, more: Partial<SpeakingAgent> = {}): SpeakingAgent => ({
+      ...{ release: '1.0.0', protocol: 3, instance, own: false, ...more },
+    })
+    const agentsOf = async (services: Services, now = Date.now()) => {
+      const { hosts } = await services.enforcement.statuses(now, { after: null, limit: 9 })
+      return hosts.map(({ agent, connected, appliedRevision }) => ({
+        ...{ instance: agent?.instance, session: agent?.session, connected, appliedRevision },
+      }))
+    }
+
+    test('an agent that moves to another process is heard there alone, and both answer the same at once', async () => {
+      let replaced = 0
+      assert.equal(await one.enforcement.open('local', speaker('a'), () => replaced++), true)
+      const revision = await change()
+      one.enforcement.report(status(revision))
+      assert.deepEqual(await pending(one), [])
+      assert.equal(await two.enforcement.open('local', speaker('a'), () => assert.fail()), true)
+      // It has not said yet what it has applied: what the store has is the newest that is known.
+      assert.deepEqual(await agentsOf(one), await agentsOf(two))
+      assert.equal(replaced, 1, 'the first look tells')
+      const next = await change()
+      two.enforcement.report(status(next))
+      assert.deepEqual(await pending(two), [])
+      await two.enforcement.close()
+      assert.deepEqual(await pending(one), [])
+      const now = [{ instance: 'a', session: 2, connected: true, appliedRevision: next }]
+      assert.deepEqual([await agentsOf(one), await agentsOf(two)], [now, now])
+    })
+
+    test('what an agent says that was replaced is not kept', async () => {
+      const { promise: told, resolve: replaced } = Promise.withResolvers<void>()
+      await one.enforcement.open('local', speaker('a'), replaced)
+      one.enforcement.report(status(1))
+      await one.enforcement.close()
+      await two.enforcement.open('local', speaker('b'), () => assert.fail())
+      const revision = await change()
+      const failing = nics(revision, { state: 'failing', error: 'b' })
+      two.enforcement.report(status(revision, { interfaces: failing }))
+      await two.enforcement.close()
+      const before = [await storage.hosts(), await storage.outcomes({ host: 'local' })]
+      // It claims more than is so.
+      one.enforcement.report(status(revision + 1))
+      await told
+      assert.deepEqual([await storage.hosts(), await storage.outcomes({ host: 'local' })], before)
+      assert.deepEqual(await pending(one), ['nic-a failing'])
+    })
+
+    test('one that is disconnected is so for every process, and what it has put in force stays', async () => {
+      await one.enforcement.open('local', speaker('a'), () => assert.fail())
+      one.enforcement.report(status(1))
+      await one.enforcement.left('local')
+      for (const services of [one, two]) {
+        const [agent] = await agentsOf(services)
+        assert.deepEqual(agent, { instance: 'a', session: 1, connected: false, appliedRevision: 1 })
+        assert.deepEqual(await pending(services), [])
+      }
+      assert.deepEqual(one.enforcement.hosts(), [])
+      // It says nothing of what changes meanwhile, and after a while nobody waits for it.
+      await change()
+      assert.deepEqual(await pending(one), ['nic-a applying'])
+      assert.deepEqual(await pending(one, Date.now() + 60_000), ['nic-a failing'])
+      // One that is late says nothing of the agent that came after it.
+      await two.enforcement.open('local', speaker('a'), () => assert.fail())
+      await storage.run('closeSession', { host: 'local', session: 1 }, actor)
+      assert.equal((await storage.hosts())[0]?.connection?.leftAt, null)
+    })
+
+    test('where the service enforces itself no other agent speaks, until it has ended or was killed', async () => {
+      const own = speaker('own', { own: true })
+      let replaced = 0
+      assert.equal(await two.enforcement.open('local', speaker('a'), () => replaced++), true)
+      assert.equal(await one.enforcement.open('local', own, () => assert.fail()), true)
+      assert.equal(await two.enforcement.open('local', speaker('a'), () => assert.fail()), false)
+      one.enforcement.report(status(1))
+      await one.enforcement.close()
+      await agentsOf(two)
+      assert.equal(replaced, 1)
+      const later = { ...actor, at: Date.now() + 60_000 }
+      const args = { host: 'local', agent: speaker('b') }
+      const opened = await storage.run('openSession', args, later)
+      assert.equal(opened.ok && opened.value.session, 3)
+    })
+
+    test('why one was sent away is kept until another one comes', async () => {
+      await one.enforcement.open('local', speaker('a'), () => {})
+      one.enforcement.report(status(1))
+      await one.enforcement.close()
+      await two.enforcement.refused('local', 'it speaks version 9')
+      const refused = async () => (await storage.hosts())[0]?.connection?.refused
+      assert.equal(await refused(), 'it speaks version 9')
+      await two.enforcement.open('local', speaker('b'), () => {})
+      assert.equal(await refused(), null)
+    })
+
+    test('what is said of interfaces that are not on the host is not kept, and is when they come', async () => {
+      const said = status(1, { interfaces: [...nics(1), ...nics(1, { notes: ['its own'] }, ['nic-c'])] })
+      const kept = async () => (await storage.outcomes({ host: 'local' })).map((each) => each.interface)
+      one.enforcement.report(said)
+      await one.enforcement.close()
+      assert.deepEqual(await kept(), [])
+      await storage.run('applyInventory', { inventory: inventory('a', 'b', 'c') }, actor)
+      one.enforcement.report(said)
+      await one.enforcement.close()
+      assert.deepEqual(await kept(), ['nic-c'])
     })
 
     test('a store that cannot be written is told later', async () => {

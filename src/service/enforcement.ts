@@ -5,7 +5,14 @@
  */
 import type { HostStatus, InterfaceState, InterfaceStatus } from '../core/model/desired.ts'
 import type { HostWords, StatusChange } from '../core/model/status-change.ts'
-import type { Behind, HostRecord, OutcomeRecord, PlacedInterface, Storage } from '../storage/storage.ts'
+import type {
+  Behind,
+  HostSession,
+  KnownHost,
+  OutcomeRecord,
+  PlacedInterface,
+  Storage,
+} from '../storage/storage.ts'
 import { type Context, isOperator } from './context.ts'
 import type { Reach } from './desired.ts'
 import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
@@ -44,8 +51,15 @@ export interface HostFilter {
   readonly limit: number
 }
 
+/** Of a greeting. */
+export type SpeakingAgent = Pick<HostSession, 'release' | 'protocol' | 'instance' | 'own'>
+
 export interface HostPage {
   readonly hosts: readonly (Omit<HostStatus, 'interfaces'> & {
+    /** Who spoke for it last; null: one of before sessions were kept. */
+    readonly agent: HostSession | null
+    /** Whether that one is there. */
+    readonly connected: boolean
     readonly interfaces: readonly PlacedStatus[]
   })[]
   /** `after` of the next page; null at the end. */
@@ -65,13 +79,21 @@ export type InForce = Omit<Standing, 'denials'>
 export interface EnforcementService {
   /** For agents in this process. Kept in the store soon after, for the others. */
   report(change: StatusChange): void
-  /** The agent of a host has gone from this process: what it has put in force stays, until it speaks again. */
-  left(host: string): void
   /**
    * `reach` says, of an agent in this process, what it was handed last and up to which revision that is all there is. Answers
    * how to forget it.
    */
   follow(host: string, reach: () => Reach | null): () => void
+  /**
+   * An agent begins to speak for its host in this process, in place of any before it, wherever that is: `report` is its word
+   * from now on. False where it may not, because the service enforces there itself. `replaced` is called when another one
+   * takes its place in another process. Rejects when the store cannot be told.
+   */
+  open(host: string, agent: SpeakingAgent, replaced: () => void): Promise<boolean>
+  /** The agent that has spoken here has gone: what it has put in force stays. Resolves when the store knows. */
+  left(host: string): Promise<void>
+  /** Why an agent that would speak for the host was sent away, for operators. */
+  refused(host: string, reason: string): Promise<void>
   /** Of agents in this process, as they spoke last. */
   hosts(): readonly HostView[]
   host(name: string): HostView | undefined
@@ -109,17 +131,23 @@ const recordsPerWrite = 200
 interface Heard {
   readonly view: HeardHost
   readonly keeper: HostKeeper
-  /** When its agent has gone, milliseconds since 1970; null: it is there. */
-  leftAt: number | null
+  readonly opened: Opened | undefined
+}
+
+/** Who speaks for a host in this process. */
+interface Opened {
+  readonly session: number
+  readonly replaced: () => void
 }
 
 export function createEnforcement(storage: Storage): EnforcementService {
   const heard = new Map<string, Heard>()
+  /** Of agents that have begun to speak here. */
+  const sessions = new Map<string, Opened>()
   const reaches = new Map<string, () => Reach | null>()
   const turns = createTurns(keepersAtOnce)
   const beat = setInterval(() => {
-    const there = [...heard.values()].filter(({ leftAt }) => leftAt === null)
-    const records = there.flatMap(({ keeper }) => keeper.beat() ?? [])
+    const records = [...heard.values()].flatMap(({ keeper }) => keeper.beat() ?? [])
     for (let from = 0; from < records.length; from += recordsPerWrite) {
       const some = records.slice(from, from + recordsPerWrite)
       // A store that is away is told again by the next heartbeat.
@@ -131,16 +159,27 @@ export function createEnforcement(storage: Storage): EnforcementService {
   /** Resolves when the store knows of every agent that has spoken here. */
   const introduced = () => Promise.all([...heard.values()].map(({ keeper }) => keeper.introduced))
 
-  function know(records: readonly HostRecord[], outcomes: readonly OutcomeRecord[], now: number) {
+  /** Another agent speaks for it, in another process: what was said here counts no more. */
+  function forget(host: string, opened: Opened | undefined): void {
+    const here = heard.get(host)
+    if (here && here.opened === opened) {
+      here.keeper.stop()
+      heard.delete(host)
+    }
+    if (opened && sessions.get(host) === opened) sessions.delete(host)
+    opened?.replaced()
+  }
+
+  function know(records: readonly KnownHost[], outcomes: readonly OutcomeRecord[], now: number) {
     const stored = new Map(records.map((record) => [record.host, record]))
     const own = new Map(outcomes.map((each) => [`${each.host} ${each.interface}`, each]))
     return (host: string): Known | undefined => {
-      const here = heard.get(host)
-      if (here) {
-        const { view, leftAt } = here
-        return seen(view.words, leftAt ?? now, now, (id) => view.of(id) ?? view.usual)
-      }
       const record = stored.get(host)
+      const opened = sessions.get(host)
+      // Nobody answers from what an agent said that was replaced, not even until that is noticed otherwise.
+      if (opened && opened.session < (record?.connection?.session ?? 0)) forget(host, opened)
+      const here = heard.get(host)
+      if (here) return seen(here.view.words, now, now, (id) => here.view.of(id) ?? here.view.usual)
       return record && seen(record, record.seenAt, now, (id) => own.get(`${host} ${id}`) ?? record.usual)
     }
   }
@@ -167,7 +206,7 @@ export function createEnforcement(storage: Storage): EnforcementService {
     },
   })
 
-  async function statusOf(record: HostRecord, now: number, { account, state }: HostFilter) {
+  async function statusOf(record: KnownHost, now: number, { account, state }: HostFilter) {
     const { host } = record
     const [outcomes, placed] = await Promise.all([storage.outcomes({ host }), storage.placedOn(host)])
     const there = know([record], outcomes, now)(host)
@@ -181,7 +220,9 @@ export function createEnforcement(storage: Storage): EnforcementService {
         }),
       )
       .filter((each) => state === undefined || each.state === state)
-    return { ...there.words, interfaces }
+    const { connection: agent } = record
+    const connected = agent?.leftAt === null && !there.gone
+    return { ...there.words, agent, connected, interfaces }
   }
 
   const service: EnforcementService = {
@@ -189,17 +230,31 @@ export function createEnforcement(storage: Storage): EnforcementService {
       const { host } = change.host
       const known = heard.get(host)
       if (known) {
-        known.leftAt = null
         known.view.hear(change)
         known.keeper.heard(change)
       } else {
         const view = createHostView(change, () => reaches.get(host)?.() ?? null)
-        heard.set(host, { view, keeper: createHostKeeper(storage, view, turns), leftAt: null })
+        const opened = sessions.get(host)
+        const as = opened && { session: opened.session, replaced: () => forget(host, opened) }
+        heard.set(host, { view, opened, keeper: createHostKeeper(storage, view, turns, as) })
       }
     },
-    left(host) {
-      const known = heard.get(host)
-      if (known) known.leftAt = Date.now()
+    async open(host, { release, protocol, instance, own }, replaced) {
+      const args = { host, agent: { release, protocol, instance, own } }
+      const done = await storage.run('openSession', args, agent(Date.now()))
+      if (!done.ok) throw new Error(done.error.kind)
+      const { session } = done.value
+      if (session === null) return false
+      // One that has connected later, and was written before.
+      if ((sessions.get(host)?.session ?? 0) > session) {
+        replaced()
+        return true
+      }
+      const here = heard.get(host)
+      here?.keeper.stop()
+      heard.delete(host)
+      sessions.set(host, { session, replaced })
+      return true
     },
     follow(host, reach) {
       reaches.set(host, reach)
@@ -207,7 +262,24 @@ export function createEnforcement(storage: Storage): EnforcementService {
         if (reaches.get(host) === reach) reaches.delete(host)
       }
     },
-    hosts: () => [...heard.values()].filter(({ leftAt }) => leftAt === null).map(({ view }) => view),
+    async left(host) {
+      const opened = sessions.get(host)
+      if (!opened) return
+      const here = heard.get(host)
+      await here?.keeper.close().catch(() => {})
+      if (sessions.get(host) !== opened) return
+      const { session } = opened
+      await storage.run('closeSession', { host, session }, agent(Date.now())).catch(() => {})
+      if (sessions.get(host) !== opened) return
+      sessions.delete(host)
+      if (heard.get(host) !== here) return
+      here?.keeper.stop()
+      heard.delete(host)
+    },
+    async refused(host, reason) {
+      await storage.run('refuseSession', { host, reason }, agent(Date.now()))
+    },
+    hosts: () => [...heard.values()].map(({ view }) => view),
     host: (name) => heard.get(name)?.view,
     ...answering(storage),
     over: (view) => ({ ...service, ...answering(view) }),

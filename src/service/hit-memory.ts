@@ -38,8 +38,10 @@ export interface HitMemory {
   settled(): Promise<void>
   of(id: string): InterfaceMemory | undefined
   forget(id: string): void
-  /** When the counters of a host were read last. */
+  /** When the counters of a host were read last; undefined: its agent does not speak here. */
   heardAt(host: string): number | undefined
+  /** Its agent speaks here no more. */
+  left(host: string): void
   /** What came since it was kept, of one account and decider. */
   unkept(account: string, decider: string): Pick<HitSum, 'packets' | 'bytes' | 'lastHit'> | undefined
   /** Keeps what is not kept yet. Rejects when the store cannot be written. */
@@ -86,8 +88,11 @@ interface Waiting {
   readonly readings: Map<string, Omit<Counted, 'total'> & EpochCount & { readonly host: string }>
 }
 
-/** Interfaces in one read, counters in one write, and readings in one turn of the loop: others come in between. */
-const most = { loaded: 50, written: 200, digested: 2000 }
+/**
+ * Interfaces in one read, counters in one write, and readings in one turn of the loop: others come in between. Counters of an
+ * interface.
+ */
+const most = { loaded: 50, written: 200, digested: 2000, counters: 50_000 }
 
 export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
   const known = new Map<string, Known>()
@@ -117,6 +122,8 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
     let counter = of.counters.get(key)
     if (!counter) {
       if (reading.packets === 0 && reading.bytes === 0) return
+      // More than rules decide on any interface: somebody invents them.
+      if (of.counters.size >= most.counters) return
       counter = { direction, decider, total: nothing, base: { packets: 0, bytes: 0 }, tried: undefined }
       of.counters.set(key, counter)
     }
@@ -375,6 +382,7 @@ export function createHitMemory(storage: Storage, grown: Growth): HitMemory {
     },
     forget,
     heardAt: (host) => heard.get(host),
+    left: (host) => void heard.delete(host),
     unkept: (account, decider) => unkept.get(`${account} ${decider}`),
     async keep() {
       while (keeping) await keeping.catch(() => {})

@@ -300,7 +300,15 @@ export function createHitsService(
     asks(host, ask) {
       agents.set(host, ask)
       return () => {
-        if (agents.get(host) === ask) agents.delete(host)
+        if (agents.get(host) !== ask) return
+        agents.delete(host)
+        // It may speak in another process next: what it said here is answered from the store from now on.
+        void memory
+          .keep()
+          .catch(() => {})
+          .then(() => {
+            if (!agents.has(host)) memory.left(host)
+          })
       }
     },
     ...answering(storage, effective, sumsOfAccount),

@@ -27,7 +27,7 @@ function fakeStore() {
       for (const id of args.remove) rows.delete(id)
       for (const { interface: id, ...outcome } of args.put) rows.set(id, outcome)
       record = args.record ?? record
-      return ok({})
+      return ok({ current: true, foreign: [] })
     },
   }
   return {

@@ -18,9 +18,18 @@ export interface HostKeeper {
    * Has the store told that the agent is there, and the counts, which change all the time. Answers what the host says of itself
    * where that is all there is to tell: then the caller tells it. Undefined: the keeper does.
    */
-  beat(): HostRecord | undefined
+  beat(): (HostRecord & { readonly session?: number }) | undefined
   /** Tells the store what it has not been told yet. */
   close(): Promise<void>
+  /** Tells the store nothing any more. */
+  stop(): void
+}
+
+export interface KeptAs {
+  /** Of the agent that is heard, as `reportHost` has it. Absent: none is kept. */
+  readonly session?: number
+  /** Another agent speaks for the host by now: nothing is kept any more. */
+  readonly replaced?: () => void
 }
 
 /** Between two writes about a host, milliseconds. */
@@ -38,7 +47,10 @@ export function createHostKeeper(
   storage: Storage,
   view: HostView,
   turns: Turns = createTurns(1),
+  { session, replaced = () => {} }: KeptAs = {},
 ): HostKeeper {
+  const as = session === undefined ? {} : { session }
+  let stopped = false
   /** Outcomes in the store as `textOf` has them, by interface; undefined while that is not known. */
   let kept: Map<string, string> | undefined
   /** The usual one, which `kept` leaves out. */
@@ -60,6 +72,10 @@ export function createHostKeeper(
   function keep(): void {
     clearTimeout(timer)
     due = Number.POSITIVE_INFINITY
+    if (stopped) {
+      introduce()
+      return
+    }
     if (writing) {
       again = true
       return
@@ -130,8 +146,15 @@ export function createHostKeeper(
       // What goes and what the host says of itself come last: until then the store says what was.
       const last = more ? { remove: [] } : { remove, record }
       const some = put.slice(from, from + maxPerWrite)
-      const done = await storage.run('reportHost', { host, put: some, ...last }, agent(at))
+      const done = await storage.run('reportHost', { host, ...as, put: some, ...last }, agent(at))
       if (!done.ok) throw new Error(done.error.kind)
+      if (!done.value.current) {
+        if (!stopped) replaced()
+        stopped = true
+        return
+      }
+      // They may come to the host later, and be said to be as they were.
+      for (const id of done.value.foreign) kept.delete(id)
       if (!more) break
     }
   }
@@ -147,10 +170,11 @@ export function createHostKeeper(
       keepAt(host.state === 'applying' ? now + betweenMs : Math.max(now, written + betweenMs))
     },
     beat() {
+      if (stopped) return undefined
       const { words, usual } = view
       const idle = !writing && due === Number.POSITIVE_INFINITY && kept && !everything
       if (idle && spoken.size + stale.size === 0 && textOf(usual) === keptUsual)
-        return { ...words, seenAt: Date.now(), usual }
+        return { ...words, seenAt: Date.now(), usual, ...as }
       beating = true
       keep()
       return undefined
@@ -160,6 +184,11 @@ export function createHostKeeper(
         if (!writing) keep()
         await writing
       }
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+      introduce()
     },
   }
 }

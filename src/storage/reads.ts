@@ -18,6 +18,7 @@ import {
   documentColumns,
   hitColumns,
   interfaceColumns,
+  knownHosts,
   leaseColumns,
   onceColumns,
   policyColumns,
@@ -30,8 +31,8 @@ import {
   toCredential,
   toDocument,
   toHit,
-  toHost,
   toInterface,
+  toKnownHost,
   toLease,
   toLoggedRequest,
   toManagedAccount,
@@ -217,7 +218,7 @@ export const reads: Reads = {
     return (yield* query(sql, ...params)).map(toMember)
   },
   *hosts() {
-    return (yield* query('SELECT host, seen_at, status FROM hosts ORDER BY host')).map(toHost)
+    return (yield* query(`${knownHosts} ORDER BY h.host`)).map(toKnownHost)
   },
   *hits(interfaces) {
     const found: Omit<CountedInterface, 'hits'>[] = []
@@ -327,7 +328,7 @@ export const reads: Reads = {
     return (yield* query(`${nics} ${where}`, param)).map(toOutcome)
   },
   *behind({ account, ...of }) {
-    const hosts = (yield* query('SELECT host, seen_at, status FROM hosts')).map(toHost)
+    const hosts = (yield* query(knownHosts)).map(toKnownHost)
     // Whatever is older is in force everywhere, but where an outcome says otherwise.
     const floor = Math.min(
       ...hosts.map(({ usual, appliedRevision }) => (isSettled(usual) ? (appliedRevision ?? -1) : -1)),

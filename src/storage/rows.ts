@@ -15,6 +15,8 @@ import type {
   DocumentRecord,
   HitRecord,
   HostRecord,
+  HostSession,
+  KnownHost,
   LeaseRecord,
   ManagedAccount,
   NewRule,
@@ -380,6 +382,21 @@ export function toHost(row: Row): HostRecord {
     ...(object(row.status) as unknown as HostRecord),
     host: text(row.host),
     seenAt: number(row.seen_at),
+  }
+}
+/** Of hosts with their sessions. */
+export const knownHosts = `SELECT h.host, h.seen_at, h.status, c.session, c.agent, c.since, c.left_at, c.refused
+  FROM hosts h LEFT JOIN host_sessions c ON c.host = h.host`
+export function toKnownHost(row: Row): KnownHost {
+  return { ...toHost(row), connection: row.session === null ? null : toSession(row) }
+}
+export function toSession(row: Row): HostSession {
+  return {
+    ...(object(row.agent) as unknown as Pick<HostSession, 'release' | 'protocol' | 'instance' | 'own'>),
+    session: number(row.session),
+    since: number(row.since),
+    leftAt: nullable(row.left_at, number),
+    refused: nullable(row.refused, text),
   }
 }
 export const hitColumns = 'interface, direction, decider, packets, bytes, last_hit, epochs'

@@ -268,6 +268,31 @@ export interface HostRecord extends Omit<HostStatus, 'interfaces'> {
   readonly usual: InterfaceOutcome
 }
 
+/** The agent that speaks for a host, in whatever process. */
+export interface HostSession {
+  /** Counts agents that have spoken for the host, from 1; what an earlier one says is refused. */
+  readonly session: number
+  /** Of its program. */
+  readonly release: string
+  /** Version of the protocol. */
+  readonly protocol: number
+  /** Another one for each start of an agent. */
+  readonly instance: string
+  /** Whether it is a child of its service. */
+  readonly own: boolean
+  /** When it has connected, milliseconds since 1970. */
+  readonly since: number
+  /** When it has gone; null: it is connected, unless its process ended without a word. */
+  readonly leftAt: number | null
+  /** Why another one was sent away since; null: none was. */
+  readonly refused: string | null
+}
+
+/** A host that has an agent, with the session that it speaks in; null: one of before sessions were kept. */
+export interface KnownHost extends HostRecord {
+  readonly connection: HostSession | null
+}
+
 /** What an agent said last of one interface, where that is not the usual on its host. */
 export interface OutcomeRecord extends InterfaceOutcome {
   readonly host: string
@@ -276,7 +301,7 @@ export interface OutcomeRecord extends InterfaceOutcome {
 
 /** Interfaces that may not be in force as they are stored: all that are not, and some that are. */
 export interface Behind {
-  readonly hosts: readonly HostRecord[]
+  readonly hosts: readonly KnownHost[]
   readonly outcomes: readonly OutcomeRecord[]
   readonly interfaces: readonly (PlacedInterface & {
     readonly zone: string
@@ -755,20 +780,41 @@ export interface Programs {
     answer: { removed: number; changed: boolean }
   }
   /**
+   * An agent begins to speak for its host, in place of the one before. `session` is null, and nothing is changed, where the
+   * host is enforced by its service itself and the agent is none of its own. No revision, not audited, as with the next ones.
+   */
+  openSession: {
+    args: { host: string; agent: Pick<HostSession, 'release' | 'protocol' | 'instance' | 'own'> }
+    answer: { session: number | null }
+  }
+  /** Its agent has gone; nothing changes when another one speaks by now. */
+  closeSession: { args: { host: string; session: number }; answer: object }
+  /** An agent that would speak for the host was sent away. */
+  refuseSession: { args: { host: string; reason: string }; answer: object }
+  /**
    * Keeps what an agent says of its host. `record` is written last, after the outcomes it goes with: without it more of
-   * them follow. No revision, not audited: nothing that is desired changes.
+   * them follow. What it says of interfaces that are not on the host is not kept, and they are named as `foreign`. With a
+   * `session` that is not the newest nothing is kept, and `current` is false. No revision, not audited: nothing that is
+   * desired changes.
    */
   reportHost: {
     args: {
       host: string
+      session?: number
       put: readonly (InterfaceOutcome & { readonly interface: string })[]
       remove: readonly string[]
       record?: HostRecord
     }
+    answer: { current: boolean; foreign: readonly string[] }
+  }
+  /**
+   * Keeps what agents say of their hosts when there is nothing else; where that is newer than what is kept, and of the newest
+   * session, as far as one is named. No revision, not audited.
+   */
+  reportHosts: {
+    args: { records: readonly (HostRecord & { readonly session?: number })[] }
     answer: object
   }
-  /** Keeps what agents say of their hosts when there is nothing else; where that is newer than what is kept. No revision, not audited. */
-  reportHosts: { args: { records: readonly HostRecord[] }; answer: object }
   /**
    * Keeps what interfaces have counted. `base` is what is kept of a decider so far, 0 where nothing is: where it is something
    * else nothing of the interface is written, and it is named as `stale`; `gone` are those that are not there. `host` is
@@ -1262,7 +1308,7 @@ export interface Storage {
   /** Counts everything, and answers where that is not what is kept. Work grows with what there is. */
   miscounts(): Promise<readonly Miscount[]>
   /** What agents said last, of all hosts that have one. */
-  hosts(): Promise<readonly HostRecord[]>
+  hosts(): Promise<readonly KnownHost[]>
   /** Of those interfaces that are there. */
   hits(interfaces: readonly string[]): Promise<readonly CountedInterface[]>
   /** Since when interfaces are counted, milliseconds since 1970; those that are not are left out. */

@@ -6,12 +6,12 @@ import type { HitsReport } from '../../core/model/hits.ts'
 import type { AgentListener } from './agent-process.ts'
 import { enforce } from './enforce.ts'
 
-function start() {
+async function start() {
   let listener: AgentListener | undefined
   let ask: (() => Promise<void>) | undefined
   const [reports, decided]: [HitsReport[], Decision[]] = [[], []]
   const done: string[] = []
-  const enforcement = enforce(
+  const enforcement = await enforce(
     { host: 'kvm', observe: false },
     {
       listen(next) {
@@ -28,7 +28,19 @@ function start() {
       close: () => void done.push('closed'),
     },
     {
-      enforcement: { report() {}, host: () => undefined, follow: () => () => {} },
+      enforcement: {
+        report() {},
+        host: () => undefined,
+        follow: () => () => {},
+        async open(host, { own }) {
+          done.push(`${own ? 'own' : 'other'} agent of ${host}`)
+          return true
+        },
+        async left(host) {
+          done.push(`left ${host}`)
+        },
+        async refused() {},
+      },
       hits: {
         hear: (report) => void reports.push(report),
         asks(host, how) {
@@ -50,8 +62,8 @@ function start() {
   return { enforcement, listener, reports, decided, done, ask: () => ask }
 }
 
-test('counts and decisions are handed on as they are said', () => {
-  const { listener, reports, decided } = start()
+test('counts and decisions are handed on as they are said', async () => {
+  const { listener, reports, decided } = await start()
   const report: HitsReport = { host: 'kvm', at: 1, asked: true, interfaces: [] }
   listener.hits(report)
   const decision: Decision = {
@@ -63,8 +75,8 @@ test('counts and decisions are handed on as they are said', () => {
   assert.deepEqual([reports, decided], [[report], [decision]])
 })
 
-test('an agent speaks for no other host', () => {
-  const { listener, reports, decided } = start()
+test('an agent speaks for no other host', async () => {
+  const { listener, reports, decided } = await start()
   const foreign: HitsReport = { host: 'other', at: 1, asked: false, interfaces: [] }
   assert.throws(() => listener.hits(foreign), /it speaks for host "other"/)
   const decision: Decision = {
@@ -88,9 +100,9 @@ test('an agent speaks for no other host', () => {
 })
 
 test('the agent is asked for what it has counted while it is there', async () => {
-  const { enforcement, done, ask } = start()
+  const { enforcement, done, ask } = await start()
   await ask()?.()
   await enforcement.stop()
   assert.equal(ask(), undefined)
-  assert.deepEqual(done, ['counted', 'taken back', 'closed', 'stopped'])
+  assert.deepEqual(done, ['own agent of kvm', 'counted', 'stopped', 'taken back', 'closed', 'left kvm'])
 })

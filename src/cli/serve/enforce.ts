@@ -1,9 +1,12 @@
 /** What `serve --enforce nftables` adds to the service: the session of this host, whose agent is a child of the service. */
+import { randomUUID } from 'node:crypto'
 import type { Log } from '../../agent/journal.ts'
+import { spoken } from '../../agent/versions.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import { type Readiness, readinessOf } from '../../server/readiness.ts'
 import type { WaitingFeed } from '../../service/desired.ts'
 import type { HostView } from '../../service/host-view.ts'
+import { version as release } from '../version.ts'
 import type { AgentProcess } from './agent-process.ts'
 import { createHostSession, type Hearers } from './host-session.ts'
 import type { ServeOptions } from './options.ts'
@@ -17,7 +20,7 @@ export interface Enforcement {
 }
 
 /** `tell` gets one line, when rules are in force for the first time. */
-export function enforce(
+export async function enforce(
   { host, observe }: Pick<ServeOptions, 'host' | 'observe'>,
   agent: AgentProcess,
   feed: WaitingFeed,
@@ -25,7 +28,7 @@ export function enforce(
   metrics: Pick<Metrics, 'applied' | 'applyFailed' | 'differing' | 'flowsCut'>,
   logger: Log,
   tell: (line: string) => void,
-): Enforcement {
+): Promise<Enforcement> {
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>()
   let told = false
   const session = createHostSession({
@@ -40,13 +43,23 @@ export function enforce(
       isReady()
     },
   })
+  const own = { release, protocol: spoken.most, instance: randomUUID(), own: true }
+  const replaced = () => {
+    session.mute()
+    logger.error(
+      { host },
+      'another process enforces for this host by its name: what this one says of it is not heard; rules stay',
+    )
+  }
+  await hearers.enforcement.open(host, own, replaced)
   agent.listen(session)
   return {
     ready,
     readiness: () => readinessOf(hearers.enforcement.host(host)),
     async stop() {
-      session.close()
       await agent.stop()
+      session.close()
+      await hearers.enforcement.left(host)
     },
   }
 }

@@ -15,7 +15,7 @@ import { createHostVoice } from './host-voice.ts'
 
 /** Who hears of what the agent says. */
 export interface Hearers {
-  readonly enforcement: Pick<EnforcementService, 'report' | 'host' | 'follow'>
+  readonly enforcement: Pick<EnforcementService, 'report' | 'host' | 'follow' | 'open' | 'left' | 'refused'>
   readonly hits: Pick<HitsService, 'hear' | 'asks'>
   readonly decisions: Pick<DecisionService, 'hear'>
 }
@@ -34,6 +34,8 @@ export interface HostSessionOptions {
 }
 
 export interface HostSession extends AgentListener {
+  /** What the agent says is nobody's from now on; it is still told what its host should enforce. */
+  mute(): void
   close(): void
 }
 
@@ -50,7 +52,9 @@ export function createHostSession({
   const { host } = unheard
   const journal = createJournal(logger)
   const enforced = createEnforcedLog(logger)
+  let muted = false
   const voice = createHostVoice(unheard, (change) => {
+    if (muted) return
     enforcement.report(change)
     journal.status(change)
   })
@@ -76,11 +80,11 @@ export function createHostSession({
     lost: voice.lost,
     hits(report) {
       speaksFor(report.host)
-      hits.hear(report)
+      if (!muted) hits.hear(report)
     },
     decisions(list) {
       for (const each of list) speaksFor(each.host)
-      decisions.hear(list)
+      if (!muted) decisions.hear(list)
     },
     round(round) {
       journal.round(round)
@@ -93,7 +97,12 @@ export function createHostSession({
       enforced.round(now)
       inForce?.(now, round.guarded)
     },
+    mute() {
+      muted = true
+      forgetAgent()
+    },
     close() {
+      muted = true
       forgetAgent()
       forgetReach()
       enforced.close()

@@ -6,9 +6,11 @@ import { VersionError } from '../../agent/versions.ts'
 import { type Closing, closings } from '../../core/model/closings.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { AgentConnection } from '../../server/agent-door.ts'
+import type { Metrics } from '../../server/metrics.ts'
 import type { WaitingFeed } from '../../service/desired.ts'
-import type { EnforcementService } from '../../service/enforcement.ts'
 import { version as release } from '../version.ts'
+import { inWords } from '../words.ts'
+import { createAllowance } from './allowance.ts'
 import { createHostSession, type Hearers, type HostSession, type HostSessionOptions } from './host-session.ts'
 import { createQuestions } from './questions.ts'
 
@@ -19,8 +21,8 @@ export interface RemoteAgentsOptions {
   readonly feedOf: (host: string, resumes: boolean) => WaitingFeed
   /** Names the store; what an agent that names it holds is led on from. */
   readonly history: string
-  readonly hearers: Hearers & { readonly enforcement: Pick<EnforcementService, 'left'> }
-  readonly metrics: HostSessionOptions['metrics']
+  readonly hearers: Hearers
+  readonly metrics: HostSessionOptions['metrics'] & Pick<Metrics, 'agentReplaced'>
   readonly logger: FastifyBaseLogger
   /** Milliseconds after which one that says nothing, or reads nothing, is taken for gone. */
   readonly patienceMs?: number
@@ -40,7 +42,7 @@ const maxLine = 4 * 1024 * 1024
 const greetingMs = 10_000
 
 interface Session {
-  readonly instance: string
+  instance: string
   end(code: Closing, reason: string): void
 }
 
@@ -54,6 +56,7 @@ export function createRemoteAgents({
   patienceMs = 30_000,
   beatMs = 1000,
 }: RemoteAgentsOptions): RemoteAgents {
+  const { enforcement } = hearers
   const sessions = new Map<string, Session>()
 
   function connected({ host, stream, address, close }: AgentConnection): void {
@@ -72,7 +75,7 @@ export function createRemoteAgents({
       close(code, reason)
       if (sessions.get(host) === mine) {
         sessions.delete(host)
-        hearers.enforcement.left(host)
+        void enforcement.left(host)
       }
       if (session) log.warn({ reason }, 'agent disconnected; its rules stay')
       else log.warn({ reason }, 'agent refused')
@@ -87,21 +90,38 @@ export function createRemoteAgents({
         end(closings.refused, 'this host is enforced by the service itself')
         return
       }
+      const { release, instance } = hello
+      enforcement.open(host, { release, protocol: version, instance, own: false }, replaced).then(
+        (may) => {
+          if (!may) end(closings.refused, 'this host is enforced by its service itself')
+          else if (gone.signal.aborted) void enforcement.left(host)
+          else begin(hello, version)
+        },
+        (error) => end(closings.away, `the store cannot be told: ${inWords(error)}`),
+      )
+    }
+    function replaced(): void {
+      end(closings.replaced, 'another agent of this host has connected')
+    }
+    function begin({ release: theirs, instance, pid, history: held }: Hello, version: number): void {
       const before = sessions.get(host)
       sessions.set(host, mine)
-      instance = hello.instance
-      before?.end(closings.replaced, 'another agent of this host has connected')
+      if (before) {
+        // One that was cut off comes back before that is noticed.
+        if (before.instance !== instance) metrics.agentReplaced()
+        before.end(closings.replaced, 'another agent of this host has connected')
+      }
+      mine.instance = instance
       session = createHostSession({
         ...{
           unheard: unheardOf(host),
-          feed: feedOf(host, hello.history === history),
+          feed: feedOf(host, held === history),
           hearers,
           metrics,
           logger: log,
         },
         count: questions.ask,
       })
-      const { release: theirs, pid } = hello
       log.info({ release: theirs, protocol: version, pid }, 'agent connected')
       agent.welcome({ version, release, history })
     }
@@ -120,7 +140,7 @@ export function createRemoteAgents({
           log.error({ reason }, 'agent has failed')
         },
         want: ({ since }) => told().want(since, agent, gone.signal),
-        status: (change) => told().status(change),
+        status: (change) => told().status(allow(change)),
         round: (round) => told().round(round),
         hits(report) {
           told().hits(report)
@@ -131,19 +151,16 @@ export function createRemoteAgents({
       }),
       ended(error) {
         if (error === null) end(closings.away, 'the connection was closed')
-        else if (error instanceof VersionError) end(closings.version, error.message)
-        else end(closings.refused, error.message)
+        else if (error instanceof VersionError) {
+          end(closings.version, error.message)
+          enforcement.refused(host, error.message).catch(() => {})
+        } else end(closings.refused, error.message)
       },
     })
     const agent = toAgent(channel)
+    const allow = createAllowance()
     const questions = createQuestions(agent.count)
-    let instance = ''
-    const mine: Session = {
-      get instance() {
-        return instance
-      },
-      end,
-    }
+    const mine: Session = { instance: '', end }
     const late = setTimeout(() => end(closings.silent, 'it did not greet'), greetingMs)
     const beat = setInterval(() => {
       // Counted, because this process may have slept itself.

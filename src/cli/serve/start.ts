@@ -93,9 +93,9 @@ export async function start(
   const feeds = createDesiredFeeds(storage)
   const agent =
     enforcer &&
-    enforce(options, enforcer, feeds.of(options.host), services, metrics, logger, (line) =>
+    (await enforce(options, enforcer, feeds.of(options.host), services, metrics, logger, (line) =>
       say({ enforcement: line }, line),
-    )
+    ))
   if (!agent) await warnOfDevices(storage, logger)
   const remote = createRemoteAgents({
     ...(agent && { ownHost: options.host }),

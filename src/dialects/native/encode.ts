@@ -45,7 +45,14 @@ export function encodePlacement(
   }
 }
 
-export function encodeHost({ interfaces, ...host }: HostPage['hosts'][number]): JsonObject {
+function encodeAgent({ agent, connected }: HostPage['hosts'][number]): JsonObject | null {
+  if (!agent) return null
+  const { release, protocol, since, leftAt, refused } = agent
+  return { connected, since: new Date(leftAt ?? since).toISOString(), release, protocol, refused }
+}
+
+export function encodeHost(all: HostPage['hosts'][number]): JsonObject {
+  const { interfaces, ...host } = all
   const { target, observe, state, error, desiredRevision, appliedRevision, repairs, warnings } = host
   return {
     ...{
@@ -59,6 +66,7 @@ export function encodeHost({ interfaces, ...host }: HostPage['hosts'][number]): 
       repairs,
       warnings,
     },
+    agent: encodeAgent(all),
     interfaces: interfaces.map(
       ({ id, account, server, device, state, mode = null, error, notes, ...counts }) => ({
         ...{ id, account, server, device, state, mode, error, notes },

@@ -16,6 +16,19 @@ export const HostList = Type.Object({
       appliedRevision: nullable(Type.Integer({ minimum: 0 }), 'Newest that is in force'),
       repairs: Type.Integer({ minimum: 0, description: 'Changes by others that were repaired' }),
       warnings: Type.Array(Type.String()),
+      agent: nullable(
+        Type.Object({
+          connected: Type.Boolean({ description: 'What it has put in force stays while it is not' }),
+          since: Type.String({
+            format: 'date-time',
+            description: 'When it has connected, or was disconnected',
+          }),
+          release: Type.String({ description: 'Of its program' }),
+          protocol: Type.Integer({ minimum: 1, description: 'Version that is spoken with it' }),
+          refused: nullable(Type.String(), 'Why one was sent away since: its protocol, for example'),
+        }),
+        'Null: of before the store kept it',
+      ),
       interfaces: Type.Array(
         Type.Object({
           id: Type.String(),

@@ -18,7 +18,7 @@ import {
 import { deleteDocument, putDocument } from './documents.ts'
 import { forgetOnce, pruneHistory, recordEvent } from './history.ts'
 import { keepHits, pruneHits } from './hits.ts'
-import { forgetHosts, reportHost, reportHosts } from './hosts.ts'
+import { closeSession, forgetHosts, openSession, refuseSession, reportHost, reportHosts } from './hosts.ts'
 import { addInterface, removeInterface, updateInterface } from './interfaces.ts'
 import { applyInventory } from './inventory.ts'
 import { configurePools, keepDrawn, takeAddresses } from './leases.ts'
@@ -62,6 +62,9 @@ export const programs: {
   touchCredentials,
   recordEvent,
   pruneHistory,
+  openSession,
+  closeSession,
+  refuseSession,
   reportHost,
   reportHosts,
   keepHits,
@@ -113,6 +116,9 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   touchCredentials: [],
   recordEvent: [],
   pruneHistory: [],
+  openSession: [],
+  closeSession: [],
+  refuseSession: [],
   reportHost: [],
   reportHosts: [],
   keepHits: [],

@@ -51,6 +51,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   migrations: 'their names are in the header, and migrations write them',
   revision: 'it is in the header, and a restored store goes on far above it',
   outcomes: 'agents say what is in force, and it is another thing after a restore',
+  host_sessions: 'agents connect again after a restore',
   departures: 'after a restore agents are sent everything, and what has left is not in it',
 }
 
