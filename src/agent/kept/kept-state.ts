@@ -198,15 +198,14 @@ export async function openKeptState(options: KeptOptions): Promise<KeptState> {
     async applied() {
       // It has been replaced, and its end was said.
       if (writer) unused = undefined
-      const fits = writer && size.changes <= Math.max(leastChanges, size.whole)
-      if (!drafting && !fits && !stopRetry) {
+      if (!writer && !drafting) {
+        if (stopRetry) return
         // Only where what is there would be wrong somebody has to wait.
         const isWrong = stale
         const over = writeAnew()
         if (isWrong) await over
         return
       }
-      if (!drafting && !writer) return
       const lines: JsonObject[] = []
       // A revision alone is not worth a line.
       if (waiting && !isEmpty(waiting)) {
@@ -221,6 +220,9 @@ export async function openKeptState(options: KeptOptions): Promise<KeptState> {
       const remove = changed.filter((id) => bindings.get(id) === undefined)
       if (changed.length > 0) lines.push(...bindingLines(boot, { put, remove }))
       if (lines.length > 0) await exclusively(() => append(lines))
+      // What is there is whole before another takes its place: nobody knows when that will be.
+      const isLarge = size.changes > Math.max(leastChanges, size.whole)
+      if (writer && isLarge && !drafting && !stopRetry) void writeAnew()
     },
     problems: () => [unused, unwritten].filter((each) => each !== undefined),
     onChange(listener) {
