@@ -35,7 +35,7 @@ const greeting = (least: number, most: number) =>
 const script = (text: string): Command => [
   process.execPath,
   '--eval',
-  `const say = (text) => require('node:fs').writeSync(3, text); const hello = '${greeting(spoken.least, spoken.most)}'; ${text}`,
+  `const say = (text) => { for (let rest = Buffer.from(text); rest.length > 0; ) rest = rest.subarray(require('node:fs').writeSync(3, rest)) }; const hello = '${greeting(spoken.least, spoken.most)}'; ${text}`,
 ]
 /** For ever, whatever becomes of its channel. */
 const stay = 'setInterval(() => {}, 1000)'
