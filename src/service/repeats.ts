@@ -5,11 +5,8 @@
  */
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
-import type { Once, Storage } from '../storage/storage.ts'
+import { longestOnce, type Once, type Storage } from '../storage/storage.ts'
 import type { Context } from './context.ts'
-
-/** For so long an answer is repeated, milliseconds. */
-const keptMs = 24 * 3_600_000
 
 export interface Asked {
   /** Chosen by the caller: 1 to 255 characters. */
@@ -43,7 +40,7 @@ export function createRepeatService(storage: Storage): RepeatService {
       request: requestOf(asked),
       id,
       sealed: secret && seal(secret, asked.key),
-      until: ctx.now + keptMs,
+      until: ctx.now + longestOnce,
     }),
   }
 }

@@ -394,6 +394,9 @@ export interface Actor {
   readonly at: number
 }
 
+/** For so long at most an answer is repeated, milliseconds. */
+export const longestOnce = 24 * 3_600_000
+
 /** A request that is done once, however often it is sent. */
 export interface Once {
   /** A digest of who asks and the key that they chose. */

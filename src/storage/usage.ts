@@ -11,20 +11,26 @@ export const quotasOf = (json: unknown): Quotas => (json ? (JSON.parse(String(js
 export const limitOf = (name: QuotaName, own: Quotas, defaults: Quotas): number | null =>
   own[name] ?? defaults[name] ?? null
 
-/** All that is there, by account and name. Positions of rules are dense, so the last one says how many a policy has. */
-const there = `SELECT account, 'servers' AS name, COUNT(*) AS n FROM servers WHERE origin <> 'left' GROUP BY account
+/** All that is there, by account and name; `rules`: how many a policy has. */
+const counting = (
+  rules: 'MAX(r.position)' | 'COUNT(*)',
+) => `SELECT account, 'servers' AS name, COUNT(*) AS n FROM servers WHERE origin <> 'left' GROUP BY account
   UNION ALL SELECT account, 'policies', COUNT(*) FROM policies WHERE server IS NULL GROUP BY account
-  UNION ALL SELECT p.account, 'rules', SUM(COALESCE((SELECT MAX(r.position) FROM rules r WHERE r.policy = p.id), 0))
+  UNION ALL SELECT p.account, 'rules', SUM(COALESCE((SELECT ${rules} FROM rules r WHERE r.policy = p.id), 0))
     FROM policies p LEFT JOIN servers s ON s.id = p.server
     WHERE p.server IS NULL OR s.origin <> 'left' GROUP BY p.account
   UNION ALL SELECT account, 'credentials', COUNT(*) FROM credentials WHERE account IS NOT NULL GROUP BY account
   UNION ALL SELECT account, 'addresses', COUNT(*) FROM leases WHERE state <> 'quarantined' GROUP BY account`
 
-/** Accounts and names whose count is not what is there. */
-export const miscountsSql = `SELECT u.account, u.name, u.used, COALESCE(t.n, 0) AS n FROM usage u
+const miscountsOf = (there: string) => `SELECT u.account, u.name, u.used, COALESCE(t.n, 0) AS n FROM usage u
     LEFT JOIN (${there}) AS t ON t.account = u.account AND t.name = u.name WHERE u.used <> COALESCE(t.n, 0)
   UNION ALL SELECT t.account, t.name, 0, t.n FROM (${there}) AS t WHERE t.n <> 0
     AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.account = t.account AND u.name = t.name)`
+
+/** Positions of rules are dense, so the last one says how many a policy has. */
+const miscountsSql = miscountsOf(counting('MAX(r.position)'))
+/** Accounts and names whose count is not what is there, as every row is counted. */
+export const realMiscountsSql = miscountsOf(counting('COUNT(*)'))
 
 export function* miscounts(): Steps<readonly Miscount[]> {
   return (yield* query(miscountsSql)).map(({ account, name, used, n }) => ({

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
+import { dialects } from '../../src/dialects/dialects.ts'
 import { check } from '../../src/storage/check/check.ts'
 import type { Fault } from '../../src/storage/check/fault.ts'
 import { backup } from '../../src/storage/whole/backup.ts'
@@ -55,6 +56,6 @@ export async function rowsOf(place: Place): Promise<Record<string, readonly stri
 export async function assertSound(place: Place): Promise<void> {
   const faults: Fault[] = []
   const stores = await wholeStores(place)
-  await stores.read((store) => check(store, (fault) => void faults.push(fault)))
+  await stores.read((store) => check(store, dialects, (fault) => void faults.push(fault)))
   assert.deepEqual(faults, [])
 }

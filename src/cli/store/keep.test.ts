@@ -136,11 +136,14 @@ describe('a store that is kept and restored', { timeout: 120_000 }, () => {
     assert.equal(faulty.status, 1)
     assert.match(
       faulty.stdout,
-      new RegExp(`^servers ${id}: codec: it cannot be read: .*\\n1 fault in \\d+ rows\\n$`),
+      new RegExp(
+        `^servers ${id}: codec: it cannot be read: .*\\nwhat to do \\(codec\\): write what is named anew .*\\n1 fault in \\d+ rows\\n$`,
+      ),
     )
     const json = await run(['check', '--data', to, '--json'])
-    const { sound: isSound, faults, more } = JSON.parse(json.stdout)
+    const { sound: isSound, faults, more, remedies: told } = JSON.parse(json.stdout)
     assert.deepEqual([json.status, isSound, faults.length, faults[0].key, more], [1, false, 1, id, []])
+    assert.deepEqual(Object.keys(told), ['codec'])
     assert.equal((await run(['check', '--data', directory('none')])).status, 2)
   })
 

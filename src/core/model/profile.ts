@@ -27,8 +27,20 @@ export interface ProfileSpec {
   readonly maxRules?: Readonly<Partial<Record<'chain' | 'interface' | 'group', number>>>
   /** Zones are documents of this kind: what is in one is made and changed together. */
   readonly zoneKind?: string
+  /** Its documents, by kind: what they name that has to be there. A kind that names nothing, or what may have gone, is absent. */
+  readonly documentNames?: Readonly<Record<string, DocumentNames>>
   /** Its clients have pairs of an access key and a secret key, and check their form: the secret key is a UUID. */
   readonly secretKeys?: SecretKeyForm
+}
+
+/** Something of the same account and profile, by its id. */
+export type Named = 'server' | { readonly document: string }
+
+export interface DocumentNames {
+  /** What the part of its id before the first slash is the id of. */
+  readonly within?: Named
+  /** What values of its body are ids of, by key. A value that is absent, null or empty names nothing. */
+  readonly keys?: Readonly<Record<string, Named>>
 }
 
 /** Access keys: the prefix, and so many capital letters or digits. */

@@ -54,6 +54,10 @@ export const manifest = {
     filtersBy: { attribute: 'firewallType', values: firewallTypes, absent: 'INGRESS' },
   },
   zoneKind: 'datacenter',
+  documentNames: {
+    lan: { within: { document: 'datacenter' } },
+    volume: { within: { document: 'datacenter' }, keys: { server: 'server' } },
+  },
   credentials: ['password', 'token'],
   inventory: {
     account: {

@@ -32,6 +32,12 @@ export const manifest = {
     },
     attributes: { description: 'Auto generated security group.', tags: [] },
   },
+  // The interface of a flexible IP may have ended by an inventory.
+  documentNames: {
+    volume: { keys: { project: { document: 'project' }, server: 'server' } },
+    ip: { keys: { project: { document: 'project' }, server: 'server' } },
+    'user-data': { within: 'server' },
+  },
   credentials: ['secret-key'],
   // Clients check `^SCW[A-Z0-9]{17}$` (scaleway-sdk-go: validation/is.go).
   secretKeys: { prefix: 'SCW', letters: 17 },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import { engines, type TestStore } from '../../../test/support/stores.ts'
+import { dialects } from '../../dialects/dialects.ts'
 import type { Engine } from '../migrations/engine.ts'
 import { query } from '../statement.ts'
 import { wholeStores } from '../whole/whole-store.ts'
@@ -19,7 +20,7 @@ async function faultsOf({
 }: TestStore): Promise<{ faults: Fault[]; more: readonly { kind: string }[] }> {
   const faults: Fault[] = []
   const stores = await wholeStores(place)
-  const { more } = await stores.read((store) => check(store, (fault) => void faults.push(fault)))
+  const { more } = await stores.read((store) => check(store, dialects, (fault) => void faults.push(fault)))
   return { faults, more }
 }
 
@@ -34,7 +35,7 @@ async function faultsWith({ place }: TestStore, sql: string) {
   const stores = await wholeStores(place)
   const done = stores.replace(async (store) => {
     for (const each of [unguarded, ...sql.split(';')]) if (each.trim()) await store.drive(query(each))
-    more = (await check(store, (fault) => void faults.push(fault))).more
+    more = (await check(store, dialects, (fault) => void faults.push(fault))).more
     throw undone
   })
   await assert.rejects(done, (error) => {
@@ -66,6 +67,17 @@ const chain = one('policies', 'server IS NOT NULL AND interface IS NULL')
 const alone = one('policies', 'server IS NULL')
 const ruled = one('rules', '1 = 1', 'policy')
 const change = (table: string, set: string, id = one(table)) => `UPDATE ${table} SET ${set} WHERE id = ${id};`
+
+/** A request that is remembered, with values in place of sound ones. */
+function once(
+  problem: RegExp,
+  values: Readonly<Record<string, string | number>>,
+): readonly [FaultKind, string, RegExp, string] {
+  const row = { key: '0'.repeat(64), request: 'f'.repeat(64), id: 'a', sealed: null, until: 5, ...values }
+  const written = Object.values(row).map((value) => (typeof value === 'string' ? `'${value}'` : `${value}`))
+  const sql = `INSERT INTO idempotency (${Object.keys(row).join(', ')}) VALUES (${written.join(', ')});`
+  return ['repeat', 'idempotency', problem, sql]
+}
 
 /** The fault, and what does it. */
 const damages: readonly (readonly [FaultKind, string, RegExp, string])[] = [
@@ -184,6 +196,72 @@ const damages: readonly (readonly [FaultKind, string, RegExp, string])[] = [
     /rules are counted, and \d+ are there/,
     `UPDATE usage SET used = used + 1 WHERE name = 'rules';`,
   ],
+  ['count', 'usage', /^-3 servers/, `UPDATE usage SET used = -3 WHERE name = 'servers';`],
+  [
+    'count',
+    'usage',
+    /rules are counted, and \d+ are there/,
+    // The last position says so many, and as many rows are not there.
+    `UPDATE rules SET position = position + 100 WHERE policy = ${ruled}; UPDATE rules SET position = position - 99 WHERE policy = ${ruled};
+     UPDATE usage SET used = used + 1 WHERE name = 'rules' AND account = (SELECT account FROM policies WHERE id = ${ruled});`,
+  ],
+  [
+    'reference',
+    'usage',
+    /account is gone/,
+    `UPDATE usage SET account = 'gone' WHERE name = 'servers' AND account = ${one('usage', `name = 'servers'`, 'account')};`,
+  ],
+  [
+    'reference',
+    'leases',
+    /account is gone/,
+    `UPDATE leases SET account = 'gone' WHERE address = ${one('leases', '1 = 1', 'address')};`,
+  ],
+  ...[
+    ['volume', 'server'],
+    ['ip', 'project'],
+    ['volume', 'project'],
+  ].map(([kind, key]): (typeof damages)[number] => [
+    'reference',
+    'documents',
+    new RegExp(`its ${key} names the ${key} gone-[0-9a-f-]+, which is gone`),
+    `UPDATE documents SET body = replace(body, '"${key}":"', '"${key}":"gone-') WHERE kind = '${kind}';`,
+  ]),
+  [
+    'reference',
+    'documents',
+    /its id names the server gone-[0-9a-f-]+, which is gone/,
+    `DELETE FROM document_names; UPDATE documents SET id = 'gone-' || id WHERE kind = 'user-data';`,
+  ],
+  [
+    'reference',
+    'documents',
+    /its id names the datacenter [0-9a-f-]+, which is gone/,
+    `DELETE FROM document_names; DELETE FROM documents WHERE kind = 'datacenter';`,
+  ],
+  [
+    'owner',
+    'documents',
+    /which is another account’s or profile’s/,
+    `UPDATE documents SET account = ${one('accounts', `id <> (SELECT MIN(account) FROM documents)`)} WHERE kind = 'volume';`,
+  ],
+  ...['{"servers":-1}', '{"servers":1.5}', '{"servers":"9"}', '{"racks":1}', '[]'].flatMap(
+    (quotas): (typeof damages)[number][] => [
+      ['quota', 'accounts', /quota/, change('accounts', `quotas = '${quotas}'`)],
+      [
+        'quota',
+        'installation',
+        /quota/,
+        `DELETE FROM installation WHERE name = 'quotas'; INSERT INTO installation (name, value) VALUES ('quotas', '${quotas}');`,
+      ],
+    ],
+  ),
+  once(/its key is no digest/, { key: 'x' }),
+  once(/its request is no digest/, { request: 'A'.repeat(64) }),
+  once(/what it made/, { id: '' }),
+  once(/not sealed, or was cut/, { sealed: 'c2VjcmV0' }),
+  once(/remembered until 0/, { until: 0 }),
+  once(/longer than any request is/, { until: 1e15 }),
   ['count', 'usage', /^0 servers are counted/, `DELETE FROM usage WHERE name = 'servers';`],
   ['count', 'hit_sums', /not the sum/, 'UPDATE hit_sums SET packets = packets + 1;'],
   [

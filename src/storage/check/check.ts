@@ -1,9 +1,9 @@
 /**
  * Verifies a store, in one snapshot and without writing: what each row says, what rows say of each other, and the engine.
  *
- * It knows no provider: what documents say of each other, in their dialect's words, it does not look at. Memory does not
- * grow with the store.
+ * It knows no provider: of documents it follows what their dialects say that they name. Memory does not grow with the store.
  */
+import type { ProfileSpec } from '../../core/model/profile.ts'
 import { migrations } from '../migrations/migrate.ts'
 import { query, type Row } from '../statement.ts'
 import { Unavailable } from '../unavailable.ts'
@@ -11,6 +11,7 @@ import { readSchema } from '../whole/tables.ts'
 import { Untried, type WholeStore } from '../whole/whole-store.ts'
 import { engineFaults, schemaFaults } from './engine.ts'
 import type { Fault, FaultKind } from './fault.ts'
+import { namedFaults } from './named.ts'
 import { faultOf, questions } from './questions.ts'
 import { recordChecks } from './records.ts'
 
@@ -30,9 +31,13 @@ const mostTold = 20
 
 /**
  * Tells each fault as it is found, 20 of a kind in a table. Rejects with `Untried` when there is no store, or one that an
- * older program wrote; with `Refused` when a newer one did.
+ * older program wrote; with `Refused` when a newer one did. `profiles`: all that have documents.
  */
-export async function check(store: WholeStore, tell: (fault: Fault) => void): Promise<Checked> {
+export async function check(
+  store: WholeStore,
+  profiles: readonly ProfileSpec[],
+  tell: (fault: Fault) => void,
+): Promise<Checked> {
   const { engine } = store
   const schema = await store.drive(readSchema(engine))
   if (!schema) throw new Untried('there is no store')
@@ -59,6 +64,7 @@ export async function check(store: WholeStore, tell: (fault: Fault) => void): Pr
       const lots = store.scan(`SELECT * FROM (${question.sql}) AS faults LIMIT ${mostTold + 1}`)
       for await (const lot of lots) for (const row of lot) found(faultOf(question, row))
     }),
+    () => store.drive(namedFaults(profiles, found)),
     ...recordChecks().map(({ table, columns, key, look }) => async () => {
       rows[table] = 0
       const order = table === 'rules' ? ' ORDER BY policy, position' : ''

@@ -30,8 +30,35 @@ export const faultKinds = [
   'address',
   /** A lease whose times or keys contradict its state or address. */
   'lease',
+  /** A quota that is none: unknown, or not a number from 0 on. */
+  'quota',
+  /** A request that is remembered so that it is done once, and could not be recognised or would be remembered for too long. */
+  'repeat',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
+
+const restoreIt = 'keep a copy, stop the service, and restore a backup that is sound (portcullis restore)'
+
+/** What an operator can do about it: a sentence without a full stop. */
+export const remedies: Readonly<Record<FaultKind, string>> = {
+  engine: restoreIt,
+  schema: restoreIt,
+  revision: restoreIt,
+  position: 'write the rules of the policy anew through the API of its dialect, else restore a backup',
+  reference: 'delete through the API what names something that is gone, else restore a backup',
+  owner: restoreIt,
+  attachment: 'attach the policy again through the API of its dialect, else restore a backup',
+  unique: 'delete or rename one of them through the API, else restore a backup',
+  default: restoreIt,
+  audit: 'history may have been altered: compare it with the audit of a backup',
+  count:
+    'start the service, and apply any inventory that changes something: it counts what accounts have anew; hits stay as they are',
+  codec: 'write what is named anew through the API of its dialect, else restore a backup',
+  address: 'write the interface anew through the API, else restore a backup',
+  lease: restoreIt,
+  quota: 'set the quotas of the account through the API, or those of all with serve --quotas',
+  repeat: 'a repeated request may be refused or done again until it is forgotten: nothing else is concerned',
+}
 
 export interface Fault {
   readonly kind: FaultKind

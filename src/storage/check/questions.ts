@@ -1,6 +1,7 @@
 /** Faults that a statement finds: between rows, and of many rows together. Both engines take the statements. */
 import type { Row } from '../statement.ts'
-import { miscountsSql } from '../usage.ts'
+import { longestOnce } from '../storage.ts'
+import { realMiscountsSql } from '../usage.ts'
 import { kept } from '../whole/tables.ts'
 import type { Fault, FaultKind } from './fault.ts'
 
@@ -29,12 +30,14 @@ const keys: Readonly<Record<string, readonly string[]>> = {
   hit_sums: ['account', 'policy', 'decider'],
   counted: ['interface'],
   leases: ['address'],
+  idempotency: ['key'],
+  usage: ['account', 'name'],
 }
 export const keyOf = (table: string): readonly string[] => keys[table] ?? ['id']
 
 /** Columns that name a row of another table by its id; null names none. */
 const references: readonly { readonly table: string; readonly column: string; readonly of: string }[] = [
-  ...['servers', 'policies', 'documents', 'credentials', 'hit_sums'].map((table) => ({
+  ...['servers', 'policies', 'documents', 'credentials', 'hit_sums', 'usage', 'leases'].map((table) => ({
     ...{ table, column: 'account', of: 'accounts' },
   })),
   ...['interfaces', 'policies', 'attachments'].map((table) => ({ table, column: 'server', of: 'servers' })),
@@ -185,8 +188,14 @@ export const questions: readonly Question[] = [
   },
   {
     ...{ kind: 'count', table: 'usage', key: ['account', 'name'] },
-    sql: miscountsSql,
+    sql: realMiscountsSql,
     problem: ({ used, n, name }) => `${used} ${name} are counted, and ${n} are there`,
+  },
+  {
+    ...{ kind: 'repeat', table: 'idempotency', key: ['key'] },
+    // A clock that goes back makes no earlier event newer than this.
+    sql: `SELECT key, until FROM idempotency WHERE until > ${longestOnce} + (SELECT COALESCE(MAX(reached), 0) FROM audit)`,
+    problem: ({ until }) => `it is remembered until ${until}, longer than any request is`,
   },
   {
     ...{ kind: 'count', table: 'hit_sums', key: keyOf('hit_sums') },

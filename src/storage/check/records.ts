@@ -23,6 +23,7 @@ import {
   hitColumns,
   interfaceColumns,
   leaseColumns,
+  onceColumns,
   policyColumns,
   ruleColumns,
   serverColumns,
@@ -34,6 +35,7 @@ import {
   toHost,
   toInterface,
   toLease,
+  toOnce,
   toOutcome,
   toPolicy,
   toPolicyStep,
@@ -41,7 +43,9 @@ import {
   toServer,
 } from '../rows.ts'
 import type { Row, SqlValue } from '../statement.ts'
+import { defaultQuotas } from '../usage.ts'
 import type { FaultKind } from './fault.ts'
+import { quotaProblems } from './limits.ts'
 import { keyOf } from './questions.ts'
 
 export interface RecordCheck {
@@ -154,6 +158,33 @@ function* hitProblems(row: Row): Problems {
   if (parsed && !parsed.ok) yield ['codec', parsed.error]
 }
 
+function* accountProblems(row: Row): Problems {
+  yield* quotaProblems(row.quotas ?? null)
+  toAccount(row)
+}
+
+function* installationProblems(row: Row): Problems {
+  if (row.name === defaultQuotas) yield* quotaProblems(row.value ?? null)
+}
+
+const digest = /^[0-9a-f]{64}$/
+/** Base64 of a salt, a nonce and a tag of 16, 12 and 16 bytes, and of what is sealed: an object in JSON. */
+const sealedBytes = 46
+
+function* onceProblems(row: Row): Problems {
+  const { key, request, id, sealed, until } = toOnce(row)
+  for (const [what, value] of Object.entries({ key, request })) {
+    if (!digest.test(value)) yield ['repeat', `its ${what} is no digest`]
+  }
+  if (id === '') yield ['repeat', 'it says nothing of what it made']
+  if (sealed !== null) {
+    const bytes = Buffer.from(sealed, 'base64')
+    const isWhole = bytes.toString('base64') === sealed && bytes.length >= sealedBytes
+    if (!isWhole) yield ['repeat', 'the secret of its answer is not sealed, or was cut']
+  }
+  if (!Number.isSafeInteger(until) || until <= 0) yield ['repeat', `it is remembered until ${until}`]
+}
+
 /** What can be read has no problem. */
 const readable =
   (read: (row: Row) => unknown): RecordCheck['look'] =>
@@ -168,7 +199,8 @@ const written =
 
 /** Anew for each run. */
 export const recordChecks = (): readonly RecordCheck[] => [
-  check('accounts', accountColumns, readable(toAccount)),
+  check('accounts', accountColumns, accountProblems),
+  check('installation', 'name, value', installationProblems, ['name']),
   check(
     'credentials',
     credentialColumns,
@@ -199,4 +231,5 @@ export const recordChecks = (): readonly RecordCheck[] => [
   check('hosts', 'host, seen_at, status', readable(toHost), ['host']),
   check('outcomes', 'host, interface, status', readable(toOutcome), ['host', 'interface']),
   check('hits', hitColumns, hitProblems),
+  check('idempotency', onceColumns, onceProblems),
 ]
