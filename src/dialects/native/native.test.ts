@@ -287,7 +287,7 @@ accounts:
     const { server: owner, account } = (await service.storage.owners([web]))[0] ?? {}
     const host = {
       ...{ host: 'kvm1', target: 'fake', observe: false, state: 'applied', error: "the operator's" },
-      ...{ desiredRevision: 9, appliedRevision: 9, repairs: 0, warnings: [] },
+      ...{ desiredRevision: 9, appliedRevision: 9, repairs: 0, warnings: [], agent: null },
       interfaces: [
         {
           ...{ id: web, account, server: owner, device: 'tap1', state: 'failing', mode: 'bridged' },
