@@ -54,6 +54,8 @@ test('where nobody answers the pause is the same, for ever and after whatever el
 
 test('one that cannot answer now is asked each second', async () => {
   assert.deepEqual(await pauses(many('unable', 50)), new Array(50).fill(1000))
+  for (const code of [1006, closings.away])
+    assert.deepEqual(await pauses(many({ lasts: 4999, code }, 50)), new Array(50).fill(1000))
 })
 
 test('one that refuses, or fails in another way, is asked later and later, to half a minute', async () => {

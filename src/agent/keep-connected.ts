@@ -25,9 +25,9 @@ export interface KeepConnectedOptions {
 const times = {
   /** Where no service answers, which costs nobody anything, and where a connection that was good has ended. */
   soon: 500,
-  /** Where it is there and cannot: it is asked no more often than that. */
+  /** Where it is there and cannot, or goes when it has just come: it is asked no more often than that. */
   unable: 1000,
-  /** Where it refuses, or ends what has just begun: doubled from the first to the last. */
+  /** Where it refuses, or closes what has just begun: doubled from the first to the last. */
   first: 1000,
   last: 30_000,
   /** For one whose place another agent of its host has taken: two that do that in turn would not enforce, but fight. */
@@ -85,7 +85,7 @@ export async function keepConnected(
       )
       return times.replaced
     }
-    if (now() - began < times.good) return later()
+    if (now() - began < times.good) return !error && lost.has(code) ? times.unable : later()
     most = times.first
     return times.soon
   }
@@ -95,6 +95,9 @@ export async function keepConnected(
     await sleep(spread(pause), signal)
   }
 }
+
+/** What nobody has decided because of this agent. */
+const lost = new Set<Farewell['code']>([closings.away, 1006])
 
 const waits = { none: 'soon', unable: 'unable' } as const
 
