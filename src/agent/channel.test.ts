@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { type Duplex, duplexPair } from 'node:stream'
 import { describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Channel, type Message, openChannel } from './channel.ts'
 
 interface End {
@@ -52,6 +54,53 @@ test('lines are put together from whatever pieces they come in', async () => {
   left.end()
   assert.equal(await to.ended, null)
   assert.deepEqual(to.heard, [{ type: 'a', text: 'ä€😀' }, { type: 'b' }])
+})
+
+test('a line that comes byte by byte takes the room of its bytes', () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const [left, right] = duplexPair()
+  openEnd(right)
+  const byte = Buffer.of(120)
+  const used = () => {
+    collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+  const before = used()
+  for (let n = 0; n < 500_000; n++) right.emit('data', byte)
+  const more = used() - before
+  left.destroy()
+  assert.ok(more < 20_000_000, `${more} bytes`)
+})
+
+test('of one that says too much nothing is read for a while, and nothing is lost', async () => {
+  const [left, right] = duplexPair()
+  const lengths: number[] = []
+  const heard: object[] = []
+  const { promise: over, resolve: ended } = Promise.withResolvers<Error | null>()
+  let paused = 0
+  right.on('pause', () => paused++)
+  openChannel({
+    ...{ stream: right, ended },
+    incoming: { a: (rest) => void heard.push(rest) },
+    pace(bytes) {
+      lengths.push(bytes)
+      return 1
+    },
+  })
+  for (let n = 0; n < 20; n++) {
+    left.write(`{"type":"a","n":${n}}\n`)
+    await turn()
+  }
+  left.end()
+  assert.equal(await over, null)
+  assert.deepEqual(
+    heard,
+    Array.from({ length: 20 }, (_, n) => ({ n })),
+  )
+  assert.deepEqual([lengths[0], lengths.length], [18, 20])
+  assert.ok(paused > 0)
 })
 
 describe('what cannot be read ends the connection, and what follows is nobody’s', () => {

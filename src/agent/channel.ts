@@ -37,6 +37,8 @@ export interface ChannelOptions {
   readonly maxLine?: number
   /** Milliseconds that the other side may take for a piece of what is sent: it is ended when it has not read it by then. */
   readonly patienceMs?: number
+  /** Told of each line that comes, in bytes; answers for how many milliseconds nothing more is read. Absent: all is read at once. */
+  readonly pace?: (bytes: number) => number
 }
 
 /** Bytes that are written at once: whoever reads slowly takes one after the other, and is seen to. */
@@ -49,6 +51,7 @@ export function openChannel({
   endsStream = false,
   maxLine = 64 * 1024 * 1024,
   patienceMs = 60_000,
+  pace = () => 0,
 }: ChannelOptions): Channel {
   let over = false
   function end(error: unknown): void {
@@ -58,14 +61,17 @@ export function openChannel({
     ended(error === null || error instanceof Error ? error : new Error(String(error)))
   }
 
+  /** Milliseconds for which nothing more is read. */
+  let pause = 0
   function read(line: Buffer): void {
     // What comes behind the end is nobody's.
     if (over) return
+    pause = pace(line.length)
     const message = parse(line)
     if (!isObject(message)) throw new Error('a line that is no JSON object')
     const { type, ...rest } = message
     const take = typeof type === 'string' && Object.hasOwn(incoming, type) ? incoming[type] : undefined
-    if (!take) throw new Error(`a message of an unknown type: ${JSON.stringify(type)}`)
+    if (!take) throw new Error(`a message of an unknown type: ${JSON.stringify(type)?.slice(0, 100)}`)
     take(rest)
   }
   const lines = createLines(maxLine, read)
@@ -76,6 +82,10 @@ export function openChannel({
     } catch (error) {
       end(error)
     }
+    if (over || pause <= 0) return
+    stream.pause()
+    setTimeout(() => stream.resume(), pause)
+    pause = 0
   })
   for (const event of ['end', 'error', 'close']) stream.on(event, () => end(null))
 
@@ -123,21 +133,33 @@ function drained(stream: Duplex, patienceMs: number): Promise<void> {
 
 /** Cuts bytes into lines. */
 function createLines(maxLine: number, read: (line: Buffer) => void) {
-  let held: Buffer[] = []
+  /** The beginning of a line, in the first `length` bytes: in one piece, because a piece for each that comes is more than what it holds. */
+  let held: Buffer = Buffer.alloc(0)
   let length = 0
   function hold(bytes: Buffer): void {
-    held.push(bytes)
-    length += bytes.length
-    if (length > maxLine) throw new Error(`a line of more than ${maxLine} bytes`)
+    const all = length + bytes.length
+    if (all > maxLine) throw new Error(`a line of more than ${maxLine} bytes`)
+    if (all > held.length) {
+      const larger = Buffer.allocUnsafe(Math.min(maxLine, Math.max(2 * held.length, all)))
+      held.copy(larger, 0, 0, length)
+      held = larger
+    }
+    bytes.copy(held, length)
+    length = all
   }
   return {
     add(chunk: Buffer): void {
       let from = 0
       for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-        hold(chunk.subarray(from, at))
+        const rest = chunk.subarray(from, at)
         from = at + 1
-        const line = held.length === 1 ? (held[0] as Buffer) : Buffer.concat(held)
-        held = []
+        if (length === 0 && rest.length <= maxLine) {
+          read(rest)
+          continue
+        }
+        hold(rest)
+        const line = held.subarray(0, length)
+        held = Buffer.alloc(0)
         length = 0
         read(line)
       }

@@ -67,6 +67,7 @@ export async function connect(
     headers: { authorization: `Bearer ${token}` },
     handshakeTimeout: patience.open,
     maxPayload,
+    autoPong: false,
     perMessageDeflate: { clientNoContextTakeover: true, serverNoContextTakeover: true, threshold: 1024 },
     createConnection: () =>
       secure
@@ -109,6 +110,10 @@ export async function connect(
   }
   // What goes wrong closes it, and is told so.
   ws.on('error', () => {})
+  // Answers that nobody reads would fill the memory.
+  ws.on('ping', (data) => {
+    if (ws.bufferedAmount < maxPayload) ws.pong(data)
+  })
   return { stream: createWebSocketStream(ws), closed }
 }
 

@@ -64,6 +64,7 @@ export function createAgentDoor({
     noServer: true,
     clientTracking: false,
     maxPayload,
+    autoPong: false,
     // What was said before is not kept for the next message: it would take 300 kB of each of a thousand agents.
     perMessageDeflate: { clientNoContextTakeover: true, serverNoContextTakeover: true, threshold: 1024 },
   })
@@ -86,6 +87,10 @@ export function createAgentDoor({
       upgraded()
       // What goes wrong closes it.
       ws.on('error', () => {})
+      // Answers that nobody reads would fill the memory.
+      ws.on('ping', (data) => {
+        if (ws.bufferedAmount < maxPayload) ws.pong(data)
+      })
       const close: AgentConnection['close'] = (code, reason) => {
         ws.close(code, clipped(reason))
         setTimeout(() => ws.terminate(), farewellMs).unref()

@@ -12,6 +12,8 @@ import { version as release } from '../version.ts'
 import { inWords } from '../words.ts'
 import { createAllowance } from './allowance.ts'
 import { createHostSession, type Hearers, type HostSession, type HostSessionOptions } from './host-session.ts'
+import { createModestLog } from './modest-log.ts'
+import { createPace } from './pace.ts'
 import { createQuestions } from './questions.ts'
 
 export interface RemoteAgentsOptions {
@@ -58,9 +60,13 @@ export function createRemoteAgents({
 }: RemoteAgentsOptions): RemoteAgents {
   const { enforcement } = hearers
   const sessions = new Map<string, Session>()
+  /** By host: one that connects anew has no more than one that stays. */
+  const limits = new Map<string, ReturnType<typeof limitsOf>>()
+  const limitsOf = (host: string) => ({ log: createModestLog(logger.child({ host })), pace: createPace() })
 
   function connected({ host, stream, address, close }: AgentConnection): void {
-    const log = logger.child({ host, address })
+    const { log, pace } = limits.get(host) ?? limitsOf(host)
+    limits.set(host, { log, pace })
     const gone = new AbortController()
     let session: HostSession | undefined
     let unheard = 0
@@ -77,8 +83,8 @@ export function createRemoteAgents({
         sessions.delete(host)
         void enforcement.left(host)
       }
-      if (session) log.warn({ reason }, 'agent disconnected; its rules stay')
-      else log.warn({ reason }, 'agent refused')
+      if (session) log.warn({ address, reason }, 'agent disconnected; its rules stay')
+      else log.warn({ address, reason }, 'agent refused')
     }
     const told = (): HostSession => {
       if (session) return session
@@ -97,7 +103,10 @@ export function createRemoteAgents({
           else if (gone.signal.aborted) void enforcement.left(host)
           else begin(hello, version)
         },
-        (error) => end(closings.away, `the store cannot be told: ${inWords(error)}`),
+        (error) => {
+          log.error({ reason: inWords(error) }, 'the store cannot be told of an agent')
+          end(closings.away, 'the store does not answer')
+        },
       )
     }
     function replaced(): void {
@@ -122,7 +131,7 @@ export function createRemoteAgents({
         },
         count: questions.ask,
       })
-      log.info({ release: theirs, protocol: version, pid }, 'agent connected')
+      log.info({ address, release: theirs, protocol: version, pid }, 'agent connected')
       agent.welcome({ version, release, history })
     }
 
@@ -130,14 +139,15 @@ export function createRemoteAgents({
       unheard = 0
     })
     const channel = openChannel({
-      ...{ stream, maxLine, patienceMs, endsStream: true },
+      ...{ stream, maxLine, patienceMs, endsStream: true, pace },
       incoming: fromAgent({
         hello: greet,
         guarded({ unwritten }) {
-          if (unwritten !== null) log.warn(`the guard for the next boot cannot be written: ${unwritten}`)
+          if (unwritten !== null)
+            log.warn({ reason: unwritten }, 'the guard for the next boot cannot be written')
         },
         failed({ reason }) {
-          log.error({ reason }, 'agent has failed')
+          log.error({ address, reason }, 'agent has failed')
         },
         want: ({ since }) => told().want(since, agent, gone.signal),
         status: (change) => told().status(allow(change)),

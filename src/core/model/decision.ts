@@ -45,26 +45,31 @@ export interface Decision {
 }
 
 const number = integerFrom('number', 0)
-const text = textOf('text')
+const short = integerFrom('number of 16 bits', 0, 65_535)
+const octet = integerFrom('octet', 0, 255)
+/** Of hosts and interfaces. What names a rule has three such, at most. */
+const name = textOf('name', (text) => text.length <= 255)
+const mac = textOf('MAC', (text) => /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(text))
+const address = textOf('address', (text) => /^[0-9a-f:.]{2,45}$/.test(text))
 const decisions = listOf(
   'decisions',
   exactly<Decision>('decision', {
     at: momentOf('moment'),
-    host: text,
-    interface: text,
+    host: name,
+    interface: name,
     direction: oneOf('direction', ['ingress', 'egress']),
     outcome: oneOf('outcome', outcomes),
     observed: flag('observed'),
-    by: textOf('decider', (each) => parseDecider(each).ok),
+    by: textOf('decider', (each) => each.length <= 800 && parseDecider(each).ok),
     position: orNull(integerFrom('position', 1)),
     level: oneOf('level', logLevels),
     revision: number,
     packet: exactly<SeenPacket>(
       'packet',
       {
-        ...{ etherType: number, length: number, sourceMac: text, protocol: number, source: text },
-        ...{ destination: text, sourcePort: number, destinationPort: number },
-        ...{ icmpType: number, icmpCode: number },
+        ...{ etherType: short, length: number, sourceMac: mac, protocol: octet, source: address },
+        ...{ destination: address, sourcePort: short, destinationPort: short },
+        ...{ icmpType: octet, icmpCode: octet },
       },
       [
         ...(['sourceMac', 'protocol', 'source', 'destination', 'sourcePort', 'destinationPort'] as const),

@@ -36,12 +36,12 @@ export interface HitsReport {
   readonly interfaces: readonly InterfaceHits[]
 }
 
-const id = textOf('id')
+const id = textOf('id', (text) => text.length <= 255)
 const count = integerFrom('count', 0)
 const counts = listOf(
   'counts',
   exactly<Count>('count', {
-    by: textOf('decider', (text) => parseDecider(text).ok),
+    by: textOf('decider', (text) => text.length <= 800 && parseDecider(text).ok),
     packets: count,
     bytes: count,
   }),
@@ -54,7 +54,7 @@ const report = exactly<HitsReport>('hits', {
     'interfaces',
     exactly<InterfaceHits>('hits of an interface', {
       id,
-      epoch: textOf('epoch'),
+      epoch: textOf('epoch', (text) => text.length <= 255),
       ingress: counts,
       egress: counts,
       suppressed: exactly('suppressed', { ingress: count, egress: count }),
