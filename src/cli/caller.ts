@@ -94,7 +94,10 @@ export interface Question {
   readonly signal?: AbortSignal
 }
 
-/** Asks the service that the command is a client of. `path` has no slash at its beginning. */
+/**
+ * Asks the service that the command is a client of. `path` has no slash at its beginning, and no part that is empty, `.` or `..`:
+ * as ids they would lead to something else than what was meant.
+ */
 export async function ask(
   command: Command,
   path: string,
@@ -102,6 +105,11 @@ export async function ask(
 ): Promise<Result<Response, Refusal>> {
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
+  const astray = path
+    .split('?', 1)[0]
+    ?.split('/')
+    .find((part) => /^\.{0,2}$/.test(part))
+  if (astray !== undefined) return err({ text: `nothing has the id '${astray}'` })
   const { url } = command.opts<{ url: string }>()
   const base = URL.parse(url.endsWith('/') ? url : `${url}/`)
   if (!base)

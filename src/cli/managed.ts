@@ -69,6 +69,8 @@ export const members = (body: JsonObject) =>
     .map(([name, value]) => `${name}: ${cell(value)}`)
     .join('\n')
 
+const a = (name: string) => `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`
+
 const pathOf = (several: string, id: string) => `v1/${several}/${encodeURIComponent(id)}`
 
 function lister({ name, several, columns, filters }: Noun): Command {
@@ -89,7 +91,7 @@ const shower = ({ name, several, key }: Noun) =>
     )
 
 const updater = ({ name, several, key }: Noun) =>
-  verb('update', `change a ${name}`, `portcullis ${name} update ID '{"name": "new"}'`)
+  verb('update', `change ${a(name)}`, `portcullis ${name} update ID '{"name": "new"}'`)
     .argument('<id>', `id of the ${name}`)
     .argument('<change>', 'what changes, as JSON; null takes it back', objectOf)
     .addOption(ifRevisionOption())
@@ -107,7 +109,7 @@ const updater = ({ name, several, key }: Noun) =>
     })
 
 const remover = (verbName: string, { name, several, key }: Noun) =>
-  verb(verbName, `${verbName} a ${name}`, `portcullis ${name} ${verbName} ID`)
+  verb(verbName, `${verbName} ${a(name)}`, `portcullis ${name} ${verbName} ID`)
     .argument(`<${key}>`, `${key} of the ${name}`)
     .addOption(ifRevisionOption())
     .action(async (id: string, flags: ResourceFlags, self: Command) => {
@@ -117,7 +119,7 @@ const remover = (verbName: string, { name, several, key }: Noun) =>
 
 function nounCommand(noun: Noun): Command {
   const { name, about, several, key, example = '{}' } = noun
-  const create = verb('create', `make a ${name}`, `portcullis ${name} create '${example}'`)
+  const create = verb('create', `make ${a(name)}`, `portcullis ${name} create '${example}'`)
     .argument('<body>', 'as docs/inventory.md has it, as JSON', objectOf)
     .action(async (body: JsonObject, flags: ResourceFlags, self: Command) =>
       show(flags, await call<JsonObject>(self, `v1/${several}`, key as never, { body }), members),

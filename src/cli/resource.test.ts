@@ -110,3 +110,23 @@ test('columns are as wide as their widest cell', () => {
     'id        name\n1         a\nlong one  b',
   )
 })
+
+test('an id that would lead to something else is not asked for', async () => {
+  const asked: string[] = []
+  await serving(
+    (request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      response.end()
+    },
+    async (url) => {
+      for (const id of ['..', '.', '']) {
+        // Of a rule it would be the policy that has it.
+        const script = `await remove(command, 'v1/policies/p/rules/' + encodeURIComponent('${id}'))`
+        const { status, stderr } = await run(script, ['--url', url])
+        assert.deepEqual([status, stderr], [2, `portcullis: nothing has the id '${id}'\n`])
+      }
+      assert.equal((await run("await remove(command, 'v1/policies/...')", ['--url', url])).status, 0)
+    },
+  )
+  assert.deepEqual(asked, ['DELETE /v1/policies/...'])
+})

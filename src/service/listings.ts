@@ -169,7 +169,10 @@ export function createListingService(storage: Storage, providers: readonly Provi
       const args = { document: { account, profile, kind, id, body }, ifRevision: 0 }
       const done = await storage.run('putDocument', args, actorOf({ ...ctx, ...once(id) }))
       if (done.ok) return get(ctx, as, id)
-      const isTaken = done.error.kind === 'forbidden' || done.error.kind === 'conflict'
+      // Another account's, or the account's own; not what the credential forbids, nor a request that is repeated.
+      const { error } = done
+      const isTaken =
+        (error.kind === 'forbidden' || error.kind === 'conflict') && error.resource === 'document'
       const reason = `a ${kind} with this id exists`
       return isTaken ? err({ kind: 'conflict', resource: 'document', reason }) : done
     },

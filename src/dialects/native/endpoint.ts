@@ -1,4 +1,5 @@
 /** Routes of the native API: what is read, changed, made and removed, with its entity tag; and creations that are done once. */
+import type { TSchema } from 'typebox'
 import type { JsonObject, JsonValue } from '../../core/json.ts'
 import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import { err, ok, type Result } from '../../core/result.ts'
@@ -47,7 +48,27 @@ type RemovalEndpoint = Omit<Endpoint<RequestError>, 'success' | 'handle' | 'meth
 
 /** With whole answers, which are streams or have headers of their own. */
 export const answering = (endpoints: readonly Omit<Endpoint<RequestError>, 'success'>[]): readonly Route[] =>
-  routesSpelledBy(problem)(endpoints.map((endpoint) => ({ ...endpoint, success: 200 })))
+  routesSpelledBy(problem)(
+    endpoints.map(({ handle, ...endpoint }) => ({
+      ...{ ...endpoint, success: 200 },
+      handle: async (request) => {
+        const known = endpoint.schema?.query && checkParameters(request, endpoint.schema.query)
+        return known?.ok === false ? known : handle(request)
+      },
+    })),
+  )
+
+/** A filter that is misspelled, or that only the first of two is taken of, would answer more than was asked for. */
+function checkParameters({ query }: DialectRequest, schema: TSchema): Result<void, RequestError> {
+  const { properties = {} } = schema as { readonly properties?: object }
+  for (const field of new Set(query.keys())) {
+    const invalid = (reason: string) => err<RequestError>({ kind: 'invalid', field, reason })
+    if (!Object.hasOwn(properties, field))
+      return invalid(`is not known; known are ${Object.keys(properties).join(', ')}`)
+    if (query.getAll(field).length > 1) return invalid('is there more than once')
+  }
+  return ok(undefined)
+}
 
 /** All answer 200 with what their handlers give. */
 export const routesOf = (endpoints: readonly NativeEndpoint[]): readonly Route[] =>

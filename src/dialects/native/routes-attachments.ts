@@ -42,9 +42,9 @@ async function readPlace(request: DialectRequest, place: Place): Promise<Result<
   return ok({ body: encodePlace(member), revision })
 }
 
-/** How a place stands in a path behind `attachments`. */
+/** How a place stands in a path behind `attachments`. One whose id is half a character is not there, and has no path. */
 const pathOf = ({ server, interface: nic }: Place): string =>
-  [server, ...(nic === null ? [] : [nic])].map(encodeURIComponent).join('/')
+  [server, ...(nic === null ? [] : [nic])].map((id) => encodeURIComponent(id.toWellFormed())).join('/')
 const placeIn = (path: string): Place => {
   const [server = '', nic] = path.split('/').map(decodeURIComponent)
   return { server, interface: nic ?? null }

@@ -22,13 +22,14 @@ export function* revertPolicy(args: Args, actor: Actor): Program<Programs['rever
   const old = found.value
   const possible = yield* stillThere(old, args)
   if (!possible.ok) return possible
-  if (args.dryRun) return ok({ revision: old.revision, changed: false })
   const { rules, ids } = args
   const before = yield* rulesOf(old.id)
   const [were, settings] = [toSettings(row), args.settings]
   const same = areRules(before, rules, ids) && isNoChange(actor, fromSettings(were), fromSettings(settings))
   if (same) return ok({ revision: old.revision, changed: false })
   yield* rewriteRules(old.id, before, rules, ids, actor)
+  // What that adds is compared with quotas, and undone.
+  if (args.dryRun) return ok({ revision: old.revision, changed: false })
   const attached = yield* attachIncluded(old, revision, [...before, ...rules])
   yield* updatePolicySettings({ ...settings, id: old.id, revision, modifiedAt: actor.at })
   yield* switchInterface(old, args, revision)

@@ -26,8 +26,8 @@ export function running(job: Job): Running {
 
 function* settled(job: Job, tally: Tally): Program<unknown> {
   const result = yield* once(job)
-  if (!keeps(result)) return result
-  const refused = yield* tally.settle(job.program)
+  if (!result.ok) return result
+  const refused = yield* tally.settle(job.program, keeps(result))
   return refused ? err(refused) : result
 }
 

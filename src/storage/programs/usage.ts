@@ -25,8 +25,8 @@ const unlimited: ReadonlySet<ProgramName> = new Set(['configurePools'])
 
 export interface Tally {
   add(counts: readonly Count[]): void
-  /** At the end of a program that keeps what it wrote. Answers why it may not. */
-  settle(program: ProgramName): Steps<RequestError | undefined>
+  /** At the end of a program that has not failed, whether it keeps what it wrote or only tried. Answers why it may not. */
+  settle(program: ProgramName, keeps: boolean): Steps<RequestError | undefined>
 }
 
 export function createTally(): Tally {
@@ -40,9 +40,10 @@ export function createTally(): Tally {
         else sums.set(key, { of, name, by })
       }
     },
-    *settle(program) {
+    *settle(program, keeps) {
       const kept: Kept[] = []
       if (whole.has(program)) {
+        if (!keeps) return undefined
         for (const { account, name, counted, there } of yield* miscounts()) {
           kept.push(...(yield* keep({ of: { account }, name, by: there - counted })))
         }
