@@ -190,6 +190,28 @@ onBothStores('what operators and owners manage', (start) => {
     assert.deepEqual([renamed.status, renamed.body.name, renamed.body.location], [200, 'dc2', 'de/fra'])
     await refused(409, /is in it/, 'DELETE', `/v1/zones/${datacenters.own}`, undefined, credentials.right)
     await refused(409, /is in it/, 'DELETE', `/v1/projects/${projects.first}`, undefined, credentials.right)
+    // What is named by an id that begins with the zone's or the server's, and not in a body.
+    const base = `/cloudapi/v6/datacenters/${zone.body.id}`
+    const lan = await call('POST', `${base}/lans`, { properties: { name: 'n' } }, credentials.password)
+    assert.equal(lan.status, 202, lan.text)
+    await refused(
+      409,
+      /the lan .* is in it/,
+      'DELETE',
+      `/v1/zones/${zone.body.id}`,
+      undefined,
+      credentials.right,
+    )
+    await call('DELETE', `${base}/lans/${lan.body.id}`, undefined, credentials.password)
+    const instance = await owner('POST', '/v1/servers', { profile: 'scaleway', name: 'x', zone: 'fr-par-1' })
+    assert.equal(instance.status, 201, instance.text)
+    const value = `/instance/v1/zones/fr-par-1/servers/${instance.body.id}/user_data/cloud-init`
+    const kept = await call('PATCH', value, {}, secretKeys.right)
+    assert.equal(kept.status, 204, kept.text)
+    const vm = `/v1/servers/${instance.body.id}`
+    await refused(409, /the user-data .* belongs to it/, 'DELETE', vm, undefined, credentials.right)
+    assert.equal((await call('DELETE', value, undefined, secretKeys.right)).status, 204)
+    assert.equal((await owner('DELETE', vm)).status, 204)
     assert.equal((await owner('DELETE', `/v1/zones/${zone.body.id}`)).status, 204)
     assert.equal((await owner('DELETE', `/v1/projects/${id}`)).status, 204)
     assert.equal((await call('GET', `/account/v3/projects/${id}`, undefined, secretKeys.right)).status, 404)

@@ -26,7 +26,8 @@ interface Part {
 export function entrySchemas(providers: readonly Provider[]): EntrySchemas {
   const listed = (part: unknown, key: string): Part =>
     (part as { properties: Record<string, { items: Part }> }).properties[key]?.items as Part
-  const account = listed(inventoryFile(providers), 'accounts')
+  // An API gives the next number.
+  const account = listed(inventoryFile(providers, false), 'accounts')
   const server = listed(account, 'servers')
   return {
     ...{ account, server, interface: listed(server, 'interfaces') },

@@ -105,7 +105,10 @@ function serverEntry(server: StoredServer, providers: readonly Provider[]): Json
     ...(isLabels(labels) && { labels }),
     ...keysOf(attributes, named),
     ...(provider?.chain && chain && chainKeys(chain)),
-    interfaces: interfaces.map((nic) => interfaceEntry(nic, provider)),
+    interfaces: interfaces.map((nic, place) => ({
+      ...interfaceEntry(nic, provider),
+      ...(nic.index !== (interfaces[place - 1]?.index ?? 0) + 1 && { index: nic.index }),
+    })),
   })
 }
 

@@ -22,7 +22,7 @@ import { inOrder } from '../../core/model/profile.ts'
 import { logLevels } from '../../core/model/rule.ts'
 import { type QuotaName, quotaNames } from '../../storage/storage.ts'
 import { scopeNames } from '../authenticate.ts'
-import { closed, id, line, linePattern, list, optional } from '../config/fields.ts'
+import { closed, id, line, linePattern, list, optional, whole } from '../config/fields.ts'
 import type { NamedDocuments, Provider } from './provider.ts'
 
 /** Printable ASCII without spaces: what a header can carry. */
@@ -42,7 +42,13 @@ const secretHashOf = (key: string) =>
 const levels = [...logLevels, 'none'] as const
 
 const interfaceKeys = {
-  id: optional(id('Made from the server’s id and the interface’s place in the list when absent.')),
+  id: optional(id('Made from the server’s id and the interface’s number when absent.')),
+  index: optional(
+    whole(
+      'Its number, where an earlier one has been deleted. Absent: one more than that of the one before.',
+      2 ** 31 - 1,
+    ),
+  ),
   mac: optional(
     Type.String({
       description: 'Pairs separated by colons or hyphens, of one card. Made from the id when absent.',
@@ -321,14 +327,17 @@ export function documentsOf(providers: readonly Provider[]): readonly NamedDocum
   ]
 }
 
-/** Of a file whose servers are of these providers. */
-export function inventoryFile(providers: readonly Provider[]) {
+/** Of a file whose servers are of these providers. `numbered`: whether it may say the numbers of interfaces. */
+export function inventoryFile(providers: readonly Provider[], numbered = true) {
   const collect = <T>(part: (inventory: Provider['inventory']) => readonly T[]) =>
     providers.flatMap(({ inventory }) => part(inventory))
   const keysOf = (
     part: (inventory: Provider['inventory']) => readonly (readonly [string, TSchema])[],
   ): Keys => Object.fromEntries(collect(part))
-  const nic = objectOf(interfaceKeys, { device: keysOf((part) => Object.entries(part.interface ?? {})) })
+  const { index: _, ...unnumbered } = interfaceKeys
+  const nic = objectOf(numbered ? interfaceKeys : unnumbered, {
+    device: keysOf((part) => Object.entries(part.interface ?? {})),
+  })
   const server = objectOf(serverKeys(providers, nic), {
     name: keysOf(({ number }) => (number ? [[number.key, number.schema]] : [])),
     zone: keysOf(({ documents }) =>

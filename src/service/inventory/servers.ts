@@ -91,14 +91,11 @@ export function readServer(
       attributes,
     },
     ...(Object.keys(initial).length > 0 && { initial }),
-    interfaces: (entry.interfaces ?? []).map((nic, index) =>
-      readInterface(
-        nic,
-        `${at}.interfaces[${index}]`,
-        { id, provider, providers: context.providers },
-        index + 1,
-        report,
-      ),
+    interfaces: readInterfaces(
+      entry.interfaces ?? [],
+      at,
+      { id, provider, providers: context.providers },
+      report,
     ),
     ...(enabled !== undefined && { enabled }),
     ...(settings && { choices: choicesOf(entry) }),
@@ -213,7 +210,24 @@ export function checkChangeable(
   }
 }
 
-/** `index` is its place among the server's, from 1 on. */
+/** Numbered from 1 on, but where they say otherwise. */
+function readInterfaces(
+  nics: readonly InterfaceEntry[],
+  at: string,
+  server: Parameters<typeof readInterface>[2],
+  report: Report,
+): Interface[] {
+  let last = 0
+  return nics.map((nic, place) => {
+    const { index = last + 1 } = nic
+    if (index <= last)
+      report.add(`${at}.interfaces[${place}].index`, `expected more than ${last}, as the one before has`)
+    last = index
+    return readInterface(nic, `${at}.interfaces[${place}]`, server, index, report)
+  })
+}
+
+/** `index` is its number among the server's, from 1 on. */
 export function readInterface(
   nic: InterfaceEntry,
   at: string,

@@ -287,7 +287,8 @@ function* wantedInterfaces(
     }
     // What an API made stays as it is, but where an inventory said that it is.
     const free = !keep && isGiven(row)
-    const nic = { ...storedInterface(row), index: wanted.length + 1 }
+    const own = storedInterface(row)
+    const nic = { ...own, index: Math.max(own.index, (wanted.at(-1)?.index ?? 0) + 1) }
     const each = free ? { ...nic, host: null, device: null, boundBy: null, boundAt: null } : nic
     wanted.push(each)
     if (isAs(row, each)) continue

@@ -7,7 +7,9 @@ import { describe, test } from 'node:test'
 import { actor, engines, rule } from '../../../test/support/stores.ts'
 import { configureAddresses } from '../../service/addresses.ts'
 import { readAddresses } from '../../service/addresses-file.ts'
+import { query } from '../statement.ts'
 import type { Storage } from '../storage.ts'
+import { wholeStores } from '../whole/whole-store.ts'
 import type { Engine } from './engine.ts'
 import { checksumOf, type Migration, migrations } from './migrate.ts'
 
@@ -285,3 +287,29 @@ test('a store of before is taken for what its version says, and what follows is 
     await store.remove()
   }
 })
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  test(`documents of before are found by what their ids begin with, on ${engine}`, { skip }, async () => {
+    const store = await create(
+      readFileSync(new URL(`../testdata/schema-13-${engine}.sql`, import.meta.url), 'utf8'),
+    )
+    try {
+      await (await store.open()).close()
+      const stores = await wholeStores(store.place)
+      const rows = await stores.read((whole) =>
+        whole.drive(
+          query(`SELECT d.id, n.name FROM documents d LEFT JOIN document_names n
+            ON n.profile = d.profile AND n.kind = d.kind AND n.id = d.id AND d.id LIKE n.name || '/%'
+            WHERE d.id LIKE '%/%'`),
+        ),
+      )
+      assert.ok(rows.length >= 6, 'the fixture has some')
+      assert.deepEqual(
+        rows.map(({ name }) => name),
+        rows.map(({ id }) => String(id).split('/')[0]),
+      )
+    } finally {
+      await store.remove()
+    }
+  })
+}

@@ -6,14 +6,19 @@ import type { DocumentRecord } from '../storage.ts'
 /** Ids are no longer. */
 const longest = 255
 
-/** Every text in the body of a document. Call it when the document has been written; names end with it. */
+/** Every text in the body of a document, and what its id begins with. Call it when the document has been written; names end with it. */
 export function* noteNames({ account, profile, kind, id, body }: DocumentRecord): Steps<void> {
   const sql = 'DELETE FROM document_names WHERE profile = ? AND kind = ? AND id = ?'
   yield* query(sql, profile, kind, id)
-  const names = [...new Set(textsIn(body))].filter((name) => name.length <= longest && isKept(name))
+  const names = [...new Set([...holderIn(id), ...textsIn(body)])].filter(
+    (name) => name.length <= longest && isKept(name),
+  )
   const rows = names.map((name) => [account, profile, name, kind, id])
   yield* insertRows('document_names (account, profile, name, kind, id)', 5, rows)
 }
+
+/** Ids of documents within something begin with its id and a slash. */
+const holderIn = (id: string): readonly string[] => id.split('/').slice(0, -1).slice(0, 1)
 
 /** Not every store can look for a NUL. */
 const isKept = (name: string): boolean => name !== '' && !name.includes('\0')
@@ -24,7 +29,7 @@ function textsIn(value: JsonValue): string[] {
   return Object.values(value).flatMap(textsIn)
 }
 
-/** A document of an account and profile that names this id anywhere; undefined: there is none but `except`. */
+/** A document of an account and profile that names this id anywhere, its own id included; undefined: there is none but `except`. */
 export function* documentNaming(
   { account, profile }: Pick<DocumentRecord, 'account' | 'profile'>,
   id: string,
