@@ -33,9 +33,12 @@ interface Credentials {
   readonly secretKey?: string
 }
 
-/** The account that an operator acts in; nobody else may send it. */
+/** The account that an operator acts in, as the bytes of UTF-8; nobody else may send it. */
 const onBehalfOf = ({ onBehalfOf: account }: { readonly onBehalfOf?: string }) =>
-  account === undefined ? {} : { 'on-behalf-of': account }
+  account === undefined ? {} : { 'on-behalf-of': Buffer.from(account).toString('latin1') }
+
+/** A header's value with characters that none may have. */
+const isUnsendable = (value: string) => /[^\t -~\u0080-\u00ff]/.test(value.trim())
 
 /** Adds `--url`, how it is reached, and what credentials are given by; each has an environment variable, because arguments can be seen by others. */
 export function withCaller(command: Command): Command {
@@ -105,6 +108,10 @@ export async function ask(
 ): Promise<Result<Response, Refusal>> {
   const credential = credentialOf(command)
   if (!credential.ok) return err({ text: credential.error })
+  const who: Readonly<Record<string, string>> = { ...credential.value, ...onBehalfOf(command.opts()) }
+  const unsendable = Object.keys(who).find((name) => isUnsendable(who[name] ?? ''))
+  // Without the value: it may be a secret.
+  if (unsendable !== undefined) return err({ text: `no header may have what is given for ${unsendable}` })
   const astray = path
     .split('?', 1)[0]
     ?.split('/')
@@ -119,8 +126,7 @@ export async function ask(
   try {
     const response = await fetch(new URL(path, base), {
       headers: {
-        ...credential.value,
-        ...onBehalfOf(command.opts()),
+        ...who,
         ...(ifRevision !== undefined && { 'if-match': `"${ifRevision}"` }),
         ...(body && { 'content-type': 'application/json' }),
         ...(text !== undefined && { 'content-type': 'application/yaml' }),

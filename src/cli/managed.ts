@@ -85,14 +85,14 @@ function lister({ name, several, columns, filters }: Noun): Command {
 
 const shower = ({ name, several, key }: Noun) =>
   verb('show', `show one ${name}`, `portcullis ${name} show ID`)
-    .argument(`<${key}>`, `${key} of the ${name}`)
+    .argument(`<${key}>`, `${key} of the ${name}, as its list shows it`)
     .action(async (id: string, flags: ResourceFlags, self: Command) =>
       show(flags, await call<JsonObject>(self, pathOf(several, id), key as never), members),
     )
 
 const updater = ({ name, several, key }: Noun) =>
   verb('update', `change ${a(name)}`, `portcullis ${name} update ID '{"name": "new"}'`)
-    .argument('<id>', `id of the ${name}`)
+    .argument('<id>', `id of the ${name}, as its list shows it`)
     .argument('<change>', 'what changes, as JSON; null takes it back', objectOf)
     .addOption(ifRevisionOption())
     .action(async (id: string, body: JsonObject, flags: ResourceFlags, self: Command) => {
@@ -110,7 +110,7 @@ const updater = ({ name, several, key }: Noun) =>
 
 const remover = (verbName: string, { name, several, key }: Noun) =>
   verb(verbName, `${verbName} ${a(name)}`, `portcullis ${name} ${verbName} ID`)
-    .argument(`<${key}>`, `${key} of the ${name}`)
+    .argument(`<${key}>`, `${key} of the ${name}, as its list shows it`)
     .addOption(ifRevisionOption())
     .action(async (id: string, flags: ResourceFlags, self: Command) => {
       if (await remove(self, pathOf(several, id), { ifRevision: flags.ifRevision }))

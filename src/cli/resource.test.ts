@@ -130,3 +130,27 @@ test('an id that would lead to something else is not asked for', async () => {
   )
   assert.deepEqual(asked, ['DELETE /v1/policies/...'])
 })
+
+test('an account is named in UTF-8, and a secret that no header may have is not repeated', async () => {
+  const asked: string[] = []
+  await serving(
+    (request, response) => {
+      asked.push(Buffer.from(String(request.headers['on-behalf-of']), 'latin1').toString())
+      response.end()
+    },
+    async (url) => {
+      const script = "await remove(command, 'v1/things/1')"
+      for (const name of ['Zürich', '日本 😀']) {
+        assert.equal((await run(script, ['--url', url, '--on-behalf-of', name])).status, 0, name)
+      }
+      for (const token of ['hidden\nsecret', 'hidden-secret-€']) {
+        const { status, stderr } = await run(script, ['--url', url], { PORTCULLIS_TOKEN: token })
+        assert.deepEqual(
+          [status, stderr],
+          [2, 'portcullis: no header may have what is given for authorization\n'],
+        )
+      }
+    },
+  )
+  assert.deepEqual(asked, ['Zürich', '日本 😀'])
+})

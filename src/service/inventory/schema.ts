@@ -281,7 +281,7 @@ const accountKeys = (credential: TSchema, server: TSchema) => ({
       {
         ...closed,
         description:
-          'The most it may have of each, `serve --quotas` where one is absent. A file that would go further beyond one is refused. Absent: as an API left them, at first none.',
+          'The most it may have of each, `serve --quotas` where one is absent. A file that would go further beyond one is refused when it is applied; a comparison does not count. Absent: as an API left them, at first none.',
         expected: `a number for each of ${quotaNames.join(', ')}, or some of them`,
       },
     ),
