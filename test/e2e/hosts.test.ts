@@ -11,6 +11,8 @@ import { mustRun } from '../../src/lab/run.ts'
 import { noOpenssl } from '../support/certificates.ts'
 import { noLab, noLabOr } from '../support/lab.ts'
 import { noCluster } from '../support/postgresql.ts'
+import { remote } from '../support/remote.ts'
+import type { Talks } from '../support/talker-child.ts'
 import {
   createTwoHosts,
   eventually,
@@ -24,8 +26,12 @@ import {
 } from '../support/two-hosts.ts'
 import type { Target } from '../support/world-child.ts'
 
-const [vm1, vm2] = vms
-const skip = noLab || noCluster || noOpenssl || (await noLabOr({ setpriv: 'util-linux', gcc: 'gcc' }))
+const [vm1, vm2, vm3] = vms
+const skip =
+  noLab ||
+  noCluster ||
+  noOpenssl ||
+  (await noLabOr({ setpriv: 'util-linux', gcc: 'gcc', conntrack: 'conntrack' }))
 
 /** From the world, from the other VM, to the world: those that always may, and those that never may. */
 const may = { in: 1000, between: 1010, out: 1020 } as const
@@ -54,6 +60,8 @@ describe('two hosts', { skip, timeout: 900_000 }, () => {
   let port = firstPort
   const made = new Map<string, Made>()
   const secrets = new Map<HostName, { readonly id: string; readonly token: string }>()
+  /** What the world sends beside. */
+  let beside: readonly Target[] = []
   /** How many had come to a port, by VM, when it was closed. */
   const frozen = new Map<string, number>()
 
@@ -87,7 +95,8 @@ describe('two hosts', { skip, timeout: 900_000 }, () => {
     const to = (address: string, ...ports: number[]): Target[] =>
       ports.map((each) => ({ address, port: each }))
     const changing = [port - 1, port, port + 1].filter((each) => each >= firstPort)
-    await lab.world.aim([vm1, vm2].flatMap(({ address }) => to(address, may.in, mayNot.in, ...changing)))
+    const both = [vm1, vm2].flatMap(({ address }) => to(address, may.in, mayNot.in, ...changing))
+    await lab.world.aim([...both, ...beside])
     for (const [from, other] of [
       [vm1, vm2],
       [vm2, vm1],
@@ -476,6 +485,127 @@ describe('two hosts', { skip, timeout: 900_000 }, () => {
     await chmod(lab.tokenFile('kvm2'), 0o600)
     await reachedIn(t, 'the files were right')
     await oneAnswer()
+    await nothingWrong()
+  })
+
+  test('a VM moves to another host and back: what it lets go on goes on, and nothing that no rule lets in comes before it speaks', async () => {
+    const allow = [{ action: 'allow', direction: 'ingress', protocol: 'tcp', destinationPorts: ['22'] }]
+    const { id } = await lab.must('POST', '/v1/policies', { name: 'moving', rules: allow })
+    await makeServer(vm3, id)
+    await bind(vm3, 'kvm1')
+    const [inside, world] = [vm3.name, 'world'].map((name) =>
+      remote<Talks>(lab.namespace(name), 'talker-child.ts'),
+    )
+    assert.ok(inside && world)
+    /** Of the VM's, which it has begun; of the world's, which a rule has let in; and one of datagrams, which the VM has begun. */
+    const [own, others, datagrams] = ['tcp 9100', 'tcp 22', 'udp'] as const
+    const [at, from] = [5000, 6000]
+    const speak = (ports: readonly number[]) =>
+      lab.inVm(vm3).aim(ports.map((each) => ({ address: worldAddress, port: each, from: at })))
+    const counts = async () => {
+      const [talked, arrived] = await Promise.all([inside.received(), lab.arrived(vm3.name)])
+      return {
+        [own]: talked[own] ?? 0,
+        [others]: talked[others] ?? 0,
+        [datagrams]: arrived.get(at) ?? 0,
+        wrong: arrived.get(mayNot.in) ?? 0,
+      }
+    }
+    type Counts = Awaited<ReturnType<typeof counts>>
+    /** Waits until the VM has heard more of these. */
+    async function goesOn(...names: (keyof Counts)[]): Promise<void> {
+      const before = await counts()
+      let now = before
+      await eventually(
+        () => `${names.join(', ')}: ${JSON.stringify({ before, now })}`,
+        async () => {
+          now = await counts()
+          return names.every((name) => (now[name] ?? 0) > (before[name] ?? 0) + 5) ? true : undefined
+        },
+      )
+    }
+    const sentToIt = async () => (await lab.world.sent())[`${vm3.address}:${at}`] ?? 0
+    /** Waits until none of these comes any more, then for a hundred datagrams more, of which none must come either. */
+    async function isOver(...names: (keyof Counts)[]): Promise<void> {
+      const some = async (packets: number) => {
+        const [first, before] = [await counts(), await sentToIt()]
+        await eventually(
+          () => 'the world sends nothing',
+          async () => ((await sentToIt()) >= before + packets ? true : undefined),
+        )
+        const second = await counts()
+        return names.filter((name) => first[name] !== second[name])
+      }
+      let going: readonly string[] = []
+      await eventually(
+        () => `they go on: ${going}`,
+        async () => {
+          going = await some(5)
+          return going.length === 0 ? true : undefined
+        },
+      )
+      assert.deepEqual(await some(100), [])
+    }
+    const loose = (host: HostName, value: 0 | 1) =>
+      lab.in(host, ['sh', '-c', `echo ${value} > /proc/sys/net/netfilter/nf_conntrack_tcp_loose`])
+    async function move(to: HostName): Promise<void> {
+      const old = to === 'kvm1' ? 'kvm2' : 'kvm1'
+      await bind(vm3, to)
+      // It is still there, and closed.
+      await isOver(own, others, datagrams)
+      for (const which of ['-s', '-d']) {
+        const known = await lab.in(old, ['conntrack', '-L', which, vm3.address])
+        assert.equal(known.trim(), '', 'connections are left where it was')
+      }
+      // A host that has no device for them would send them back, and track them.
+      await lab.route(vm3, null)
+      await lab.unplug(vm3, old)
+      await lab.plug(vm3, to)
+      await lab.route(vm3, to)
+    }
+    try {
+      for (const host of hosts) await loose(host, 1)
+      await world.listen(worldAddress, 9100)
+      await inside.listen(vm3.address, 22)
+      beside = [
+        { address: vm3.address, port: mayNot.in },
+        { address: vm3.address, port: at, from },
+      ]
+      await send()
+      await speak([from])
+      await eventually(
+        () => 'it reaches nobody',
+        async () =>
+          await inside.connect(worldAddress, 9100).then(
+            () => true,
+            () => undefined,
+          ),
+      )
+      await world.connect(vm3.address, 22)
+      await goesOn(own, others, datagrams)
+      await speak([])
+      await goesOn(datagrams)
+
+      await move('kvm2')
+      await goesOn(own, others)
+      // Established where it was, and new here, for the peer: no rule lets that in.
+      await isOver(datagrams)
+      await speak([from])
+      await goesOn(own, others, datagrams)
+      assert.equal((await counts()).wrong, 0)
+
+      await loose('kvm1', 0)
+      await move('kvm1')
+      await goesOn(datagrams)
+      await isOver(own, others)
+      await loose('kvm1', 1)
+      await goesOn(own, others, datagrams)
+      assert.equal((await counts()).wrong, 0)
+    } finally {
+      beside = []
+      await speak([])
+      await Promise.all([inside.end(), world.end()])
+    }
     await nothingWrong()
   })
 })

@@ -76,8 +76,8 @@ export interface TwoHosts {
   /** The device of a VM, on a host. */
   plug(vm: Vm, host: HostName): Promise<void>
   unplug(vm: Vm, host: HostName): Promise<void>
-  /** Where the world sends what is for a VM. */
-  route(vm: Vm, host: HostName): Promise<void>
+  /** Where the world sends what is for a VM; null: nowhere. */
+  route(vm: Vm, host: HostName | null): Promise<void>
   serve(n: number): Promise<Running>
   /** `disk`: MiB of a disk of its own, for its state alone. */
   agent(host: HostName): Promise<Running>
@@ -408,7 +408,10 @@ async function plug(namespace: (name: string) => string, vm: Vm, host: HostName)
   ])
 }
 
-async function route(namespace: (name: string) => string, vm: Vm, host: HostName): Promise<void> {
-  const n = host.at(-1)
-  await batch(namespace('world'), [`route replace ${vm.address}/32 via 10.8.${n}.2 dev d${n}`])
+async function route(namespace: (name: string) => string, vm: Vm, host: HostName | null): Promise<void> {
+  const n = host?.at(-1)
+  const way = host
+    ? `${vm.address}/32 via 10.8.${n}.2 dev d${n} src ${worldAddress}`
+    : `blackhole ${vm.address}/32`
+  await batch(namespace('world'), [`route replace ${way}`])
 }
