@@ -113,15 +113,8 @@ async function readInventory(
   providers: readonly Provider[],
   { text, now, passwords }: InventoryRequest,
 ): Promise<Result<ReadFile>> {
-  const parsed = parseConfig(text)
-  if (!parsed.ok) return parsed
-  if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
-  const schema = inventoryFile(providers)
-  const { compiled } = text.length > largeText ? await import('./config/compiled.ts') : {}
-  const file = check(schema, parsed.value, compiled?.(schema))
-  if (!file.ok) return file
-  const readInto = (report: Report) =>
-    readAccounts(file.value as unknown as InventoryEntries, storage, now, providers, report)
+  // The text is kept, and not what it was parsed into: memory, and what a collector has to look at.
+  const readInto = (report: Report) => readText(text, storage, now, providers, report)
   // Places of all that a large file names are most of its memory, and few files have a fault.
   async function again(): Promise<Report> {
     const report = createReport()
@@ -129,16 +122,35 @@ async function readInventory(
     return report
   }
   const report = createReport({ places: false })
-  const { drafts, ...records } = await readInto(report)
+  const read = await readInto(report)
+  if (!read.ok) return read
   if (report.fault !== undefined) {
     const { fault } = await again()
     if (fault !== undefined) return err(fault)
   }
+  const { drafts, ...records } = read.value
   const credentials = await hashed(drafts, storage, passwords)
   return ok({
     ...{ records: { ...records, credentials }, warnings: report.warnings },
     placeOf: async (id) => (await again()).placeOf(id),
   })
+}
+
+async function readText(
+  text: string,
+  storage: Storage,
+  now: number,
+  providers: readonly Provider[],
+  report: Report,
+): Promise<Result<Awaited<ReturnType<typeof readAccounts>>>> {
+  const parsed = parseConfig(text)
+  if (!parsed.ok) return parsed
+  if (parsed.value === null) return err('the file: expected keys and values, and it is empty')
+  const schema = inventoryFile(providers)
+  const { compiled } = text.length > largeText ? await import('./config/compiled.ts') : {}
+  const file = check(schema, parsed.value, compiled?.(schema))
+  if (!file.ok) return file
+  return ok(await readAccounts(file.value as unknown as InventoryEntries, storage, now, providers, report))
 }
 
 /** Where files are read and compared: in this thread, or in one of its own. */

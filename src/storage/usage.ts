@@ -22,10 +22,12 @@ const counting = (
   UNION ALL SELECT account, 'credentials', COUNT(*) FROM credentials WHERE account IS NOT NULL GROUP BY account
   UNION ALL SELECT account, 'addresses', COUNT(*) FROM leases WHERE state <> 'quarantined' GROUP BY account`
 
-const miscountsOf = (there: string) => `SELECT u.account, u.name, u.used, COALESCE(t.n, 0) AS n FROM usage u
-    LEFT JOIN (${there}) AS t ON t.account = u.account AND t.name = u.name WHERE u.used <> COALESCE(t.n, 0)
-  UNION ALL SELECT t.account, t.name, 0, t.n FROM (${there}) AS t WHERE t.n <> 0
-    AND NOT EXISTS (SELECT 1 FROM usage u WHERE u.account = t.account AND u.name = t.name)`
+const miscountsOf = (
+  there: string,
+) => `SELECT COALESCE(u.account, t.account) AS account, COALESCE(u.name, t.name) AS name,
+    COALESCE(u.used, 0) AS used, COALESCE(t.n, 0) AS n
+  FROM usage u FULL JOIN (${there}) AS t ON t.account = u.account AND t.name = u.name
+  WHERE COALESCE(u.used, 0) <> COALESCE(t.n, 0)`
 
 /** Positions of rules are dense, so the last one says how many a policy has. */
 const miscountsSql = miscountsOf(counting('MAX(r.position)'))
