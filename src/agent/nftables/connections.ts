@@ -11,13 +11,18 @@ import type { Hook } from '../../compile/nftables/ruleset.ts'
 import { indexElements } from '../../compile/nftables/table.ts'
 import type { Connections, Desired, PerDirection } from '../../core/model/desired.ts'
 import { eachLine, within } from '../run.ts'
-import { tableOf } from './counters.ts'
+import { type Counters, countedIn, tableOf } from './counters.ts'
 import { type Kernel, RefusedError } from './kernel.ts'
 import { createSums } from './sums.ts'
 
-export interface ConnectionCounters {
-  /** From now on these are as they say, and those that have gone are not any more. */
-  watch(changed: readonly LoweredInterface[], gone: readonly string[], desired: Desired): void
+export interface ConnectionCounters extends Pick<Counters, 'begin'> {
+  /** As of `Counters`. */
+  watch(
+    changed: readonly LoweredInterface[],
+    gone: readonly string[],
+    passed: ReadonlySet<string>,
+    desired: Desired,
+  ): void
   /** By id of the interface. Takes as long as the table is large: about a second for 262,144 connections. */
   read(): Promise<ReadonlyMap<string, Connections>>
   /** What the operator should know of the limits. */
@@ -126,7 +131,11 @@ export function createConnections(kernel: Kernel, netns: string | undefined): Co
   }
 
   return {
-    watch(changed, gone, { interfaces }) {
+    async begin() {
+      refusals.begin(await countedIn(kernel, Object.values(tableOf), refusedOf))
+    },
+    watch(changed, gone, passed, { interfaces }) {
+      for (const id of passed) refusals.pass(id)
       for (const id of gone) forget(id)
       for (const { id, index, mode, limit } of changed) {
         if (limit === undefined || index === undefined || mode === null) forget(id)

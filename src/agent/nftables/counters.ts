@@ -3,12 +3,14 @@ import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import { bridgeTable, observedOf, table, unansweredOf } from '../../compile/nftables/names.ts'
 import type { Hook } from '../../compile/nftables/ruleset.ts'
 import type { FilterMode, PerDirection } from '../../core/model/desired.ts'
-import type { Kernel } from './kernel.ts'
+import { type Kernel, RefusedError } from './kernel.ts'
 import { createSums } from './sums.ts'
 
 export interface Counters {
-  /** From now on these are as they say, and those that have gone are not any more. */
-  watch(changed: readonly LoweredInterface[], gone: readonly string[]): void
+  /** Reads what stands, before anything is changed: it is none of what is counted from here on. */
+  begin(): Promise<void>
+  /** From now on these are as they say, and those that have gone are not any more. `passed`: ids that others have now. */
+  watch(changed: readonly LoweredInterface[], gone: readonly string[], passed: ReadonlySet<string>): void
   /** By id of the interface. */
   read(): Promise<ReadonlyMap<string, PerDirection>>
 }
@@ -22,6 +24,32 @@ export const createDenials = (kernel: Kernel): Counters =>
 /** Packets that were rejected and whose sender could not be told. */
 export const createUnanswered = (kernel: Kernel): Counters =>
   createCounters(kernel, unansweredOf, ({ state, mode }) => state === 'applied' && mode === 'bridged')
+
+/** By device; of sets that are not there nothing. */
+export async function countedIn(
+  kernel: Pick<Kernel, 'counters'>,
+  names: readonly string[],
+  setOf: (hook: Hook) => string,
+): Promise<ReadonlyMap<number, PerDirection>> {
+  const found = new Map<number, PerDirection>()
+  for (const [direction, hook] of [
+    ['egress', 'from-vm'],
+    ['ingress', 'to-vm'],
+  ] as const) {
+    for (const name of names) {
+      const counters = await kernel.counters(name, setOf(hook)).catch((error: unknown) => {
+        if (error instanceof RefusedError) return new Map<number, number>()
+        throw error
+      })
+      for (const [index, packets] of counters) {
+        const { ingress, egress } = found.get(index) ?? { ingress: 0, egress: 0 }
+        const sum = { ingress, egress, [direction]: (direction === 'egress' ? egress : ingress) + packets }
+        found.set(index, sum)
+      }
+    }
+  }
+  return found
+}
 
 function createCounters(
   kernel: Kernel,
@@ -38,7 +66,11 @@ function createCounters(
   }
 
   return {
-    watch(changed, gone) {
+    async begin() {
+      sums.begin(await countedIn(kernel, Object.values(tableOf), setOf))
+    },
+    watch(changed, gone, passed) {
+      for (const id of passed) sums.pass(id)
       for (const id of gone) forget(id)
       for (const each of changed) {
         const { id, mode, index } = each

@@ -298,6 +298,21 @@ describe('flows that a change ends', { timeout: 60_000 }, () => {
       assert.deepEqual(left(observed), [80, 22])
     })
 
+    test('the same id in another account, and a device that was another’s though nothing else tells of it', async () => {
+      const over = cutterOver([...both()])
+      over.watch([vm(leaving([80, 22], []), { account: 'one' })])
+      over.watch([vm(leaving([22], []), { account: 'two' })])
+      await over.next()
+      assert.deepEqual(left(over), [22])
+      const known = cutterOver([...both()])
+      const wanted = [vm(leaving([22], []))]
+      known.watch(wanted)
+      const nothing = { policies: new Set<string>(), interfaces: new Set<string>() }
+      known.cutter.watch([], [], desire(wanted), nothing, new Set(['vm']))
+      await known.next()
+      assert.deepEqual(left(known), [22])
+    })
+
     test('is looked at again when that failed, and when it is in force only later', async () => {
       const over = cutterOver([...both()])
       over.watch([vm(leaving([80, 22], []))])

@@ -8,7 +8,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import { revoke } from '../../compile/nftables/revoked.ts'
-import type { Desired, DesiredDelta, DesiredInterface } from '../../core/model/desired.ts'
+import { type Desired, type DesiredDelta, type DesiredInterface, holderOf } from '../../core/model/desired.ts'
 import type { CommonPolicy, Origin } from '../../core/model/effective-policy.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { families, formatAddress, parseAddress } from '../../core/net/address.ts'
@@ -25,8 +25,8 @@ import type { Kernel } from './kernel.ts'
 
 export interface FlowCutter {
   /**
-   * What was applied, with what was reported of it: connections of interfaces that changed are judged soon. `cameOver`: of those that are
-   * there at first, the ones whose device was another's when it was enforced last; absent means none. Answers interfaces of which
+   * What was applied, with what was reported of it: connections of interfaces that changed are judged soon. `cameOver`: those
+   * whose device may have been another's when it was enforced last, though nothing else tells of it; absent means none. Answers interfaces of which
    * there is more or less to be said although nothing was reported of them.
    */
   watch(
@@ -169,9 +169,10 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
   }
 
   /** Notes what an interface has of others' since it was so; nothing when it has what it had. */
-  function takeOver({ each: { id, device }, keys }: Known, was: Known | undefined): void {
+  function takeOver({ each, keys }: Known, was: Known | undefined): void {
+    const { id, device } = each
     const ends = was !== undefined && was.each.device !== device
-    const had = new Set(was?.keys)
+    const had = new Set(was && holderOf(was.each) === holderOf(each) ? was.keys : [])
     take(
       id,
       keys.filter((key) => ends || !had.has(key)),
@@ -310,6 +311,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
                 .flatMap((key) => [...(byPolicy.get(key) ?? [])]),
               ...changed.map(({ id }) => id),
               ...gone,
+              ...cameOver,
             ],
       )
       /** Those that have an address in common with one that came or went. */
@@ -326,7 +328,7 @@ export function createFlowCutter({ kernel, conntrack }: FlowCutterOptions): Flow
         const keys = each ? ownAddresses(each).map(({ key }) => key) : []
         const now = each && { each, keys, cuts, notes: was?.notes ?? [] }
         for (const key of know(id, now)) for (const other of owners.get(key) ?? []) beside.add(other)
-        if (now && (begun || cameOver.has(id))) takeOver(now, was)
+        if (now && (begun || cameOver.has(id))) takeOver(now, cameOver.has(id) ? undefined : was)
         for (const key of was?.keys ?? []) {
           const heir = ownerOf(key)
           if (heir !== undefined && heir !== id) heirs.push([heir, key])

@@ -2,6 +2,7 @@
  * What sockets do now and then, between the kernel and a whole dataplane: answers that are interrupted, lost or late, buffers that
  * are full, batches too large. Whatever it was, a change ends in the ruleset of a fresh load.
  */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
@@ -10,6 +11,7 @@ import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { deltaOf, desire } from '../../../test/support/desired.ts'
 import type { Fault } from '../../../test/support/faults.ts'
 import { type KernelProcess, kernelIn } from '../../../test/support/kernels.ts'
+import { unmarked } from '../../../test/support/unmarked.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
@@ -62,7 +64,8 @@ const cases: readonly Case[] = [
 describe('faults of sockets', { skip }, () => {
   const ip = (...words: string[]) => spawnSync('ip', words, { encoding: 'utf8' })
   const nft = (...words: string[]) => ip('netns', 'exec', netns, 'nft', ...words)
-  const listed = () => tables.map((each) => nft('-s', '-n', 'list', 'table', ...each.split(' ')).stdout)
+  const listed = () =>
+    tables.map((each) => unmarked(nft('-s', '-n', 'list', 'table', ...each.split(' ')).stdout))
   const open: { readonly kernel: KernelProcess; readonly dataplane: Dataplane }[] = []
   function start() {
     // Nobody could change what is owned.

@@ -58,10 +58,17 @@ function imagine() {
       return found
     },
     async commit(commands: readonly Command[]) {
-      for (const each of commands)
+      for (const each of commands) {
         if (each.do === 'delete-elements')
           for (const key of each.elements.keys())
             suppressed.get(`${each.table} ${each.set}`)?.delete(Number(key))
+        if (each.do === 'add-elements')
+          for (const key of each.elements.keys()) {
+            const [first = '', number] = key.split(' . ')
+            const index = first.includes(':') ? Number(macNumber(first)) : Number(first)
+            setOf(each.table, each.set).set(`${index} ${Number(number)}`, { packets: 0, bytes: 0 })
+          }
+      }
     },
   }
   return {
@@ -415,6 +422,196 @@ describe('what deciders have counted', () => {
       assert.deepEqual(await hits.read(), [])
       told.set(5, 4)
       assert.deepEqual((await hits.read())[0]?.suppressed, { ingress: 4, egress: 0 })
+    })
+  })
+
+  describe('hits of who had a device before this process', () => {
+    const other = { kind: 'default' } as const
+    /** What a process does that makes it so, all at once. */
+    async function apply(of: HitCounters, ...nics: DesiredInterface[]): Promise<readonly string[]> {
+      const wanted = desired(policy('web'), ...nics)
+      await of.pass(
+        nics.map(({ id }) => seen(id, 5)),
+        wanted,
+      )
+      const over = of.watch(
+        nics.map(({ id }) => seen(id, 5)),
+        [],
+        wanted,
+        null,
+      )
+      return [...over]
+    }
+
+    test('of the same one they are its own, whichever rules they are of; of another one nobody’s', async () => {
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('a')), ['a'])
+      world.hit(5, other, 3)
+      world.hit(5, byRule('web'), 2)
+      assert.deepEqual(await total(), { 'a in default': 3, 'a in rule p web': 2 })
+      world.hit(5, other, 1)
+      hits = begin()
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('a')), [])
+      assert.deepEqual(await total(), { 'a in default': 4, 'a in rule p web': 2 })
+      world.hit(5, other, 5)
+      hits = begin()
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('b')), ['b'])
+      world.hit(5, other, 1)
+      assert.deepEqual(await total(), { 'a in default': 4, 'a in rule p web': 2 })
+      // From here on they are its own, also for the next process.
+      world.hit(5, other, 2)
+      assert.equal((await total())['b in default'], 2)
+      world.hit(5, other, 1)
+      hits = begin()
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('b')), [])
+      assert.equal((await total())['b in default'], 3)
+    })
+
+    test('a process that is killed at any moment of a hand-over tells nothing of the one for the other', async () => {
+      let [steps, told] = [0, 0]
+      for (let at = 0; at <= steps; at++) {
+        world = imagine()
+        sum = addUp()
+        hits = begin()
+        await hits.begin()
+        await apply(hits, nic('a'))
+        world.hit(5, other, 100)
+        await total()
+        world.hit(5, other, 1000)
+        let left = at === 0 ? Number.POSITIVE_INFINITY : at
+        let done = 0
+        const alive =
+          <A extends readonly unknown[], T>(call: (...args: A) => Promise<T>) =>
+          async (...args: A): Promise<T> => {
+            done++
+            if (--left < 0) return new Promise<T>(() => {})
+            return call(...args)
+          }
+        const { hits: found, forget, counters, commit } = world.kernel
+        const dying = createHitCounters({
+          kernel: {
+            ...{
+              hits: alive(found),
+              forget: alive(forget),
+              counters: alive(counters),
+              commit: alive(commit),
+            },
+          },
+          ...{ samples: 10, now: () => time },
+        })
+        const over = (async () => {
+          await dying.begin()
+          await apply(dying, nic('a'))
+          await dying.read()
+          await dying.pass([seen('b', 5)], desired(policy('web'), nic('b')))
+          world.hit(5, other, 1)
+          dying.watch([seen('b', 5)], ['a'], desired(policy('web'), nic('b')), null)
+          world.hit(5, other, 1)
+          await dying.read()
+          world.hit(5, other, 1)
+        })()
+        // Nothing that it waits for needs time.
+        for (let n = 0; n < 200; n++) await Promise.resolve()
+        if (at === 0) {
+          await over
+          steps = done
+        }
+        hits = begin()
+        await hits.begin()
+        await apply(hits, nic('b'))
+        world.hit(5, other, 1)
+        await total()
+        world.hit(5, other, 1)
+        const { 'a in default': a = 0, 'b in default': b = 0 } = await total()
+        assert.ok(a <= 1100 && b <= 5 && b >= 1, `killed at ${at} of ${steps}: ${a} and ${b}`)
+        told = Math.max(told, b)
+      }
+      assert.ok(steps > 10)
+      // And what is surely its own is not thrown away.
+      assert.ok(told > 2)
+    })
+
+    test('counts that nobody is said to have are nobody’s, once', async () => {
+      world.hit(5, other, 7)
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('a')), ['a'])
+      assert.deepEqual(await total(), {})
+      world.hit(5, other, 1)
+      assert.deepEqual(await total(), { 'a in default': 1 })
+      hits = begin()
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('a')), [])
+    })
+
+    test('where there was no table nobody has had anything', async () => {
+      world.renew(table, null)
+      world.renew(bridgeTable, null)
+      await hits.begin()
+      world.renew(table, 1)
+      assert.deepEqual(await apply(hits, nic('a')), [])
+      world.hit(5, other, 1)
+      assert.deepEqual(await total(), { 'a in default': 1 })
+    })
+
+    test('the same id in another account is another one’s, while it runs and after', async () => {
+      await hits.begin()
+      await apply(hits, nic('a', { account: 'one' }))
+      world.hit(5, other, 3)
+      assert.deepEqual(await total(), { 'a in default': 3 })
+      world.hit(5, other, 4)
+      await hits.keep()
+      await apply(hits, nic('a', { account: 'two' }))
+      assert.deepEqual(await hits.read(), [])
+      world.hit(5, other, 1)
+      sum = addUp()
+      assert.deepEqual(await total(), { 'a in default': 1 })
+      hits = begin()
+      await hits.begin()
+      assert.deepEqual(await apply(hits, nic('a', { account: 'three' })), ['a'])
+      sum = addUp()
+      assert.deepEqual(await total(), {})
+    })
+
+    test('a mark that cannot be put is put later, and one of nobody goes', async () => {
+      await hits.begin()
+      const { commit } = world.kernel
+      world.kernel.commit = async () => Promise.reject(new RefusedError('full'))
+      await apply(hits, nic('a'))
+      await total()
+      world.kernel.commit = commit
+      await total()
+      const next = begin()
+      await next.begin()
+      assert.deepEqual(await apply(next, nic('a')), [])
+      hits.watch([seen('b', 6)], ['a'], desired(policy('web'), nic('b')), null)
+      await pass(3)
+      const last = begin()
+      await last.begin()
+      assert.deepEqual(await apply(last, nic('a')), ['a'])
+    })
+
+    test('where a port of a bridge had another MAC rejected for it', async () => {
+      const mac = '52:54:00:00:00:01'
+      const vm = (id: string) => nic(id, { mac })
+      const of = { table: bridgeTable, set: 'answer-hits' }
+      const be = (id: string) => {
+        const wanted = desired(policy('web'), vm(id))
+        return hits.pass([seen(id, 5, 'bridged')], wanted).then(() => {
+          hits.watch([seen(id, 5, 'bridged')], [], wanted, null)
+        })
+      }
+      await hits.begin()
+      await be('a')
+      world.hit(Number(macNumber(mac)), other, 3, of)
+      hits = begin()
+      await hits.begin()
+      await be('b')
+      assert.deepEqual(await total(), {})
+      world.hit(Number(macNumber(mac)), other, 1, of)
+      assert.deepEqual(await total(), { 'b in default': 1 })
     })
   })
 

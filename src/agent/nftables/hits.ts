@@ -6,28 +6,45 @@
  */
 import type { LoweredInterface } from '../../compile/nftables/lower.ts'
 import { deciderText } from '../../core/model/decider.ts'
-import type { Desired, DesiredDelta, PerDirection } from '../../core/model/desired.ts'
+import { type Desired, type DesiredDelta, holderOf, type PerDirection } from '../../core/model/desired.ts'
 import type { CommonPolicy } from '../../core/model/effective-policy.ts'
 import type { Count, InterfaceHits } from '../../core/model/hits.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { macNumber } from '../../core/net/mac.ts'
 import { decidersOf } from '../../core/semantics/deciders.ts'
 import { deleteDevice } from './connections.ts'
-import { createPlaces, nobody, type Place, type Seat, type Tally } from './hit-places.ts'
+import { apart, createHitMarks, setOf } from './hit-marks.ts'
+import {
+  type Claim,
+  type Claimant,
+  createPlaces,
+  nobody,
+  type Place,
+  type Seat,
+  type Tally,
+} from './hit-places.ts'
 import { type HitKey, type Hits, type Kernel, RefusedError } from './kernel.ts'
 import { createRecentDeciders } from './recent-deciders.ts'
 
 export interface HitCounters {
+  /** Reads whose counts stand, once, before anything is changed. Rejects when they cannot be read. */
+  begin(): Promise<void>
+  /**
+   * Before a change after which these are as they say: from here on nothing says of what another will have that its counts are somebody's.
+   * Rejects when that cannot be made so: then the change must not come.
+   */
+  pass(changed: Iterable<LoweredInterface>, desired: Desired): Promise<void>
   /**
    * From now on these interfaces are as they say, those that have gone are not any more, and policies are as `desired` has
-   * them. `delta`: what of `desired` may differ; null: everything.
+   * them. `delta`: what of `desired` may differ; null: everything. Answers ids of those whose device may have been another's when it was
+   * enforced last, which nobody has seen to change: what it had counted is nobody's.
    */
   watch(
     changed: readonly LoweredInterface[],
     gone: readonly string[],
     desired: Desired,
     delta: DesiredDelta | null,
-  ): void
+  ): ReadonlySet<string>
   /** What has counted since the last time, in the order in which it happened; all of it the first time. */
   read(): Promise<readonly InterfaceHits[]>
   /** Reads now what the next `read` answers too: a table is about to go, with its counts. */
@@ -57,6 +74,7 @@ export function createHitCounters({
   now = () => performance.now(),
 }: HitCountersOptions): HitCounters {
   const places = createPlaces(samples)
+  const marks = createHitMarks(kernel, places)
   const recent = createRecentDeciders(now, recentMs)
   /** The key of the policy of each interface, and what each policy was last. */
   const keys = new Map<string, string | null>()
@@ -66,9 +84,9 @@ export function createHitCounters({
   let strange = new Map<string, number>()
   let cleaned = now()
   /** Read, and not asked for yet. */
-  let kept: InterfaceHits[] = []
+  let kept: SaidOf[] = []
   /** That counts have begun anew at 0: said behind them, in the next answer, since what an answer says is of one moment. */
-  let begun: InterfaceHits[] = []
+  let begun: SaidOf[] = []
   /** Until then everybody would be a stranger. */
   let watching = false
   let last: Promise<void> = Promise.resolve()
@@ -128,12 +146,13 @@ export function createHitCounters({
   }
 
   function say(
-    to: InterfaceHits[],
+    to: SaidOf[],
     { name, epoch }: Place,
-    { id, key, suppressed }: Seat,
+    { id, holder, key, suppressed }: Seat,
     counts: Said,
   ): void {
-    if (id !== nobody) to.push({ id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed })
+    if (id === nobody) return
+    to.push({ holder, hits: { id, epoch: `${name} ${epoch} ${key}`, ...counts, suppressed } })
   }
 
   /** Takes out of the kernel what was counted where these have left, now that it has been read. */
@@ -179,6 +198,11 @@ export function createHitCounters({
       return false
     }
     await tidy(place, (key, set) => !place.seats.has(key) && isOld(`${place.name} ${set} ${key}`))
+    const idle = [...place.marks.keys()].filter((key) => !place.seats.has(key) && !place.left.has(key))
+    await marks.forget(
+      place,
+      idle.filter((key) => isOld(`${place.name} mark ${key}`)),
+    )
     for (const { set, direction, elements } of sets) {
       const forgotten: HitKey[] = []
       for (const { index, number } of elements) {
@@ -189,6 +213,7 @@ export function createHitCounters({
       if (forgotten.length === 0) continue
       place.before = {}
       await kernel.forget(place.table, set, forgotten)
+      for (const { index } of forgotten) if (!place.seats.has(index)) place.found?.delete(index)
       const said = new Map<Seat, Said>()
       for (const { index, number } of forgotten) {
         const seat = place.seats.get(index)
@@ -223,6 +248,7 @@ export function createHitCounters({
         if (!(error instanceof RefusedError)) throw error
       }
     }
+    await marks.put()
     if (!cleaning) return
     strange = seen
     cleaned = now()
@@ -235,27 +261,36 @@ export function createHitCounters({
     return next
   }
 
+  function claimantOf({ id, index, mode }: LoweredInterface, interfaces: Desired['interfaces']): Claimant {
+    const each = interfaces.get(id)
+    const holder = each ? holderOf(each) : nobody
+    if (mode === null || index === undefined) return { id, holder, claims: [] }
+    const { mac } = each ?? {}
+    const claims: Claim[] = [[places[mode], index]]
+    if (mode === 'bridged' && mac !== undefined) claims.push([places.answers, Number(macNumber(mac))])
+    return { id, holder, claims }
+  }
+
   return {
+    begin: marks.begin,
+    pass: (changed, { interfaces }) => marks.pass([...changed].map((each) => claimantOf(each, interfaces))),
     watch(changed, gone, { interfaces, policies: wanted }, delta) {
       watching = true
+      const claimants = changed.map((each) => claimantOf(each, interfaces))
+      const holders = new Map(claimants.map(({ id, holder }) => [id, holder]))
+      const isSilent = ({ holder, hits: { id } }: SaidOf) => (holders.get(id) ?? holder) !== holder
+      if (kept.some(isSilent)) kept = kept.filter((each) => !isSilent(each))
+      if (begun.some(isSilent)) begun = begun.filter((each) => !isSilent(each))
       // Those who leave keep the policy that they were counted by.
       for (const id of gone) {
-        places.claim(id, [], policyOf)
+        places.claim({ id, holder: nobody, claims: [] }, policyOf)
         keys.delete(id)
       }
-      for (const { id, index, mode } of changed) {
-        const { mac } = interfaces.get(id) ?? {}
-        const claims =
-          mode === null || index === undefined
-            ? []
-            : [
-                [places[mode], index] as const,
-                ...(mode === 'bridged' && mac !== undefined
-                  ? [[places.answers, Number(macNumber(mac))] as const]
-                  : []),
-              ]
-        places.claim(id, claims, policyOf)
-      }
+      for (const each of claimants) places.claim(each, policyOf)
+      places.silence(holders)
+      marks.passed()
+      const over = places.cameOver()
+      marks.put().catch(() => {})
       // Until it is read and taken out all is taken for the one's who had the key. Once, before it is said that it began anew.
       if (begun.length === 0 && places.all.some(isTakenOver)) inTurn(true).catch(() => {})
       for (const { id } of changed) {
@@ -270,13 +305,14 @@ export function createHitCounters({
         if (after) policies.set(key, after)
         else policies.delete(key)
       }
+      return over
     },
     async read() {
       await inTurn(true)
       const answer = kept
       kept = begun
       begun = []
-      return answer
+      return answer.map(({ hits }) => hits)
     },
     keep: () => inTurn(false),
   }
@@ -292,6 +328,12 @@ function nextOf({ left, seats }: Place, seat: Seat): Seat | undefined {
 
 type Said = Readonly<Record<Direction, Count[]>>
 
+/** What is said of an interface, and of whom: another one may get its id before anybody asks. */
+interface SaidOf {
+  readonly holder: string
+  readonly hits: InterfaceHits
+}
+
 /** What is in the sets of a place. */
 interface Found {
   readonly epoch: string
@@ -305,7 +347,11 @@ async function find(kernel: HitCountersOptions['kernel'], place: Place): Promise
   const hits = await Promise.all(
     place.sets.map(async ([direction, set]) => {
       const found = await kernel.hits(table, set)
-      return found ? [{ direction, set, ...found }] : []
+      if (!found) return []
+      // Those that say whose counts are are in one of them.
+      const { elements } = found
+      const counts = set === setOf(place) ? apart(place.kind, elements).counts : elements
+      return [{ direction, set, epoch: found.epoch, elements: counts }]
     }),
   )
   const sets = hits.flat()

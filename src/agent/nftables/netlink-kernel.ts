@@ -192,7 +192,8 @@ export async function openNetlinkKernel({
     },
     async forget(table, set, keys) {
       const kind = insist(() => dumps.hitKind(table, set))
-      if (kind === undefined) return
+      // What a process has left that has ended can be read by all, and changed by its next owner.
+      if (kind === undefined || !claim(table)) return
       for (let at = 0; at < keys.length; at += mostForgotten)
         forgetSome(table, set, kind, keys.slice(at, at + mostForgotten))
     },

@@ -1,4 +1,5 @@
 /** The third witness: the kernel takes every ruleset, prints it back as it was written, and changes by deltas alone. */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
@@ -6,6 +7,7 @@ import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { desire } from '../../../test/support/desired.ts'
 import { kernelIn } from '../../../test/support/kernels.ts'
+import { unmarked } from '../../../test/support/unmarked.ts'
 import { guardTables, table } from '../../compile/nftables/names.ts'
 import type { Desired } from '../../core/model/desired.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
@@ -60,7 +62,8 @@ for (const way of ['netlink', 'nft'] as const)
     const netns = `pcl-test-${way}-${process.pid}`
     const ip = (...args: string[]) => spawnSync('ip', args, { encoding: 'utf8' })
     const nft = (...args: string[]) => ip('netns', 'exec', netns, 'nft', ...args)
-    const list = (name = 'inet portcullis') => nft('-s', '-n', 'list', 'table', ...name.split(' ')).stdout
+    const list = (name = 'inet portcullis') =>
+      unmarked(nft('-s', '-n', 'list', 'table', ...name.split(' ')).stdout)
     /** A kernel by netlink is a process of its own here, which takes its time to start. */
     const runs = (most: number): number => (way === 'nft' ? most : Math.ceil(most / 4))
     const open: Dataplane[] = []

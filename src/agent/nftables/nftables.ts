@@ -13,7 +13,7 @@ import {
 import { guardTables } from '../../compile/nftables/names.ts'
 import { makesAnew } from '../../compile/nftables/stages.ts'
 import { type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
-import type { Desired, DesiredDelta } from '../../core/model/desired.ts'
+import { type Desired, type DesiredDelta, holderOf } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import type { Conntrack } from '../netlink/conntrack.ts'
 import type { openLog } from '../netlink/nflog.ts'
@@ -98,6 +98,11 @@ export function createNftables(options: NftablesOptions): Dataplane {
   let changedLinks: ReadonlySet<string> | null = null
   /** Whether bridges may have to be taught anew. */
   let untaught = false
+  /** Whether what stood before this process was read. */
+  let begun = false
+  /** Whose interfaces are, and which of them got another holder under their id and were not reported yet. */
+  const holders = new Map<string, string>()
+  const passed = new Set<string>()
   /** What was lowered and not reported yet, by id; null: gone. */
   const outcomes = new Map<string, LoweredInterface | null>()
 
@@ -135,7 +140,16 @@ export function createNftables(options: NftablesOptions): Dataplane {
   function lower(desired: Desired, delta: DesiredDelta | null, around: Surroundings): LoweredChange {
     const lowered = lowering.update(desired, delta, around)
     changedLinks = new Set()
-    decisions.place(lowered.interfaces, lowered.gone)
+    const others: string[] = []
+    for (const { id } of lowered.interfaces) {
+      const each = desired.interfaces.get(id)
+      const [before, holder] = [holders.get(id), each && holderOf(each)]
+      if (before !== undefined && before !== holder) others.push(id)
+      if (holder !== undefined) holders.set(id, holder)
+    }
+    for (const id of lowered.gone) holders.delete(id)
+    for (const id of others) passed.add(id)
+    decisions.place(lowered.interfaces, [...lowered.gone, ...others])
     for (const id of lowered.gone) outcomes.set(id, null)
     for (const each of lowered.interfaces) outcomes.set(each.id, each)
     return lowered
@@ -144,6 +158,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
   return {
     async apply(wanted, differing = null) {
       const [trusted, seen] = [settled && known === doubts, doubts]
+      if (!begun) for (const each of [hits, connections, ...counters]) await each.begin()
+      begun = true
       const { links, ...around } = await host.look()
       changedLinks = union(changedLinks, host.changed())
       // By the same look as all else: a device that came since is not judged before the next.
@@ -164,6 +180,10 @@ export function createNftables(options: NftablesOptions): Dataplane {
       decisions.begin(desired, delta)
       const lowered = lower(desired, delta, surroundings())
       proof?.taken()
+      await hits.pass(
+        [...outcomes.values()].filter((outcome) => outcome !== null),
+        desired,
+      )
       let changed = trusted
         ? await changeFrom(new Map([...guard, ...lowered.from]), new Map([...keeper.tables(), ...lowered.to]))
         : undefined
@@ -203,10 +223,11 @@ export function createNftables(options: NftablesOptions): Dataplane {
         const gone = [...outcomes].flatMap(([id, outcome]) => (outcome ? [] : [id]))
         const interfaces = [...outcomes.values()].filter((outcome) => outcome !== null)
         outcomes.clear()
-        for (const each of counters) each.watch(interfaces, gone)
-        connections.watch(interfaces, gone, desired)
-        const more = cutter.watch(interfaces, gone, desired, delta)
-        hits.watch(interfaces, gone, desired, delta)
+        for (const each of counters) each.watch(interfaces, gone, passed)
+        connections.watch(interfaces, gone, passed, desired)
+        passed.clear()
+        const cameOver = hits.watch(interfaces, gone, desired, delta)
+        const more = cutter.watch(interfaces, gone, desired, delta, cameOver)
         refusals.accepted()
         reported = asides()
         return {

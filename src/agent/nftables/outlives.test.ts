@@ -2,6 +2,7 @@
  * Rules outlive the process that made them, on every kernel: they are loaded and changed by netlink, the process is killed, the
  * next one finds them as they are to be, and a `flush ruleset` passes them by or is undone.
  */
+
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
@@ -9,6 +10,7 @@ import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { deltaOf, desire } from '../../../test/support/desired.ts'
 import { canOwn, type KernelProcess, kernelIn } from '../../../test/support/kernels.ts'
+import { unmarked } from '../../../test/support/unmarked.ts'
 import type { EffectivePolicy } from '../../core/model/effective-policy.ts'
 import { obstacle } from '../../lab/lab.ts'
 import type { Dataplane } from '../dataplane.ts'
@@ -22,7 +24,7 @@ describe('rules outlive the process that made them', { skip }, () => {
   const ip = (...words: string[]) => spawnSync('ip', words, { encoding: 'utf8' })
   const nft = (...words: string[]) => ip('netns', 'exec', netns, 'nft', ...words)
   const listed = () =>
-    canonical(tables.map((each) => nft('-s', '-n', 'list', 'table', ...each.split(' ')).stdout))
+    canonical(tables.map((each) => unmarked(nft('-s', '-n', 'list', 'table', ...each.split(' ')).stdout)))
   const open: { readonly kernel: KernelProcess; readonly dataplane: Dataplane }[] = []
   function start() {
     const kernel = kernelIn(netns, 'owned')

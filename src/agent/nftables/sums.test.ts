@@ -20,3 +20,14 @@ test('who gets a device that another had begins where that one ended, at once an
     assert.deepEqual(sums.add(() => both(1)).get('b'), both(3))
   }
 })
+
+test('what was counted before anybody was watched is nobody’s, and what the former holder of an id has counted is not the next one’s', () => {
+  const sums = createSums()
+  sums.begin(new Map([[5, both(4)]]))
+  sums.watch('a', 5)
+  assert.deepEqual(sums.add(() => both(6)).get('a'), both(2))
+  sums.pass('a')
+  sums.watch('a', 5)
+  assert.deepEqual(sums.add(() => both(9)).get('a'), both(0))
+  assert.deepEqual(sums.add(() => both(10)).get('a'), both(1))
+})

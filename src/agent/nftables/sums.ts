@@ -2,8 +2,12 @@
 import type { PerDirection } from '../../core/model/desired.ts'
 
 export interface Sums {
+  /** What devices have counted that nobody was seen to have: nobody's. Before any is watched. */
+  begin(found: ReadonlyMap<number, PerDirection>): void
   /** From now on the interface is this device. */
   watch(id: string, index: number): void
+  /** Another one has its id: what was counted until now is not told of it. */
+  pass(id: string): void
   /** Of an interface that is not watched any more nothing is remembered. */
   forget(id: string): void
   /** Adds what the counters of a device say now; answers the sums by id. */
@@ -28,6 +32,7 @@ const mostKnown = 65_536
 
 export function createSums(): Sums {
   const watched = new Map<string, Sum>()
+  let began: ReadonlyMap<number, PerDirection> = new Map()
   /** By index, in the order in which they came. */
   const holders = new Map<number, string>()
   /** Whether the device was another's until now. */
@@ -41,10 +46,18 @@ export function createSums(): Sums {
   const all = () =>
     new Map([...watched].flatMap(([id, { sum, counted }]) => (counted ? [[id, sum] as const] : [])))
   return {
+    begin(found) {
+      began = found
+    },
+    pass(id) {
+      const before = watched.get(id)
+      watched.delete(id)
+      if (before) holders.set(before.index, '')
+    },
     watch(id, index) {
       const before = watched.get(id)
       if (before?.index === index) return
-      const last = takes(id, index) ? null : none
+      const last = takes(id, index) ? null : (began.get(index) ?? none)
       watched.set(id, { index, last, sum: before?.sum ?? none, counted: before?.counted ?? false })
     },
     forget: (id) => void watched.delete(id),

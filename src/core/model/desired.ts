@@ -7,6 +7,8 @@ export const maxConnections = 1_000_000
 
 export interface DesiredInterface {
   readonly id: string
+  /** Whose it is: an id can come again in another account. Absent: a service that does not say so. */
+  readonly account?: string
   /** Device name on this host. */
   readonly device: string
   /** The VM's, in lower case; absent when it is not known. */
@@ -48,6 +50,10 @@ export interface DesiredDelta {
   readonly policies: ReadonlySet<string>
   readonly interfaces: ReadonlySet<string>
 }
+
+/** Tells an interface from every other one that has, or had, its id. */
+export const holderOf = ({ id, account }: Pick<DesiredInterface, 'id' | 'account'>): string =>
+  account === undefined ? id : `${account} ${id}`
 
 /** What is in force on an interface; null: it is not known. */
 export function policyOf(
