@@ -255,7 +255,8 @@ async function spentByFeeds(storage: Storage, hosts: number, together: boolean) 
       feeds.map(async (feed, n) => {
         const update = await feed.next(held[n] ?? null)
         let bytes = 0
-        for (const text of updateTexts(update, { type: 'update' })) bytes += Buffer.byteLength(text)
+        for (const text of updateTexts(update, { type: 'update' }, { accounts: true }))
+          bytes += Buffer.byteLength(text)
         held[n] = update.revision
         return bytes
       }),

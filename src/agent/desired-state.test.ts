@@ -5,7 +5,10 @@ import { group } from '../../test/support/stores.ts'
 import type { DesiredUpdate, Placement } from '../core/model/desired-update.ts'
 import type { Policy } from '../core/model/policy.ts'
 import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
+import type { Channel, Message } from './channel.ts'
 import { createDesiredState } from './desired-state.ts'
+import { toAgent } from './messages.ts'
+import { spoken, tellsAccounts } from './versions.ts'
 
 const { order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards, builtIn } = group('g')
 const settings = {
@@ -56,4 +59,29 @@ test('a changed rule changes one policy of all interfaces, and what does not lea
   const both = { ...late, from: 2, interfaces: { put: [placement(1)], remove: ['nic1'] } }
   assert.throws(() => apply(both), /puts an interface and removes it/)
   assert.deepEqual([desired.revision, desired.policies, desired.interfaces], [2, ...before])
+})
+
+test('whose an interface is, is told to whom it can be told, and another account is another holder', () => {
+  const owned = (account: string): DesiredUpdate => ({
+    ...{ from: null, revision: 1, policies: [policy(1)] },
+    interfaces: { put: [{ ...placement(1), account }], remove: [] },
+  })
+  for (let version = spoken.least; version <= spoken.most; version++) {
+    const said: string[] = []
+    const channel: Pick<Channel, 'send'> = {
+      async send(messages: Iterable<Message | string>) {
+        for (const each of messages) said.push(typeof each === 'string' ? each : JSON.stringify(each))
+      },
+    }
+    const agent = toAgent(channel as Channel)
+    agent.welcome({ version, release: 'x' })
+    void agent.update(owned('one'))
+    assert.equal(said.length, 2)
+    assert.equal(said[1]?.includes('"account":"one"'), version >= tellsAccounts, `version ${version}`)
+  }
+  const { desired, apply } = createDesiredState()
+  const [told] = encodeUpdate(owned('one'))
+  apply(createUpdateReader().take(told ?? null) as DesiredUpdate)
+  assert.equal(desired.interfaces.get('nic1')?.account, 'one')
+  assert.deepEqual([...apply(owned('two')).delta.interfaces], ['nic1'])
 })

@@ -14,7 +14,7 @@ import { anyText, atLeast, exactly, integerFrom, orNull, type Reader, textOf } f
 import { createUpdateReader, updateTexts } from '../core/model/update-codec.ts'
 import type { Channel, Message } from './channel.ts'
 import { decodeRound, type Round } from './round.ts'
-import { commonVersion, spoken, VersionError, type Versions } from './versions.ts'
+import { commonVersion, spoken, tellsAccounts, VersionError, type Versions } from './versions.ts'
 
 /** Read by every release: fields may come, and none changes or goes. */
 export interface Hello {
@@ -168,14 +168,21 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
   }
 }
 
-/** Speaks to an agent. */
-export const toAgent = (channel: Channel): ToAgent => ({
-  welcome: (welcome) => tell(channel, 'welcome', welcome),
-  update: (update) => channel.send(updateTexts(update, { type: 'update' })),
-  ping: () => tell(channel, 'ping'),
-  count: () => tell(channel, 'count'),
-  stop: () => tell(channel, 'stop'),
-})
+/** Speaks to an agent, in the version that it is welcomed with. */
+export function toAgent(channel: Channel): ToAgent {
+  let { least: version } = spoken
+  return {
+    welcome(welcome) {
+      version = welcome.version
+      tell(channel, 'welcome', welcome)
+    },
+    update: (update) =>
+      channel.send(updateTexts(update, { type: 'update' }, { accounts: version >= tellsAccounts })),
+    ping: () => tell(channel, 'ping'),
+    count: () => tell(channel, 'count'),
+    stop: () => tell(channel, 'stop'),
+  }
+}
 
 const tell = (channel: Channel, type: string, rest: object = {}): void =>
   void channel.send([message(type, rest)])

@@ -1,12 +1,13 @@
 /** What an agent knows of each interface, kept in place; every change of it answers what differs and is to be said. */
-import type {
-  Connections,
-  Denials,
-  Desired,
-  DesiredDelta,
-  DesiredInterface,
-  InterfaceStatus,
-  PerDirection,
+import {
+  type Connections,
+  type Denials,
+  type Desired,
+  type DesiredDelta,
+  type DesiredInterface,
+  holderOf,
+  type InterfaceStatus,
+  type PerDirection,
 } from '../core/model/desired.ts'
 import { isSettled, type StatusChange } from '../core/model/status-change.ts'
 import type { ApplyReport, InterfaceReport } from './dataplane.ts'
@@ -32,6 +33,8 @@ export interface Statuses {
 
 export function createStatuses(): Statuses {
   const known = new Map<string, InterfaceStatus>()
+  /** Whose each is that is known: what another had counted under the id is not its own. */
+  const holders = new Map<string, string>()
   /** What the dataplane said of each last. */
   const reports = new Map<string, InterfaceReport>()
   /** Those that have something counted beside denials. */
@@ -98,9 +101,14 @@ export function createStatuses(): Statuses {
       for (const id of touched) {
         const wanted = interfaces.get(id)
         const was = known.get(id)
-        if (wanted) statuses.push(statusOf(wanted, reports.get(id), was, { revision, before }))
-        else {
+        if (wanted) {
+          const holder = holderOf(wanted)
+          const own = (holders.get(id) ?? holder) === holder ? was : undefined
+          holders.set(id, holder)
+          statuses.push(statusOf(wanted, reports.get(id), own, { revision, before }))
+        } else {
           reports.delete(id)
+          holders.delete(id)
           if (was) remove.push(id)
           set(id, undefined)
         }

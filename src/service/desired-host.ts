@@ -158,11 +158,11 @@ function toUpdate({ revision, policies, placed, departed }: HostChanges, from: n
 }
 
 function toPlacement(each: PlacedInterface, device: string): Placement {
-  const { id, index, type, mac, addresses, allowedAddresses, senderCheck } = each
+  const { id, account, index, type, mac, addresses, allowedAddresses, senderCheck } = each
   const { observe, vlanTrunk, allowedFrames, maxConnections } = each
   const policies = each.policies.map((policy) => policy.id)
   return {
-    ...{ id, device, index, type, mac, addresses, allowedAddresses, senderCheck },
+    ...{ id, account, device, index, type, mac, addresses, allowedAddresses, senderCheck },
     ...{ observe, vlanTrunk, allowedFrames, maxConnections, policies },
   }
 }

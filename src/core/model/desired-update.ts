@@ -18,6 +18,8 @@ export interface Placement
     | 'allowedFrames'
     | 'maxConnections'
   > {
+  /** Whose it is: its id may have been another's. Absent: it was not told. */
+  readonly account?: string
   /** On the host. */
   readonly device: string
   /** Ids of those attached to it or to its server, in order of precedence. */

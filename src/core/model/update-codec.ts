@@ -42,13 +42,19 @@ export function* encodeUpdate(update: DesiredUpdate): Generator<JsonObject> {
 }
 
 /**
- * The same messages as JSON text, with more fields before their own. A policy that many agents are sent is written once:
+ * The same messages as JSON text, with more fields before their own, and with the accounts of interfaces or without. A policy that many agents are sent is written once:
  * its text is kept as long as it is.
  */
-export function* updateTexts(update: DesiredUpdate, more: JsonObject): Generator<string> {
+export function* updateTexts(
+  update: DesiredUpdate,
+  more: JsonObject,
+  { accounts }: { readonly accounts: boolean },
+): Generator<string> {
   for (const { policies, ...rest } of partsOf(update)) {
     const { put, ...head } = rest
-    const fields = JSON.stringify({ ...more, ...head, put: put.map(encodePlacement) })
+    const placements = put.map(encodePlacement)
+    if (!accounts) for (const each of placements) delete each.account
+    const fields = JSON.stringify({ ...more, ...head, put: placements })
     yield `${fields.slice(0, -1)},"policies":[${policies.map(textOfPolicy).join(',')}]}`
   }
 }
@@ -135,12 +141,12 @@ function unique<T extends { readonly id: string }>(what: string, all: readonly T
 }
 
 /** Field by field: what else an object has stays here. */
-function encodePlacement(placement: Placement): JsonObject {
-  const { id, device, index, type, mac, addresses, allowedAddresses, senderCheck } = placement
+function encodePlacement(placement: Placement): Record<string, JsonValue> {
+  const { id, account, device, index, type, mac, addresses, allowedAddresses, senderCheck } = placement
   const { observe, vlanTrunk, allowedFrames, maxConnections, policies } = placement
   return {
-    ...{ id, device, index, type, mac, addresses, allowedAddresses, senderCheck },
-    ...{ observe, vlanTrunk, allowedFrames, maxConnections, policies },
+    ...{ id, ...(account !== undefined && { account }), device, index, type, mac, addresses },
+    ...{ allowedAddresses, senderCheck, observe, vlanTrunk, allowedFrames, maxConnections, policies },
   }
 }
 
@@ -230,24 +236,29 @@ const readPolicy = exactly<Policy>(
   ['log', 'logAllowed', 'cutFlows', 'closes'],
 )
 
-const readPlacement = exactly<Placement>('interface', {
-  id,
-  device: textOf('device'),
-  index: integerFrom('index', 1),
-  type: oneOf('type', interfaceTypes),
-  mac: textOf('mac', isMac),
-  addresses: listOf(
-    'addresses',
-    textOf('address', (text) => parseAddress(text).ok),
-  ),
-  allowedAddresses: listOf('allowedAddresses', textOf('prefix', isPrefix)),
-  senderCheck: flag('senderCheck'),
-  observe: flag('observe'),
-  vlanTrunk: flag('vlanTrunk'),
-  allowedFrames: listOf('allowedFrames', integerFrom('Ethernet type', 0x0600, 0xffff)),
-  maxConnections: orNull(integerFrom('maxConnections', 0, maxConnections)),
-  policies: listOf('policies', id),
-})
+const readPlacement = exactly<Placement>(
+  'interface',
+  {
+    id,
+    account: id,
+    device: textOf('device'),
+    index: integerFrom('index', 1),
+    type: oneOf('type', interfaceTypes),
+    mac: textOf('mac', isMac),
+    addresses: listOf(
+      'addresses',
+      textOf('address', (text) => parseAddress(text).ok),
+    ),
+    allowedAddresses: listOf('allowedAddresses', textOf('prefix', isPrefix)),
+    senderCheck: flag('senderCheck'),
+    observe: flag('observe'),
+    vlanTrunk: flag('vlanTrunk'),
+    allowedFrames: listOf('allowedFrames', integerFrom('Ethernet type', 0x0600, 0xffff)),
+    maxConnections: orNull(integerFrom('maxConnections', 0, maxConnections)),
+    policies: listOf('policies', id),
+  },
+  ['account'],
+)
 
 const readPart = exactly<Part>('update', {
   from: orNull(revision),
