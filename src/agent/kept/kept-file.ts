@@ -1,14 +1,15 @@
 /** One file that is written anew as a whole, or at its end, and never half: what a killed process has written is found. */
 import { constants } from 'node:fs'
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeDirectory } from '../directory.ts'
+import { openRegular } from '../regular-file.ts'
 
 /** Bytes of a file that is read at most. */
 const largest = 1024 ** 3
 
 export interface KeptFile {
-  /** What there is; undefined where there is nothing. */
+  /** What there is; undefined where there is nothing. Rejects where others than this user and root may have written it. */
   read(): Promise<Buffer | undefined>
   /** Goes on behind the first `bytes` of what there is. */
   resume(bytes: number): Promise<void>
@@ -50,12 +51,18 @@ export function createKeptFile(path: string): KeptFile {
   return {
     async read() {
       try {
-        const { size } = await stat(path)
+        await using file = await openRegular(path, constants.O_NOFOLLOW)
+        const { size, uid, mode, nlink } = await file.stat()
+        // Whoever can write it can open what is closed.
+        if (uid !== process.geteuid?.() && uid !== 0) throw new Error(`its owner is another user (${uid})`)
+        if ((mode & 0o022) !== 0) throw new Error('others than its owner may write it')
+        if (nlink > 1) throw new Error('it has another name, too')
         if (size > largest) throw new Error(`it is larger than ${largest} bytes`)
-        return await readFile(path)
+        return await file.readFile()
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-        throw error
+        const { code } = error as NodeJS.ErrnoException
+        if (code === 'ENOENT') return undefined
+        throw code === 'ELOOP' ? new Error('it is a symbolic link') : error
       }
     },
     async resume(bytes) {

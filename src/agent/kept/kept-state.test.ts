@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  link,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -391,3 +403,37 @@ test('a directory that cannot be had, and a full disk, keep nothing, and are sai
     }
   }),
 )
+
+test('a file that somebody else can have written is not used, and not written to', async () => {
+  const spoils: Record<string, (path: string, folder: string) => unknown> = {
+    'its owner is another user \\(1\\)': (path) => chown(path, 1, 1),
+    'others than its owner may write it': (path) => chmod(path, 0o620),
+    'it has another name, too': (path, folder) => link(path, join(folder, 'other')),
+    async 'it is a symbolic link'(path, folder) {
+      await rename(path, join(folder, 'other'))
+      await symlink(join(folder, 'other'), path)
+    },
+    async 'it is no regular file'(path) {
+      await rm(path)
+      mustRun('mkfifo', [path])
+    },
+  }
+  for (const [why, spoil] of Object.entries(spoils)) {
+    if (why.startsWith('its owner') && process.geteuid?.() !== 0) continue
+    await within(async (path, folder) => {
+      const kept = await open(path)
+      await keep(kept, 1)
+      await kept.close()
+      await spoil(path, folder)
+      const other = () => readFile(join(folder, 'other'), 'utf8').catch(() => undefined)
+      const before = await other()
+      const again = await open(path)
+      assert.ok(!again.found)
+      assert.match(again.problems().join(), new RegExp(`is not used: ${why}`))
+      await keep(again, 1)
+      await again.close()
+      assert.equal(await other(), before)
+      assert.equal(await found(path), 1, 'it is replaced')
+    })
+  }
+})

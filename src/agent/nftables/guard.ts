@@ -1,11 +1,12 @@
 /** The guard on this host: loaded before anything else is known, kept as a file that a boot unit can load with nft. */
 import { randomUUID } from 'node:crypto'
-import { open as openFile, readFile, rename, rm } from 'node:fs/promises'
+import { open as openFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Guard, guardFile, guardOf, readGuardFile, renderGuard } from '../../compile/nftables/guard.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
 import { deltaCommands, type RenderedTables } from '../../compile/nftables/table.ts'
 import { makeDirectory } from '../directory.ts'
+import { openRegular } from '../regular-file.ts'
 import type { Kernel } from './kernel.ts'
 
 /** Milliseconds for a call of nft that is about the guard alone, which is small. */
@@ -40,7 +41,7 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   const standing = await readStanding(kernel)
   let guard = whole(standing)
   if (!guard) {
-    guard = readGuardFile(await readFile(path, 'utf8').catch(() => ''))
+    guard = readGuardFile(await readText(path).catch(() => ''))
     from = guard ? 'file' : 'patterns'
   }
   // Where one family was left, that closes more than its patterns.
@@ -56,6 +57,11 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   } catch (error) {
     return { guard: wanted, from, unwritten: error instanceof Error ? error.message : String(error) }
   }
+}
+
+async function readText(path: string): Promise<string> {
+  await using file = await openRegular(path)
+  return await file.readFile('utf8')
 }
 
 const nothing: Guard = { devices: new Set(), indexes: new Set(), patterns: [], open: new Set() }
