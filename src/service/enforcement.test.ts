@@ -8,7 +8,7 @@ import { actor, chainTarget, engines, inventory, rule, type TestStore } from '..
 import type { HostStatus, InterfaceStatus } from '../core/model/desired.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type Context, noCredential } from './context.ts'
-import type { SpeakingAgent } from './enforcement.ts'
+import { createEnforcement, type SpeakingAgent } from './enforcement.ts'
 import type { Services } from './services.ts'
 
 const context = (now = Date.now()): Context => ({
@@ -123,6 +123,31 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           ['nic-b', 'applied', null],
         ],
       )
+    })
+
+    test('clocks of processes may differ by minutes: one that lives is there, and one that is silent is not', async () => {
+      const minutes = 300_000
+      for (const [speaks, asks] of [
+        [-minutes, minutes],
+        [minutes, -minutes],
+      ] as const) {
+        const heard = createEnforcement(storage, () => Date.now() + speaks)
+        const asked = createEnforcement(storage, () => Date.now() + asks)
+        try {
+          const agent = { release: 'test', protocol: 3, instance: `${speaks}`, own: false }
+          assert.ok(await heard.open('local', agent, () => {}))
+          heard.report(status(1))
+          const answered = async (after: number) => {
+            const { hosts } = await asked.statuses(Date.now() + asks + after, { after: null, limit: 9 })
+            return hosts.map(({ connected, state }) => [connected, state])
+          }
+          await heard.statuses(Date.now() + speaks, { after: null, limit: 9 })
+          assert.deepEqual(await answered(0), [[true, 'applied']])
+          assert.deepEqual(await answered(60_000), [[false, 'failing']])
+        } finally {
+          await Promise.all([heard.close(), asked.close()])
+        }
+      }
     })
 
     test('the process that hears an agent answers at once, without waiting for the store', async () => {

@@ -18,6 +18,7 @@ import type { Reach } from './desired.ts'
 import { agent, createHostKeeper, type HostKeeper } from './host-keeper.ts'
 import { createHostView, type HeardHost, type HostView } from './host-view.ts'
 import { type Known, type Progress, progressOf, type Standing, standingOf } from './standing.ts'
+import { createStoreClock } from './store-clock.ts'
 import { toldToTenant } from './tenant-words.ts'
 import { createTurns } from './turns.ts'
 
@@ -119,7 +120,7 @@ export interface EnforcementService {
 const times = {
   /** The store is told of an agent that is alive at least as often. */
   heartbeat: 10_000,
-  /** Silent for longer: it is not there. Clocks of hosts may differ by some seconds. */
+  /** Silent for longer, by the clock of the store: it is not there. */
   silent: 45_000,
 }
 
@@ -140,24 +141,32 @@ interface Opened {
   readonly replaced: () => void
 }
 
-export function createEnforcement(storage: Storage): EnforcementService {
+/** `now` is the clock of this process, milliseconds since 1970; it need not be right. */
+export function createEnforcement(storage: Storage, now: () => number = Date.now): EnforcementService {
+  const clock = createStoreClock(storage, now)
+  /** What is compared between processes is of the store's time. */
+  const time = () => Math.round(now() + clock.ahead())
+  const begun = clock.read().catch(() => {})
   const heard = new Map<string, Heard>()
   /** Of agents that have begun to speak here. */
   const sessions = new Map<string, Opened>()
   const reaches = new Map<string, () => Reach | null>()
   const turns = createTurns(keepersAtOnce)
   const beat = setInterval(() => {
+    clock.read().then(tellAlive, tellAlive)
+  }, times.heartbeat)
+  beat.unref()
+  function tellAlive(): void {
     const records = [...heard.values()].flatMap(({ keeper }) => keeper.beat() ?? [])
     for (let from = 0; from < records.length; from += recordsPerWrite) {
       const some = records.slice(from, from + recordsPerWrite)
       // A store that is away is told again by the next heartbeat.
-      void storage.run('reportHosts', { records: some }, agent(Date.now())).catch(() => {})
+      void storage.run('reportHosts', { records: some }, agent(time())).catch(() => {})
     }
-  }, times.heartbeat)
-  beat.unref()
+  }
 
-  /** Resolves when the store knows of every agent that has spoken here. */
-  const introduced = () => Promise.all([...heard.values()].map(({ keeper }) => keeper.introduced))
+  /** Resolves when the store knows of every agent that has spoken here, and its time is known. */
+  const introduced = () => Promise.all([begun, ...[...heard.values()].map(({ keeper }) => keeper.introduced)])
 
   /** Another agent speaks for it, in another process: what was said here counts no more. */
   function forget(host: string, opened: Opened | undefined): void {
@@ -180,7 +189,10 @@ export function createEnforcement(storage: Storage): EnforcementService {
       if (opened && opened.session < (record?.connection?.session ?? 0)) forget(host, opened)
       const here = heard.get(host)
       if (here) return seen(here.view.words, now, now, (id) => here.view.of(id) ?? here.view.usual)
-      return record && seen(record, record.seenAt, now, (id) => own.get(`${host} ${id}`) ?? record.usual)
+      return (
+        record &&
+        seen(record, record.seenAt, now + clock.ahead(), (id) => own.get(`${host} ${id}`) ?? record.usual)
+      )
     }
   }
 
@@ -236,12 +248,13 @@ export function createEnforcement(storage: Storage): EnforcementService {
         const view = createHostView(change, () => reaches.get(host)?.() ?? null)
         const opened = sessions.get(host)
         const as = opened && { session: opened.session, replaced: () => forget(host, opened) }
-        heard.set(host, { view, opened, keeper: createHostKeeper(storage, view, turns, as) })
+        heard.set(host, { view, opened, keeper: createHostKeeper(storage, view, turns, { ...as, time }) })
       }
     },
     async open(host, { release, protocol, instance, own }, replaced) {
+      await begun
       const args = { host, agent: { release, protocol, instance, own } }
-      const done = await storage.run('openSession', args, agent(Date.now()))
+      const done = await storage.run('openSession', args, agent(time()))
       if (!done.ok) throw new Error(done.error.kind)
       const { session } = done.value
       if (session === null) return false
@@ -269,7 +282,7 @@ export function createEnforcement(storage: Storage): EnforcementService {
       await here?.keeper.close().catch(() => {})
       if (sessions.get(host) !== opened) return
       const { session } = opened
-      await storage.run('closeSession', { host, session }, agent(Date.now())).catch(() => {})
+      await storage.run('closeSession', { host, session }, agent(time())).catch(() => {})
       if (sessions.get(host) !== opened) return
       sessions.delete(host)
       if (heard.get(host) !== here) return

@@ -30,6 +30,8 @@ export interface KeptAs {
   readonly session?: number
   /** Another agent speaks for the host by now: nothing is kept any more. */
   readonly replaced?: () => void
+  /** The time of the store, milliseconds since 1970. Absent: that of this process. */
+  readonly time?: () => number
 }
 
 /** Between two writes about a host, milliseconds. */
@@ -47,7 +49,7 @@ export function createHostKeeper(
   storage: Storage,
   view: HostView,
   turns: Turns = createTurns(1),
-  { session, replaced = () => {} }: KeptAs = {},
+  { session, replaced = () => {}, time = Date.now }: KeptAs = {},
 ): HostKeeper {
   const as = session === undefined ? {} : { session }
   let stopped = false
@@ -125,7 +127,7 @@ export function createHostKeeper(
   }
 
   async function write(withCounts: boolean): Promise<void> {
-    const at = Date.now()
+    const at = time()
     const { host } = view.words
     if (kept === undefined) {
       const stored = await storage.outcomes({ host })
@@ -174,7 +176,7 @@ export function createHostKeeper(
       const { words, usual } = view
       const idle = !writing && due === Number.POSITIVE_INFINITY && kept && !everything
       if (idle && spoken.size + stale.size === 0 && textOf(usual) === keptUsual)
-        return { ...words, seenAt: Date.now(), usual, ...as }
+        return { ...words, seenAt: time(), usual, ...as }
       beating = true
       keep()
       return undefined

@@ -28,6 +28,7 @@ export function limitStorage(storage: Storage, limits: Limits): Storage {
     onTransaction: storage.onTransaction,
     activity: storage.activity,
     size: storage.size,
+    clock: storage.clock,
     check: storage.check,
     close: storage.close,
   }

@@ -21,6 +21,7 @@ export interface Driver {
   onCommit(listener: (commit: Commit) => void): () => void
   onTransaction(listener: (done: Transaction) => void): () => void
   size(): Promise<number>
+  clock(): Promise<number>
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -55,6 +56,7 @@ export function storageOf(driver: Driver): Storage {
     onTransaction: driver.onTransaction,
     activity: () => ({ waiting, ended: { ...ended } }),
     size: driver.size,
+    clock: driver.clock,
     check: driver.check,
     close: driver.close,
   }

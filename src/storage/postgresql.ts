@@ -137,6 +137,12 @@ export async function openPostgresql({ url }: { url: string }): Promise<Storage>
         const { rows } = await session.query({ text: 'SELECT pg_database_size(current_database()) AS size' })
         return Number((rows[0] as Row | undefined)?.size)
       }),
+    clock: () =>
+      connections.use(async (session) => {
+        const text = 'SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now'
+        const { rows } = await session.query({ text })
+        return Number((rows[0] as Row | undefined)?.now)
+      }),
     async check() {
       await connections.use(async (session) => {
         await session.query({ text: 'SELECT value FROM revision FOR SHARE' })

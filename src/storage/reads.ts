@@ -72,7 +72,7 @@ import { miscounts, usage } from './usage.ts'
 /** The methods of `Storage` that only read. */
 export type ReadName = Exclude<
   keyof Storage,
-  'engine' | 'run' | 'onCommit' | 'onTransaction' | 'activity' | 'size' | 'check' | 'close'
+  'engine' | 'run' | 'onCommit' | 'onTransaction' | 'activity' | 'size' | 'clock' | 'check' | 'close'
 >
 type Reads = {
   readonly [N in ReadName]: (...args: Parameters<Storage[N]>) => Steps<Awaited<ReturnType<Storage[N]>>>

@@ -1421,6 +1421,8 @@ export interface Storage {
   activity(): StoreActivity
   /** Bytes that it takes on disk, with its journal where that belongs to it. */
   size(): Promise<number>
+  /** The time where the store is, milliseconds since 1970: one for all processes that have it open, whatever their own clocks say. */
+  clock(): Promise<number>
   /** Rejects when the store cannot be read and written. */
   check(): Promise<void>
   close(): Promise<void>
