@@ -32,6 +32,8 @@ export interface Service {
 
 export interface Host {
   readonly folder: string
+  /** The network namespace that is the host. */
+  readonly netns: string
   /** Arguments that make `serve` work on this host. */
   readonly flags: readonly string[]
   /** Writes an inventory of these interfaces, by server, all under UpCloud's profile and without rules. */
@@ -83,11 +85,12 @@ function senderOf(device: unknown): Record<string, unknown> {
   return nic ? { mac: nic.mac, addresses: nic.addresses, type: nic.type } : {}
 }
 
-export async function createHost(name: string): Promise<Host> {
+/** `bridged`: VMs and world are ports of bridges, neighbours on one link. */
+export async function createHost(name: string, { bridged = false } = {}): Promise<Host> {
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-host-'))
   const prefix = `pcl-${name}${process.pid % 10_000}-`
   const router = routerNamespace(prefix)
-  await createNetwork({ prefix, vms: [one, two] })
+  await createNetwork({ prefix, vms: [one, two], bridged })
   // VMs and the world count what comes in; the router counts what it delivers to itself.
   const counting = (hook: string) => `table inet seen {
     ${ways.map((way) => `counter ${way} { }`).join('\n')}
@@ -106,7 +109,7 @@ export async function createHost(name: string): Promise<Host> {
     in: [namespaceOf(prefix, outside.name), address, namespaceOf(prefix, one.name)],
     out: [namespaceOf(prefix, one.name), outside.ipv4, namespaceOf(prefix, outside.name)],
     local: [router, address, namespaceOf(prefix, one.name)],
-    host: [namespaceOf(prefix, one.name), '198.51.100.1', router],
+    host: [namespaceOf(prefix, one.name), bridged ? '192.0.2.1' : '198.51.100.1', router],
     between: [namespaceOf(prefix, two.name), address, namespaceOf(prefix, one.name)],
   }
 
@@ -179,6 +182,7 @@ export async function createHost(name: string): Promise<Host> {
 
   return {
     folder,
+    netns: router,
     flags,
     async describe(interfaces, more = {}) {
       const path = join(folder, 'inventory.yaml')
@@ -269,7 +273,7 @@ export async function createHost(name: string): Promise<Host> {
     },
     async replug(device) {
       await mustRun('ip', ['-n', router, 'link', 'del', device])
-      await plug(prefix, one)
+      await plug(prefix, one, bridged)
     },
     async remove() {
       for (const child of streams) child.kill('SIGKILL')

@@ -9,7 +9,7 @@ export function imaginedHost(links: readonly Link[]): Host {
   const byName = new Map(links.map((link) => [link.name, link]))
   let changed: ReadonlySet<string> | null = null
   return {
-    look: async () => ({ links: byName, kernel: { tracks: true, rejects: true } }),
+    look: async () => ({ links: byName, kernel: { tracks: true, rejects: true }, hinders: [] }),
     changed() {
       const since = changed
       changed = new Set()

@@ -14,6 +14,8 @@ export interface Seen {
   readonly kernel: BridgeKernel
   /** Absent: connections of stateless interfaces are tracked whoever asks for them. */
   readonly trackers?: Trackers
+  /** Who else may drop what policies let pass, in words for the operator. */
+  readonly hinders: readonly string[]
 }
 
 export interface Host {
@@ -39,13 +41,14 @@ export function createHost(kernel: Kernel, notrack: Notrack, netns: string | und
   let changed: Set<string> | null = null
   let can: BridgeKernel = { tracks: false, rejects: false }
   let trackers: Trackers | undefined = notrack === 'always' ? { others: null, routes: null } : undefined
-  let othersKnown = notrack !== 'auto'
+  let hinders: readonly string[] = []
+  let othersKnown = false
   const others = createOthers(kernel, netns)
   const listeners = new Set<() => void>()
 
   function doubtOthers(): void {
     // Their rules, and where packets are routed.
-    if (notrack === 'auto') othersKnown = false
+    othersKnown = false
   }
   function doubt(): void {
     linksKnown = false
@@ -80,11 +83,12 @@ export function createHost(kernel: Kernel, notrack: Notrack, netns: string | und
       if (!othersKnown) {
         othersKnown = true
         const found = await others.read([...links.values()])
-        trackers = found.trackers
+        if (notrack === 'auto') trackers = found.trackers
+        hinders = found.hinders
         // Asked again with the next change.
         if (!found.complete) othersKnown = false
       }
-      return { links, kernel: can, ...(trackers && { trackers }) }
+      return { links, kernel: can, ...(trackers && { trackers }), hinders }
     },
     changed() {
       const since = changed

@@ -512,15 +512,16 @@ for (const kind of kernelKinds.filter((each) => each !== 'owned')) {
         'add table ip theirs; add chain ip theirs plain; add chain ip theirs nat { type nat hook postrouting priority 100; }',
       )
       nft(
-        'add table netdev theirs; add chain netdev theirs in { type filter hook ingress device lo priority 0; }',
+        'add table netdev theirs; add chain netdev theirs in { type filter hook ingress device lo priority 0; policy drop; }',
       )
       const found = await kernel.baseChains()
+      assert.deepEqual(found.find(({ table }) => table === 'ip theirs')?.among.toSorted(), ['nat', 'plain'])
       assert.deepEqual(
-        found.toSorted((a, b) => a.table.localeCompare(b.table)),
+        found.map(({ among: _, ...each }) => each).toSorted((a, b) => a.table.localeCompare(b.table)),
         [
-          { table: name, name: 'to-vm', type: 'filter', hook: 'forward' },
-          { table: 'ip theirs', name: 'nat', type: 'nat', hook: 'postrouting' },
-          { table: 'netdev theirs', name: 'in', type: 'filter', hook: 'ingress' },
+          { table: name, name: 'to-vm', type: 'filter', hook: 'forward', drops: false },
+          { table: 'ip theirs', name: 'nat', type: 'nat', hook: 'postrouting', drops: false },
+          { table: 'netdev theirs', name: 'in', type: 'filter', hook: 'ingress', drops: true },
         ],
       )
     })

@@ -70,6 +70,10 @@ export interface BaseChain {
   /** `filter`, `nat` or `route`. */
   readonly type: string
   readonly hook: string
+  /** Whether it drops what no rule of it decides about. */
+  readonly drops: boolean
+  /** Names of all chains of its table, this one among them: they tell whose it is. */
+  readonly among: readonly string[]
 }
 
 /** The kernel, or nft, has refused a transaction or a question, in its own words: nothing has changed. */

@@ -9,9 +9,10 @@ import { MalformedError, MessageBuilder } from '../netlink/message.ts'
 import { beginBatch, sendBatch } from '../netlink/nfnetlink.ts'
 import { NetlinkSocket } from '../netlink/socket.ts'
 import { openTransport, protocols } from '../netlink/transport.ts'
+import { baseChainsOf } from './base-chains.ts'
 import { epochOf } from './epochs.ts'
 import { declaredOf, type HitKind, hitText } from './hit-keys.ts'
-import { type BaseChain, type Change, type HitKey, type Kernel, OwnedError, RefusedError } from './kernel.ts'
+import { type Change, type HitKey, type Kernel, OwnedError, RefusedError } from './kernel.ts'
 import { writeCommands } from './netlink/commands.ts'
 import { Dumps } from './netlink/dump.ts'
 import { standing } from './netlink/standing.ts'
@@ -198,11 +199,12 @@ export async function openNetlinkKernel({
         forgetSome(table, set, kind, keys.slice(at, at + mostForgotten))
     },
     async baseChains() {
-      const all = dumps
-        .chains()
-        .flatMap(({ table, name, base }): BaseChain[] =>
-          base ? [{ table, name, type: base.type, hook: base.hook }] : [],
-        )
+      const all = baseChainsOf(
+        dumps.chains().map(({ base, ...chain }) => ({
+          ...chain,
+          base: base && { type: base.type, hook: base.hook, drops: !base.accepts },
+        })),
+      )
       known = new Set(all.flatMap(({ table, name }) => [table, `${table} ${name}`]))
       return all
     },

@@ -4,17 +4,10 @@ import { parseListing, type RenderedTable } from '../../compile/nftables/table.t
 import { macNumber } from '../../core/net/mac.ts'
 import { readLinks } from '../links.ts'
 import { type Command as Call, type Follower, follow, ProgramError, run, within } from '../run.ts'
+import { baseChainsOf } from './base-chains.ts'
 import { epochOf } from './epochs.ts'
 import { declaredOf, type HitKind, hitKinds, hitText } from './hit-keys.ts'
-import {
-  type BaseChain,
-  type Change,
-  type Hits,
-  type Kernel,
-  OwnedError,
-  RefusedError,
-  tables,
-} from './kernel.ts'
+import { type Change, type Hits, type Kernel, OwnedError, RefusedError, tables } from './kernel.ts'
 import { createNftSession } from './nft-session.ts'
 import { spelledAs } from './nft-spelling.ts'
 import { wholeCounts } from './whole-counts.ts'
@@ -239,11 +232,15 @@ export function createNftKernel({ program = 'nft', netns, patienceMs = 60_000 }:
     },
     async baseChains() {
       const text = await nft('', '-j', 'list', 'chains')
-      const all = (JSON.parse(text) as Chains).nftables.flatMap(({ chain }): BaseChain[] => {
-        if (chain?.hook === undefined || chain.type === undefined) return []
-        const { family, name, type, hook } = chain
-        return [{ table: `${family} ${chain.table}`, name, type, hook }]
-      })
+      const all = baseChainsOf(
+        (JSON.parse(text) as Chains).nftables.flatMap(({ chain }) => {
+          if (!chain) return []
+          const { family, table, name, type, hook, policy } = chain
+          const base =
+            type === undefined || hook === undefined ? undefined : { type, hook, drops: policy === 'drop' }
+          return [{ table: `${family} ${table}`, name, base }]
+        }),
+      )
       known = new Set(all.flatMap(({ table, name }) => [table, `${table} ${name}`]))
       return all
     },
@@ -298,6 +295,7 @@ interface Chains {
       readonly name: string
       readonly type?: string
       readonly hook?: string
+      readonly policy?: string
     }
   }[]
 }

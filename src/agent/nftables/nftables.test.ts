@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { after, before, describe, test } from 'node:test'
+import { after, afterEach, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { arbitraryPolicy } from '../../../test/support/arbitraries.ts'
 import { desire } from '../../../test/support/desired.ts'
@@ -111,10 +111,11 @@ for (const way of ['netlink', 'nft'] as const)
         assert.equal(made.status, 0, made.stderr)
       }
     })
-    after(async () => {
-      for (const dataplane of open) await dataplane.close()
-      ip('netns', 'del', netns)
+    // One that goes on puts back a guard that others take away.
+    afterEach(async () => {
+      for (const dataplane of open.splice(0)) await dataplane.close()
     })
+    after(() => void ip('netns', 'del', netns))
 
     test('what is loaded is read back as it was written: nothing is changed twice', async () => {
       const dataplane = create()

@@ -12,7 +12,7 @@ import {
 } from '../../compile/nftables/lower.ts'
 import { guardTables } from '../../compile/nftables/names.ts'
 import { makesAnew } from '../../compile/nftables/stages.ts'
-import { type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
+import { deltaCommands, type RenderedTables, sameTable } from '../../compile/nftables/table.ts'
 import { type Desired, type DesiredDelta, holderOf } from '../../core/model/desired.ts'
 import type { ApplyReport, Dataplane, InterfaceReport } from '../dataplane.ts'
 import type { Conntrack } from '../netlink/conntrack.ts'
@@ -120,7 +120,10 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
   cutter.onCut(reconsider)
   const stopWatching = kernel.onChange(({ ours, others }) => {
-    if (ours) doubts++
+    if (ours) {
+      doubts++
+      raiseGuard()
+    }
     if (others) host.doubtOthers()
     if (ours || others) tell()
   })
@@ -132,6 +135,29 @@ export function createNftables(options: NftablesOptions): Dataplane {
     doubts++
     host.doubt()
     tell()
+  }
+
+  let raising: Promise<void> = Promise.resolve()
+  /** Whether that has repaired it since the last application. */
+  let raised = false
+  /**
+   * Tables of the guard that are gone first, whatever else is: they are small, and what they close has to wait for no round that
+   * reads back and repairs the rest.
+   */
+  function raiseGuard(): void {
+    // One after the other: what is told while one reads may not be in what it reads.
+    raising = raising
+      .then(async () => {
+        const wanted = keeper.tables()
+        const found = await transitions.read(wanted, [...wanted.keys()])
+        // One that stands and differs is left to the round: two of us would undo each other's without end.
+        const gone = new Map([...wanted].filter(([name]) => !found.has(name)))
+        if (gone.size === 0) return
+        await kernel.commit(deltaCommands(new Map(), gone))
+        raised = true
+      })
+      // The round that follows says what is wrong.
+      .catch(() => {})
   }
 
   /** All that is to stand. */
@@ -157,10 +183,11 @@ export function createNftables(options: NftablesOptions): Dataplane {
 
   return {
     async apply(wanted, differing = null) {
+      await raising
       const [trusted, seen] = [settled && known === doubts, doubts]
       if (!begun) for (const each of [hits, connections, ...counters]) await each.begin()
       begun = true
-      const { links, ...around } = await host.look()
+      const { links, hinders, ...around } = await host.look()
       changedLinks = union(changedLinks, host.changed())
       // By the same look as all else: a device that came since is not judged before the next.
       const { desired, delta } = proof?.judge(wanted, differing, links, changedLinks) ?? {
@@ -172,7 +199,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
       })
       // Before anything is decided anew: only then it shows whether somebody else has changed what stands.
       const doubted = settled && !trusted ? await transitions.read(snapshot(whole())) : undefined
-      const repaired = doubted !== undefined && !sameTables(whole(), doubted)
+      const repaired = raised || (doubted !== undefined && !sameTables(whole(), doubted))
+      raised = false
       if (!settled) keeper.remember(await transitions.read(new Map(), guardTables))
       settled = false
       const guard = keeper.tables()
@@ -242,6 +270,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
           warnings: [
             ...remarks,
             ...strangersWarning(keeper.strangers()),
+            ...(desired.interfaces.size > 0 && !observe ? hinders : []),
             ...bridges.problems(),
             ...(await connections.warnings()),
             ...(lowering.tracked === null ? [] : [trackedWarning(lowering.tracked)]),
@@ -275,6 +304,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       decisions.close()
       host.close()
       await cutter.close()
+      await raising
       await kernel.close()
     },
   }
