@@ -22,7 +22,7 @@ import { documented } from './help.ts'
 import { guardOption, isOn, nftOption } from './options.ts'
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
-import { endWhenAsked } from './signals.ts'
+import { endWhenAsked, hearHangUp } from './signals.ts'
 import { version } from './version.ts'
 import { inWords } from './words.ts'
 
@@ -122,6 +122,8 @@ async function agent(flags: AgentOptions): Promise<void> {
     { level: options.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination(2),
   )
+  // Its files are read anew at each connection.
+  hearHangUp(log)
   const { host, server } = options
   const enforcer = createEnforcer({
     ...nftablesOn(processOptions(options)),
