@@ -352,6 +352,14 @@ describe('two hosts', { skip, timeout: 900_000 }, () => {
       await lab.jump(seconds)
       await change()
       await reachedIn(t, `a clock that goes by ${seconds} s`)
+      // All of them have seen it: their logs say so.
+      const days = [0, 3600].map((more) =>
+        new Date(Date.now() + (seconds + more) * 1000).toISOString().slice(0, 10),
+      )
+      for (const name of ['service 1', 'agent kvm1', 'agent kvm2'])
+        await lab.running
+          .get(name)
+          ?.says(new RegExp(`"time":"(${days.join('|')})T[^\n]*"(changed|enforced)"`))
       await oneAnswer()
     }
     await nothingWrong()
@@ -426,7 +434,7 @@ describe('two hosts', { skip, timeout: 900_000 }, () => {
     const thief = await pose('kvm1')
     assert.equal(typeof thief, 'number', String(thief))
     await lab.world.say(Number(thief), hello)
-    await agent?.says(/another agent of this host has connected|another agent speaks/)
+    await heard(Number(thief), /welcome/)
     await lab.world.say(Number(thief), { type: 'want', since: null })
     const [mine, other] = [made.get('vm1'), made.get('vm2')]
     const seen = await heard(Number(thief), new RegExp(mine?.nic ?? ''))
