@@ -17,7 +17,10 @@ export async function runAgentProcess({ stream, exit, ...options }: AgentProcess
   let leaving: 0 | 1 | undefined
   const service = enforcer.converse({ stream, stop: () => void leave(0) })
   // Nobody is left who would hear how it ends, and another agent may begin at any moment.
-  void service.over.then((error) => exit(leaving ?? (error ? 1 : 0)))
+  void service.over.then((error) => {
+    if (error && leaving === undefined) process.stderr.write(`what the service said: ${error.message}\n`)
+    exit(leaving ?? (error ? 1 : 0))
+  })
   async function leave(status: 0 | 1): Promise<void> {
     leaving = status
     await enforcer.stop()
