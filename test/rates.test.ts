@@ -144,7 +144,7 @@ describe('serve with rate limits', () => {
       for (const address of ['2001:db8:9::1', one, near, far])
         await mustRun('ip', ['-n', ns, 'addr', 'add', `${address}/128`, 'dev', 'lo', 'nodad'])
       const within = ['ip', 'netns', 'exec', ns]
-      const flags = ['--listen', '[::]:8080', '--rate-limit-source', '1/m:3']
+      const flags = ['--listen', '[::]:8080', '--insecure', '--rate-limit-source', '1/m:3']
       await serving(
         flags,
         async () => {

@@ -415,7 +415,7 @@ test('a file that somebody else can have written is not used, and not written to
     },
     async 'it is no regular file'(path) {
       await rm(path)
-      mustRun('mkfifo', [path])
+      await mustRun('mkfifo', [path])
     },
   }
   for (const [why, spoil] of Object.entries(spoils)) {

@@ -51,7 +51,7 @@ describe('what cannot be understood ends it', () => {
     'no version in common': [
       `say('${greeting(spoken.most + 1, spoken.most + 2)}'); ${stay}`,
       new RegExp(
-        `release 9.9.9 speaks version ${spoken.most + 1} to ${spoken.most + 2} of the protocol, and this service ${spoken.most}$`,
+        `release 9.9.9 speaks version ${spoken.most + 1} to ${spoken.most + 2} of the protocol, and this service ${spoken.least} to ${spoken.most}$`,
       ),
       [],
     ],

@@ -12,7 +12,11 @@ const statements: readonly (readonly [statement: string, pattern: RegExp, files:
   ['rules are inserted', /\brules \(\$\{storedRuleColumns\}\)|INSERT INTO rules\b/, ['rules.ts']],
   ['rules are deleted', /DELETE FROM rules\b/, ['rules.ts', 'servers.ts']],
   ['rules are changed in place', /UPDATE rules\b/, ['common.ts']],
-  ['policies are inserted', /\bpolicies \(\$\{policyColumns\}|INSERT INTO policies\b/, ['servers.ts']],
+  [
+    'policies are inserted',
+    /\bpolicies \(\$\{policyColumns\}|INSERT INTO policies\b/,
+    ['inventory-servers.ts', 'servers.ts'],
+  ],
   ['policies are deleted', /DELETE FROM policies\b/, ['servers.ts']],
 ]
 
