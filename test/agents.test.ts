@@ -1,7 +1,6 @@
 /** Agents of hosts that connect to the service: who may, what they are told and say, and how it ends; with real connections and a fake dataplane. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { openChannel } from '../src/agent/channel.ts'
 import { ConnectError, type Connection, connect } from '../src/agent/connect.ts'
 import { createEnforcer } from '../src/agent/enforcer.ts'
@@ -10,21 +9,11 @@ import { fromService, toService, type Welcome } from '../src/agent/messages.ts'
 import { speakTo } from '../src/agent/speak-to.ts'
 import { spoken } from '../src/agent/versions.ts'
 import type { DesiredUpdate } from '../src/core/model/desired-update.ts'
+import { eventually } from './support/eventually.ts'
 import { makeOperator, operator } from './support/operator.ts'
 import { credentials, onBothStores, servers, type TestService } from './support/service.ts'
 
 const log = { info() {}, warn() {}, error() {} }
-
-/** Resolves with what `look` finds, when it finds something. */
-async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = Date.now() + 20_000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    assert.ok(Date.now() < deadline, what)
-    await delay(10)
-  }
-}
 
 interface Agent {
   readonly dataplane: FakeDataplane

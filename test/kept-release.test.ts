@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { duplexPair } from 'node:stream'
 import { describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createEnforcer } from '../src/agent/enforcer.ts'
 import { createFake } from '../src/agent/fake.ts'
 import { commonVersion, spoken } from '../src/agent/versions.ts'
 import type { DesiredUpdate } from '../src/core/model/desired-update.ts'
 import type { StatusChange } from '../src/core/model/status-change.ts'
+import { eventually } from './support/eventually.ts'
 import type * as Kept from './support/kept/entry.ts'
 import { makeOperator, operator } from './support/operator.ts'
 import { servers, startService } from './support/service.ts'
@@ -17,16 +17,6 @@ const folder = new URL('testdata/kept/', import.meta.url)
 const releases = readdirSync(folder)
 const load = (file: string): Promise<typeof Kept> => import(new URL(file, folder).href)
 const log = { info() {}, warn() {}, error() {} }
-
-async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = Date.now() + 20_000
-  for (;;) {
-    const found = await look()
-    if (found !== undefined) return found
-    assert.ok(Date.now() < deadline, what)
-    await delay(10)
-  }
-}
 
 test('a release is kept', () => assert.ok(releases.length > 0))
 

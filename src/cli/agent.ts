@@ -19,7 +19,7 @@ import { err, ok, type Result } from '../core/result.ts'
 import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
 import { type EnforcingOptions, enforcingOptions, verifyOption } from './enforcing-options.ts'
 import { documented } from './help.ts'
-import { guardOption, isOn, nftOption } from './options.ts'
+import { guardOption, isOn, logLevelOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
 import { endWhenAsked, hearHangUp } from './signals.ts'
@@ -70,10 +70,7 @@ export function agentCommand(): Command {
     insecureOption(),
     guardOption(),
     ...enforcingOptions(),
-    new Option('--log-level <level>', 'of the log on standard error')
-      .env('PORTCULLIS_LOG_LEVEL')
-      .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-      .default('info'),
+    logLevelOption(),
     new Option(
       '--json',
       'say on standard output in lines of JSON what is enforced (env: PORTCULLIS_JSON)',

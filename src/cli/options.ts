@@ -33,6 +33,12 @@ export const guardOption = () =>
     .default(['tap*', 'vnet*'], 'tap*,vnet*')
     .argParser(parseGuard)
 
+export const logLevelOption = () =>
+  new Option('--log-level <level>', 'of the log on standard error')
+    .env('PORTCULLIS_LOG_LEVEL')
+    .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+
 export const netnsOption = () =>
   new Option('--netns <name>', 'network namespace that is filtered instead of this one')
     .env('PORTCULLIS_NETNS')

@@ -13,6 +13,7 @@ import {
   databasePasswordOption,
   dataOption,
   guardOption,
+  logLevelOption,
   netnsOption,
   nftOption,
   storeRefusal,
@@ -145,10 +146,7 @@ export const serveOptions = (): readonly Option[] => [
   new Option('--rate-limit-source <rate>', 'requests from one address, or IPv6 /64, with any credential')
     .env('PORTCULLIS_RATE_LIMIT_SOURCE')
     .argParser(parseRateLimit),
-  new Option('--log-level <level>', 'of the log on standard error')
-    .env('PORTCULLIS_LOG_LEVEL')
-    .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
-    .default('info'),
+  logLevelOption(),
   new Option(
     '--json',
     'say on standard output in lines of JSON where it listens and what is enforced (env: PORTCULLIS_JSON)',
