@@ -5,9 +5,12 @@
  * hang another; two runners at a time where there are processors, since most of them wait most of the time. What a runner
  * prints is shown when it has ended. With CI=true a skipped test is a failure: nothing is left out unseen.
  *
- *     node test/support/run.ts                    all
+ * Suites that need hypervisors or build packages are a part of their own: they run when an argument names their folder.
+ *
+ *     node test/support/run.ts                    all but those of a part of its own
  *     node test/support/run.ts core storage/      those
  *     node test/support/run.ts --name "drop" e2e  those with that name
+ *     node test/support/run.ts test/hypervisors   a part of its own
  */
 import { spawn } from 'node:child_process'
 import { glob } from 'node:fs/promises'
@@ -16,7 +19,9 @@ import { parseArgs } from 'node:util'
 import { mark } from './events.ts'
 
 /** Paths that are run alone. Everything else shares one process. */
-const heavy = [/^test\/e2e\//, /^src\/storage\/.*crash/, /crash\.test\.ts$/]
+const heavy = [/^test\/(e2e|hypervisors|package)\//, /^src\/storage\/.*crash/, /crash\.test\.ts$/]
+/** Folders that need what few machines have, and a time of their own: only an argument that names one runs its files. */
+const apart = ['hypervisors/', 'package/']
 
 interface Event {
   readonly type: 'pass' | 'fail' | 'skip'
@@ -30,9 +35,7 @@ const root = new URL('../../', import.meta.url).pathname
 
 const files: string[] = []
 for await (const file of glob(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })) files.push(file)
-const chosen = files
-  .filter((f) => positionals.length === 0 || positionals.some((part) => f.includes(part)))
-  .sort()
+const chosen = files.filter(isChosen).sort()
 if (chosen.length === 0) {
   process.stderr.write(`no test file has ${positionals.join(' or ')} in its path\n`)
   process.exit(1)
@@ -48,6 +51,12 @@ async function work(): Promise<void> {
 }
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work))
 report()
+
+function isChosen(file: string): boolean {
+  const folder = apart.find((name) => file.startsWith(`test/${name}`))
+  if (folder === undefined && positionals.length === 0) return true
+  return positionals.some((part) => file.includes(part) && (!folder || `${part}/`.includes(folder)))
+}
 
 /** Whether the runner itself ended well; what its tests did is in `events`. */
 function runGroup(group: readonly string[]): Promise<boolean> {
