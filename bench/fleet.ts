@@ -255,7 +255,7 @@ async function spentByFeeds(storage: Storage, hosts: number, together: boolean) 
       feeds.map(async (feed, n) => {
         const update = await feed.next(held[n] ?? null)
         let bytes = 0
-        for (const text of updateTexts(update, { type: 'update' }, { accounts: true }))
+        for (const text of updateTexts(update, { type: 'update' }, { found: true }))
           bytes += Buffer.byteLength(text)
         held[n] = update.revision
         return bytes

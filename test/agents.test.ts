@@ -110,7 +110,7 @@ onBothStores('agents of hosts', (start) => {
       const ended = (error: Error | null) => updated.reject(error ?? new Error('it has ended'))
       const incoming = fromService({
         ...{ welcome: welcomed.resolve, update: updated.resolve },
-        ...{ ping() {}, count() {}, stop() {} },
+        ...{ ping() {}, count() {}, claims() {}, stop() {} },
       })
       const agent = toService(openChannel({ stream, incoming, ended }))
       const hello = { versions: spoken, release: 'test', instance: 'again', pid: 1 }

@@ -70,7 +70,7 @@ for (const file of releases) {
         stream: left,
         incoming: kept.fromAgent({
           hello: (_, version) => agent.welcome({ version, release: 'kept' }),
-          ...{ guarded() {}, failed() {}, pong() {}, round() {}, hits() {}, decisions() {} },
+          ...{ guarded() {}, failed() {}, pong() {}, round() {}, hits() {}, decisions() {}, sightings() {} },
           want({ since }) {
             wanted.push(since)
             if (since === null) void agent.update(everything)

@@ -8,7 +8,7 @@ import { createUpdateReader, encodeUpdate } from '../core/model/update-codec.ts'
 import type { Channel, Message } from './channel.ts'
 import { createDesiredState } from './desired-state.ts'
 import { toAgent } from './messages.ts'
-import { spoken, tellsAccounts } from './versions.ts'
+import { findsDevices, spoken } from './versions.ts'
 
 const { order, defaultIngress, defaultEgress, stateful, filters, appliesTo, guards, builtIn } = group('g')
 const settings = {
@@ -61,10 +61,10 @@ test('a changed rule changes one policy of all interfaces, and what does not lea
   assert.deepEqual([desired.revision, desired.policies, desired.interfaces], [2, ...before])
 })
 
-test('whose an interface is, is told to whom it can be told, and another account is another holder', () => {
+test('what was found is told to who can prove it, closed to others, and another account is another holder', () => {
   const owned = (account: string): DesiredUpdate => ({
     ...{ from: null, revision: 1, policies: [policy(1)] },
-    interfaces: { put: [{ ...placement(1), account }], remove: [] },
+    interfaces: { put: [{ ...placement(1), account, found: true }], remove: [] },
   })
   for (let version = spoken.least; version <= spoken.most; version++) {
     const said: string[] = []
@@ -77,11 +77,14 @@ test('whose an interface is, is told to whom it can be told, and another account
     agent.welcome({ version, release: 'x' })
     void agent.update(owned('one'))
     assert.equal(said.length, 2)
-    assert.equal(said[1]?.includes('"account":"one"'), version >= tellsAccounts, `version ${version}`)
+    const proves = version >= findsDevices
+    assert.equal(said[1]?.includes('"found":true'), proves, `version ${version}`)
+    assert.equal(said[1]?.includes('"policies":["found-by-its-mac"]'), !proves, `version ${version}`)
   }
   const { desired, apply } = createDesiredState()
   const [told] = encodeUpdate(owned('one'))
   apply(createUpdateReader().take(told ?? null) as DesiredUpdate)
   assert.equal(desired.interfaces.get('nic1')?.account, 'one')
+  assert.equal(desired.interfaces.get('nic1')?.found, true)
   assert.deepEqual([...apply(owned('two')).delta.interfaces], ['nic1'])
 })

@@ -280,14 +280,14 @@ function grouped(
 }
 
 function desire(each: Placement, policy: string | null, origin: Origin | undefined): DesiredInterface {
-  const { id, account, device, mac, observe, addresses, maxConnections } = each
+  const { id, account, device, found, mac, observe, addresses, maxConnections } = each
   const frames = [...(each.vlanTrunk ? tags : []), ...each.allowedFrames]
   const notes = [
     ...(policy === null ? [] : notesOn(each, origin)),
     ...(each.vlanTrunk ? ['a VLAN trunk: what is in tagged frames is not judged'] : []),
   ]
   return {
-    ...{ id, ...(account !== undefined && { account }), device, mac, policy },
+    ...{ id, ...(account !== undefined && { account }), device, ...(found && { found }), mac, policy },
     ...(origin && { origin }),
     ...{ addresses, notes },
     ...(frames.length > 0 && { frames }),

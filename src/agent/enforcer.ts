@@ -140,6 +140,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
           update: (update) => feed.update(update),
           ping: () => to.pong(),
           count: () => agent?.count(),
+          claims() {},
           stop,
         }),
         ended(error) {

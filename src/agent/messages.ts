@@ -9,12 +9,13 @@ import type { JsonObject } from '../core/json.ts'
 import { type Decision, decodeDecisions } from '../core/model/decision.ts'
 import type { DesiredUpdate } from '../core/model/desired-update.ts'
 import { decodeHits, type HitsReport } from '../core/model/hits.ts'
+import { type Claimed, decodeClaims, decodeSightings, type SightingChange } from '../core/model/sighting.ts'
 import { decodeStatusChange, type StatusChange } from '../core/model/status-change.ts'
 import { anyText, atLeast, exactly, integerFrom, orNull, type Reader, textOf } from '../core/model/strict.ts'
 import { createUpdateReader, updateTexts } from '../core/model/update-codec.ts'
 import type { Channel, Message } from './channel.ts'
 import { decodeRound, type Round } from './round.ts'
-import { commonVersion, spoken, tellsAccounts, VersionError, type Versions } from './versions.ts'
+import { commonVersion, findsDevices, spoken, VersionError, type Versions } from './versions.ts'
 
 /** Read by every release: fields may come, and none changes or goes. */
 export interface Hello {
@@ -69,6 +70,8 @@ export interface ToService {
   hits(report: HitsReport): void
   /** Resolves when more can be told. */
   decisions(decisions: readonly Decision[]): void | Promise<void>
+  /** Devices of guests on its host; not said to a service that does not understand it. */
+  sightings(change: SightingChange): void
   pong(): void
 }
 
@@ -88,6 +91,8 @@ export interface ToAgent {
   ping(): void
   /** Asks for what deciders have counted until now. */
   count(): void
+  /** What has become of devices that it has seen. */
+  claims(list: readonly Claimed[]): void
   /** It ends when the round is over that it is in; what it enforces stays. */
   stop(): void
 }
@@ -123,6 +128,7 @@ export function fromAgent(to: Listener): Incoming<ToService> {
     round: later(heard(decodeRound, to.round)),
     hits: later(heard(decodeHits, to.hits)),
     decisions: later(heard(decisionList, ({ list }) => void to.decisions(list))),
+    sightings: later(heard(decodeSightings, to.sightings)),
     pong: later(heard(nothing, to.pong)),
   }
 }
@@ -137,6 +143,7 @@ export const toService = (channel: Channel): ToService => ({
   round: (round) => tell(channel, 'round', round),
   hits: (report) => tell(channel, 'hits', report),
   decisions: (list) => channel.send([message('decisions', { list })]),
+  sightings: (change) => tell(channel, 'sightings', change),
   pong: () => tell(channel, 'pong'),
 })
 
@@ -164,6 +171,7 @@ export function fromService(to: ToAgent): Incoming<ToAgent> {
     }),
     ping: heard(nothing, to.ping),
     count: later(heard(nothing, to.count)),
+    claims: later(heard(decodeClaims, ({ list }) => to.claims(list))),
     stop: heard(nothing, to.stop),
   }
 }
@@ -177,9 +185,12 @@ export function toAgent(channel: Channel): ToAgent {
       tell(channel, 'welcome', welcome)
     },
     update: (update) =>
-      channel.send(updateTexts(update, { type: 'update' }, { accounts: version >= tellsAccounts })),
+      channel.send(updateTexts(update, { type: 'update' }, { found: version >= findsDevices })),
     ping: () => tell(channel, 'ping'),
     count: () => tell(channel, 'count'),
+    claims(list) {
+      if (version >= findsDevices) tell(channel, 'claims', { list })
+    },
     stop: () => tell(channel, 'stop'),
   }
 }

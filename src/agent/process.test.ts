@@ -62,6 +62,7 @@ function world(closeFirst: () => Promise<string | null> = async () => null): Wor
       round: () => hear({ type: 'round' }),
       hits: (report) => hear({ type: 'hits', ...report }),
       decisions: (list) => hear({ type: 'decisions', list }),
+      sightings() {},
       pong: () => hear({ type: 'pong' }),
     }),
     ended: () => {},

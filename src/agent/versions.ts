@@ -10,10 +10,10 @@ export interface Versions {
  * Another number whenever a message means something else, or has another field. A release speaks the one before, too: what an
  * older agent cannot be told of closes what it concerns, and is never left out.
  */
-export const spoken: Versions = { least: 3, most: 4 }
+export const spoken: Versions = { least: 4, most: 5 }
 
-/** From this one on an agent is told whose interfaces are. One of an older version takes the same id for the same interface. */
-export const tellsAccounts = 4
+/** From this one on agents say which devices they see, and prove those that interfaces were found on; of others nothing is let pass there. */
+export const findsDevices = 5
 
 /** The newest that both speak; undefined: none. */
 export function commonVersion(theirs: Versions, ours: Versions = spoken): number | undefined {

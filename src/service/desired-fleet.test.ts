@@ -128,7 +128,7 @@ function createAgent(host: string, first: Service) {
       resumes = false
       updates.push(update)
       let read: DesiredUpdate | undefined
-      for (const text of updateTexts(update, {}, { accounts: true }))
+      for (const text of updateTexts(update, {}, { found: true }))
         read = reader.take(JSON.parse(text) as JsonValue)
       assert.ok(read)
       return read

@@ -21,6 +21,7 @@ function live(command: Command): Lived {
     hear: {
       ...{ hello: hear('hello'), guarded: hear('guarded'), want: hear('want') },
       ...{ status: hear('status'), round: hear('round'), hits: hear('hits'), decisions: hear('decisions') },
+      sightings: hear('sightings'),
     },
     onStderr: (line) => void stderr.push(line),
   })

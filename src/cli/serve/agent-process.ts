@@ -18,7 +18,8 @@ export interface AgentProcessOptions extends ProcessOptions {
   readonly patienceMs: number
 }
 
-export interface AgentListener extends Pick<ToService, 'status' | 'round' | 'hits' | 'decisions'> {
+export interface AgentListener
+  extends Pick<ToService, 'status' | 'round' | 'hits' | 'decisions' | 'sightings'> {
   /** It asks for what is newer than `since`; the signal is aborted when it is no more. */
   want(since: number | null, agent: ToAgent, gone: AbortSignal): void
   /** It has ended unasked, and is started again. */
@@ -93,6 +94,7 @@ export function startAgentProcess(
           questions.heard(report)
         },
         decisions: (list) => told().decisions(list),
+        sightings: (change) => told().sightings(change),
       },
       onStderr: (line) => logger.warn({ pid }, line),
     })

@@ -86,6 +86,7 @@ export function createHostSession({
       for (const each of list) speaksFor(each.host)
       if (!muted) decisions.hear(list)
     },
+    sightings() {},
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()

@@ -157,6 +157,7 @@ export function createRemoteAgents({
           questions.heard(report)
         },
         decisions: (list) => told().decisions(list),
+        sightings: (change) => told().sightings(change),
         pong() {},
       }),
       ended(error) {

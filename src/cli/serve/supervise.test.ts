@@ -23,6 +23,7 @@ function createLife(): FakeLife {
       welcome() {},
       update() {},
       count() {},
+      claims() {},
       ping() {
         life.asked++
         heard = life.answers

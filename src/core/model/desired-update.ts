@@ -22,6 +22,8 @@ export interface Placement
   readonly account?: string
   /** On the host. */
   readonly device: string
+  /** It was found there by its MAC, and is there only as long as its host proves that; absent: somebody said that it is there. */
+  readonly found?: true
   /** Ids of those attached to it or to its server, in order of precedence. */
   readonly policies: readonly string[]
 }

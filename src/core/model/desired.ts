@@ -11,6 +11,8 @@ export interface DesiredInterface {
   readonly account?: string
   /** Device name on this host. */
   readonly device: string
+  /** It was found there by its MAC: nothing passes unless that is proven. Absent: somebody said that it is there. */
+  readonly found?: true
   /** The VM's, in lower case; absent when it is not known. */
   readonly mac?: Mac
   /** Ethernet types that pass beside IP and ARP where it is a port of a bridge. Absent means none. */

@@ -13,7 +13,7 @@ import type { DesiredUpdate, Placement } from './desired-update.ts'
 import { interfaceTypes } from './interface.ts'
 import { builtIns, cutFlows, type Policy, type TrafficSwitches } from './policy.ts'
 import { type Action, type Direction, type LogLevel, logLevels, type Rule } from './rule.ts'
-import { exactly, flag, integerFrom, listOf, oneOf, orNull, textOf } from './strict.ts'
+import { exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
 
 /** How much of an update one message holds: a rule, a policy without its rules and an interface count one each. */
 const perMessage = 2000
@@ -42,22 +42,27 @@ export function* encodeUpdate(update: DesiredUpdate): Generator<JsonObject> {
 }
 
 /**
- * The same messages as JSON text, with more fields before their own, and with the accounts of interfaces or without. A policy that many agents are sent is written once:
- * its text is kept as long as it is.
+ * The same messages as JSON text, with more fields before their own. `found`: whether the agent can prove what was found; to
+ * one that cannot it is an interface of a policy that nobody knows, and nothing passes there. A policy that many agents are
+ * sent is written once: its text is kept as long as it is.
  */
 export function* updateTexts(
   update: DesiredUpdate,
   more: JsonObject,
-  { accounts }: { readonly accounts: boolean },
+  { found }: { readonly found: boolean },
 ): Generator<string> {
   for (const { policies, ...rest } of partsOf(update)) {
     const { put, ...head } = rest
-    const placements = put.map(encodePlacement)
-    if (!accounts) for (const each of placements) delete each.account
+    const placements = put.map((each) => encodePlacement(found || !each.found ? each : unprovable(each)))
     const fields = JSON.stringify({ ...more, ...head, put: placements })
     yield `${fields.slice(0, -1)},"policies":[${policies.map(textOfPolicy).join(',')}]}`
   }
 }
+
+const unprovable = ({ found: _, ...rest }: Placement): Placement => ({
+  ...rest,
+  policies: ['found-by-its-mac'],
+})
 
 const texts = new WeakMap<Policy, string>()
 function textOfPolicy(policy: Policy): string {
@@ -142,10 +147,11 @@ function unique<T extends { readonly id: string }>(what: string, all: readonly T
 
 /** Field by field: what else an object has stays here. */
 function encodePlacement(placement: Placement): Record<string, JsonValue> {
-  const { id, account, device, index, type, mac, addresses, allowedAddresses, senderCheck } = placement
+  const { id, account, device, found, index, type, mac, addresses, allowedAddresses, senderCheck } = placement
   const { observe, vlanTrunk, allowedFrames, maxConnections, policies } = placement
   return {
-    ...{ id, ...(account !== undefined && { account }), device, index, type, mac, addresses },
+    ...{ id, ...(account !== undefined && { account }), device, ...(found && { found }) },
+    ...{ index, type, mac, addresses },
     ...{ allowedAddresses, senderCheck, observe, vlanTrunk, allowedFrames, maxConnections, policies },
   }
 }
@@ -178,6 +184,12 @@ function encodeRule(rule: Rule): JsonObject {
 const directions: readonly Direction[] = ['ingress', 'egress']
 const actions: readonly Action[] = ['allow', 'deny', 'reject']
 const id = textOf('id')
+const itIsSo =
+  (what: string): Reader<true> =>
+  (json) => {
+    if (json !== true) throw new Error(`corrupt ${what}`)
+    return json
+  }
 const revision = integerFrom('revision', 0)
 const level = oneOf('log', logLevels)
 
@@ -228,10 +240,7 @@ const readPolicy = exactly<Policy>(
     log: readLog,
     logAllowed: level,
     cutFlows: oneOf('cutFlows', cutFlows),
-    closes: (json) => {
-      if (json !== true) throw new Error('corrupt closes')
-      return json
-    },
+    closes: itIsSo('closes'),
   },
   ['log', 'logAllowed', 'cutFlows', 'closes'],
 )
@@ -242,6 +251,7 @@ const readPlacement = exactly<Placement>(
     id,
     account: id,
     device: textOf('device'),
+    found: itIsSo('found'),
     index: integerFrom('index', 1),
     type: oneOf('type', interfaceTypes),
     mac: textOf('mac', isMac),
@@ -257,7 +267,7 @@ const readPlacement = exactly<Placement>(
     maxConnections: orNull(integerFrom('maxConnections', 0, maxConnections)),
     policies: listOf('policies', id),
   },
-  ['account'],
+  ['account', 'found'],
 )
 
 const readPart = exactly<Part>('update', {
