@@ -86,6 +86,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'src/cli/store/': 'keeps, replaces and checks a store by itself, where no service need run',
   'src/cli/lab.ts': 'hands the lab the rows of every dialect’s manifest; the lab itself imports none of them',
   'src/cli/agent.ts': 'enforces on its host, which no service does',
+  'src/cli/doctor.ts': 'examines its host, whether a service runs or not',
   'src/cli/guard.ts': 'closes a host whose service does not run: there is nothing to speak HTTP to',
 }
 

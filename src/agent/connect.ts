@@ -4,13 +4,14 @@
  * The address is reached first, with little patience: whoever is cut off tries often, which costs nobody anything. The rest
  * may take longer, because a service that many connect to at once answers slowly.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { createWebSocketStream, WebSocket } from 'ws'
 import { isObject, type JsonValue } from '../core/json.ts'
 import { certificateTrouble } from '../core/net/certificate-trouble.ts'
+import { readVersions, type Versions } from './versions.ts'
 
 /** What TLS is verified with; without authorities: Node's own. */
 export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'servername'>
@@ -26,6 +27,15 @@ export interface Connection {
   readonly stream: Duplex
   /** Resolves when it is no more, with what the service said last. */
   readonly closed: Promise<Farewell>
+  readonly server: Announced
+}
+
+/** What a service says of itself when it lets somebody in; one of an older release does not. */
+export interface Announced {
+  readonly release?: string
+  readonly versions?: Versions
+  /** Its clock, milliseconds since 1970, to the second. */
+  readonly date?: number
 }
 
 export interface Farewell {
@@ -84,6 +94,10 @@ export async function connect(
   })
   const { promise: closed, resolve: close } = Promise.withResolvers<Farewell>()
   ws.on('close', (code, reason) => close({ code, reason: reason.toString('utf8') }))
+  let announced: Announced = {}
+  ws.once('upgrade', ({ headers }) => {
+    announced = announcedIn(headers)
+  })
   const aborted = () => ws.terminate()
   signal.addEventListener('abort', aborted, { once: true })
   try {
@@ -114,7 +128,18 @@ export async function connect(
   ws.on('ping', (data) => {
     if (ws.bufferedAmount < maxPayload) ws.pong(data)
   })
-  return { stream: createWebSocketStream(ws), closed }
+  return { stream: createWebSocketStream(ws), closed, server: announced }
+}
+
+function announcedIn(headers: IncomingHttpHeaders): Announced {
+  const { date, 'portcullis-release': release, 'portcullis-protocol': protocol } = headers
+  const versions = typeof protocol === 'string' ? readVersions(protocol) : undefined
+  const at = Date.parse(date ?? '')
+  return {
+    ...(typeof release === 'string' && /^[\w.+-]{1,64}$/.test(release) && { release }),
+    ...(versions && { versions }),
+    ...(!Number.isNaN(at) && { date: at }),
+  }
 }
 
 /** Of a service whose store is away, and of proxies that have no service to ask. */

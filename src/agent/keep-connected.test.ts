@@ -25,7 +25,7 @@ async function pauses(attempts: readonly Attempt[], random = 1): Promise<number[
         if (last instanceof Error) throw last
         if (typeof last !== 'object') throw new ConnectError('no', last ?? 'none')
         const [stream] = duplexPair()
-        return { stream, closed: Promise.resolve({ code: last.code, reason: '' }) }
+        return { stream, closed: Promise.resolve({ code: last.code, reason: '' }), server: {} }
       },
       async converse() {
         if (typeof last === 'object' && 'lasts' in last) now += last.lasts

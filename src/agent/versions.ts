@@ -21,6 +21,15 @@ export function commonVersion(theirs: Versions, ours: Versions = spoken): number
   return most >= Math.max(theirs.least, ours.least) ? most : undefined
 }
 
+/** As a service announces them: `4-5`. */
+export const versionsText = ({ least, most }: Versions): string => `${least}-${most}`
+
+/** Undefined for what is no such text. */
+export function readVersions(text: string): Versions | undefined {
+  const [, least, most] = /^(\d{1,6})-(\d{1,6})$/.exec(text) ?? []
+  return least === undefined ? undefined : { least: Number(least), most: Number(most) }
+}
+
 const inWords = ({ least, most }: Versions): string => (least === most ? `${least}` : `${least} to ${most}`)
 
 /** The agent and the service speak no version that the other does. */

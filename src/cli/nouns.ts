@@ -5,6 +5,7 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve/serve.ts')).serveCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
+  doctor: async () => (await import('./doctor.ts')).doctorCommand(),
   guard: async () => (await import('./guard.ts')).guardCommand(),
   trace: async () => (await import('./trace.ts')).traceCommand(),
   rules: async () => (await import('./rules.ts')).rulesCommand(),

@@ -27,6 +27,10 @@ export interface AgentDoorOptions {
   readonly authenticator: Authenticator
   /** Whose credential it is, if they may ask now. */
   readonly admit: (headers: IncomingHttpHeaders, address: string) => Promise<Result<Principal, RequestError>>
+  /** Headers for those who are let in: what this service is. */
+  readonly announces: Readonly<Record<string, string>>
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   /** An agent has connected. */
   readonly take: (connection: AgentConnection) => void
   /** Answers one that may not, on a connection that is then closed. */
@@ -56,6 +60,8 @@ const checksAtOnce = 4
 export function createAgentDoor({
   authenticator,
   admit,
+  announces,
+  now,
   take,
   refuse,
   counted,
@@ -67,6 +73,10 @@ export function createAgentDoor({
     autoPong: false,
     // What was said before is not kept for the next message: it would take 300 kB of each of a thousand agents.
     perMessageDeflate: { clientNoContextTakeover: true, serverNoContextTakeover: true, threshold: 1024 },
+  })
+  sockets.on('headers', (headers) => {
+    for (const [name, value] of Object.entries({ ...announces, date: new Date(now()).toUTCString() }))
+      headers.push(`${name}: ${value}`)
   })
   const connections = new Set<{ readonly check: () => void; readonly close: AgentConnection['close'] }>()
   let closed = false

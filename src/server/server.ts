@@ -56,8 +56,11 @@ export interface ServerOptions {
   readonly metricsToken?: string
   /** Absent: none. */
   readonly rateLimits?: RateLimits
-  /** Told of agents of hosts that connect. Absent: none may. */
-  readonly agents?: (connection: AgentConnection) => void
+  /** Who is told of agents of hosts that connect, and what those are told in headers when they are let in. Absent: none may. */
+  readonly agents?: {
+    readonly connected: (connection: AgentConnection) => void
+    readonly announces: Readonly<Record<string, string>>
+  }
   /** What it presents to begin with; absent: it speaks plain HTTP. */
   readonly tls?: KeyPair
   /** Milliseconds since 1970. */
@@ -113,7 +116,9 @@ export function createServer(options: ServerOptions): Server {
     options.agents &&
     createAgentDoor({
       authenticator,
-      take: options.agents,
+      take: options.agents.connected,
+      announces: options.agents.announces,
+      now,
       admit: (headers, address) => admit(dialectOf('/v1') ?? dialects[0], headers, ['bearer'], address),
       refuse: refuseAgent,
       counted: (by) => metrics.streams(agentLabels(), by),

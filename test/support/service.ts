@@ -267,7 +267,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   })
   const server = createServer({
     services,
-    agents: remote.connected,
+    agents: remote,
     authenticator: createAuthenticator(storage, {
       ...(options.logins && { limits: options.logins }),
       clock: () => Date.now() + offset,

@@ -2,7 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { openChannel } from '../../agent/channel.ts'
 import { fromAgent, type Hello, toAgent } from '../../agent/messages.ts'
-import { VersionError } from '../../agent/versions.ts'
+import { spoken, VersionError, versionsText } from '../../agent/versions.ts'
 import { type Closing, closings } from '../../core/model/closings.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { AgentConnection } from '../../server/agent-door.ts'
@@ -34,6 +34,8 @@ export interface RemoteAgentsOptions {
 
 export interface RemoteAgents {
   connected(connection: AgentConnection): void
+  /** What this service is, in headers for agents that it lets in. */
+  readonly announces: Readonly<Record<string, string>>
   /** Takes no words any more. */
   close(): void
 }
@@ -182,6 +184,7 @@ export function createRemoteAgents({
   }
   return {
     connected,
+    announces: { 'portcullis-release': release, 'portcullis-protocol': versionsText(spoken) },
     close() {
       for (const each of [...sessions.values()]) each.end(closings.away, 'the service stops')
     },

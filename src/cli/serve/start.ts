@@ -113,7 +113,7 @@ export async function start(
     dialects,
     metrics,
     logger,
-    agents: remote.connected,
+    agents: remote,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     ...(metricsToken !== undefined && { metricsToken }),
     ...(certificate && { tls: certificate.pair }),
