@@ -62,9 +62,9 @@ const borders: Record<Folder, Border> = {
   agent: {
     folders: ['core', 'compile'],
     builtins: true,
-    packages: ['koffi', 'ws'],
+    packages: ['koffi', 'typebox', 'ws'],
     because:
-      'the agent runs on hypervisors: it has no store, no services and no libraries of theirs; koffi calls the kernel, ws the service',
+      'the agent runs on hypervisors: it has no store and no services; koffi calls the kernel, ws the service, typebox says what its file of rules holds',
   },
   lab: {
     folders: ['core'],
@@ -91,6 +91,23 @@ const exceptions: Readonly<Record<string, string>> = {
 }
 
 const isException = (file: string): boolean => Object.keys(exceptions).some((path) => file.startsWith(path))
+
+/** Where texts of configuration files are read: it knows what is in none of them, and nothing of the services. */
+const reading = 'src/service/config/'
+
+test('what reads configuration files knows nothing of the services', async () => {
+  for await (const file of glob(`${reading}*.ts`)) {
+    if (file.endsWith('.test.ts')) continue
+    for (const { specifier } of importsOf(readFileSync(file, 'utf8'))) {
+      if (!specifier.startsWith('.')) continue
+      const target = normalize(join(dirname(file), specifier))
+      assert.ok(
+        target.startsWith(reading) || target.startsWith('src/core/'),
+        `${file} imports ${specifier}: agents read their files with it`,
+      )
+    }
+  }
+})
 
 /** Files that more than one folder may import: the seams. */
 const seams: Readonly<Record<string, readonly Folder[]>> = {
@@ -251,6 +268,7 @@ function judge(file: string, folder: Folder, specifier: string, typeOnly: boolea
     const target = normalize(join(dirname(file), specifier))
     const other = target.split('/')[1] as Folder
     if (target === 'package.json' || other === folder || border.folders.includes(other)) return undefined
+    if (folder === 'agent' && target.startsWith(reading)) return undefined
     if (typeOnly && seams[target]?.includes(folder)) return undefined
     return border.because
   }

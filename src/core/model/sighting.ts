@@ -25,6 +25,8 @@ export interface Guest {
 export interface Adoption {
   readonly account: string
   readonly profile: string
+  /** The server's zone, or the document that it is in where those are zones; absent: the first there is. */
+  readonly zone?: string
   /** The server's; the same for all devices of a guest. */
   readonly server: { readonly id: string; readonly name: string }
   /** Which of the guest's devices it is, from 1 on. */
@@ -87,14 +89,28 @@ const mac: Reader<Mac> = (json) => {
 }
 const address = textOf('address', (text) => parseAddress(text).ok)
 
-const adoption = exactly<Adoption>('adoption', {
-  account: short('account'),
-  profile: short('profile'),
-  server: exactly<Adoption['server']>('server', { id: short('id'), name: short('name') }),
-  index: integerFrom('index', 1, 1000),
-  addresses: listOf('addresses', address),
-  policies: listOf('policies', short('policy')),
-})
+/** Of one device, at most: more would be a mistake of whoever configures it. */
+const few =
+  <T>(read: Reader<T[]>): Reader<T[]> =>
+  (json) => {
+    const list = read(json)
+    if (list.length > 1000) throw new Error('corrupt adoption: a list is too long')
+    return list
+  }
+
+const adoption = exactly<Adoption>(
+  'adoption',
+  {
+    account: short('account'),
+    profile: short('profile'),
+    zone: short('zone'),
+    server: exactly<Adoption['server']>('server', { id: short('id'), name: short('name') }),
+    index: integerFrom('index', 1, 1000),
+    addresses: few(listOf('addresses', address)),
+    policies: few(listOf('policies', short('policy'))),
+  },
+  ['zone'],
+)
 
 const sighting = exactly<Sighting>(
   'sighting',
