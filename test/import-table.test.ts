@@ -62,9 +62,9 @@ const borders: Record<Folder, Border> = {
   agent: {
     folders: ['core', 'compile'],
     builtins: true,
-    packages: ['koffi', 'typebox', 'ws'],
+    packages: ['koffi', 'saxes', 'typebox', 'ws'],
     because:
-      'the agent runs on hypervisors: it has no store and no services; koffi calls the kernel, ws the service, typebox says what its file of rules holds',
+      'the agent runs on hypervisors: it has no store and no services; koffi calls the kernel, ws the service, saxes reads what libvirt says, typebox says what its file of rules holds',
   },
   lab: {
     folders: ['core'],

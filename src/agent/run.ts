@@ -9,7 +9,16 @@ export const within = (netns: string | undefined, command: Command): Command =>
   netns === undefined ? command : ['ip', 'netns', 'exec', netns, ...command]
 
 /** What a program said when it ended by itself with another status than 0. */
-export class ProgramError extends Error {}
+export class ProgramError extends Error {
+  readonly stdout: string
+  constructor(
+    message: string,
+    { stdout = '', ...options }: ErrorOptions & { readonly stdout?: string } = {},
+  ) {
+    super(message, options)
+    this.stdout = stdout
+  }
+}
 
 export interface RunOptions {
   readonly input?: string
@@ -17,7 +26,15 @@ export interface RunOptions {
   readonly started?: (pid: number) => void
   /** Milliseconds until a program that has not ended is killed. */
   readonly patienceMs?: number
+  /** UTF-16 code units of standard output from which on a program is killed; absent: it may say what it likes. */
+  readonly maxLength?: number
+  /** Kills the program when it is aborted. */
+  readonly signal?: AbortSignal
+  /** Beside those of this process. */
+  readonly env?: Environment
 }
+
+type Environment = Readonly<Record<string, string>>
 
 /**
  * Answers standard output. Rejects with a ProgramError, or with what kept the program from starting or ending by itself:
@@ -25,21 +42,26 @@ export interface RunOptions {
  */
 export function run(
   [program, ...args]: Command,
-  { input = '', started = () => {}, patienceMs = 60_000 }: RunOptions = {},
+  { input = '', started = () => {}, patienceMs = 60_000, maxLength = Infinity, signal, env }: RunOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
     if (child.pid !== undefined) started(child.pid)
-    const patience = setTimeout(() => {
+    function kill(why: string): void {
       child.kill('SIGKILL')
       // Children of its own may hold them for ever.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy()
-      reject(new Error(`${program} has not ended in ${patienceMs / 1000} s, and was killed`))
-    }, patienceMs)
+      reject(new Error(`${program} ${why}, and was killed`))
+    }
+    const aborted = () => kill('is no longer wanted')
+    signal?.addEventListener('abort', aborted)
+    if (signal?.aborted) aborted()
+    const patience = setTimeout(() => kill(`has not ended in ${patienceMs / 1000} s`), patienceMs)
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
+      if (stdout.length > maxLength) kill(`has said more than ${maxLength} characters`)
     })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text
@@ -47,11 +69,12 @@ export function run(
     // A program that ends before it has read everything closes the pipe under us; its status says why.
     child.stdin.on('error', () => {})
     child.on('error', (error) => reject(cannotRun(program, error)))
-    child.on('close', (code, signal) => {
+    child.on('close', (code, killed) => {
       clearTimeout(patience)
+      signal?.removeEventListener('abort', aborted)
       if (code === 0) return resolve(stdout)
-      if (signal !== null) return reject(new Error(`${program} was ended by ${signal}`))
-      reject(new ProgramError(firstLine(stderr) || `${program} ended with ${code}`))
+      if (killed !== null) return reject(new Error(`${program} was ended by ${killed}`))
+      reject(new ProgramError(firstLine(stderr) || `${program} ended with ${code}`, { stdout }))
     })
     child.stdin.end(input)
   })
@@ -95,6 +118,8 @@ export interface FollowOptions {
   readonly onGap: () => void
   /** Milliseconds until it is started again, doubled from the first to the last. */
   readonly pauses?: { readonly first: number; readonly last: number }
+  /** Beside those of this process. */
+  readonly env?: Environment
 }
 
 /**
@@ -115,6 +140,7 @@ export function follow({
   onGap,
   // nft 1.0.6 crashes when somebody deletes a table of ours, with its time-outs; the next change should be seen.
   pauses = { first: 50, last: 60_000 },
+  env,
 }: FollowOptions): Follower {
   let problem: string | null = null
   /** How often in a row it has ended soon after its start, or at once after it had run well. */
@@ -125,7 +151,10 @@ export function follow({
   let end = () => {}
 
   function start(): void {
-    const child = spawn('sh', ['-c', shell, 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn('sh', ['-c', shell, 'sh', ...command], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+    })
     let last = ''
     const lines = [child.stdout, child.stderr].map((stream) =>
       createInterface({ input: stream }).on('line', (line) => {
