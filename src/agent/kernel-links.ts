@@ -1,8 +1,9 @@
 /** Devices and routing rules by rtnetlink, in the network namespace that this process is in. */
 import type { Link } from '../core/model/link.ts'
 import { type Mac, macOf } from '../core/net/mac.ts'
+import { KernelError } from './netlink/errors.ts'
 import { type Events, openEvents } from './netlink/events.ts'
-import { type AttributeReader, MessageBuilder, type MessageReader } from './netlink/message.ts'
+import { type AttributeReader, flags, MessageBuilder, type MessageReader } from './netlink/message.ts'
 import { NetlinkSocket } from './netlink/socket.ts'
 import { protocols } from './netlink/transport.ts'
 
@@ -79,6 +80,29 @@ export async function readKernelLinks(): Promise<readonly Link[]> {
     ...(link && !elsewhere && stacked.has(kind) && { parent: nameOf(link) }),
     ...(kind === 'bridge' && learnsLinkLocal && { learnsLinkLocal: true }),
   }))
+}
+
+/** The device of that name; undefined: there is none. Rejects as `NetlinkSocket` does. */
+export async function readKernelLink(
+  name: string,
+): Promise<Pick<Link, 'index' | 'name' | 'address'> | undefined> {
+  const request = new MessageBuilder(128)
+    .begin(getLink, flags.request, Buffer.alloc(linkPart))
+    .text(IFLA_IFNAME, name)
+    .u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+  const socket = await NetlinkSocket.open(protocols.route)
+  let said: Said | undefined
+  try {
+    socket.transact(request.finish(), (message) => {
+      if (message.type === newLink) said = readLink(message)
+    })
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'ENODEV') return undefined
+    throw error
+  } finally {
+    socket.close()
+  }
+  return said && { index: said.index, name, ...(said.address !== undefined && { address: said.address }) }
 }
 
 /** Whether a family, `inet` and `inet6`, asks for routes as every new network namespace does, and by no other rule. */

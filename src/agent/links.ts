@@ -2,7 +2,13 @@
 import { stat } from 'node:fs/promises'
 import type { Link } from '../core/model/link.ts'
 import { parseMac } from '../core/net/mac.ts'
-import { hasDefaultRoutingRules, openLinkEvents, readKernelLinks, stacked } from './kernel-links.ts'
+import {
+  hasDefaultRoutingRules,
+  openLinkEvents,
+  readKernelLink,
+  readKernelLinks,
+  stacked,
+} from './kernel-links.ts'
 import { type Follower, follow, run, within } from './run.ts'
 
 /** As `ip` prints a device (iproute2 6.1); only what is read here. */
@@ -23,6 +29,13 @@ interface Printed {
 /** In this process's own namespace by netlink, by `ip` in another, and where netlink cannot be spoken. */
 export async function readLinks(netns: string | undefined): Promise<readonly Link[]> {
   return (await here(netns, readKernelLinks)) ?? readPrintedLinks(netns)
+}
+
+/** The device of that name in this process's own namespace, as the kernel has it at this moment; undefined: there is none. */
+export async function readLink(name: string): Promise<Pick<Link, 'index' | 'name' | 'address'> | undefined> {
+  const found = await here(undefined, async () => ({ link: await readKernelLink(name) }))
+  if (found) return found.link
+  return (await readPrintedLinks(undefined)).find((link) => link.name === name)
 }
 
 export async function readPrintedLinks(netns: string | undefined): Promise<readonly Link[]> {

@@ -1,0 +1,157 @@
+/**
+ * What a launcher of VMs says to the agent of its own host, over the agent's Unix socket: one request a connection, each one line of
+ * JSON, `{"<verb>": {…}}`, and one line that answers it.
+ */
+import { isObject, type JsonValue } from '../json.ts'
+import { parseAddress } from '../net/address.ts'
+import { type Mac, parseMac } from '../net/mac.ts'
+import { isDeviceName } from './link.ts'
+import { exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
+
+/** Milliseconds that anybody waits at most until rules are in force: what starts a VM waits meanwhile. */
+export const longestWaitMs = 2000
+
+/** Devices that one request may name. */
+const mostDevices = 64
+/** Addresses, and policies, of one device. */
+const mostOfOne = 256
+
+export interface LocalDevice {
+  readonly device: string
+  readonly mac: Mac
+}
+
+/** Waits until each device is under its interface's policy. */
+export interface WaitRequest {
+  /** At least one. */
+  readonly devices: readonly LocalDevice[]
+  /** Milliseconds, at most `longestWaitMs`. */
+  readonly ms: number
+  /** The devices are not there yet: waits until the interface of each is known, and its rules are ready. Absent: they are there. */
+  readonly before?: true
+}
+
+/** Says whose a device is, and waits as `WaitRequest` does. */
+export interface AttachRequest extends LocalDevice {
+  /** Canonical text; empty: none is known. */
+  readonly addresses: readonly string[]
+  /** Ids, in order; empty: what the profile attaches by itself. */
+  readonly policies: readonly string[]
+  /** In which a server is made for it where no interface has the MAC; null: none is. */
+  readonly account: string | null
+  readonly profile: string
+  /** Of that server; null: made of the MAC. */
+  readonly id: string | null
+  /** For people; null: the id. */
+  readonly name: string | null
+  readonly ms: number
+}
+
+/** Takes it back. */
+export interface DetachRequest {
+  readonly device: string
+  readonly ms: number
+}
+
+/** A device whose packets are judged, or will be as soon as it is there. */
+export interface DeviceInForce {
+  readonly device: string
+  /** Id of its interface. */
+  readonly interface: string
+  /** `ready`: it is not there yet. `observing`: packets are judged and counted, and none is dropped. */
+  readonly state: 'applied' | 'observing' | 'ready'
+}
+
+export interface DeviceRefused {
+  readonly device: string
+  readonly why: string
+}
+
+/**
+ * - `done`: it is so; `devices` are those that it is so of.
+ * - `refused`: it is not, and everything is as before.
+ * - `invalid`: the request is no request.
+ * - `unable`: the agent cannot say now.
+ */
+export type LocalAnswer =
+  | { readonly answer: 'done'; readonly devices: readonly DeviceInForce[] }
+  | { readonly answer: 'refused'; readonly devices: readonly DeviceRefused[] }
+  | { readonly answer: 'invalid' | 'unable'; readonly why: string }
+
+const device = textOf('device', isDeviceName)
+const short = (what: string) => textOf(what, (text) => text.length <= 128)
+const mac: Reader<Mac> = (json) => {
+  const text = textOf('mac')(json)
+  const parsed = parseMac(text)
+  if (!parsed.ok || parsed.value !== text) throw new Error('corrupt mac')
+  return parsed.value
+}
+const some =
+  <T>(what: string, read: Reader<T>, most: number, least = 0): Reader<T[]> =>
+  (json) => {
+    const all = listOf(what, read)(json)
+    if (all.length < least || all.length > most)
+      throw new Error(`corrupt ${what}: expected ${least} to ${most}`)
+    return all
+  }
+const milliseconds = integerFrom('ms', 0, longestWaitMs)
+const onlyTrue: Reader<true> = (json) => {
+  if (!flag('before')(json)) throw new Error('corrupt before')
+  return true
+}
+
+/** Throws on anything else. */
+export const decodeWait: Reader<WaitRequest> = exactly<WaitRequest>(
+  'wait',
+  {
+    devices: some('devices', exactly<LocalDevice>('device', { device, mac }), mostDevices, 1),
+    ms: milliseconds,
+    before: onlyTrue,
+  },
+  ['before'],
+)
+export const decodeAttach: Reader<AttachRequest> = exactly<AttachRequest>('attach', {
+  device,
+  mac,
+  addresses: some(
+    'addresses',
+    textOf('address', (text) => parseAddress(text).ok),
+    mostOfOne,
+  ),
+  policies: some('policies', short('policy'), mostOfOne),
+  account: orNull(short('account')),
+  profile: short('profile'),
+  id: orNull(short('id')),
+  name: orNull(short('name')),
+  ms: milliseconds,
+})
+export const decodeDetach: Reader<DetachRequest> = exactly<DetachRequest>('detach', {
+  device,
+  ms: milliseconds,
+})
+
+const words = textOf('why')
+const inForce = exactly<DeviceInForce>('device in force', {
+  device,
+  interface: textOf('interface'),
+  state: oneOf('state', ['applied', 'observing', 'ready']),
+})
+const refused = exactly<DeviceRefused>('refused device', { device, why: words })
+const answers: { readonly [Answer in LocalAnswer['answer']]: Reader<LocalAnswer> } = {
+  done: exactly('answer', { answer: oneOf('answer', ['done']), devices: listOf('devices', inForce) }),
+  refused: exactly('answer', { answer: oneOf('answer', ['refused']), devices: listOf('devices', refused) }),
+  invalid: exactly('answer', { answer: oneOf('answer', ['invalid']), why: words }),
+  unable: exactly('answer', { answer: oneOf('answer', ['unable']), why: words }),
+}
+
+/** Throws on anything else. */
+export function decodeAnswer(json: JsonValue): LocalAnswer {
+  if (!isObject(json)) throw new Error('corrupt answer')
+  return answers[oneOf('answer', ['done', 'refused', 'invalid', 'unable'] as const)(json.answer ?? null)](
+    json,
+  )
+}
+
+/** Where the socket is unless somebody says otherwise: in the directory that the host's init system has made for it, if it has. */
+export const socketName = 'agent.sock'
+export const runtimeDirectory = '/run/portcullis'
