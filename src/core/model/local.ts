@@ -53,6 +53,19 @@ export interface DetachRequest {
   readonly ms: number
 }
 
+/**
+ * What a hook of libvirt was told of a domain: `start` waits until its devices are under their interfaces' policies, unless `migrate` has said
+ * that it comes from another host; the others are done at once.
+ */
+export interface LibvirtRequest {
+  readonly operation: LibvirtOperation
+  /** The domain's, whole. */
+  readonly xml: string
+}
+
+export const libvirtOperations = ['start', 'reconnect', 'attach', 'migrate', 'stopped', 'release'] as const
+export type LibvirtOperation = (typeof libvirtOperations)[number]
+
 /** A device whose packets are judged, or will be as soon as it is there. */
 export interface DeviceInForce {
   readonly device: string
@@ -128,6 +141,10 @@ export const decodeAttach: Reader<AttachRequest> = exactly<AttachRequest>('attac
 export const decodeDetach: Reader<DetachRequest> = exactly<DetachRequest>('detach', {
   device,
   ms: milliseconds,
+})
+export const decodeLibvirt: Reader<LibvirtRequest> = exactly<LibvirtRequest>('libvirt', {
+  operation: oneOf('operation', libvirtOperations),
+  xml: textOf('xml'),
 })
 
 const words = textOf('why')

@@ -5,12 +5,16 @@
  * last is kept: guests run on without it.
  */
 import { sleep } from '../../sleep.ts'
+import { shortened } from '../shortened.ts'
 import type { Known, Source } from '../source.ts'
 import { type Domain, parseDomain } from './domain.ts'
 import type { Virsh } from './virsh.ts'
 
 export interface LibvirtSource extends Source {
   readonly name: 'libvirt'
+  /** A domain's devices have other names at each start. */
+  readonly namesLast: false
+  readonly marksTaps: true
   /** What a hook of libvirt was told, which must not be asked of libvirt while it waits for the hook: the domain starts, or is gone. */
   tell(domain: Domain, state: 'starts' | 'gone'): void
 }
@@ -33,10 +37,13 @@ const defaultTimes = {
   last: 10_000,
 }
 
+/** Of domains, said at once. */
+const mostProblems = 10
+
 export function createLibvirtSource({ virsh, uri, times: given }: LibvirtSourceOptions): LibvirtSource {
   const times = { ...defaultTimes, ...given }
-  /** The one heard of last is the last. */
-  const domains = new Map<string, Domain>()
+  /** The one heard of last is the last. What is known of its devices is made anew each time that something is said of it. */
+  const domains = new Map<string, { readonly domain: Domain; readonly devices: readonly Known[] }>()
   const unread = new Map<string, string>()
   /** Domains that a hook spoke of during the look that runs now: it knows less of them. */
   const told = new Set<string>()
@@ -50,10 +57,12 @@ export function createLibvirtSource({ virsh, uri, times: given }: LibvirtSourceO
 
   function keep(domain: Domain): void {
     domains.delete(domain.id)
-    domains.set(domain.id, domain)
+    domains.set(domain.id, { domain, devices: devicesOf(domain) })
   }
   function tellListeners(): void {
-    observed = new Map([...domains.values()].flatMap(devicesOf).map((known) => [known.device, known]))
+    observed = new Map(
+      [...domains.values()].flatMap(({ devices }) => devices.map((known) => [known.device, known])),
+    )
     for (const listener of listeners) listener()
   }
 
@@ -124,6 +133,8 @@ export function createLibvirtSource({ virsh, uri, times: given }: LibvirtSourceO
 
   return {
     name: 'libvirt',
+    namesLast: false,
+    marksTaps: true,
     observe: () => observed,
     onChange(listener) {
       listeners.add(listener)
@@ -134,9 +145,14 @@ export function createLibvirtSource({ virsh, uri, times: given }: LibvirtSourceO
       const silent = failure ?? follower.problem()
       return [
         ...(silent === null ? [] : [`libvirt at ${uri}: ${silent}; ${kept}`]),
-        ...unread.values(),
-        ...[...domains.values()].flatMap(({ name, adoption }) =>
-          adoption && !adoption.ok ? [`the domain ${name} is not adopted: ${adoption.error}`] : [],
+        ...shortened(
+          [
+            ...unread.values(),
+            ...[...domains.values()].flatMap(({ domain: { name, adoption } }) =>
+              adoption && !adoption.ok ? [`the domain ${name} is not adopted: ${adoption.error}`] : [],
+            ),
+          ],
+          mostProblems,
         ),
       ]
     },
@@ -160,7 +176,7 @@ export function createLibvirtSource({ virsh, uri, times: given }: LibvirtSourceO
 const devicesOf = ({ id, name, interfaces, adoption }: Domain): Known[] =>
   interfaces.flatMap(({ device, mac, index, addresses }) => {
     if (device === null) return []
-    const guest = { id, name: name.slice(0, 128) }
+    const guest = { id, name: name.slice(0, 128).toWellFormed() }
     const labels = { tags: [], ...(adoption?.ok && { adoption: adoption.value }) }
     return [{ device, mac, guest, labels, addresses, index }]
   })

@@ -6,8 +6,8 @@
  * waits; all other sections are snapshots or of no concern here. Lines with `#` are the description.
  */
 import type { Mac } from '../../../core/net/mac.ts'
+import { shortened } from '../shortened.ts'
 import { type GuestKind, type Nic, parseAddresses, parseNic } from './network-devices.ts'
-import { shortened } from './shortened.ts'
 
 export interface GuestConfig {
   /** Null: it has none, and Proxmox shows its number. */
