@@ -118,7 +118,7 @@ onBothStores('who asks', (start) => {
     assert.equal(elsewhere.status, 403)
     const { body, text } = await call('GET', '/v1/audit', undefined, credentials.foreign)
     assert.equal(body.events[0].actor, 'operator')
-    assert.equal(text.includes('ada'), false, 'which operator')
+    assert.doesNotMatch(text, /\bada\b/, 'which operator')
     const datacenter = { properties: { name: 'made', location: 'de/txl' } }
     const created = await call('POST', '/cloudapi/v6/datacenters', datacenter, {
       ...{ ...operator, 'on-behalf-of': 'other' },
@@ -188,6 +188,48 @@ onBothStores('who asks', (start) => {
       assert.equal(refused.status, 400, JSON.stringify(body))
       assert.match(String(refused.body.field), new RegExp(`^${field}`))
     }
+  })
+
+  test('a host’s credential says which accounts its agent may adopt into, and no other does', async () => {
+    const hosts = '/v1/hosts/kvm8/credentials'
+    const { acme, other } = accounts
+    for (const [adopts, status] of [
+      [undefined, 201],
+      [[], 201],
+      [[acme, other], 201],
+      [null, 201],
+      [['nobody'], 400],
+      [[acme, acme], 400],
+      ['all', 400],
+      [[''], 400],
+    ] as const) {
+      const made = await call('POST', hosts, { adopts }, operator)
+      assert.equal(made.status, status, made.text)
+      if (status === 201) assert.deepEqual(made.body.adopts, adopts === undefined ? [] : adopts)
+      else assert.match(made.text, /adopts/)
+    }
+    const listed = await call('GET', hosts, undefined, operator)
+    assert.deepEqual(
+      listed.body.credentials.map((each: { adopts: unknown }) => JSON.stringify(each.adopts)).sort(),
+      [JSON.stringify([acme, other]), '[]', '[]', 'null'].sort(),
+    )
+    const [{ id }] = listed.body.credentials
+    for (const adopts of [[other], null, []] as const) {
+      const changed = await call('PATCH', `/v1/credentials/${id}`, { adopts }, operator)
+      assert.deepEqual([changed.status, changed.body.adopts], [200, adopts])
+      const { body } = await call('GET', '/v1/audit', undefined, operator)
+      assert.deepEqual(body.events[0].after.adopts, adopts)
+    }
+    assert.equal((await call('PATCH', `/v1/credentials/${id}`, { adopts: ['nobody'] }, operator)).status, 400)
+    for (const each of listed.body.credentials)
+      await call('DELETE', `/v1/credentials/${each.id}`, undefined, operator)
+    const tenant = await create({ kind: 'token', scopes: ['read'] })
+    assert.deepEqual(tenant.adopts, [])
+    const wider = await call('PATCH', `/v1/credentials/${tenant.id}`, { adopts: [acme] }, credentials.right)
+    assert.equal(wider.status, 400, wider.text)
+    assert.match(wider.text, /only hosts adopt/)
+    const making = { kind: 'token', scopes: ['read'], adopts: [acme] }
+    assert.equal((await call('POST', '/v1/credentials', making, credentials.right)).status, 400)
   })
 
   test('an account sees its own, an operator all; and nobody’s is found by another', async () => {

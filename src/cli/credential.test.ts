@@ -89,6 +89,16 @@ test('made, listed, changed, rotated and revoked, by an operator in an account a
     assert.deepEqual([await status(host.stdout), await status(host.stdout, '/v1/whoami')], [403, 200])
     assert.equal((await run(rotated.stdout, 'host-credential', 'create', 'kvm7')).status, 1)
     assert.match((await run(own, 'host-credential', 'list', 'kvm7')).stdout, / kvm7 /)
+    const adopting = async (...flags: string[]) => {
+      const done = await run(own, 'host-credential', 'create', 'kvm7', '--json', ...flags)
+      return done.status === 0 ? JSON.parse(done.stdout).adopts : done.status
+    }
+    const { body: account } = await service.call('GET', '/v1/account')
+    assert.deepEqual(await adopting('--adopts', account.account), [account.account])
+    assert.deepEqual(await adopting('--adopts', 'nobody'), 1)
+    assert.deepEqual(await adopting('--adopts', 'x', '--adopts-any'), 2)
+    assert.equal(await adopting('--adopts-any'), null)
+    assert.match((await run(own, 'host-credential', 'list', 'kvm7')).stdout, / any +never/)
 
     assert.equal((await run(own, 'credential', 'revoke', id)).status, 0)
     assert.equal(await status(rotated.stdout), 401)

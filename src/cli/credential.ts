@@ -16,6 +16,8 @@ interface Credential {
   readonly scopes: readonly string[]
   readonly profiles: readonly string[] | null
   readonly servers: readonly string[] | null
+  /** Null: all. */
+  readonly adopts: readonly string[] | null
   readonly expiresAt: string | null
   readonly expired: boolean
   readonly previousUntil: string | null
@@ -41,6 +43,8 @@ interface Flags extends ResourceFlags {
   readonly scopes?: readonly string[]
   readonly profiles?: readonly string[]
   readonly servers?: readonly string[]
+  readonly adopts?: readonly string[]
+  readonly adoptsAny?: true
   readonly expires?: number
   readonly never?: true
   readonly user?: string
@@ -122,6 +126,8 @@ export function credentialCommand(): Command {
       )
         .argument('<credential>', 'its id')
         .option('--never', 'it does not end')
+        .addOption(adoptsOption())
+        .addOption(adoptsAnyOption())
         .addOption(ifRevisionOption())
         .action(async (id: string, flags: Flags, command: Command) => {
           const body = { ...limitsOf(flags), ...(flags.never && { expiresAt: null }) }
@@ -151,6 +157,8 @@ export function hostCredentialCommand(): Command {
       )
         .argument('<host>', 'its name')
         .option('--label <text>', 'what it is called in lists')
+        .addOption(adoptsOption())
+        .addOption(adoptsAnyOption())
         .addOption(expiresOption())
         .action((host: string, flags: Flags, command: Command) =>
           tellSecret(flags, command, hostPath(host), { body: limitsOf(flags) }),
@@ -164,6 +172,14 @@ export function hostCredentialCommand(): Command {
     )
     .addCommand(revocation('portcullis host-credential revoke 7f8c2e9a'))
 }
+
+const adoptsOption = () =>
+  new Option(
+    '--adopts <list>',
+    'accounts that the host’s agent may adopt guests into, by id; an empty one: none',
+  ).argParser(items)
+const adoptsAnyOption = () =>
+  new Option('--adopts-any', 'it may adopt guests into every account').conflicts('adopts')
 
 const rotation = (example: string, description: string) =>
   verb('rotate', description, example)
@@ -196,9 +212,12 @@ const given = (values: JsonLike) =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
 type JsonLike = Readonly<Record<string, string | readonly string[] | undefined>>
 
-function limitsOf({ label, scopes, profiles, servers, expires }: Flags) {
+function limitsOf({ label, scopes, profiles, servers, adopts, adoptsAny, expires }: Flags) {
   const expiresAt = expires === undefined ? undefined : new Date(expires).toISOString()
-  return given({ label, scopes, profiles, servers, expiresAt })
+  return {
+    ...given({ label, scopes, profiles, servers, adopts, expiresAt }),
+    ...(adoptsAny && { adopts: null }),
+  }
 }
 
 async function tellSecret(flags: Flags, command: Command, at: string, question: Question): Promise<void> {
@@ -213,9 +232,10 @@ async function tellSecret(flags: Flags, command: Command, at: string, question: 
 
 const rows = (found: readonly Credential[]): string =>
   table([
-    ['id', 'holder', 'kind', 'label', 'scopes', 'ends', 'last used'],
-    ...found.map(({ id, holder, account, host, kind, label, scopes, expiresAt, lastUsedAt }) => [
+    ['id', 'holder', 'kind', 'label', 'scopes', 'adopts', 'ends', 'last used'],
+    ...found.map(({ id, holder, account, host, kind, label, scopes, adopts, expiresAt, lastUsedAt }) => [
       ...[id, host ?? account ?? holder, kind, label, scopes.join(',')],
+      adopts === null ? 'any' : adopts.join(','),
       ...[expiresAt ?? 'never', lastUsedAt ?? 'never'],
     ]),
   ])

@@ -17,7 +17,7 @@ export const noCredential: CredentialRecord = {
     hash: '',
     previous: null,
   },
-  ...{ scopes: [], profiles: null, servers: null, label: '', attributes: {}, origin: 'api' },
+  ...{ scopes: [], profiles: null, servers: null, adopts: [], label: '', attributes: {}, origin: 'api' },
   ...{ createdAt: null, expiresAt: null, lastUsedAt: null, revision: 0 },
 }
 

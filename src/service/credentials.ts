@@ -34,6 +34,8 @@ export interface CredentialChange {
   /** Null: all, which is the default. Not empty. */
   readonly profiles?: readonly string[] | null
   readonly servers?: readonly string[] | null
+  /** Of one that a host holds: accounts that its agent may adopt guests into, by id; null: all. Default: none. */
+  readonly adopts?: readonly string[] | null
   /** Milliseconds since 1970; null: never. Default: as long as the one that it is made with. */
   readonly expiresAt?: number | null
 }
@@ -56,6 +58,7 @@ export interface NewCredential extends CredentialChange {
 export interface NewHostCredential {
   readonly host: string
   readonly label?: string
+  readonly adopts?: readonly string[] | null
   readonly expiresAt?: number | null
 }
 
@@ -135,9 +138,12 @@ export function createCredentialService(storage: Storage, profiles: readonly Pro
   /** The name of a field that says what cannot be, and why. */
   async function fault(
     { holder, account }: CredentialRecord,
-    { scopes, profiles: named, servers }: CredentialChange,
+    { scopes, profiles: named, servers, adopts }: CredentialChange,
   ): Promise<RequestError | undefined> {
     const invalid = (field: string, reason: string) => ({ kind: 'invalid', field, reason }) as const
+    if (holder !== 'host' && adopts !== undefined) {
+      return invalid('adopts', 'only hosts adopt')
+    }
     if (holder !== 'account') {
       const given = Object.entries({ scopes, profiles: named, servers }).find(([, value]) => value != null)
       return (
@@ -248,9 +254,9 @@ export function createCredentialService(storage: Storage, profiles: readonly Pro
         onceFor,
       )
     },
-    async createForHost(ctx, { host, label, expiresAt = null }, onceFor) {
+    async createForHost(ctx, { host, label, adopts = [], expiresAt = null }, onceFor) {
       const secret = newToken()
-      const draft = { ...noCredential, id: randomUUID(), holder: 'host', host, expiresAt } as const
+      const draft = { ...noCredential, id: randomUUID(), holder: 'host', host, adopts, expiresAt } as const
       const wrong = beyond(ctx, draft)
       if (wrong) return err(wrong)
       return write(ctx, { ...draft, label: label ?? labelOfToken(secret) }, secret, onceFor)

@@ -90,7 +90,7 @@ export function toOnce(row: Row): Once {
 }
 
 export const credentialColumns =
-  'id, holder, account, host, kind, lookup, hash, previous_lookup, previous_hash, previous_until, scopes, profiles, servers, label, attributes, origin, created_at, expires_at, last_used_at, revision'
+  'id, holder, account, host, kind, lookup, hash, previous_lookup, previous_hash, previous_until, scopes, profiles, servers, adopts, label, attributes, origin, created_at, expires_at, last_used_at, revision'
 export function toCredential(row: Row): CredentialRecord {
   return {
     id: text(row.id),
@@ -108,6 +108,7 @@ export function toCredential(row: Row): CredentialRecord {
     scopes: texts(row.scopes),
     profiles: nullable(row.profiles, texts),
     servers: nullable(row.servers, texts),
+    adopts: nullable(row.adopts, texts),
     label: text(row.label),
     attributes: object(row.attributes),
     origin: text(row.origin) as CredentialRecord['origin'],
@@ -118,11 +119,12 @@ export function toCredential(row: Row): CredentialRecord {
   }
 }
 export function fromCredential(c: CredentialRecord): SqlValue[] {
-  const { previous, profiles, servers } = c
+  const { previous, profiles, servers, adopts } = c
   return [
     ...[c.id, c.holder, c.account === '' ? null : c.account, c.host, c.kind, c.lookup, c.hash],
     ...[previous?.lookup ?? null, previous?.hash ?? null, previous?.until ?? null],
     ...[JSON.stringify(c.scopes), profiles && JSON.stringify(profiles), servers && JSON.stringify(servers)],
+    adopts && JSON.stringify(adopts),
     ...[c.label, JSON.stringify(c.attributes), c.origin, c.createdAt, c.expiresAt, c.lastUsedAt, c.revision],
   ]
 }

@@ -114,6 +114,8 @@ export interface CredentialRecord {
   /** Dialects that it may be used with, and servers that it may see; null: all. Never empty. */
   readonly profiles: readonly Profile[] | null
   readonly servers: readonly string[] | null
+  /** Accounts that the agent of a host may adopt guests into, by id; empty: none, as of every other holder; null: all. */
+  readonly adopts: readonly string[] | null
   /** For the audit: username, access key, or the token's first characters. Never a secret. */
   readonly label: string
   readonly origin: Origin
@@ -848,7 +850,9 @@ export interface Programs {
   updateCredential: {
     args: {
       target: CredentialTarget
-      change: Partial<Pick<CredentialRecord, 'label' | 'scopes' | 'profiles' | 'servers' | 'expiresAt'>>
+      change: Partial<
+        Pick<CredentialRecord, 'label' | 'scopes' | 'profiles' | 'servers' | 'adopts' | 'expiresAt'>
+      >
     }
     answer: { revision: number; changed?: boolean }
   }

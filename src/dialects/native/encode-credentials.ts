@@ -16,13 +16,14 @@ function encodeHeld({
   scopes,
   profiles,
   servers,
+  adopts,
   expiresAt,
 }: CredentialRecord): JsonObject {
   const whole = holder === 'account' ? ['read', 'write'] : holder === 'operator' ? ['operator'] : []
   return {
     ...{ holder, account: account === '' ? null : account, host, label, kind },
     ...{ scopes: scopes.length === 0 ? whole : scopes.filter((name) => name in scopeNames) },
-    ...{ profiles, servers, expiresAt: moment(expiresAt) },
+    ...{ profiles, servers, adopts, expiresAt: moment(expiresAt) },
   }
 }
 

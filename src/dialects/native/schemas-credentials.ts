@@ -19,6 +19,10 @@ const limits = {
   profiles: names('Dialects that it may be used with, and that the native API shows to it; null: all'),
   servers: names('Servers that it may see and change, by id; null: all'),
 }
+const adopts = nullable(
+  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 1000, uniqueItems: true }),
+  'Of one that a host holds: accounts that its agent may adopt guests into, by id; empty: none; null: all',
+)
 const expiresAt = nullable(DateTime, 'From then on it is refused; null: never')
 const label = (description: string) =>
   Type.String({ minLength: 1, maxLength: 255, pattern: linePattern, description })
@@ -34,7 +38,7 @@ const held = {
   label: Type.String({ description: 'What the audit calls who uses it' }),
   kind: oneOf(...kinds),
   scopes: Type.Array(Type.String()),
-  ...limits,
+  ...{ ...limits, adopts },
   expiresAt,
 }
 
@@ -131,9 +135,10 @@ export type NewCredential = Static<typeof NewCredential>
 export const NewHostCredential = Type.Object(
   {
     label: Type.Optional(label('Absent: a part of the token’s digest')),
+    adopts: Type.Optional(adopts),
     expiresAt: Type.Optional(expiresAt),
   },
-  { ...closed, examples: [{ label: 'kvm7' }] },
+  { ...closed, examples: [{ label: 'kvm7', adopts: [] }] },
 )
 export type NewHostCredential = Static<typeof NewHostCredential>
 
@@ -143,6 +148,7 @@ export const CredentialChange = Type.Object(
     scopes: Type.Optional(Scopes),
     profiles: Type.Optional(limits.profiles),
     servers: Type.Optional(limits.servers),
+    adopts: Type.Optional(adopts),
     expiresAt: Type.Optional(expiresAt),
   },
   { ...closed, description: 'What is given changes', examples: [{ expiresAt: '2027-01-31T00:00:00Z' }] },

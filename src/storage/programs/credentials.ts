@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../../core/result.ts'
 import { credentialColumns, fromCredential, toCredential } from '../rows.ts'
 import { type Count, counted, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, CredentialRecord, CredentialTarget, Programs } from '../storage.ts'
-import { checkAccount, nextRevision, notFound, record } from './common.ts'
+import { checkAccount, invalid, nextRevision, notFound, record } from './common.ts'
 
 export function* createCredential(
   { credential, first }: Programs['createCredential']['args'],
@@ -31,7 +31,7 @@ const ofAccount = ({ holder, account }: CredentialRecord, by: number): Count[] =
 
 /** Why there can be no such credential beside those that are there. */
 function* refusal(
-  { holder, account, kind, lookup, label }: CredentialRecord,
+  { holder, account, adopts, kind, lookup, label }: CredentialRecord,
   first: boolean,
 ): Steps<RequestError | undefined> {
   const conflict = (reason: string) => ({ kind: 'conflict', resource: 'credential', reason }) as const
@@ -39,6 +39,8 @@ function* refusal(
     const owner = yield* checkAccount(account)
     if (!owner.ok) return owner.error
   }
+  const unknown = yield* unknownAccount(adopts)
+  if (unknown) return unknown
   if (holder === 'operator') {
     const rows = yield* query("SELECT label FROM credentials WHERE holder = 'operator'")
     if (first && rows.length > 0) return conflict('there is an operator already')
@@ -47,6 +49,15 @@ function* refusal(
   const sql = 'SELECT id FROM credentials WHERE kind = ? AND (lookup = ? OR previous_lookup = ?)'
   const taken = yield* queryOne(sql, kind, lookup, lookup)
   return taken && conflict(kind === 'password' ? 'the username is taken' : 'the secret is taken')
+}
+
+/** Of those that a host may adopt into. */
+function* unknownAccount(adopts: CredentialRecord['adopts'] | undefined): Steps<RequestError | undefined> {
+  for (const id of adopts ?? []) {
+    const known = yield* checkAccount(id)
+    if (!known.ok) return invalid('adopts', `there is no account ${id}`)
+  }
+  return undefined
 }
 
 export function* updateCredential(
@@ -59,6 +70,8 @@ export function* updateCredential(
   const old = found.value
   const changed = { ...old, ...change }
   if (isDeepStrictEqual(changed, old)) return ok({ revision: old.revision, changed: false })
+  const unknown = yield* unknownAccount(change.adopts)
+  if (unknown) return err(unknown)
   yield* put({ ...changed, revision })
   yield* tell(actor, revision, 'update', old, changed)
   return ok({ revision })
@@ -148,9 +161,10 @@ function* tell(
 /** Nothing of a secret. */
 function audited(credential: CredentialRecord | undefined): JsonObject | null {
   if (!credential) return null
-  const { holder, host, kind, label, scopes, profiles, servers, expiresAt, previous } = credential
+  const { holder, host, kind, label, scopes, profiles, servers, adopts, expiresAt, previous } = credential
   return {
     ...{ holder, host, kind, label, scopes, profiles, servers, expiresAt },
+    ...(holder === 'host' && { adopts }),
     previousUntil: previous?.until ?? null,
   }
 }

@@ -52,6 +52,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   revision: 'it is in the header, and a restored store goes on far above it',
   outcomes: 'agents say what is in force, and it is another thing after a restore',
   host_sessions: 'agents connect again after a restore',
+  adoption_refusals: 'hosts ask again after a restore',
   departures: 'after a restore agents are sent everything, and what has left is not in it',
 }
 
