@@ -2,6 +2,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, follow, ProgramError, run } from './run.ts'
@@ -46,9 +50,12 @@ function listener() {
       look()
     },
     until: (wanted: () => boolean) =>
-      new Promise<void>((resolve) => {
+      new Promise<void>((resolve, reject) => {
+        const patience = setTimeout(() => reject(new Error(`${gaps} gaps, and only: ${lines}`)), 30_000)
         look = () => {
-          if (wanted()) resolve()
+          if (!wanted()) return
+          clearTimeout(patience)
+          resolve()
         }
         look()
       }),
@@ -66,6 +73,48 @@ test('lines of both outputs are read; a program that ends is started again, ever
   assert.ok(took >= 20 + 40 + 80 + 80, `${took} ms`)
   assert.deepEqual([...new Set(heard.lines)].sort(), ['err', 'out'])
   assert.match(follower.problem() ?? '', /^sh -c .*: (err|out)$/)
+})
+
+test('a program that is slow to listen is not taken to listen: something may have been missed until it does', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'portcullis-follow-'))
+  const gate = join(folder, 'gate')
+  await run(['mkfifo', gate])
+  const heard = listener()
+  const slow = ['sh', '-c', 'echo $$; read -r _ <"$0"; exec ip monitor link', gate] as const
+  let listened = false
+  const follower = follow({
+    ...heard,
+    command: slow,
+    onGap: () => {
+      const sockets = readFileSync(`/proc/${heard.lines[0]}/net/netlink`, 'latin1')
+      listened = new RegExp(`^\\S+ +0 +${heard.lines[0]} +0*[1-9a-f]`, 'm').test(sockets)
+      heard.onGap()
+    },
+  })
+  try {
+    // It has run for as long as one that works.
+    await heard.until(() => heard.gaps() >= 1)
+    assert.equal(listened, false)
+    await writeFile(gate, '\n')
+    await heard.until(() => listened)
+    assert.equal(follower.problem(), null)
+  } finally {
+    follower.stop()
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('one that has listened and ends is started again within a second, however long others wait', async () => {
+  const heard = listener()
+  const pauses = { first: 60_000, last: 60_000 }
+  const follower = follow({ ...heard, command: ['sh', '-c', 'echo $$; exec ip monitor link'], pauses })
+  try {
+    await heard.until(() => heard.lines.length === 1 && heard.gaps() === 1)
+    process.kill(Number(heard.lines[0]), 'SIGSEGV')
+    await heard.until(() => heard.lines.length === 2)
+  } finally {
+    follower.stop()
+  }
 })
 
 test('a program that does not exist is a problem, not an exception', async () => {

@@ -1,6 +1,9 @@
 /** Programs of the host that the agent runs: once, or for as long as it lives itself. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { after } from './after.ts'
+import { hasJoinedGroup } from './netlink-groups.ts'
 
 /** A program and how it is called, in a network namespace or in this process's own. */
 export type Command = readonly [program: string, ...args: string[]]
@@ -114,7 +117,7 @@ export interface Follower {
 export interface FollowOptions {
   readonly command: Command
   readonly onLine: (line: string) => void
-  /** Something may have been missed: the program has just begun to listen, or it has ended. */
+  /** Something may have been missed: the program has just begun to listen, or may not listen yet, or it has ended. */
   readonly onGap: () => void
   /** Milliseconds until it is started again, doubled from the first to the last. */
   readonly pauses?: { readonly first: number; readonly last: number }
@@ -124,11 +127,14 @@ export interface FollowOptions {
 
 /**
  * Runs the program for as long as this process lives, and not longer: a shell between the two kills it when our end of
- * its standard input closes, which a SIGKILL does as well.
+ * its standard input closes, which a SIGKILL does as well. It says the program's process id on descriptor 3.
  */
-const shell = '"$@" </dev/null & child=$!; exec >&- 2>&-; read -r _; kill $child 2>/dev/null; wait $child'
-/** A program that has run for so long listens, milliseconds. */
+const shell =
+  '"$@" </dev/null 3>&- & child=$!; echo $child >&3; exec >&- 2>&- 3>&-; read -r _; kill $child 2>/dev/null; wait $child'
+/** A program that has run for so long works, milliseconds. */
 const settledMs = 1000
+/** Until the second look whether it listens, milliseconds; a tenth longer each time. */
+const lookMs = 20
 
 /** Ends in a row that are no problem yet: two changes of our own, one upon the other, end nft 1.0.6 twice. */
 const tolerated = 2
@@ -147,53 +153,75 @@ export function follow({
   let ends = 0
   let stopped = false
   let pause = pauses.first
-  let timer: NodeJS.Timeout | undefined
+  let cancel = () => {}
   let end = () => {}
 
   function start(): void {
     const child = spawn('sh', ['-c', shell, 'sh', ...command], {
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })
     let last = ''
+    let listens = false
+    let over = false
+    const linesOf = (stream: Readable, then: (line: string) => void) =>
+      createInterface({ input: stream }).on('line', then)
     const lines = [child.stdout, child.stderr].map((stream) =>
-      createInterface({ input: stream }).on('line', (line) => {
+      linesOf(stream, (line) => {
         last = line
         onLine(line)
       }),
     )
+    linesOf(child.stdio[3] as Readable, (pid) => void awaitListening(Number(pid)))
     child.stdin.on('error', () => {})
     end = () => {
+      over = true
       child.stdin.end()
       for (const each of lines) each.close()
     }
-    timer = setTimeout(() => {
+    cancel = after(settledMs, () => {
       problem = null
       ends = 0
       pause = pauses.first
-      onGap()
-    }, settledMs)
-    timer.unref()
+      missed(settledMs)
+    })
     // The shell has closed its outputs: when they end, the program has.
     lines[0]?.on('close', () => child.stdin.end())
     child.on('error', (error) => ended(error.message))
     child.on('close', (code, signal) => ended(last || `it ended with ${code ?? signal}`))
-  }
-  function ended(why: string): void {
-    clearTimeout(timer)
-    if (stopped) return
-    if (++ends > tolerated) problem = `${command.join(' ')}: ${why}`
-    onGap()
-    timer = setTimeout(start, pause)
-    timer.unref()
-    pause = Math.min(pause * 2, pauses.last)
+
+    async function awaitListening(pid: number): Promise<void> {
+      for (let ms = lookMs; !(await hasJoinedGroup(pid)); ms *= 1.1) {
+        if (over) return
+        await new Promise<void>((resolve) => after(ms, resolve))
+      }
+      if (over) return
+      listens = true
+      onGap()
+    }
+    /** Nobody knows since when one listens that is not seen to: how long it took to start is seldom more than doubled. */
+    function missed(ms: number): void {
+      if (listens) return
+      onGap()
+      if (ms < pauses.last) cancel = after(ms, () => missed(ms * 2))
+    }
+    function ended(why: string): void {
+      cancel()
+      over = true
+      if (stopped) return
+      if (++ends > tolerated) problem = `${command.join(' ')}: ${why}`
+      onGap()
+      // Nothing is seen until it listens again: one that has listened is worth more starts.
+      cancel = after(listens ? Math.min(pause, settledMs) : pause, start)
+      pause = Math.min(pause * 2, pauses.last)
+    }
   }
   start()
   return {
     problem: () => problem,
     stop() {
       stopped = true
-      clearTimeout(timer)
+      cancel()
       end()
     },
   }
