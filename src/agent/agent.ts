@@ -26,6 +26,8 @@ export interface AgentOptions {
   readonly dataplane: Dataplane
   /** Keeps what is applied for the next start, before it is said to be; absent: nothing is kept. */
   readonly keep?: Pick<KeptState, 'applied' | 'problems' | 'onChange'>
+  /** What else the operator should know although it works, as of each round; absent: nothing. */
+  readonly warnings?: () => readonly string[]
   /** Told what differs from what it was told before; the first is whole. */
   readonly report: (change: StatusChange) => void
   /** Told of every round that ended, after its status. */
@@ -139,6 +141,7 @@ export function startAgent(options: AgentOptions): Agent {
       ...(desired.interfaces.size === 0 ? [`no interface is on host ${host}: nothing is enforced`] : []),
       ...applied.warnings,
       ...(keep?.problems() ?? []),
+      ...(options.warnings?.() ?? []),
     ]
     const settled = statuses.settle(desired, owed, applied, before)
     owed = none

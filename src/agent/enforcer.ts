@@ -6,17 +6,23 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
+import type { Desired } from '../core/model/desired.ts'
+import type { Link } from '../core/model/link.ts'
 import { type Agent, startAgent } from './agent.ts'
+import { createBindings } from './bindings.ts'
 import { openChannel } from './channel.ts'
 import { createComparisons } from './comparisons.ts'
 import type { Dataplane } from './dataplane.ts'
 import { createDesiredSource } from './desired-source.ts'
 import type { KeptState } from './kept/kept-state.ts'
+import { createStanding, type Standing } from './local/standing.ts'
 import { fromService, type ToService, toService, type Welcome } from './messages.ts'
 import { createProof, type Proof } from './proof.ts'
 import { createRemoteFeed } from './remote-feed.ts'
-import { ownAddress } from './sightings.ts'
-import { spoken } from './versions.ts'
+import { createFinder, type Finder } from './sources/finder.ts'
+import type { OpenSources } from './sources/open.ts'
+import { createTelling } from './sources/telling.ts'
+import { findsDevices, spoken } from './versions.ts'
 
 export interface EnforcerOptions {
   readonly host: string
@@ -26,8 +32,12 @@ export interface EnforcerOptions {
   readonly observeHost: boolean
   /** Closes what is to be closed; answers why that is not kept for the next boot, null where it is. */
   readonly closeFirst: () => Promise<string | null>
-  /** `proof`: whose devices are while no service is heard; undefined: whose names they bear. */
-  readonly createDataplane: (proof?: Proof) => Dataplane | Promise<Dataplane>
+  /** `proof`: whose devices are. */
+  readonly createDataplane: (proof: Proof) => Dataplane | Promise<Dataplane>
+  /** What the guard closes: names of devices, or prefixes that end in `*`. Absent: nothing. */
+  readonly guard?: readonly string[]
+  /** Opens whatever knows guests of this host, once all is closed; absent: only the kernel does. */
+  readonly openSources?: () => Promise<OpenSources>
   /** Opens what is kept for starts without a service, once all is closed; absent: nothing is kept. */
   readonly openKept?: () => Promise<KeptState>
   /** Milliseconds between comparisons with all that the service has, at least; absent or 0: never. */
@@ -55,6 +65,8 @@ export interface ConversationOptions {
 }
 
 export interface Enforcer {
+  /** How devices stand, for whoever waits on this host. */
+  readonly standing: Standing
   /**
    * Closes what is to be closed; rejects when that cannot be. Enforces from then on: `begun` resolves when it knows for the
    * first time what it should enforce, as kept or as heard, and has opened its dataplane, and rejects when that fails.
@@ -66,13 +78,30 @@ export interface Enforcer {
   stop(): Promise<void>
 }
 
+/** Milliseconds that sources have until the first round, which closes what none of them proves. */
+const patienceWithSourcesMs = 2000
+
 export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { host, target, release, observeHost, closeFirst, createDataplane, heard, compareMs = 0 } = options
+  const { guard = [], openSources = async (): Promise<OpenSources> => ({ sources: [] }) } = options
   const instance = randomUUID()
   /** Of the service that spoke last; undefined: none that says so. */
   let history: string | undefined
   /** Whoever is connected and has said welcome. */
   let service: ToService | undefined
+  /** Whether it is told what is found. */
+  let asksWhatIsFound = false
+  let finder: Finder | undefined
+  const telling = createTelling()
+  /** What the last round judged. */
+  let judged: Judged | undefined
+  const standing = createStanding({
+    wanted: (id) => judged?.interfaces.get(id),
+    link(id) {
+      const wanted = judged?.interfaces.get(id)
+      return wanted?.closed === undefined ? judged?.links.get(wanted?.device ?? '')?.index : undefined
+    },
+  })
   let connected = Promise.withResolvers<void>()
   let unwritten: string | null | undefined
   let agent: Agent | undefined
@@ -82,18 +111,35 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   let stopping = false
   const feed = createRemoteFeed((since) => service?.want({ since }))
 
+  function tellFound(): void {
+    const found = finder?.found()
+    if (!finder || !found || !service || !asksWhatIsFound) return
+    for (const change of telling.next(found, finder.isWhole())) service.sightings(change)
+  }
+
   async function begin(): Promise<void> {
     kept = await options.openKept?.()
+    const bindings = kept?.bindings ?? createBindings()
+    finder = createFinder({ ...(await openSources()), guard })
+    finder.onFound(tellFound)
     if (!kept?.found) await feed.begin()
+    // What stands is closed by no first round that comes before those who know.
+    await finder.settled(patienceWithSourcesMs)
     if (stopping) return
-    dataplane = await createDataplane(kept && createProof(kept.bindings, [ownAddress]))
+    dataplane = await createDataplane(
+      watched(createProof(bindings, finder), (now) => {
+        judged = now
+      }),
+    )
     const source = createDesiredSource(feed, {
       ...(kept && { state: kept.state, took: kept.took }),
       ...(comparisons && { comparisons }),
     })
     agent = startAgent({
       ...{ host, target, observeHost, source, dataplane, ...(kept && { keep: kept }) },
+      warnings: finder.problems,
       report(change) {
+        standing.status(change)
         service?.status(change)
         heard?.status(change)
       },
@@ -112,6 +158,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   }
 
   return {
+    standing,
     async start() {
       unwritten = await closeFirst()
       service?.guarded({ unwritten })
@@ -130,7 +177,11 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
             answer()
             service = to
             connected.resolve()
+            standing.connected(true)
             if (unwritten !== undefined) to.guarded({ unwritten })
+            asksWhatIsFound = said.version >= findsDevices
+            telling.again()
+            tellFound()
             agent?.repeat()
             const anew = said.history === undefined || said.history !== history
             history = said.history
@@ -140,12 +191,13 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
           update: (update) => feed.update(update),
           ping: () => to.pong(),
           count: () => agent?.count(),
-          claims() {},
+          claims: standing.claims,
           stop,
         }),
         ended(error) {
           if (welcomed && service === to) {
             service = undefined
+            standing.connected(false)
             feed.lost()
             connected = Promise.withResolvers()
           }
@@ -170,7 +222,23 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       comparisons?.stop()
       await agent?.stop()
       await dataplane?.close()
+      await finder?.stop()
       await kept?.close()
     },
   }
 }
+
+interface Judged {
+  readonly interfaces: Desired['interfaces']
+  readonly links: ReadonlyMap<string, Link>
+}
+
+/** Tells somebody else what is judged. */
+const watched = (proof: Proof, tell: (judged: Judged) => void): Proof => ({
+  ...proof,
+  judge(desired, delta, links, changedLinks) {
+    const judged = proof.judge(desired, delta, links, changedLinks)
+    tell({ interfaces: judged.desired.interfaces, links })
+    return judged
+  },
+})

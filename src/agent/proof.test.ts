@@ -5,7 +5,8 @@ import type { Desired, DesiredDelta, DesiredInterface } from '../core/model/desi
 import type { Link } from '../core/model/link.ts'
 import { createBindings } from './bindings.ts'
 import { createProof } from './proof.ts'
-import { ownAddress, type Sightings } from './sightings.ts'
+import type { Sightings } from './sightings.ts'
+import { createFinder } from './sources/finder.ts'
 
 const mac = '52:54:00:00:00:01'
 const nic: DesiredInterface = { id: 'nic', device: 'vnet0', mac, policy: 'p', observe: true }
@@ -24,7 +25,9 @@ const on = (...links: Link[]) => new Map(links.map((each) => [each.name, each]))
 const none: DesiredDelta = { policies: new Set(), interfaces: new Set() }
 const tap = '66:00:00:00:00:07'
 
-function world(bindings = createBindings(), sightings: readonly Sightings[] = [ownAddress]) {
+const kernelAlone = (): Sightings => createFinder({ sources: [], guard: [] })
+
+function world(bindings = createBindings(), sightings = kernelAlone()) {
   const proof = createProof(bindings, sightings)
   return {
     bindings,
@@ -91,32 +94,6 @@ test('a link address proves where the host gave it: the MAC, or libvirt’s form
   const { mac: _, ...unknown } = nic
   const wanted = desired({ ...kept, interfaces: new Map([['nic', unknown]]) })
   assert.deepEqual(world().step(wanted, null, on(link(9, mac)), null).closed, ['nic'])
-})
-
-test('a source that learns something later opens, and only the interface that it is about', () => {
-  let seen: string | undefined
-  let learned = () => {}
-  const source: Sightings = {
-    vouches: (_, mac) => mac === seen,
-    onChange(listener) {
-      learned = listener
-      return () => {}
-    },
-  }
-  const { step, proof } = world(createBindings(), [ownAddress, source])
-  const other: DesiredInterface = { id: 'other', device: 'vnet1', mac: '52:54:00:00:00:02', policy: 'p' }
-  const links = on(link(9, tap), link(10, tap, { name: 'vnet1' }))
-  assert.deepEqual(step(desired(kept, other), null, links, null).closed, ['nic', 'other'])
-  let told = 0
-  proof.onChange(() => told++)
-  seen = mac
-  learned()
-  assert.equal(told, 1)
-  assert.deepEqual(step(desired(kept, other), none, links, []), {
-    named: ['nic'],
-    closed: ['other'],
-    observed: true,
-  })
 })
 
 test('what was answered and not taken over is named again', () => {

@@ -1,9 +1,11 @@
 /**
- * Closes interfaces on devices that nothing proves to be theirs (decision 0067): names are reused, and who kept them may
+ * Closes interfaces on devices that nothing proves to be theirs (decisions 0067 and 0075): names are reused, and who kept them may
  * have missed that.
  *
- * While a service stands by what is desired, its word is enough. Otherwise a device is an interface's if it is the same that
- * the interface was bound to in this boot, or if something that this host vouches for has seen the interface's MAC there.
+ * Of what somebody has placed on a device the word of a service is enough while it stands by that. Otherwise a device is an
+ * interface's if it is the same that the interface was bound to in this boot, or if something that this host vouches for has seen
+ * the interface's MAC there. What was found by its MAC is always to be seen there; the same device is enough only as long as not
+ * everybody has spoken who knows.
  */
 import type { Desired, DesiredDelta, DesiredInterface } from '../core/model/desired.ts'
 import type { Link } from '../core/model/link.ts'
@@ -11,6 +13,8 @@ import { type Bindings, bindingTo, isBoundTo } from './bindings.ts'
 import type { Sightings } from './sightings.ts'
 
 export interface Proof {
+  /** The host is about to be looked at. */
+  looking(): void
   /**
    * What is desired, with interfaces closed that are not proven; `delta` names them and those that are proven again.
    * `changedLinks`: names of devices that changed since the last time; null: all may have.
@@ -23,12 +27,12 @@ export interface Proof {
   ): { readonly desired: Desired; readonly delta: DesiredDelta | null }
   /** What was answered last has been taken over; until then it is answered again. */
   taken(): void
-  /** Calls back when it may answer otherwise though nothing desired and no device has changed. */
+  /** Calls back when it may answer otherwise though nothing desired has changed, once the host has been looked at again. */
   onChange(listener: () => void): void
 }
 
 /** Keeps `bindings` up to date with what is proven. */
-export function createProof(bindings: Bindings, sightings: readonly Sightings[]): Proof {
+export function createProof(bindings: Bindings, sightings: Sightings): Proof {
   /** Devices of interfaces, and the way back. */
   const devices = new Map<string, string>()
   const byDevice = new Map<string, Set<string>>()
@@ -37,15 +41,6 @@ export function createProof(bindings: Bindings, sightings: readonly Sightings[])
   /** Ids that came to be proven or unproven, and are to be named. */
   let owed = new Set<string>()
   let vouched: boolean | undefined
-  /** Whether evidence may have changed. */
-  let stale = false
-  const listeners = new Set<() => void>()
-  for (const each of sightings) {
-    each.onChange(() => {
-      stale = true
-      for (const listener of listeners) listener()
-    })
-  }
 
   function place(id: string, device: string | undefined): void {
     const before = devices.get(id)
@@ -64,9 +59,11 @@ export function createProof(bindings: Bindings, sightings: readonly Sightings[])
   }
 
   function proves(each: DesiredInterface, link: Link): boolean {
-    if (vouched || isBoundTo(bindings.get(each.id), link)) return true
-    const { mac } = each
-    return mac !== undefined && sightings.some((source) => source.vouches(link, mac))
+    const { id, mac, found } = each
+    if (vouched && !found) return true
+    const isThere = mac !== undefined && sightings.vouches(link, mac)
+    if (isThere) return true
+    return (!found || isThere === null) && isBoundTo(bindings.get(id), link)
   }
 
   function review(id: string, each: DesiredInterface | undefined, links: ReadonlyMap<string, Link>): void {
@@ -84,17 +81,18 @@ export function createProof(bindings: Bindings, sightings: readonly Sightings[])
   }
 
   return {
+    looking: () => sightings.looking(),
     judge(desired, delta, links, changedLinks) {
       const was = vouched
       vouched = !desired.unvouched
-      const all = !delta || !changedLinks || was !== vouched || stale
-      stale = false
-      const ids = all
-        ? new Set([...devices.keys(), ...desired.interfaces.keys()])
-        : new Set([
-            ...delta.interfaces,
-            ...[...changedLinks].flatMap((name) => [...(byDevice.get(name) ?? [])]),
-          ])
+      const reseen = sightings.see(links)
+      const ids =
+        !delta || !changedLinks || !reseen || was !== vouched
+          ? new Set([...devices.keys(), ...desired.interfaces.keys()])
+          : new Set([
+              ...delta.interfaces,
+              ...[...changedLinks, ...reseen].flatMap((name) => [...(byDevice.get(name) ?? [])]),
+            ])
       for (const id of ids) review(id, desired.interfaces.get(id), links)
       const interfaces = new Map(unproven.size > 0 ? desired.interfaces : [])
       for (const [id, { closed }] of unproven) interfaces.set(id, closed)
@@ -107,7 +105,7 @@ export function createProof(bindings: Bindings, sightings: readonly Sightings[])
     taken() {
       owed = new Set()
     },
-    onChange: (listener) => void listeners.add(listener),
+    onChange: (listener) => void sightings.onChange(listener),
   }
 }
 
@@ -116,6 +114,8 @@ function closing(each: DesiredInterface): DesiredInterface {
   const { observe: _, ...rest } = each
   return {
     ...rest,
-    closed: `nothing proves that ${each.device} is its device since the service was heard last: it waits for the service`,
+    closed: each.found
+      ? `nothing on its host says that its MAC is behind ${each.device} now`
+      : `nothing proves that ${each.device} is its device since the service was heard last: it waits for the service`,
   }
 }

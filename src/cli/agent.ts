@@ -17,7 +17,7 @@ import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
-import { type EnforcingOptions, enforcingOptions, verifyOption } from './enforcing-options.ts'
+import { type EnforcingOptions, enforcingOptions, sourcesOf, verifyOption } from './enforcing-options.ts'
 import { documented } from './help.ts'
 import { guardOption, isOn, logLevelOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
@@ -196,8 +196,9 @@ function telling({ json, host }: AgentOptions, log: Log) {
   }
 }
 
-const processOptions = ({ decisionsRate, stateDirectory, ...options }: AgentOptions) => {
-  const { host, guard, observe, maxConnections, notrack, nft, verifyMs } = options
+const processOptions = (options: AgentOptions) => {
+  const { host, guard, observe, maxConnections, notrack, nft, verifyMs, decisionsRate, stateDirectory } =
+    options
   return {
     ...{
       host,
@@ -209,7 +210,7 @@ const processOptions = ({ decisionsRate, stateDirectory, ...options }: AgentOpti
       notrack,
       verifyMs,
     },
-    decisionsPerSecond: decisionsRate,
+    ...{ decisionsPerSecond: decisionsRate, sources: sourcesOf(options) },
     ...(nft !== undefined && { nft }),
   }
 }

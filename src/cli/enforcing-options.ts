@@ -1,6 +1,7 @@
 /** Options of whatever enforces on this host: of `serve --enforce` and of `agent`. */
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../core/model/desired.ts'
+import type { SourceOptions } from '../core/model/source-options.ts'
 
 /** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
 const maxDecisionsRate = 1000
@@ -38,6 +39,9 @@ export const enforcingOptions = (): readonly Option[] => [
     .default(10)
     .argParser(parseRate),
 ]
+
+/** Who knows guests of this host, as its options say. */
+export const sourcesOf = (_options: EnforcingOptions): SourceOptions => ({})
 
 export const verifyOption = () =>
   new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')

@@ -16,6 +16,7 @@ export function imaginedHost(links: readonly Link[]): Host {
       return since
     },
     doubtOthers() {},
+    doubtDevices() {},
     doubt() {},
     onChange() {},
     problem: () => null,

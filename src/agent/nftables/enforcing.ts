@@ -4,6 +4,7 @@ import type { EnforcerOptions } from '../enforcer.ts'
 import { openConntrack } from '../netlink/conntrack.ts'
 import { LibraryError } from '../netlink/errors.ts'
 import { openLog } from '../netlink/nflog.ts'
+import { openSources } from '../sources/open.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
 import { OwnedError } from './kernel.ts'
 import { createNftables } from './nftables.ts'
@@ -17,6 +18,7 @@ export function nftablesOn({
   nft,
   observe,
   release,
+  sources,
   ...rest
 }: ProcessOptions): Omit<EnforcerOptions, 'heard'> {
   /** One for the guard and for all else: tables have one owner. */
@@ -27,6 +29,8 @@ export function nftablesOn({
   }
   return {
     ...{ host, release, target: 'nftables', observeHost: observe },
+    guard: observe ? [] : guard,
+    openSources: () => openSources(sources),
     async closeFirst() {
       // Nothing may be cut on a host that is observed.
       if (observe) return null
@@ -44,7 +48,7 @@ export function nftablesOn({
       const conntrack = await findConntrack()
       return createNftables({
         ...{ ...rest, observe, guard, guardPath: guardPath(data), kernel, remarks, log: openLog, conntrack },
-        ...(proof && { proof }),
+        proof,
       })
     },
   }

@@ -25,7 +25,9 @@ export interface Host {
   changed(): ReadonlySet<string> | null
   /** What others ask for may have changed. */
   doubtOthers(): void
-  /** So may devices. */
+  /** Devices may have changed. */
+  doubtDevices(): void
+  /** Either may. */
   doubt(): void
   /** Calls back when a device may have changed. */
   onChange(listener: () => void): void
@@ -50,8 +52,11 @@ export function createHost(kernel: Kernel, notrack: Notrack, netns: string | und
     // Their rules, and where packets are routed.
     othersKnown = false
   }
-  function doubt(): void {
+  function doubtDevices(): void {
     linksKnown = false
+  }
+  function doubt(): void {
+    doubtDevices()
     doubtOthers()
   }
   function told(): void {
@@ -96,6 +101,7 @@ export function createHost(kernel: Kernel, notrack: Notrack, netns: string | und
       return since
     },
     doubtOthers,
+    doubtDevices,
     doubt,
     onChange: (listener) => void listeners.add(listener),
     problem: devices.problem,

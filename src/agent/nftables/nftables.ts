@@ -58,7 +58,7 @@ export interface NftablesOptions {
   readonly nft?: string
   /** Where connections are seen that have to end, closed with the dataplane; a string says why they cannot be. Absent: they cannot. */
   readonly conntrack?: Conntrack | string
-  /** Which devices are whose where no service says so; absent: they are whose names they bear. */
+  /** Which devices are whose; absent: they are whose names they bear. */
   readonly proof?: Proof
   /** How often to read back although nobody was seen to change anything, milliseconds; 0 is never. */
   readonly verifyMs?: number
@@ -128,7 +128,10 @@ export function createNftables(options: NftablesOptions): Dataplane {
     if (ours || others) tell()
   })
   host.onChange(tell)
-  proof?.onChange(tell)
+  proof?.onChange(() => {
+    host.doubtDevices()
+    tell()
+  })
   const timer = verifyMs > 0 ? setInterval(doubt, verifyMs) : undefined
   timer?.unref()
   function doubt(): void {
@@ -187,6 +190,7 @@ export function createNftables(options: NftablesOptions): Dataplane {
       const [trusted, seen] = [settled && known === doubts, doubts]
       if (!begun) for (const each of [hits, connections, ...counters]) await each.begin()
       begun = true
+      proof?.looking()
       const { links, hinders, ...around } = await host.look()
       changedLinks = union(changedLinks, host.changed())
       // By the same look as all else: a device that came since is not judged before the next.

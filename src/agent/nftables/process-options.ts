@@ -1,5 +1,6 @@
 /** What the process that enforces is told when it is started: in its environment, which its user alone can read. */
 import type { JsonValue } from '../../core/json.ts'
+import { readSourceOptions, type SourceOptions } from '../../core/model/source-options.ts'
 import { exactly, flag, integerFrom, listOf, oneOf, textOf } from '../../core/model/strict.ts'
 import type { Notrack } from './nftables.ts'
 
@@ -22,6 +23,8 @@ export interface ProcessOptions {
   readonly nft?: string
   /** How often what is enforced is read back, milliseconds; 0 means never. */
   readonly verifyMs: number
+  /** Who knows guests of this host. */
+  readonly sources: SourceOptions
 }
 
 const variable = 'PORTCULLIS_AGENT'
@@ -49,6 +52,7 @@ const read = exactly<ProcessOptions>(
     decisionsPerSecond: integerFrom('decisionsPerSecond', 0),
     nft: textOf('nft'),
     verifyMs: integerFrom('verifyMs', 0),
+    sources: readSourceOptions,
   },
   ['nft'],
 )

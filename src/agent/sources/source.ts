@@ -33,8 +33,19 @@ export interface Labels {
 export interface Source {
   readonly name: Exclude<SightingSource, 'links'>
   /**
+   * Whether a name is its guest's in every life of the device, as Proxmox gives them. Else what it says of a name is about the
+   * device that bears it then, or about the next one where there is none, and counts no more once that is gone, until it is said again.
+   */
+  readonly namesLast: boolean
+  /**
+   * Whether its hypervisor gives every tap the guest's MAC with `fe` as first octet, as libvirt does: a tap with another address of
+   * that form is another guest's, whatever was said of its name.
+   */
+  readonly marksTaps: boolean
+  /**
    * Devices that it knows now, by name; the last ones that it knew where its hypervisor does not answer. Null: it has never known
-   * any, and nothing may be concluded from what it does not say.
+   * any, and nothing may be concluded from what it does not say. What it knows of a device is the same object until it learns that
+   * anew, and another one then, also where that is the same again. The map is not changed once it was answered.
    */
   observe(): ReadonlyMap<string, Known> | null
   /** Calls back when `observe` may answer otherwise. Answers how to stop listening. */

@@ -8,6 +8,7 @@ import { Command } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { hasPassword } from '../database.ts'
+import { sourcesOf } from '../enforcing-options.ts'
 import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
@@ -108,7 +109,7 @@ const closeFirst = (options: ServeOptions, logger: FastifyBaseLogger): Promise<A
   return startAgentProcess(
     {
       ...{ host, release, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
-      decisionsPerSecond,
+      ...{ decisionsPerSecond, sources: sourcesOf(options) },
       ...(nft !== undefined && { nft }),
       ...(netns !== undefined && { netns }),
       patienceMs: agentPatienceMs,

@@ -1,5 +1,5 @@
 /** The guard: keeps devices closed until our tables have judged their packets, and whatever becomes of those tables. */
-import type { Link } from '../../core/model/link.ts'
+import { isNamedBy, type Link } from '../../core/model/link.ts'
 import { guardTables } from './names.ts'
 import { bridged, clearJudged, deviceOf, hangsAt, hooks, type Place, routed, takeJudged } from './places.ts'
 import type { Hook } from './ruleset.ts'
@@ -88,9 +88,7 @@ const patternsIn = (rules: string): string[] =>
 /** Whether the guard closes a device until its packets are judged. */
 export function closes({ devices, indexes, patterns, open }: Guard, { name, index }: Link): boolean {
   if (open.has(name)) return false
-  const fits = (pattern: string) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern
-  return devices.has(name) || indexes.has(index) || patterns.some(fits)
+  return devices.has(name) || indexes.has(index) || isNamedBy(patterns, name)
 }
 
 /** What it closes, in words for the operator. */

@@ -21,3 +21,9 @@ export interface Link {
 export function isDeviceName(text: string): boolean {
   return /^[A-Za-z0-9_.-]{1,15}$/.test(text) && text !== '.' && text !== '..'
 }
+
+/** Whether patterns name a device: each is a name, or a prefix that ends in `*`. */
+export const isNamedBy = (patterns: readonly string[], name: string): boolean =>
+  patterns.some((pattern) =>
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
+  )

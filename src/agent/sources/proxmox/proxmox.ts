@@ -147,6 +147,8 @@ export function createProxmoxSource(options: ProxmoxOptions): Source {
   soon(0)
   return {
     name: 'proxmox',
+    namesLast: true,
+    marksTaps: false,
     observe: () => known,
     onChange(listener) {
       listeners.add(listener)

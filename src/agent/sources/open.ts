@@ -1,0 +1,16 @@
+/** Opens what the options of an agent name: hypervisors whose guests it knows, and rules of what is to be made of them. */
+import type { SourceOptions } from '../../core/model/source-options.ts'
+import type { Adopting } from './adopting.ts'
+import type { Source } from './source.ts'
+
+export interface OpenSources {
+  /** Where two know the same device, the first one’s words are said. */
+  readonly sources: readonly Source[]
+  /** Absent: nothing is adopted. */
+  readonly adopting?: Adopting
+}
+
+/** Rejects on what cannot be used at all, in words for the operator; one whose hypervisor does not answer is opened, and says so. */
+export async function openSources(_options: SourceOptions): Promise<OpenSources> {
+  return { sources: [] }
+}
