@@ -2,7 +2,7 @@
 
 import type { RequestError } from '../core/model/error.ts'
 import { err, ok, type Result } from '../core/result.ts'
-import type { BindingChange, BindingRecord, KeyPage, Storage } from '../storage/storage.ts'
+import type { BindingChange, BindingRecord, KeyPage, SightingRecord, Storage } from '../storage/storage.ts'
 import { actorOf, type Context } from './context.ts'
 import { entrySchemas, readEntry, someOf } from './inventory/entry.ts'
 import type { Provider } from './inventory/provider.ts'
@@ -47,7 +47,10 @@ export interface BindingService {
     claim: Claim,
     condition: Condition,
   ): Outcome<{ readonly binding: BindingRecord; readonly isNew: boolean }>
+  /** `conflict` (binding) of one that was found by its MAC address, while its host sees it. */
   release(ctx: Context, interfaceId: string, condition: Condition): Outcome<void>
+  /** Devices that a host sees and no interface is on, in order of device. `not-found` (host) of one that has never had an agent. */
+  unclaimed(host: string, page: KeyPage): Outcome<Paged<SightingRecord>>
 }
 
 export function createBindingService(storage: Storage, providers: readonly Provider[]): BindingService {
@@ -131,6 +134,18 @@ export function createBindingService(storage: Storage, providers: readonly Provi
     async release(ctx, id, condition) {
       const found = await get(id)
       return found.ok ? run(ctx, [{ interface: id, to: null, ...condition }]) : found
+    },
+    async unclaimed(host, page) {
+      const key = keyOf(page, ['text'])
+      if (!key.ok) return key
+      const found = await pagedBy(
+        page,
+        (more) => storage.unclaimedPage(host, more),
+        ({ device }) => [device],
+      )
+      if (found.items.length > 0 || (await storage.hosts()).some((each) => each.host === host))
+        return ok(found)
+      return err({ kind: 'not-found', resource: 'host', id: host })
     },
   }
 }

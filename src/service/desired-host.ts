@@ -164,5 +164,6 @@ function toPlacement(each: PlacedInterface, device: string): Placement {
   return {
     ...{ id, account, device, index, type, mac, addresses, allowedAddresses, senderCheck },
     ...{ observe, vlanTrunk, allowedFrames, maxConnections, policies },
+    ...(each.found && { found: each.found }),
   }
 }

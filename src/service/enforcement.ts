@@ -52,6 +52,14 @@ export interface HostFilter {
   readonly limit: number
 }
 
+/** An agent that speaks for a host. */
+export interface Speaker {
+  /** What is written for it is fenced with this. */
+  readonly session: number
+  /** Another agent speaks for the host by now, in another process. */
+  readonly replaced: () => void
+}
+
 /** Of a greeting. */
 export type SpeakingAgent = Pick<HostSession, 'release' | 'protocol' | 'instance' | 'own'>
 
@@ -93,6 +101,12 @@ export interface EnforcementService {
   open(host: string, agent: SpeakingAgent, replaced: () => void): Promise<boolean>
   /** The agent that has spoken here has gone: what it has put in force stays. Resolves when the store knows. */
   left(host: string): Promise<void>
+  /** The agent that speaks for a host in this process; undefined: none does. */
+  speaker(host: string): Speaker | undefined
+  /** The time of the store, milliseconds since 1970. */
+  time(): number
+  /** The moment since which this process has heard and told the store without a gap, in the store's time. */
+  listeningSince(): number
   /** Why an agent that would speak for the host was sent away, for operators. */
   refused(host: string, reason: string): Promise<void>
   /** Of agents in this process, as they spoke last. */
@@ -146,14 +160,23 @@ export function createEnforcement(storage: Storage, now: () => number = Date.now
   const clock = createStoreClock(storage, now)
   /** What is compared between processes is of the store's time. */
   const time = () => Math.round(now() + clock.ahead())
-  const begun = clock.read().catch(() => {})
+  /** By the clock of this process that never jumps, when the store answered last. */
+  let answered = Number.NEGATIVE_INFINITY
+  let since = time()
+  const isGap = () => performance.now() - answered > 2 * times.heartbeat
+  async function readClock(): Promise<void> {
+    await clock.read()
+    if (isGap()) since = time()
+    answered = performance.now()
+  }
+  const begun = readClock().catch(() => {})
   const heard = new Map<string, Heard>()
   /** Of agents that have begun to speak here. */
   const sessions = new Map<string, Opened>()
   const reaches = new Map<string, () => Reach | null>()
   const turns = createTurns(keepersAtOnce)
   const beat = setInterval(() => {
-    clock.read().then(tellAlive, tellAlive)
+    readClock().then(tellAlive, tellAlive)
   }, times.heartbeat)
   beat.unref()
   function tellAlive(): void {
@@ -289,6 +312,12 @@ export function createEnforcement(storage: Storage, now: () => number = Date.now
       here?.keeper.stop()
       heard.delete(host)
     },
+    speaker(host) {
+      const opened = sessions.get(host)
+      return opened && { session: opened.session, replaced: () => forget(host, opened) }
+    },
+    time,
+    listeningSince: () => (isGap() ? time() : since),
     async refused(host, reason) {
       await storage.run('refuseSession', { host, reason }, agent(Date.now()))
     },

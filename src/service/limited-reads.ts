@@ -167,6 +167,10 @@ export function limitedReads(storage: Storage, limits: Limits): Reads {
         : storage.documentPage({ ...filter, kinds: Object.fromEntries(wanted) }, page)
     },
     // Where interfaces are, and accounts, is for operators.
+    sightings: async () => ({ seen: [], strays: false }),
+    sightingsDue: async (since) => ({ revision: since, devices: [] }),
+    contestedSightings: async () => ({ devices: [], next: null }),
+    unclaimedPage: async () => [],
     bindingPage: async () => [],
     binding: async () => undefined,
     accountPage: async () => [],

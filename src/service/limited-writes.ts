@@ -133,6 +133,7 @@ export function limitedWrites(storage: Storage, seen: Reads, { profiles, servers
     createAccount: never,
     updateAccount: never,
     deleteAccount: never,
+    see: never,
     bind: never,
     addInterface: never,
     updateInterface: never,

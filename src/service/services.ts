@@ -37,6 +37,7 @@ import { createRevertService, type RevertService } from './revert.ts'
 import { createRuleLists } from './rule-lists.ts'
 import { createServerService, type ServerService } from './servers.ts'
 import { createOwnerSettings, type OwnerSettingsService } from './settings.ts'
+import { createSightingService, type SightingService } from './sightings.ts'
 import { createZoneService, type ZoneService } from './zones.ts'
 
 export interface Settings {
@@ -67,6 +68,7 @@ export interface Services {
   readonly policies: PolicyService
   readonly hits: HitsService
   readonly decisions: DecisionService
+  readonly sightings: SightingService
   readonly repeats: RepeatService
   readonly credentials: CredentialService
   readonly inventory: InventoryService
@@ -104,12 +106,13 @@ export function createServices(
   const effective = createEffectiveService(storage, resolve, enforcement, names, parsed)
   const hits = createHitsService(storage, effective, enforcement)
   const decisions = createDecisionService(storage, effective)
+  const sightings = createSightingService(storage, enforcement)
 
   /** Those that remember nothing: made anew over what a caller may see. */
   const over = (
     view: Storage,
     agents: EnforcementService,
-  ): Omit<Services, 'effective' | 'enforcement' | 'hits' | 'decisions' | 'of'> => ({
+  ): Omit<Services, 'effective' | 'enforcement' | 'hits' | 'decisions' | 'sightings' | 'of'> => ({
     chains: createChainService(view, lists),
     groups: createGroupService(view, agents, lists),
     servers: createServerService(view),
@@ -138,6 +141,7 @@ export function createServices(
     return {
       ...over(view, agents),
       ...{ effective: its, enforcement: agents, hits: hits.over(view, its, limits.servers !== null) },
+      sightings,
       decisions: decisions.over(view, its, ({ server: id, profile }) =>
         permitsServer(limits, { id, profile }),
       ),
@@ -146,7 +150,7 @@ export function createServices(
 
   const all: Services = {
     ...over(storage, enforcement),
-    ...{ effective, enforcement, hits, decisions },
+    ...{ effective, enforcement, hits, decisions, sightings },
     of(principal) {
       const limits = limitsOf(principal)
       return limits ? { ...limited(limits), of: all.of } : all

@@ -4,15 +4,24 @@ import {
   bindingColumns,
   documentColumns,
   serverColumns,
+  sightingColumns,
   toBinding,
   toDocument,
   toManagedAccount,
   toServer,
+  toSighting,
 } from './rows.ts'
 import { marks, query, queryOne, type Row, type SqlValue, type Steps } from './statement.ts'
 import type { KeyPage, Storage } from './storage.ts'
 
-type PageName = 'accountPage' | 'serverPage' | 'documentPage' | 'bindingPage' | 'binding' | 'managedAccount'
+type PageName =
+  | 'accountPage'
+  | 'serverPage'
+  | 'documentPage'
+  | 'bindingPage'
+  | 'binding'
+  | 'managedAccount'
+  | 'unclaimedPage'
 type PageReads = {
   readonly [N in PageName]: (...args: Parameters<Storage[N]>) => Steps<Awaited<ReturnType<Storage[N]>>>
 }
@@ -72,6 +81,15 @@ export const pageReads: PageReads = {
       ...Object.entries(filter).flatMap(([column, value]) => equal(column, value)),
     ]
     return (yield* pageOf(bindingColumns, bound, where, ['i.host', 'i.device'], page)).map(toBinding)
+  },
+  *unclaimedPage(host, page) {
+    const where: readonly Part[] = [
+      ['host = ?', host],
+      [
+        'NOT EXISTS (SELECT 1 FROM interfaces i WHERE i.host = sightings.host AND i.device = sightings.device)',
+      ],
+    ]
+    return (yield* pageOf(sightingColumns, 'sightings', where, ['host', 'device'], page)).map(toSighting)
   },
   *binding(id) {
     const sql = `SELECT ${bindingColumns} FROM ${bound}

@@ -202,7 +202,7 @@ function* withRules(rows: readonly Row[], memory?: PolicyMemory): Steps<readonly
 /** Interfaces of servers that are there; `servers` selects at least theirs, and both conditions take the same parameters. */
 export function* placed(where: string, servers: string, ...params: string[]): Steps<Behind['interfaces']> {
   const interfaces = yield* query(
-    `SELECT ${prefixed('i', interfaceColumns)}, s.account, s.zone, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
+    `SELECT ${prefixed('i', interfaceColumns)}, i.bound_by, s.account, s.zone, s.revision FROM interfaces i JOIN servers s ON s.id = i.server
      WHERE ${where} AND s.${present} AND s.account NOT IN (SELECT id FROM accounts WHERE origin = 'left')
      ORDER BY i.server, i.number`,
     ...params,
@@ -231,6 +231,7 @@ export function* placed(where: string, servers: string, ...params: string[]): St
     const serverRevision = Number(row.revision)
     const generation = Math.max(serverRevision, ...policies.map((policy) => policy.revision))
     const scope = { account: String(row.account), zone: String(row.zone) }
-    return { ...toInterface(row), ...scope, serverRevision, policies, generation }
+    const found = row.bound_by === 'mac' && { found: true as const }
+    return { ...toInterface(row), ...scope, ...found, serverRevision, policies, generation }
   })
 }

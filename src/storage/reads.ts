@@ -45,6 +45,7 @@ import {
   toServer,
   toSettings,
 } from './rows.ts'
+import { sightingReads } from './sightings.ts'
 import {
   chunks,
   containing,
@@ -91,6 +92,7 @@ export const reads: Reads = {
     return Number((yield* queryOne(sql))?.n)
   },
   ...pageReads,
+  ...sightingReads,
   *revision() {
     return Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)
   },
@@ -547,6 +549,9 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'holding',
   'poolUse',
   'usage',
+  'sightings',
+  'sightingsDue',
+  'contestedSightings',
 ])
 
 const toMember = (row: Row): Member => ({

@@ -4,6 +4,7 @@ import { decodeMatch, encodeMatch } from '../core/model/codec.ts'
 import type { Interface } from '../core/model/interface.ts'
 import type { Policy, PolicySettings } from '../core/model/policy.ts'
 import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
+import type { Adoption, Guest } from '../core/model/sighting.ts'
 import { cutFlowsOf } from './account-settings.ts'
 import type { KeyRange } from './lease-keys.ts'
 import type { Row, SqlValue } from './statement.ts'
@@ -11,6 +12,7 @@ import type {
   AccountRecord,
   AuditEvent,
   BindingRecord,
+  BoundBy,
   CredentialRecord,
   DocumentRecord,
   HitRecord,
@@ -29,6 +31,7 @@ import type {
   RevisionRecord,
   RuleRecord,
   ServerRecord,
+  SightingRecord,
 } from './storage.ts'
 
 const json = (value: SqlValue | undefined) => JSON.parse(String(value)) as JsonValue
@@ -191,6 +194,11 @@ export function fromInterface(i: Interface): SqlValue[] {
   return [i.id, i.server, i.index, i.mac, ...sender, ...operation, JSON.stringify(i.attributes)]
 }
 
+/** Of interfaces that are bound. */
+export const boundByOf = ({ bound_by: by }: Row): BoundBy =>
+  // The inventory did not always say so.
+  by === 'api' || by === 'mac' ? by : 'inventory'
+
 /** Of interfaces `i` and servers `s`, of those that are bound. */
 export const bindingColumns =
   'i.id, i.mac, i.server, i.host, i.device, i.bound_by, i.bound_at, s.account, s.revision'
@@ -198,8 +206,7 @@ export function toBinding(row: Row): BindingRecord {
   return {
     ...{ interface: text(row.id), mac: text(row.mac), server: text(row.server), account: text(row.account) },
     ...{ host: text(row.host), device: text(row.device), boundAt: nullable(row.bound_at, number) },
-    // Whoever binds by anything but the API does not say so.
-    boundBy: row.bound_by === 'api' ? 'api' : 'inventory',
+    boundBy: boundByOf(row),
     revision: number(row.revision),
   }
 }
@@ -421,4 +428,35 @@ export function fromHit(h: HitRecord): SqlValue[] {
 export function toOutcome(row: Row): OutcomeRecord {
   const status = object(row.status) as unknown as OutcomeRecord
   return { ...status, host: text(row.host), interface: text(row.interface) }
+}
+
+export const sightingColumns =
+  'host, device, present, mac, address, sought, source, guarded, guest, adoption, since, interface, why, contested'
+export function toSighting(row: Row): SightingRecord {
+  const guest = nullable(row.guest, object) as unknown as Guest | null
+  const adoption = nullable(row.adoption, object) as unknown as Adoption | null
+  return {
+    host: text(row.host),
+    device: text(row.device),
+    present: row.present === 1,
+    mac: nullable(row.mac, text),
+    address: nullable(row.address, text),
+    source: text(row.source) as SightingRecord['source'],
+    guarded: row.guarded === 1,
+    ...(guest && { guest }),
+    ...(adoption && { adoption }),
+    sought: nullable(row.sought, text),
+    since: number(row.since),
+    interface: nullable(row.interface, text),
+    why: nullable(row.why, text),
+    contested: row.contested === 1,
+  }
+}
+export function fromSighting(s: SightingRecord): SqlValue[] {
+  const { guest, adoption } = s
+  const said = [guest, adoption].map((each) => (each ? JSON.stringify(each) : null))
+  return [
+    ...[s.host, s.device, Number(s.present), s.mac, s.address, s.sought, s.source, Number(s.guarded)],
+    ...[...said, s.since, s.interface, s.why, Number(s.contested)],
+  ]
 }

@@ -14,6 +14,7 @@ import type { CutFlows, Policy, PolicySettings, TrafficSwitches } from '../core/
 import type { Pool } from '../core/model/pool.ts'
 import type { InterfacePolicies, Profile } from '../core/model/profile.ts'
 import type { Direction, LogLevel, Rule } from '../core/model/rule.ts'
+import type { Claimed, Sighting } from '../core/model/sighting.ts'
 import type { Result } from '../core/result.ts'
 import type { InventoryDifference, InventoryOptions } from './inventory/difference.ts'
 import type { StoredInventory } from './inventory/stored.ts'
@@ -48,12 +49,30 @@ export interface BindingRecord {
   readonly account: string
   readonly host: string
   readonly device: string
-  readonly boundBy: Origin
+  readonly boundBy: BoundBy
   /** Milliseconds since 1970; null: before that was noted down, or by the inventory. */
   readonly boundAt: number | null
   /** The server's. */
   readonly revision: number
 }
+
+/** A device of a guest, as the agent of its host saw it last, and what was made of it. */
+export interface SightingRecord extends Sighting {
+  readonly host: string
+  /** MAC address of the interface that it is looked for, or its last five octets; null: nobody on the host knows. */
+  readonly sought: string | null
+  /** Since when that is so, milliseconds since 1970. */
+  readonly since: number
+  /** The interface that is on it, as its agent was told last; null: none. */
+  readonly interface: string | null
+  /** Why none is, in words for the operator; null: one is, or its agent has not been told of a change yet. */
+  readonly why: string | null
+  /** Whether an interface that it could be is elsewhere, or several are: that may change though none of them does. */
+  readonly contested: boolean
+}
+
+/** Place in the list of all sightings. */
+export type SightingKey = Pick<SightingRecord, 'host' | 'device'>
 
 /** Where an interface shall be; null: nowhere. */
 export interface BindingChange {
@@ -86,6 +105,9 @@ export interface Miscount {
 
 /** Whether the inventory file or an API made it, and thus who may end it. */
 export type Origin = 'inventory' | 'api'
+
+/** Who says where an interface is; `mac`: its host does, which sees its MAC address there. */
+export type BoundBy = Origin | 'mac'
 
 export type CredentialKind =
   /** Username and password (Basic). `lookup` is the username, `hash` a scrypt string. */
@@ -451,6 +473,8 @@ export interface NewEvent {
 
 /** What one interface needs to be resolved; attachments in order of precedence. */
 export interface PlacedInterface extends Interface {
+  /** Its host found it there by its MAC address. Absent: somebody said that it is there, or it is nowhere. */
+  readonly found?: true
   readonly account: string
   /** Policies attached to it or to its server. */
   readonly policies: readonly { readonly id: string; readonly revision: number }[]
@@ -900,7 +924,29 @@ export interface Programs {
   }
   /** With all that it has but its history. `conflict` (account) while it has servers. */
   deleteAccount: { args: { account: string; ifRevision?: number }; answer: { revision: number } }
-  /** As one: what is given up is given up before anything is taken, so devices can be swapped. */
+  /**
+   * Keeps what an agent sees of guests' devices, and puts interfaces on those by their MAC addresses: such as are nowhere, or were
+   * found in the same way on a device that nobody sees any more, or only expects. `remove` are there no more; `again` are looked at
+   * once more. `settled`: what was found on devices of the host that are in no sighting is released. Answers what has become of
+   * `put`, and what differs of `again` from what the agent was told. A host is away of which nothing was heard since `awayBefore`, milliseconds since 1970;
+   * nobody waits for it. `session` as of `reportHost`. No revision and not audited but where an interface moves.
+   */
+  see: {
+    args: {
+      host: string
+      session?: number
+      awayBefore: number
+      put: readonly Sighting[]
+      remove: readonly string[]
+      again: readonly string[]
+      settled: boolean
+    }
+    answer: { current: boolean; claims: readonly Claimed[]; revision?: number; changed?: boolean }
+  }
+  /**
+   * As one: what is given up is given up before anything is taken, so devices can be swapped. What was found by its MAC address
+   * is not released while its host sees it (`conflict`, binding).
+   */
   bind: { args: { changes: readonly BindingChange[] }; answer: Written }
   /** Appends an interface to a server. As of `createServer`. */
   addInterface: { args: InterfaceTarget & { interface: Interface }; answer: { revision: number } }
@@ -1221,6 +1267,31 @@ export interface Storage {
     },
     page: KeyPage,
   ): Promise<readonly BindingRecord[]>
+  /**
+   * Of a host, by device. `due`: what its agent was told may no longer be so. `strays`: interfaces were found on devices that are
+   * in no sighting.
+   */
+  sightings(host: string): Promise<{
+    readonly seen: readonly (SightingRecord & { readonly due: boolean })[]
+    readonly strays: boolean
+  }>
+  /**
+   * Of all hosts, of what its agent was told may no longer be so since a revision; null: of any. Work grows with what has changed since.
+   */
+  sightingsDue(
+    since: number,
+  ): Promise<{ readonly revision: number; readonly devices: readonly SightingKey[] | null }>
+  /**
+   * Looks at `limit` devices of all hosts whose interface is elsewhere, or of which there are several; answers those of which
+   * something else is to be said by now. `awayBefore` as of the program `see`; `next` is null at the end.
+   */
+  contestedSightings(of: {
+    readonly awayBefore: number
+    readonly after: SightingKey | null
+    readonly limit: number
+  }): Promise<{ readonly devices: readonly SightingKey[]; readonly next: SightingKey | null }>
+  /** Devices without an interface, in order of device, which is the key. */
+  unclaimedPage(host: string, page: KeyPage): Promise<readonly SightingRecord[]>
   /** Undefined when the interface is nowhere, or not there. */
   binding(interface_: string): Promise<BindingRecord | undefined>
   /** The server of an interface. */

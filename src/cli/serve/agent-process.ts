@@ -7,6 +7,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { ToAgent, ToService } from '../../agent/messages.ts'
 import { inEnvironment, type ProcessOptions } from '../../agent/nftables/process-options.ts'
 import { type Command, within } from '../../agent/run.ts'
+import type { Claimed } from '../../core/model/sighting.ts'
 import { type AgentLife, startAgentLife } from './agent-life.ts'
 import { createQuestions } from './questions.ts'
 import { supervise } from './supervise.ts'
@@ -31,6 +32,8 @@ export interface AgentProcess {
   listen(listener: AgentListener): void
   /** Resolves when it has said what it has counted until now, or after a second. */
   count(): Promise<void>
+  /** What has become of devices that it has seen. */
+  tellClaims(list: readonly Claimed[]): void
   /** Ends it after the round that it is in; what it enforces stays. */
   stop(): Promise<void>
 }
@@ -125,6 +128,7 @@ export function startAgentProcess(
       if (waiting) listener.want(...waiting)
     },
     count: questions.ask,
+    tellClaims: (list) => agent?.claims(list),
     stop: supervisor.stop,
   }
   return closed

@@ -18,6 +18,7 @@ async function start() {
         listener = next
       },
       count: async () => void done.push('counted'),
+      tellClaims() {},
       stop: async () => void done.push('stopped'),
     },
     {
@@ -52,6 +53,7 @@ async function start() {
           }
         },
       },
+      sightings: { hear() {}, follow: () => () => {} },
       decisions: { hear: (some) => void decided.push(...some) },
     },
     { applied() {}, applyFailed() {}, differing() {}, flowsCut() {} },

@@ -1,6 +1,7 @@
 /** What becomes of the words of one host's agent, and what it is told, whatever carries both. */
 import { createJournal, type Log } from '../../agent/journal.ts'
 import { roundError } from '../../agent/round.ts'
+import type { Claimed } from '../../core/model/sighting.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { Metrics } from '../../server/metrics.ts'
 import type { DecisionService } from '../../service/decisions.ts'
@@ -8,6 +9,7 @@ import type { WaitingFeed } from '../../service/desired.ts'
 import type { EnforcementService } from '../../service/enforcement.ts'
 import type { HitsService } from '../../service/hits.ts'
 import type { HostView } from '../../service/host-view.ts'
+import type { SightingService } from '../../service/sightings.ts'
 import type { AgentListener } from './agent-process.ts'
 import { createAnswers } from './answers.ts'
 import { createEnforcedLog } from './enforced-log.ts'
@@ -18,6 +20,7 @@ export interface Hearers {
   readonly enforcement: Pick<EnforcementService, 'report' | 'host' | 'follow' | 'open' | 'left' | 'refused'>
   readonly hits: Pick<HitsService, 'hear' | 'asks'>
   readonly decisions: Pick<DecisionService, 'hear'>
+  readonly sightings: Pick<SightingService, 'hear' | 'follow'>
 }
 
 export interface HostSessionOptions {
@@ -29,6 +32,10 @@ export interface HostSessionOptions {
   readonly logger: Log
   /** Asks the agent to count, as `HitsService.asks` has it. */
   readonly count: () => Promise<void>
+  /** Whether the agent says which devices it sees. One that does not can prove none: interfaces that were found on its host are not there. */
+  readonly finds: boolean
+  /** Tells the agent what has become of devices that it has seen. */
+  readonly tellClaims: (claims: readonly Claimed[]) => void
   /** Rules are in force; `guarded` in the agent's words. */
   readonly inForce?: (view: HostView, guarded: string) => void
 }
@@ -43,10 +50,12 @@ export interface HostSession extends AgentListener {
 export function createHostSession({
   unheard,
   feed,
-  hearers: { enforcement, hits, decisions },
+  hearers: { enforcement, hits, decisions, sightings },
   metrics,
   logger,
   count,
+  finds,
+  tellClaims,
   inForce,
 }: HostSessionOptions): HostSession {
   const { host } = unheard
@@ -71,6 +80,8 @@ export function createHostSession({
   }
   const forgetAgent = hits.asks(host, count)
   const forgetReach = enforcement.follow(host, feed.reach)
+  const forgetDevices = sightings.follow(host, tellClaims)
+  if (!finds) sightings.hear(host, { whole: true, put: [], remove: [] })
   return {
     want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),
     status(change) {
@@ -86,7 +97,9 @@ export function createHostSession({
       for (const each of list) speaksFor(each.host)
       if (!muted) decisions.hear(list)
     },
-    sightings() {},
+    sightings(change) {
+      if (!muted) sightings.hear(host, change)
+    },
     round(round) {
       journal.round(round)
       if (round.kind === 'failed') return metrics.applyFailed()
@@ -101,10 +114,12 @@ export function createHostSession({
     mute() {
       muted = true
       forgetAgent()
+      forgetDevices()
     },
     close() {
       muted = true
       forgetAgent()
+      forgetDevices()
       forgetReach()
       enforced.close()
       feed.close()

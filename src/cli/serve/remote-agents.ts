@@ -2,7 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { openChannel } from '../../agent/channel.ts'
 import { fromAgent, type Hello, toAgent } from '../../agent/messages.ts'
-import { spoken, VersionError, versionsText } from '../../agent/versions.ts'
+import { findsDevices, spoken, VersionError, versionsText } from '../../agent/versions.ts'
 import { type Closing, closings } from '../../core/model/closings.ts'
 import type { HostWords } from '../../core/model/status-change.ts'
 import type { AgentConnection } from '../../server/agent-door.ts'
@@ -131,7 +131,7 @@ export function createRemoteAgents({
           metrics,
           logger: log,
         },
-        count: questions.ask,
+        ...{ count: questions.ask, finds: version >= findsDevices, tellClaims: agent.claims },
       })
       log.info({ address, release: theirs, protocol: version, pid }, 'agent connected')
       agent.welcome({ version, release, history })

@@ -135,6 +135,7 @@ export async function start(
     await certificate?.close()
     await agent?.stop()
     feeds.close()
+    await services.sightings.close()
     await services.enforcement.close()
     // What the store does not take now agents say again to the next process.
     await services.hits.close().catch((error) => logger.warn({ err: error }, 'the last counts are not kept'))

@@ -202,7 +202,7 @@ export const Binding = Type.Object({
   account: Type.String({ description: 'Id' }),
   host: Type.String(),
   device: Type.String(),
-  boundBy: choiceOf(['inventory', 'api'] as const),
+  boundBy: choiceOf(['inventory', 'api', 'mac'] as const),
   boundAt: nullable(DateTime, 'Null: it was not noted down'),
   revision: Type.Integer({ description: 'Of the last change to its server' }),
 })

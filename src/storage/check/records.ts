@@ -20,6 +20,7 @@ import {
   fromPolicy,
   fromRule,
   fromServer,
+  fromSighting,
   hitColumns,
   interfaceColumns,
   leaseColumns,
@@ -27,6 +28,7 @@ import {
   policyColumns,
   ruleColumns,
   serverColumns,
+  sightingColumns,
   toAccount,
   toAuditEvent,
   toCredential,
@@ -41,6 +43,7 @@ import {
   toPolicyStep,
   toRule,
   toServer,
+  toSighting,
 } from '../rows.ts'
 import type { Row, SqlValue } from '../statement.ts'
 import { defaultQuotas } from '../usage.ts'
@@ -230,6 +233,12 @@ export const recordChecks = (): readonly RecordCheck[] => [
   check('leases', leaseColumns, leaseProblems),
   check('hosts', 'host, seen_at, status', readable(toHost), ['host']),
   check('outcomes', 'host, interface, status', readable(toOutcome), ['host', 'interface']),
+  check(
+    'sightings',
+    sightingColumns,
+    written(sightingColumns, (row) => fromSighting(toSighting(row))),
+    ['host', 'device'],
+  ),
   check('hits', hitColumns, hitProblems),
   check('idempotency', onceColumns, onceProblems),
 ]

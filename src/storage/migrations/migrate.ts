@@ -26,6 +26,7 @@ import { attachments } from './0023-attachments.ts'
 import { lookups } from './0025-lookups.ts'
 import { hostSessions } from './0027-host-sessions.ts'
 import { holdersInIds } from './0028-holders-in-ids.ts'
+import { sightings } from './0029-sightings.ts'
 import { adoption } from './0030-adoption.ts'
 import type { Engine } from './engine.ts'
 
@@ -60,6 +61,7 @@ export const migrations: readonly Migration[] = [
   { name: '0027-host-sessions', statements: hostSessions },
   { name: '0028-holders-in-ids', statements: holdersInIds },
   { name: '0030-adoption', statements: adoption },
+  { name: '0029-sightings', statements: sightings },
 ]
 
 /** SHA-256 of the statements for an engine, in hexadecimal digits: what a store records of a migration. */

@@ -54,11 +54,28 @@ export function* refuseSession({
 }
 
 /** Whether it is the newest; another one that comes waits until this is written. */
-function* isCurrent(host: string, session: number | undefined): Steps<boolean> {
+export function* isCurrent(host: string, session: number | undefined): Steps<boolean> {
   if (session === undefined) return true
   yield* query('UPDATE host_sessions SET host = host WHERE host = ?', host)
   const row = yield* queryOne('SELECT session FROM host_sessions WHERE host = ?', host)
   return Number(row?.session) === session
+}
+
+/** Milliseconds for which an agent may be gone without its host being taken for away. */
+export const awayMs = 30_000
+
+/** Those of which nothing was heard since a moment, milliseconds since 1970. */
+export function* hostsAway(hosts: Iterable<string>, before: number): Steps<Set<string>> {
+  const away = new Set(before > 0 ? hosts : [])
+  for (const chunk of chunks([...away])) {
+    const sql = `SELECT c.host, c.since, c.left_at, h.seen_at FROM host_sessions c LEFT JOIN hosts h ON h.host = c.host
+      WHERE c.host IN (${marks(chunk)})`
+    for (const { host, since, left_at: left, seen_at: seen } of yield* query(sql, ...chunk)) {
+      const last = left === null ? Math.max(Number(since), Number(seen ?? 0)) : Number(left)
+      if (last >= before) away.delete(String(host))
+    }
+  }
+  return away
 }
 
 export function* reportHost({
@@ -126,6 +143,7 @@ export function* forgetHosts({
     yield* query('DELETE FROM outcomes WHERE host = ?', String(host))
     yield* query('DELETE FROM hosts WHERE host = ?', String(host))
     yield* query('DELETE FROM host_sessions WHERE host = ?', String(host))
+    yield* query('DELETE FROM sightings WHERE host = ?', String(host))
   }
   return ok({})
 }

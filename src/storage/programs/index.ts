@@ -25,6 +25,7 @@ import { configurePools, keepDrawn, takeAddresses } from './leases.ts'
 import { createPolicy, deletePolicy, includePolicy, updatePolicy } from './policies.ts'
 import { revertPolicy } from './revert.ts'
 import { deleteRule, insertRule, replaceRules, updateRule } from './rules.ts'
+import { see } from './see.ts'
 import { createServer, deleteServer, updateServer } from './servers.ts'
 import { setDefaultQuotas } from './usage.ts'
 import { changeZone } from './zones.ts'
@@ -73,6 +74,7 @@ export const programs: {
   createAccount,
   updateAccount,
   deleteAccount,
+  see,
   bind,
   addInterface,
   updateInterface,
@@ -127,6 +129,7 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   createAccount: [],
   updateAccount: ['credentials', 'servers', 'rules'],
   deleteAccount: ['credentials', 'servers', 'rules'],
+  see: ['servers'],
   bind: ['servers'],
   addInterface: ['servers', 'rules'],
   updateInterface: ['servers', 'rules'],

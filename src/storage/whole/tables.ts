@@ -53,6 +53,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   outcomes: 'agents say what is in force, and it is another thing after a restore',
   host_sessions: 'agents connect again after a restore',
   adoption_refusals: 'hosts ask again after a restore',
+  sightings: 'agents say what they see when they connect again after a restore',
   departures: 'after a restore agents are sent everything, and what has left is not in it',
 }
 

@@ -1,0 +1,152 @@
+/** What agents see, and where interfaces come to be by it: on both engines, host against host. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { actor, engines, inventory, type TestStore } from '../../test/support/stores.ts'
+import { type Claimed, maxSightings, type Sighting } from '../core/model/sighting.ts'
+import type { InventoryRecords, Programs, Storage } from './storage.ts'
+
+const macs = { a: '52:54:00:00:00:0a', b: '52:54:00:00:00:0b', c: '52:54:00:00:00:0c' } as const
+type Name = keyof typeof macs
+
+/** Servers with an interface each, which are nowhere; `bound` are on these devices of host h0. */
+function servers(names: readonly Name[], bound: Partial<Record<Name, string>> = {}): InventoryRecords {
+  const all = inventory(...names)
+  return {
+    ...all,
+    servers: all.servers.map((each) => ({
+      ...each,
+      interfaces: each.interfaces.map((nic) => {
+        const device = bound[each.server.id as Name] ?? null
+        return { ...nic, mac: macs[each.server.id as Name], host: device && 'h0', device }
+      }),
+    })),
+  }
+}
+
+const sighting = (device: string, mac: string | null, more: Partial<Sighting> = {}): Sighting => ({
+  ...{ device, present: true, mac, address: null, source: 'libvirt', guarded: true },
+  ...more,
+})
+
+for (const [engine, { skip, create }] of Object.entries(engines)) {
+  describe(`devices that hosts see, on ${engine}`, { skip }, () => {
+    let store: TestStore
+    let storage: Storage
+    beforeEach(async () => {
+      store = await create()
+      storage = await store.open()
+      await must(storage.run('applyInventory', { inventory: servers(['a', 'b', 'c']) }, actor))
+    })
+    afterEach(async () => {
+      await storage.close()
+      await store.remove()
+    })
+
+    async function must<T>(
+      run: Promise<
+        { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }
+      >,
+    ): Promise<T> {
+      const done = await run
+      assert.ok(done.ok, JSON.stringify(done))
+      return done.value
+    }
+    const at = (ms = 0) => ({ ...actor, at: actor.at + ms })
+    const open = async (host: string, ms = 0) => {
+      const agent = { release: '1', protocol: 5, instance: host, own: false }
+      const { session } = await must(storage.run('openSession', { host, agent }, at(ms)))
+      return session ?? 0
+    }
+    type Said = Partial<Programs['see']['args']> & { readonly ms?: number }
+    const see = (host: string, { ms = 0, ...said }: Said) =>
+      must(
+        storage.run(
+          'see',
+          {
+            ...{ host, awayBefore: actor.at + ms - 30_000, put: [], remove: [], again: [], settled: false },
+            ...said,
+          },
+          at(ms),
+        ),
+      )
+    const claims = async (host: string, said: Said) =>
+      Object.fromEntries((await see(host, said)).claims.map((each) => [each.device, told(each)]))
+    const told = ({ interface: id, why }: Claimed) => id ?? why
+    const where = async (name: Name) => {
+      const found = await storage.binding(`nic-${name}`)
+      return found && `${found.host}/${found.device} ${found.boundBy}`
+    }
+
+    test('an interface is put on the device that has its MAC address, and taken off when that is gone', async () => {
+      await open('h1')
+      assert.deepEqual(await claims('h1', { put: [sighting('tap0', macs.a), sighting('tap1', null)] }), {
+        tap0: 'nic-a',
+        tap1: 'nobody on the host says which MAC address its guest has',
+      })
+      assert.equal(await where('a'), 'h1/tap0 mac')
+      const { placed } = await storage.desired('h1', null)
+      assert.deepEqual(
+        placed.map(({ id, device, found }) => [id, device, found]),
+        [['nic-a', 'tap0', true]],
+      )
+      await see('h1', { remove: ['tap0'] })
+      assert.equal(await where('a'), undefined)
+      assert.deepEqual((await storage.desired('h1', null)).placed, [])
+    })
+
+    test('libvirt’s own address of a device is enough, where it is one interface’s', async () => {
+      await open('h1')
+      const vnet = sighting('vnet0', null, { address: 'fe:54:00:00:00:0b', source: 'links' })
+      assert.deepEqual(await claims('h1', { put: [vnet] }), { vnet0: 'nic-b' })
+      // The guest is said by then; nothing moves.
+      assert.deepEqual(await claims('h1', { put: [{ ...vnet, mac: macs.b }] }), { vnet0: 'nic-b' })
+      assert.deepEqual(await claims('h1', { put: [vnet] }), { vnet0: 'nic-b' })
+      const other = { ...vnet, address: 'fe:54:00:00:00:0c' }
+      assert.deepEqual(await claims('h1', { put: [other] }), { vnet0: 'nic-c' })
+      assert.equal(await where('b'), undefined)
+    })
+
+    test('who sees it keeps it; the one that waits has it when the first lets go, in the same revision', async () => {
+      await open('h1')
+      await open('h2')
+      await see('h1', { put: [sighting('tap0', macs.a)] })
+      const [why] = Object.values(await claims('h2', { put: [sighting('tap7', macs.a)] }))
+      assert.match(why ?? '', /nic-a has the MAC address .* on device tap0 of host h1, where it is seen, too/)
+      assert.equal(await where('a'), 'h1/tap0 mac')
+      await see('h1', { remove: ['tap0'] })
+      assert.equal(await where('a'), 'h2/tap7 mac')
+    })
+
+    test('a host that is away for half a minute loses it, and one that is back sooner does not', async () => {
+      const session = await open('h1')
+      await open('h2')
+      await see('h1', { put: [sighting('tap0', macs.a)] })
+      await must(storage.run('closeSession', { host: 'h1', session }, at(1000)))
+      await see('h2', { put: [sighting('tap7', macs.a)], ms: 30_999 })
+      assert.equal(await where('a'), 'h1/tap0 mac')
+      await see('h2', { again: ['tap7'], ms: 31_001 })
+      assert.equal(await where('a'), 'h2/tap7 mac')
+    })
+
+    test('an agent that was replaced is not heard', async () => {
+      const first = await open('h1')
+      await open('h1')
+      const said = await see('h1', { session: first, put: [sighting('tap0', macs.a)] })
+      assert.deepEqual([said.current, said.claims], [false, []])
+      assert.equal(await where('a'), undefined)
+      assert.deepEqual((await storage.sightings('h1')).seen, [])
+    })
+
+    test('no host has more than the most devices', async () => {
+      await open('h1')
+      for (let from = 0; from < maxSightings; from += 1000) {
+        const put = Array.from({ length: 1000 }, (_, n) => sighting(`d${from + n}`, null))
+        await see('h1', { put })
+      }
+      const more = await claims('h1', { put: [sighting('d1', null), sighting('more', macs.a)] })
+      assert.match(more.more ?? '', /more than 10000 devices/)
+      assert.equal(await where('a'), undefined)
+      assert.match(more.d1 ?? '', /nobody on the host says/)
+    })
+  })
+}
