@@ -66,6 +66,20 @@ export interface LibvirtRequest {
 export const libvirtOperations = ['start', 'reconnect', 'attach', 'migrate', 'stopped', 'release'] as const
 export type LibvirtOperation = (typeof libvirtOperations)[number]
 
+/** What a hookscript of Proxmox VE was called with: waits until the guest's rules are ready, or its devices are under them. */
+export interface ProxmoxRequest {
+  /** Its number in the cluster, as Proxmox writes it. */
+  readonly guest: string
+  readonly phase: ProxmoxPhase
+}
+
+/** Of the others nobody is told: what is needed no more is let go of as its devices are gone. */
+export const proxmoxPhases = ['pre-start', 'post-start'] as const
+export type ProxmoxPhase = (typeof proxmoxPhases)[number]
+
+/** The number of a guest, as file names of its cluster have it. */
+export const isProxmoxGuest = (text: string): boolean => /^[1-9]\d{0,8}$/.test(text)
+
 /** A device whose packets are judged, or will be as soon as it is there. */
 export interface DeviceInForce {
   readonly device: string
@@ -145,6 +159,10 @@ export const decodeDetach: Reader<DetachRequest> = exactly<DetachRequest>('detac
 export const decodeLibvirt: Reader<LibvirtRequest> = exactly<LibvirtRequest>('libvirt', {
   operation: oneOf('operation', libvirtOperations),
   xml: textOf('xml'),
+})
+export const decodeProxmox: Reader<ProxmoxRequest> = exactly<ProxmoxRequest>('proxmox', {
+  guest: textOf('guest', isProxmoxGuest),
+  phase: oneOf('phase', proxmoxPhases),
 })
 
 const words = textOf('why')

@@ -52,7 +52,7 @@ const corpus: Readonly<Record<string, readonly string[]>> = {
     '! net32: network devices are net0 to net31',
     '! net00: network devices are net0 to net31',
   ],
-  'bad-net-twice': ['nettwice', 'net1 bc:24:11:00:02:08', '! net0 is there twice, with different values'],
+  'bad-net-twice': ['nettwice', 'net1 bc:24:11:00:02:08', '! net0: it is there twice, with different values'],
   'bad-no-mac': ['nomac', '! net0: it has no MAC address'],
   'bad-section-open': ['brokensection', 'net0 bc:24:11:00:02:11'],
   'bad-short-mac': ['shortmac', '! net0: its MAC address is none of one station'],
@@ -196,6 +196,7 @@ describe('configurations of guests', () => {
           name: printed.name,
           template: printed.template,
           tags: printed.tags,
+          unusable: new Map(),
           nics: new Map(
             byNumber(printed.nics).map(([n, { mac, address }]) => [
               n,

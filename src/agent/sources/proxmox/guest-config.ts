@@ -6,6 +6,7 @@
  * waits; all other sections are snapshots or of no concern here. Lines with `#` are the description.
  */
 import type { Mac } from '../../../core/net/mac.ts'
+import { err } from '../../../core/result.ts'
 import { shortened } from '../shortened.ts'
 import { type GuestKind, type Nic, parseAddresses, parseNic } from './network-devices.ts'
 
@@ -17,6 +18,8 @@ export interface GuestConfig {
   readonly tags: readonly string[]
   /** By their N in `netN`; without those that cannot be understood. */
   readonly nics: ReadonlyMap<number, Nic & { readonly addresses: readonly string[] }>
+  /** Why a network device cannot be understood, by N. */
+  readonly unusable: ReadonlyMap<number, string>
   /** MACs that network devices get with the next start, or as soon as they are plugged anew, by N. */
   readonly pending: ReadonlyMap<number, Mac>
   /** What could not be understood, in words for the operator. */
@@ -59,22 +62,24 @@ export function parseGuestConfig(kind: GuestKind, text: string): GuestConfig {
   function setting(key: string): string | undefined {
     const { value, contradicted } = running.get(key) ?? {}
     if (!contradicted) return value
-    problems.push(`${key} is there twice, with different values`)
+    problems.push(`${key}: ${twice}`)
     return undefined
   }
 
   const nics = new Map<number, Nic & { readonly addresses: readonly string[] }>()
   const pending = new Map<number, Mac>()
+  const unusable = new Map<number, string>()
   for (let n = 0; n < maxNics; n++) {
     const key = `net${n}`
     const next = waiting.get(key)?.value
     const awaited = next === undefined ? undefined : parseNic(kind, next)
     if (awaited?.ok) pending.set(n, awaited.value.mac)
+    if (!running.has(key)) continue
     const described = setting(key)
-    if (described === undefined) continue
-    const nic = parseNic(kind, described)
+    const nic = described === undefined ? err(twice) : parseNic(kind, described)
     if (!nic.ok) {
-      problems.push(`${key}: ${nic.error}`)
+      unusable.set(n, nic.error)
+      if (described !== undefined) problems.push(`${key}: ${nic.error}`)
       continue
     }
     const addressed = kind === 'container' ? described : setting(`ipconfig${n}`)
@@ -96,10 +101,13 @@ export function parseGuestConfig(kind: GuestKind, text: string): GuestConfig {
     template: /^(1|on|yes|true)$/i.test(setting('template') ?? ''),
     tags: parseTags(setting('tags') ?? ''),
     nics,
+    unusable,
     pending,
     problems: shortened(problems, 5),
   }
 }
+
+const twice = 'it is there twice, with different values'
 
 const isPending = (kind: GuestKind, line: string): boolean =>
   (kind === 'vm' ? /^\[PENDING\]\s*$/i : /^\[pve:pending\]\s*$/i).test(line)

@@ -6,13 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { eventually } from '../../../../test/support/eventually.ts'
-import type { Source } from '../source.ts'
-import { createProxmoxSource } from './proxmox.ts'
+import { createProxmoxSource, type ProxmoxSource } from './proxmox.ts'
 
 describe('a directory of configurations', () => {
   let root: string
   let directory: string
-  let source: Source
+  let source: ProxmoxSource
   let running: Map<string, number>
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'pcl-pve-'))
@@ -254,5 +253,26 @@ describe('a directory of configurations', () => {
       ['CT 999999999', 'net10: veth999999999i10 is too long for a device'],
     ])
       await says(new RegExp(`^${guest}: ${problem}$`, 'm'))
+  })
+
+  test('whoever starts a guest is told of its configuration as it is at that moment, and where it is', async () => {
+    await assert.rejects(source.lookAt('100'), /qemu-server cannot be read \(ENOENT\)/)
+    await mount()
+    assert.deepEqual(await source.lookAt('100'), { guests: [], problems: [] })
+    assert.equal(await source.isElsewhere('100'), false)
+    for (const mac of ['01', '02', '03']) {
+      await write('qemu-server/100.conf', net(mac))
+      const { guests } = await source.lookAt('100')
+      assert.deepEqual(
+        guests.map(({ config }) => config.nics.get(0)?.mac.slice(-2)),
+        [mac],
+      )
+      assert.equal(source.observe()?.get('tap100i0')?.mac.slice(-2), mac)
+    }
+    await mkdir(join(directory, 'nodes/pve2/qemu-server'), { recursive: true })
+    await rename(join(directory, 'qemu-server/100.conf'), join(directory, 'nodes/pve2/qemu-server/100.conf'))
+    assert.deepEqual((await source.lookAt('100')).guests, [])
+    assert.equal(await source.isElsewhere('100'), true)
+    assert.equal(await source.isElsewhere('101'), false)
   })
 })

@@ -6,8 +6,10 @@
  * and writes nothing. It looks at all files each second, as changes that come from another node are announced to nobody, and
  * sooner where the kernel tells of a change.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { shortened } from '../shortened.ts'
 import type { Known, Source } from '../source.ts'
 import { createConfigFiles } from './config-files.ts'
@@ -26,16 +28,31 @@ export interface ProxmoxOptions {
   readonly indexOf?: (device: string) => Promise<number | null>
 }
 
+/** What a look at the configuration finds of one guest, and of what keeps others from being known. */
+export interface Looked {
+  readonly guests: readonly ConfiguredGuest[]
+  readonly problems: readonly string[]
+}
+
+export interface ProxmoxSource extends Source {
+  /** Reads the configuration of a guest as it is now. Rejects, in words for the operator, where that cannot be done in time. */
+  lookAt(number: string): Promise<Looked>
+  /** Whether another node of the cluster has the guest's configuration: it may be on its way here. */
+  isElsewhere(number: string): Promise<boolean>
+}
+
 const folders = { vm: 'qemu-server', container: 'lxc' } as const satisfies Record<GuestKind, string>
 const kinds: readonly GuestKind[] = ['vm', 'container']
 /** After a change that the kernel told of: more of them come at once. */
 const soonMs = 20
 /** Between two looks at all files, however long one takes. */
 const mostMs = 5000
+/** Whoever starts a guest waits meanwhile. */
+const lookAtMs = 2000
 /** A file system that does not answer for that long is said to be away. */
 const patienceMs = 10_000
 
-export function createProxmoxSource(options: ProxmoxOptions): Source {
+export function createProxmoxSource(options: ProxmoxOptions): ProxmoxSource {
   const { directory, pollMs = 1000, indexOf = kernelIndexOf } = options
   const now = () => performance.now()
   const configs = createConfigFiles<GuestConfig>((text, path) => parseGuestConfig(kindOf(path), text), now)
@@ -110,7 +127,14 @@ export function createProxmoxSource(options: ProxmoxOptions): Source {
     const devices = knownDevices(current.values(), pools ?? new Map())
     problems = [...unread, ...doubts.problems(), ...devices.problems]
     if (!changed || stopped) return
-    known = new Map([...devices.known].filter(([device]) => !doubts.has(device)))
+    const before = known
+    // What is as it was stays the same object.
+    const now = [...devices.known].flatMap(([device, each]) => {
+      const old = before?.get(device)
+      return doubts.has(device) ? [] : [[device, isDeepStrictEqual(old, each) && old ? old : each] as const]
+    })
+    if (before?.size === now.length && now.every(([device, each]) => before.get(device) === each)) return
+    known = new Map(now)
     for (const listener of [...listeners]) listener()
   }
 
@@ -144,11 +168,34 @@ export function createProxmoxSource(options: ProxmoxOptions): Source {
     }, ms)
   }
 
+  const pathsOf = (number: string): readonly string[] =>
+    kinds.map((kind) => join(folders[kind], `${number}.conf`))
+
   soon(0)
   return {
     name: 'proxmox',
     namesLast: true,
     marksTaps: false,
+    async lookAt(number) {
+      const own = pathsOf(number).map((path) => join(directory, path))
+      for (const path of own) hinted.add(path)
+      let answered = false
+      round = round.then(run).then(() => {
+        answered = true
+      })
+      await Promise.race([round, delay(lookAtMs, undefined, { ref: false })])
+      const reason = answered ? away : `${directory} does not answer`
+      if (reason !== null) throw new Error(reason)
+      return { guests: own.flatMap((path) => guests.get(path) ?? []), problems }
+    },
+    async isElsewhere(number) {
+      const nodes = await readdir(join(directory, 'nodes')).catch(() => [])
+      const paths = nodes.flatMap((node) =>
+        pathsOf(number).map((path) => join(directory, 'nodes', node, path)),
+      )
+      const found = await Promise.all(paths.map((path) => lstat(path).catch(() => undefined)))
+      return found.some((each) => each?.isFile())
+    },
     observe: () => known,
     onChange(listener) {
       listeners.add(listener)
