@@ -1,4 +1,5 @@
 /** Options of whatever enforces on this host: of `serve --enforce` and of `agent`. */
+import { resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../core/model/desired.ts'
 import type { SourceOptions } from '../core/model/source-options.ts'
@@ -11,6 +12,7 @@ export interface EnforcingOptions {
   readonly maxConnections: number
   readonly notrack: 'auto' | 'always' | 'never'
   readonly decisionsRate: number
+  readonly proxmox?: string
 }
 
 export const enforcingOptions = (): readonly Option[] => [
@@ -38,10 +40,18 @@ export const enforcingOptions = (): readonly Option[] => [
     .env('PORTCULLIS_DECISIONS_RATE')
     .default(10)
     .argParser(parseRate),
+  new Option(
+    '--proxmox [directory]',
+    'know guests of this node of Proxmox VE by their configuration; without a directory that of /etc/pve',
+  )
+    .env('PORTCULLIS_PROXMOX')
+    .preset('/etc/pve'),
 ]
 
 /** Who knows guests of this host, as its options say. */
-export const sourcesOf = (_options: EnforcingOptions): SourceOptions => ({})
+export const sourcesOf = ({ proxmox }: EnforcingOptions): SourceOptions => ({
+  ...(proxmox !== undefined && { proxmox: resolve(proxmox) }),
+})
 
 export const verifyOption = () =>
   new Option('--verify-ms <milliseconds>', 'how often what is enforced is read back')

@@ -1,6 +1,7 @@
 /** Opens what the options of an agent name: hypervisors whose guests it knows, and rules of what is to be made of them. */
 import type { SourceOptions } from '../../core/model/source-options.ts'
 import type { Adopting } from './adopting.ts'
+import { createProxmoxSource } from './proxmox/proxmox.ts'
 import type { Source } from './source.ts'
 
 export interface OpenSources {
@@ -11,6 +12,6 @@ export interface OpenSources {
 }
 
 /** Rejects on what cannot be used at all, in words for the operator; one whose hypervisor does not answer is opened, and says so. */
-export async function openSources(_options: SourceOptions): Promise<OpenSources> {
-  return { sources: [] }
+export async function openSources({ proxmox }: SourceOptions): Promise<OpenSources> {
+  return { sources: proxmox === undefined ? [] : [createProxmoxSource({ directory: proxmox })] }
 }

@@ -1,7 +1,14 @@
 /** Who knows guests of a host, as its operator says: plain data, which a service hands to its own agent. */
-import { exactly, type Reader } from './strict.ts'
+import { exactly, type Reader, textOf } from './strict.ts'
 
-export type SourceOptions = Readonly<Record<never, never>>
+export interface SourceOptions {
+  /** Where Proxmox VE keeps the configuration of this node's guests, an absolute path; absent: there is none. */
+  readonly proxmox?: string
+}
 
 /** Throws on what was not written as such. */
-export const readSourceOptions: Reader<SourceOptions> = exactly<SourceOptions>('sources', {})
+export const readSourceOptions: Reader<SourceOptions> = exactly<SourceOptions>(
+  'sources',
+  { proxmox: textOf('proxmox', (text) => text.startsWith('/')) },
+  ['proxmox'],
+)
