@@ -12,6 +12,7 @@ export interface EnforcingOptions {
   readonly maxConnections: number
   readonly notrack: 'auto' | 'always' | 'never'
   readonly decisionsRate: number
+  readonly libvirt?: string
   readonly proxmox?: string
 }
 
@@ -41,6 +42,13 @@ export const enforcingOptions = (): readonly Option[] => [
     .default(10)
     .argParser(parseRate),
   new Option(
+    '--libvirt [uri]',
+    'know guests of this host from libvirt, by virsh; without a URI from qemu:///system',
+  )
+    .env('PORTCULLIS_LIBVIRT')
+    .preset('qemu:///system')
+    .argParser(parseUri),
+  new Option(
     '--proxmox [directory]',
     'know guests of this node of Proxmox VE by their configuration; without a directory that of /etc/pve',
   )
@@ -49,7 +57,8 @@ export const enforcingOptions = (): readonly Option[] => [
 ]
 
 /** Who knows guests of this host, as its options say. */
-export const sourcesOf = ({ proxmox }: EnforcingOptions): SourceOptions => ({
+export const sourcesOf = ({ libvirt, proxmox }: EnforcingOptions): SourceOptions => ({
+  ...(libvirt !== undefined && { libvirt }),
   ...(proxmox !== undefined && { proxmox: resolve(proxmox) }),
 })
 
@@ -71,6 +80,13 @@ function parseRate(text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) > maxDecisionsRate)
     throw new InvalidArgumentError(`Expected a whole number up to ${maxDecisionsRate}; 0 is none.`)
   return Number(text)
+}
+
+/** As libvirt has them; whether it is there is said while it runs. */
+function parseUri(text: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\S{1,255}$/i.test(text))
+    throw new InvalidArgumentError('Expected a URI such as qemu:///system.')
+  return text
 }
 
 export function parseMilliseconds(text: string): number {

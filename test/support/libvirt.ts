@@ -59,6 +59,8 @@ export interface Libvirt {
     readonly address: string
     readonly port: number
   }): Promise<() => Promise<number>>
+  /** Resolves when the world has sent so many more. */
+  sent(datagrams: number): Promise<void>
   /** Since the last reset. */
   arrived(): Promise<readonly Arrived[]>
   reset(): Promise<void>
@@ -195,6 +197,18 @@ export async function createLibvirt(name: string): Promise<Libvirt> {
         streams.delete(child)
         return Number(sent)
       }
+    },
+    async sent(datagrams) {
+      const read = async () => {
+        const [{ stats64 }] = JSON.parse(await inWorld(['ip', '-j', '-s', 'link', 'show', 'eth0'])) as [
+          { stats64: { tx: { packets: number } } },
+        ]
+        return stats64.tx.packets
+      }
+      const before = await read()
+      await eventually(`${datagrams} are sent`, async () =>
+        (await read()) >= before + datagrams ? true : undefined,
+      )
     },
     async arrived() {
       const { nftables } = JSON.parse(

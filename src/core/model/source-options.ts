@@ -2,6 +2,8 @@
 import { exactly, type Reader, textOf } from './strict.ts'
 
 export interface SourceOptions {
+  /** URI of the libvirt that runs guests here; absent: none is asked. */
+  readonly libvirt?: string
   /** Where Proxmox VE keeps the configuration of this node's guests, an absolute path; absent: there is none. */
   readonly proxmox?: string
 }
@@ -9,6 +11,6 @@ export interface SourceOptions {
 /** Throws on what was not written as such. */
 export const readSourceOptions: Reader<SourceOptions> = exactly<SourceOptions>(
   'sources',
-  { proxmox: textOf('proxmox', (text) => text.startsWith('/')) },
-  ['proxmox'],
+  { libvirt: textOf('libvirt'), proxmox: textOf('proxmox', (text) => text.startsWith('/')) },
+  ['libvirt', 'proxmox'],
 )
