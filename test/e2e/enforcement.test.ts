@@ -18,6 +18,8 @@ const port = (action: 'accept' | 'drop', number: number): WireRule => ({
 })
 const dropAll: WireRule = { direction: 'in', action: 'drop' }
 
+const patience = 30_000
+
 /** 10000 to 11999. */
 const ports = Array.from({ length: 2000 }, (_, index) => 10_000 + index)
 /** 999 rules each; they share every sixth port, and a third of all ports is in neither. */
@@ -50,7 +52,8 @@ while read -r line; do [ ! -e ${broken} ] || exit 1; printf '%s\\n' "$line"; don
 `,
       )
       await chmod(nft, 0o755)
-      lab = await openLab(way === 'nft' ? ['--nft', nft] : [])
+      // What is repaired here was noticed, and not found by a look that was due.
+      lab = await openLab(['--verify-ms', '0', ...(way === 'nft' ? ['--nft', nft] : [])])
       counted = await meter(lab, 'web1')
     })
     after(async () => {
@@ -147,26 +150,23 @@ while read -r line; do [ ! -e ${broken} ] || exit 1; printf '%s\\n' "$line"; don
       ['deleted', ['nft', 'delete', 'table', ...judging]],
       ['flushed with all others', ['nft', 'flush', 'ruleset']],
     ] as const) {
-      test(`table ${what} by somebody else under traffic: it is as if nobody had, or repaired at once`, async () => {
+      test(`table ${what} by somebody else under traffic: it is as if nobody had, or noticed and repaired`, async () => {
         await lab.chain('web1', [port('accept', 10_005), dropAll])
         const owned = way === 'netlink' && canOwn
-        const started = performance.now()
-        let repaired = 0
+        const deadline = Date.now() + patience
         const seen = await underTraffic(async () => {
           const ran = await lab.inRouter(command)
           assert.equal(ran.status, owned && command[2] === 'table' ? 1 : 0, ran.stderr)
           if (owned && command[2] === 'table') assert.match(ran.stderr, /Operation not permitted/)
           // Until a reader finds our table whole again.
           while (!(await lab.inRouter(['nft', 'list', 'table', ...judging])).stdout.includes('10005'))
-            await delay(2)
-          repaired = performance.now() - started
+            assert.ok(Date.now() < deadline, 'nobody has repaired it')
           if (owned) return
           // Whatever passed while there was no table, passes no more.
           await delay(50)
           await counted.reset()
         })
         assert.deepEqual([...seen.keys()], [10_005])
-        assert.ok(repaired < 2000, `it took ${repaired} ms`)
         assert.equal((await lab.probe('outside', 'web1', 'udp/10006')).outcome, 'timed-out')
       })
     }

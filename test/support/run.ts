@@ -2,8 +2,8 @@
  * Runs every test of the project, or those whose path contains one of the arguments, and ends with one line of totals.
  *
  * Suites that start processes and send packets run each in a runner of its own, so that what one leaves behind cannot
- * hang another; two runners at a time where there are processors, since most of them wait most of the time. What a runner
- * prints is shown when it has ended. With CI=true a skipped test is a failure: nothing is left out unseen.
+ * hang another; the rest share a few. Two runners at a time where there are processors, since most of them wait most of the
+ * time. What a runner prints is shown when it has ended. With CI=true a skipped test is a failure: nothing is left out unseen.
  *
  * Suites that need hypervisors or build packages are a part of their own: they run when an argument names their folder.
  *
@@ -18,16 +18,19 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { mark } from './events.ts'
 
-/** Paths that are run alone. Everything else shares one process. */
+/** Files that share a process, at most: each process loads the sources once more. */
+const perProcess = 40
+/** Paths that are run alone. */
 const heavy = [/^test\/(e2e|hypervisors|package)\//, /^src\/storage\/.*crash/, /crash\.test\.ts$/]
 /** Folders that need what few machines have, and a time of their own: only an argument that names one runs its files. */
 const apart = ['hypervisors/', 'package/']
 
 interface Event {
-  readonly type: 'pass' | 'fail' | 'skip'
+  readonly type: 'pass' | 'fail' | 'skip' | 'time'
   readonly name: string
   readonly file?: string
   readonly reason?: string
+  readonly ms?: number
 }
 
 const { values, positionals } = parseArgs({ options: { name: { type: 'string' } }, allowPositionals: true })
@@ -45,12 +48,21 @@ const together = chosen.filter((file) => !alone.includes(file))
 
 const events: Event[] = []
 let broken = 0
-const groups = [together, ...alone.map((file) => [file])].filter((group) => group.length > 0)
-async function work(): Promise<void> {
-  for (let group = groups.shift(); group; group = groups.shift()) if (!(await runGroup(group))) broken++
-}
-await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work))
+const groups = [...dealt(together), ...alone.map((file) => [file])]
+/** One takes what computes, the other what waits, until nothing is left of either. */
+const takers = [() => groups.shift(), () => groups.pop()].slice(0, availableParallelism())
+await Promise.all(
+  takers.map(async (take) => {
+    for (let group = take(); group; group = take()) if (!(await runGroup(group))) broken++
+  }),
+)
 report()
+
+/** Into parts, so that no runner is left alone at the end. Neighbours are of one kind: each part gets some of each. */
+function dealt(files: readonly string[]): string[][] {
+  const parts = Math.ceil(files.length / perProcess)
+  return Array.from({ length: parts }, (_, part) => files.filter((_, at) => at % parts === part))
+}
 
 function isChosen(file: string): boolean {
   const folder = apart.find((name) => file.startsWith(`test/${name}`))
@@ -117,8 +129,20 @@ function report(): void {
   const bad = failed.length + (strict ? skipped.length : 0)
   // A runner that fell over without naming a test is a failure too.
   const fallen = broken > 0 && failed.length === 0 ? broken : 0
+  if (positionals.length === 0) for (const line of slowest()) process.stdout.write(line)
   process.stdout.write(
     `\n${passed.length} passed, ${bad + fallen} failed, ${skipped.length} skipped, in ${chosen.length} files\n`,
   )
   process.exit(bad + broken > 0 ? 1 : 0)
+}
+
+/** The files that took longest, by the clock. */
+function slowest(): string[] {
+  const took = new Map<string, number>()
+  for (const { type, file = '', ms = 0 } of events)
+    if (type === 'time') took.set(file, (took.get(file) ?? 0) + ms)
+  return [...took]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 12)
+    .map(([file, ms]) => `slow: ${(ms / 1000).toFixed(1)} s ${file}\n`)
 }

@@ -1,6 +1,6 @@
 /** Where backups are kept: a file that is there when it is whole, or standard output and input. Compressed by zstd. */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { pipeline as pipe, Readable } from 'node:stream'
@@ -20,7 +20,8 @@ interface Kept<T> {
 
 /**
  * Writes text to a file that only its owner may read. Until all of it is on the disk the file has another name, and what was
- * there before stays. Aborted, or when the text throws, nothing is left.
+ * there before stays. Aborted, or when the text throws, nothing is left; what a process has left that was killed is
+ * removed by the next backup to that file.
  */
 export async function keepText<T>(
   file: string,
@@ -31,6 +32,7 @@ export async function keepText<T>(
   const folder = dirname(file)
   const there = await stat(file).catch(() => undefined)
   if (there && !there.isFile()) throw new Untried(`${file}: a file is expected`)
+  await removeAbandoned(folder, basename(file))
   const temporary = join(folder, `.${basename(file)}.${randomBytes(4).toString('hex')}.partial`)
   const handle = await openOrNot(temporary, 'wx')
   try {
@@ -44,6 +46,19 @@ export async function keepText<T>(
     await handle.close()
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/** A backup that has written nothing for so long does not go on, milliseconds. */
+const abandonedMs = 60 * 60_000
+
+/** A file that cannot be removed keeps no backup from being made. */
+async function removeAbandoned(folder: string, name: string): Promise<void> {
+  for (const each of await readdir(folder).catch(() => [])) {
+    if (!each.startsWith(`.${name}.`) || !/^[0-9a-f]{8}\.partial$/.test(each.slice(name.length + 2))) continue
+    const path = join(folder, each)
+    const found = await lstat(path).catch(() => undefined)
+    if (found?.isFile() && Date.now() - found.mtimeMs > abandonedMs) await rm(path).catch(() => {})
   }
 }
 

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -80,6 +89,26 @@ describe('a store that is kept and restored', { timeout: 120_000 }, () => {
     } finally {
       await broken.remove()
     }
+  })
+
+  test('what a killed backup has left is removed by the next to that file, and nothing that may go on', async () => {
+    const target = directory('again')
+    const long = new Date(Date.now() - 2 * 60 * 60_000)
+    const left = ['.again.0123abcd.partial', '.again.89abcdef.partial']
+    const others = ['.against.0123abcd.partial', '.again.0123abcd.partial.old', 'again.0123abcd.partial']
+    const [abandoned = '', underWay = ''] = left
+    for (const name of [...left, ...others]) {
+      writeFileSync(directory(name), 'half')
+      if (name !== underWay) utimesSync(directory(name), long, long)
+    }
+    const { status, stderr } = await run(['backup', ...store.flags, target])
+    assert.equal(status, 0, stderr)
+    const there = readdirSync(folder)
+    for (const name of [underWay, ...others]) {
+      assert.ok(there.includes(name), name)
+      rmSync(directory(name))
+    }
+    assert.equal(there.includes(abandoned), false)
   })
 
   test('through pipes, from a store in one directory to one in another', async () => {
