@@ -279,6 +279,9 @@ function grouped(
   return { key: JSON.stringify([type, index, ...policies]), place: { type, index }, policies, facts }
 }
 
+/** Ids of the policies that are attached to whatever is judged by the policy of that key. */
+export const attachedBy = (key: string): readonly string[] => (JSON.parse(key) as string[]).slice(2)
+
 function desire(each: Placement, policy: string | null, origin: Origin | undefined): DesiredInterface {
   const { id, account, device, found, mac, observe, addresses, maxConnections } = each
   const frames = [...(each.vlanTrunk ? tags : []), ...each.allowedFrames]

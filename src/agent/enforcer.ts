@@ -15,6 +15,7 @@ import { createComparisons } from './comparisons.ts'
 import type { Dataplane } from './dataplane.ts'
 import { createDesiredSource } from './desired-source.ts'
 import type { KeptState } from './kept/kept-state.ts'
+import type { LocalServer } from './local/server.ts'
 import { createStanding, type Standing } from './local/standing.ts'
 import { fromService, type ToService, toService, type Welcome } from './messages.ts'
 import { createProof, type Proof } from './proof.ts'
@@ -37,7 +38,7 @@ export interface EnforcerOptions {
   /** What the guard closes: names of devices, or prefixes that end in `*`. Absent: nothing. */
   readonly guard?: readonly string[]
   /** Opens whatever knows guests of this host, once all is closed; absent: only the kernel does. */
-  readonly openSources?: () => Promise<OpenSources>
+  readonly openSources?: (standing: Standing) => Promise<OpenSources>
   /** Opens what is kept for starts without a service, once all is closed; absent: nothing is kept. */
   readonly openKept?: () => Promise<KeptState>
   /** Milliseconds between comparisons with all that the service has, at least; absent or 0: never. */
@@ -107,6 +108,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   let agent: Agent | undefined
   let dataplane: Dataplane | undefined
   let kept: KeptState | undefined
+  let local: LocalServer | undefined
   const comparisons = compareMs > 0 ? createComparisons({ everyMs: compareMs }) : undefined
   let stopping = false
   const feed = createRemoteFeed((since) => service?.want({ since }))
@@ -120,7 +122,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
   async function begin(): Promise<void> {
     kept = await options.openKept?.()
     const bindings = kept?.bindings ?? createBindings()
-    finder = createFinder({ ...(await openSources()), guard })
+    const opened = await openSources(standing)
+    local = opened.local
+    finder = createFinder({ ...opened, guard })
+    const { problems } = finder
     finder.onFound(tellFound)
     if (!kept?.found) await feed.begin()
     // What stands is closed by no first round that comes before those who know.
@@ -137,7 +142,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     })
     agent = startAgent({
       ...{ host, target, observeHost, source, dataplane, ...(kept && { keep: kept }) },
-      warnings: finder.problems,
+      warnings() {
+        const unheard = local?.problem() ?? null
+        return [...problems(), ...(unheard === null ? [] : [unheard])]
+      },
       report(change) {
         standing.status(change)
         service?.status(change)
@@ -220,6 +228,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       stopping = true
       connected.resolve()
       comparisons?.stop()
+      await local?.close()
       await agent?.stop()
       await dataplane?.close()
       await finder?.stop()

@@ -17,7 +17,13 @@ import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
-import { type EnforcingOptions, enforcingOptions, sourcesOf, verifyOption } from './enforcing-options.ts'
+import {
+  type EnforcingOptions,
+  enforcingOptions,
+  socketOf,
+  sourcesOf,
+  verifyOption,
+} from './enforcing-options.ts'
 import { documented } from './help.ts'
 import { guardOption, isOn, logLevelOption, nftOption } from './options.ts'
 import { complain } from './output.ts'
@@ -210,7 +216,7 @@ const processOptions = (options: AgentOptions) => {
       notrack,
       verifyMs,
     },
-    ...{ decisionsPerSecond: decisionsRate, sources: sourcesOf(options) },
+    ...{ decisionsPerSecond: decisionsRate, sources: sourcesOf(options), ...socketOf(options) },
     ...(nft !== undefined && { nft }),
   }
 }

@@ -1,7 +1,8 @@
 /** Options of whatever enforces on this host: of `serve --enforce` and of `agent`. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { maxConnections } from '../core/model/desired.ts'
+import { runtimeDirectory, socketName } from '../core/model/local.ts'
 import type { SourceOptions } from '../core/model/source-options.ts'
 
 /** What a host with very many interfaces can tell of has other bounds; more than this of one nobody reads. */
@@ -14,6 +15,7 @@ export interface EnforcingOptions {
   readonly decisionsRate: number
   readonly libvirt?: string
   readonly proxmox?: string
+  readonly socket?: string
 }
 
 export const enforcingOptions = (): readonly Option[] => [
@@ -54,7 +56,14 @@ export const enforcingOptions = (): readonly Option[] => [
   )
     .env('PORTCULLIS_PROXMOX')
     .preset('/etc/pve'),
+  new Option(
+    '--socket <path>',
+    `where whoever starts VMs on this host speaks to it (default: ${join(runtimeDirectory, socketName)} if there is that directory, else beside the guard)`,
+  ).env('PORTCULLIS_SOCKET'),
 ]
+
+export const socketOf = ({ socket }: EnforcingOptions) =>
+  socket === undefined ? {} : { socket: resolve(socket) }
 
 /** Who knows guests of this host, as its options say. */
 export const sourcesOf = ({ libvirt, proxmox }: EnforcingOptions): SourceOptions => ({

@@ -18,10 +18,3 @@ export const hookVerb = (name: string, description: string, example: string): Co
     example,
     '0 the guest may go on; 1 it may not: its rules are not in force, or the agent cannot say; 2 no agent runs on this host, or usage.',
   )
-
-/** With the hooks of all hypervisors. */
-export function hookCommand(hooks: readonly Command[]): Command {
-  const hook = new Command('hook').description('what a hypervisor calls when it starts a guest')
-  for (const each of hooks) hook.addCommand(each)
-  return hook
-}

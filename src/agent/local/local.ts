@@ -1,25 +1,70 @@
 /**
- * What whoever starts VMs on this host can ask of its agent: beside the service, and without it.
+ * What whoever starts VMs on this host can ask of its agent and tell it: beside the service, and without it.
  *
  * It decides nothing: what is in force is the service's word, or what was kept of it.
  */
-import { decodeWait } from '../../core/model/local.ts'
-import { readLink } from '../links.ts'
-import { type Handlers, handler } from './conversations.ts'
-import { type LocalServer, openLocalServer } from './server.ts'
+import { decodeAttach, decodeDetach, decodeWait } from '../../core/model/local.ts'
+import type { SourceOptions } from '../../core/model/source-options.ts'
+import { bootOf } from '../boot.ts'
+import { createKeptFile } from '../kept/kept-file.ts'
+import { followLinks, readLink } from '../links.ts'
+import type { Adopting } from '../sources/adopting.ts'
+import { adoptionOfAttached, attachedPath, openAttached } from '../sources/attached.ts'
+import { type OpenSources, openSources } from '../sources/open.ts'
+import { createAttaching } from './attaching.ts'
+import { handler } from './conversations.ts'
+import { openLocalServer } from './server.ts'
+import { socketPath } from './socket.ts'
 import type { Standing } from './standing.ts'
 import { createWaiting } from './waiting.ts'
 
 export interface LocalOptions {
-  /** Of the socket. */
-  readonly path: string
+  /** Absolute path of the directory of states. */
+  readonly directory: string
+  /** Of the socket; absent: where this host has a place for it. */
+  readonly path?: string
   readonly standing: Standing
-  /** By verb, beside those that every agent knows. */
-  readonly more?: Handlers
+  /** Who knows guests of this host beside those who start them. */
+  readonly sources: SourceOptions
 }
 
-/** Resolves when it listens, or has a problem. */
-export function openLocal({ path, standing, more = {} }: LocalOptions): Promise<LocalServer> {
+/** Opens sources and the socket by which they are asked; resolves when that listens, or has a problem. */
+export async function openLocal({ directory, path, standing, sources }: LocalOptions): Promise<OpenSources> {
   const waiting = createWaiting(standing, readLink)
-  return openLocalServer({ path, handlers: { wait: handler(decodeWait, waiting.wait), ...more } })
+  const attached = await openAttached({
+    file: createKeptFile(attachedPath(directory)),
+    boot: await bootOf(),
+    lookAt: readLink,
+    follow(changed) {
+      const links = followLinks(undefined, {
+        changed: (index, name) => changed({ index, name }),
+        doubt: () => changed(null),
+      })
+      return () => links.stop()
+    },
+  })
+  const named = await openSources(sources, waiting)
+  const { attach, detach } = createAttaching(attached, waiting, readLink)
+  const local = await openLocalServer({
+    path: path ?? (await socketPath(directory, process.env)),
+    handlers: {
+      ...named.handlers,
+      wait: handler(decodeWait, waiting.wait),
+      attach: handler(decodeAttach, attach),
+      detach: handler(decodeDetach, detach),
+    },
+  })
+  return {
+    // What is said of one device outweighs what is said of all.
+    sources: [attached, ...named.sources],
+    adopting: withAttached(named.adopting),
+    local,
+  }
 }
+
+const withAttached = (adopting: Adopting | undefined): Adopting => ({
+  adoptionOf: (source, known) =>
+    source === 'attached' ? adoptionOfAttached(known) : adopting?.adoptionOf(source, known),
+  onChange: (listener) => adopting?.onChange(listener) ?? (() => {}),
+  reload: async () => adopting?.reload(),
+})

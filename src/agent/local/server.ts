@@ -6,8 +6,6 @@ import { type Listening, listenAt } from './socket.ts'
 export interface LocalServer {
   /** Why nobody can ask this agent, in words for the operator; null: everybody who may open the socket can. */
   problem(): string | null
-  /** Calls back when that has changed. */
-  onChange(listener: () => void): void
   close(): Promise<void>
 }
 
@@ -23,13 +21,11 @@ export interface LocalServerOptions {
 export async function openLocalServer(options: LocalServerOptions): Promise<LocalServer> {
   const { path, handlers, bounds, everyMs = 5000 } = options
   const conversations = createConversations(handlers, bounds)
-  const listeners = new Set<() => void>()
   let listening: Listening | undefined
   let problem: string | null = null
   let closed = false
 
   async function ensure(): Promise<void> {
-    const before = problem
     try {
       if (listening && !(await listening.isThere())) {
         const lost = listening
@@ -45,7 +41,6 @@ export async function openLocalServer(options: LocalServerOptions): Promise<Loca
       const { code, message } = error as NodeJS.ErrnoException
       problem = `nothing can be attached on this host, and VMs whose start waits for the agent do not start: ${path}: ${code ?? message}`
     }
-    if (problem !== before) for (const listener of listeners) listener()
   }
 
   let looking: Promise<void> = ensure()
@@ -56,7 +51,6 @@ export async function openLocalServer(options: LocalServerOptions): Promise<Loca
   timer.unref()
   return {
     problem: () => problem,
-    onChange: (listener) => void listeners.add(listener),
     async close() {
       closed = true
       clearInterval(timer)

@@ -1,10 +1,10 @@
 /** How nftables enforces on this host: what the agent needs of it, whatever carries its words. */
 import { setTimeout } from 'node:timers/promises'
 import type { EnforcerOptions } from '../enforcer.ts'
+import { openLocal } from '../local/local.ts'
 import { openConntrack } from '../netlink/conntrack.ts'
 import { LibraryError } from '../netlink/errors.ts'
 import { openLog } from '../netlink/nflog.ts'
-import { openSources } from '../sources/open.ts'
 import { guardPath, guardPatienceMs, raiseGuard } from './guard.ts'
 import { OwnedError } from './kernel.ts'
 import { createNftables } from './nftables.ts'
@@ -18,6 +18,7 @@ export function nftablesOn({
   nft,
   observe,
   release,
+  socket,
   sources,
   ...rest
 }: ProcessOptions): Omit<EnforcerOptions, 'heard'> {
@@ -30,7 +31,8 @@ export function nftablesOn({
   return {
     ...{ host, release, target: 'nftables', observeHost: observe },
     guard: observe ? [] : guard,
-    openSources: () => openSources(sources),
+    openSources: (standing) =>
+      openLocal({ directory: data, sources, standing, ...(socket !== undefined && { path: socket }) }),
     async closeFirst() {
       // Nothing may be cut on a host that is observed.
       if (observe) return null

@@ -23,6 +23,8 @@ export interface ProcessOptions {
   readonly nft?: string
   /** How often what is enforced is read back, milliseconds; 0 means never. */
   readonly verifyMs: number
+  /** Absolute path of the agent's Unix socket; absent: where this host has a place for it. */
+  readonly socket?: string
   /** Who knows guests of this host. */
   readonly sources: SourceOptions
 }
@@ -52,7 +54,8 @@ const read = exactly<ProcessOptions>(
     decisionsPerSecond: integerFrom('decisionsPerSecond', 0),
     nft: textOf('nft'),
     verifyMs: integerFrom('verifyMs', 0),
+    socket: textOf('socket'),
     sources: readSourceOptions,
   },
-  ['nft'],
+  ['nft', 'socket'],
 )

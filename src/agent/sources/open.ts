@@ -1,8 +1,14 @@
 /** Opens what the options of an agent name: hypervisors whose guests it knows, and rules of what is to be made of them. */
+import { decodeLibvirt, decodeProxmox } from '../../core/model/local.ts'
 import type { SourceOptions } from '../../core/model/source-options.ts'
+import { type Handlers, handler } from '../local/conversations.ts'
+import type { LocalServer } from '../local/server.ts'
+import type { Waiting } from '../local/waiting.ts'
 import type { Adopting } from './adopting.ts'
+import { createLibvirtHook } from './libvirt/hook.ts'
 import { createLibvirtSource } from './libvirt/source.ts'
 import { createVirsh } from './libvirt/virsh.ts'
+import { createProxmoxHook } from './proxmox/hook.ts'
 import { createProxmoxSource } from './proxmox/proxmox.ts'
 import type { Source } from './source.ts'
 
@@ -11,14 +17,28 @@ export interface OpenSources {
   readonly sources: readonly Source[]
   /** Absent: nothing is adopted. */
   readonly adopting?: Adopting
+  /** Where whoever starts VMs on this host can ask for them; absent: nowhere. */
+  readonly local?: LocalServer
+}
+
+/** As the options name them. */
+export interface NamedSources extends Omit<OpenSources, 'local'> {
+  /** What their hypervisors ask over the agent's socket, by verb. Absent: nothing. */
+  readonly handlers?: Handlers
 }
 
 /** Rejects on what cannot be used at all, in words for the operator; one whose hypervisor does not answer is opened, and says so. */
-export async function openSources({ libvirt: uri, proxmox: directory }: SourceOptions): Promise<OpenSources> {
+export async function openSources(
+  { libvirt: uri, proxmox: directory }: SourceOptions,
+  waiting: Waiting,
+): Promise<NamedSources> {
+  const libvirt = uri === undefined ? undefined : createLibvirtSource({ virsh: createVirsh({ uri }), uri })
+  const proxmox = directory === undefined ? undefined : createProxmoxSource({ directory })
   return {
-    sources: [
-      ...(uri === undefined ? [] : [createLibvirtSource({ virsh: createVirsh({ uri }), uri })]),
-      ...(directory === undefined ? [] : [createProxmoxSource({ directory })]),
-    ],
+    sources: [libvirt, proxmox].filter((each) => each !== undefined),
+    handlers: {
+      libvirt: handler(decodeLibvirt, createLibvirtHook({ source: libvirt, waiting }).answer),
+      proxmox: handler(decodeProxmox, createProxmoxHook({ source: proxmox, waiting }).answer),
+    },
   }
 }

@@ -11,6 +11,8 @@ import type { Mac } from '../../core/net/mac.ts'
 export interface Known {
   /** Its name; known before it comes where names do not change. */
   readonly device: string
+  /** The kernel's number of the device that is meant, and no other of that name; absent: whichever has the name. */
+  readonly link?: number
   /** The guest's. */
   readonly mac: Mac
   readonly guest: Guest

@@ -48,6 +48,8 @@ export function createWords(source: Source): Words {
       if (source.namesLast) return
       for (const [name, word] of words) {
         const index = links.get(name)?.index
+        // A number is never another device's.
+        if (word.known.link !== undefined) continue
         if (word.index === undefined && index !== undefined) word.index = index
         else if (word.index !== index) word.spent = true
       }
@@ -57,6 +59,7 @@ export function createWords(source: Source): Words {
       const word = words.get(name)
       if (!word || word.spent) return undefined
       const { known } = word
+      if (known.link !== undefined && known.link !== link?.index) return undefined
       return link && source.marksTaps && isAnothers(link, known) ? undefined : known
     },
     hasSpoken: () => said !== null,

@@ -8,7 +8,7 @@ import { Command } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import { hasPassword } from '../database.ts'
-import { sourcesOf } from '../enforcing-options.ts'
+import { socketOf, sourcesOf } from '../enforcing-options.ts'
 import { documented } from '../help.ts'
 import { isOn } from '../options.ts'
 import { complain } from '../output.ts'
@@ -109,7 +109,7 @@ const closeFirst = (options: ServeOptions, logger: FastifyBaseLogger): Promise<A
   return startAgentProcess(
     {
       ...{ host, release, data: resolve(options.data), guard, observe, maxConnections, notrack, verifyMs },
-      ...{ decisionsPerSecond, sources: sourcesOf(options) },
+      ...{ decisionsPerSecond, sources: sourcesOf(options), ...socketOf(options) },
       ...(nft !== undefined && { nft }),
       ...(netns !== undefined && { netns }),
       patienceMs: agentPatienceMs,
