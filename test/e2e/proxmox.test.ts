@@ -178,3 +178,62 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
     assert.equal(await denied.arrived(), 0, 'what no policy allows')
   })
 })
+
+test('with the bridge of its own firewall between, the tap is the place where a guest is judged', {
+  skip: noLab,
+}, async () => {
+  const host = await createHost('pvf', { bridged: true })
+  let service: Service | undefined
+  try {
+    const inRouter = async (lines: readonly string[]) => {
+      const { status, stderr } = await host.inRouter(['ip', '-batch', '-'], `${lines.join('\n')}\n`)
+      assert.equal(status, 0, stderr)
+    }
+    // As pve-common's PVE::Network connects a tap whose netN says firewall=1.
+    await inRouter([
+      'link add fwbr1i0 type bridge',
+      'link add fwpr1p0 type veth peer name fwln1i0',
+      'link set fwln1i0 master fwbr1i0 up',
+      'link set fwpr1p0 master br-public up',
+      'link set tap1i0 master fwbr1i0 up',
+      'link set fwbr1i0 up',
+    ])
+    const directory = join(host.folder, 'pve')
+    for (const folder of ['qemu-server', 'lxc']) await mkdir(join(directory, folder), { recursive: true })
+    await writeFile(
+      join(directory, 'qemu-server/1.conf'),
+      `net0: virtio=${nicOne.mac},bridge=vmbr0,firewall=1\n`,
+    )
+    service = await host.serve([
+      ...[...host.flags, '--enforce', 'nftables', '--host', 'kvm', '--proxmox', directory],
+    ])
+    await host.until(({ in: arrived, out }) => arrived === 0 && out === 0)
+    const denied = await host.stream('between')
+    const token = (await readFile(join(host.folder, 'data', 'operator.token'), 'utf8')).trim()
+    const post = async (path: string, body: unknown, account?: string) => {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+      const answer = await fetch(`${service?.url}/v1${path}`, {
+        method: 'POST',
+        headers: { ...headers, ...(account !== undefined && { 'on-behalf-of': account }) },
+        body: JSON.stringify(body),
+      })
+      assert.ok(answer.ok, `${path}: ${await answer.clone().text()}`)
+      return (await answer.json()) as { id: string; interfaces: { id: string }[] }
+    }
+    const { id: account } = await post('/accounts', { name: 'a' })
+    // Bridges track nothing here: what answers is allowed by itself.
+    const icmp = { action: 'allow', direction: 'ingress', protocol: 'icmp' }
+    const rules = [{ ...icmp, sources: [world] }]
+    const { id: policy } = await post('/policies', { name: 'p', stateful: false, rules }, account)
+    const interfaces = [{ mac: nicOne.mac, addresses: [addressOne] }]
+    const server = await post('/servers', { profile: 'native', name: 'one', interfaces }, account)
+    const attachment = { server: server.id, interface: server.interfaces[0]?.id }
+    await post(`/policies/${policy}/attachments`, attachment, account)
+    await host.until(({ in: arrived, out, between }) => arrived === 3 && out === 3 && between === 0)
+    assert.equal(await denied.arrived(), 0)
+    assert.ok((await denied.stop()) > 0)
+  } finally {
+    await service?.stop()
+    await host.remove()
+  }
+})
