@@ -3,11 +3,13 @@
  * the interface whose MAC the configuration names, closed as long as none is known, and never by another guest's.
  */
 import assert from 'node:assert/strict'
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { plug } from '../../src/lab/network.ts'
+import { mustRun, run } from '../../src/lab/run.ts'
 import { type LabNic, type LabVm, outside } from '../../src/lab/topology.ts'
 import { eventually } from '../support/eventually.ts'
 import { closed, createHost, type Host, type Service, type Stream, type Way } from '../support/host.ts'
@@ -25,12 +27,14 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
   let host: Host
   let service: Service
   let directory: string
+  let socket: string
   let token: string
   let account: string
   let denied: Stream
   before(async () => {
     host = await createHost('pve')
     directory = join(host.folder, 'pve')
+    socket = join(host.folder, 'agent.sock')
     for (const folder of ['qemu-server', 'lxc'])
       await mkdir(join(directory, 'nodes/one', folder), { recursive: true })
     for (const folder of ['qemu-server', 'lxc']) await symlink(`nodes/one/${folder}`, join(directory, folder))
@@ -48,7 +52,7 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
 
   async function start(): Promise<void> {
     const flags = ['--enforce', 'nftables', '--host', 'kvm', '--guard', 'tap*,veth*', '--proxmox', directory]
-    service = await host.serve([...host.flags, ...flags])
+    service = await host.serve([...host.flags, ...flags, '--socket', socket])
     token = (await readFile(join(host.folder, 'data', 'operator.token'), 'utf8')).trim()
   }
   async function call(method: string, path: string, body?: unknown) {
@@ -114,6 +118,99 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
     await arriving({ in: 3, out: 3, local: 0, between: 0 })
   })
 
+  describe('the hookscript, as the page has it', () => {
+    const text = readFileSync(new URL('../../docs/proxmox.md', import.meta.url), 'utf8')
+    const [scripted, installed] = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
+    let snippets: string
+    let path: string
+    before(async () => {
+      snippets = join(host.folder, 'snippets')
+      const programs = join(host.folder, 'bin')
+      for (const folder of [snippets, programs]) await mkdir(folder)
+      path = `${programs}:${process.env.PATH}`
+      const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+      await writeFile(join(programs, 'portcullis'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`)
+      // Of Proxmox only what the page has them print, and what they were called with.
+      const fake = (name: string, guest: string) =>
+        `#!/bin/sh\n[ "$1" = list ] && printf 'VMID NAME\\n${guest} one\\n' || echo ${name} "$@" >> ${host.folder}/calls\n`
+      await writeFile(join(programs, 'qm'), fake('qm', '1'))
+      await writeFile(join(programs, 'pct'), fake('pct', '2'))
+      for (const name of ['portcullis', 'qm', 'pct']) await chmod(join(programs, name), 0o755)
+      await writeFile(join(snippets, 'portcullis'), scripted ?? '')
+    })
+    /** As Proxmox runs it. */
+    async function calls(vmid: number, phase: string) {
+      const { status, stdout, stderr } = await run('env', [
+        `PATH=${path}`,
+        `PORTCULLIS_SOCKET=${socket}`,
+        join(snippets, 'portcullis'),
+        String(vmid),
+        phase,
+      ])
+      return { status, said: `${stdout}${stderr}`.trim() }
+    }
+    const passes = async (vmid: number, phase: string) =>
+      assert.deepEqual(await calls(vmid, phase), { status: 0, said: '' })
+    async function refuses(vmid: number, phase: string, why: RegExp, expected = 1): Promise<void> {
+      const { status, said } = await calls(vmid, phase)
+      assert.match(said, why)
+      assert.equal(status, expected)
+    }
+
+    test('is given to every guest', async () => {
+      const commands = (installed ?? '').replaceAll('/var/lib/vz/snippets', snippets)
+      await mustRun('env', [`PATH=${path}`, 'sh', '-ec', commands])
+      assert.equal(
+        await readFile(join(host.folder, 'calls'), 'utf8'),
+        'qm set 1 --hookscript local:snippets/portcullis\npct set 2 --hookscript local:snippets/portcullis\n',
+      )
+    })
+
+    test('lets a guest start whose rules are ready, and waits until they are in force', async () => {
+      await inRouter('ip', 'link', 'del', 'tap1i0')
+      await passes(1, 'pre-start')
+      await refuses(
+        1,
+        'post-start',
+        /guest 1 runs, and is not connected: tap1i0 is closed: there is no device tap1i0/,
+      )
+      await plug(host.netns.replace(/router$/, ''), one)
+      await passes(1, 'post-start')
+      assert.equal((await host.arriving()).in, 3)
+      for (const phase of ['pre-stop', 'post-stop']) await passes(1, phase)
+    })
+
+    test('lets none start that nobody has rules for, and says why', async () => {
+      await write('qemu-server/3.conf', net('52:54:00:00:00:33'))
+      await refuses(3, 'pre-start', /guest 3 does not start: tap3i0: \S/)
+      await write('qemu-server/3.conf', net(nicOne.mac))
+      await refuses(3, 'pre-start', /tap3i0: 52:54:00:\S+ is the MAC of tap1i0, tap3i0/)
+      await rm(join(directory, 'qemu-server/3.conf'))
+      await refuses(3, 'pre-start', /it has no configuration on this node/)
+      await mkdir(join(directory, 'nodes/two/qemu-server'), { recursive: true })
+      await write('nodes/two/qemu-server/3.conf', net('52:54:00:00:00:33'))
+      for (const phase of ['pre-start', 'post-start']) await passes(3, phase)
+      await passes(1, 'post-start')
+    })
+
+    test('lets none start whose agent is dead; one that begins without the directory keeps all closed until it is back', async () => {
+      const away = join(host.folder, 'away')
+      await rename(directory, away)
+      await delay(1200)
+      await arriving({ in: 3, local: 0 })
+      await refuses(1, 'pre-start', /qemu-server cannot be read/)
+      await service.stop('SIGKILL')
+      await refuses(1, 'pre-start', /guest 1 does not start: no agent runs on this host/, 2)
+      await refuses(1, 'post-start', /guest 1 runs, and is not connected: no agent runs/, 2)
+      await passes(1, 'post-stop')
+      await start()
+      await arriving({ in: 0, out: 0 })
+      await rename(away, directory)
+      await arriving({ in: 3, out: 3, local: 0 })
+      await passes(1, 'pre-start')
+    })
+  })
+
   test('stopped and started: closed until its device is there again, and nothing else', async () => {
     await host.replug('tap1i0')
     await arriving({ in: 3, out: 3, local: 0 })
@@ -123,18 +220,6 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
     await write('qemu-server/1.conf', 'name: one', net(anotherMac))
     await arriving({ in: 0, out: 0 })
     await write('qemu-server/1.conf', 'name: one', net(nicOne.mac), '[PENDING]', net(anotherMac))
-    await arriving({ in: 3, out: 3, local: 0 })
-  })
-
-  test('a directory that is away: what is known goes on; a service that starts then keeps all closed until it is back', async () => {
-    const away = join(host.folder, 'away')
-    await rename(directory, away)
-    await delay(1500)
-    await arriving({ in: 3, local: 0 })
-    await service.stop()
-    await start()
-    await arriving({ in: 0, out: 0 })
-    await rename(away, directory)
     await arriving({ in: 3, out: 3, local: 0 })
   })
 

@@ -1,11 +1,13 @@
 /** Guests of a node, as a directory of configurations says of them while it changes, breaks and comes back. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { eventually } from '../../../../test/support/eventually.ts'
+import { parseAdoptionRules } from '../adoption-file.ts'
 import { createProxmoxSource, type ProxmoxSource } from './proxmox.ts'
 
 describe('a directory of configurations', () => {
@@ -275,4 +277,18 @@ describe('a directory of configurations', () => {
     assert.equal(await source.isElsewhere('100'), true)
     assert.equal(await source.isElsewhere('101'), false)
   })
+})
+
+test('rules of adoption that the page shows are such rules', () => {
+  const page = readFileSync(new URL('../../../../docs/proxmox.md', import.meta.url), 'utf8')
+  const [, block = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
+  const rules = parseAdoptionRules(block)
+  assert.ok(rules.ok, rules.ok ? '' : rules.error)
+  assert.deepEqual(
+    rules.value.rules.map(({ match, account }) => [match.pool ?? match.tag, account]),
+    [
+      ['customer-a', 'customer-a'],
+      ['web', 'shop'],
+    ],
+  )
 })
