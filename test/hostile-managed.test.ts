@@ -16,6 +16,7 @@ import {
   servers,
   type TestService,
 } from './support/service.ts'
+import { seenOn, sighting } from './support/sightings.ts'
 import { assertSound } from './support/whole.ts'
 
 const deep = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`
@@ -92,6 +93,7 @@ onBothStores('hostile input for what is managed', (start) => {
       interfaces: [{}, {}],
     })
     zone = (await of('/v1/zones', { profile: 'ionos', name: 'fuzzed' })).id
+    await seenOn(service.storage, 'r', [sighting('tap8', null), sighting('tap9', '52:54:00:aa:bb:cc')])
   })
   after(async () => {
     await assertSound(service.place).finally(() => service.close())
@@ -229,7 +231,7 @@ onBothStores('hostile input for what is managed', (start) => {
     await assertSound(service.place)
   })
 
-  const lists = ['accounts', 'projects', 'zones', 'servers', 'bindings'] as const
+  const lists = ['accounts', 'projects', 'zones', 'servers', 'bindings', 'hosts/r/unclaimed'] as const
   const encoded = (key: unknown) => Buffer.from(JSON.stringify(key)).toString('base64url')
   test('cursors that are forged, or of another list, and other queries', async () => {
     const cursors = [

@@ -19,6 +19,7 @@ import {
   placedInventory,
 } from './support/conformance.ts'
 import { dialects, startService, type TestService } from './support/service.ts'
+import { seenOn, sighting } from './support/sightings.ts'
 import { whole } from './support/status.ts'
 
 const operator = { authorization: `Bearer pcl_${'leaks'.padEnd(43, '0')}` }
@@ -30,6 +31,7 @@ const secret = {
   hosts: [host, broken, 'zz-tap', 'zz-error', 'zz-note', 'zz-table', 'zz-warning', 'zz-fatal', 'zz-stacked'],
   bindings: [host, lone, 'zz-tap', 'zz-moved'],
   inventory: [host, 'zz-tap', 'zz-applied'],
+  unclaimed: ['zz-strange', 'zz-guest'],
 } as const
 const words = [...new Set(Object.values(secret).flat()), operatorsName]
 
@@ -136,6 +138,7 @@ describe('what is told to tenants', () => {
     const foreign = named.get('foreign') ?? assert.fail()
     await nameTheirs()
     await bindAll()
+    await findAll()
     await act(foreign)
     await report(await service.storage.revision())
     theirs = await unknownToOwn(foreign)
@@ -187,6 +190,24 @@ describe('what is told to tenants', () => {
       if (at % 3 === 1) await call('PUT', `/v1/bindings/${id}`, { host: broken, device: `zz-moved${at}` })
       if (at % 3 === 2) await call('PUT', `/v1/bindings/${id}`, { host: lone, device: `zz-moved${at}` })
     }
+  }
+
+  /** By their hosts: found, moved, and gone. */
+  async function findAll(): Promise<void> {
+    const guest = { id: 'zz-guest', name: 'zz-guest' }
+    for (const [at, { id }] of (await service.storage.accounts()).entries()) {
+      const wanted = {
+        profile: 'native',
+        name: `${id === account ? 'own' : foreignName}-found`,
+        interfaces: [{}],
+      }
+      const made = await call('POST', '/v1/servers', wanted, { ...operator, 'on-behalf-of': id })
+      const { mac } = made.body.interfaces[0]
+      await seenOn(service.storage, host, [sighting(`zz-taps${at}`, mac, { guest })])
+      await seenOn(service.storage, lone, [sighting(`zz-strange${at}`, mac, { guest })])
+      await seenOn(service.storage, host, [sighting(`zz-taps${at}`, '52:54:00:00:ff:ff', { guest })])
+    }
+    await seenOn(service.storage, lone, [sighting('zz-strange', null, { guest })])
   }
 
   /** Operators, in the accounts and in none: servers that are placed as they are made, changed and ended; an inventory. */
@@ -305,10 +326,13 @@ describe('what is told to tenants', () => {
   })
 
   test('operators are told', async () => {
-    const [hosts, bindings, inventory] = await Promise.all(
-      ['/v1/hosts', '/v1/bindings?limit=1000', '/v1/inventory'].map((path) => call('GET', path)),
+    const [hosts, bindings, inventory, unclaimed] = await Promise.all(
+      ['/v1/hosts', '/v1/bindings?limit=1000', '/v1/inventory', `/v1/hosts/${lone}/unclaimed`].map((path) =>
+        call('GET', path),
+      ),
     )
     for (const [answer, expected] of [
+      [unclaimed, secret.unclaimed],
       [hosts, secret.hosts],
       [bindings, secret.bindings],
       [inventory, secret.inventory],
@@ -449,6 +473,7 @@ describe('what is told to tenants', () => {
       ...['/v1/hosts', '/v1/bindings', '/v1/accounts', '/v1/inventory', `/v1/hosts/${host}/credentials`].map(
         (path): [string, string] => ['GET', path],
       ),
+      ['GET', `/v1/hosts/${lone}/unclaimed`],
       ['GET', `/v1/servers?host=${host}`],
       ['GET', `/v1/servers?account=${values['accounts/id']}`],
       ['GET', `/v1/servers/${foreignName}-server0`],

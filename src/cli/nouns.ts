@@ -24,6 +24,7 @@ export const nouns: Readonly<Record<string, () => Promise<Command>>> = {
   server: async () => (await import('./managed.ts')).managedCommand('server'),
   interface: async () => (await import('./managed.ts')).managedCommand('interface'),
   binding: async () => (await import('./managed.ts')).managedCommand('binding'),
+  host: async () => (await import('./host.ts')).hostCommand(),
   whoami: async () => (await import('./whoami.ts')).whoamiCommand(),
   credential: async () => (await import('./credential.ts')).credentialCommand(),
   'host-credential': async () => (await import('./credential.ts')).hostCredentialCommand(),

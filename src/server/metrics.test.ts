@@ -96,6 +96,7 @@ async function used() {
       inventory: () => ({ inForce: true, appliedAt: 1_790_000_000_000 }),
       certificate: () => ({ inForce: true, notAfter: 1_800_000_000_000 }),
       hosts: () => [viewOf(host)],
+      unclaimed: () => new Map([['kvm1', 2]]),
       pools: async () => [{ name: 'p', kind: 'public-ipv4', free: 1, held: 2, quarantined: 3 } as never],
       traffic: {
         hits: {

@@ -8,6 +8,7 @@ import { createConnectionMetrics } from './connection-metrics.ts'
 import { createEnforcementMetrics, type EnforcementMetrics } from './enforcement-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
 import { createInventoryMetrics, type InventoryState } from './inventory-metrics.ts'
+import { createSightingMetrics } from './sighting-metrics.ts'
 import { createStoreMetrics } from './store-metrics.ts'
 import { createTrafficMetrics, type Traffic } from './traffic-metrics.ts'
 
@@ -32,6 +33,8 @@ export interface MetricSources {
   readonly hosts: () => readonly HostView[]
   readonly pools: () => Promise<readonly PoolUse[]>
   readonly traffic: Traffic
+  /** Devices without an interface, by host. */
+  readonly unclaimed: () => ReadonlyMap<string, number>
   /** Of the file that is followed; undefined: none is. */
   readonly inventory: () => InventoryState | undefined
   /** That this process presents; undefined: it speaks plain HTTP. */
@@ -44,7 +47,7 @@ export interface MetricSources {
  * operations are the operator's or ours, and interfaces are named by id, a bounded number of them.
  */
 export function createMetrics(sources: MetricSources): Metrics {
-  const { version, hosts, pools, traffic, store, inventory, certificate } = sources
+  const { version, hosts, pools, traffic, unclaimed, store, inventory, certificate } = sources
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   new Gauge({
@@ -57,6 +60,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const enforcement = createEnforcementMetrics(registry, hosts)
   createConnectionMetrics(registry, hosts)
   createTrafficMetrics(registry, traffic)
+  createSightingMetrics(registry, unclaimed)
   createStoreMetrics(registry, store)
   createInventoryMetrics(registry, inventory)
   createCertificateMetrics(registry, certificate)

@@ -23,7 +23,7 @@ export interface SightingService {
   hear(host: string, change: SightingChange): void
   /** `tell` is called with what has become of devices of the host, as its agent is to be told. Answers how to forget it. */
   follow(host: string, tell: (claims: readonly Claimed[]) => void): () => void
-  /** How many devices without an interface agents in this process see, by host. */
+  /** How many devices without an interface agents in this process see, by host; hosts that have not said are left out. */
   counts(): ReadonlyMap<string, number>
   /** Resolves when nothing is to be written. */
   settled(): Promise<void>
@@ -246,7 +246,12 @@ export function createSightingService(
         if (isFollowed(name, host)) followed.delete(name)
       }
     },
-    counts: () => new Map([...followed].map(([name, { unclaimed }]) => [name, unclaimed.size])),
+    counts: () =>
+      new Map(
+        [...followed].flatMap(([name, { known, unclaimed }]) =>
+          known ? [[name, unclaimed.size] as const] : [],
+        ),
+      ),
     settled,
     async close() {
       stopping.abort()

@@ -89,7 +89,7 @@ export const pageReads: PageReads = {
         'NOT EXISTS (SELECT 1 FROM interfaces i WHERE i.host = sightings.host AND i.device = sightings.device)',
       ],
     ]
-    return (yield* pageOf(sightingColumns, 'sightings', where, ['host', 'device'], page)).map(toSighting)
+    return (yield* pageOf(sightingColumns, 'sightings', where, ['device'], page)).map(toSighting)
   },
   *binding(id) {
     const sql = `SELECT ${bindingColumns} FROM ${bound}

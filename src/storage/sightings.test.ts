@@ -1,8 +1,9 @@
 /** What agents see, and where interfaces come to be by it: on both engines, host against host. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { sighting } from '../../test/support/sightings.ts'
 import { actor, engines, inventory, type TestStore } from '../../test/support/stores.ts'
-import { type Claimed, maxSightings, type Sighting } from '../core/model/sighting.ts'
+import { type Claimed, maxSightings } from '../core/model/sighting.ts'
 import type { InventoryRecords, Programs, Storage } from './storage.ts'
 
 const macs = { a: '52:54:00:00:00:0a', b: '52:54:00:00:00:0b', c: '52:54:00:00:00:0c' } as const
@@ -22,11 +23,6 @@ function servers(names: readonly Name[], bound: Partial<Record<Name, string>> = 
     })),
   }
 }
-
-const sighting = (device: string, mac: string | null, more: Partial<Sighting> = {}): Sighting => ({
-  ...{ device, present: true, mac, address: null, source: 'libvirt', guarded: true },
-  ...more,
-})
 
 for (const [engine, { skip, create }] of Object.entries(engines)) {
   describe(`devices that hosts see, on ${engine}`, { skip }, () => {

@@ -7,6 +7,7 @@ export const metricsOf = (sources: Partial<MetricSources> = {}): Metrics =>
     version: '0',
     hosts: () => [],
     pools: async () => [],
+    unclaimed: () => new Map(),
     traffic: noTraffic,
     inventory: () => undefined,
     certificate: () => undefined,

@@ -254,6 +254,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     hosts: () => services.enforcement.hosts(),
     pools: () => services.addresses.use(Date.now() + offset),
     traffic: services,
+    unclaimed: () => services.sightings.counts(),
     store: storage,
     inventory: () => undefined,
     certificate: () => undefined,

@@ -84,6 +84,7 @@ export async function start(
     hosts: () => services.enforcement.hosts(),
     pools: () => services.addresses.use(Date.now()),
     traffic: services,
+    unclaimed: () => services.sightings.counts(),
     store: storage,
     inventory: () => inventory?.state(),
     certificate: () => certificate?.state(),

@@ -7,7 +7,6 @@ import { after, before, describe, test } from 'node:test'
 import { Compile } from 'typebox/schema'
 
 import { makeOperator, operator } from '../../../test/support/operator.ts'
-
 import {
   credentials,
   inventory,
@@ -18,6 +17,7 @@ import {
   startService,
   type TestService,
 } from '../../../test/support/service.ts'
+import { seenOn, sighting } from '../../../test/support/sightings.ts'
 import { whole } from '../../../test/support/status.ts'
 import type { Decision } from '../../core/model/decision.ts'
 import { noCredential } from '../../service/context.ts'
@@ -110,6 +110,14 @@ const calls: readonly Call[] = [
     (query): Call => ['listHosts', `/hosts${query}`, undefined, 200, operator],
   ),
   ['listHosts', '/hosts', undefined, 403],
+  ...['', '?limit=1'].map(
+    (query): Call => ['listUnclaimed', `/hosts/local/unclaimed${query}`, undefined, 200, operator],
+  ),
+  ['listUnclaimed', '/hosts/nowhere/unclaimed', undefined, 404, operator],
+  ['listUnclaimed', '/hosts/a%20b/unclaimed', undefined, 400, operator],
+  ['listUnclaimed', '/hosts/local/unclaimed?cursor=bad', undefined, 400, operator],
+  ['listUnclaimed', '/hosts/local/unclaimed', undefined, 403],
+  ['listUnclaimed', '/hosts/local/unclaimed', undefined, 401, credentials.none],
   ['listHosts', '/hosts?state=bad', undefined, 400, operator],
   ['listHosts', '/hosts?cursor=bad', undefined, 400, operator],
   ['getServer', `/servers/${servers.foreignCube}`, undefined, 200, operator],
@@ -307,6 +315,9 @@ describe('the OpenAPI document and what is answered', () => {
   before(async () => {
     service = await startService({ inventory: withNative })
     const { services, call } = service
+    const guest = { id: '100', name: 'found' }
+    const later = sighting('tap101i0', '52:54:00:aa:bb:02', { present: false, source: 'proxmox' })
+    await seenOn(service.storage, 'local', [sighting('tap100i0', '52:54:00:aa:bb:01', { guest }), later])
     for (const [policy, first] of [
       ['policy', 'rule'],
       ['other', 'otherRule'],

@@ -1,6 +1,6 @@
 /** Who may ask: credentials of accounts and hosts, and who it is that asks. */
 import type { RequestError } from '../../core/model/error.ts'
-import { err, ok, type Result } from '../../core/result.ts'
+import { ok, type Result } from '../../core/result.ts'
 import { usualOverlap, type WithSecret } from '../../service/credentials.ts'
 import type { CredentialFilter, CredentialRecord } from '../../storage/storage.ts'
 import type { DialectRequest, Route } from '../dialect.ts'
@@ -8,6 +8,7 @@ import { conditionOf } from './conditions.ts'
 import { choiceOf, decodeMoment, textOf } from './decode-query.ts'
 import { encodeCredential, encodePrincipal } from './encode-credentials.ts'
 import { bodyOf, creations, identifier, removals, resources, routesOf } from './endpoint.ts'
+import { hostOf } from './host-name.ts'
 import { encodeCursor, keyPageOf } from './pages.ts'
 import {
   Credential,
@@ -62,12 +63,6 @@ function decode<T extends { readonly expiresAt?: string | null }>({
   if (expiresAt === null) return ok({ ...rest, expiresAt })
   const at = decodeMoment(expiresAt, 'expiresAt')
   return at.ok ? ok({ ...rest, expiresAt: at.value }) : at
-}
-
-function hostOf({ params: { host = '' } }: DialectRequest): Result<string, RequestError> {
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/.test(host)) return ok(host)
-  const reason = 'expected a host’s name of letters, digits, dots, hyphens or underscores'
-  return err({ kind: 'invalid', field: 'host', reason })
 }
 
 export const credentialRoutes: readonly Route[] = [

@@ -2,16 +2,15 @@
 import type { JsonValue } from '../../core/json.ts'
 import { ok } from '../../core/result.ts'
 import type { Route } from '../dialect.ts'
-import { decodeHosts, decodePacket } from './decode.ts'
-import { encodeHost } from './encode.ts'
+import { decodePacket } from './decode.ts'
 import { bodyOf, routesOf } from './endpoint.ts'
 import { openapi } from './openapi.ts'
-import { encodeCursor } from './pages.ts'
 import { accountRoutes } from './routes-accounts.ts'
 import { attachmentRoutes } from './routes-attachments.ts'
 import { bindingRoutes } from './routes-bindings.ts'
 import { credentialRoutes } from './routes-credentials.ts'
 import { historyRoutes } from './routes-history.ts'
+import { hostRoutes } from './routes-hosts.ts'
 import { interfaceRoutes } from './routes-interfaces.ts'
 import { inventoryRoutes } from './routes-inventory.ts'
 import { listingRoutes } from './routes-listings.ts'
@@ -21,7 +20,6 @@ import { serverRoutes } from './routes-servers.ts'
 import { settingsRoutes } from './routes-settings.ts'
 import { trafficRoutes } from './routes-traffic.ts'
 import { TraceAnswer, TraceRequest } from './schemas.ts'
-import { HostList, HostQuery } from './schemas-hosts.ts'
 
 const own: readonly Route[] = routesOf([
   {
@@ -49,20 +47,6 @@ const own: readonly Route[] = routesOf([
   },
   {
     method: 'GET',
-    path: '/hosts',
-    operation: 'listHosts',
-    scope: 'operator',
-    summary: 'For operators: what the agents of hosts say of them and of their interfaces, whosever they are',
-    schema: { query: HostQuery, answer: HostList },
-    handle: async (request) => {
-      const query = decodeHosts(request)
-      if (!query.ok) return query
-      const { hosts, next } = await request.services.enforcement.statuses(request.now, query.value)
-      return ok({ hosts: hosts.map(encodeHost), next: next === null ? null : encodeCursor([next]) })
-    },
-  },
-  {
-    method: 'GET',
     path: '/openapi.json',
     operation: 'getOpenApi',
     summary: 'This API as an OpenAPI 3.1 document',
@@ -73,6 +57,7 @@ const own: readonly Route[] = routesOf([
 
 export const routes: readonly Route[] = [
   ...own,
+  ...hostRoutes,
   ...historyRoutes,
   ...trafficRoutes,
   ...settingsRoutes,

@@ -1,7 +1,8 @@
 /** The native API's JSON of hosts, for operators. */
 import { Type } from 'typebox'
 import { interfaceStates } from '../../core/model/desired.ts'
-import { choiceOf, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
+import { sightingSources } from '../../core/model/sighting.ts'
+import { choiceOf, DateTime, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
 import { Connections, FilterMode, InterfaceState, PerDirection, Unanswered } from './schemas.ts'
 
 export const HostList = Type.Object({
@@ -48,6 +49,49 @@ export const HostList = Type.Object({
   ),
   ...nextPage,
 })
+
+export const UnclaimedList = Type.Object(
+  {
+    devices: Type.Array(
+      Type.Object({
+        device: Type.String(),
+        present: Type.Boolean({
+          description: 'False: it is not there yet, and its name is known before it comes',
+        }),
+        mac: nullable(Type.String(), 'Its guest’s; null: nobody on the host says'),
+        address: nullable(Type.String(), 'Its own; null: it is not there yet, or none of Ethernet'),
+        guest: nullable(
+          Type.Object({
+            id: Type.String({ description: 'Its UUID or number at its hypervisor' }),
+            name: Type.String(),
+          }),
+          'Null: nobody on the host says whose it is',
+        ),
+        source: choiceOf(sightingSources, 'Who knows whose it is; links: nobody, the kernel has it'),
+        guarded: Type.Boolean({ description: 'Whether nothing passes there: the agent’s guard closes it' }),
+        since: DateTime,
+        why: Type.String({ description: 'Why no interface is on it' }),
+      }),
+    ),
+    ...nextPage,
+  },
+  {
+    examples: [
+      {
+        devices: [
+          {
+            ...{ device: 'vnet3', present: true, mac: '52:54:00:12:34:56', address: 'fe:54:00:12:34:56' },
+            guest: { id: '5d1c1b1e-6f0f-4a57-9c83-1a6f0b1f9a10', name: 'web1' },
+            ...{ source: 'libvirt', guarded: true, since: '2026-11-26T12:00:00.000Z' },
+            why: 'no interface has the MAC address 52:54:00:12:34:56',
+          },
+        ],
+        next: null,
+      },
+    ],
+  },
+)
+export const UnclaimedQuery = Type.Object({ ...pageQuery })
 
 export const HostQuery = Type.Object({
   host: Type.Optional(Type.String({ maxLength: 255 })),
