@@ -15,14 +15,23 @@ describe('a directory of configurations', () => {
   let directory: string
   let source: ProxmoxSource
   let running: Map<string, number>
+  /** What the next look waits for, and how far the clock is ahead. */
+  let hangs: Promise<void> | undefined
+  let later: number
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'pcl-pve-'))
     directory = join(root, 'pve')
     running = new Map()
+    hangs = undefined
+    later = 0
     source = createProxmoxSource({
       directory,
       pollMs: 20,
-      indexOf: async (device) => running.get(device) ?? null,
+      async indexOf(device) {
+        await hangs
+        return running.get(device) ?? null
+      },
+      now: () => performance.now() + later,
     })
   })
   afterEach(async () => {
@@ -276,6 +285,22 @@ describe('a directory of configurations', () => {
     assert.deepEqual((await source.lookAt('100')).guests, [])
     assert.equal(await source.isElsewhere('100'), true)
     assert.equal(await source.isElsewhere('101'), false)
+  })
+
+  test('a look that hangs is said, refuses whoever starts a guest, and holds nobody up', async () => {
+    await mount()
+    running.set('tap100i0', 5)
+    await write('qemu-server/100.conf', net('01'))
+    await sees('tap100i0 01')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    hangs = promise
+    await write('qemu-server/100.conf', net('02'))
+    await assert.rejects(source.lookAt('100'), /pve does not answer/)
+    assert.deepEqual(seen(), ['tap100i0 01'])
+    later = 10_001
+    await says(/pve has not answered for 1\d s: guests are those of before/)
+    await source.stop()
+    resolve()
   })
 })
 

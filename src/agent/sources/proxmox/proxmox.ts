@@ -26,6 +26,8 @@ export interface ProxmoxOptions {
   /** Between two looks at all files; longer where such a look takes long. */
   readonly pollMs?: number
   readonly indexOf?: (device: string) => Promise<number | null>
+  /** Milliseconds, from whatever beginning. */
+  readonly now?: () => number
 }
 
 /** What a look at the configuration finds of one guest, and of what keeps others from being known. */
@@ -53,8 +55,7 @@ const lookAtMs = 2000
 const patienceMs = 10_000
 
 export function createProxmoxSource(options: ProxmoxOptions): ProxmoxSource {
-  const { directory, pollMs = 1000, indexOf = kernelIndexOf } = options
-  const now = () => performance.now()
+  const { directory, pollMs = 1000, indexOf = kernelIndexOf, now = () => performance.now() } = options
   const configs = createConfigFiles<GuestConfig>((text, path) => parseGuestConfig(kindOf(path), text), now)
   const users = createConfigFiles(parsePools, now)
   const usersPath = join(directory, 'user.cfg')
@@ -216,8 +217,8 @@ export function createProxmoxSource(options: ProxmoxOptions): ProxmoxSource {
       clearTimeout(timer)
       watchers.close()
       listeners.clear()
-      // Not for one that hangs.
-      if (begun === null || now() - begun < 1000) await round
+      // One that hangs is not waited for.
+      await Promise.race([round, delay(1000, undefined, { ref: false })])
     },
   }
 }
