@@ -141,6 +141,8 @@ export function createNftables(options: NftablesOptions): Dataplane {
   }
 
   let raising: Promise<void> = Promise.resolve()
+  /** Whether one is to begin that will see what is told now. */
+  let toRaise = false
   /** Whether that has repaired it since the last application. */
   let raised = false
   /**
@@ -148,9 +150,12 @@ export function createNftables(options: NftablesOptions): Dataplane {
    * reads back and repairs the rest.
    */
   function raiseGuard(): void {
-    // One after the other: what is told while one reads may not be in what it reads.
+    // One after the other: what is told while one reads may not be in what it reads. One more sees all of it.
+    if (toRaise) return
+    toRaise = true
     raising = raising
       .then(async () => {
+        toRaise = false
         const wanted = keeper.tables()
         const found = await transitions.read(wanted, [...wanted.keys()])
         // One that stands and differs is left to the round: two of us would undo each other's without end.

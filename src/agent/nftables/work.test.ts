@@ -1,16 +1,19 @@
 /** What an edit touches, counted: the same on hosts of any size. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { imaginedHost, imaginedKernel } from '../../../test/support/imagined.ts'
 import { group } from '../../../test/support/stores.ts'
 import { walked } from '../../../test/support/walked.ts'
 import { createLowering, type Surroundings } from '../../compile/nftables/lower.ts'
+import { guardTables } from '../../compile/nftables/names.ts'
 import type { DesiredUpdate, Placement } from '../../core/model/desired-update.ts'
 import type { Link } from '../../core/model/link.ts'
 import type { Policy } from '../../core/model/policy.ts'
 import { TCP } from '../../core/net/protocol.ts'
 import { createDesiredState } from '../desired-state.ts'
 import { createStatuses } from '../statuses.ts'
+import type { Change, Kernel } from './kernel.ts'
 import { createNftables } from './nftables.ts'
 
 const { revision: _, ...settings } = { ...group('any'), revision: 0 }
@@ -142,6 +145,39 @@ describe('an edit touches as much at 1,000 interfaces as at 50', () => {
       assert.deepEqual(await run(1000, shared, parts), few)
     })
   }
+})
+
+test('however often others change our tables while they are read, they are read once more', async () => {
+  let told: (what: Change) => void = () => {}
+  let reads = 0
+  let mayRead = Promise.resolve()
+  const kernel: Kernel = {
+    ...imaginedKernel(() => {}),
+    async read() {
+      reads++
+      await mayRead
+      return undefined
+    },
+    onChange(listener) {
+      told = listener
+      return () => {}
+    },
+  }
+  const dataplane = createNftables({ kernel, host: imaginedHost(links(1)), guard: ['tap*'] })
+  const state = createDesiredState()
+  state.apply(first(1, false))
+  await dataplane.apply(state.desired, null)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  mayRead = promise
+  reads = 0
+  const change = () => told({ ours: true, others: false })
+  change()
+  await setImmediate()
+  assert.equal(reads, guardTables.length)
+  for (let n = 0; n < 100; n++) change()
+  resolve()
+  await dataplane.close()
+  assert.equal(reads, 2 * guardTables.length)
 })
 
 test('walks are counted', async () => {

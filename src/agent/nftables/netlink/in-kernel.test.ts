@@ -19,7 +19,7 @@ import { obstacle } from '../../../lab/lab.ts'
 const skip = (await obstacle()) ?? false
 const seed = Number(process.env.PORTCULLIS_TEST_SEED ?? 20_261_126)
 /** Tables that follow each other. */
-const changes = Number(process.env.PORTCULLIS_TEST_POLICIES ?? 6)
+const changes = Number(process.env.PORTCULLIS_TEST_POLICIES ?? 4)
 const [byNft, byUs] = [`pcl-said-${process.pid}`, `pcl-sent-${process.pid}`] as const
 const program = new URL('../../../../test/support/commit.ts', import.meta.url).pathname
 
