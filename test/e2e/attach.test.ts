@@ -104,6 +104,8 @@ describe('attach and detach', { skip: noLab, timeout: 240_000 }, () => {
     assert.match(unknown.stderr, /^portcullis: tap2i0: .*MAC/)
     const gone = await attach({ ...two, device: 'tap77' })
     assert.deepEqual([gone.status, gone.stderr], [1, 'portcullis: tap77: there is no device tap77\n'])
+    const open = await attach({ ...two, device: 'lo' })
+    assert.match(open.stderr, /nothing closes lo while it is nobody’s: --guard has to name it/)
     const otherwise = await attach({ ...one, addresses: ['203.0.113.250'] }, '--timeout', '500ms')
     assert.match(otherwise.stderr, /interface nic-0 has this MAC, and its addresses are 192\.0\.2\.10/)
     const lacks = await attach(one, '--policy', 'web', '--timeout', '500ms')

@@ -18,6 +18,7 @@ const no: LocalAnswer = { answer: 'refused', devices: [{ device: 'tap1', why: 'n
 
 async function world() {
   const kernel = new Map([1, 2, 3].map((n) => [`tap${n}`, n]))
+  kernel.set('eth0', 4)
   const lookAt = async (device: string) => {
     const index = kernel.get(device)
     return index === undefined ? undefined : { index }
@@ -51,7 +52,10 @@ async function world() {
       return closes
     },
   }
-  const { attach, detach } = createAttaching(attached, waiting, lookAt)
+  const { attach, detach } = createAttaching({
+    ...{ attached, waiting, lookAt },
+    isGuarded: (device) => device.startsWith('tap'),
+  })
   return {
     ...{ kernel, attached, log },
     attach: (each: AttachRequest) => attach(each, never),
@@ -115,11 +119,13 @@ describe('attach', () => {
     assert.ok(!log.join().includes('closed'))
   })
 
-  test('no device, and a MAC that another device has, are refused at once', async () => {
+  test('no device, one that nothing closes, and a MAC that another device has, are refused at once', async () => {
     const { attach, attached, log } = await world()
     assert.deepEqual(await attach(request(9)), {
       ...{ answer: 'refused', devices: [{ device: 'tap9', why: 'there is no device tap9' }] },
     })
+    const open = await attach(request(1, { device: 'eth0' }))
+    assert.match(open.answer === 'refused' ? (open.devices[0]?.why ?? '') : '', /--guard has to name it/)
     await attach(request(1))
     const mac = '02:00:00:00:00:01'
     assert.deepEqual(await attach(request(2, { mac })), {
@@ -140,7 +146,13 @@ describe('attach', () => {
   test('an interface that is otherwise than was asked for does not do', async () => {
     const { attach, answers } = await world()
     const wanted: DesiredInterface = {
-      ...{ id: 'nic', device: 'tap1', mac: '02:00:00:00:00:01', addresses: ['192.0.2.1', '192.0.2.2'] },
+      ...{
+        id: 'nic',
+        account: 'acme',
+        device: 'tap1',
+        mac: '02:00:00:00:00:01',
+        addresses: ['192.0.2.1', '192.0.2.2'],
+      },
       policy: JSON.stringify(['public', 0, 'base', 'web']),
     }
     const status: InterfaceStatus = {
@@ -155,6 +167,8 @@ describe('attach', () => {
       [{}, undefined],
       [{ addresses: ['192.0.2.2', '192.0.2.1'], policies: ['web'] }, undefined],
       [{ addresses: ['192.0.2.1'] }, /its addresses are 192.0.2.1, 192.0.2.2/],
+      [{ account: 'other' }, /is in another account/],
+      [{ account: null }, undefined],
       [{ policies: ['web', 'mail', 'dns'] }, /mail, dns is not attached to it/],
     ] as const) {
       await attach(request(1, more))

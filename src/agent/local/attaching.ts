@@ -3,7 +3,6 @@
  * is closed. What cannot be done in time leaves everything as it was.
  */
 import type { AttachRequest, DetachRequest, LocalAnswer } from '../../core/model/local.ts'
-import type { Mac } from '../../core/net/mac.ts'
 import { attachedBy } from '../desired-state.ts'
 import type { Attached, Attachment } from '../sources/attached.ts'
 import type { Placed } from './standing.ts'
@@ -14,7 +13,15 @@ export interface Attaching {
   detach(request: DetachRequest, ending: AbortSignal): Promise<LocalAnswer>
 }
 
-export function createAttaching(attached: Attached, waiting: Waiting, lookAt: LookAt): Attaching {
+export interface AttachingOptions {
+  readonly attached: Attached
+  readonly waiting: Waiting
+  readonly lookAt: LookAt
+  /** Whether a device is closed while it is nobody's. */
+  readonly isGuarded: (device: string) => boolean
+}
+
+export function createAttaching({ attached, waiting, lookAt, isGuarded }: AttachingOptions): Attaching {
   /** By device, what is done with it last: one thing after the other. */
   const turns = new Map<string, Promise<unknown>>()
   async function inTurn<T>(device: string, act: () => Promise<T>): Promise<T> {
@@ -33,6 +40,9 @@ export function createAttaching(attached: Attached, waiting: Waiting, lookAt: Lo
     const link = await lookAt(device)
     const refuse = (why: string): LocalAnswer => ({ answer: 'refused', devices: [{ device, why }] })
     if (!link) return refuse(`there is no device ${device}`)
+    // It would be open whenever this says no.
+    if (!isGuarded(device))
+      return refuse(`nothing closes ${device} while it is nobody’s: --guard has to name it`)
     const other = [...attached.all()].find((each) => each.mac === mac && each.device !== device)
     if (other) return refuse(`${mac} is attached to ${other.device}`)
     const before = attached.get(device)
@@ -86,8 +96,10 @@ export function createAttaching(attached: Attached, waiting: Waiting, lookAt: Lo
 
 /** What an interface has otherwise than it is to have: one of this MAC may have been there before. */
 const differs =
-  ({ addresses, policies }: { readonly mac: Mac } & Pick<AttachRequest, 'addresses' | 'policies'>) =>
+  ({ addresses, policies, account }: AttachRequest) =>
   ({ status: { id }, wanted }: Placed): string | undefined => {
+    if (account !== null && wanted?.account !== undefined && wanted.account !== account)
+      return `interface ${id} has this MAC, and is in another account`
     const own = wanted?.addresses ?? []
     if (addresses.length > 0 && !sameMembers(own, addresses))
       return `interface ${id} has this MAC, and its addresses are ${listed(own)}: change them there, or name them`

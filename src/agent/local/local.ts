@@ -3,6 +3,7 @@
  *
  * It decides nothing: what is in force is the service's word, or what was kept of it.
  */
+import { isNamedBy } from '../../core/model/link.ts'
 import { decodeAttach, decodeDetach, decodeWait } from '../../core/model/local.ts'
 import type { SourceOptions } from '../../core/model/source-options.ts'
 import { bootOf } from '../boot.ts'
@@ -24,12 +25,20 @@ export interface LocalOptions {
   /** Of the socket; absent: where this host has a place for it. */
   readonly path?: string
   readonly standing: Standing
+  /** What is closed while it is nobody's: names of devices, or prefixes that end in `*`. Null: nothing is to be closed. */
+  readonly guard: readonly string[] | null
   /** Who knows guests of this host beside those who start them. */
   readonly sources: SourceOptions
 }
 
 /** Opens sources and the socket by which they are asked; resolves when that listens, or has a problem. */
-export async function openLocal({ directory, path, standing, sources }: LocalOptions): Promise<OpenSources> {
+export async function openLocal({
+  directory,
+  path,
+  standing,
+  sources,
+  guard,
+}: LocalOptions): Promise<OpenSources> {
   const waiting = createWaiting(standing, readLink)
   const attached = await openAttached({
     file: createKeptFile(attachedPath(directory)),
@@ -44,7 +53,10 @@ export async function openLocal({ directory, path, standing, sources }: LocalOpt
     },
   })
   const named = await openSources(sources, waiting)
-  const { attach, detach } = createAttaching(attached, waiting, readLink)
+  const { attach, detach } = createAttaching({
+    ...{ attached, waiting, lookAt: readLink },
+    isGuarded: (device) => guard === null || isNamedBy(guard, device),
+  })
   const local = await openLocalServer({
     path: path ?? (await socketPath(directory, process.env)),
     handlers: {

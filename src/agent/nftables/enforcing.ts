@@ -32,7 +32,13 @@ export function nftablesOn({
     ...{ host, release, target: 'nftables', observeHost: observe },
     guard: observe ? [] : guard,
     openSources: (standing) =>
-      openLocal({ directory: data, sources, standing, ...(socket !== undefined && { path: socket }) }),
+      openLocal({
+        directory: data,
+        sources,
+        standing,
+        guard: observe ? null : guard,
+        ...(socket !== undefined && { path: socket }),
+      }),
     async closeFirst() {
       // Nothing may be cut on a host that is observed.
       if (observe) return null

@@ -3,8 +3,8 @@ import type { Mac } from '../../core/net/mac.ts'
 import type { Known, Source } from './source.ts'
 
 export interface FakeSource extends Source {
-  /** It has learnt this of the device; undefined: there is no guest any more. */
-  says(device: string, mac: Mac | undefined): void
+  /** It has learnt this of the device, of that number alone where one is given; undefined: there is no guest any more. */
+  says(device: string, mac: Mac | undefined, link?: number): void
   /** It knows its guests, whatever those are. */
   speaks(): void
   /** Its hypervisor does not answer. */
@@ -29,10 +29,10 @@ export function createFakeSource(
     },
     problems: () => (problem === undefined ? [] : [problem]),
     async stop() {},
-    says(device, mac) {
+    says(device, mac, link) {
       known = new Map(known)
       if (mac === undefined) known.delete(device)
-      else known.set(device, knownAs(device, mac))
+      else known.set(device, { ...knownAs(device, mac), ...(link !== undefined && { link }) })
       tell()
     },
     speaks() {
