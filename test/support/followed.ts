@@ -22,8 +22,8 @@ export function blocksOf(page: string, from: string, to?: string): Block[] {
 }
 
 /**
- * Commands succeed, but for those whose comment gives another exit status: `# 1`, `# exit status 1`, `# 1: why`. A ping is sent
- * again while it ends otherwise: it is faster than rules, which are in force a moment after the answer.
+ * Commands succeed, but for those whose comment gives another exit status: `# 1`, `# exit status 1`, `# 1: why`. A packet is sent
+ * again while it fares otherwise (`ping`, `arrives`): it is faster than rules, which are in force a moment after the answer.
  */
 export function script(blocks: readonly Block[]): string {
   const lines = blocks.flatMap(({ commands }) => [
@@ -31,7 +31,7 @@ export function script(blocks: readonly Block[]): string {
       const [, command, status] = /^(.*?)\s+# (?:exit status )?(\d)\b.*$/.exec(line) ?? []
       if (command === undefined) return line
       const once = `${command} && status=0 || status=$?`
-      const sent = / ping /.test(command)
+      const sent = /(^| )(ping|arrives) /.test(command)
         ? `for try in {1..30}; do ${once}; [ $status = ${status} ] && break; sleep 1; done`
         : once
       return `${sent}; [ $status = ${status} ]`

@@ -94,7 +94,8 @@ const own = {
   cache: '/var/cache/libvirt',
 }
 
-export async function createLibvirt(name: string): Promise<Libvirt> {
+/** `bare`: without a bridge, and nothing outside. */
+export async function createLibvirt(name: string, { bare = false } = {}): Promise<Libvirt> {
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-libvirt-'))
   const host = `pcl-${name}${process.pid % 100_000}`
   const world = `${host}-world`
@@ -244,7 +245,9 @@ export async function createLibvirt(name: string): Promise<Libvirt> {
     },
   }
   try {
+    await must(['virtlogd', '--daemon', '--pid-file', '/run/virtlogd.pid'])
     await must(['ip', 'link', 'set', 'lo', 'up'])
+    if (bare) return libvirt
     await must(['ip', 'link', 'add', bridge, 'type', 'bridge'])
     // Its own, which would be that of whichever port has the lowest.
     await must(['ip', 'link', 'set', bridge, 'address', '02:00:00:00:00:01', 'up'])
@@ -266,7 +269,6 @@ export async function createLibvirt(name: string): Promise<Libvirt> {
       }
     }\n`,
     )
-    await must(['virtlogd', '--daemon', '--pid-file', '/run/virtlogd.pid'])
   } catch (error) {
     await libvirt.remove()
     throw error

@@ -151,6 +151,11 @@ test('a domain that it says nothing of is kept as it was, and asked for again; o
     state.changed('vm1')
     await until(source, () => source.problems()[0]?.startsWith('the domain vm1 is not adopted: ') ?? false)
     assert.deepEqual(source.observe()?.get('vnet5')?.labels, { tags: [] })
+    // Another's description.
+    state.domains.set(1, xmlOf(2, 'vnet5'))
+    state.changed('vm1')
+    await untilSeen(source, {})
+    assert.deepEqual(source.problems(), ['the domain vm1: libvirt answered with another'])
   })
 })
 
