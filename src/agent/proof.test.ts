@@ -6,6 +6,7 @@ import type { Link } from '../core/model/link.ts'
 import { createBindings } from './bindings.ts'
 import { createProof } from './proof.ts'
 import type { Sightings } from './sightings.ts'
+import { createFakeSource } from './sources/fake.ts'
 import { createFinder } from './sources/finder.ts'
 
 const mac = '52:54:00:00:00:01'
@@ -104,4 +105,73 @@ test('what was answered and not taken over is named again', () => {
   proof.judge(desired(kept), none, on(link(10, tap)), new Set(['vnet0']))
   const again = proof.judge(desired(kept), none, on(link(10, tap)), new Set())
   assert.deepEqual([...(again.delta?.interfaces ?? [])], ['nic'])
+})
+
+const found: DesiredInterface = { ...nic, found: true }
+const asFound = (more: Partial<Desired> = {}) => desired({ ...more, interfaces: new Map([['nic', found]]) })
+
+test('what was found is to be proven while the service is heard, too, and is closed in the round that finds it otherwise', () => {
+  const { step } = world()
+  assert.deepEqual(step(asFound(), null, on(link(7, tap)), null).closed, ['nic'])
+  const marked = link(7, 'fe:54:00:00:00:01')
+  assert.deepEqual(step(asFound(), none, on(marked), ['vnet0']), {
+    named: ['nic'],
+    closed: [],
+    observed: true,
+  })
+  const gone = { named: ['nic'], closed: ['nic'], observed: false }
+  assert.deepEqual(step(asFound(), none, on(link(8, 'fe:54:00:00:00:02')), ['vnet0']), gone)
+  assert.deepEqual(step(asFound(), none, on(marked), ['vnet0']).closed, [])
+  // Somebody else comes with the same address: nothing about its own device has changed.
+  const double = { ...marked, index: 9, name: 'vnet1' }
+  assert.deepEqual(step(asFound(), none, on(marked, double), ['vnet1']), gone)
+  assert.deepEqual(step(asFound(), none, on(marked), ['vnet1']).closed, [])
+})
+
+test('the device that it was proven on in this boot is enough until everybody has spoken who knows', () => {
+  const before = new Map([['nic', { device: 'vnet0', index: 7, address: tap }]])
+  const sources = [createFakeSource(), createFakeSource({ name: 'proxmox' })] as const
+  const start = () => {
+    const finder = createFinder({ sources, guard: [] })
+    const { step, proof } = world(createBindings(before), finder)
+    return (links: ReadonlyMap<string, Link>) => {
+      proof.looking()
+      return step(asFound(kept), none, links, []).closed.length > 0
+    }
+  }
+  const isClosed = start()
+  assert.equal(isClosed(on(link(7, tap))), false)
+  sources[0].speaks()
+  assert.equal(isClosed(on(link(7, tap))), false)
+  sources[0].says('vnet0', '52:54:00:00:00:02')
+  assert.equal(isClosed(on(link(7, tap))), true, 'it is said to be another guest’s')
+  // Of what was not proven nothing is known again.
+  sources[0].says('vnet0', undefined)
+  assert.equal(isClosed(on(link(7, tap))), true)
+  const again = start()
+  assert.equal(again(on(link(7, tap))), false)
+  sources[1].speaks()
+  assert.equal(again(on(link(7, tap))), true)
+  sources[1].says('vnet0', mac)
+  assert.equal(again(on(link(7, tap))), false)
+  assert.equal(again(on(link(8, tap))), true)
+})
+
+test('a source that learns something opens what was found, and another look is asked for', () => {
+  const source = createFakeSource()
+  const { step, proof } = world(createBindings(), createFinder({ sources: [source], guard: [] }))
+  let asked = 0
+  proof.onChange(() => asked++)
+  proof.looking()
+  assert.deepEqual(step(asFound(), null, on(link(9, tap)), null).closed, ['nic'])
+  source.says('vnet0', mac)
+  assert.equal(asked, 1)
+  // Before the host is looked at again it says nothing about what is there.
+  assert.deepEqual(step(asFound(), none, on(link(9, tap)), []).closed, ['nic'])
+  proof.looking()
+  assert.deepEqual(step(asFound(), none, on(link(9, tap)), []), {
+    named: ['nic'],
+    closed: [],
+    observed: true,
+  })
 })
