@@ -29,9 +29,12 @@ export const entryPoints = {
   'lab-helper': 'src/lab/helper.ts',
 }
 
-/** Into a directory beside `package.json`, whatever else is in it. */
-export const buildInto = async (outdir: string): Promise<void> => {
-  await build({
+/** Into a directory beside `package.json`, whatever else is in it. Answers the files that it was made of, from here. */
+export const buildInto = async (
+  outdir: string,
+  { sourcemap = 'linked' }: { readonly sourcemap?: 'linked' | false } = {},
+): Promise<readonly string[]> => {
+  const { metafile } = await build({
     ...bundling,
     absWorkingDir: import.meta.dirname,
     entryPoints,
@@ -39,8 +42,14 @@ export const buildInto = async (outdir: string): Promise<void> => {
     // Nouns and engines that are not called are not loaded.
     splitting: true,
     chunkNames: 'chunk-[hash]',
-    sourcemap: 'linked',
+    sourcemap,
+    metafile: true,
   })
+  // What nothing of was kept is not in it.
+  const kept = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path] : [])),
+  )
+  return [...new Set(kept)]
 }
 
 if (import.meta.main) {

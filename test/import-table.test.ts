@@ -87,6 +87,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'src/cli/lab.ts': 'hands the lab the rows of every dialect’s manifest; the lab itself imports none of them',
   'src/cli/agent.ts': 'enforces on its host, which no service does',
   'src/cli/doctor.ts': 'examines its host, whether a service runs or not',
+  'src/cli/config-file.ts': 'options are read from YAML as the service’s own files are',
   'src/cli/guard.ts': 'closes a host whose service does not run: there is nothing to speak HTTP to',
 }
 

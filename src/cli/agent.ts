@@ -13,9 +13,11 @@ import { createJournal, type Log } from '../agent/journal.ts'
 import { createKeptFile, keptPath } from '../agent/kept/kept-file.ts'
 import { type KeptState, openKeptState } from '../agent/kept/kept-state.ts'
 import { nftablesOn } from '../agent/nftables/enforcing.ts'
+import { findServiceManager } from '../agent/service-manager.ts'
 import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { configurable } from './config-file.ts'
 import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
 import {
   type EnforcingOptions,
@@ -98,7 +100,7 @@ export function agentCommand(): Command {
   ]
   for (const option of options) command.addOption(option)
   return documented(
-    command.action(agent),
+    configurable(command).action(agent),
     'portcullis agent --server https://portcullis.example.com --token-file /etc/portcullis/host.token --host kvm1',
     '0 it was asked to end, and has; what it enforces stays. 1 it failed; 2 it could not be tried: usage, missing privileges.',
   )
@@ -126,11 +128,13 @@ async function agent(flags: AgentOptions): Promise<void> {
     pino.destination(2),
   )
   // Its files are read anew at each connection.
-  hearHangUp(log)
+  const manager = await findServiceManager(process.env, log)
+  hearHangUp(log, manager)
   const { host, server } = options
+  const enforced = Promise.withResolvers<void>()
   const enforcer = createEnforcer({
     ...nftablesOn(processOptions(options)),
-    heard: telling(options, log),
+    heard: telling(options, log, enforced.resolve),
     openKept: () => openKept(options, log),
     compareMs: options.compareEvery * 1000,
   })
@@ -152,7 +156,9 @@ async function agent(flags: AgentOptions): Promise<void> {
     },
     ending.signal,
   )
+  manager.readyWhen(enforced.promise, `enforcing on host ${host}`)
   endWhenAsked(async () => {
+    manager.stopping()
     await enforcer.stop()
     ending.abort()
     await connected
@@ -178,7 +184,7 @@ async function openKept({ stateDirectory, host }: AgentOptions, log: Log): Promi
 }
 
 /** What the log and standard output are told of what is enforced. */
-function telling({ json, host }: AgentOptions, log: Log) {
+function telling({ json, host }: AgentOptions, log: Log, first: () => void) {
   const journal = createJournal(log)
   let revision: number | null = null
   let told = false
@@ -196,6 +202,7 @@ function telling({ json, host }: AgentOptions, log: Log) {
       if (round.changed || !told) log.info({ host, revision, guarded: round.guarded }, 'enforced')
       if (told) return
       told = true
+      first()
       const line = `enforcing: nftables on host ${host}; guarded: ${round.guarded}`
       process.stdout.write(`${json ? JSON.stringify({ enforcement: line }) : line}\n`)
     },

@@ -36,10 +36,16 @@ export function endWhenAsked(stop: () => Promise<void>, logger: Logger): void {
 /** A terminal that closes does not end the service; an operator who asks for a reload gets it. */
 export interface HangUp {
   /** What is read again when it is asked for, from now on. */
-  readonly reloads: { readonly what: string; readonly again: () => void }[]
+  readonly reloads: { readonly what: string; readonly again: () => Promise<void> }[]
 }
 
-export function hearHangUp(logger: Logger): HangUp {
+/** Whoever wants to know that files are being read again. */
+interface Told {
+  reloading(): void
+  reloaded(): void
+}
+
+export function hearHangUp(logger: Logger, told: Told): HangUp {
   const hangUp: HangUp = { reloads: [] }
   process.on('SIGHUP', () => {
     const { reloads } = hangUp
@@ -48,7 +54,8 @@ export function hearHangUp(logger: Logger): HangUp {
       { signal: 'SIGHUP' },
       all === '' ? 'ignored: there is no file to read again' : `reading ${all} again`,
     )
-    for (const { again } of reloads) again()
+    told.reloading()
+    void Promise.allSettled(reloads.map(({ again }) => again())).then(() => told.reloaded())
   })
   return hangUp
 }

@@ -4,10 +4,11 @@
  * drops what policies let pass is named.
  */
 import assert from 'node:assert/strict'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { shippedGuard } from '../../packaging/guard.ts'
 import { createHost, type Host, open, type Service, type Stream } from '../support/host.ts'
 import { canOwn } from '../support/kernels.ts'
 import { noLab } from '../support/lab.ts'
@@ -16,9 +17,8 @@ import { firewalls, noFirewalls, openShell, type Shell } from '../support/other-
 const skip = noLab || (await noFirewalls())
 const unowned = !canOwn && 'tables that outlive their owner need Linux 6.9'
 const patience = 30_000
-const page = await readFile(new URL('../../docs/coexistence.md', import.meta.url), 'utf8')
-const program =
-  /^```sh norun\n(#!\/bin\/sh\n# nft-with-guard [\s\S]+?)^```$/m.exec(page)?.[1] ?? assert.fail('no program')
+const packaged = new URL('../../packaging/root/usr/lib/', import.meta.url).pathname
+const dropInFile = await readFile(join(packaged, 'systemd/system/nftables.service.d/portcullis.conf'), 'utf8')
 
 for (const bridged of [false, true])
   describe(`other firewalls on a host whose VMs are ${bridged ? 'bridged' : 'routed'}`, { skip }, () => {
@@ -112,12 +112,15 @@ for (const bridged of [false, true])
         await delay(20)
       }
     }
-    /** Does what the page's drop-in for `nftables.service` says, with the guard of this host. */
+    /** Does what the package's drop-in for `nftables.service` says, with the guard of this host. */
     async function dropIn(verb: 'Start' | 'Reload' | 'Stop'): Promise<{ status: number; stderr: string }> {
-      const called = new RegExp(`^Exec${verb}=/usr/local/sbin/nft-with-guard (\\S+) '(.+)'$`, 'm').exec(page)
-      const [, guard = '', command = ''] = called ?? assert.fail(verb)
-      const path = guard.replace('/var/lib/portcullis', join(host.folder, 'data'))
-      return await host.inRouter(['sh', '-c', program, 'nft-with-guard', path, command])
+      const called = new RegExp(`^Exec${verb}=/usr/lib/portcullis/(\\S+) '(.+)'$`, 'm').exec(dropInFile)
+      const [, program = '', command = ''] = called ?? assert.fail(verb)
+      const installed = join(host.folder, 'installed')
+      await cp(join(packaged, 'portcullis'), installed, { recursive: true })
+      await writeFile(join(installed, 'guard.nft'), shippedGuard)
+      const kept = `PORTCULLIS_GUARD=${join(host.folder, 'data', 'guard.nft')}`
+      return await host.inRouter(['env', kept, join(installed, program), command])
     }
     async function mustDropIn(verb: 'Start' | 'Reload' | 'Stop'): Promise<void> {
       const { status, stderr } = await dropIn(verb)
@@ -203,7 +206,7 @@ for (const bridged of [false, true])
       // Without its file nothing is done while tables of ours stand.
       const guard = join(host.folder, 'data', 'guard.nft')
       const [kept, standing] = [await readFile(guard), await shell.run('nft list tables')]
-      for (const broken of ['table inet portcullis-guard { nonsense', undefined]) {
+      for (const broken of ['table inet portcullis-guard { nonsense', kept.subarray(0, -1), '', undefined]) {
         if (broken === undefined) await rm(guard)
         else await writeFile(guard, broken)
         const refused = await dropIn('Reload')
@@ -217,13 +220,18 @@ for (const bridged of [false, true])
       assert.equal((await shell.run('nft list tables')).includes('inet portcullis\n'), false)
       await shell.run('sleep 0.2')
       assert.equal(await arrived(), passed)
-      // Where nothing of ours stands and nothing says what to close, the host has its own firewall at least.
-      await shell.run('nft flush ruleset')
+      // Where nothing of ours stands and nothing is kept, what the package closes is closed.
       await rm(guard)
+      const beforeFlush = await arrived()
+      await shell.run('nft flush ruleset; sleep 0.1')
       const { status, stderr } = await dropIn('Start')
       assert.equal(status, 0, stderr)
-      assert.match(stderr, /VMs are open until the service starts/)
-      assert.match(await shell.run('nft list tables'), /inet filter/)
+      const tables = await shell.run('nft list tables')
+      for (const table of ['inet filter', 'inet portcullis-guard', 'bridge portcullis-guard'])
+        assert.ok(tables.includes(table), tables)
+      const since = await arrived()
+      await shell.run('sleep 0.2')
+      assert.deepEqual([since > beforeFlush, await arrived()], [true, since])
     })
 
     test('who drops what policies let pass is named, as long as it does', async () => {

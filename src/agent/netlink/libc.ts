@@ -9,6 +9,7 @@ import { LibraryError } from './errors.ts'
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   bind(socket: number, address: Buffer, length: number): number
+  connect(socket: number, address: Buffer, length: number): number
   getsockname(socket: number, address: Buffer, length: Buffer): number
   setsockopt(socket: number, level: number, option: number, value: Buffer, length: number): number
   fcntl(descriptor: number, command: number, argument: number): number
@@ -38,6 +39,7 @@ async function load(): Promise<Libc> {
     return {
       socket: library.func('int socket(int, int, int)'),
       bind: library.func('int bind(int, const void *, uint32_t)'),
+      connect: library.func('int connect(int, const void *, uint32_t)'),
       getsockname: library.func('int getsockname(int, _Out_ void *, _Inout_ void *)'),
       setsockopt: library.func('int setsockopt(int, int, int, const void *, uint32_t)'),
       // Of variable arguments in C; an integer is handed over alike on both processors.

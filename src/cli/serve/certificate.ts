@@ -18,7 +18,7 @@ export interface CertificateKeeper {
   /** What is wrong with it, for readiness; empty: nothing. */
   reasons(): readonly string[]
   /** Reads the files again, whether they have changed or not. */
-  again(): void
+  again(): Promise<void>
   /** Calls back with every pair that is to be presented from then on. */
   follow(present: (pair: KeyPair) => void): void
   close(): Promise<void>
@@ -43,7 +43,7 @@ export async function keepCertificate(
   /** The end that was told of. */
   let toldOf: number | undefined
   let present: ((pair: KeyPair) => void) | undefined
-  let running: Promise<unknown> = Promise.resolve()
+  let running: Promise<void> = Promise.resolve()
   let watched: { close(): void }[] = []
 
   const moment = (at: number) => new Date(at).toISOString()
@@ -78,7 +78,7 @@ export async function keepCertificate(
     return undefined
   }
 
-  function inTurn(asked: boolean): void {
+  function inTurn(asked: boolean): Promise<void> {
     running = running.then(async () => {
       const before = wrong
       wrong = await look().catch((error) => `${named}: ${inWords(error)}`)
@@ -88,6 +88,7 @@ export async function keepCertificate(
       if (wrong === undefined && before !== undefined) toldIn('the files are right')
       warnOfEnd()
     })
+    return running
   }
 
   toldIn('presented')

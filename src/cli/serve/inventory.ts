@@ -36,7 +36,7 @@ export async function demonstrate(storage: Storage): Promise<void> {
 export interface InventoryKeeper {
   state(): InventoryState
   /** Reads the file again, whether it has changed or not. */
-  again(): void
+  again(): Promise<void>
   /** Applies the file when it changes, from now on. */
   follow(): void
   close(): Promise<void>
@@ -56,7 +56,7 @@ export async function keepInventory(
   let state: InventoryState = { inForce: false, appliedAt: null }
   /** What was read last, right or wrong. */
   let last: string | undefined
-  let running: Promise<unknown> = Promise.resolve()
+  let running: Promise<void> = Promise.resolve()
   let watched: { close(): void } | undefined
 
   /** Answers why it is not in force; undefined: it is. */
@@ -82,7 +82,7 @@ export async function keepInventory(
     return undefined
   }
 
-  function inTurn(onlyChanged: boolean): void {
+  function inTurn(onlyChanged: boolean): Promise<void> {
     running = running.then(async () => {
       try {
         const why = await apply(onlyChanged)
@@ -95,6 +95,7 @@ export async function keepInventory(
         logger.error(`${named}: ${inWords(error)}; it is tried again`)
       }
     })
+    return running
   }
 
   const why = await apply(false)

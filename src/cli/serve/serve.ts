@@ -7,6 +7,8 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
+import { findServiceManager } from '../../agent/service-manager.ts'
+import { configurable } from '../config-file.ts'
 import { hasPassword } from '../database.ts'
 import { socketOf, sourcesOf } from '../enforcing-options.ts'
 import { documented } from '../help.ts'
@@ -30,7 +32,7 @@ export function serveCommand(): Command {
   )
   for (const option of serveOptions()) command.addOption(option)
   return documented(
-    command.action(serve),
+    configurable(command).action(serve),
     'portcullis serve --data /var/lib/portcullis --inventory /etc/portcullis/inventory.yaml --enforce nftables',
     '0 it was asked to end, and has; 1 it failed; 2 it could not be tried: usage, missing privileges.',
   )
@@ -57,7 +59,8 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
   const metricsToken = await metricsTokenOf(options)
   if (!metricsToken.ok) return complain(metricsToken.error, 2)
   const logger = createLogger(options.logLevel)
-  const hangUp = hearHangUp(logger)
+  const manager = await findServiceManager(process.env, logger)
+  const hangUp = hearHangUp(logger, manager)
   if (command.getOptionValueSource('database') === 'cli' && hasPassword(options.database ?? '')) {
     logger.warn('who can list processes can read the password in --database: see --database-password-file')
   }
@@ -89,7 +92,7 @@ async function serve(flags: ServeOptions, command: Command): Promise<void> {
       addresses.value,
       { storage, where: where.value },
       agent,
-      { logger, hangUp, certificate },
+      { logger, hangUp, certificate, manager },
       metricsToken.value,
     )
   } catch (error) {

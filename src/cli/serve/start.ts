@@ -1,5 +1,6 @@
 /** Puts the parts together: services over the store, the agent of this host, and the server that listens. */
 import type { FastifyBaseLogger } from 'fastify'
+import type { ServiceManager } from '../../agent/service-manager.ts'
 import { providersOf } from '../../dialects/catalogue.ts'
 import { howToCall } from '../../dialects/demonstration.ts'
 import type { Dialects } from '../../dialects/dialect.ts'
@@ -33,6 +34,7 @@ interface Surroundings {
   readonly hangUp: HangUp
   /** Absent: plain HTTP. */
   readonly certificate: CertificateKeeper | undefined
+  readonly manager: ServiceManager
 }
 
 /** Rejects, with everything but the store ended, when it cannot serve. */
@@ -42,7 +44,7 @@ export async function start(
   addresses: AddressConfig,
   { storage, where }: OpenedStore,
   enforcer: AgentProcess | undefined,
-  { logger, hangUp, certificate }: Surroundings,
+  { logger, hangUp, certificate, manager }: Surroundings,
   metricsToken?: string,
 ): Promise<void> {
   logChanges(storage, logger)
@@ -130,6 +132,7 @@ export async function start(
     },
   })
   async function stop(): Promise<void> {
+    manager.stopping()
     remote.close()
     await server.close()
     await inventory?.close()
@@ -162,6 +165,7 @@ export async function start(
   logger.info(await inForce(options, storage, url), 'started')
   const how = options.inventory === undefined ? `\n${howToCall(builtIn, url).trimEnd()}` : ''
   say({ listening: url }, `listening on ${url}${how}`)
+  manager.readyWhen(Promise.resolve(agent?.ready), `listening on ${url}`)
   if (process.send) {
     // A parent with a channel waits until rules are in force, and is not waited for.
     await agent?.ready

@@ -18,8 +18,8 @@ test('what is written is read, but for indexes', () => {
   }
 })
 
-test('what ends early, or is no guard, is none', () => {
-  const whole = guardFile(guard({ patterns: ['tap*'] }))
-  for (const text of ['', 'nonsense', whole.slice(0, whole.length >> 2), whole.slice(0, whole.length >> 1)])
-    assert.equal(readGuardFile(text), undefined, text)
+test('what ends early, wherever, or is no guard, is none', () => {
+  const whole = guardFile(guard({ devices: new Set(['tap0']), patterns: ['tap*'] }))
+  const cut = Array.from({ length: whole.length }, (_, length) => whole.slice(0, length))
+  for (const text of [...cut, 'nonsense']) assert.equal(readGuardFile(text), undefined, text)
 })

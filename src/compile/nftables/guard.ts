@@ -104,11 +104,16 @@ export const guardFile = (guard: Guard): string =>
     '# What keeps the devices of VMs closed until portcullis judges their packets. Written by portcullis, which\n',
     '# replaces it; load it at boot, before the network: nft -f guard.nft\n',
     ...[...renderGuard({ ...guard, indexes: new Set() })].map(([name, table]) => replaceScript(name, table)),
+    guardFileEnd,
   ].join('')
 
-/** The guard that such a file holds; undefined when it holds none. */
+/** The last line: without it a file is not whole. */
+const guardFileEnd = '# The end of the guard.\n'
+
+/** The guard that such a file holds; undefined when it holds none, or is not whole. */
 export function readGuardFile(text: string): Guard | undefined {
-  if (!guardTables.every((name) => text.includes(`\ntable ${name} {\n`))) return undefined
+  if (!text.endsWith(guardFileEnd) || !guardTables.every((name) => text.includes(`\ntable ${name} {\n`)))
+    return undefined
   // Both tables hold the same.
   const [, rules = ''] =
     new RegExp(`^chain ${unjudgedOf('from-vm')} \\{\n([^}]+)\n\\}$`, 'm').exec(text) ?? []
