@@ -61,7 +61,7 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
       headers: {
         authorization: `Bearer ${token}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(account !== undefined && { 'on-behalf-of': account }),
+        ...(account !== undefined && !path.startsWith('/hosts') && { 'on-behalf-of': account }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
@@ -183,6 +183,13 @@ describe('guests of a node of Proxmox VE', { skip: noLab, timeout: 120_000 }, ()
     test('lets none start that nobody has rules for, and says why', async () => {
       await write('qemu-server/3.conf', net('52:54:00:00:00:33'))
       await refuses(3, 'pre-start', /guest 3 does not start: tap3i0: \S/)
+      const { devices } = await call('GET', '/hosts/kvm/unclaimed')
+      const { since: _, why, ...seen } = devices.find(({ device }: { device: string }) => device === 'tap3i0')
+      assert.deepEqual(seen, {
+        ...{ device: 'tap3i0', present: false, mac: '52:54:00:00:00:33', address: null, guarded: true },
+        ...{ guest: { id: '3', name: 'VM 3' }, source: 'proxmox' },
+      })
+      assert.match(why, /52:54:00:00:00:33/)
       await write('qemu-server/3.conf', net(nicOne.mac))
       await refuses(3, 'pre-start', /tap3i0: 52:54:00:\S+ is the MAC of tap1i0, tap3i0/)
       await rm(join(directory, 'qemu-server/3.conf'))

@@ -7,7 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { eventually } from '../../../../test/support/eventually.ts'
+import { adoptionOf } from '../adoption.ts'
 import { parseAdoptionRules } from '../adoption-file.ts'
+import { parseGuestConfig } from './guest-config.ts'
+import { knownDevices } from './guest-devices.ts'
+import { parsePools } from './pools.ts'
 import { createProxmoxSource, type ProxmoxSource } from './proxmox.ts'
 
 describe('a directory of configurations', () => {
@@ -304,16 +308,32 @@ describe('a directory of configurations', () => {
   })
 })
 
-test('rules of adoption that the page shows are such rules', () => {
+test('rules of adoption that the page shows speak of a guest by the pool and the tags that it has now', () => {
   const page = readFileSync(new URL('../../../../docs/proxmox.md', import.meta.url), 'utf8')
   const [, block = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
   const rules = parseAdoptionRules(block)
   assert.ok(rules.ok, rules.ok ? '' : rules.error)
-  assert.deepEqual(
-    rules.value.rules.map(({ match, account }) => [match.pool ?? match.tag, account]),
-    [
-      ['customer-a', 'customer-a'],
-      ['web', 'shop'],
-    ],
-  )
+  const { value } = rules
+  function adopted(users: string, ...lines: string[]) {
+    const config = parseGuestConfig(
+      'vm',
+      ['name: web1', 'net0: virtio=BC:24:11:00:00:01,bridge=vmbr0', ...lines].join('\n'),
+    )
+    const { known } = knownDevices([{ kind: 'vm', number: '100', config }], parsePools(users))
+    const device = known.get('tap100i0')
+    assert.ok(device)
+    return adoptionOf(value, 'proxmox', device)
+  }
+  assert.equal(adopted('pool:other::100::'), undefined)
+  assert.equal(adopted('pool:customer-a::1000::'), undefined)
+  assert.deepEqual(adopted('pool:customer-a::100::', 'tags: web', 'ipconfig0: ip=192.0.2.10/24,ip6=auto'), {
+    account: 'customer-a',
+    profile: 'upcloud',
+    server: { id: 'proxmox-100', name: 'web1' },
+    index: 1,
+    addresses: ['192.0.2.10'],
+    policies: [],
+  })
+  const { account, policies } = adopted('', 'tags: prod;web') ?? {}
+  assert.deepEqual([account, policies], ['shop', ['web']])
 })
