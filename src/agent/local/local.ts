@@ -52,11 +52,9 @@ export async function openLocal({
       return () => links.stop()
     },
   })
-  const named = await openSources(sources, waiting)
-  const { attach, detach } = createAttaching({
-    ...{ attached, waiting, lookAt: readLink },
-    isGuarded: (device) => guard === null || isNamedBy(guard, device),
-  })
+  const isGuarded = (device: string): boolean => guard === null || isNamedBy(guard, device)
+  const named = await openSources(sources, waiting, isGuarded)
+  const { attach, detach } = createAttaching({ attached, waiting, lookAt: readLink, isGuarded })
   const local = await openLocalServer({
     path: path ?? (await socketPath(directory, process.env)),
     handlers: {

@@ -31,6 +31,7 @@ export interface NamedSources extends Omit<OpenSources, 'local'> {
 export async function openSources(
   { libvirt: uri, proxmox: directory }: SourceOptions,
   waiting: Waiting,
+  isGuarded: (device: string) => boolean,
 ): Promise<NamedSources> {
   const libvirt = uri === undefined ? undefined : createLibvirtSource({ virsh: createVirsh({ uri }), uri })
   const proxmox = directory === undefined ? undefined : createProxmoxSource({ directory })
@@ -38,7 +39,7 @@ export async function openSources(
     sources: [libvirt, proxmox].filter((each) => each !== undefined),
     handlers: {
       libvirt: handler(decodeLibvirt, createLibvirtHook({ source: libvirt, waiting }).answer),
-      proxmox: handler(decodeProxmox, createProxmoxHook({ source: proxmox, waiting }).answer),
+      proxmox: handler(decodeProxmox, createProxmoxHook({ source: proxmox, waiting, isGuarded }).answer),
     },
   }
 }

@@ -13,7 +13,13 @@ const done: LocalAnswer = { answer: 'done', devices: [] }
 /** Of VM 100, or a container. Whoever waits is refused. */
 function world(
   config: string | null,
-  { kind = 'vm' as 'vm' | 'container', elsewhere = false, problems = [] as string[], others = '' } = {},
+  {
+    kind = 'vm' as 'vm' | 'container',
+    elsewhere = false,
+    problems = [] as string[],
+    others = '',
+    guarded = true,
+  } = {},
 ) {
   const waited: WaitOptions[] = []
   const guest = config === null ? undefined : { kind, number: '100', config: parseGuestConfig(kind, config) }
@@ -36,6 +42,7 @@ function world(
         return waits
       },
     },
+    isGuarded: (device) => guarded && device.startsWith(kind === 'vm' ? 'tap' : 'veth'),
   })
   const call = (phase: ProxmoxPhase) => hook.answer({ guest: '100', phase }, new AbortController().signal)
   return { waited, call }
@@ -104,8 +111,25 @@ test('what cannot be told of one device keeps the guest from starting, and is sa
   }
 })
 
+test('a guest whose device nothing would close until its rules are in force does not start', async () => {
+  const { waited, call } = world(net(0, '01'), { guarded: false })
+  assert.match(
+    why(await call('pre-start')).join(),
+    /^tap100i0: nothing closes it until .* --guard does not name it$/,
+  )
+  assert.deepEqual(waited, [])
+  const comes = world(null, { elsewhere: true, guarded: false })
+  assert.match(why(await comes.call('pre-start')).join(), /^tap100i0: nothing closes it/)
+  // It runs: what counts is whether its rules are in force.
+  assert.equal(await call('post-start'), waits)
+})
+
 test('an agent that reads no configuration of Proxmox lets no guest start', async () => {
-  const hook = createProxmoxHook({ source: undefined, waiting: { wait: async () => done } })
+  const hook = createProxmoxHook({
+    source: undefined,
+    waiting: { wait: async () => done },
+    isGuarded: () => true,
+  })
   const answer = await hook.answer({ guest: '100', phase: 'pre-start' }, new AbortController().signal)
   assert.deepEqual(answer, { answer: 'unable', why: 'the agent of this host runs without --proxmox' })
 })

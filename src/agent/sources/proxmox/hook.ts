@@ -24,11 +24,14 @@ export interface ProxmoxHookOptions {
   /** Undefined: the agent reads no configuration of Proxmox. */
   readonly source: Pick<ProxmoxSource, 'lookAt' | 'isElsewhere' | 'observe'> | undefined
   readonly waiting: Pick<Waiting, 'wait'>
+  /** Whether nothing passes on a device of that name while it is nobody's. */
+  readonly isGuarded: (device: string) => boolean
 }
 
+const unguarded = 'nothing closes it until its rules are in force: the agent’s --guard does not name it'
 const done: LocalAnswer = { answer: 'done', devices: [] }
 
-export function createProxmoxHook({ source, waiting }: ProxmoxHookOptions): ProxmoxHook {
+export function createProxmoxHook({ source, waiting, isGuarded }: ProxmoxHookOptions): ProxmoxHook {
   return {
     async answer({ guest: number, phase }, ending) {
       if (!source) return { answer: 'unable', why: 'the agent of this host runs without --proxmox' }
@@ -38,7 +41,13 @@ export function createProxmoxHook({ source, waiting }: ProxmoxHookOptions): Prox
         const why = problems.find(
           (problem) => problem.startsWith(`VM ${number}: `) || problem.startsWith(`CT ${number}: `),
         )
-        if (why === undefined && (await source.isElsewhere(number))) return done
+        if (why === undefined && (await source.isElsewhere(number))) {
+          // Containers do not move while they run.
+          const first = deviceOf({ kind: 'vm', number }, 0)
+          if (phase === 'pre-start' && !isGuarded(first))
+            return { answer: 'refused', devices: [{ device: first, why: unguarded }] }
+          return done
+        }
         return { answer: 'unable', why: why ?? 'it has no configuration on this node' }
       }
       const known = source.observe() ?? new Map()
@@ -46,7 +55,9 @@ export function createProxmoxHook({ source, waiting }: ProxmoxHookOptions): Prox
       for (const guest of guests) {
         for (const [n, { mac }] of guest.config.nics) {
           const device = deviceOf(guest, n)
-          if (known.get(device)?.mac === mac) devices.push({ device, mac })
+          // It is there before its rules are on it.
+          if (phase === 'pre-start' && !isGuarded(device)) refused.push({ device, why: unguarded })
+          else if (known.get(device)?.mac === mac) devices.push({ device, mac })
           else refused.push({ device, why: whyUnknown(guest, n, problems) })
         }
         for (const [n, why] of guest.config.unusable) refused.push({ device: deviceOf(guest, n), why })
