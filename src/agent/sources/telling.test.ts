@@ -23,26 +23,30 @@ test('all that is there first, then what differs, and all again to whoever is co
   assert.deepEqual(telling.next(found(), true), [{ whole: true, put: [], remove: [] }])
 })
 
-test('until everything can be known only what this agent has said is said to be gone, and then all is said', () => {
+test('nothing is said until it is known what is gone', () => {
   const telling = createTelling()
   const [one, two] = [seen('vnet0'), seen('vnet1')]
-  assert.deepEqual(telling.next(found(one, two), false), [{ whole: false, put: [one, two], remove: [] }])
-  assert.deepEqual(telling.next(found(one), false), [{ whole: false, put: [], remove: ['vnet1'] }])
+  assert.deepEqual(telling.next(found(one, two), false), [])
   assert.deepEqual(telling.next(found(one), true), [{ whole: true, put: [one], remove: [] }])
   telling.again()
-  assert.deepEqual(telling.next(found(one), false), [{ whole: false, put: [one], remove: [] }])
+  assert.deepEqual(telling.next(found(one), false), [])
 })
 
-test('very many are differences of a size, also where they are more than one line holds', () => {
+test('very many are said in messages of a size, and all at once without their guests where those make it too long', () => {
   const telling = createTelling()
   const guest = { id: 'x'.repeat(128), name: 'y'.repeat(128) }
-  const many = Array.from({ length: 6000 }, (_, n) => seen(`vnet${n}`, { guest }))
-  const changes = telling.next(found(...many), true)
+  const many = Array.from({ length: 6000 }, (_, n) => seen(`vnet${n}`, n === 0 ? {} : { guest }))
+  const [all, ...more] = telling.next(found(...many), true)
+  assert.ok(all?.whole && JSON.stringify(all).length < 2_000_000)
+  assert.deepEqual([all.put.length, all.put.some((each) => each.guest)], [6000, false])
   assert.deepEqual(
-    changes.map(({ whole, put }) => [whole, put.length]),
-    Array.from({ length: 12 }, () => [false, 500]),
+    more.map(({ whole, put, remove }) => [whole, put.length, remove.length]),
+    Array.from({ length: 12 }, (_, n) => [false, n === 11 ? 499 : 500, 0]),
   )
-  telling.again()
-  const [first] = telling.next(found(), true)
-  assert.deepEqual(first, { whole: true, put: [], remove: [] })
+  assert.deepEqual(
+    more.flatMap(({ put }) => put),
+    many.slice(1),
+  )
+  const [gone, ...rest] = telling.next(found(...many.slice(600)), true)
+  assert.deepEqual([gone?.remove.length, rest[0]?.remove.length, rest.length], [500, 100, 1])
 })
