@@ -310,7 +310,7 @@ describe('a directory of configurations', () => {
 
 test('rules of adoption that the page shows speak of a guest by the pool and the tags that it has now', () => {
   const page = readFileSync(new URL('../../../../docs/proxmox.md', import.meta.url), 'utf8')
-  const [, block = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
+  const [, block = ''] = /```yaml\n(rules:.*?)```/s.exec(page) ?? []
   const rules = parseAdoptionRules(block)
   assert.ok(rules.ok, rules.ok ? '' : rules.error)
   const { value } = rules
