@@ -1,0 +1,251 @@
+/**
+ * The package in a Debian of its own, booted by systemd: installed, configured, upgraded under traffic, rebooted, removed and
+ * purged, while packets are sent that no rule lets pass.
+ */
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { buildPackage, packageVersion, releasedAt } from '../../packaging/build.ts'
+import { debianVersion } from '../../packaging/tree.ts'
+import { createDebian, type Debian } from '../support/debian.ts'
+import { closed, createHost, type Host, type Stream } from '../support/host.ts'
+import { noLabOr } from '../support/lab.ts'
+import { defaultVms } from '../support/lab-topology.ts'
+
+const skip = await noLabOr({ debootstrap: 'debootstrap', 'dpkg-deb': 'dpkg' })
+const units = 'portcullis-guard portcullis-agent portcullis'
+const newer = '99.0.0'
+
+/** Tests go on where the one before ended: they are what happens to one host, in that order. */
+describe('the package on a host', { skip, timeout: 600_000 }, () => {
+  let folder: string
+  let host: Host
+  let debian: Debian
+  /** What counts on the host, which is flushed with all other tables. */
+  let counters: string
+  /** By where they are sent: `in` is let pass once there are rules, the others never. */
+  const streams = new Map<'in' | 'local' | 'between', Stream>()
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'portcullis-install-'))
+    host = await createHost('deb')
+    counters = (await host.inRouter(['nft', 'list', 'table', 'inet', 'seen'])).stdout
+    debian = await createDebian(host.netns)
+    await debian.boot()
+    const at = await releasedAt()
+    for (const [name, version] of [
+      ['first', await packageVersion()],
+      ['second', newer],
+    ] as const) {
+      const file = await buildPackage({ architecture: 'amd64', version, at }, folder, { fast: true })
+      await debian.write(`/var/tmp/${name}.deb`, await readFile(file))
+      await rm(file)
+    }
+  })
+  after(async () => {
+    await debian?.remove()
+    await host?.remove()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const denied = ['local', 'between'] as const
+  const install = (name: string) => debian.must(`apt-get install -y /var/tmp/${name}.deb 2>&1`)
+  const is = async (state: string) =>
+    (await debian.run(`systemctl ${state} ${units}`)).stdout.trim().split('\n')
+  const send = async () => {
+    for (const way of ['in', ...denied] as const) streams.set(way, await host.stream(way))
+  }
+  const arrived = async (way: 'in' | 'local' | 'between') => (await streams.get(way)?.arrived()) ?? 0
+  /** Since they began. */
+  async function nothingPassed(step: string): Promise<void> {
+    const counts = await Promise.all(denied.map(async (way) => [way, await arrived(way)]))
+    assert.deepEqual(
+      counts,
+      denied.map((way) => [way, 0]),
+      `packets passed that no rule lets pass: ${step}`,
+    )
+  }
+  async function stopAll(): Promise<void> {
+    for (const [way, each] of streams) assert.ok((await each.stop()) > 100, `${way} was sent`)
+    streams.clear()
+  }
+  /** More of what is let pass comes. */
+  async function passes(step: string): Promise<void> {
+    const [since, deadline] = [await arrived('in'), Date.now() + 30_000]
+    while ((await arrived('in')) <= since) {
+      assert.ok(Date.now() < deadline, `nothing comes any more: ${step}`)
+      await delay(20)
+    }
+  }
+  /** Which tables of ours stand, each by the number that the kernel gave it. */
+  const tables = () => debian.must("nft -a list tables | grep ' portcullis' || true")
+  const guardTables = async () => (await tables()).split('\n').filter((line) => line.includes('guard'))
+
+  test('is installed into a root that runs no systemd, and leaves the kernel alone', async () => {
+    const before = await debian.must('nft -s list ruleset')
+    // As an image is made: on the same kernel, where there is no systemd to be seen.
+    await debian.must(
+      "unshare --mount sh -c 'mount -t tmpfs tmpfs /run && dpkg --install /var/tmp/first.deb && dpkg --purge portcullis' 2>&1",
+    )
+    assert.equal(await debian.must('nft -s list ruleset'), before)
+  })
+
+  test('closes when it is installed, and starts what is configured alone', async () => {
+    await send()
+    await passes('before it is installed, everything does')
+    const said = await install('first')
+    assert.match(said, /devices tap\* and vnet\* are closed from now on/)
+    assert.deepEqual(await is('is-active'), ['active', 'inactive', 'inactive'])
+    assert.deepEqual(await is('is-enabled'), ['enabled', 'enabled', 'enabled'])
+    // What was on its way when the guard came has arrived.
+    const closedSince = await Promise.all((['in', ...denied] as const).map(arrived))
+    await delay(500)
+    assert.deepEqual(await Promise.all((['in', ...denied] as const).map(arrived)), closedSince)
+    const names = units.split(' ').map((name) => `${name}.service`)
+    assert.equal(await debian.must(`systemd-analyze verify ${names.join(' ')} 2>&1`), '')
+    await stopAll()
+  })
+
+  test('three lines put the host under policy', async () => {
+    await debian.must("echo 'inventory: none' >/etc/portcullis/portcullis.yaml && systemctl start portcullis")
+    const api = (command: string) =>
+      debian.must(`PORTCULLIS_TOKEN=$(cat /var/lib/portcullis/service/operator.token) portcullis ${command}`)
+    await api(`account create '{"id": "acme", "name": "acme"}'`)
+    await api(`server create --on-behalf-of acme '{"id": "one", "profile": "native", "name": "one"}'`)
+    const [{ mac, addresses } = assert.fail()] = defaultVms[0]?.nics ?? []
+    const nic = JSON.stringify({ id: 'nic', mac, addresses })
+    await api(`interface create one --on-behalf-of acme '${nic}'`)
+    await api('binding claim nic kvm1 tap1i0')
+    const created = await api('policy create web --on-behalf-of acme')
+    const [id = assert.fail(created)] = /[0-9a-f-]{36}/.exec(created) ?? []
+    await api(`policy attach ${id} one --on-behalf-of acme`)
+    const rule = '--direction ingress --action allow --protocol icmp --sources 198.51.100.0/24'
+    await api(`rule add ${id} --on-behalf-of acme ${rule}`)
+    await debian.must(`PORTCULLIS_TOKEN=$(cat /var/lib/portcullis/service/operator.token) portcullis host-credential create kvm1 |
+      tail -n 1 | install -o portcullis-agent -m 600 /dev/stdin /etc/portcullis/host.token`)
+    const lines = 'server: http://127.0.0.1:8080\\nhost: kvm1\\ntoken-file: /etc/portcullis/host.token\\n'
+    await send()
+    await debian.must(`printf '${lines}' >/etc/portcullis/agent.yaml && systemctl start portcullis-agent`)
+    // It has told that it is ready: rules are in force.
+    assert.match(await debian.must('systemctl status portcullis-agent'), /Status: "enforcing on host kvm1"/)
+    await passes('under its policy')
+    await nothingPassed('three lines')
+    const pid = await debian.must('systemctl show --property MainPID --value portcullis-agent')
+    assert.match(await debian.must(`grep ^CapEff /proc/${pid.trim()}/status`), /^CapEff:\t0000000000001000$/m)
+    const service = await debian.must('systemctl show --property MainPID --value portcullis')
+    assert.match(
+      await debian.must(`grep ^CapEff /proc/${service.trim()}/status`),
+      /^CapEff:\t0000000000000000$/m,
+    )
+    await debian.must('systemctl reload portcullis-agent portcullis')
+    assert.deepEqual(await is('is-active'), ['active', 'active', 'active'])
+  })
+
+  test('is upgraded over standing tables, under traffic', async () => {
+    const guard = await guardTables()
+    assert.equal(guard.length, 2)
+    await install('second')
+    await nothingPassed('upgrade')
+    await passes('upgrade')
+    assert.deepEqual(await guardTables(), guard, 'the tables that stood stand')
+    assert.deepEqual(await is('is-active'), ['active', 'active', 'active'])
+    assert.match(await debian.must('dpkg --list portcullis'), new RegExp(debianVersion(newer)))
+    assert.match(await debian.must('portcullis --version'), new RegExp(newer))
+    assert.match(await debian.must('cat /etc/portcullis/agent.yaml'), /^host: kvm1$/m)
+    await debian.must(
+      'journalctl --unit portcullis-agent --output cat | grep -q \'"release":"99.0.0","msg":"started"\'',
+    )
+  })
+
+  test('nftables.service flushes beside it, and stopped units open nothing', async () => {
+    for (const verb of ['start', 'reload', 'restart', 'stop']) {
+      await debian.must(`systemctl ${verb} nftables`)
+      await nothingPassed(`nftables.service: ${verb}`)
+    }
+    await passes('beside nftables.service')
+    await debian.must('systemctl stop portcullis-agent portcullis portcullis-guard')
+    await nothingPassed('all is stopped')
+    await passes('all is stopped')
+    for (const verb of ['start', 'reload', 'stop']) {
+      await debian.must(`systemctl ${verb} nftables`)
+      await nothingPassed(`nftables.service while nothing of ours runs: ${verb}`)
+    }
+    await debian.must('systemctl start portcullis-guard portcullis portcullis-agent')
+    await passes('all is started')
+    await nothingPassed('all is started')
+    await stopAll()
+  })
+
+  test('the guard closes at boot, whatever its text has become', async () => {
+    await debian.must('systemctl stop portcullis-agent portcullis')
+    const kept = '/var/lib/portcullis/agent/guard.nft'
+    await debian.must(`cp -a ${kept} /var/tmp/kept.nft`)
+    const closes = async (how: string) => {
+      await debian.must(
+        `systemctl stop portcullis-guard; nft flush ruleset; ${how}; systemctl start portcullis-guard`,
+      )
+      await host.inRouter(['nft', '-f', '-'], counters)
+      assert.deepEqual(await host.arriving(), closed, how)
+    }
+    const damages = [
+      'true',
+      `: >${kept}`,
+      `head -c 700 /var/tmp/kept.nft >${kept}`,
+      `head -n -1 /var/tmp/kept.nft >${kept}`,
+      `{ echo 'table inet portcullis-guard {'; echo nonsense; tail -n +6 /var/tmp/kept.nft; } >${kept}`,
+      `sed 's/ drop$/ accept/' /var/tmp/kept.nft >${kept}`,
+      `rm ${kept}; mkfifo ${kept}`,
+      `rm -f ${kept}; ln -s /etc/shadow ${kept}`,
+      `rm -rf ${kept}`,
+    ]
+    for (const how of damages) await closes(how)
+    await debian.must(`cp -a /var/tmp/kept.nft ${kept}`)
+  })
+
+  test('boots after a power failure with everything in force', async () => {
+    await debian.must('sync')
+    await debian.cut()
+    // The namespace is the machine's: a boot begins without rules.
+    await host.inRouter(['nft', 'flush', 'ruleset'])
+    await debian.boot()
+    await send()
+    await debian.must(
+      `for each in 1 2 3 4 5 6 7 8 9 10; do systemctl is-active ${units} >/dev/null && exit 0; sleep 1; done; exit 1`,
+    )
+    await passes('boot')
+    await nothingPassed('boot')
+    const times = await debian.must(
+      'for each in portcullis-guard.service network-pre.target portcullis-agent.service; do systemctl show --property ActiveEnterTimestampMonotonic --value $each; done',
+    )
+    const [guard = 0, network = 0, agent = 0] = times.trim().split('\n').map(Number)
+    assert.ok(guard > 0 && guard <= network && guard < agent, times)
+    assert.equal(await debian.must('systemctl list-units --failed --no-legend'), '')
+  })
+
+  test('opens nothing when it is removed and purged, and says how to', async () => {
+    const removed = await debian.must('apt-get remove -y portcullis 2>&1')
+    await nothingPassed('remove')
+    await passes('remove')
+    assert.match(removed, /until the next boot or flush/)
+    const standing = await tables()
+    assert.match(standing, /portcullis-guard/)
+    await debian.must('test -e /etc/portcullis/agent.yaml && test -e /var/lib/portcullis/agent/guard.nft')
+    const purged = await debian.must('apt-get purge -y portcullis 2>&1')
+    await nothingPassed('purge')
+    await passes('purge')
+    assert.equal(await tables(), standing)
+    await debian.must(
+      'test ! -e /etc/portcullis && test ! -e /var/lib/portcullis && test ! -e /usr/lib/portcullis',
+    )
+    assert.equal(await debian.must('find /etc/systemd /var/lib/systemd -name "*portcullis*"'), '')
+    // What it prints is what opens.
+    const commands = [...purged.matchAll(/^ {2}(nft delete table \S+ \S+)$/gm)].map(([, command]) => command)
+    assert.equal(commands.length, standing.trim().split('\n').length)
+    await debian.must(commands.join(' && '))
+    assert.equal(await tables(), '')
+    await stopAll()
+  })
+})
