@@ -129,7 +129,9 @@ async function agent(flags: AgentOptions): Promise<void> {
   )
   // Its files are read anew at each connection.
   const manager = await findServiceManager(process.env, log)
-  hearHangUp(log, manager)
+  const hangUp = hearHangUp(log, manager)
+  // Whoever opens it listens.
+  if (options.adopt !== undefined) hangUp.reloads.push({ what: 'the rules of adoption', async again() {} })
   const { host, server } = options
   const enforced = Promise.withResolvers<void>()
   const enforcer = createEnforcer({

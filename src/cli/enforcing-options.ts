@@ -15,6 +15,7 @@ export interface EnforcingOptions {
   readonly decisionsRate: number
   readonly libvirt?: string
   readonly proxmox?: string
+  readonly adopt?: string
   readonly socket?: string
 }
 
@@ -57,6 +58,10 @@ export const enforcingOptions = (): readonly Option[] => [
     .env('PORTCULLIS_PROXMOX')
     .preset('/etc/pve'),
   new Option(
+    '--adopt <file>',
+    'rules of which account guests are adopted into that nobody has; read again on SIGHUP',
+  ).env('PORTCULLIS_ADOPT'),
+  new Option(
     '--socket <path>',
     `where whoever starts VMs on this host speaks to it (default: ${join(runtimeDirectory, socketName)} if there is that directory, else beside the guard)`,
   ).env('PORTCULLIS_SOCKET'),
@@ -66,9 +71,10 @@ export const socketOf = ({ socket }: EnforcingOptions) =>
   socket === undefined ? {} : { socket: resolve(socket) }
 
 /** Who knows guests of this host, as its options say. */
-export const sourcesOf = ({ libvirt, proxmox }: EnforcingOptions): SourceOptions => ({
+export const sourcesOf = ({ libvirt, proxmox, adopt }: EnforcingOptions): SourceOptions => ({
   ...(libvirt !== undefined && { libvirt }),
   ...(proxmox !== undefined && { proxmox: resolve(proxmox) }),
+  ...(adopt !== undefined && { adopt: resolve(adopt) }),
 })
 
 export const verifyOption = () =>

@@ -16,6 +16,8 @@ import { watchCredential } from './credential-watch.ts'
 
 export interface AgentConnection {
   readonly host: string
+  /** Id of the credential that it was let in with. */
+  readonly credential: string
   readonly stream: Duplex
   /** Where it comes from, for the log. */
   readonly address: string
@@ -120,7 +122,13 @@ export function createAgentDoor({
         connections.delete(connection)
         counted(-1)
       })
-      take({ host: hostOf(principal) ?? '', stream: createWebSocketStream(ws), address, close })
+      take({
+        host: hostOf(principal) ?? '',
+        credential: principal.credential.id,
+        stream: createWebSocketStream(ws),
+        address,
+        close,
+      })
       // It may have ended while it was admitted, or begin to end before the next look.
       watch.check()
     })

@@ -10,13 +10,13 @@ import type { RequestError } from '../core/model/error.ts'
 import type { Interface } from '../core/model/interface.ts'
 import { specOf } from '../core/model/profile.ts'
 import { err, ok } from '../core/result.ts'
-import { chosen } from '../storage/programs/common.ts'
-import type { Actor, InventoryRecords, ServerRecord, Storage } from '../storage/storage.ts'
+import type { Actor, ServerRecord, Storage } from '../storage/storage.ts'
 import { actorOf, type Context, inAccount, isOperator, isWithin } from './context.ts'
 import { entrySchemas, readEntry, someOf } from './inventory/entry.ts'
 import type { Provider } from './inventory/provider.ts'
-import { type InterfaceEntry, ownValue, type ServerEntry } from './inventory/schema.ts'
-import { checkChangeable, type NamedIds, readInterface, readServer, withChain } from './inventory/servers.ts'
+import type { InterfaceEntry, ServerEntry } from './inventory/schema.ts'
+import { checkChangeable, readInterface } from './inventory/servers.ts'
+import { createNewServers } from './new-servers.ts'
 import type { Condition, Outcome } from './outcome.ts'
 
 /** Absent: as before; null takes it away. */
@@ -65,10 +65,9 @@ const operatorsOnly = [
   ...['maxConnections', 'host', 'device'],
 ] as const
 
-type NewServer = InventoryRecords['servers'][number]
-
 export function createFleetService(storage: Storage, providers: readonly Provider[]): FleetService {
   const schemas = entrySchemas(providers)
+  const newServers = createNewServers(storage, providers)
   const changeable = someOf(schemas.server, ['name', 'state', 'plan', 'labels', 'firewall'])
   const nicKeys = Object.keys(schemas.interface.properties)
   const nicChange = someOf(
@@ -109,25 +108,6 @@ export function createFleetService(storage: Storage, providers: readonly Provide
     return interfacePolicies ? { interfacePolicies } : {}
   }
 
-  /** What a server of the account may name: of documents only those that this one does. */
-  async function namedBy(entry: JsonObject, account: string): Promise<readonly NamedIds[]> {
-    return Promise.all(
-      providers
-        .flatMap(({ profile, inventory: { documents: of } }) => (of ? [{ profile, of }] : []))
-        .map(async ({ profile, of }) => {
-          const value = ownValue(entry, of.server.key)
-          if (typeof value === 'string') {
-            const document = await storage.document(profile, of.kind, value)
-            return { profile, of, listed: document?.account === account ? [value] : [] }
-          }
-          if (of.server.as === 'zone' || entry.profile !== profile) return { profile, of, listed: [] }
-          const all = await storage.documents({ account, profile, kind: of.kind })
-          const oldest = all.toSorted((a, b) => Number(a.body.createdAt) - Number(b.body.createdAt))
-          return { profile, of, listed: oldest.map(({ id }) => id) }
-        }),
-    )
-  }
-
   /** Keys that only an operator may say, with their place. */
   function forbiddenKey(ctx: Context, entry: JsonObject): RequestError | undefined {
     if (isOperator(ctx.principal)) return undefined
@@ -159,17 +139,6 @@ export function createFleetService(storage: Storage, providers: readonly Provide
     return undefined
   }
 
-  function readNew(entry: JsonObject, id: string, account: string, named: readonly NamedIds[], now: number) {
-    const nics = (entry.interfaces as readonly InterfaceEntry[] | undefined) ?? []
-    const full = { ...entry, id, interfaces: nics.map((nic) => ({ ...nic, id: nic.id ?? randomUUID() })) }
-    return readEntry(schemas.server, full, (checked, report) =>
-      withChain(
-        readServer(checked as unknown as ServerEntry, '', { account, named, providers }, now, report),
-        providers,
-      ),
-    )
-  }
-
   return {
     interface: ownInterface,
     async create(ctx, given, once) {
@@ -179,14 +148,14 @@ export function createFleetService(storage: Storage, providers: readonly Provide
       const forbidden = forbiddenKey(ctx, given)
       if (forbidden) return err(forbidden)
       const id = (given as unknown as ServerEntry).id ?? randomUUID()
-      const read = readNew(given, id, account, await namedBy(given, account), ctx.now)
+      const read = await newServers.read(given, { id, account, now: ctx.now })
       if (!read.ok) return read
       const { server, interfaces } = read.value
       for (const [index, { addresses }] of interfaces.entries()) {
         const foreign = await foreignAddress(ctx, account, addresses, `interfaces[${index}].`)
         if (foreign) return err(foreign)
       }
-      const args = creationOf(read.value, macsOf(given.interfaces))
+      const args = { ...read.value, ownMacs: macsOf(given.interfaces) }
       const done = await storage.run('createServer', args, actorAt({ ...ctx, ...once(id) }, server))
       return done.ok ? ok(id) : done
     },
@@ -302,27 +271,6 @@ export function createFleetService(storage: Storage, providers: readonly Provide
     describeInterface({ profile }, { attributes }) {
       return pick(attributes, Object.keys(specOf(providers, profile).inventory.interface ?? {}))
     },
-  }
-}
-
-/** What the file makes of a new server, as a write. */
-function creationOf(read: NewServer, ownMacs: readonly string[]) {
-  const {
-    server,
-    initial,
-    interfaces,
-    policies = [],
-    attachments = [],
-    choices,
-    attachDefault,
-    interfacePolicies,
-  } = read
-  return {
-    server: { ...server, attributes: { ...initial, ...server.attributes } },
-    ...{ interfaces, attachments, ownMacs, documents: [] },
-    policies: policies.map((policy) => chosen({ ...policy, revision: 0 }, choices ?? {})),
-    ...(attachDefault && { attachDefault }),
-    ...(interfacePolicies && { interfacePolicies }),
   }
 }
 

@@ -169,6 +169,8 @@ export function limitedReads(storage: Storage, limits: Limits): Reads {
     // Where interfaces are, and accounts, is for operators.
     sightings: async () => ({ seen: [], strays: false }),
     sightingsDue: async (since) => ({ revision: since, devices: [] }),
+    sighting: async () => undefined,
+    configuredOn: async () => new Map(),
     contestedSightings: async () => ({ devices: [], next: null }),
     unclaimedPage: async () => [],
     bindingPage: async () => [],

@@ -11,6 +11,7 @@ import { inOrder, type Profile } from '../core/model/profile.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type AccountService, createAccountService } from './accounts.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
+import { createAdoptionReader } from './adoption.ts'
 import { type BindingService, createBindingService } from './bindings.ts'
 import { type ChainService, createChainService } from './chains.ts'
 import type { Principal } from './context.ts'
@@ -106,7 +107,8 @@ export function createServices(
   const effective = createEffectiveService(storage, resolve, enforcement, names, parsed)
   const hits = createHitsService(storage, effective, enforcement)
   const decisions = createDecisionService(storage, effective)
-  const sightings = createSightingService(storage, enforcement)
+  const adoption = createAdoptionReader(storage, providers)
+  const sightings = createSightingService(storage, enforcement, adoption)
 
   /** Those that remember nothing: made anew over what a caller may see. */
   const over = (

@@ -7,6 +7,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Claimed, SightingChange } from '../core/model/sighting.ts'
 import type { SightingKey, Storage } from '../storage/storage.ts'
+import { type Adopter, createAdopter } from './adopter.ts'
+import type { AdoptionReader } from './adoption.ts'
 import type { EnforcementService } from './enforcement.ts'
 import {
   differing,
@@ -21,8 +23,11 @@ import { createTurns } from './turns.ts'
 export interface SightingService {
   /** What the agent of a host in this process sees; of a host that is not followed nothing is kept. */
   hear(host: string, change: SightingChange): void
-  /** `tell` is called with what has become of devices of the host, as its agent is to be told. Answers how to forget it. */
-  follow(host: string, tell: (claims: readonly Claimed[]) => void): () => void
+  /**
+   * `tell` is called with what has become of devices of the host, as its agent is to be told. `credential`: the agent's, which says into
+   * which accounts it may adopt; null: into every one. Answers how to forget it.
+   */
+  follow(host: string, credential: string | null, tell: (claims: readonly Claimed[]) => void): () => void
   /** How many devices without an interface agents in this process see, by host; hosts that have not said are left out. */
   counts(): ReadonlyMap<string, number>
   /** Resolves when nothing is to be written. */
@@ -38,6 +43,8 @@ const times = {
   together: 100,
   /** Between two looks at devices whose interface is elsewhere: its host may be gone without anybody saying so. */
   contested: 5_000,
+  /** Until the store is asked again for what it refused to adopt. */
+  refused: 30_000,
   /** After the store could not be told. */
   pause: 1_000,
 }
@@ -57,17 +64,24 @@ interface Followed {
   waiting: SightingsToWrite
   writing: Promise<void> | undefined
   readonly unclaimed: Set<string>
+  readonly adopter: Adopter
 }
 
 export function createSightingService(
   storage: Storage,
   enforcement: Pick<EnforcementService, 'speaker' | 'time' | 'listeningSince'>,
+  adoption: AdoptionReader,
 ): SightingService {
   const followed = new Map<string, Followed>()
   const turns = createTurns(atOnce)
+  const adopting = createTurns(1)
   const stopping = new AbortController()
 
   function told(host: Followed, claims: readonly Claimed[]): void {
+    tell(host, claims)
+    host.adopter.claimed(claims)
+  }
+  function tell(host: Followed, claims: readonly Claimed[]): void {
     for (const { device, interface: id } of claims) {
       if (id === null) host.unclaimed.add(device)
       else host.unclaimed.delete(device)
@@ -107,6 +121,7 @@ export function createSightingService(
         const { seen, strays } = await storage.sightings(name)
         left = differing(all, seen)
         host.unclaimed.clear()
+        host.adopter.see(all.put.values(), all.remove, true)
         const as = seen.filter(({ device }) => all.put.has(device) && !left.put.has(device))
         // An agent that connects anew has been told nothing.
         told(
@@ -115,6 +130,7 @@ export function createSightingService(
         )
         if (!strays) left = { ...left, whole: false }
       }
+      host.adopter.see(left.put.values(), left.remove, false)
       for (const device of left.remove) host.unclaimed.delete(device)
       for (const part of partsOf(left)) {
         if (!isFollowed(name, host)) return
@@ -224,10 +240,45 @@ export function createSightingService(
   }, times.contested)
   timer.unref()
 
+  /** What was refused may be permitted by now. */
+  const stopHearingOfCredentials = storage.onCommit(({ topics }) => {
+    if (topics.includes('credentials')) adoptAgain()
+  })
+  const adoptionTimer = setInterval(adoptAgain, times.refused)
+  adoptionTimer.unref()
+  function adoptAgain(): void {
+    for (const { adopter } of followed.values()) adopter.again()
+  }
+
   async function settled(): Promise<void> {
-    while (looking || [...followed.values()].some(({ writing }) => writing)) {
-      await Promise.all([looking, ...[...followed.values()].map(({ writing }) => writing)])
+    for (;;) {
+      while (looking || [...followed.values()].some(({ writing }) => writing)) {
+        await Promise.all([looking, ...[...followed.values()].map(({ writing }) => writing)])
+      }
+      await Promise.all([...followed.values()].map(({ adopter }) => adopter.settled()))
+      if (!looking && ![...followed.values()].some(({ writing }) => writing)) return
     }
+  }
+
+  function adopterOf(name: string, credential: string | null, of: () => Followed): Adopter {
+    return createAdopter({
+      ...{ host: name, credential, storage, reader: adoption, turns: adopting },
+      now() {
+        if (!isFollowed(name, of())) return undefined
+        const session = enforcement.speaker(name)?.session
+        return {
+          ...(session !== undefined && { session }),
+          ...{ at: enforcement.time(), awayBefore: awayBefore() },
+        }
+      },
+      replaced() {
+        followed.delete(name)
+        enforcement.speaker(name)?.replaced()
+      },
+      tell(claims) {
+        if (isFollowed(name, of())) tell(of(), claims)
+      },
+    })
   }
 
   return {
@@ -237,12 +288,14 @@ export function createSightingService(
       host.known = true
       add(name, host, fromChange(change))
     },
-    follow(name, tell) {
+    follow(name, credential, tell) {
       const host: Followed = {
         ...{ tell, known: false, waiting: nothingToWrite, writing: undefined, unclaimed: new Set<string>() },
+        adopter: adopterOf(name, credential, () => host),
       }
       followed.set(name, host)
       return () => {
+        void host.adopter.stop()
         if (isFollowed(name, host)) followed.delete(name)
       }
     },
@@ -256,7 +309,10 @@ export function createSightingService(
     async close() {
       stopping.abort()
       clearInterval(timer)
+      clearInterval(adoptionTimer)
       stopHearing()
+      stopHearingOfCredentials()
+      await Promise.all([...followed.values()].map(({ adopter }) => adopter.stop()))
       await settled()
     },
   }

@@ -552,6 +552,8 @@ export const readsOfMany: ReadonlySet<ReadName> = new Set([
   'sightings',
   'sightingsDue',
   'contestedSightings',
+  'sighting',
+  'configuredOn',
 ])
 
 const toMember = (row: Row): Member => ({

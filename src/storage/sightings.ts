@@ -1,12 +1,12 @@
 /** What agents see of guests' devices, as it is read: all of a host, and what may have to be told otherwise. */
 import { departuresSince } from './placements.ts'
-import { byPlace, consider, keyOf, nicsOn } from './programs/found.ts'
+import { byPlace, consider, keyOf, nicsOn, sightingsAt } from './programs/found.ts'
 import { sightingColumns, toSighting } from './rows.ts'
 import { prefixed, query, queryOne, type Row, type Steps } from './statement.ts'
 import type { SightingKey, Storage } from './storage.ts'
 
 type SightingReads = {
-  readonly [N in 'sightings' | 'sightingsDue' | 'contestedSightings']: (
+  readonly [N in 'sightings' | 'sighting' | 'configuredOn' | 'sightingsDue' | 'contestedSightings']: (
     ...args: Parameters<Storage[N]>
   ) => Steps<Awaited<ReturnType<Storage[N]>>>
 }
@@ -57,6 +57,15 @@ export const sightingReads: SightingReads = {
       due: row.bound !== row.interface || row.wanted === 1 || row.contested === 1,
     }))
     return { seen, strays: stray !== undefined }
+  },
+  *sighting(host, device) {
+    return (yield* sightingsAt([{ host, device }]))[0]
+  },
+  *configuredOn(host) {
+    const sql = `SELECT id, configured FROM interfaces
+      WHERE host = ? AND device IS NOT NULL AND bound_by = 'mac' AND configured IS NOT NULL`
+    const rows = yield* query(sql, host)
+    return new Map(rows.map((row) => [String(row.id), JSON.parse(String(row.configured)) as string[]]))
   },
   *sightingsDue(since) {
     const revision = Number((yield* queryOne('SELECT value FROM revision WHERE id = 1'))?.value)

@@ -948,8 +948,66 @@ export interface Programs {
    * is not released while its host sees it (`conflict`, binding).
    */
   bind: { args: { changes: readonly BindingChange[] }; answer: Written }
-  /** Appends an interface to a server. As of `createServer`. */
-  addInterface: { args: InterfaceTarget & { interface: Interface }; answer: { revision: number } }
+  /** Adds an interface to a server: of this index where that is free, else as its last. As of `createServer`. */
+  addInterface: {
+    args: InterfaceTarget & { interface: Interface; index?: number }
+    answer: { revision: number }
+  }
+  /**
+   * Makes a server of a guest that a host sees on a device, or adds an interface to the one that was made of it, and looks at the
+   * device again as `see` does. Makes nothing where an interface is on the device or has the MAC address: that one is answered.
+   * `forbidden` (account) where the credential of the host does not permit the account; `not-found` (account); `conflict`
+   * (ip-address) for an address that another account has; `invalid` (device, mac) for what the host does not see so.
+   */
+  adopt: {
+    args: {
+      host: string
+      session?: number
+      awayBefore: number
+      device: string
+      /** Canonical text. */
+      mac: string
+      account: string
+      profile: Profile
+      /** The credential of the agent that says so; null: of one that may adopt into every account, or of an operator. */
+      credential: string | null
+      /** Tells the guest from all others of the account and profile. */
+      guest: string
+      /** The server as it would be, with one interface that is nowhere: the first whose id is free. */
+      servers: readonly Programs['createServer']['args'][]
+      /** Of profiles whose servers have numbers: this one where it is free, else one above all others. */
+      number?: { readonly prefer: number | null; readonly most: number }
+      /** Which of the guest's interfaces it is, from 1 on; another where the server has that. */
+      index: number
+      /** Addresses that are followed from now on; null: none are. */
+      configured: readonly string[] | null
+      /** Whether its agent is told what is answered. */
+      told: boolean
+    }
+    answer: {
+      current: boolean
+      interface: string | null
+      claims: readonly Claimed[]
+      revision?: number
+      changed?: boolean
+    }
+  }
+  /** Keeps why a device is not adopted. `account`: one that its host asked for and may not have, which is audited once; null: another reason. */
+  refuseAdoption: {
+    args: { host: string; session?: number; device: string; why: string; account: string | null }
+    answer: { current: boolean; revision?: number; changed?: boolean }
+  }
+  /** Of an interface that was adopted and is on a device of the host: the addresses that its hypervisor has for it now. As of `adopt`. */
+  followConfigured: {
+    args: {
+      host: string
+      session?: number
+      credential: string | null
+      interface: string
+      addresses: readonly string[]
+    }
+    answer: { current: boolean; revision?: number; changed?: boolean }
+  }
   /** Changes what is given and keeps the rest; attributes are merged, key by key, and null removes one. Where it is stays as it is. */
   updateInterface: {
     args: InterfaceTarget & {
@@ -1290,6 +1348,10 @@ export interface Storage {
     readonly after: SightingKey | null
     readonly limit: number
   }): Promise<{ readonly devices: readonly SightingKey[]; readonly next: SightingKey | null }>
+  /** Of interfaces that were adopted and are on devices of a host: the addresses that its hypervisor had for each, by id. */
+  configuredOn(host: string): Promise<ReadonlyMap<string, readonly string[]>>
+  /** As its agent saw it last. */
+  sighting(host: string, device: string): Promise<SightingRecord | undefined>
   /** Devices without an interface, in order of device, which is the key. */
   unclaimedPage(host: string, page: KeyPage): Promise<readonly SightingRecord[]>
   /** Undefined when the interface is nowhere, or not there. */

@@ -74,7 +74,8 @@ export async function openLocal({
 
 const withAttached = (adopting: Adopting | undefined): Adopting => ({
   adoptionOf: (source, known) =>
-    source === 'attached' ? adoptionOfAttached(known) : adopting?.adoptionOf(source, known),
+    (source === 'attached' ? adoptionOfAttached(known) : undefined) ?? adopting?.adoptionOf(source, known),
   onChange: (listener) => adopting?.onChange(listener) ?? (() => {}),
   reload: async () => adopting?.reload(),
+  problems: () => adopting?.problems() ?? [],
 })

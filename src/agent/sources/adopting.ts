@@ -9,19 +9,16 @@ export interface Adopting {
   adoptionOf(source: SightingSource, known: Known): Adoption | undefined
   /** Calls back when it may answer otherwise of the same device. Answers how to stop listening. */
   onChange(listener: () => void): () => void
-  /** Reads the file again. One that is not right leaves the rules as they are, and says so. */
+  /** Reads the file again. One that is not right leaves the rules as they are, which is a problem from then on. */
   reload(): Promise<void>
-}
-
-export interface AdoptingOptions {
-  readonly read: () => Promise<Result<AdoptionRules>>
-  /** One line for the operator. */
-  readonly complain: (reason: string) => void
+  /** In words for the operator; empty: none. */
+  problems(): readonly string[]
 }
 
 /** Before the file has been read for the first time, and where that fails, nothing is adopted: what is enforced waits for no file. */
-export function createAdopting({ read, complain }: AdoptingOptions): Adopting {
+export function createAdopting(read: () => Promise<Result<AdoptionRules>>): Adopting {
   let rules = noAdoption
+  let problem: string | undefined
   const listeners = new Set<() => void>()
   /** Of several that are asked for at once the last one counts. */
   let newest = 0
@@ -36,16 +33,10 @@ export function createAdopting({ read, complain }: AdoptingOptions): Adopting {
       const turn = ++newest
       const found = await read()
       if (turn !== newest) return
-      if (!found.ok) return complain(found.error)
-      rules = found.value
+      problem = found.ok ? undefined : `the rules of adoption are as they were: ${found.error}`
+      if (found.ok) rules = found.value
       for (const each of [...listeners]) each()
     },
+    problems: () => (problem === undefined ? [] : [problem]),
   }
-}
-
-/** Without a file. */
-export const adoptsNothing: Adopting = {
-  adoptionOf: () => undefined,
-  onChange: () => () => {},
-  reload: async () => {},
 }

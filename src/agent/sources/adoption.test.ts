@@ -192,36 +192,31 @@ test('a file that is not right is refused with its line and field', () => {
 test('a file that is read again replaces the rules, and one that is not right does not', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'adopt-'))
   const path = join(directory, 'adopt.yaml')
-  const complaints: string[] = []
-  const adopting = createAdopting({
-    read: () => readAdoptionRules(path),
-    complain: (why) => complaints.push(why),
-  })
+  const adopting = createAdopting(() => readAdoptionRules(path))
+  const problem = (reason: string) => [`the rules of adoption are as they were: ${reason}`]
   const account = () => adopting.adoptionOf('libvirt', known({ labels: { tags: ['a'] } }))?.account
   let told = 0
   const forget = adopting.onChange(() => void told++)
   try {
     await adopting.reload()
-    assert.deepEqual([account(), complaints], [undefined, ['there is no such file']])
+    assert.deepEqual([account(), adopting.problems()], [undefined, problem('there is no such file')])
     await writeFile(path, begin)
     await adopting.reload()
-    assert.deepEqual([account(), told], ['a', 1])
-    await writeFile(path, `${begin}    zone: [no]\n`)
-    await adopting.reload()
-    await writeFile(path, Uint8Array.of(0xff))
-    await adopting.reload()
-    await writeFile(path, ' '.repeat(1024 * 1024 + 1))
-    await adopting.reload()
-    assert.deepEqual([account(), told], ['a', 1])
-    assert.deepEqual(complaints.slice(1), [
-      'line 5: rules[0].zone: expected text of 1 to 128 characters in one line',
-      'it is not UTF-8 text',
-      'it has more than 1048576 bytes',
-    ])
+    assert.deepEqual([account(), adopting.problems()], ['a', []])
+    for (const [text, reason] of [
+      [`${begin}    zone: [no]\n`, 'line 5: rules[0].zone: expected text of 1 to 128 characters in one line'],
+      [Uint8Array.of(0xff), 'it is not UTF-8 text'],
+      [' '.repeat(1024 * 1024 + 1), 'it has more than 1048576 bytes'],
+    ] as const) {
+      await writeFile(path, text)
+      await adopting.reload()
+      assert.deepEqual([account(), adopting.problems()], ['a', problem(reason)])
+    }
+    assert.equal(told, 5, 'whoever tells of problems hears of them')
     forget()
     await writeFile(path, begin.replace('account: a', 'account: b'))
     await adopting.reload()
-    assert.deepEqual([account(), told], ['b', 1])
+    assert.deepEqual([account(), adopting.problems(), told], ['b', [], 5])
   } finally {
     await rm(directory, { recursive: true })
   }

@@ -242,6 +242,7 @@ test('what is not changed is the same object, and what cannot be said is left ou
     }),
     onChange: () => () => {},
     async reload() {},
+    problems: () => [],
   }
   const other = world([source], { adopting })
   other.look(...links)

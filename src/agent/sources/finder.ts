@@ -180,7 +180,11 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
       for (const each of stop) clearTimeout(each)
       for (const each of done) each()
     },
-    problems: () => [...sources.flatMap((each) => each.problems()), ...problems.slice(0, 10)],
+    problems: () => [
+      ...sources.flatMap((each) => each.problems()),
+      ...(adopting?.problems() ?? []),
+      ...problems.slice(0, 10),
+    ],
     async stop() {
       for (const each of stops) each()
       await Promise.all(sources.map((each) => each.stop()))

@@ -34,6 +34,8 @@ export interface AgentProcess {
   count(): Promise<void>
   /** What has become of devices that it has seen. */
   tellClaims(list: readonly Claimed[]): void
+  /** Has it read its files again. */
+  reload(): void
   /** Ends it after the round that it is in; what it enforces stays. */
   stop(): Promise<void>
 }
@@ -68,11 +70,12 @@ export function startAgentProcess(
   }
 
   let agent: ToAgent | undefined
+  /** 0: it is not there. */
+  let pid = 0
   const questions = createQuestions(() => agent?.count())
 
   function start(): AgentLife {
     const gone = new AbortController()
-    let pid = 0
     const life = startAgentLife({
       command: within(netns, command),
       env,
@@ -102,7 +105,10 @@ export function startAgentProcess(
       onStderr: (line) => logger.warn({ pid }, line),
     })
     agent = life.agent
-    void life.over.then(() => gone.abort())
+    void life.over.then(() => {
+      pid = 0
+      gone.abort()
+    })
     return life
   }
 
@@ -129,6 +135,9 @@ export function startAgentProcess(
     },
     count: questions.ask,
     tellClaims: (list) => agent?.claims(list),
+    reload() {
+      if (pid > 0) process.kill(pid, 'SIGHUP')
+    },
     stop: supervisor.stop,
   }
   return closed

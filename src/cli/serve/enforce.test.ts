@@ -19,6 +19,7 @@ async function start() {
       },
       count: async () => void done.push('counted'),
       tellClaims() {},
+      reload() {},
       stop: async () => void done.push('stopped'),
     },
     {

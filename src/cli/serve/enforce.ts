@@ -36,7 +36,16 @@ export async function enforce(
       ...{ host, target: 'nftables', observe, desiredRevision: null, appliedRevision: null },
       ...{ state: 'starting', error: null, repairs: 0, warnings: [] },
     },
-    ...{ feed, hearers, metrics, logger, count: agent.count, finds: true, tellClaims: agent.tellClaims },
+    ...{
+      feed,
+      hearers,
+      metrics,
+      logger,
+      count: agent.count,
+      finds: true,
+      credential: null,
+      tellClaims: agent.tellClaims,
+    },
     inForce(view, guarded) {
       if (!told) tell(inForce(view, guarded))
       told = true

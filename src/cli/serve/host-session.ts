@@ -34,6 +34,8 @@ export interface HostSessionOptions {
   readonly count: () => Promise<void>
   /** Whether the agent says which devices it sees. One that does not can prove none: interfaces that were found on its host are not there. */
   readonly finds: boolean
+  /** The agent's; null: it is the service's own, and may adopt into every account. */
+  readonly credential: string | null
   /** Tells the agent what has become of devices that it has seen. */
   readonly tellClaims: (claims: readonly Claimed[]) => void
   /** Rules are in force; `guarded` in the agent's words. */
@@ -55,6 +57,7 @@ export function createHostSession({
   logger,
   count,
   finds,
+  credential,
   tellClaims,
   inForce,
 }: HostSessionOptions): HostSession {
@@ -80,7 +83,7 @@ export function createHostSession({
   }
   const forgetAgent = hits.asks(host, count)
   const forgetReach = enforcement.follow(host, feed.reach)
-  const forgetDevices = sightings.follow(host, tellClaims)
+  const forgetDevices = sightings.follow(host, credential, tellClaims)
   if (!finds) sightings.hear(host, { whole: true, put: [], remove: [] })
   return {
     want: (since, agent, gone) => answers.answer(since, gone, (update) => agent.update(update)),

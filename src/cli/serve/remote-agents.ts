@@ -66,7 +66,7 @@ export function createRemoteAgents({
   const limits = new Map<string, ReturnType<typeof limitsOf>>()
   const limitsOf = (host: string) => ({ log: createModestLog(logger.child({ host })), pace: createPace() })
 
-  function connected({ host, stream, address, close }: AgentConnection): void {
+  function connected({ host, credential, stream, address, close }: AgentConnection): void {
     const { log, pace } = limits.get(host) ?? limitsOf(host)
     limits.set(host, { log, pace })
     const gone = new AbortController()
@@ -131,7 +131,7 @@ export function createRemoteAgents({
           metrics,
           logger: log,
         },
-        ...{ count: questions.ask, finds: version >= findsDevices, tellClaims: agent.claims },
+        ...{ count: questions.ask, finds: version >= findsDevices, credential, tellClaims: agent.claims },
       })
       log.info({ address, release: theirs, protocol: version, pid }, 'agent connected')
       agent.welcome({ version, release, history })

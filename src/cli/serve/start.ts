@@ -151,6 +151,8 @@ export async function start(
   endWhenAsked(stop, logger)
   if (inventory) hangUp.reloads.push({ what: 'the inventory', again: inventory.again })
   if (certificate) hangUp.reloads.push({ what: 'the certificate', again: certificate.again })
+  if (enforcer && options.adopt !== undefined)
+    hangUp.reloads.push({ what: 'the rules of adoption', again: async () => enforcer.reload() })
   inventory?.follow()
   certificate?.follow(server.present)
   let url: string

@@ -80,6 +80,9 @@ export const decodeClaims = (json: JsonValue): { readonly list: readonly Claimed
 /** Of one host, at most: more are no devices of guests. */
 export const maxSightings = 10_000
 
+/** Accounts that one host asks for in vain and that are remembered. */
+export const mostRefusals = 100
+
 const short = (what: string, most = 128) => textOf(what, (text) => text.length <= most)
 const device = textOf('device', isDeviceName)
 const mac: Reader<Mac> = (json) => {

@@ -5,6 +5,7 @@ import { keeps, type Program } from '../statement.ts'
 import type { Actor, Commit, ProgramName, Programs } from '../storage.ts'
 import { createAccount, deleteAccount, updateAccount } from './accounts.ts'
 import { changeAddresses } from './addresses.ts'
+import { adopt, followConfigured, refuseAdoption } from './adopt.ts'
 import { attachPolicy, attachTo } from './attachments.ts'
 import { bind } from './bindings.ts'
 import { chooseAccount, choosePolicy } from './choices.ts'
@@ -76,6 +77,9 @@ export const programs: {
   deleteAccount,
   see,
   bind,
+  adopt,
+  refuseAdoption,
+  followConfigured,
   addInterface,
   updateInterface,
   removeInterface,
@@ -131,6 +135,9 @@ const topics: { readonly [P in ProgramName]: Commit['topics'] } = {
   deleteAccount: ['credentials', 'servers', 'rules'],
   see: ['servers'],
   bind: ['servers'],
+  adopt: ['servers', 'rules'],
+  refuseAdoption: [],
+  followConfigured: ['servers', 'rules'],
   addInterface: ['servers', 'rules'],
   updateInterface: ['servers', 'rules'],
   removeInterface: ['servers', 'rules'],

@@ -29,8 +29,7 @@ export function* addInterface(
   const found = yield* ownerOf(target, actor)
   if (!found.ok) return found
   const server = found.value
-  const last = yield* queryOne('SELECT MAX(number) AS last FROM interfaces WHERE server = ?', server.id)
-  const nic = { ...given, server: server.id, index: Number(last?.last ?? 0) + 1 }
+  const nic = { ...given, server: server.id, index: yield* indexIn(server, target.index) }
   const fault = yield* newcomerFault([nic], target.ownMacs)
   if (fault) return err(fault)
   yield* insertInterfaces([nic])
@@ -44,6 +43,16 @@ export function* addInterface(
     ...{ before: null, after: audited(nic) },
   })
   return ok({ revision })
+}
+
+/** What is asked for where that is free, else the next one. */
+function* indexIn({ id }: ServerRecord, wanted: number | undefined): Steps<number> {
+  if (wanted !== undefined) {
+    const sql = 'SELECT id FROM interfaces WHERE server = ? AND number = ?'
+    if (!(yield* queryOne(sql, id, wanted))) return wanted
+  }
+  const last = yield* queryOne('SELECT MAX(number) AS last FROM interfaces WHERE server = ?', id)
+  return Number(last?.last ?? 0) + 1
 }
 
 export function* updateInterface(

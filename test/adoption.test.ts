@@ -1,0 +1,382 @@
+/** Guests that a host sees become servers of the account that its rules name: of every profile, and of no account that its credential does not permit. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import type { Adoption, Claimed, Sighting } from '../src/core/model/sighting.ts'
+import { makeOperator, operator } from './support/operator.ts'
+import {
+  credentials,
+  datacenters,
+  onBothStores,
+  secretKeys,
+  servers,
+  type TestService,
+} from './support/service.ts'
+
+let last = 0
+/** Every test has its own devices and MAC addresses. */
+const nextMac = () =>
+  `52:54:00:aa:${(++last >> 8).toString(16).padStart(2, '0')}:${(last & 255).toString(16).padStart(2, '0')}`
+const guest = (n: number) => `0d4f9a52-6f0e-4b6e-8a7e-${String(n).padStart(12, '0')}`
+
+onBothStores('guests that are adopted', (start) => {
+  let service: TestService
+  let accounts: { acme: string; other: string }
+  before(async () => {
+    service = await start()
+    await makeOperator(service.storage)
+    const of = async (headers: Record<string, string>) =>
+      (await service.call('GET', '/v1/account', undefined, headers)).body.account
+    accounts = { acme: await of(credentials.right), other: await of(credentials.foreign) }
+  })
+  after(() => service.close())
+
+  let hosts = 0
+  let host: string
+  beforeEach(() => {
+    host = `kvm${++hosts}`
+  })
+
+  /** An agent's sight of its host, as the service hears it, and what it is told of each device. */
+  function look(credential: string | null) {
+    const { sightings } = service.services
+    const told = new Map<string, Claimed>()
+    const news: Claimed[] = []
+    const forget = sightings.follow(host, credential, (claims) => {
+      for (const each of claims) told.set(each.device, each)
+      news.push(...claims)
+    })
+    return {
+      told,
+      news,
+      forget,
+      /** The first time all that there is. */
+      async see(put: readonly Sighting[], remove: readonly string[] = [], whole = news.length === 0) {
+        sightings.hear(host, { whole, put, remove })
+        await sightings.settled()
+      },
+      why: (device: string) => told.get(device)?.why ?? '',
+    }
+  }
+  const adoption = (account: string, profile: string, more: Partial<Adoption> = {}): Adoption => ({
+    ...{ account, profile, server: { id: guest(++last), name: `vm-${profile}` }, index: 1 },
+    ...{ addresses: [], policies: [] },
+    ...more,
+  })
+  const sighting = (device: string, of: Adoption | undefined, more: Partial<Sighting> = {}): Sighting => ({
+    ...{ device, present: true, mac: nextMac(), address: null, source: 'libvirt', guarded: true },
+    ...{ guest: { id: guest(++last), name: 'vm' }, ...(of && { adoption: of }) },
+    ...more,
+  })
+  async function credentialOf(adopts: readonly string[] | null): Promise<string> {
+    const made = await service.call('POST', `/v1/hosts/${host}/credentials`, { adopts }, operator)
+    assert.equal(made.status, 201, made.text)
+    return made.body.id
+  }
+  const bound = async (device: string) => {
+    const { body } = await service.call(
+      'GET',
+      `/v1/bindings?host=${host}&device=${device}`,
+      undefined,
+      operator,
+    )
+    return body.bindings[0]
+  }
+  const serverOn = async (device: string) => {
+    const binding = await bound(device)
+    assert.ok(binding, `nothing is on ${device}`)
+    const { status, body, text } = await service.call(
+      'GET',
+      `/v1/servers/${binding.server}`,
+      undefined,
+      operator,
+    )
+    assert.equal(status, 200, text)
+    return body
+  }
+  const countServers = async () =>
+    (await service.call('GET', '/v1/servers?limit=1000', undefined, operator)).body.servers.length
+
+  test('of every profile they are read and changed by its API, with the policy that it attaches', async () => {
+    const host = look(null)
+    const profiles = ['native', 'upcloud', 'hostup', 'ionos', 'scaleway']
+    const seen = profiles.map((profile, n) =>
+      sighting(`vnet${n}`, adoption(accounts.acme, profile, { addresses: [`192.0.2.${150 + n}`] })),
+    )
+    await host.see(seen, [], true)
+    const ids: Record<string, string> = {}
+    for (const [n, profile] of profiles.entries()) {
+      assert.equal(host.why(`vnet${n}`), '', profile)
+      const server = await serverOn(`vnet${n}`)
+      const [nic] = server.interfaces
+      assert.deepEqual(
+        [server.profile, server.name, server.account, nic.mac, nic.addresses, nic.index],
+        [profile, `vm-${profile}`, accounts.acme, seen[n]?.mac, [`192.0.2.${150 + n}`], 1],
+      )
+      assert.equal((await bound(`vnet${n}`)).boundBy, 'mac')
+      assert.equal(host.told.get(`vnet${n}`)?.interface, nic.id)
+      assert.equal(server.id, seen[n]?.adoption?.server.id, 'a guest’s UUID is its server’s')
+      ids[profile] = server.id
+    }
+    const { call } = service
+    const rule = { firewall_rule: { direction: 'in', action: 'drop', position: '1' } }
+    assert.equal((await call('POST', `/1.3/server/${ids.upcloud}/firewall_rule`, rule)).status, 201)
+    const native = await serverOn('vnet0')
+    assert.equal(native.interfaces[0].policy.ingress.default, 'deny')
+    const vmid = (await serverOn('vnet2')).vmid
+    assert.ok(vmid > 20_000, 'above those that are there')
+    const open = {
+      action: 'ACCEPT',
+      type: 'in',
+      proto: 'tcp',
+      dport: '22',
+      source: '',
+      comment: '',
+      enable: 1,
+    }
+    const hostup = await call('POST', `/api/vm/${vmid}/firewall`, open)
+    assert.ok(hostup.status < 300, hostup.text)
+    assert.equal((await call('GET', `/api/vm/${vmid}/firewall`)).body.data.length, 1)
+    const path = `/cloudapi/v6/datacenters/${datacenters.own}/servers/${ids.ionos}/nics`
+    const nics = await call('GET', `${path}?depth=1`)
+    assert.equal(nics.status, 200, nics.text)
+    const nic = nics.body.items[0]
+    const firewall = { properties: { protocol: 'TCP', portRangeStart: 22, portRangeEnd: 22 } }
+    assert.equal((await call('POST', `${path}/${nic.id}/firewallrules`, firewall)).status, 202)
+    const instance = await call(
+      'GET',
+      `/instance/v1/zones/fr-par-1/servers/${ids.scaleway}`,
+      undefined,
+      secretKeys.right,
+    )
+    assert.equal(instance.status, 200, instance.text)
+    assert.ok(instance.body.server.security_group.id)
+    const renamed = { name: 'renamed' }
+    const patched = await call(
+      'PATCH',
+      `/instance/v1/zones/fr-par-1/servers/${ids.scaleway}`,
+      renamed,
+      secretKeys.right,
+    )
+    assert.equal(patched.status, 200, patched.text)
+    // The guest is called otherwise: the server's name is its owner's.
+    await host.see([
+      {
+        ...(seen[4] as Sighting),
+        adoption: { ...(seen[4]?.adoption as Adoption), server: { id: ids.scaleway ?? '', name: 'other' } },
+      },
+    ])
+    assert.equal((await serverOn('vnet4')).name, 'renamed')
+  })
+
+  test('twice is once; cards of a guest are its server’s; one that leaves is unbound, and comes back as it was', async () => {
+    const host = look(null)
+    const of = adoption(accounts.acme, 'upcloud')
+    const [first, second] = [sighting('vnet10', of), sighting('vnet11', { ...of, index: 2 })]
+    await host.see([first], [], true)
+    const before = await countServers()
+    await host.see([first, second], [], true)
+    await host.see([first, second], [], true)
+    assert.equal(await countServers(), before)
+    const server = await serverOn('vnet10')
+    assert.deepEqual(
+      server.interfaces.map((each: { mac: string; index: number }) => [each.mac, each.index]),
+      [
+        [first.mac, 1],
+        [second.mac, 2],
+      ],
+    )
+    await host.see([], ['vnet11'])
+    assert.equal(await bound('vnet11'), undefined)
+    assert.equal((await serverOn('vnet10')).interfaces.length, 2)
+    await host.see([{ ...second, device: 'vnet12' }])
+    assert.equal((await bound('vnet12')).interface, server.interfaces[1].id)
+    // Another agent of the same host, which has been told nothing.
+    host.forget()
+    const next = look(null)
+    await next.see([first, { ...second, device: 'vnet12' }], [], true)
+    assert.equal(next.told.get('vnet10')?.interface, server.interfaces[0].id)
+    assert.equal(await countServers(), before)
+  })
+
+  test('addresses follow the hypervisor’s configuration, and those that an API gave stay', async () => {
+    const host = look(null)
+    const of = adoption(accounts.acme, 'native', { addresses: ['192.0.2.160', '2001:DB8::160'] })
+    const seen = sighting('vnet20', of)
+    await host.see([seen], [], true)
+    const [nic] = (await serverOn('vnet20')).interfaces
+    assert.deepEqual(nic.addresses, ['192.0.2.160', '2001:db8::160'])
+    const given = await service.call(
+      'PATCH',
+      `/v1/interfaces/${nic.id}`,
+      { addresses: [...nic.addresses, '192.0.2.161'] },
+      operator,
+    )
+    assert.equal(given.status, 200, given.text)
+    const configured = (...addresses: string[]) => ({ ...seen, adoption: { ...of, addresses } })
+    await host.see([configured('192.0.2.162')])
+    const now = async () => (await serverOn('vnet20')).interfaces[0].addresses
+    assert.deepEqual(await now(), ['192.0.2.161', '192.0.2.162'])
+    // What another account has is not taken, and what was stays; it is asked again when that is free.
+    await host.see([configured('192.0.2.99')])
+    assert.deepEqual(await now(), ['192.0.2.161', '192.0.2.162'])
+    await host.see([configured()])
+    assert.deepEqual(await now(), ['192.0.2.161'])
+    // One that was said while nobody listened.
+    host.forget()
+    await look(null).see([configured('192.0.2.163')], [], true)
+    assert.deepEqual(await now(), ['192.0.2.161', '192.0.2.163'])
+  })
+
+  test('a host adopts into accounts that its credential permits; another is refused like one that does not exist, and audited once', async () => {
+    const name = host
+    const credential = await credentialOf([accounts.acme])
+    const agent = look(credential)
+    const before = await countServers()
+    const put = [
+      sighting('vnet30', adoption(accounts.acme, 'upcloud')),
+      sighting('vnet31', adoption(accounts.other, 'upcloud')),
+      sighting('vnet32', adoption('nobody-at-all', 'upcloud')),
+      // Faults of an account that is not its own say nothing of it.
+      sighting('vnet33', adoption(accounts.other, 'ionos', { zone: datacenters.own, policies: ['x'] })),
+    ]
+    await agent.see(put, [], true)
+    assert.equal(await countServers(), before + 1)
+    const without = (device: string, account: string) => agent.why(device).replace(account, 'ACCOUNT')
+    assert.match(agent.why('vnet31'), /may not adopt into account/)
+    assert.equal(without('vnet31', accounts.other), without('vnet32', 'nobody-at-all'))
+    assert.equal(without('vnet33', accounts.other), without('vnet32', 'nobody-at-all'))
+    const refusals = async () => {
+      const { body } = await service.call('GET', '/v1/audit?limit=500', undefined, operator)
+      return body.events.filter(
+        (each: { operation: string; after: { device: string }; actor: string }) =>
+          each.operation === 'adoption.refuse' && each.actor === `agent of host ${name}`,
+      )
+    }
+    const audited = (await refusals()).map((each: { after: { account: string } }) => each.after.account)
+    assert.deepEqual(audited.sort(), [accounts.other, 'nobody-at-all'].sort())
+    // Seen otherwise, and seen again.
+    await agent.see(put.map((each) => ({ ...each, present: false })))
+    await agent.see(put, [], true)
+    assert.equal((await refusals()).length, 2)
+    assert.equal(await countServers(), before + 1)
+    // Another's history has no word of it, and the account's own none of the host.
+    for (const [headers, holds] of [
+      [credentials.foreign, false],
+      [credentials.right, true],
+    ] as const) {
+      const { text } = await service.call('GET', '/v1/audit?limit=500', undefined, headers)
+      assert.equal(text.includes(put[0]?.adoption?.server.id ?? '-'), holds)
+      assert.doesNotMatch(text, new RegExp(`\\b${name}\\b|vnet3\\d`))
+    }
+    // Permitted from now on: at once.
+    const patched = await service.call(
+      'PATCH',
+      `/v1/credentials/${credential}`,
+      { adopts: [accounts.other] },
+      operator,
+    )
+    assert.equal(patched.status, 200)
+    await service.services.sightings.settled()
+    assert.equal((await serverOn('vnet31')).account, accounts.other)
+    assert.match(agent.why('vnet33'), /it is not adopted: zone: /)
+    // What was adopted is followed no more by a host that may not adopt there.
+    const first = put[0] as Sighting
+    await agent.see([{ ...first, adoption: { ...(first.adoption as Adoption), addresses: ['192.0.2.177'] } }])
+    assert.deepEqual((await serverOn('vnet30')).interfaces[0].addresses, [])
+    // A credential of another host, and one that is gone, permit nothing.
+    await service.call('DELETE', `/v1/credentials/${credential}`, undefined, operator)
+    await agent.see([sighting('vnet34', adoption(accounts.other, 'upcloud'))])
+    assert.match(agent.why('vnet34'), /may not adopt into account/)
+  })
+
+  test('a server that was not adopted is not touched, whoever’s it is: not by its id, its MAC address or its addresses', async () => {
+    const agent = look(null)
+    for (const [n, id] of [servers.web, servers.foreign].entries()) {
+      const before = (await service.call('GET', `/v1/servers/${id}`, undefined, operator)).text
+      await agent.see([
+        sighting(`vnet4${n}`, adoption(accounts.acme, 'upcloud', { server: { id, name: 'taken' } })),
+      ])
+      const made = await serverOn(`vnet4${n}`)
+      assert.notEqual(made.id, id)
+      assert.match(made.id, /^[0-9a-f-]{36}$/)
+      assert.equal((await service.call('GET', `/v1/servers/${id}`, undefined, operator)).text, before)
+    }
+    // The MAC address of one that the inventory put on a device of another host, and of one that is nowhere.
+    const before = await countServers()
+    await agent.see([sighting('vnet42', adoption(accounts.other, 'upcloud'), { mac: '52:54:00:00:00:01' })])
+    assert.match(agent.why('vnet42'), /by the inventory/)
+    await agent.see([sighting('vnet43', adoption(accounts.other, 'upcloud'), { mac: '52:54:00:00:00:11' })])
+    assert.equal((await serverOn('vnet43')).id, servers.vm)
+    for (const address of [
+      '192.0.2.99',
+      '192.0.2.97',
+      'fe80::1%0',
+      '0.0.0.0',
+      '::ffff:192.0.2.3',
+      '224.0.0.1',
+    ]) {
+      await agent.see([sighting('vnet44', adoption(accounts.acme, 'upcloud', { addresses: [address] }))])
+      assert.match(agent.why('vnet44'), /it is not adopted: /, address)
+    }
+    assert.equal(await countServers(), before)
+  })
+
+  test('what cannot be is refused with its reason, and nothing of it is there', async () => {
+    const agent = look(null)
+    const made = await service.call(
+      'POST',
+      '/v1/accounts',
+      { name: 'small', quotas: { servers: 1 } },
+      operator,
+    )
+    const small = made.body.id
+    for (const [device, of, why, more] of [
+      ['vnet50', adoption(small, 'upcloud'), /^$/, {}],
+      ['vnet51', adoption(small, 'upcloud'), /quota is reached: server, 1 at most/, {}],
+      ['vnet52', adoption(small, 'ionos'), /zone: the account has no datacenters/, {}],
+      ['vnet53', adoption(small, 'nothing'), /profile: expected one of /, {}],
+      ['vnet54', adoption(small, 'upcloud', { zone: 'nowhere' }), /zone: expected one of /, {}],
+      ['vnet55', adoption(accounts.acme, 'native', { policies: ['none'] }), /there is no policy none/, {}],
+      [
+        'vnet56',
+        adoption(accounts.acme, 'native'),
+        /mac: expected the MAC address of one card/,
+        { mac: '01:54:00:00:00:77' },
+      ],
+      ['vnet57', adoption('gone', 'native'), /there is no account gone/, {}],
+      ['vnet58', adoption(accounts.acme, 'native', { server: { id: 'x', name: 'a\nb' } }), /name: /, {}],
+    ] as const) {
+      const before = await countServers()
+      await agent.see([sighting(device, of, more)])
+      assert.match(agent.why(device), why)
+      assert.equal(await countServers(), before + (device === 'vnet50' ? 1 : 0), device)
+      assert.equal((await bound(device)) !== undefined, device === 'vnet50', device)
+    }
+    // Room is made, and it is asked again.
+    await service.call('PATCH', `/v1/accounts/${small}`, { quotas: { servers: 2 } }, operator)
+    await service.services.sightings.settled()
+    assert.equal((await serverOn('vnet51')).account, small)
+  })
+
+  test('policies that the rule names are attached, and a number is the hypervisor’s where it is free', async () => {
+    const agent = look(null)
+    const policy = await service.call('POST', '/v1/policies', { name: 'web' })
+    assert.equal(policy.status, 201, policy.text)
+    await agent.see([
+      sighting('vnet60', adoption(accounts.acme, 'native', { policies: [policy.body.id] })),
+      sighting('tap777i0', adoption(accounts.acme, 'hostup', { server: { id: 'proxmox-777', name: 'a' } }), {
+        guest: { id: '777', name: 'a' },
+      }),
+      sighting(
+        'tap10000i0',
+        adoption(accounts.acme, 'hostup', { server: { id: 'proxmox-10000', name: 'b' } }),
+        {
+          guest: { id: '10000', name: 'b' },
+        },
+      ),
+    ])
+    assert.deepEqual((await serverOn('vnet60')).interfaces[0].attached, [policy.body.id])
+    assert.equal((await serverOn('tap777i0')).vmid, 777)
+    assert.ok((await serverOn('tap10000i0')).vmid > 20_000)
+  })
+})
