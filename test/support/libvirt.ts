@@ -17,6 +17,8 @@ export const noLibvirt: string | false = await noLabOr({
   virsh: 'libvirt-clients',
   libvirtd: 'libvirt-daemon-system',
   'qemu-system-x86_64': 'qemu-system-x86',
+  tcpdump: 'tcpdump',
+  curl: 'curl',
 })
 
 export interface Domain {

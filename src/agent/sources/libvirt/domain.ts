@@ -2,7 +2,7 @@
  * The parts of a libvirt domain's XML that say whose devices are whose, and what its metadata want made of it:
  *
  *     <metadata>
- *       <portcullis:server xmlns:portcullis="urn:portcullis:1" account="acme" profile="upcloud" policies="web ssh">
+ *       <portcullis:server xmlns:portcullis="urn:portcullis:1" account="acme" profile="native" policies="web ssh">
  *         <portcullis:interface mac="52:54:00:11:22:33" address="192.0.2.10 2001:db8::10"/>
  *       </portcullis:server>
  *     </metadata>
