@@ -20,6 +20,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { connect as connectAgent } from '../src/agent/connect.ts'
 import { certificatesIn, noOpenssl, type Pair } from './support/certificates.ts'
+import { bare } from './support/environment.ts'
 import { ended, launch, listening, main, type Started } from './support/program.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-tls-'))
@@ -73,7 +74,7 @@ describe('TLS', { skip: noOpenssl }, () => {
 
   const run = (program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     new Promise<{ status: number; stdout: string; stderr: string }>((resolve) => {
-      const options = { env: { PATH: process.env.PATH, ...env }, cwd: folder, timeout: 60_000 }
+      const options = { env: { ...bare, ...env }, cwd: folder, timeout: 60_000 }
       execFile(program, args, options, (error, stdout, stderr) =>
         resolve({ status: error === null ? 0 : Number(error.code ?? 99), stdout, stderr }),
       )

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { makeOperator, operator } from '../../test/support/operator.ts'
 import { startService } from '../../test/support/service.ts'
 
@@ -14,7 +15,7 @@ test('made, listed, changed, rotated and revoked, by an operator in an account a
     await makeOperator(service.storage)
     const run = (token: string, ...args: string[]) =>
       promisify(execFile)(process.execPath, [program, ...args, '--url', service.url], {
-        env: { PATH: process.env.PATH, PORTCULLIS_TOKEN: token },
+        env: { ...bare, PORTCULLIS_TOKEN: token },
         timeout: 60_000,
       }).then(
         ({ stdout, stderr }) => ({ status: 0, stdout: stdout.trim(), stderr }),

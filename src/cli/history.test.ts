@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { makeOperator, operator } from '../../test/support/operator.ts'
 import { servers, startService } from '../../test/support/service.ts'
 
@@ -13,7 +14,7 @@ test('a change is listed, shown and undone', async () => {
   /** Status and what was said. */
   const run = (...args: readonly string[]) =>
     promisify(execFile)(process.execPath, [program, ...args, '--url', service.url, '--token', 'acme-token'], {
-      env: { PATH: process.env.PATH },
+      env: bare,
     }).then(
       ({ stdout }) => `0 ${stdout}`,
       ({ code, stderr }) => `${code} ${stderr}`,
@@ -53,7 +54,7 @@ test('an operator is told which operator made a change, and asks for those of on
     assert.equal((await service.call('POST', path, rule, headers)).status, 201)
     const run = async (...args: readonly string[]) => {
       const all = [program, 'history', ...args, '--url', service.url, '--on-behalf-of', 'acme']
-      const env = { PATH: process.env.PATH, PORTCULLIS_TOKEN: operator.authorization.slice('Bearer '.length) }
+      const env = { ...bare, PORTCULLIS_TOKEN: operator.authorization.slice('Bearer '.length) }
       return (await promisify(execFile)(process.execPath, all, { env })).stdout
     }
     const [{ revision, credential }] = JSON.parse(await run('--json', '--limit', '1')).revisions

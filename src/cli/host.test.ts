@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { makeOperator, operator } from '../../test/support/operator.ts'
 import { startService } from '../../test/support/service.ts'
 import { seenOn, sighting } from '../../test/support/sightings.ts'
@@ -15,7 +16,7 @@ test('devices without an interface, why, and the command that adopts each', asyn
     await makeOperator(service.storage)
     const run = (...args: string[]) =>
       promisify(execFile)(process.execPath, [program, 'host', ...args, '--url', service.url], {
-        env: { PATH: process.env.PATH, PORTCULLIS_TOKEN: operator.authorization.slice('Bearer '.length) },
+        env: { ...bare, PORTCULLIS_TOKEN: operator.authorization.slice('Bearer '.length) },
         timeout: 60_000,
       }).then(
         ({ stdout }) => stdout,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { startService, type TestService } from '../../test/support/service.ts'
 
 const program = new URL('./main.ts', import.meta.url).pathname
@@ -21,7 +22,7 @@ test('policies and their rules are made, ordered, attached and taken away', asyn
   t.after(() => service.close())
   const run = (...args: readonly string[]) =>
     promisify(execFile)(process.execPath, [program, ...args], {
-      env: { PATH: process.env.PATH, PORTCULLIS_URL: service.url, PORTCULLIS_TOKEN: 'acme-token' },
+      env: { ...bare, PORTCULLIS_URL: service.url, PORTCULLIS_TOKEN: 'acme-token' },
       timeout: 60_000,
     }).then(
       ({ stdout, stderr }) => ({ status: 0, stdout, stderr }),

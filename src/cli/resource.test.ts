@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { table } from './resource.ts'
 
 const module = new URL('./resource.ts', import.meta.url).href
@@ -18,7 +19,7 @@ async function run(script: string, args: readonly string[], env: Readonly<Record
   return promisify(execFile)(
     process.execPath,
     ['--input-type=module', '-e', source, '--', 'thing', ...args],
-    { env: { PATH: process.env.PATH, PORTCULLIS_TOKEN: 't', ...env }, timeout: 60_000 },
+    { env: { ...bare, PORTCULLIS_TOKEN: 't', ...env }, timeout: 60_000 },
   ).then(
     ({ stdout, stderr }) => ({ status: 0, stdout, stderr }),
     ({ code, stdout, stderr }) => ({ status: Number(code), stdout: String(stdout), stderr: String(stderr) }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { bare } from '../../test/support/environment.ts'
 import { secretKeys, startService } from '../../test/support/service.ts'
 import { packetOf } from './trace.ts'
 
@@ -54,7 +55,7 @@ test('any credential may ask, and the server is called by its name', async () =>
         service.url,
         ...args,
       ],
-      { env: { PATH: process.env.PATH, ...env } },
+      { env: { ...bare, ...env } },
     ).then(
       ({ stdout }) => `0 ${stdout}`,
       ({ code, stderr }) => `${code} ${stderr}`,

@@ -91,7 +91,12 @@ function runGroup(group: readonly string[]): Promise<boolean> {
       {
         cwd: root,
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())) },
+        env: {
+          ...process.env,
+          UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
+          // Runners, and the hundreds of programs that tests start, compile our sources once.
+          NODE_COMPILE_CACHE: `${root}node_modules/.cache/node`,
+        },
       },
     )
     const shown: string[] = []

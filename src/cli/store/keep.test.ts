@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { buffer, text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
+import { bare } from '../../../test/support/environment.ts'
 import { engines, type TestStore } from '../../../test/support/stores.ts'
 import { rowsOf } from '../../../test/support/whole.ts'
 
@@ -29,7 +30,7 @@ async function run(
   input: Buffer = Buffer.alloc(0),
   env: Record<string, string> = {},
 ) {
-  const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, [program, ...args], { env: { ...bare, ...env } })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   const [stdout, stderr] = [buffer(child.stdout), text(child.stderr)]

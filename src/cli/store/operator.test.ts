@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { pino } from 'pino'
+import { bare } from '../../../test/support/environment.ts'
 import { createAuthenticator } from '../../service/authenticate.ts'
 import { openSqlite } from '../../storage/sqlite.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -25,7 +26,7 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
 
 const run = (directory: string, ...args: string[]) =>
   promisify(execFile)(process.execPath, [program, 'operator', ...args, '--data', directory], {
-    env: { PATH: process.env.PATH },
+    env: bare,
     timeout: 60_000,
   }).then(
     ({ stdout, stderr }) => ({ status: 0, stdout: stdout.trim(), stderr }),
