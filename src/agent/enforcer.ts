@@ -119,6 +119,11 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     for (const change of telling.next(found, finder.isWhole())) service.sightings(change)
   }
 
+  async function closeSources(): Promise<void> {
+    await local?.close()
+    await finder?.stop()
+  }
+
   async function begin(): Promise<void> {
     kept = await options.openKept?.()
     const bindings = kept?.bindings ?? createBindings()
@@ -127,6 +132,8 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
     finder = createFinder({ ...opened, guard })
     const { problems } = finder
     finder.onFound(tellFound)
+    // It was to end before there was anything to be closed.
+    if (stopping) return await closeSources()
     if (!kept?.found) await feed.begin()
     // What stands is closed by no first round that comes before those who know.
     await finder.settled(patienceWithSourcesMs)
@@ -228,10 +235,9 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       stopping = true
       connected.resolve()
       comparisons?.stop()
-      await local?.close()
       await agent?.stop()
       await dataplane?.close()
-      await finder?.stop()
+      await closeSources()
       await kept?.close()
     },
   }

@@ -250,6 +250,32 @@ test('what is not changed is the same object, and what cannot be said is left ou
   assert.match(other.finder.problems().join(), /vnet0 cannot be said/)
 })
 
+test('rules that change are asked of every device again', () => {
+  const source = createFakeSource()
+  let account = 'a'
+  let changed = () => {}
+  const adopting: Adopting = {
+    adoptionOf: () => ({
+      ...{ account, profile: 'p', server: { id: 's', name: 's' }, index: 1, addresses: [], policies: [] },
+    }),
+    onChange(listener) {
+      changed = listener
+      return () => {}
+    },
+    async reload() {},
+    problems: () => [],
+  }
+  const { look, seen } = world([source], { adopting })
+  source.says('vnet0', a)
+  look(tap('vnet0', 7))
+  account = 'b'
+  look(tap('vnet0', 7), tap('vnet1', 8))
+  assert.equal(seen('vnet0')?.adoption?.account, 'a')
+  changed()
+  look(tap('vnet0', 7))
+  assert.equal(seen('vnet0')?.adoption?.account, 'b')
+})
+
 test('a link of another address that nobody knows proves nothing', () => {
   const { look, proves } = world([])
   // A guest’s own end of a veth is in its namespace, and a bridge has the address of a port.

@@ -49,6 +49,8 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
   /** Whether anything may have been said since it was listened to. */
   let unheard = true
   let heard = false
+  /** What a source knew of devices when their sightings were made. */
+  const madeOf = new Map<string, Known>()
   /** What is known of each device that is there. */
   let evidence: ReadonlyMap<string, Evidence> = new Map()
   let allSpoke = false
@@ -77,7 +79,19 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
     return first
   }
 
-  function sightingOf(name: string, link: Link | undefined, of: Said | null | undefined): Sighting {
+  /** `anew`: rules of adoption may be others. */
+  function sightingOf(
+    name: string,
+    link: Link | undefined,
+    of: Said | null | undefined,
+    anew: boolean,
+  ): Sighting {
+    const before = found?.get(name)
+    const isSame =
+      before?.present === (link !== undefined) && (before?.address ?? undefined) === link?.address
+    if (before && isSame && !anew && madeOf.get(name) === of?.known) return before
+    if (of) madeOf.set(name, of.known)
+    else madeOf.delete(name)
     const adoption = of && adopting?.adoptionOf(of.source, of.known)
     const seen: Sighting = {
       device: name,
@@ -89,29 +103,30 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
       ...(of && { guest: of.known.guest }),
       ...(adoption && { adoption }),
     }
-    const before = found?.get(name)
     return before && isDeepStrictEqual(before, seen) ? before : seen
   }
 
-  /** Answers what is known of each device. */
-  function look(): ReadonlyMap<string, Evidence> {
+  /** Answers what is known of each device. `anew`: words or rules may be others. */
+  function look(anew: boolean): ReadonlyMap<string, Evidence> {
     const now = new Map<string, Sighting>()
     const [contradicted, unsayable]: [string[], string[]] = [[], []]
     const said = new Map<string, Said | null>()
     for (const each of words) each.meet(links)
-    const guests = [...links.values()].filter((link) => isGuestLink(link, guard)).map(({ name }) => name)
+    const guests = new Set<string>()
+    for (const link of links.values()) if (isGuestLink(link, guard)) guests.add(link.name)
     const known = words.flatMap((each) => [...each.names()].filter(isDeviceName))
     for (const name of new Set([...known, ...guests])) {
       const link = links.get(name)
       const of = sayOf(name, link)
       // What was said of a device that is gone says nothing of where there is none.
-      if (of === undefined && (!link || !isGuestLink(link, guard))) continue
+      if (of === undefined && !guests.has(name)) continue
       if (of !== undefined) said.set(name, of)
       if (of === null) contradicted.push(name)
-      const seen = sightingOf(name, link, of)
+      const seen = sightingOf(name, link, of, anew)
       if (found?.get(name) === seen || isSayable(seen)) now.set(name, seen)
       else unsayable.push(name)
     }
+    for (const name of madeOf.keys()) if (!said.has(name)) madeOf.delete(name)
     const { known: next, twice } = weigh(links, said)
     problems = [
       ...contradicted.map((name) => `sources contradict each other: whose ${name} is nobody knows`),
@@ -128,8 +143,8 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
   }
 
   function tellFound(now: ReadonlyMap<string, Sighting>): void {
-    const differs =
-      found?.size !== now.size || [...now].some(([name, sighting]) => found?.get(name) !== sighting)
+    let differs = found?.size !== now.size
+    for (const [name, sighting] of now) differs ||= found?.get(name) !== sighting
     if (differs) found = now
     const whole = isWhole()
     if (!differs && whole === wasWhole) return
@@ -146,10 +161,10 @@ export function createFinder({ sources, adopting, guard }: FinderOptions): Finde
     },
     see(now) {
       if (now === links && !heard && found) return new Set()
+      const [before, spoke, anew] = [evidence, allSpoke, heard]
       links = now
       heard = false
-      const [before, spoke] = [evidence, allSpoke]
-      evidence = look()
+      evidence = look(anew)
       allSpoke = words.every((each) => each.hasSpoken())
       if (spoke !== allSpoke) return null
       const names = new Set([...before.keys(), ...evidence.keys()])
