@@ -41,6 +41,12 @@ const pages: readonly Page[] = [
     namespaces: ['kvm7', 'vm12'],
     directory: '/tmp/portcullis-operating',
   },
+  {
+    page: 'docs/attach.md',
+    from: '# VMs that you start yourself',
+    namespaces: ['kvm8', 'vm13'],
+    directory: '/tmp/portcullis-attach',
+  },
   { page: 'docs/inventory.md', from: '# The inventory file', directory: '/tmp/portcullis-inventory' },
 ]
 
