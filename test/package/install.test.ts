@@ -205,6 +205,21 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
     await debian.must(`cp -a /var/tmp/kept.nft ${kept}`)
   })
 
+  test('what starts VMs is not started while the guard cannot be loaded', async () => {
+    const unit = '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n'
+    await debian.write('/run/systemd/system/libvirtd.service', unit)
+    await debian.must('systemctl daemon-reload; nft flush ruleset; mount --bind /bin/false /usr/sbin/nft')
+    const started = await debian.run('systemctl start libvirtd')
+    await debian.must('umount /usr/sbin/nft')
+    assert.equal(started.status, 1, 'it started beside devices that are open')
+    await debian.must('systemctl start libvirtd')
+    assert.equal((await guardTables()).length, 2)
+    // Nothing that ends our units ends it.
+    await debian.must(
+      'systemctl stop portcullis-guard; systemctl is-active libvirtd; systemctl start portcullis-guard',
+    )
+  })
+
   test('boots after a power failure with everything in force', async () => {
     await debian.must('sync')
     await debian.cut()
