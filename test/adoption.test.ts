@@ -358,6 +358,63 @@ onBothStores('guests that are adopted', (start) => {
     assert.equal((await serverOn('vnet51')).account, small)
   })
 
+  test('an operator adopts a device that nobody has, once; one that somebody has is refused', async () => {
+    const agent = look(null)
+    const name = host
+    const seen = [
+      sighting('vnet70', undefined),
+      sighting('vnet71', undefined),
+      sighting('vnet72', undefined, { mac: '52:54:00:00:00:01' }),
+    ]
+    await agent.see(seen)
+    assert.match(agent.why('vnet70'), /no interface has the MAC address/)
+    const adopt = (body: object, key?: string) =>
+      service.call('POST', `/v1/hosts/${name}/adopt`, body, {
+        ...operator,
+        ...(key !== undefined && { 'idempotency-key': key }),
+      })
+    const wanted = {
+      device: 'vnet70',
+      account: accounts.acme,
+      profile: 'upcloud',
+      addresses: ['192.0.2.180'],
+    }
+    const before = await countServers()
+    const first = await adopt(wanted, `k-${name}`)
+    assert.equal(first.status, 201, first.text)
+    assert.deepEqual([first.body.mac, first.body.binding], [seen[0]?.mac, { host: name, device: 'vnet70' }])
+    assert.equal(first.headers.get('location'), `/v1/interfaces/${first.body.id}`)
+    assert.equal((await adopt(wanted, `k-${name}`)).headers.get('idempotent-replayed'), 'true')
+    assert.equal((await adopt({ ...wanted, profile: 'native' }, `k-${name}`)).status, 400)
+    assert.equal((await adopt(wanted)).body.id, first.body.id)
+    assert.equal(await countServers(), before + 1)
+    // Its agent is told.
+    await service.services.sightings.settled()
+    assert.equal(agent.told.get('vnet70')?.interface, first.body.id)
+    for (const [body, status, said] of [
+      [{ ...wanted, account: accounts.other }, 409, /is held by interface/],
+      [{ ...wanted, device: 'vnet72' }, 409, /is that of interface/],
+      [{ ...wanted, device: 'vnet79' }, 400, /device: the host sees no such device/],
+      [{ ...wanted, device: 'vnet71', mac: '52:54:00:99:99:99' }, 400, /mac: the host says/],
+      [{ ...wanted, device: 'vnet71', mac: 'x' }, 400, /mac/],
+      [{ ...wanted, device: 'vnet71', account: 'nobody' }, 404, /no account nobody/],
+      [{ ...wanted, device: 'vnet71', profile: 'x' }, 400, /profile: expected one of/],
+      [{ ...wanted, device: 'vnet71', zone: 'x' }, 400, /zone: expected one of/],
+      [{ ...wanted, device: 'vnet71', addresses: ['x'] }, 400, /addresses\[0\]/],
+      [{ ...wanted, device: 'vnet71', addresses: ['192.0.2.99'] }, 409, /192.0.2.99 is not available/],
+      [{ ...wanted, device: 'vnet71', policies: ['x'] }, 404, /no policy x/],
+      [{ ...wanted, device: 'vnet71', more: 1 }, 400, /more/],
+    ] as const) {
+      const refused = await adopt(body)
+      assert.equal(refused.status, status, refused.text)
+      assert.match(refused.text, said)
+    }
+    assert.equal((await service.call('POST', `/v1/hosts/${name}/adopt`, wanted)).status, 403)
+    assert.equal(await countServers(), before + 1)
+    const { text } = await service.call('GET', '/v1/audit?limit=500')
+    assert.doesNotMatch(text, /vnet7\d/)
+  })
+
   test('policies that the rule names are attached, and a number is the hypervisor’s where it is free', async () => {
     const agent = look(null)
     const policy = await service.call('POST', '/v1/policies', { name: 'web' })

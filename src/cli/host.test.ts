@@ -44,6 +44,22 @@ Each is adopted by:
     )
     const { devices } = JSON.parse(await run('unclaimed', 'kvm1', '--json'))
     assert.deepEqual(devices[1].guest, guest)
+    const { body } = await service.call('GET', '/v1/account')
+    const account = ['--account', body.account, '--profile', 'native']
+    const made = await run('adopt', 'kvm1', 'vnet3', ...account, '--address', '192.0.2.201', '--json')
+    const { id, server, addresses, mac, binding } = JSON.parse(made)
+    assert.deepEqual([addresses, mac], [['192.0.2.201'], '52:54:00:aa:bb:01'])
+    assert.deepEqual(binding, { host: 'kvm1', device: 'vnet3' })
+    const again = await run('adopt', 'kvm1', 'vnet3', ...account)
+    assert.equal(again, `interface ${id} of server ${server} is on vnet3\n`)
+    const of = await service.call('GET', `/v1/servers/${server}`)
+    assert.equal(of.body.name, 'web?  rm -rf /\u202e')
+    assert.match(await run('adopt', 'kvm1', 'vnet4', ...account), /^1 .*mac: is needed/)
+    const named = ['--mac', '52:54:00:aa:bb:09', '--name', 'tap']
+    assert.match(await run('adopt', 'kvm1', 'vnet4', ...account, ...named), / is on vnet4\n$/)
+    assert.match(await run('adopt', 'kvm1', 'vnet9', ...account), /^1 .*the host sees no such device/)
+    assert.match(await run('adopt', 'kvm1', 'vnet3', '--profile', 'native'), /--account/)
+    assert.doesNotMatch(await run('unclaimed', 'kvm1'), /vnet3|vnet4/)
     assert.match(await run('unclaimed', 'kvm2'), /^1 portcullis: .*host/)
   } finally {
     await service.close()

@@ -1,8 +1,8 @@
 /** `portcullis host`: what hosts see, for operators. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { JsonObject } from '../core/json.ts'
 import { printable } from './output.ts'
-import { list, type ResourceFlags, show, table, verb } from './resource.ts'
+import { call, list, type ResourceFlags, show, table, verb } from './resource.ts'
 
 interface Unclaimed extends JsonObject {
   readonly device: string
@@ -12,6 +12,21 @@ interface Unclaimed extends JsonObject {
   readonly source: string
   readonly guarded: boolean
   readonly why: string
+}
+
+interface Adopted extends JsonObject {
+  readonly id: string
+  readonly server: string
+}
+
+interface AdoptFlags extends ResourceFlags {
+  readonly account: string
+  readonly profile: string
+  readonly zone?: string
+  readonly name?: string
+  readonly mac?: string
+  readonly address?: readonly string[]
+  readonly policy?: readonly string[]
 }
 
 const heading = ['DEVICE', 'MAC', 'GUEST', 'SOURCE', 'GUARDED', 'WHY']
@@ -47,5 +62,31 @@ export function hostCommand(): Command {
       const devices = await list<Unclaimed>(self, `v1/hosts/${encodeURIComponent(host)}/unclaimed`, 'devices')
       show(flags, devices && { devices }, () => inWords(host, devices ?? []))
     })
-  return new Command('host').description('what hosts see, for operators').addCommand(unclaimed)
+  const collect = (value: string, before: readonly string[] = []) => [...before, value]
+  const adopt = verb(
+    'adopt',
+    'make the server of a device that nobody has, and put it there',
+    'portcullis host adopt kvm1 vnet3 --account 7b0c6a52-6f0e-4b6e-8a7e-0d2f8f5f7c11 --profile upcloud',
+  )
+    .argument('<host>', 'its name')
+    .argument('<device>', 'as `host unclaimed` lists it')
+    .requiredOption('--account <id>', 'whose it is to be')
+    .requiredOption('--profile <profile>', 'of the server')
+    .option('--zone <zone>', 'of the server, or its datacenter; none: the first')
+    .option('--name <name>', 'of the server; none: as the guest is called')
+    .option('--mac <mac>', 'of the guest’s card, where nobody on the host says it')
+    .addOption(new Option('--address <address>', 'from which it may send; repeatable').argParser(collect))
+    .addOption(new Option('--policy <id>', 'attached to it, in order; repeatable').argParser(collect))
+    .action(async (host: string, device: string, flags: AdoptFlags, self: Command) => {
+      const { account, profile, zone, name, mac, address: addresses, policy: policies } = flags
+      const all = { device, account, profile, zone, name, mac, addresses, policies }
+      const body = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+      const at = `v1/hosts/${encodeURIComponent(host)}/adopt`
+      const made = await call<Adopted>(self, at, 'id', { body })
+      show(flags, made, ({ id, server }) => `interface ${id} of server ${server} is on ${device}`)
+    })
+  return new Command('host')
+    .description('what hosts see, for operators')
+    .addCommand(unclaimed)
+    .addCommand(adopt)
 }

@@ -4,6 +4,7 @@
  * They are read as the inventory file's servers are, so each profile makes of them what it makes of any other. A host reaches no account that
  * its credential does not permit, and learns nothing of it.
  */
+import { randomUUID } from 'node:crypto'
 import type { JsonObject } from '../core/json.ts'
 import type { RequestError } from '../core/model/error.ts'
 import { inOrder } from '../core/model/profile.ts'
@@ -96,7 +97,7 @@ export function createAdoptionReader(storage: Storage, providers: readonly Provi
       const { number: numbered } = provider.inventory
       const entry: JsonObject = {
         ...{ ...place.value, profile, name: wanted.server.name },
-        interfaces: [{ mac, addresses: addresses.map(canonical) }],
+        interfaces: [{ id: randomUUID(), mac, addresses: addresses.map(canonical) }],
         ...(numbered && { [numbered.key]: number ?? 1 }),
       }
       const servers: NewServer[] = []

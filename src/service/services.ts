@@ -11,6 +11,7 @@ import { inOrder, type Profile } from '../core/model/profile.ts'
 import type { Storage } from '../storage/storage.ts'
 import { type AccountService, createAccountService } from './accounts.ts'
 import { type AddressService, createAddressService } from './addresses.ts'
+import { type AdoptingService, createAdoptingService } from './adopting.ts'
 import { createAdoptionReader } from './adoption.ts'
 import { type BindingService, createBindingService } from './bindings.ts'
 import { type ChainService, createChainService } from './chains.ts'
@@ -75,6 +76,7 @@ export interface Services {
   readonly inventory: InventoryService
   readonly accounts: AccountService
   readonly bindings: BindingService
+  readonly adopting: AdoptingService
   readonly fleet: FleetService
   readonly listings: ListingService
   /** Names of all that are served, in the order of lists over several. */
@@ -129,6 +131,7 @@ export function createServices(
     reverts: createRevertService(view, providers),
     inventory: createInventoryService(view, reader),
     accounts: createAccountService(view, providers),
+    adopting: createAdoptingService(view, createAdoptionReader(view, providers)),
     bindings: createBindingService(view, providers),
     fleet: createFleetService(view, providers),
     listings: createListingService(view, providers),

@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { Compile } from 'typebox/schema'
-
 import { makeOperator, operator } from '../../../test/support/operator.ts'
 import {
   credentials,
@@ -21,6 +20,7 @@ import { seenOn, sighting } from '../../../test/support/sightings.ts'
 import { whole } from '../../../test/support/status.ts'
 import type { Decision } from '../../core/model/decision.ts'
 import { noCredential } from '../../service/context.ts'
+import { derivedId } from '../../service/derived-id.ts'
 import { routes } from './routes.ts'
 
 const packet = { protocol: 'tcp', source: '198.51.100.1', destination: '192.0.2.10', destinationPort: 22 }
@@ -118,6 +118,9 @@ const calls: readonly Call[] = [
   ['listUnclaimed', '/hosts/local/unclaimed?cursor=bad', undefined, 400, operator],
   ['listUnclaimed', '/hosts/local/unclaimed', undefined, 403],
   ['listUnclaimed', '/hosts/local/unclaimed', undefined, 401, credentials.none],
+  ['adoptDevice', '/hosts/local/adopt', { device: 'tap9', account: 'x', profile: 'native' }, 400, operator],
+  ['adoptDevice', '/hosts/local/adopt', { device: 'tap9' }, 400, operator],
+  ['adoptDevice', '/hosts/local/adopt', { device: 'tap9', account: 'x', profile: 'native' }, 403],
   ['listHosts', '/hosts?state=bad', undefined, 400, operator],
   ['listHosts', '/hosts?cursor=bad', undefined, 400, operator],
   ['getServer', `/servers/${servers.foreignCube}`, undefined, 200, operator],
@@ -294,6 +297,27 @@ function managed(): Call[] {
     ['releaseBinding', '/bindings/made-nic', undefined, 204, operator],
     ['deleteInterface', '/interfaces/made-nic', undefined, 204, operator],
     ['deleteServer', '/servers/made', undefined, 204, operator],
+    [
+      'adoptDevice',
+      '/hosts/local/adopt',
+      { device: 'tap100i0', account: 'made', profile: 'native' },
+      201,
+      operator,
+    ],
+    [
+      'adoptDevice',
+      '/hosts/local/adopt',
+      { device: 'tap100i0', account: 'made', profile: 'ionos' },
+      400,
+      operator,
+    ],
+    [
+      'deleteServer',
+      `/servers/${derivedId('guest', 'made', 'native', 'libvirt-100')}`,
+      undefined,
+      204,
+      operator,
+    ],
     ['deleteAccount', '/accounts/made', undefined, 204, operator],
   ]
 }

@@ -1,16 +1,19 @@
 /** Hosts, for operators: what their agents say of them, and devices of guests that are nobody's there. */
 import type { JsonObject } from '../../core/json.ts'
-import { ok } from '../../core/result.ts'
+import { parseMac } from '../../core/net/mac.ts'
+import { err, ok } from '../../core/result.ts'
 import type { SightingRecord } from '../../storage/storage.ts'
 import type { Route } from '../dialect.ts'
 import { decodeHosts } from './decode.ts'
 import { encodeHost } from './encode.ts'
-import { routesOf } from './endpoint.ts'
+import { bodyOf, creations, routesOf } from './endpoint.ts'
 import { hostOf } from './host-name.ts'
 import { encodeCursor, keyPageOf } from './pages.ts'
-import { HostList, HostQuery, UnclaimedList, UnclaimedQuery } from './schemas-hosts.ts'
+import { interfaceResource } from './routes-interfaces.ts'
+import { DeviceAdoption, HostList, HostQuery, UnclaimedList, UnclaimedQuery } from './schemas-hosts.ts'
+import { Interface } from './schemas-servers.ts'
 
-export const hostRoutes: readonly Route[] = routesOf([
+const readings: readonly Route[] = routesOf([
   {
     method: 'GET',
     path: '/hosts',
@@ -44,6 +47,34 @@ export const hostRoutes: readonly Route[] = routesOf([
     },
   },
 ])
+
+const adoption: readonly Route[] = creations([
+  {
+    path: '/hosts/:host/adopt',
+    operation: 'adoptDevice',
+    scope: 'operator',
+    summary: 'Make the server of a guest that a host sees on a device and nobody has, and put it there',
+    schema: { body: DeviceAdoption, answer: Interface },
+    location: (id) => `/v1/interfaces/${encodeURIComponent(id)}`,
+    handle: async (request, once) => {
+      const host = hostOf(request)
+      if (!host.ok) return host
+      const body = bodyOf<DeviceAdoption>(request)
+      if (!body.ok) return body
+      const { mac: given, addresses = [], policies = [], ...rest } = body.value
+      const mac = given === undefined ? undefined : parseMac(given)
+      if (mac?.ok === false) return err({ kind: 'invalid', field: 'mac', reason: mac.error })
+      const wanted = { ...rest, addresses, policies, ...(mac && { mac: mac.value }) }
+      const id = await request.services.adopting.adopt(request, host.value, wanted, once)
+      if (!id.ok) return id
+      const made = await interfaceResource(request, id.value)
+      return made.ok ? ok({ ...made.value, id: id.value }) : made
+    },
+    read: interfaceResource,
+  },
+])
+
+export const hostRoutes: readonly Route[] = [...readings, ...adoption]
 
 const encode = ({
   device,

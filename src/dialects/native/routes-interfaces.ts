@@ -14,7 +14,7 @@ const encode = (request: DialectRequest, server: ServerRecord, placement: Placem
   ...{ server: server.id, revision: server.revision },
 })
 
-async function resourceOf(request: DialectRequest, id: string): Outcome<Resource> {
+export async function interfaceResource(request: DialectRequest, id: string): Outcome<Resource> {
   const { fleet, effective } = request.services
   const found = await fleet.interface(request, id)
   if (!found.ok) return found
@@ -60,10 +60,10 @@ export const interfaceRoutes: readonly Route[] = [
         if (!body.ok) return body
         const id = await request.services.fleet.addInterface(request, server.value, body.value, { once })
         if (!id.ok) return id
-        const made = await resourceOf(request, id.value)
+        const made = await interfaceResource(request, id.value)
         return made.ok ? ok({ ...made.value, id: id.value }) : made
       },
-      read: resourceOf,
+      read: interfaceResource,
     },
   ]),
   ...resources([
@@ -76,7 +76,7 @@ export const interfaceRoutes: readonly Route[] = [
       schema: { answer: Interface },
       handle: async (request) => {
         const id = identifier(request, 'interface')
-        return id.ok ? resourceOf(request, id.value) : id
+        return id.ok ? interfaceResource(request, id.value) : id
       },
     },
     {
@@ -93,7 +93,7 @@ export const interfaceRoutes: readonly Route[] = [
         if (!change.ok) return change
         const { fleet } = request.services
         const done = await fleet.changeInterface(request, id.value, change.value, condition)
-        return done.ok ? resourceOf(request, id.value) : done
+        return done.ok ? interfaceResource(request, id.value) : done
       },
     },
   ]),

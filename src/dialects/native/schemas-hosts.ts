@@ -1,8 +1,8 @@
 /** The native API's JSON of hosts, for operators. */
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { interfaceStates } from '../../core/model/desired.ts'
 import { sightingSources } from '../../core/model/sighting.ts'
-import { choiceOf, DateTime, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
+import { choiceOf, closed, DateTime, nextPage, nullable, oneOf, pageQuery } from './schema-words.ts'
 import { Connections, FilterMode, InterfaceState, PerDirection, Unanswered } from './schemas.ts'
 
 export const HostList = Type.Object({
@@ -91,6 +91,30 @@ export const UnclaimedList = Type.Object(
     ],
   },
 )
+const short = (description: string, maxLength = 255) => Type.String({ minLength: 1, maxLength, description })
+const several = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100, description })
+
+export const DeviceAdoption = Type.Object(
+  {
+    device: short('Its name on the host', 15),
+    account: short('By id'),
+    profile: short('Of the server'),
+    zone: Type.Optional(
+      short('Or the datacenter that the server is in; absent: the first of the profile, or of the account'),
+    ),
+    name: Type.Optional(short('Of the server; absent: as the guest is called')),
+    mac: Type.Optional(short('Of the guest’s card; needed where nobody on the host says it', 17)),
+    addresses: Type.Optional(several('From which it may send; absent: none')),
+    policies: Type.Optional(several('By id, in order; absent: what the profile attaches by itself')),
+  },
+  {
+    ...closed,
+    examples: [{ device: 'vnet3', account: '7b0c6a52-6f0e-4b6e-8a7e-0d2f8f5f7c11', profile: 'upcloud' }],
+  },
+)
+export type DeviceAdoption = Static<typeof DeviceAdoption>
+
 export const UnclaimedQuery = Type.Object({ ...pageQuery })
 
 export const HostQuery = Type.Object({
