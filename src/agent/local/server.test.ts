@@ -214,11 +214,6 @@ describe('what is said over it', () => {
     try {
       const silent = hold('')
       await isClosed(silent)
-      const halves = [hold('a'.repeat(99)), hold('b'.repeat(99))]
-      await delay(20)
-      const third = raw('c'.repeat(99))
-      assert.match(await third, /too much is asked at once|no whole request/)
-      for (const each of halves) each.destroy()
       const many = Array.from({ length: 4 }, () => hold('{"never":1}\n'))
       await delay(20)
       assert.match(await raw('{"echo":1}\n'), /too many ask at once/)
@@ -227,6 +222,18 @@ describe('what is said over it', () => {
         const said = await askAgent('echo', {}, { socket: path })
         return (said.ok && said.value.answer === 'done') || undefined
       })
+    } finally {
+      await close()
+    }
+  })
+
+  test('all that is not whole yet is bounded, too', async () => {
+    const { raw, hold, close } = await world({ line: 100, held: 250, patienceMs: 30_000 })
+    try {
+      for (const each of ['a', 'b']) hold(each.repeat(99))
+      const third = `${' '.repeat(98)}\n`
+      const isFull = async () => (await raw(third)).includes('too much is asked at once') || undefined
+      await eventually('there is no room', isFull)
     } finally {
       await close()
     }
