@@ -23,6 +23,8 @@ export const noLibvirt: string | false = await noLabOr({
 
 export interface Domain {
   readonly name: string
+  /** Absent: libvirt makes one. */
+  readonly uuid?: string
   /** Its interfaces' MACs, all in the bridge. */
   readonly macs: readonly string[]
   /** Content of its metadata; absent: none. */
@@ -73,8 +75,8 @@ export const bridge = 'br0'
 export const emulator = '/usr/bin/qemu-system-x86_64'
 
 /** The XML of a domain that boots nothing: its firmware waits for a disk that never comes. */
-export const domainXml = ({ name, macs, metadata = '' }: Domain): string => `<domain type='qemu'>
-  <name>${name}</name>
+export const domainXml = ({ name, uuid, macs, metadata = '' }: Domain): string => `<domain type='qemu'>
+  <name>${name}</name>${uuid === undefined ? '' : `<uuid>${uuid}</uuid>`}
   <memory unit='MiB'>32</memory>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
   <features><acpi/></features>
