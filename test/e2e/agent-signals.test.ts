@@ -18,7 +18,7 @@ test('an agent hears SIGHUP and goes on; SIGTERM ends it with 0', {
 }, async () => {
   const netns = `pcl-hup-${process.pid}`
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-hup-'))
-  mustRun('ip', ['netns', 'add', netns])
+  await mustRun('ip', ['netns', 'add', netns])
   const args = ['--server', 'http://127.0.0.1:9', '--token-file', '/nowhere', '--host', 'kvm1']
   const child = spawn(
     'ip',
@@ -48,7 +48,7 @@ test('an agent hears SIGHUP and goes on; SIGTERM ends it with 0', {
   } finally {
     child.kill('SIGKILL')
     await exited
-    run('ip', ['netns', 'del', netns])
+    await run('ip', ['netns', 'del', netns])
     await rm(folder, { recursive: true, force: true })
   }
 })
