@@ -1,6 +1,6 @@
 /** Which account a guest's devices go to: by its metadata, the first rule that matches, or none; and the file that says so. */
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -220,4 +220,24 @@ test('a file that is read again replaces the rules, and one that is not right do
   } finally {
     await rm(directory, { recursive: true })
   }
+})
+
+test('the rules of the page on adoption mean what it says', async () => {
+  const page = await readFile(new URL('../../../docs/adoption.md', import.meta.url), 'utf8')
+  const [, text = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
+  const read = parseAdoptionRules(text)
+  assert.ok(read.ok, JSON.stringify(read))
+  const guest = { id: '100', name: 'www' }
+  const web = adoptionOf(read.value, 'proxmox', known({ guest, labels: { tags: ['web'], pool: 'acme' } }))
+  assert.deepEqual(
+    [web?.profile, web?.zone, web?.server.id, web?.addresses],
+    ['upcloud', 'fi-hel1', 'rack1-100', ['192.0.2.10']],
+  )
+  const db = adoptionOf(read.value, 'libvirt', known({ guest: { id, name: 'db-1' } }))
+  assert.deepEqual([db?.profile, db?.policies, db?.addresses], ['native', ['only-postgres'], []])
+  const own = { account: 'a', profile: 'upcloud', policies: [] }
+  assert.equal(
+    adoptionOf(read.value, 'libvirt', known({ labels: { tags: ['web'], adoption: own } })),
+    undefined,
+  )
 })
