@@ -133,6 +133,44 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.deepEqual((await storage.sightings('h1')).seen, [])
     })
 
+    test('an interface whose MAC address changes is not where the old one is seen', async () => {
+      await open('h1')
+      await see('h1', { put: [sighting('tap0', macs.a)] })
+      const known = await storage.revision()
+      const target = { account: 'acme', profile: 'upcloud', server: 'a', interface: 'nic-a' }
+      await must(storage.run('updateInterface', { ...target, change: { mac: '52:54:00:00:00:ff' } }, actor))
+      assert.deepEqual((await storage.sightingsDue(known)).devices, [{ host: 'h1', device: 'tap0' }])
+      await see('h1', { again: ['tap0'] })
+      assert.equal(await where('a'), undefined)
+    })
+
+    test('a claim and an inventory win over what was found, and one that says nothing leaves it', async () => {
+      await open('h0')
+      await see('h0', { put: [sighting('tap0', macs.a), sighting('tap1', macs.b), sighting('tap2', macs.c)] })
+      const apply = (bound: Partial<Record<Name, string>>) =>
+        must(storage.run('applyInventory', { inventory: servers(['a', 'b', 'c'], bound) }, actor))
+      await apply({})
+      assert.equal(await where('a'), 'h0/tap0 mac')
+      await apply({ a: 'tap0' })
+      assert.equal(await where('a'), 'h0/tap0 inventory')
+      assert.equal(await where('b'), 'h0/tap1 mac')
+      assert.equal((await apply({ a: 'tap0' })).changed, false)
+
+      const bind = (id: string, device: string | null) =>
+        storage.run(
+          'bind',
+          { changes: [{ interface: id, to: device === null ? null : { host: 'h0', device } }] },
+          at(),
+        )
+      await must(bind('nic-b', 'tap1'))
+      assert.equal(await where('b'), 'h0/tap1 api')
+      const refused = await bind('nic-c', null)
+      assert.ok(!refused.ok && refused.error.kind === 'conflict')
+      assert.match(refused.error.reason, /sees the MAC address of interface nic-c on its device tap2/)
+      await see('h0', { remove: ['tap2'] })
+      assert.equal(await where('c'), undefined)
+    })
+
     test('no host has more than the most devices', async () => {
       await open('h1')
       for (let from = 0; from < maxSightings; from += 1000) {

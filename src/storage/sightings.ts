@@ -18,6 +18,10 @@ const toKey = ({ host, device }: Row | SightingKey): SightingKey => ({
 /** So many are looked at one by one; of more, as when an inventory was applied, all are. */
 const mostDue = 10_000
 
+/** Whether an interface that was found on a device has another MAC address by now. */
+const another = (nic: string): string =>
+  `(${nic}.bound_by = 'mac' AND s.sought IS NOT NULL AND s.sought <> ${nic}.mac AND s.sought <> SUBSTR(${nic}.mac, 4))`
+
 /**
  * Since a revision: those that an interface is on by now, those that an interface that changed could be on, and those that one
  * has left. The order of joins is fixed: engines begin with what has changed.
@@ -25,7 +29,7 @@ const mostDue = 10_000
 const due = `
   SELECT s.host, s.device FROM servers v CROSS JOIN interfaces i CROSS JOIN sightings s
     WHERE v.revision > ? AND i.server = v.id AND s.host = i.host AND s.device = i.device
-    AND (s.interface IS NULL OR s.interface <> i.id)
+    AND (s.interface IS NULL OR s.interface <> i.id OR ${another('i')})
   UNION SELECT s.host, s.device FROM servers v CROSS JOIN interfaces i CROSS JOIN sightings s
     WHERE v.revision > ? AND i.server = v.id AND s.sought = i.mac
     AND NOT (COALESCE(i.host, '') = s.host AND COALESCE(i.device, '') = s.device)
@@ -42,7 +46,7 @@ export const sightingReads: SightingReads = {
       `SELECT ${prefixed('s', sightingColumns)}, b.id AS bound,
          CASE WHEN b.id IS NULL AND (
            EXISTS (SELECT 1 FROM interfaces i WHERE i.mac = s.sought) OR
-           EXISTS (SELECT 1 FROM interfaces i WHERE SUBSTR(i.mac, 4) = s.sought)) THEN 1 ELSE 0 END AS wanted
+           EXISTS (SELECT 1 FROM interfaces i WHERE SUBSTR(i.mac, 4) = s.sought)) THEN 1 WHEN ${another('b')} THEN 1 ELSE 0 END AS wanted
        FROM sightings s LEFT JOIN interfaces b ON b.host = s.host AND b.device = s.device
        WHERE s.host = ? ORDER BY s.device`,
       host,

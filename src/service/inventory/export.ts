@@ -129,7 +129,9 @@ const chainKeys = ({ enabled, cutFlows, log, logAllowed }: NonNullable<StoredSer
 /** What it is when the file says nothing is left out. */
 function interfaceEntry(nic: StoredNic, provider: Provider | undefined): JsonObject {
   const { id, mac, addresses, allowedAddresses, senderCheck, observe, vlanTrunk, allowedFrames } = nic
-  const { maxConnections, type, host, device, attributes } = nic
+  const { maxConnections, type, attributes } = nic
+  // Where its host found it nobody has said, and a file that said so would hold it there.
+  const { host, device } = nic.boundBy === 'mac' ? { host: null, device: null } : nic
   return present({
     ...{ id, mac, addresses: [...addresses], type },
     ...(allowedAddresses.length > 0 && { allowedAddresses: [...allowedAddresses] }),

@@ -320,7 +320,9 @@ function* named(
   const { origin, boundBy, boundAt } = stored
   const [host, device] =
     nic.host === null && boundBy !== 'inventory' ? [stored.host, stored.device] : [nic.host, nic.device]
-  const isThere = host === stored.host && device === stored.device
+  // Where its host found it, it is said to be from now on.
+  const isSaid = nic.host !== null && boundBy === 'mac'
+  const isThere = host === stored.host && device === stored.device && !isSaid
   const bound = isThere
     ? { boundBy, boundAt }
     : host === null

@@ -13,7 +13,8 @@ const textOfServer = ({ account, profile, number }: InventoryEntry['server']): s
   `${account}\n${profile}\n${number === null ? '' : `=${number}`}`
 
 const interfaceText = `concat(id, '\n', number, '\n', mac, '\n', addresses, '\n', allowed_addresses, '\n', sender_check, '\n',
-  observe, '\n', '=' || max_connections, '\n', vlan_trunk, '\n', allowed_frames, '\n', type, '\n', '=' || device, '\n', '=' || host)`
+  observe, '\n', '=' || max_connections, '\n', vlan_trunk, '\n', allowed_frames, '\n', type, '\n', '=' || device, '\n', '=' || host,
+  CASE WHEN bound_by = 'mac' THEN '\nfound' END)`
 const textOfInterface = (nic: InventoryEntry['interfaces'][number]): string =>
   `${nic.id}\n${nic.index}\n${nic.mac}\n${textOfList(nic.addresses)}\n${textOfList(nic.allowedAddresses)}\n${Number(nic.senderCheck)}\n` +
   `${Number(nic.observe)}\n${nic.maxConnections === null ? '' : `=${nic.maxConnections}`}\n${Number(nic.vlanTrunk)}\n` +

@@ -37,31 +37,25 @@ const endOf = (mac: Mac): string => mac.slice(3)
 /** What an interface's MAC address may be sought as. */
 export const soughtAs = ({ mac }: Nic): readonly string[] => [mac, endOf(mac)]
 
-/** What a device is sought as: hypervisors that derive a device's address from its guest's write `fe` in place of the first octet. */
-export function soughtOf({
-  mac,
-  address,
-}: {
-  readonly mac: Mac | null
-  readonly address: Mac | null
-}): string | null {
+/**
+ * What a device is sought as. Hypervisors that derive a device's address from its guest's write `fe` in place of the first octet.
+ * A device of which nobody says any more what `before` it was sought as is the same as long as its own address is.
+ */
+export function soughtOf(
+  { mac, address }: Pick<SightingRecord, 'mac' | 'address'>,
+  before: Pick<SightingRecord, 'address' | 'sought'> | undefined,
+): string | null {
   if (mac !== null) return mac
-  return address?.startsWith('fe:') ? endOf(address) : null
+  if (address === null) return null
+  if (before?.address === address && before.sought !== null) return before.sought
+  return address.startsWith('fe:') ? endOf(address) : null
 }
 
-const isOf = (nic: Nic, { sought }: Pick<SightingRecord, 'sought'>): boolean =>
-  sought !== null && soughtAs(nic).includes(sought)
+const isOf = (nic: Nic, sought: string): boolean => soughtAs(nic).includes(sought)
 
-/**
- * Whether a host says that another guest is on the device where an interface was found. A device whose guest nobody knows says it
- * only by an address that it did not have `before`: as long as that is the same the device is.
- */
-export const saysAnother = (
-  nic: Nic,
-  seen: SightingRecord,
-  before: Pick<SightingRecord, 'address'> | undefined,
-): boolean =>
-  seen.sought !== null && !isOf(nic, seen) && !(seen.mac === null && before?.address === seen.address)
+/** Whether a host says that another guest is on the device where an interface was found. */
+export const saysAnother = (nic: Nic, { sought }: Pick<SightingRecord, 'sought'>): boolean =>
+  sought !== null && !isOf(nic, sought)
 
 interface Knowledge {
   /** Who is on devices, by place. */
@@ -106,7 +100,7 @@ function decide(
     const there = seen.get(keyOf(place))
     // Of another host: it has not said yet what it sees.
     if (!there) return place.host !== speaker
-    if (there.sought !== null && !isOf(nic, there)) return false
+    if (saysAnother(nic, there)) return false
     return there.present || !other.present
   }
 
@@ -117,7 +111,9 @@ function decide(
     const nics = sought.get(device.sought) ?? []
     const [nic] = nics
     const named =
-      device.mac === null ? `a MAC address that ends in ${device.sought}` : `the MAC address ${device.sought}`
+      device.sought.length < macLength
+        ? `a MAC address that ends in ${device.sought}`
+        : `the MAC address ${device.sought}`
     if (!nic) return unknown(`no interface has ${named}`)
     if (nics.length > 1) return contested(`several interfaces have ${named}: ${listed(nics)}`)
     const place = placeOf(nic)

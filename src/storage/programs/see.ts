@@ -41,7 +41,7 @@ export function* see(args: Args, actor: Actor): Program<Programs['see']['answer'
     remove.filter((device) => before.has(device)),
   )
   const released = [
-    ...[...on.values()].filter((nic) => isOver(nic, kept.get(nic.place?.device ?? ''), before, remove)),
+    ...[...on.values()].filter((nic) => isOver(nic, kept, remove)),
     ...(args.settled ? yield* strays(host) : []),
   ]
   const decision = yield* find(args, own, released, on)
@@ -95,7 +95,7 @@ function merged(
   row: SightingRecord | undefined,
   at: number,
 ): SightingRecord {
-  const sought = soughtOf(sighting)
+  const sought = soughtOf(sighting, row)
   const since = row && row.sought === sought ? row.since : at
   const told = {
     interface: row?.interface ?? null,
@@ -112,14 +112,13 @@ function* roomOf(host: string): Steps<number> {
 
 /** Whether an interface that was found on a device is there no more. */
 function isOver(
-  nic: Nic,
-  now: SightingRecord | undefined,
-  before: ReadonlyMap<string, SightingRecord>,
+  { by, place, ...nic }: Nic,
+  kept: ReadonlyMap<string, SightingRecord>,
   remove: readonly string[],
 ): boolean {
-  if (nic.by !== 'mac' || !nic.place) return false
-  const { device } = nic.place
-  return now ? saysAnother(nic, now, before.get(device)) : remove.includes(device)
+  if (by !== 'mac' || !place) return false
+  const now = kept.get(place.device)
+  return now ? saysAnother({ by, place, ...nic }, now) : remove.includes(place.device)
 }
 
 /** Reads what decides, and decides. */
