@@ -81,7 +81,7 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
           replaced = true
         }),
       )
-      const forget = sightings.follow(host, (claims) => {
+      const forget = sightings.follow(host, null, (claims) => {
         for (const claim of claims) told.set(claim.device, claim)
       })
       return {
