@@ -36,7 +36,7 @@ const rule = Type.Object(
     profile: short('The profile of the server.'),
     zone: optional(
       short(
-        'Its zone, or the datacenter that it is in. Absent: the first of the profile, or of the account.',
+        'Its zone, or what it is in where its profile calls that otherwise. Absent: the first of the profile, or of the account.',
       ),
     ),
     policies: optional(
