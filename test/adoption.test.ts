@@ -12,6 +12,15 @@ import {
   type TestService,
 } from './support/service.ts'
 
+/** What a new server lets in and out before anybody has said anything of it, as its provider has it: docs/adoption.md says it. */
+const atFirst: Readonly<Record<string, readonly [ingress: string, egress: string]>> = {
+  native: ['deny', 'allow'],
+  upcloud: ['allow', 'allow'],
+  hostup: ['allow', 'allow'],
+  ionos: ['allow', 'allow'],
+  scaleway: ['allow', 'allow'],
+}
+
 let last = 0
 /** Every test has its own devices and MAC addresses. */
 const nextMac = () =>
@@ -93,6 +102,24 @@ onBothStores('guests that are adopted', (start) => {
     assert.equal(status, 200, text)
     return body
   }
+  /** Whether a TCP connection to it, and one that it begins, would pass. */
+  async function passesAtFirst(server: string, address: string) {
+    const verdictOf = async (direction: string, source: string, destination: string) => {
+      const packet = { protocol: 'tcp', source, sourcePort: 40000, destination, destinationPort: 22 }
+      const { status, body, text } = await service.call(
+        'POST',
+        '/v1/trace',
+        { server, direction, packet },
+        operator,
+      )
+      assert.equal(status, 200, text)
+      return body.action
+    }
+    return [
+      await verdictOf('ingress', '198.51.100.1', address),
+      await verdictOf('egress', address, '198.51.100.1'),
+    ]
+  }
   const countServers = async () =>
     (await service.call('GET', '/v1/servers?limit=1000', undefined, operator)).body.servers.length
 
@@ -116,6 +143,7 @@ onBothStores('guests that are adopted', (start) => {
       assert.equal(host.told.get(`vnet${n}`)?.interface, nic.id)
       assert.equal(server.id, seen[n]?.adoption?.server.id, 'a guest’s UUID is its server’s')
       ids[profile] = server.id
+      assert.deepEqual(await passesAtFirst(server.id, `192.0.2.${150 + n}`), atFirst[profile], profile)
     }
     const { call } = service
     const rule = { firewall_rule: { direction: 'in', action: 'drop', position: '1' } }
