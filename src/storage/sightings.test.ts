@@ -171,6 +171,68 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal(await where('c'), undefined)
     })
 
+    test('who was found on a device yields to who is put there, by an inventory as by hand', async () => {
+      await open('h0')
+      await see('h0', { put: [sighting('tap0', macs.a), sighting('tap1', macs.b), sighting('tap2', macs.c)] })
+      const apply = (bound: Partial<Record<Name, string>>, names: readonly Name[] = ['a', 'b', 'c']) =>
+        must(storage.run('applyInventory', { inventory: servers(names, bound) }, actor))
+      const places = async () => [await where('a'), await where('b'), await where('c')]
+      const before = await storage.revision()
+      await apply({ a: 'tap1' })
+      assert.deepEqual(await places(), ['h0/tap1 inventory', undefined, 'h0/tap2 mac'])
+      const eventsSince = async (revision: number) => {
+        const { items } = await storage.audit({ limit: 10 })
+        return items
+          .filter((each) => each.revision > revision)
+          .map(({ operation, id }) => `${operation} ${id}`)
+          .reverse()
+      }
+      assert.deepEqual(await eventsSince(before), [
+        'inventory.apply ',
+        'binding.release nic-b',
+        'bindings.update nic-b',
+      ])
+      assert.deepEqual(await claims('h0', { again: ['tap0', 'tap1'] }), {
+        tap0: `interface nic-a has the MAC address ${macs.a}, and was put by the inventory on device tap1 of host h0`,
+        tap1: 'nic-a',
+      })
+      assert.equal((await apply({ a: 'tap1' })).changed, false)
+
+      // Of a server that changes by the same file, and of one that is new.
+      await apply({ a: 'tap2', c: 'tap9' })
+      assert.deepEqual(await places(), ['h0/tap2 inventory', undefined, 'h0/tap9 inventory'])
+      await apply({})
+      assert.deepEqual(await places(), [undefined, undefined, undefined])
+      await see('h0', { again: ['tap0', 'tap1', 'tap2'] })
+      assert.deepEqual(await places(), ['h0/tap0 mac', 'h0/tap1 mac', 'h0/tap2 mac'])
+
+      const bind = (id: string, device: string, from?: string) =>
+        storage.run(
+          'bind',
+          { changes: [{ interface: id, to: { host: 'h0', device }, ...(from && { from }) }] },
+          at(),
+        )
+      const known = await storage.revision()
+      await must(bind('nic-a', 'tap1'))
+      assert.deepEqual(await places(), ['h0/tap1 api', undefined, 'h0/tap2 mac'])
+      assert.deepEqual(await eventsSince(known), [
+        'binding.move nic-a',
+        'binding.release nic-b',
+        'bindings.update ',
+      ])
+      await must(bind('nic-b', 'tap2', 'nic-c'))
+      assert.deepEqual(await places(), ['h0/tap1 api', 'h0/tap2 api', undefined])
+      // Who was put there does not.
+      const refused = await bind('nic-c', 'tap1')
+      assert.ok(!refused.ok && refused.error.kind === 'conflict')
+      const invalid = await storage.run(
+        'applyInventory',
+        { inventory: servers(['a', 'b', 'c'], { c: 'tap1' }) },
+        actor,
+      )
+      assert.ok(!invalid.ok && invalid.error.kind === 'invalid')
+    })
+
     test('no host has more than the most devices', async () => {
       await open('h1')
       for (let from = 0; from < maxSightings; from += 1000) {

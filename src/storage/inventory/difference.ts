@@ -6,6 +6,7 @@ import type { JsonObject } from '../../core/json.ts'
 import type { RequestError } from '../../core/model/error.ts'
 import type { Interface } from '../../core/model/interface.ts'
 import { ok, type Result } from '../../core/result.ts'
+import type { Move } from '../programs/moves.ts'
 import { queryOne, type Steps } from '../statement.ts'
 import type {
   AccountRecord,
@@ -64,6 +65,8 @@ export interface InventoryDifference {
     /** Ids of those that end; and those of an API that only give up the devices that the inventory gave them. */
     readonly leave: readonly string[]
     readonly release: readonly string[]
+    /** Interfaces that were found on devices on which others are put. */
+    readonly yield: readonly Move[]
     readonly change: readonly ServerDifference[]
     readonly make: readonly InventoryEntry[]
   }

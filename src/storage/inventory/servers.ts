@@ -9,6 +9,7 @@ import { interfacePolicy } from '../../core/model/profile.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { chosen, invalid, same } from '../programs/common.ts'
 import { documentHeld } from '../programs/leases.ts'
+import type { Move } from '../programs/moves.ts'
 import { fromInterface, interfaceColumns, serverColumns, toInterface, toServer } from '../rows.ts'
 import { chunks, marks, query, type Row, type Steps } from '../statement.ts'
 import type { PolicyRecord, ServerRecord } from '../storage.ts'
@@ -109,10 +110,46 @@ export function* compareServers(
     places.placed(entry.interfaces)
     changes.push({ ...words(entry.server), change: 'added' })
   }
-  const fault =
-    (yield* places.fault()) ?? (yield* policyTaken([...make, ...change.map(withInterfaces)], places))
-  return fault ? err(fault) : ok({ difference: { leave, release, change, make }, changes })
+  const yielding = yield* places.settle()
+  if (!yielding.ok) return yielding
+  const fault = yield* policyTaken([...make, ...change.map(withInterfaces)], places)
+  if (fault) return err(fault)
+  const given = yield* givenUp(yielding.value)
+  const difference = {
+    ...{ leave, release, make, yield: given.moves },
+    change: change.map((each) => without(each, yielding.value)),
+  }
+  return ok({ difference, changes: [...changes, ...given.changes] })
 }
+
+/** What interfaces that yield give up, with what that changes of their servers. */
+function* givenUp(
+  ids: ReadonlySet<string>,
+): Steps<{ readonly moves: readonly Move[]; readonly changes: readonly InventoryChange[] }> {
+  const moves: Move[] = []
+  const changes: InventoryChange[] = []
+  for (const chunk of chunks([...ids])) {
+    const sql = `SELECT i.id, i.server, i.host, i.device, s.account, s.name FROM interfaces i JOIN servers s ON s.id = i.server
+      WHERE i.id IN (${marks(chunk)}) ORDER BY i.id`
+    for (const row of yield* query(sql, ...chunk)) {
+      const [id, server, account, name] = [row.id, row.server, row.account, row.name].map(String) as [
+        ...[string, string, string, string],
+      ]
+      const before = { host: String(row.host), device: String(row.device) }
+      moves.push({ id, server, account, before, after: null })
+      changes.push({ ...words({ id: server, name, account }), change: 'changed', fields: freed(row) })
+    }
+  }
+  return { moves, changes }
+}
+
+/** An interface that yields is nowhere, also where its server changes otherwise. */
+const without = (each: ServerDifference, yielding: ReadonlySet<string>): ServerDifference => ({
+  ...each,
+  interfaces: each.interfaces.map((nic) => (yielding.has(nic.id) ? { ...nic, ...nowhere } : nic)),
+})
+
+const nowhere = { host: null, device: null, boundBy: null, boundAt: null }
 
 const words = ({ id, name, account }: Pick<ServerRecord, 'id' | 'name' | 'account'>) => ({
   ...{ resource: 'server', id, name, account },
@@ -289,7 +326,7 @@ function* wantedInterfaces(
     const free = !keep && isGiven(row)
     const own = storedInterface(row)
     const nic = { ...own, index: Math.max(own.index, (wanted.at(-1)?.index ?? 0) + 1) }
-    const each = free ? { ...nic, host: null, device: null, boundBy: null, boundAt: null } : nic
+    const each = free ? { ...nic, ...nowhere } : nic
     wanted.push(each)
     if (isAs(row, each)) continue
     placed = true

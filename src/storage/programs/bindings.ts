@@ -8,7 +8,7 @@ import { type Program, queryOne, type Steps } from '../statement.ts'
 import type { Actor, BindingChange, Programs } from '../storage.ts'
 import { nextRevision, notFound } from './common.ts'
 import { awayMs, hostsAway } from './hosts.ts'
-import { isSamePlace, type Move, occupy, type Place, recordMoves, vacate } from './moves.ts'
+import { foundOn, isSamePlace, type Move, occupy, type Place, recordMoves, vacate } from './moves.ts'
 
 /** An interface that the write is about. */
 interface Bound extends Move {
@@ -45,13 +45,18 @@ export function* bind(
     if (!isSamePlace(bound.before, to)) return err(notHeld(to, from))
     if (!moved.has(from) && from !== id) moved.set(from, bound)
   }
+  // Who was found there yields to who is put there; who is spoken of goes where that says.
+  const taken = [...moved.values()].flatMap(({ after }) => after ?? [])
+  for (const move of yield* foundOn(taken)) {
+    if (!moved.has(move.id)) moved.set(move.id, { ...move, found: true })
+  }
   if (moved.size === 0) return ok({ revision: newest, changed: false })
 
   const all = [...moved.values()]
   yield* vacate([...moved.keys()], revision)
   for (const { after } of all) {
-    const taken = after && (yield* takenDevice(after))
-    if (taken) return err(taken)
+    const fault = after && (yield* takenDevice(after))
+    if (fault) return err(fault)
   }
   const twice = twoOnOne(all)
   if (twice) return err(twice)

@@ -11,6 +11,7 @@ import type { PoolRecord } from '../storage.ts'
 import { chainOf, chosen, same } from './common.ts'
 import { depart } from './departures.ts'
 import { applyHoldings, holdGiven, gone as noMore, storedPools } from './leases.ts'
+import { type Move, renewServers, vacate } from './moves.ts'
 import {
   defaultPolicy,
   deleteInterfaces,
@@ -25,12 +26,13 @@ type Servers = Omit<InventoryDifference['servers'], 'make'> & {
 }
 
 export function* writeServers(
-  { leave, release, change, make }: Servers,
+  { leave, release, yield: yielding, change, make }: Servers,
   revision: number,
   now: number,
 ): Steps<void> {
   yield* end(leave, revision)
   yield* free(release, revision)
+  yield* giveUp(yielding, revision)
   for (const { entry, old, placed } of change) {
     if (placed) {
       yield* depart(revision, 'server = ?', entry.server.id)
@@ -80,6 +82,15 @@ function* free(ids: readonly string[], revision: number): Steps<void> {
     )
     yield* query(`UPDATE servers SET revision = ? WHERE id IN (${marks(chunk)})`, revision, ...chunk)
   }
+}
+
+/** Devices on which interfaces were found, to those that are put there. */
+function* giveUp(moves: readonly Move[], revision: number): Steps<void> {
+  yield* vacate(
+    moves.map(({ id }) => id),
+    revision,
+  )
+  yield* renewServers(moves, revision)
 }
 
 function* update(

@@ -16,6 +16,7 @@ import { renewPolicies } from './choices.ts'
 import { nextRevision, record } from './common.ts'
 import { upsertDocument } from './documents.ts'
 import { writeServers } from './inventory-servers.ts'
+import { recordMoves } from './moves.ts'
 import { noteAttributes } from './names.ts'
 
 /** Changes that the event names one by one. */
@@ -46,11 +47,16 @@ export function* applyInventory(
       ...(total > maxNamed ? [`and ${total - maxNamed} more`] : []),
     ],
   })
+  const { yield: given } = difference.servers
+  const newest =
+    given.length === 0
+      ? revision
+      : yield* recordMoves(given, yield* nextRevision(), { told: actor, known: actor })
   // Those that a new account comes with are no change to it.
   const told = difference.credentials.filter(({ before, after }) =>
     known.has((after ?? before)?.account ?? ''),
   )
-  return ok({ revision: yield* recordCredentials(told, revision, actor), changed: true })
+  return ok({ revision: yield* recordCredentials(told, newest, actor), changed: true })
 }
 
 type Found = InventoryDifference & { readonly make: Iterable<NewServers> }

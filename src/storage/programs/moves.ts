@@ -26,6 +26,26 @@ export interface Move {
 export const isSamePlace = (a: Place | null, b: Place | null): boolean =>
   a?.host === b?.host && a?.device === b?.device
 
+/** Who was found on any of these devices, as they give it up to who is put there. */
+export function* foundOn(places: readonly Place[]): Steps<readonly Move[]> {
+  const found: Move[] = []
+  for (const chunk of chunks(places)) {
+    const pairs = chunk.map(() => '(?, ?)').join(', ')
+    const sql = `SELECT i.id, i.server, s.account, i.host, i.device FROM interfaces i JOIN servers s ON s.id = i.server
+      WHERE (i.host, i.device) IN (VALUES ${pairs}) AND i.bound_by = 'mac' ORDER BY i.id`
+    const rows = yield* query(sql, ...chunk.flatMap(({ host, device }) => [host, device]))
+    for (const { id, server, account, host, device } of rows) {
+      const before = { host: String(host), device: String(device) }
+      found.push({
+        ...{ id: String(id), server: String(server), account: String(account) },
+        before,
+        after: null,
+      })
+    }
+  }
+  return found
+}
+
 /** Takes interfaces off where they are, so that others can have their devices. */
 export function* vacate(ids: readonly string[], revision: number): Steps<void> {
   for (const chunk of chunks(ids)) {
@@ -54,6 +74,11 @@ export function* occupy(
       at,
     )
   }
+  yield* renewServers(moves, revision)
+}
+
+/** Marks servers of all of these as changed, so that agents and tenants are told. */
+export function* renewServers(moves: readonly Move[], revision: number): Steps<void> {
   for (const chunk of chunks([...new Set(moves.map(({ server }) => server))])) {
     yield* query(`UPDATE servers SET revision = ? WHERE id IN (${marks(chunk)})`, revision, ...chunk)
   }
