@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as delay, setImmediate } from 'node:timers/promises'
 import pg from 'pg'
+import { eventually } from '../../test/support/eventually.ts'
 import {
   admin,
   createDatabase,
@@ -58,17 +59,14 @@ const list = `/1.3/server/${servers.web}/firewall_rule`
 const insert = (storage: Storage, id: string) =>
   storage.run('insertRule', { ...chainTarget('a'), rule: rule(id), id, maxRules: 1000 }, actor)
 
-/** Milliseconds until `path` is answered 200. */
-async function served(service: TestService, path: string): Promise<number> {
-  const started = performance.now()
-  for (;;) {
+/** Resolves when `path` is answered 200; until then nothing but 503 is. */
+async function served(service: TestService, path: string): Promise<void> {
+  await eventually(`${path} is served`, async () => {
     const { status, text } = await service.call('GET', path)
-    const elapsed = performance.now() - started
-    if (status === 200) return elapsed
+    if (status === 200) return true
     assert.equal(status, 503, text)
-    assert.ok(elapsed < 20_000, 'not served for 20 s')
-    await delay(100)
-  }
+    return undefined
+  })
 }
 
 describe('a database that says nothing', { skip: noPostgresql }, () => {
@@ -106,20 +104,20 @@ describe('a database that says nothing', { skip: noPostgresql }, () => {
     try {
       assert.equal((await service.call('GET', list)).status, 200)
       proxy.freeze()
-      const started = performance.now()
+      proxy.made()
       const [read, write] = await Promise.all([
         service.call('GET', list),
         service.call('POST', list, { firewall_rule: { direction: 'in', action: 'drop' } }),
       ])
-      // Half of it in quiet times; the machine may have other work.
-      assert.ok(performance.now() - started < 4000, `${performance.now() - started} ms`)
+      // Without being looked for they would wait for ever. What finds them dead is few connections.
+      assert.ok(proxy.made() <= 10)
       for (const { status, body } of [read, write]) {
         if (status === 200 || status === 201) continue
         assert.equal(status, 503)
         assert.equal(body.error.error_code, 'SERVICE_UNAVAILABLE')
       }
       assert.ok([read.status, write.status].includes(503))
-      assert.ok((await served(service, list)) < 10_000)
+      await served(service, list)
       await service.call('POST', list, { firewall_rule: { direction: 'in', action: 'drop' } })
       assert.equal((await service.call('GET', '/readyz')).status, 200)
     } finally {
@@ -133,13 +131,15 @@ describe('a database that says nothing', { skip: noPostgresql }, () => {
     try {
       proxy.forward(false)
       proxy.freeze()
-      const started = performance.now()
+      proxy.made()
       const first = await Promise.all(Array.from({ length: 40 }, () => service.call('GET', list)))
-      assert.ok(performance.now() - started < 5000, `${performance.now() - started} ms`)
+      // Those of the pool, and a look or two whether it is back: nobody waits until another has had his turn.
+      const made = proxy.made()
+      assert.ok(made < 25, `${made} connections for 40 requests`)
       assert.deepEqual([...new Set(first.map(({ status }) => status))], [503])
       assert.equal((await service.call('GET', '/readyz')).status, 503)
       proxy.forward(true)
-      assert.ok((await served(service, list)) < 5000)
+      await served(service, list)
     } finally {
       await service.close()
     }
@@ -205,7 +205,6 @@ describe('a database that is stopped', { skip: noCluster }, () => {
     try {
       assert.equal((await service.call('GET', list)).status, 200)
       cluster.stop()
-      const asked = performance.now()
       for (const [path, headers, want] of [
         [list, credentials.right, (body) => body.error.error_code === 'SERVICE_UNAVAILABLE'],
         ['/api/vm/10000/firewall', credentials.right, (body) => body.code === 'SERVICE_UNAVAILABLE'],
@@ -222,7 +221,6 @@ describe('a database that is stopped', { skip: noCluster }, () => {
         assert.equal(status, 503, `${path}: ${text}`)
         assert.ok(want(body), `${path}: ${text}`)
       }
-      assert.ok(performance.now() - asked < 4000)
       assert.equal((await service.call('GET', '/readyz')).status, 503)
       assert.equal((await service.call('GET', '/healthz')).status, 200)
       const written = await service.call(
@@ -235,7 +233,7 @@ describe('a database that is stopped', { skip: noCluster }, () => {
       )
       assert.equal(written.status, 503)
       cluster.start()
-      assert.ok((await served(service, list)) < 5000)
+      await served(service, list)
       assert.equal((await service.call('GET', '/readyz')).status, 200)
     } finally {
       await service.close()

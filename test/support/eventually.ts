@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Resolves with what `look` finds, when it finds something; fails with `what` after 20 seconds. */
+/** Resolves with what `look` finds, when it finds something; fails with `what` after `patienceMs`: a safety net, no promise. */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
+  patienceMs = 20_000,
 ): Promise<T> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + patienceMs
   for (;;) {
     const found = await look()
     if (found !== undefined) return found

@@ -8,6 +8,8 @@ export interface DatabaseProxy {
   freeze(what?: string): void
   /** Whether new connections are forwarded; otherwise they are taken and never answered. */
   forward(wanted: boolean): void
+  /** Connections that were made since this was asked last. */
+  made(): number
   close(): Promise<void>
 }
 
@@ -25,12 +27,14 @@ export async function startProxy(url: string): Promise<DatabaseProxy> {
   const port = target.searchParams.get('port') ?? (target.port || '5432')
   const pairs = new Set<Pair>()
   let forwarding = true
+  let made = 0
   const server = createServer((outer) => {
     const inner = directory?.startsWith('/')
       ? connect(`${directory}/.s.PGSQL.${port}`)
       : connect(Number(port), target.hostname)
     const pair: Pair = { inner, outer, said: '', frozen: !forwarding }
     pairs.add(pair)
+    made++
     const pass = (from: Socket, to: Socket) => {
       from.on('data', (bytes) => {
         if (from === outer) pair.said += bytes.toString('latin1')
@@ -59,6 +63,11 @@ export async function startProxy(url: string): Promise<DatabaseProxy> {
     },
     forward(wanted) {
       forwarding = wanted
+    },
+    made() {
+      const were = made
+      made = 0
+      return were
     },
     async close() {
       for (const { inner, outer } of pairs) {

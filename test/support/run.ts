@@ -120,6 +120,11 @@ function runGroup(group: readonly string[]): Promise<boolean> {
 }
 
 function report(): void {
+  // A runner whose tests all have other names ends well, and says nothing of any.
+  if (values.name !== undefined && broken === 0 && !events.some(({ type }) => type !== 'time')) {
+    process.stderr.write(`no test in ${chosen.length} files has a name that matches ${values.name}\n`)
+    process.exit(1)
+  }
   const failed = events.filter((event) => event.type === 'fail')
   const skipped = events.filter((event) => event.type === 'skip')
   const passed = events.filter((event) => event.type === 'pass')

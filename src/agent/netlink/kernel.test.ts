@@ -56,10 +56,7 @@ describe('netlink with the kernel', { skip: noLab }, () => {
   })
 
   test('events come without being asked for, say who caused them, and leave nothing behind', async () => {
-    const { seen, leaked, ms } = (await scenario('events')) as { seen: number; leaked: number; ms: number }
-    assert.equal(seen, 50)
-    assert.equal(leaked, 0)
-    assert.ok(ms < 1000, `${ms} ms in the median`)
+    assert.deepEqual(await scenario('events'), { seen: 50, leaked: 0 })
   })
 
   test('events that have no room are told as lost, and later ones come', async () => {

@@ -20,7 +20,7 @@ let service: TestService
 before(async () => {
   service = await startService({})
 })
-after(() => service.close())
+after(() => service?.close())
 
 async function all(name: string, query = ''): Promise<readonly Item[]> {
   const { status, body, text } = await service.call('GET', `${base}/${name}?depth=1&${query}`)

@@ -1,30 +1,10 @@
 /** Interfaces of servers of every profile: added, changed and taken away. Where they are is apart (routes-bindings.ts). */
 import type { JsonObject } from '../../core/json.ts'
-import { err, ok } from '../../core/result.ts'
-import type { Placement } from '../../service/effective.ts'
-import type { Outcome } from '../../service/outcome.ts'
-import type { ServerRecord } from '../../storage/storage.ts'
-import type { DialectRequest, Route } from '../dialect.ts'
-import { encodePlacement } from './encode.ts'
-import { bodyOf, creations, identifier, type Resource, removals, resources, routesOf } from './endpoint.ts'
+import { ok } from '../../core/result.ts'
+import type { Route } from '../dialect.ts'
+import { bodyOf, creations, identifier, removals, resources, routesOf } from './endpoint.ts'
+import { encodeInterface, interfaceResource } from './interface-resource.ts'
 import { Interface, InterfaceCreation, InterfaceList, InterfaceUpdate } from './schemas-servers.ts'
-
-const encode = (request: DialectRequest, server: ServerRecord, placement: Placement): JsonObject => ({
-  ...encodePlacement(request, server, placement),
-  ...{ server: server.id, revision: server.revision },
-})
-
-export async function interfaceResource(request: DialectRequest, id: string): Outcome<Resource> {
-  const { fleet, effective } = request.services
-  const found = await fleet.interface(request, id)
-  if (!found.ok) return found
-  const server = await effective.server(request, found.value.server.id)
-  if (!server.ok) return server
-  const placement = server.value.placements.find((each) => each.interface.id === id)
-  if (!placement) return err({ kind: 'not-found', resource: 'interface', id })
-  const owner = server.value.server
-  return ok({ body: encode(request, owner, placement), revision: owner.revision })
-}
 
 export const interfaceRoutes: readonly Route[] = [
   ...routesOf([
@@ -41,7 +21,7 @@ export const interfaceRoutes: readonly Route[] = [
         const found = await request.services.effective.server(request, id.value)
         if (!found.ok) return found
         const { server, placements } = found.value
-        return ok({ interfaces: placements.map((each) => encode(request, server, each)) })
+        return ok({ interfaces: placements.map((each) => encodeInterface(request, server, each)) })
       },
     },
   ]),

@@ -97,7 +97,7 @@ let service: TestService
 before(async () => {
   service = await startService()
 })
-after(() => service.close())
+after(() => service?.close())
 
 for (const route of scalewayDialect.routes) {
   test(`${route.method} ${route.path}`, async () => {
