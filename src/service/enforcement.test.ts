@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { eventually } from '../../test/support/eventually.ts'
 import { servicesOf } from '../../test/support/service.ts'
 import { whole } from '../../test/support/status.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../test/support/stores.ts'
@@ -147,6 +148,28 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         } finally {
           await Promise.all([heard.close(), asked.close()])
         }
+      }
+    })
+
+    test('a clock of the store that is set makes nobody absent who could not be heard by it', async (t) => {
+      t.mock.timers.enable({ apis: ['setInterval'] })
+      let ahead = 0
+      const set = { ...storage, clock: async () => (await storage.clock()) + ahead }
+      const enforcement = createEnforcement(set)
+      try {
+        await enforcement.statuses(Date.now(), { after: null, limit: 1 })
+        const since = enforcement.listeningSince()
+        t.mock.timers.tick(10_000)
+        await enforcement.statuses(Date.now(), { after: null, limit: 1 })
+        assert.equal(enforcement.listeningSince(), since)
+        ahead = 86_400_000
+        t.mock.timers.tick(10_000)
+        await eventually(
+          'it does not begin anew',
+          () => enforcement.listeningSince() > since + ahead / 2 || undefined,
+        )
+      } finally {
+        await enforcement.close()
       }
     })
 

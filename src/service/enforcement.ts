@@ -165,8 +165,11 @@ export function createEnforcement(storage: Storage, now: () => number = Date.now
   let since = time()
   const isGap = () => performance.now() - answered > 2 * times.heartbeat
   async function readClock(): Promise<void> {
+    const expected = time()
     await clock.read()
-    if (isGap()) since = time()
+    // By a clock that was set, everybody would have been silent for as long.
+    const isSet = Math.abs(time() - expected) > times.heartbeat
+    if (isGap() || isSet) since = time()
     answered = performance.now()
   }
   const begun = readClock().catch(() => {})

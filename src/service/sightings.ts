@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Claimed, SightingChange } from '../core/model/sighting.ts'
+import { toClaim } from '../storage/programs/found.ts'
 import type { SightingKey, Storage } from '../storage/storage.ts'
 import { type Adopter, createAdopter } from './adopter.ts'
 import type { AdoptionReader } from './adoption.ts'
@@ -124,10 +125,7 @@ export function createSightingService(
         host.adopter.see(all.put.values(), all.remove, true)
         const as = seen.filter(({ device }) => all.put.has(device) && !left.put.has(device))
         // An agent that connects anew has been told nothing.
-        told(
-          host,
-          as.map(({ device, interface: id, why }) => ({ device, interface: id, why })),
-        )
+        told(host, as.map(toClaim))
         if (!strays) left = { ...left, whole: false }
       }
       host.adopter.see(left.put.values(), left.remove, false)

@@ -4,6 +4,7 @@
  * Who was put somewhere by hand or by the inventory is never moved, and who was found on a device keeps it for as long as its
  * host is there and sees it.
  */
+import type { Claimed } from '../../core/model/sighting.ts'
 import type { Mac } from '../../core/net/mac.ts'
 import { boundByOf, sightingColumns, toSighting } from '../rows.ts'
 import { chunks, marks, query, type Row, type Steps } from '../statement.ts'
@@ -115,15 +116,15 @@ function decide(
         ? `a MAC address that ends in ${device.sought}`
         : `the MAC address ${device.sought}`
     if (!nic) return unknown(`no interface has ${named}`)
-    if (nics.length > 1) return contested(`several interfaces have ${named}: ${listed(nics)}`)
+    if (nics.length > 1) return contested(`several interfaces have ${named}`, listed(nics))
     const place = placeOf(nic)
-    const where = place && `on device ${place.device} of host ${place.host}`
-    if (place && nic.by !== 'mac' && !moves.has(nic.id)) {
+    const where = place && `${nic.id} on device ${place.device} of host ${place.host}`
+    if (where && nic.by !== 'mac' && !moves.has(nic.id)) {
       const who = nic.by === 'api' ? 'by hand' : 'by the inventory'
-      return contested(`interface ${nic.id} has ${named}, and was put ${who} ${where}`)
+      return contested(`the interface that has ${named} was put elsewhere ${who}`, where)
     }
-    if (place && holds(nic, place, device)) {
-      return contested(`interface ${nic.id} has ${named}, and is ${where}, where it is seen, too`)
+    if (where && place && holds(nic, place, device)) {
+      return contested(`the interface that has ${named} is elsewhere, where it is seen, too`, where)
     }
     move(nic, { host: device.host, device: device.device })
     return { interface: nic.id, why: null, contested: false }
@@ -135,7 +136,16 @@ function decide(
 }
 
 const unknown = (why: string): Verdict => ({ interface: null, why, contested: false })
-const contested = (why: string): Verdict => ({ interface: null, why, contested: true })
+/** `which` interfaces, and where they are. */
+const contested = (why: string, which: string): Verdict => ({
+  ...{ interface: null, why: `${why}: ${which}`, contested: true },
+})
+
+/** What the agent of a host is told of a device: which interfaces others have, and where, is for operators. */
+export function toClaim({ device, interface: id, why, contested }: SightingRecord): Claimed {
+  const told = contested ? (why?.split(': ')[0] ?? null) : why
+  return { device, interface: id, why: told }
+}
 
 /** Ids that are told: a name or two say enough. */
 const mostListed = 3

@@ -21,6 +21,7 @@ import {
   sightingsOf,
   soughtOf,
   strays,
+  toClaim,
   type Verdict,
 } from './found.ts'
 import { isCurrent } from './hosts.ts'
@@ -41,7 +42,7 @@ export function* see(args: Args, actor: Actor): Program<Programs['see']['answer'
     remove.filter((device) => before.has(device)),
   )
   const released = [
-    ...[...on.values()].filter((nic) => isOver(nic, kept, remove)),
+    ...[...on.values()].filter((nic) => isOver(nic, { before, kept, remove })),
     ...(args.settled ? yield* strays(host) : []),
   ]
   const decision = yield* find(args, own, released, on)
@@ -110,15 +111,20 @@ function* roomOf(host: string): Steps<number> {
   return maxSightings - Number((yield* queryOne(sql, host, maxSightings))?.n)
 }
 
-/** Whether an interface that was found on a device is there no more. */
+/** Whether an interface that was found on a device is there no more. One of which nobody says whose it is has to be the same as before. */
 function isOver(
   { by, place, ...nic }: Nic,
-  kept: ReadonlyMap<string, SightingRecord>,
-  remove: readonly string[],
+  {
+    before,
+    kept,
+    remove,
+  }: Pick<Args, 'remove'> & Record<'before' | 'kept', ReadonlyMap<string, SightingRecord>>,
 ): boolean {
   if (by !== 'mac' || !place) return false
-  const now = kept.get(place.device)
-  return now ? saysAnother({ by, place, ...nic }, now) : remove.includes(place.device)
+  const [was, now] = [before.get(place.device), kept.get(place.device)]
+  if (!now) return remove.includes(place.device)
+  const isReplaced = now.sought === null && was !== undefined && was.address !== now.address
+  return isReplaced || saysAnother({ by, place, ...nic }, now)
 }
 
 /** Reads what decides, and decides. */
@@ -179,5 +185,3 @@ function* keep(rows: readonly SightingRecord[]): Steps<void> {
   const otherwise = `ON CONFLICT (host, device) DO UPDATE SET ${renewed}`
   yield* insertRows(into, columns.length, rows.map(fromSighting), otherwise)
 }
-
-const toClaim = ({ device, interface: id, why }: SightingRecord): Claimed => ({ device, interface: id, why })
