@@ -4,7 +4,7 @@
  * It needs CAP_NET_ADMIN and the token of its host: no store, no password of a database, no port to listen on.
  */
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command } from 'commander'
 import { pino } from 'pino'
 import { bootOf } from '../agent/boot.ts'
 import { ConnectError, type TlsOptions } from '../agent/connect.ts'
@@ -17,88 +17,23 @@ import { findServiceManager } from '../agent/service-manager.ts'
 import { speakTo } from '../agent/speak-to.ts'
 import { readToken } from '../agent/token.ts'
 import { err, ok, type Result } from '../core/result.ts'
+import { type AgentOptions, agentOptions } from './agent-options.ts'
 import { configurable } from './config-file.ts'
-import { authoritiesFor, caOption, insecureOption, refusedPlain } from './connection.ts'
-import {
-  type EnforcingOptions,
-  enforcingOptions,
-  socketOf,
-  sourcesOf,
-  verifyOption,
-} from './enforcing-options.ts'
+import { authoritiesFor, refusedPlain } from './connection.ts'
+import { socketOf, sourcesOf } from './enforcing-options.ts'
 import { documented } from './help.ts'
-import { guardOption, isOn, logLevelOption, nftOption } from './options.ts'
+import { isOn } from './options.ts'
 import { complain } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
 import { endWhenAsked, hearHangUp } from './signals.ts'
 import { version } from './version.ts'
 import { inWords } from './words.ts'
 
-interface AgentOptions extends EnforcingOptions {
-  readonly server: URL
-  readonly tokenFile: string
-  readonly host: string
-  readonly stateDirectory: string
-  readonly ca?: string
-  readonly insecure: boolean
-  readonly guard: readonly string[]
-  readonly logLevel: string
-  readonly json: boolean
-  readonly nft?: string
-  readonly verifyMs: number
-  readonly compareEvery: number
-  readonly patienceMs: number
-}
-
 export function agentCommand(): Command {
   const command = new Command('agent').description(
     'enforce on this host what a service elsewhere says of it, also while that is away',
   )
-  const options = [
-    new Option('--server <url>', 'of the service: https://portcullis.example.com')
-      .env('PORTCULLIS_SERVER')
-      .argParser(parseServer)
-      .makeOptionMandatory(),
-    new Option(
-      '--token-file <file>',
-      'its first line is the token of this host’s credential; nobody but its owner may read it',
-    )
-      .env('PORTCULLIS_TOKEN_FILE')
-      .makeOptionMandatory(),
-    new Option('--host <name>', 'this host’s name in the inventory')
-      .env('PORTCULLIS_HOST')
-      .makeOptionMandatory(),
-    new Option(
-      '--state-directory <directory>',
-      'where the guard and the last desired state are kept for the next boot',
-    )
-      .env('STATE_DIRECTORY')
-      .default('.portcullis'),
-    caOption(),
-    insecureOption(),
-    guardOption(),
-    ...enforcingOptions(),
-    logLevelOption(),
-    new Option(
-      '--json',
-      'say on standard output in lines of JSON what is enforced (env: PORTCULLIS_JSON)',
-    ).default(false),
-    new Option(
-      '--compare-every <seconds>',
-      'how often what is held is compared with all that the service has, at least; half as long again at most; 0: never',
-    )
-      .env('PORTCULLIS_COMPARE_EVERY')
-      .default(600)
-      .argParser(parseSeconds),
-    nftOption(),
-    verifyOption(),
-    new Option('--patience-ms <milliseconds>', 'how long the service may say nothing until it is called anew')
-      .env('PORTCULLIS_AGENT_PATIENCE_MS')
-      .default(8000)
-      .argParser(parsePatience)
-      .hideHelp(),
-  ]
-  for (const option of options) command.addOption(option)
+  for (const option of agentOptions()) command.addOption(option)
   return documented(
     configurable(command).action(agent),
     'portcullis agent --server https://portcullis.example.com --token-file /etc/portcullis/host.token --host kvm1',
@@ -254,27 +189,4 @@ const named = <T>(option: string, result: Result<T>): Result<T> =>
 function there<T>(result: Result<T>): T {
   if (!result.ok) throw new ConnectError(result.error, 'none')
   return result.value
-}
-
-function parseServer(text: string): URL {
-  const url = URL.parse(text)
-  if (
-    !url ||
-    !/^https?:$/.test(url.protocol) ||
-    url.username !== '' ||
-    url.password !== '' ||
-    url.search !== ''
-  )
-    throw new InvalidArgumentError('Expected https://portcullis.example.com.')
-  return url
-}
-
-function parseSeconds(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Expected seconds, at most 999999.')
-  return Number(text)
-}
-
-function parsePatience(text: string): number {
-  if (!/^[1-9]\d{2,8}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds, from 100 on.')
-  return Number(text)
 }

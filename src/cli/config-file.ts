@@ -2,14 +2,19 @@
  * `--config FILE`: options of a command by their long names, in YAML. The command line comes first, then the environment, then
  * the file, then what an option is without them.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseConfig } from '../service/config/text.ts'
 import { Numeral } from '../service/config/yaml.ts'
 import { inWords } from './words.ts'
 
+export interface Configured {
+  /** Read, if it is there, where the command line has no option but --json. */
+  readonly installed?: string
+}
+
 /** Adds the option to a command that has all its others. What is wrong with the file ends the command as wrong usage does. */
-export function configurable(command: Command): Command {
+export function configurable(command: Command, { installed }: Configured = {}): Command {
   const options = command.options.filter(({ long }) => long !== undefined)
   command.addOption(
     new Option(
@@ -21,6 +26,15 @@ export function configurable(command: Command): Command {
     const fault = apply(command, options, file)
     if (fault !== undefined) command.error(`error: --config ${file}: ${fault}`, { exitCode: 2 })
   }
+  if (installed !== undefined)
+    command.hook('preAction', () => {
+      const isGiven = options.some(
+        (each) => each.name() !== 'json' && command.getOptionValueSource(each.attributeName()) === 'cli',
+      )
+      if (isGiven || command.getOptionValue('config') !== undefined || !existsSync(installed)) return
+      command.setOptionValueWithSource('config', installed, 'config')
+      read(installed)
+    })
   return command.on('option:config', read).on('optionEnv:config', read)
 }
 

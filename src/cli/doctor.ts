@@ -4,11 +4,16 @@
  */
 import { release } from 'node:os'
 import { resolve } from 'node:path'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
+import { examineAgent } from '../agent/doctor/agent.ts'
+import { type AsAgent, asAgent } from '../agent/doctor/as-agent.ts'
+import { examineClock } from '../agent/doctor/clock.ts'
 import { examineConnectionTable } from '../agent/doctor/connection-table.ts'
 import { type Finding, type Findings, findingsOn, wordsOf } from '../agent/doctor/finding.ts'
 import { examineService } from '../agent/doctor/service.ts'
 import { examineStateDirectory } from '../agent/doctor/state-directory.ts'
+import { examineToken } from '../agent/doctor/token.ts'
+import { examineUnits } from '../agent/doctor/units.ts'
 import { readLinks } from '../agent/links.ts'
 import { examineBridges } from '../agent/nftables/doctor/bridges.ts'
 import { examineFirewalls } from '../agent/nftables/doctor/firewalls.ts'
@@ -17,55 +22,71 @@ import { examineKernel, ownsTables } from '../agent/nftables/doctor/kernel-featu
 import { guardPatienceMs } from '../agent/nftables/guard.ts'
 import { readLegacy } from '../agent/nftables/legacy.ts'
 import { openKernel } from '../agent/nftables/open-kernel.ts'
-import { readToken } from '../agent/token.ts'
-import { authoritiesFor, caOption, insecureOption } from './connection.ts'
+import { examineLibvirt } from '../agent/sources/libvirt/doctor.ts'
+import { examineProxmox } from '../agent/sources/proxmox/doctor.ts'
+import { decodeStanding } from '../core/model/local.ts'
+import { type AgentOptions, agentOptions } from './agent-options.ts'
+import { configurable } from './config-file.ts'
+import { authoritiesFor } from './connection.ts'
+import { sourcesOf } from './enforcing-options.ts'
 import { documented } from './help.ts'
-import { isOn, nftOption } from './options.ts'
+import { askAt, socketPaths } from './local.ts'
+import { isOn } from './options.ts'
 import { answer, answerJson, printable } from './output.ts'
 import { missingPrivilege } from './privileges.ts'
 
-interface DoctorFlags {
-  readonly stateDirectory: string
-  readonly nft?: string
-  readonly server?: string
-  readonly tokenFile?: string
-  readonly host?: string
-  readonly ca?: string
-  readonly insecure: boolean
-  readonly json?: true
-}
+/** Where the package has the agent's file, and where its unit keeps states. */
+const installed = { config: '/etc/portcullis/agent.yaml', states: '/var/lib/portcullis/agent' }
 
-export const doctorCommand = (): Command =>
-  documented(
-    new Command('doctor')
-      .description('whether this host has all that enforcing on it needs, and what to do where it has not')
-      .addOption(
-        new Option(
-          '--state-directory <directory>',
-          'of the agent, or --data of a service that enforces here: where the guard is kept',
-        )
-          .env('STATE_DIRECTORY')
-          .default('.portcullis'),
-      )
-      .addOption(nftOption())
-      .addOption(
-        new Option('--server <url>', 'of the agent’s service; without it that is not looked at').env(
-          'PORTCULLIS_SERVER',
-        ),
-      )
-      .addOption(new Option('--token-file <file>', 'of the agent').env('PORTCULLIS_TOKEN_FILE'))
-      .addOption(new Option('--host <name>', 'this host’s name in the inventory').env('PORTCULLIS_HOST'))
-      .addOption(caOption())
-      .addOption(insecureOption())
-      .option('--json', 'answer in JSON')
-      .action(doctor),
-    'portcullis doctor --state-directory /var/lib/portcullis',
+/** The agent's own values; those that it cannot do without may be missing here. */
+type DoctorFlags = Omit<AgentOptions, 'server' | 'tokenFile' | 'host'> &
+  Partial<Pick<AgentOptions, 'server' | 'tokenFile' | 'host'>> & { readonly config?: string }
+
+/** Which of the agent's options its help shows; the others are taken, because the agent's file may have them. */
+const shown = new Set([
+  'server',
+  'token-file',
+  'host',
+  'state-directory',
+  'ca',
+  'insecure',
+  'libvirt',
+  'proxmox',
+  'socket',
+])
+
+export function doctorCommand(): Command {
+  const command = new Command('doctor').description(
+    'whether this host has all that enforcing on it needs, and what to do where it has not',
+  )
+  for (const option of agentOptions()) {
+    option.makeOptionMandatory(false)
+    if (option.name() === 'json') option.description = 'answer in JSON'
+    else if (!shown.has(option.name())) option.hideHelp()
+    command.addOption(option)
+  }
+  return documented(
+    configurable(command, { installed: installed.config }).action(doctor),
+    'portcullis doctor',
     '0 nothing fails, though there may be warnings; 1 something does, or could not be looked at; 2 usage.',
   )
+}
 
-async function doctor(flags: DoctorFlags): Promise<void> {
-  const findings = [...(await examineHost(flags)), ...(await examineConnection(flags))]
-  if (flags.json) answerJson(JSON.stringify({ findings }, null, 2))
+async function doctor(flags: DoctorFlags, command: Command): Promise<void> {
+  const isDefault = command.getOptionValueSource('stateDirectory') === 'default'
+  const states = isDefault && flags.config === installed.config ? installed.states : flags.stateDirectory
+  const directory = resolve(states)
+  const as = await asAgent(directory)
+  const findings = [
+    ...(await examineHost(flags, directory)),
+    ...(await examineUnits()),
+    ...(await examineAgentHere(flags, directory)),
+    ...(await examineSources(flags, as)),
+    ...(await examineClock()),
+    ...(await examineConnection(flags, as)),
+  ]
+  // In the agent's file it says how the agent's log is written.
+  if (command.getOptionValueSource('json') === 'cli') answerJson(JSON.stringify({ findings }, null, 2))
   else for (const each of findings) answer(lineOf(each))
   if (findings.some(({ state }) => state === 'failure' || state === 'unknown')) process.exitCode = 1
 }
@@ -75,10 +96,9 @@ const marks = { ok: 'ok     ', warning: 'warning', failure: 'FAILED ', unknown: 
 const lineOf = ({ about, state, said, remedy }: Finding): string =>
   printable(`${marks[state]}  ${about}: ${said}${remedy === undefined ? '' : ` — ${remedy}`}`)
 
-async function examineHost({ nft, stateDirectory }: DoctorFlags): Promise<Findings> {
+async function examineHost({ nft }: DoctorFlags, directory: string): Promise<Findings> {
   const rights = findingsOn('rights')
   const missing = missingPrivilege()
-  const directory = resolve(stateDirectory)
   const state = await examineStateDirectory(directory)
   if (missing !== undefined) return [rights.failure(missing, 'run the doctor as the agent runs'), ...state]
   const may = rights.ok('CAP_NET_ADMIN')
@@ -115,22 +135,42 @@ async function examineHost({ nft, stateDirectory }: DoctorFlags): Promise<Findin
   }
 }
 
-async function examineConnection(flags: DoctorFlags): Promise<Findings> {
+/** Asked at once: an agent that does not answer within seconds is in no state to. */
+async function examineAgentHere({ server, host, socket, config }: DoctorFlags, directory: string) {
+  const said = await askAt(socketPaths(socket, directory), 'standing', {}, decodeStanding)
+  const isInstalled = config === installed.config
+  return examineAgent(said, {
+    ...{ configured: server !== undefined, host },
+    start: !isInstalled
+      ? 'start it: portcullis agent, or serve --enforce'
+      : server === undefined
+        ? `put server, host and token-file into ${config}, then: systemctl start portcullis-agent`
+        : 'systemctl start portcullis-agent',
+  })
+}
+
+async function examineSources(flags: DoctorFlags, as: AsAgent): Promise<Findings> {
+  const { libvirt, proxmox } = sourcesOf(flags)
+  return [
+    ...(libvirt === undefined ? [] : await examineLibvirt(libvirt, as)),
+    ...(proxmox === undefined ? [] : await examineProxmox(proxmox, as)),
+  ]
+}
+
+async function examineConnection(flags: DoctorFlags, as: AsAgent): Promise<Findings> {
   const { server, tokenFile, host, ca } = flags
   const about = findingsOn('service')
   if (server === undefined) return []
-  const url = URL.parse(server)
-  if (!url || !/^https?:$/.test(url.protocol)) return [about.failure('--server is no URL of a service')]
   if (tokenFile === undefined || host === undefined)
     return [about.failure('--server is there without --token-file and --host')]
-  const token = await readToken(tokenFile)
-  if (!token.ok) return [about.failure(`${tokenFile}: ${token.error}`)]
+  const token = await examineToken(tokenFile, as)
+  if (!token.ok) return [token.error]
   try {
     const insecure = isOn(flags.insecure, 'PORTCULLIS_INSECURE')
-    const authorities = await authoritiesFor(url, { insecure, ...(ca !== undefined && { ca }) })
+    const authorities = await authoritiesFor(server, { insecure, ...(ca !== undefined && { ca }) })
     if (!authorities.ok) return [about.failure(authorities.error)]
     const tls = authorities.value ? { ca: [...authorities.value] } : {}
-    return await examineService({ server: url, tls, host }, token.value)
+    return await examineService({ server, tls, host }, token.value)
   } catch (error) {
     return [about.failure(wordsOf(error))]
   }

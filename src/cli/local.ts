@@ -11,6 +11,7 @@ import {
   runtimeDirectory,
   socketName,
 } from '../core/model/local.ts'
+import type { Reader } from '../core/model/strict.ts'
 import { err, ok, type Result } from '../core/result.ts'
 import { answer, answerJson, complain, printable } from './output.ts'
 import { inWords } from './words.ts'
@@ -34,21 +35,36 @@ export interface LocalFlags {
 /** Bytes: an answer names devices, and says why. */
 const mostAnswered = 1024 * 1024
 
-/** `patienceMs` is for all of it, and longer than the agent takes at most where it is not said. */
-export async function askAgent(
+export interface Patience {
+  /** Milliseconds for all of it; absent: longer than the agent takes at most. */
+  readonly patienceMs?: number
+}
+
+export const askAgent = (
   verb: string,
   body: JsonObject,
-  { socket, patienceMs = longestWaitMs + 3000 }: LocalFlags & { readonly patienceMs?: number } = {},
-): Promise<Result<LocalAnswer, Unanswered>> {
-  const paths =
-    socket === undefined
-      ? [join(runtimeDirectory, socketName), join(resolve('.portcullis'), socketName)]
-      : [resolve(socket)]
+  { socket, ...patience }: LocalFlags & Patience = {},
+): Promise<Result<LocalAnswer, Unanswered>> => askAt(socketPaths(socket), verb, body, decodeAnswer, patience)
+
+/** Where an agent may listen: `directory` is that of its states. */
+export const socketPaths = (socket: string | undefined, directory = '.portcullis'): readonly string[] =>
+  socket === undefined
+    ? [join(runtimeDirectory, socketName), join(resolve(directory), socketName)]
+    : [resolve(socket)]
+
+/** Asks who listens at the first of the paths. */
+export async function askAt<T>(
+  paths: readonly string[],
+  verb: string,
+  body: JsonObject,
+  decode: Reader<T>,
+  { patienceMs = longestWaitMs + 3000 }: Patience = {},
+): Promise<Result<T, Unanswered>> {
   const line = `${JSON.stringify({ [verb]: body })}\n`
   const until = performance.now() + patienceMs
   for (const path of paths) {
     const said = await exchange(path, line, until - performance.now())
-    if (said.ok) return read(said.value, path)
+    if (said.ok) return read(said.value, path, decode)
     const code = (said.error as NodeJS.ErrnoException).code ?? ''
     if (!absent.has(code)) {
       const text = code === '' ? said.error.message : inWords(said.error)
@@ -62,9 +78,9 @@ export async function askAgent(
 /** Of a socket that is not there, or whose agent has ended. */
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED'])
 
-function read(text: string, path: string): Result<LocalAnswer, Unanswered> {
+function read<T>(text: string, path: string, decode: Reader<T>): Result<T, Unanswered> {
   try {
-    return ok(decodeAnswer(JSON.parse(text) as JsonValue))
+    return ok(decode(JSON.parse(text) as JsonValue))
   } catch {
     return err({ absent: false, text: `what listens at ${path} does not answer as an agent does` })
   }

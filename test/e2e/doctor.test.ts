@@ -95,7 +95,7 @@ test('bridges, other firewalls, and a service that is not told who asks', {
   )
   const token = join(folder, 'none')
   const asked = ['--server', 'http://198.51.100.1', '--token-file', token, '--host', 'kvm1']
-  assert.match((await found(...asked)).words('service'), /there is no such file/)
+  assert.match((await found(...asked)).words('token'), /there is no such file/)
 })
 
 test('who may not look is told so', { skip: noLab, timeout: 60_000 }, async () => {

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { buildPackage, packageVersion, releasedAt } from '../../packaging/build.ts'
 import { debianVersion } from '../../packaging/tree.ts'
 import { createDebian, type Debian } from '../support/debian.ts'
+import { assertPrinted, blocksOf, script } from '../support/followed.ts'
 import { closed, createHost, type Host, type Stream } from '../support/host.ts'
 import { noLabOr } from '../support/lab.ts'
 import { defaultVms } from '../support/lab-topology.ts'
@@ -18,6 +19,16 @@ import { defaultVms } from '../support/lab-topology.ts'
 const skip = await noLabOr({ debootstrap: 'debootstrap', 'dpkg-deb': 'dpkg' })
 const units = 'portcullis-guard portcullis-agent portcullis'
 const newer = '99.0.0'
+const page = await readFile(new URL('../../docs/installing.md', import.meta.url), 'utf8')
+const operator = '/var/lib/portcullis/service/operator.token'
+const [nic = assert.fail()] = defaultVms[0]?.nics ?? []
+/** What the page calls otherwise than it is called here. */
+const ofHost = [
+  ['./portcullis_VERSION_amd64.deb', '/var/tmp/first.deb'],
+  ['tap12i0', 'tap1i0'],
+  ['52:54:00:00:00:0c', nic.mac],
+  ['192.0.2.10', nic.addresses[0] ?? ''],
+] as const
 
 /** Tests go on where the one before ended: they are what happens to one host, in that order. */
 describe('the package on a host', { skip, timeout: 600_000 }, () => {
@@ -53,6 +64,17 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
 
   const denied = ['local', 'between'] as const
   const install = (name: string) => debian.must(`apt-get install -y /var/tmp/${name}.deb 2>&1`)
+  /** Runs what the page says below a heading, of this host; it answers as it says. Answers all that was printed. */
+  async function follow(heading: string): Promise<string> {
+    const here = (text: string) =>
+      ofHost.reduce((changed, [name, own]) => changed.replaceAll(name, own), text)
+    const [, part = assert.fail(heading)] = page.split(`${heading}\n`)
+    const blocks = blocksOf(part.split('\n## ')[0] ?? '', '')
+    await debian.write('/var/tmp/page', here(script(blocks)))
+    const said = await debian.must(`PORTCULLIS_TOKEN=$(cat ${operator} 2>/dev/null) bash /var/tmp/page 2>&1`)
+    assertPrinted(blocks, said, here)
+    return said
+  }
   const is = async (state: string) =>
     (await debian.run(`systemctl ${state} ${units}`)).stdout.trim().split('\n')
   const send = async () => {
@@ -96,7 +118,7 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
   test('closes when it is installed, and starts what is configured alone', async () => {
     await send()
     await passes('before it is installed, everything does')
-    const said = await install('first')
+    const said = await follow('## The package')
     assert.match(said, /devices tap\* and vnet\* are closed from now on/)
     assert.deepEqual(await is('is-active'), ['active', 'inactive', 'inactive'])
     assert.deepEqual(await is('is-enabled'), ['enabled', 'enabled', 'enabled'])
@@ -110,25 +132,10 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
   })
 
   test('three lines put the host under policy', async () => {
-    await debian.must("echo 'inventory: none' >/etc/portcullis/portcullis.yaml && systemctl start portcullis")
-    const api = (command: string) =>
-      debian.must(`PORTCULLIS_TOKEN=$(cat /var/lib/portcullis/service/operator.token) portcullis ${command}`)
-    await api(`account create '{"id": "acme", "name": "acme"}'`)
-    await api(`server create --on-behalf-of acme '{"id": "one", "profile": "native", "name": "one"}'`)
-    const [{ mac, addresses } = assert.fail()] = defaultVms[0]?.nics ?? []
-    const nic = JSON.stringify({ id: 'nic', mac, addresses })
-    await api(`interface create one --on-behalf-of acme '${nic}'`)
-    await api('binding claim nic kvm1 tap1i0')
-    const created = await api('policy create web --on-behalf-of acme')
-    const [id = assert.fail(created)] = /[0-9a-f-]{36}/.exec(created) ?? []
-    await api(`policy attach ${id} one --on-behalf-of acme`)
-    const rule = '--direction ingress --action allow --protocol icmp --sources 198.51.100.0/24'
-    await api(`rule add ${id} --on-behalf-of acme ${rule}`)
-    await debian.must(`PORTCULLIS_TOKEN=$(cat /var/lib/portcullis/service/operator.token) portcullis host-credential create kvm1 |
-      tail -n 1 | install -o portcullis-agent -m 600 /dev/stdin /etc/portcullis/host.token`)
-    const lines = 'server: http://127.0.0.1:8080\\nhost: kvm1\\ntoken-file: /etc/portcullis/host.token\\n'
+    await follow('## The service')
     await send()
-    await debian.must(`printf '${lines}' >/etc/portcullis/agent.yaml && systemctl start portcullis-agent`)
+    await follow('## Each hypervisor')
+    await follow('## A bridge or a router of your own')
     // It has told that it is ready: rules are in force.
     assert.match(await debian.must('systemctl status portcullis-agent'), /Status: "enforcing on host kvm1"/)
     await passes('under its policy')

@@ -6,11 +6,14 @@
  */
 import type { Socket } from 'node:net'
 import { isObject, type JsonValue } from '../../core/json.ts'
-import type { LocalAnswer } from '../../core/model/local.ts'
+import type { AgentStanding, LocalAnswer } from '../../core/model/local.ts'
 import type { Reader } from '../../core/model/strict.ts'
 
+/** One line back. */
+export type Said = LocalAnswer | AgentStanding
+
 /** Answers what follows a verb. */
-export type Handler = (body: JsonValue, ending: AbortSignal) => Promise<LocalAnswer>
+export type Handler = (body: JsonValue, ending: AbortSignal) => Promise<Said>
 
 /** By verb. */
 export type Handlers = Readonly<Record<string, Handler>>
@@ -37,7 +40,7 @@ const bounds: Bounds = {
 
 /** `read` throws what is wrong with a request. */
 export const handler =
-  <T>(read: Reader<T>, answer: (request: T, ending: AbortSignal) => Promise<LocalAnswer>): Handler =>
+  <T>(read: Reader<T>, answer: (request: T, ending: AbortSignal) => Promise<Said>): Handler =>
   async (body, ending) => {
     let request: T
     try {
@@ -56,13 +59,13 @@ export function createConversations(handlers: Handlers, limits: Partial<Bounds> 
   let held = 0
 
   /** Nobody waits for longer until it is read. */
-  function reply(socket: Socket, said: LocalAnswer): void {
+  function reply(socket: Socket, said: Said): void {
     socket.write(`${JSON.stringify(said)}\n`)
     socket.destroySoon()
     setTimeout(() => socket.destroy(), patienceMs).unref()
   }
 
-  async function answer(text: Buffer): Promise<LocalAnswer> {
+  async function answer(text: Buffer): Promise<Said> {
     const request = parse(text)
     const [[verb, body] = ['', null], ...more] = isObject(request) ? Object.entries(request) : []
     if (!isObject(request) || verb === '' || more.length > 0)

@@ -4,11 +4,11 @@
  * It decides nothing: what is in force is the service's word, or what was kept of it.
  */
 import { isNamedBy } from '../../core/model/link.ts'
-import { decodeAttach, decodeDetach, decodeWait } from '../../core/model/local.ts'
+import { decodeAttach, decodeDetach, decodeStandingRequest, decodeWait } from '../../core/model/local.ts'
 import type { SourceOptions } from '../../core/model/source-options.ts'
 import { bootOf } from '../boot.ts'
 import { createKeptFile } from '../kept/kept-file.ts'
-import { followLinks, readLink } from '../links.ts'
+import { followLinks, readLink, readLinks } from '../links.ts'
 import type { Adopting } from '../sources/adopting.ts'
 import { adoptionOfAttached, attachedPath, openAttached } from '../sources/attached.ts'
 import { type OpenSources, openSources } from '../sources/open.ts'
@@ -17,6 +17,7 @@ import { handler } from './conversations.ts'
 import { openLocalServer } from './server.ts'
 import { socketPath } from './socket.ts'
 import type { Standing } from './standing.ts'
+import { tellStanding } from './telling-standing.ts'
 import { createWaiting } from './waiting.ts'
 
 export interface LocalOptions {
@@ -62,6 +63,7 @@ export async function openLocal({
       wait: handler(decodeWait, waiting.wait),
       attach: handler(decodeAttach, attach),
       detach: handler(decodeDetach, detach),
+      standing: handler(decodeStandingRequest, () => tellStanding(standing, presentNames)),
     },
   })
   return {
@@ -71,6 +73,8 @@ export async function openLocal({
     local,
   }
 }
+
+const presentNames = async () => (await readLinks(undefined)).map(({ name }) => name)
 
 const withAttached = (adopting: Adopting | undefined): Adopting => ({
   adoptionOf: (source, known) =>

@@ -25,6 +25,8 @@ export interface Standing {
   isSettled(): boolean
   /** What the service said of the device; undefined: nothing yet. */
   claim(device: string): Claimed | undefined
+  /** Devices that, by the service's last word, are no interface's; they may be there no more. */
+  unclaimed(): readonly string[]
   /** Milliseconds since a service was heard; 0: one is; null: none was since the agent has started. */
   silentMs(): number | null
   /** Calls back at once when any of it has changed, and at the end of each round. Answers how to stop. */
@@ -85,6 +87,7 @@ export function createStanding({
       }),
     isSettled: () => words?.state === 'applied',
     claim: (device) => claims.get(device),
+    unclaimed: () => [...claims.values()].flatMap((each) => (each.interface === null ? [each.device] : [])),
     silentMs: () => (heard === 'now' ? 0 : heard === null ? null : now() - heard),
     onChange(listener) {
       listeners.add(listener)

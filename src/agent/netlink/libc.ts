@@ -16,6 +16,8 @@ export interface Libc {
   send(socket: number, bytes: Uint8Array, length: number, flags: number): number
   recv(socket: number, bytes: Uint8Array, length: number, flags: number): number
   close(descriptor: number): number
+  /** `time` is a `struct timex`; the answer is the state of the clock, see adjtimex(2). */
+  adjtimex(time: Buffer): number
   errno(): number
 }
 
@@ -47,6 +49,7 @@ async function load(): Promise<Libc> {
       send: library.func('long send(int, const void *, size_t, int)'),
       recv: library.func('long recv(int, void *, size_t, int)'),
       close: library.func('int close(int)'),
+      adjtimex: library.func('int adjtimex(_Inout_ void *)'),
       errno: () => koffi.errno(),
     }
   } catch (error) {

@@ -6,7 +6,8 @@ import { isObject, type JsonValue } from '../json.ts'
 import { parseAddress } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
 import { isDeviceName } from './link.ts'
-import { exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
+import type { HostWords } from './status-change.ts'
+import { anyText, exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
 
 /** Milliseconds that anybody waits at most until rules are in force: what starts a VM waits meanwhile. */
 export const longestWaitMs = 2000
@@ -105,6 +106,21 @@ export type LocalAnswer =
   | { readonly answer: 'refused'; readonly devices: readonly DeviceRefused[] }
   | { readonly answer: 'invalid' | 'unable'; readonly why: string }
 
+/** How the agent itself is, for whoever operates its host; it is answered at once. */
+export interface AgentStanding {
+  readonly answer: 'standing'
+  /** Of its last round; `starting`: there was none yet. */
+  readonly state: HostWords['state']
+  /** Why it is not enforced as it should be, in words; null: nothing is against it. */
+  readonly error: string | null
+  /** Milliseconds since a service was heard; 0: one is; null: none was since the agent has started. */
+  readonly silentMs: number | null
+  /** Devices that are there, and that the service says are no interface's. */
+  readonly unclaimed: number
+  /** In words for the operator: also what sources do not answer. */
+  readonly warnings: readonly string[]
+}
+
 const device = textOf('device', isDeviceName)
 const short = (what: string) => textOf(what, (text) => text.length <= 128)
 const mac: Reader<Mac> = (json) => {
@@ -178,6 +194,22 @@ const answers: { readonly [Answer in LocalAnswer['answer']]: Reader<LocalAnswer>
   invalid: exactly('answer', { answer: oneOf('answer', ['invalid']), why: words }),
   unable: exactly('answer', { answer: oneOf('answer', ['unable']), why: words }),
 }
+
+/** Nothing is said with it. */
+export const decodeStandingRequest: Reader<object> = exactly<object>('standing', {})
+
+/** Throws on anything else. */
+export const decodeStanding: Reader<AgentStanding> = exactly<AgentStanding>('standing', {
+  answer: oneOf('answer', ['standing']),
+  state: oneOf('state', ['starting', 'applied', 'applying', 'failing']),
+  error: orNull(anyText('error')),
+  silentMs: orNull((json) => {
+    if (typeof json !== 'number' || !(json >= 0)) throw new Error('corrupt silentMs')
+    return json
+  }),
+  unclaimed: integerFrom('unclaimed', 0),
+  warnings: listOf('warnings', anyText('warning')),
+})
 
 /** Throws on anything else. */
 export function decodeAnswer(json: JsonValue): LocalAnswer {
