@@ -6,14 +6,11 @@
  * error libvirt shows to whoever starts the domain.
  */
 import type { Command } from 'commander'
-import { type LibvirtOperation, libvirtOperations } from '../core/model/local.ts'
+import { type LibvirtOperation, libvirtOperations, maxDomainLength } from '../core/model/local.ts'
 import { type HookFlags, hookVerb } from './hook.ts'
 import { askAgent } from './local.ts'
 import { answerJson, complain, note } from './output.ts'
 import { inWords } from './words.ts'
-
-/** Bytes of a domain's description; the agent has a limit of its own. */
-const mostRead = 1 << 20
 
 /** Whether a domain may go on without an answer: it runs already, or is gone. */
 const goesOn: Readonly<Record<LibvirtOperation, boolean>> = {
@@ -68,7 +65,7 @@ async function readInput(): Promise<string> {
   let length = 0
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > mostRead) throw new Error(`standard input has more than ${mostRead} bytes`)
+    if (length > maxDomainLength) throw new Error(`standard input has more than ${maxDomainLength} bytes`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -1,9 +1,10 @@
 /**
- * A hypervisor of its own: libvirtd and virtlogd in a network namespace whose /run, /etc/libvirt and /var/lib/libvirt are its own too, emulated
- * domains on a bridge, and a neighbour outside that sends to them. Nothing of the machine's is touched.
+ * A hypervisor of its own: libvirtd and virtlogd in a network namespace whose name, /run, /etc/libvirt and /var/lib/libvirt are its own too, emulated
+ * domains on a bridge, and a neighbour outside that sends to them. A second one may stand beside the first. Nothing of the machine's is touched.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,6 +43,9 @@ export interface Arrived {
 
 export interface Libvirt {
   readonly folder: string
+  /** Name of its network namespace, and of the neighbour's. */
+  readonly host: string
+  readonly world: string
   /** What a command begins with that is to run on the hypervisor; its working directory is `/` there. */
   readonly enter: readonly [program: string, ...args: string[]]
   /** A program that runs virsh there. */
@@ -98,11 +102,20 @@ const own = {
   cache: '/var/cache/libvirt',
 }
 
-/** `bare`: without a bridge, and nothing outside. */
-export async function createLibvirt(name: string, { bare = false } = {}): Promise<Libvirt> {
+export interface LibvirtOptions {
+  /** Without a bridge, and nothing outside. */
+  readonly bare?: boolean
+  /** The world outside is that one's; it is removed after this one. The two reach each other at 198.51.100.1 and 198.51.100.2 besides. */
+  readonly beside?: Libvirt
+}
+
+export async function createLibvirt(
+  name: string,
+  { bare = false, beside }: LibvirtOptions = {},
+): Promise<Libvirt> {
   const folder = await mkdtemp(join(tmpdir(), 'portcullis-libvirt-'))
   const host = `pcl-${name}${process.pid % 100_000}`
-  const world = `${host}-world`
+  const world = beside?.world ?? `${host}-world`
   for (const part of Object.keys(own)) await mkdir(join(folder, part))
   await mkdir(join(folder, 'etc/hooks'))
   await mkdir(join(folder, 'run/lock'))
@@ -112,15 +125,15 @@ export async function createLibvirt(name: string, { bare = false } = {}): Promis
     'security_driver = "none"\nuser = "root"\ngroup = "root"\nnamespaces = []\ncgroup_controllers = []\nremember_owner = 0\n',
   )
   // What polkit, which is no part of this, says to everybody unless it is told otherwise.
-  await writeFile(join(folder, 'etc/libvirtd.conf'), 'auth_unix_ro = "none"\n')
+  await writeFile(join(folder, 'etc/libvirtd.conf'), `auth_unix_ro = "none"\nhost_uuid = "${randomUUID()}"\n`)
   await mustRun('ip', ['netns', 'add', host])
-  await mustRun('ip', ['netns', 'add', world])
+  if (!beside) await mustRun('ip', ['netns', 'add', world])
   const mounts = Object.entries(own).map(([part, path]) => `mount --bind ${join(folder, part)} ${path}`)
   const holder = spawn(
     'ip',
     [
-      ...['netns', 'exec', host, 'unshare', '--mount', '--propagation', 'private', 'sh', '-ec'],
-      [...mounts, 'echo $$', 'exec cat'].join('\n'),
+      ...['netns', 'exec', host, 'unshare', '--uts', '--mount', '--propagation', 'private', 'sh', '-ec'],
+      [`hostname ${host}`, ...mounts, 'echo $$', 'exec cat'].join('\n'),
     ],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   )
@@ -128,7 +141,7 @@ export async function createLibvirt(name: string, { bare = false } = {}): Promis
     once(holder.stdout, 'data'),
     once(holder, 'close').then(() => assert.fail('no namespace of mounts')),
   ])) as [Buffer]
-  const enter = ['nsenter', '-t', String(said).trim(), '-m', '-n'] as const
+  const enter = ['nsenter', '-t', String(said).trim(), '-m', '-n', '-u'] as const
   const streams = new Set<ChildProcess>()
 
   const runHere = (command: readonly string[], input?: string) => {
@@ -157,6 +170,8 @@ export async function createLibvirt(name: string, { bare = false } = {}): Promis
 
   const libvirt: Libvirt = {
     folder,
+    host,
+    world,
     enter,
     virshPath,
     run: runHere,
@@ -235,7 +250,7 @@ export async function createLibvirt(name: string, { bare = false } = {}): Promis
     },
     async remove() {
       for (const child of streams) child.kill('SIGKILL')
-      for (const space of [host, world]) {
+      for (const space of beside ? [host] : [host, world]) {
         await eventually(`nobody is in ${space}`, async () => {
           const pids = (await run('ip', ['netns', 'pids', space])).stdout
             .split('\n')
@@ -255,15 +270,26 @@ export async function createLibvirt(name: string, { bare = false } = {}): Promis
     await must(['ip', 'link', 'add', bridge, 'type', 'bridge'])
     // Its own, which would be that of whichever port has the lowest.
     await must(['ip', 'link', 'set', bridge, 'address', '02:00:00:00:00:01', 'up'])
-    await mustRun('ip', [
-      '-n',
-      host,
-      ...'link add uplink master br0 type veth peer name eth0 netns'.split(' '),
-      world,
-    ])
-    await must(['ip', 'link', 'set', 'uplink', 'up'])
-    await inWorld(['ip', 'address', 'add', '192.0.2.1/24', 'dev', 'eth0'])
-    await inWorld(['ip', 'link', 'set', 'eth0', 'up'])
+    const inHost = (line: string) => mustRun('ip', ['-n', host, ...line.split(' ')])
+    const port = beside ? 'port2' : 'port1'
+    await inHost(`link add uplink master ${bridge} type veth peer name ${port} netns ${world}`)
+    await inHost('link set uplink up')
+    if (!beside) {
+      await inWorld(['ip', 'link', 'add', 'eth0', 'type', 'bridge'])
+      await inWorld(['ip', 'address', 'add', '192.0.2.1/24', 'dev', 'eth0'])
+      await inWorld(['ip', 'link', 'set', 'eth0', 'up'])
+    }
+    await inWorld(['ip', 'link', 'set', port, 'master', 'eth0', 'up'])
+    if (beside) {
+      await inHost(`link add manage type veth peer name manage netns ${beside.host}`)
+      for (const [space, address] of [
+        [beside.host, '198.51.100.1/24'],
+        [host, '198.51.100.2/24'],
+      ] as const) {
+        await mustRun('ip', ['-n', space, 'address', 'add', address, 'dev', 'manage'])
+        await mustRun('ip', ['-n', space, 'link', 'set', 'manage', 'up'])
+      }
+    }
     await must(
       ['nft', '-f', '-'],
       `table bridge seen {

@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net'
 import { isObject, type JsonValue } from '../../core/json.ts'
-import type { AgentStanding, LocalAnswer } from '../../core/model/local.ts'
+import { type AgentStanding, type LocalAnswer, maxDomainLength } from '../../core/model/local.ts'
 import type { Reader } from '../../core/model/strict.ts'
 
 /** One line back. */
@@ -31,8 +31,9 @@ export interface Bounds {
 }
 
 const bounds: Bounds = {
-  line: 256 * 1024,
-  held: 8 * 1024 * 1024,
+  // In JSON each quotation mark and each end of a line is two bytes, and something is around it.
+  line: 2 * maxDomainLength + 1024,
+  held: 16 * 1024 * 1024,
   connections: 512,
   patienceMs: 2000,
   answerMs: 10_000,

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { eventually } from '../../../test/support/eventually.ts'
 import { askAgent } from '../../cli/local.ts'
 import type { JsonValue } from '../../core/json.ts'
-import type { LocalAnswer } from '../../core/model/local.ts'
+import { type LocalAnswer, maxDomainLength } from '../../core/model/local.ts'
 import { type Bounds, handler } from './conversations.ts'
 import { openLocalServer } from './server.ts'
 import { socketPath } from './socket.ts'
@@ -167,6 +167,18 @@ describe('what is said over it', () => {
       assert.equal(await raw('{"echo":{"a":1}}\n'), `${JSON.stringify(done)}\n`)
       assert.equal(await raw('{"echo":1}\n{"echo":2}\n'), `${JSON.stringify(done)}\n`)
       assert.deepEqual(seen, [{ a: 1 }, 1])
+    } finally {
+      await close()
+    }
+  })
+
+  test('the longest description of a domain is heard, whatever is in it', async () => {
+    const { raw, seen, close } = await world()
+    try {
+      const xml = '"\n'.repeat(maxDomainLength / 2)
+      const line = JSON.stringify({ echo: { operation: 'start', xml } })
+      assert.equal(await raw(`${line}\n`), `${JSON.stringify(done)}\n`)
+      assert.deepEqual(seen, [{ operation: 'start', xml }])
     } finally {
       await close()
     }

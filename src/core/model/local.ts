@@ -12,6 +12,9 @@ import { anyText, exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader
 /** Milliseconds that anybody waits at most until rules are in force: what starts a VM waits meanwhile. */
 export const longestWaitMs = 2000
 
+/** Bytes of one domain's XML of libvirt's; a real one has some ten thousand. */
+export const maxDomainLength = 1 << 20
+
 /** Devices that one request may name. */
 const mostDevices = 64
 /** Addresses, and policies, of one device. */
@@ -60,7 +63,7 @@ export interface DetachRequest {
  */
 export interface LibvirtRequest {
   readonly operation: LibvirtOperation
-  /** The domain's, whole. */
+  /** The domain's, whole: at most `maxDomainLength`. */
   readonly xml: string
 }
 

@@ -1,7 +1,8 @@
 /** Domains' XML as libvirt writes it, and as nobody should. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { maxDomainLength, parseDomain } from './domain.ts'
+import { maxDomainLength } from '../../../core/model/local.ts'
+import { parseDomain } from './domain.ts'
 
 const id = '11111111-2222-4333-8444-555555555555'
 

@@ -9,6 +9,7 @@
  */
 import { SaxesParser, type SaxesTagNS } from 'saxes'
 import { isDeviceName } from '../../../core/model/link.ts'
+import { maxDomainLength } from '../../../core/model/local.ts'
 import { formatAddress, parseAddress } from '../../../core/net/address.ts'
 import { type Mac, parseMac } from '../../../core/net/mac.ts'
 import { err, ok, type Result } from '../../../core/result.ts'
@@ -16,9 +17,6 @@ import type { Labels } from '../source.ts'
 
 /** Of the elements in a domain's metadata that are ours. */
 export const metadataNamespace = 'urn:portcullis:1'
-
-/** UTF-16 code units of one domain's XML; a real one has some ten thousand. */
-export const maxDomainLength = 1 << 20
 
 export interface Domain {
   /** Its UUID, in lower case with hyphens. */

@@ -2,8 +2,8 @@
  * What libvirt is asked, by its own program `virsh` on a read-only connection: it needs no right over any domain.
  */
 import { randomUUID } from 'node:crypto'
+import { maxDomainLength } from '../../../core/model/local.ts'
 import { type Command, type Follower, follow, ProgramError, run } from '../../run.ts'
-import { maxDomainLength } from './domain.ts'
 
 /** A domain that runs, paused ones included. */
 export interface Running {
