@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
+import { seenOn, sighting } from '../../../test/support/sightings.ts'
 import { actor, chainTarget, engines, inventory, rule, type TestStore } from '../../../test/support/stores.ts'
-import { backupOf, inPieces, restoreTo, rowsOf } from '../../../test/support/whole.ts'
+import { assertSound, backupOf, inPieces, restoreTo, rowsOf } from '../../../test/support/whole.ts'
 import { migrations } from '../migrations/migrate.ts'
 import { backup } from './backup.ts'
 import { revisionAfter, verifyBackup } from './restore.ts'
@@ -285,3 +286,45 @@ describe('a backup', () => {
     assert.ok(Number.isSafeInteger(revisionAfter({ revision: 1e12, at: 0 }, 0, 4e12)))
   })
 })
+
+for (const [engine, { skip, create }] of all) {
+  for (const [other, { skip: without, create: make }] of all) {
+    test(`what a host found, backed up on ${engine} and restored on ${other}, stays until the host says otherwise`, {
+      skip: skip || without,
+    }, async () => {
+      const [old, next] = [await create(), await make()]
+      try {
+        const before = await old.open()
+        const [macA, macB] = ['52:54:00:00:00:0a', '52:54:00:00:00:0b']
+        const { servers, ...rest } = inventory('a', 'b')
+        const nowhere = servers.map((each) => ({
+          ...each,
+          interfaces: each.interfaces.map((nic) => ({
+            ...{ ...nic, host: null, device: null },
+            mac: each.server.id === 'a' ? macA : macB,
+          })),
+        }))
+        const applied = { inventory: { ...rest, servers: nowhere } }
+        assert.ok((await before.run('applyInventory', applied, actor)).ok)
+        const a = sighting('tap0', macA)
+        await seenOn(before, 'kvm1', [a, sighting('tap1', macB)])
+        await before.close()
+        await restoreTo(next.place, await backupOf(old.place, 1000), { at: 2000 })
+        await assertSound(next.place)
+        const storage = await next.open()
+        try {
+          const where = async (name: string) => (await storage.binding(`nic-${name}`))?.host
+          assert.deepEqual([await where('a'), await where('b')], ['kvm1', 'kvm1'])
+          const said = { remove: [], again: [], awayBefore: 0 }
+          const ran = await storage.run('see', { ...said, host: 'kvm1', put: [a], settled: true }, actor)
+          assert.ok(ran.ok)
+          assert.deepEqual([await where('a'), await where('b')], ['kvm1', undefined])
+        } finally {
+          await storage.close()
+        }
+      } finally {
+        await Promise.all([old.remove(), next.remove()])
+      }
+    })
+  }
+}
