@@ -17,6 +17,7 @@ import { duties } from './duties.ts'
 import { edits } from './edits.ts'
 import { firstLoad, firstLoadOfMany } from './first-load.ts'
 import { fleet } from './fleet.ts'
+import { found } from './found.ts'
 import { history } from './history.ts'
 import { inventory } from './inventory.ts'
 import { kernel } from './kernel.ts'
@@ -33,6 +34,7 @@ const groups: readonly Group[] = [
     compiler,
     edits,
     fleet,
+    found,
     history,
     inventory,
     rounds,

@@ -79,7 +79,7 @@ async function onSqlite(directory: string, steps: Steps<unknown>): Promise<Cost>
 
 /** Not in the order of an index, where a limit ends it, nor of what a statement itself selects. */
 const isWhole = (detail: string): boolean =>
-  /^SCAN (?!CONSTANT|looked_at|owner|place)/.test(detail) && !/ USING .*INDEX/.test(detail)
+  /^SCAN (?!CONSTANT|looked_at|owner|few|place)/.test(detail) && !/ USING .*INDEX/.test(detail)
 
 async function onPostgresql(url: string, steps: Steps<unknown>): Promise<Cost> {
   const client = new pg.Client({ connectionString: url, types })
