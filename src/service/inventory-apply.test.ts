@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { providers } from '../../test/support/service.ts'
+import { seenOn, sighting } from '../../test/support/sightings.ts'
 import { engines } from '../../test/support/stores.ts'
 import type { Storage } from '../storage/storage.ts'
 import { createPasswordMemory } from './inventory/password-memory.ts'
@@ -65,6 +66,30 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
         })
       })
     }
+
+    test('where an interface was found is in no export, and applying that leaves it there', async () => {
+      await withStore(async (storage) => {
+        const mac = '52:54:00:00:00:01'
+        const text = `accounts: [ { name: a, credentials: [ { token: t } ], servers: [
+          { profile: native, name: n, interfaces: [ { mac: "${mac}" }, { mac: "52:54:00:00:00:02", host: h, device: tap2 } ] } ] } ]`
+        const first = await loadInventory(storage, text, now, providers)
+        assert.ok(first.ok && first.value.changed)
+        await seenOn(storage, 'h', [sighting('tap1', mac)])
+        const places = async () =>
+          (await storage.bindingPage({ host: 'h' }, { after: null, limit: 10 })).map(
+            ({ device, boundBy }) => `${device} ${boundBy}`,
+          )
+        assert.deepEqual(await places(), ['tap1 mac', 'tap2 inventory'])
+        const exported = new TextDecoder().decode(await readerOf(storage).export(false))
+        const [account] = JSON.parse(exported).accounts
+        const devices = account.servers[0].interfaces.map((nic: { device?: string }) => nic.device ?? null)
+        assert.deepEqual(devices, [null, 'tap2'])
+        const again = await loadInventory(storage, exported, now, providers)
+        assert.ok(again.ok)
+        assert.equal(again.value.changed, false)
+        assert.deepEqual(await places(), ['tap1 mac', 'tap2 inventory'])
+      })
+    })
 
     test('quotas and servers of the native profile are exported, and what is exported changes nothing', async () => {
       await withStore(async (storage) => {

@@ -246,6 +246,46 @@ for (const [engine, { skip, create }] of Object.entries(engines)) {
       assert.equal(await where('a'), 'h2/tap7 mac')
     })
 
+    test('of two hosts that see one address at the same moment one has it, and both are answered', async () => {
+      // SQLite has one process; its writes are one after the other all the same.
+      const other = engine === 'postgresql' ? await store.open() : storage
+      try {
+        const sessions = { h1: await open('h1'), h2: await open('h2') }
+        for (let round = 0; round < 15; round++) {
+          const say = (by: Storage, host: 'h1' | 'h2', said: Partial<Programs['see']['args']>) =>
+            by.run(
+              'see',
+              {
+                ...{ host, session: sessions[host], awayBefore: actor.at - 30_000 },
+                ...{ put: [], remove: [], again: [], settled: false, ...said },
+              },
+              at(),
+            )
+          const put = [sighting('tap0', macs.a)]
+          const both = await Promise.all([say(storage, 'h1', { put }), say(other, 'h2', { put })])
+          const has = both.map((done) => {
+            assert.ok(done.ok && done.value.current, JSON.stringify(done))
+            return done.value.claims.map((each) => told(each))
+          })
+          const place = (await where('a')) ?? ''
+          assert.ok(['h1/tap0 mac', 'h2/tap0 mac'].includes(place), place)
+          assert.deepEqual(has.filter(([first]) => first === 'nic-a').length, 1, JSON.stringify(has))
+          // The winner lets go while the other one says it again: it never is with both, nor with nobody.
+          const [winner, loser] = place.startsWith('h1') ? (['h1', 'h2'] as const) : (['h2', 'h1'] as const)
+          const then = await Promise.all([
+            say(storage, winner, { remove: ['tap0'] }),
+            say(other, loser, { again: ['tap0'] }),
+          ])
+          for (const done of then) assert.ok(done.ok && done.value.current, JSON.stringify(done))
+          assert.equal(await where('a'), `${loser}/tap0 mac`)
+          await must(say(storage, loser, { remove: ['tap0'] }))
+          assert.equal(await where('a'), undefined)
+        }
+      } finally {
+        if (other !== storage) await other.close()
+      }
+    })
+
     test('no host has more than the most devices', async () => {
       await open('h1')
       for (let from = 0; from < maxSightings; from += 1000) {

@@ -9,8 +9,8 @@ export interface Statement {
   /** In the subset both engines accept, `?` for parameters. */
   readonly sql: string
   readonly params: readonly SqlValue[]
-  /** The change that it records, for whoever is told of commits. */
-  readonly change?: RevisionRecord
+  /** Changes that it records, for whoever is told of commits. */
+  readonly changes?: readonly RevisionRecord[]
   /** What accounts have more or less of by it. */
   readonly counts?: readonly Count[]
   /** An INSERT of one row that is run for each of these, with them as parameters; it answers nothing. */
@@ -77,7 +77,7 @@ export function* insertRows(
   yield { sql, params: [], rows, ...(counts.length > 0 && { counts }) }
 }
 
-const tupleOf = (width: number): string => `(${new Array(width).fill('?').join(', ')})`
+export const tupleOf = (width: number): string => `(${new Array(width).fill('?').join(', ')})`
 
 /** Rows in one statement: engines bound the number of parameters. */
 const perStatement = 200

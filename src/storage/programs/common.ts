@@ -5,7 +5,7 @@ import type { RequestError, ResourceKind } from '../../core/model/error.ts'
 import type { Direction } from '../../core/model/rule.ts'
 import { err, ok, type Result } from '../../core/result.ts'
 import { auditColumns, onceColumns, policyColumns, serverColumns, toPolicy, toServer } from '../rows.ts'
-import { query, queryOne, type Steps } from '../statement.ts'
+import { query, queryOne, type Steps, tupleOf } from '../statement.ts'
 import {
   type Actor,
   type ChainTarget,
@@ -14,6 +14,7 @@ import {
   type PolicyChoices,
   type PolicyRecord,
   type PolicyTarget,
+  type RevisionRecord,
   type RuleTarget,
   type ServerRecord,
 } from '../storage.ts'
@@ -23,8 +24,11 @@ import { shortened } from './difference.ts'
  * The revision this transaction will be. Taking it first locks its row until the end, so that writes happen one after
  * the other on both engines: a program sees no other writer, and revisions are committed in order.
  */
-export function* nextRevision(): Steps<number> {
-  const row = yield* queryOne('UPDATE revision SET value = value + 1 WHERE id = 1 RETURNING value')
+export const nextRevision = (): Steps<number> => revisionAfter(1)
+
+/** Takes so many; answers the last of them. */
+export function* revisionAfter(count: number): Steps<number> {
+  const row = yield* queryOne('UPDATE revision SET value = value + ? WHERE id = 1 RETURNING value', count)
   return Number(row?.value)
 }
 
@@ -166,6 +170,45 @@ const pastBytes =
 
 /** Comes last in a program: it counts what the program remembers. */
 export function* record(actor: Actor, revision: number, event: NewEvent): Steps<void> {
+  const { values, size, change } = written({ actor, revision, event })
+  const { at } = actor
+  yield {
+    sql: `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+       ? + ${pastBytes}, ? + ${pastBytes} + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0),
+       (SELECT CASE WHEN MAX(reached) > ? THEN MAX(reached) ELSE ? END FROM audit))`,
+    params: [...values, size, revision, size, revision, at, at],
+    changes: [change],
+  }
+  yield* renew(actor, revision)
+}
+
+export interface Recorded {
+  readonly actor: Actor
+  readonly revision: number
+  readonly event: NewEvent
+}
+
+/** Very many at once, in order of their revisions, all of which are new and remember no steps. */
+export function* recordAll(events: readonly Recorded[]): Steps<void> {
+  const newest = yield* queryOne('SELECT total FROM audit ORDER BY revision DESC LIMIT 1')
+  let total = Number(newest?.total ?? 0)
+  let reached = Number((yield* queryOne('SELECT MAX(reached) AS reached FROM audit'))?.reached ?? 0)
+  const all = events.map(written)
+  const rows = all.map(({ values, size, change: { at } }) => {
+    total += size
+    reached = Math.max(reached, at)
+    return [...values, size, total, reached]
+  })
+  const [first] = rows
+  if (!first) return
+  const changes = all.map(({ change }) => change)
+  const sql = `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES ${tupleOf(first.length)}`
+  yield { sql, params: [], rows, changes }
+  for (const { actor, revision } of events) yield* renew(actor, revision)
+}
+
+/** An event as it is stored and told. */
+function written({ actor, revision, event }: Recorded) {
   const [before, after] = shortened(event.before, event.after).map((value) => JSON.stringify(value)) as [
     string,
     string,
@@ -174,21 +217,16 @@ export function* record(actor: Actor, revision: number, event: NewEvent): Steps<
   const size = [before, after, request ?? ''].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const { at, account, actor: by, credential, dialect, requestId } = actor
   const { operation, resource, id, server = null, policy = null } = event
-  yield {
-    sql: `INSERT INTO audit (${auditColumns}, size, total, reached) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-       ? + ${pastBytes}, ? + ${pastBytes} + COALESCE((SELECT total FROM audit ORDER BY revision DESC LIMIT 1), 0),
-       (SELECT CASE WHEN MAX(reached) > ? THEN MAX(reached) ELSE ? END FROM audit))`,
-    params: [
-      ...[revision, at, account, by, credential?.id ?? null, credential?.label ?? null],
-      ...[dialect, requestId, operation, resource, id, server, policy],
-      ...[request, before, after, size, revision, size, revision, at, at],
-    ],
-    change: {
-      ...{ revision, at, account, actor: by, ...(credential && { credential }), dialect, requestId },
-      ...{ operation, resource, id, server, policy },
-    },
+  const values = [
+    ...[revision, at, account, by, credential?.id ?? null, credential?.label ?? null],
+    ...[dialect, requestId, operation, resource, id, server, policy],
+    ...[request, before, after],
+  ]
+  const change: RevisionRecord = {
+    ...{ revision, at, account, actor: by, ...(credential && { credential }), dialect, requestId },
+    ...{ operation, resource, id, server, policy },
   }
-  yield* renew(actor, revision)
+  return { values, size, change }
 }
 
 /** Fails if the account is gone or closed: a request may have been let in before that. */

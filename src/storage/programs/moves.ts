@@ -6,7 +6,7 @@
 import type { JsonObject } from '../../core/json.ts'
 import { chunks, marks, query, type Steps } from '../statement.ts'
 import type { Actor, BoundBy } from '../storage.ts'
-import { nextRevision, record } from './common.ts'
+import { type Recorded, recordAll, revisionAfter } from './common.ts'
 import { depart } from './departures.ts'
 
 export interface Place {
@@ -93,19 +93,32 @@ export function* recordMoves(
   revision: number,
   { told, known }: { readonly told: Actor; readonly known: Actor },
 ): Steps<number> {
-  let newest = revision
-  for (const { id, server, account, before, after } of moves) {
-    yield* record({ ...told, account }, newest, {
-      ...{ operation: nameOf(before, after), resource: 'interface', id, server },
-      ...{ before: { bound: before !== null }, after: { bound: after !== null } },
-    })
-    newest = yield* nextRevision()
-  }
+  const newest = yield* revisionAfter(moves.length)
   const [only] = moves
-  yield* record({ ...known, account: '' }, newest, {
-    ...{ operation: 'bindings.update', resource: 'binding', id: moves.length === 1 ? (only?.id ?? '') : '' },
-    ...{ before: placesOf(moves, 'before'), after: placesOf(moves, 'after') },
-  })
+  yield* recordAll([
+    ...moves.map(
+      ({ id, server, account, before, after }, index): Recorded => ({
+        actor: { ...told, account },
+        revision: revision + index,
+        event: {
+          ...{ operation: nameOf(before, after), resource: 'interface', id, server },
+          ...{ before: { bound: before !== null }, after: { bound: after !== null } },
+        },
+      }),
+    ),
+    {
+      actor: { ...known, account: '' },
+      revision: newest,
+      event: {
+        ...{
+          operation: 'bindings.update',
+          resource: 'binding',
+          id: moves.length === 1 ? (only?.id ?? '') : '',
+        },
+        ...{ before: placesOf(moves, 'before'), after: placesOf(moves, 'after') },
+      },
+    },
+  ])
   return newest
 }
 

@@ -17,8 +17,8 @@ export interface Running {
 export function running(job: Job): Running {
   const changes: RevisionRecord[] = []
   const tally = createTally()
-  const steps = watched(settled(job, tally), ({ change, counts }) => {
-    if (change) changes.push(change)
+  const steps = watched(settled(job, tally), ({ changes: recorded = [], counts }) => {
+    changes.push(...recorded)
     if (counts) tally.add(counts)
   })
   return { steps, changes }
