@@ -1,6 +1,6 @@
 /** What the doctor says of the agent that runs, its clock, units of systemd, and hypervisors, where these are written out. */
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -118,7 +118,8 @@ test('units that begin with the host, in order', async () => {
       DropInPaths: dropIn,
     },
   }
-  const root = await tree({ 'run/systemd/system/x': '' })
+  const ours = await readFile(`packaging/root${dropIn}`, 'utf8')
+  const root = await tree({ 'run/systemd/system/x': '', [dropIn]: ours, 'etc/empty.conf': '' })
   const examined = (units: Readonly<Record<string, object>>, at = root) =>
     examineUnits({
       root: at,
@@ -155,7 +156,7 @@ test('units that begin with the host, in order', async () => {
     [{ ...fine, 'portcullis-agent.service': { ...guard, NeedDaemonReload: 'yes' } }, /daemon-reload/],
     [{ ...fine, 'libvirtd.service': { ...fine['libvirtd.service'], After: '' } }, /starts VMs also where/],
     [
-      { ...fine, 'libvirtd.service': { ...fine['libvirtd.service'], DropInPaths: '' } },
+      { ...fine, 'libvirtd.service': { ...fine['libvirtd.service'], DropInPaths: '/etc/empty.conf' } },
       /apt install --reinstall/,
     ],
     [{ ...fine, 'nftables.service': { LoadState: 'loaded', DropInPaths: '' } }, /flushes all tables/],

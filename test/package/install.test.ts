@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { buildPackage, packageVersion, releasedAt } from '../../packaging/build.ts'
 import { debianVersion } from '../../packaging/tree.ts'
+import type { Finding } from '../../src/agent/doctor/finding.ts'
 import { createDebian, type Debian } from '../support/debian.ts'
 import { assertPrinted, blocksOf, script } from '../support/followed.ts'
 import { closed, createHost, type Host, type Stream } from '../support/host.ts'
@@ -149,6 +150,52 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
     )
     await debian.must('systemctl reload portcullis-agent portcullis')
     assert.deepEqual(await is('is-active'), ['active', 'active', 'active'])
+  })
+
+  test('libvirt and Proxmox VE are one line more each, and the doctor knows what is wrong', async () => {
+    const { mac } = nic
+    await debian.must(`mkdir -p /etc/pve/qemu-server /etc/pve/lxc /run/systemd/system
+      printf 'name: one\nnet0: virtio=${mac},bridge=vmbr0\n' >/etc/pve/qemu-server/1.conf
+      chown -R root:www-data /etc/pve; chmod -R o= /etc/pve`)
+    const program = (text: string) => `#!/bin/sh\n${text}\n`
+    await debian.write('/run/systemd/system/libvirtd.service', '[Service]\nExecStart=/bin/sleep infinity\n')
+    await debian.must('systemctl daemon-reload')
+    // Those of the hypervisors, as far as the page and the agent call them.
+    await debian.write('/usr/bin/virsh', program('case "$*" in *event*) exec sleep infinity ;; esac'), 0o755)
+    const set = 'echo "hookscript: $4" >>/etc/pve/qemu-server/$2.conf'
+    await debian.write('/usr/sbin/qm', program(`[ "$1" = list ] && printf 'VMID\\n1\\n' || ${set}`), 0o755)
+    await debian.write('/usr/sbin/pct', program('echo VMID'), 0o755)
+    await follow('## libvirt')
+    await follow('## Proxmox VE')
+    await passes('with what hypervisors know')
+
+    const hook = '/etc/libvirt/hooks/qemu.d/50-portcullis'
+    const dropIn = '/etc/systemd/system/libvirtd.service.d/portcullis.conf'
+    const damages: [what: string, remedied: string][] = [
+      ['systemctl disable portcullis-guard', 'units'],
+      ['systemctl disable portcullis-agent', 'units'],
+      [`mkdir -p ${dropIn.slice(0, -16)}; ln -s /dev/null ${dropIn}; systemctl daemon-reload`, 'units'],
+      [`chmod 644 ${hook}`, 'libvirt'],
+      ['gpasswd -d portcullis-agent www-data', 'proxmox'],
+      ['chown root /etc/portcullis/host.token', 'token'],
+      ['systemctl stop portcullis-agent', 'agent'],
+    ]
+    const failures = async () => {
+      const { findings } = JSON.parse((await debian.run('portcullis doctor --json')).stdout)
+      return (findings as Finding[]).filter(({ state }) => state === 'failure')
+    }
+    assert.deepEqual(await failures(), [])
+    for (const [damage] of damages) await debian.must(`{ ${damage}; } 2>&1`)
+    const found = await failures()
+    assert.deepEqual(found.map(({ about }) => about).sort(), damages.map(([, about]) => about).sort())
+    // Each is a command that works.
+    for (const { remedy = assert.fail() } of found.toReversed()) await debian.must(`{ ${remedy}; } 2>&1`)
+    assert.deepEqual(await failures(), [])
+    await passes('all is remedied')
+    await nothingPassed('damaged and remedied')
+    await debian.must(`systemctl stop libvirtd; rm -r /run/systemd/system/libvirtd.service /etc/libvirt /etc/pve
+      sed -i '/^\\(libvirt\\|proxmox\\|guard\\):/d' /etc/portcullis/agent.yaml
+      systemctl daemon-reload; systemctl restart portcullis-agent`)
   })
 
   test('is upgraded over standing tables, under traffic', async () => {

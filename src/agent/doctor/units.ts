@@ -1,5 +1,5 @@
 /** Whether systemd closes devices at the next boot before anything starts VMs, and starts the agent. */
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, run } from '../run.ts'
 import { type Finding, type Findings, findingsOn, wordsOf } from './finding.ts'
@@ -38,7 +38,7 @@ export async function examineUnits({ root = '/', ask = run }: UnitsOptions = {})
         .map((text) => parse(text))
         .map((unit) => [unit.Id ?? '', unit]),
     )
-    return judge(units, (unit) => overriding(root, unit))
+    return await judge(units, filesOf(root))
   } catch (error) {
     return [about.unknown(`systemd does not say: ${wordsOf(error)}`)]
   }
@@ -52,10 +52,7 @@ const parse = (text: string): Unit =>
     }),
   )
 
-async function judge(
-  units: ReadonlyMap<string, Unit>,
-  overridden: (unit: string) => Promise<string | null>,
-): Promise<Findings> {
+async function judge(units: ReadonlyMap<string, Unit>, host: HostFiles): Promise<Findings> {
   const own = units.get(guard)
   if (!own || own.LoadState === 'not-found')
     return [
@@ -76,9 +73,8 @@ async function judge(
     )
   for (const name of loaded) {
     const unit = units.get(name)
-    const dropIn = / ?\S+\/portcullis\.conf( |$)/.test(unit?.DropInPaths ?? '')
-    if (dropIn && (name === flushing || has(unit, 'After', guard))) continue
-    const path = await overridden(name)
+    if ((await host.closesFirst(unit)) && (name === flushing || has(unit, 'After', guard))) continue
+    const path = await host.overriding(name)
     findings.push(
       about.failure(
         name === flushing
@@ -112,11 +108,24 @@ function enabled(name: string, unit: Unit | undefined): Findings {
     : [about.failure(`${name} does not start with the host`, `systemctl enable ${name}`)]
 }
 
-/** A file of the host's own that takes the place of the package's drop-in; null: there is none. */
-async function overriding(root: string, unit: string): Promise<string | null> {
-  const path = `etc/systemd/system/${unit}.d/portcullis.conf`
-  return (await isThere(root, path)) ? `/${path}` : null
+interface HostFiles {
+  /** Whether a drop-in of the unit loads the guard: one may be there and empty, as a link to /dev/null is. */
+  closesFirst(unit: Unit | undefined): Promise<boolean>
+  /** A file of the host's own that takes the place of the package's drop-in; null: there is none. */
+  overriding(unit: string): Promise<string | null>
 }
+
+const filesOf = (root: string): HostFiles => ({
+  async closesFirst(unit) {
+    const paths = unit?.DropInPaths?.split(' ') ?? []
+    const texts = await Promise.all(paths.map((path) => readFile(join(root, path), 'utf8').catch(() => '')))
+    return texts.some((text) => /^Exec.*\/(guard-up|nft-with-guard)\b/m.test(text))
+  },
+  async overriding(unit) {
+    const path = `etc/systemd/system/${unit}.d/portcullis.conf`
+    return (await isThere(root, path)) ? `/${path}` : null
+  },
+})
 
 const isThere = (root: string, path: string): Promise<boolean> =>
   access(join(root, path)).then(
