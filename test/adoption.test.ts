@@ -464,4 +464,203 @@ onBothStores('guests that are adopted', (start) => {
     assert.equal((await serverOn('tap777i0')).vmid, 777)
     assert.ok((await serverOn('tap10000i0')).vmid > 20_000)
   })
+
+  const deleteServer = async (id: string) => {
+    const { status, text } = await service.call('DELETE', `/v1/servers/${id}`, undefined, operator)
+    assert.equal(status, 204, text)
+    await service.services.sightings.settled()
+  }
+  const isThere = async (id: string) => {
+    const { status } = await service.call('GET', `/v1/servers/${id}`, undefined, operator)
+    return status === 200
+  }
+
+  test('what is deleted stays deleted, whoever sees the guest, until an operator adopts it', async () => {
+    const name = host
+    const agent = look(null)
+    const of = adoption(accounts.acme, 'native')
+    const [first, second] = [sighting('vnet80', of), sighting('vnet81', { ...of, index: 2 })]
+    await agent.see([first, second], [], true)
+    const { id, interfaces } = await serverOn('vnet80')
+    const gone = await service.call('DELETE', `/v1/interfaces/${interfaces[1].id}`, undefined, operator)
+    assert.equal(gone.status, 204, gone.text)
+    await service.services.sightings.settled()
+    assert.match(agent.why('vnet81'), /its interface was deleted, and comes back when an operator adopts/)
+    assert.equal((await serverOn('vnet80')).interfaces.length, 1)
+    await deleteServer(id)
+    assert.match(agent.why('vnet80'), /its server was deleted, and comes back when an operator adopts/)
+    assert.equal(await isThere(id), false)
+    // It starts again, its agent starts again, it comes to another host.
+    await agent.see([], ['vnet80'])
+    await agent.see([{ ...first, device: 'vnet82' }])
+    assert.match(agent.why('vnet82'), /was deleted/)
+    agent.forget()
+    const next = look(null)
+    await next.see([{ ...first, device: 'vnet82' }, second], [], true)
+    assert.match(next.why('vnet82'), /was deleted/)
+    next.forget()
+    host = `${name}-other`
+    const other = look(null)
+    await other.see([first, second], [], true)
+    assert.match(other.why('vnet80'), /was deleted/)
+    assert.equal(await isThere(id), false)
+    const listed = await service.call('GET', `/v1/hosts/${host}/unclaimed`, undefined, operator)
+    assert.match(listed.text, /its server was deleted/)
+    const wanted = { device: 'vnet80', account: accounts.acme, profile: 'native', addresses: [] }
+    const adopted = await service.call('POST', `/v1/hosts/${host}/adopt`, wanted, operator)
+    assert.equal(adopted.status, 201, adopted.text)
+    await service.services.sightings.settled()
+    assert.equal(await isThere(id), true)
+    // The interface was deleted for itself.
+    await other.see([second])
+    assert.match(other.why('vnet81'), /its interface was deleted/)
+    // Nobody hears of another account's.
+    await other.see([sighting('vnet83', { ...of, account: accounts.other, server: { ...of.server } })])
+    assert.equal(other.why('vnet83'), '')
+  })
+
+  test('who attaches a device anew means it: a server that was deleted meanwhile is made again', async () => {
+    const agent = look(null)
+    const seen = sighting('tap80', adoption(accounts.acme, 'native'), { source: 'attached' })
+    await agent.see([seen], [], true)
+    const { id } = await serverOn('tap80')
+    await deleteServer(id)
+    await agent.see([{ ...seen, present: false }])
+    await agent.see([seen])
+    assert.equal(await isThere(id), false)
+    assert.match(agent.why('tap80'), /was deleted/)
+    const { guest: _, adoption: __, ...bare } = seen
+    await agent.see([{ ...bare, source: 'links', mac: null }])
+    await agent.see([seen])
+    assert.equal((await serverOn('tap80')).id, id)
+  })
+
+  test('an ephemeral server ends with its last device, unless somebody has said anything of it', async () => {
+    const agent = look(null)
+    const policy = (await service.call('POST', '/v1/policies', { name: 'peers' })).body.id
+    type Server = { id: string; interfaces: { id: string; addresses: string[] }[] }
+    const call = async (method: string, path: string, body?: object) => {
+      const { status, text } = await service.call(method, path, body)
+      assert.ok(status < 300, text)
+    }
+    let own = 0
+    const cases: [what: string, stays: boolean, act: (server: Server) => Promise<void>][] = [
+      ['nothing', false, async () => {}],
+      ['its name', true, ({ id }) => call('PATCH', `/v1/servers/${id}`, { name: 'kept' })],
+      [
+        'a rule of its own',
+        true,
+        async ({ id }) =>
+          call('POST', `/1.3/server/${id}/firewall_rule`, {
+            firewall_rule: { direction: 'in', action: 'drop' },
+          }),
+      ],
+      [
+        'a policy',
+        true,
+        ({ id, interfaces: [nic] }) =>
+          call('PUT', `/v1/servers/${id}/interfaces/${nic?.id}/policies`, { policies: [policy] }),
+      ],
+      ['an interface', true, ({ id }) => call('POST', `/v1/servers/${id}/interfaces`, {})],
+    ]
+    for (const way of ['detached', 'gone'] as const) {
+      for (const [what, stays, act] of cases) {
+        const device = `tape${own++}`
+        const profile = what === 'a rule of its own' ? 'upcloud' : 'native'
+        const seen = sighting(device, adoption(accounts.acme, profile, { ephemeral: true }), {
+          ...{ source: 'attached', address: '02:07:be:b9:ee:03' },
+        })
+        await agent.see([seen])
+        const server = await serverOn(device)
+        // Its host's own word is nobody else's.
+        const address = `192.0.2.${190 + own}`
+        await agent.see([{ ...seen, adoption: { ...(seen.adoption as Adoption), addresses: [address] } }])
+        assert.deepEqual((await serverOn(device)).interfaces[0].addresses, [address])
+        await act(server)
+        const { guest: _, adoption: __, ...bare } = seen
+        if (way === 'gone') await agent.see([], [device])
+        else await agent.see([{ ...bare, source: 'links', mac: null }])
+        assert.equal(await bound(device), undefined, `${what}: ${way}`)
+        assert.equal(await isThere(server.id), stays, `${what}: ${way}`)
+        if (stays) continue
+        const { body } = await service.call('GET', `/v1/audit?server=${server.id}&limit=500`)
+        const { operation, actor } = body.events.find(
+          (each: { operation: string }) => each.operation === 'server.delete',
+        )
+        assert.deepEqual([operation, actor], ['server.delete', 'host'])
+        // The next VM of that name is like it.
+        await agent.see([{ ...seen, device: `${device}x` }])
+        assert.equal((await serverOn(`${device}x`)).id, server.id)
+        await agent.see([], [`${device}x`])
+        assert.equal(await isThere(server.id), false)
+      }
+    }
+  })
+
+  test('an ephemeral server of any profile leaves nothing but its history', async () => {
+    const agent = look(null)
+    for (const [n, profile] of ['native', 'upcloud', 'hostup', 'ionos', 'scaleway'].entries()) {
+      const device = `tapp${n}`
+      const seen = sighting(device, adoption(accounts.acme, profile, { ephemeral: true }), {
+        source: 'attached',
+      })
+      await agent.see([seen])
+      const { id } = await serverOn(device)
+      await agent.see([], [device])
+      assert.equal(await isThere(id), false, profile)
+    }
+  })
+
+  test('an ephemeral server of several devices ends with the last; one that moves, or was not said to end, stays', async () => {
+    const name = host
+    const agent = look(null)
+    const of = adoption(accounts.acme, 'native', { ephemeral: true })
+    const attached = { source: 'attached' } as const
+    const [first, second] = [
+      sighting('tapf0', of, attached),
+      sighting('tapf1', { ...of, index: 2 }, attached),
+    ]
+    await agent.see([first, second], [], true)
+    const { id } = await serverOn('tapf1')
+    await agent.see([], ['tapf0'])
+    assert.equal(await isThere(id), true)
+    // Another agent of the host finds it gone.
+    agent.forget()
+    const next = look(null)
+    await next.see([], [], true)
+    assert.equal(await isThere(id), false)
+
+    // As in a live migration: who waits for it has it in the same moment.
+    const connect = (of: string) =>
+      service.services.enforcement.open(of, { release: '1', protocol: 5, instance: of, own: false }, () => {})
+    await connect(name)
+    await next.see([first])
+    host = `${name}-other`
+    await connect(host)
+    const other = look(null)
+    await other.see([first], [], true)
+    assert.match(other.why('tapf0'), /where it is seen, too/)
+    host = name
+    await next.see([], ['tapf0'])
+    host = `${name}-other`
+    assert.equal((await serverOn('tapf0')).id, id)
+    await other.see([], ['tapf0'])
+    assert.equal(await isThere(id), false)
+
+    const lasting = sighting('tapf2', adoption(accounts.acme, 'native'), attached)
+    await other.see([lasting])
+    const kept = (await serverOn('tapf2')).id
+    await other.see([{ ...lasting, adoption: { ...(lasting.adoption as Adoption), ephemeral: true } }])
+    await other.see([], ['tapf2'])
+    assert.equal(await isThere(kept), true)
+    // By hand it was made to stay.
+    await other.see([first])
+    assert.equal((await serverOn('tapf0')).id, id)
+    const [nic] = (await serverOn('tapf0')).interfaces
+    const claim = { bindings: [{ interface: nic.id, host, device: 'tapf0' }] }
+    const claimed = await service.call('POST', '/v1/bindings', claim, operator)
+    assert.ok(claimed.status < 300, claimed.text)
+    await other.see([], ['tapf0'])
+    assert.equal(await isThere(id), true)
+  })
 })

@@ -25,6 +25,7 @@ interface AttachFlags extends Flags {
   readonly profile: string
   readonly id?: string
   readonly name?: string
+  readonly ephemeral?: true
 }
 
 const deviceOption = () =>
@@ -90,6 +91,7 @@ export function attachCommand(): Command {
     .addOption(new Option('--profile <name>', 'of that server').argParser(shortOf).default('native'))
     .addOption(new Option('--id <id>', 'of that server, the same for all devices of a VM').argParser(shortOf))
     .addOption(new Option('--name <name>', 'of that server, for people').argParser(shortOf))
+    .option('--ephemeral', 'that server ends with its last device, unless somebody has changed it meanwhile')
     .addOption(timeoutOption())
     .addOption(socketOption())
     .option('--json', 'answer in JSON')
@@ -103,8 +105,19 @@ export function attachCommand(): Command {
 
 async function attach(flags: AttachFlags): Promise<void> {
   const { device, mac, address, policy, profile, timeout, socket, json } = flags
-  const { account = null, id = null, name = null } = flags
-  const body = { device, mac, addresses: address, policies: policy, account, profile, id, name, ms: timeout }
+  const { account = null, id = null, name = null, ephemeral } = flags
+  const body = {
+    device,
+    mac,
+    addresses: address,
+    policies: policy,
+    account,
+    profile,
+    id,
+    name,
+    ms: timeout,
+    ...(ephemeral && { ephemeral }),
+  }
   const said = await askAgent('attach', body, { ...(socket !== undefined && { socket }) })
   tellAnswer(said, {
     json,

@@ -97,6 +97,7 @@ export function createAdopter(options: AdopterOptions): Adopter {
       {
         ...{ ...args, ...fence, host, device, mac, awayBefore, told: true },
         configured: adoption.addresses.map(canonical),
+        ephemeral: adoption.ephemeral === true,
       },
       { ...actor(adoption.account, at), ...(within && { within }) },
     )

@@ -53,7 +53,7 @@ export function createAdoptingService(storage: Storage, reader: AdoptionReader):
       const actor = actorOf({ ...inAccount(ctx, account), ...once(id) })
       const done = await storage.run(
         'adopt',
-        { ...args, host, device, mac, awayBefore: 0, configured: null, told: false },
+        { ...args, host, device, mac, awayBefore: 0, configured: null, ephemeral: false, told: false },
         { ...actor, ...(within && { within }) },
       )
       if (!done.ok) return done

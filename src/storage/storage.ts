@@ -981,7 +981,9 @@ export interface Programs {
       index: number
       /** Addresses that are followed from now on; null: none are. */
       configured: readonly string[] | null
-      /** Whether its agent is told what is answered. */
+      /** Whether a server that is made ends with its last device, unless somebody else says anything of it. */
+      ephemeral: boolean
+      /** Whether its agent is told what is answered: it says so, and has nothing made again that somebody deleted. */
       told: boolean
     }
     answer: {

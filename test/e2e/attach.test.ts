@@ -150,6 +150,16 @@ describe('attach and detach', { skip: noLab, timeout: 240_000 }, () => {
     }
     const { servers } = (await call('/servers?limit=1000')) as { servers: { name: string }[] }
     assert.equal(servers.filter(({ name }) => name === 'builder').length, 1)
+    const passing = { ...two, mac: '52:54:00:01:ff:01', addresses: ['203.0.113.251'] }
+    const once = await attach(passing, '--account', 'acme', '--name', 'passing', '--ephemeral')
+    assert.deepEqual([once.status, once.stderr], [0, ''])
+    const isThere = async () => {
+      const { servers } = (await call('/servers?limit=1000')) as { servers: { name: string }[] }
+      return servers.some(({ name }) => name === 'passing')
+    }
+    assert.equal(await isThere(), true)
+    assert.equal(await ask('detach', passing), 'done')
+    await eventually('its server ends', async () => !(await isThere()) || undefined)
   })
 
   test('the agent is killed: what was attached passes on, and another device of the name does not', async () => {

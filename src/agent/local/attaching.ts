@@ -61,7 +61,7 @@ export function createAttaching({ attached, waiting, lookAt, isGuarded }: Attach
   }
 
   function attachmentOf(request: AttachRequest, link: number): Attachment {
-    const { device, mac, account, profile, addresses, policies } = request
+    const { device, mac, account, profile, addresses, policies, ephemeral } = request
     const id = request.id ?? `attached-${mac.replaceAll(':', '')}`
     const taken = new Set(
       [...attached.all()].flatMap((each) => (each.id === id && each.device !== device ? [each.index] : [])),
@@ -71,6 +71,7 @@ export function createAttaching({ attached, waiting, lookAt, isGuarded }: Attach
     return {
       ...{ device, link, mac, id, name: request.name ?? id, index },
       ...{ addresses, policies, account, profile },
+      ...(ephemeral && { ephemeral }),
     }
   }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { JsonValue } from '../../core/json.ts'
 import { isDeviceName, type Link } from '../../core/model/link.ts'
 import { type Adoption, maxSightings } from '../../core/model/sighting.ts'
-import { exactly, integerFrom, listOf, oneOf, orNull, textOf } from '../../core/model/strict.ts'
+import { exactly, integerFrom, listOf, oneOf, onlyTrue, orNull, textOf } from '../../core/model/strict.ts'
 import { parseMac } from '../../core/net/mac.ts'
 import type { KeptFile } from '../kept/kept-file.ts'
 import { createLineWriter } from '../kept/records.ts'
@@ -28,6 +28,7 @@ export interface Attachment {
   /** Null: no server is made for it. */
   readonly account: string | null
   readonly profile: string
+  readonly ephemeral?: true
 }
 
 export interface Attached extends Source {
@@ -172,7 +173,10 @@ const whatIsKnown = ({ device, link, mac, id, name, index, addresses, ...rest }:
   labels: {
     tags: [],
     ...(rest.account !== null && {
-      adoption: { account: rest.account, profile: rest.profile, policies: rest.policies },
+      adoption: {
+        ...{ account: rest.account, profile: rest.profile, policies: rest.policies },
+        ...(rest.ephemeral && { ephemeral: rest.ephemeral }),
+      },
     }),
   },
 })
@@ -210,18 +214,23 @@ const read = exactly<{
   boot: textOf('boot'),
   attachments: listOf(
     'attachments',
-    exactly<Attachment>('attachment', {
-      device: textOf('device', isDeviceName),
-      link: integerFrom('link', 1),
-      mac: textOf('mac', (each) => parseMac(each).ok),
-      id: text('id'),
-      name: text('name'),
-      index: integerFrom('index', 1),
-      addresses: listOf('addresses', text('address')),
-      policies: listOf('policies', text('policy')),
-      account: orNull(text('account')),
-      profile: text('profile'),
-    }),
+    exactly<Attachment>(
+      'attachment',
+      {
+        device: textOf('device', isDeviceName),
+        link: integerFrom('link', 1),
+        mac: textOf('mac', (each) => parseMac(each).ok),
+        id: text('id'),
+        name: text('name'),
+        index: integerFrom('index', 1),
+        addresses: listOf('addresses', text('address')),
+        policies: listOf('policies', text('policy')),
+        account: orNull(text('account')),
+        profile: text('profile'),
+        ephemeral: onlyTrue('ephemeral'),
+      },
+      ['ephemeral'],
+    ),
   ),
 })
 

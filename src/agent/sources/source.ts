@@ -29,7 +29,9 @@ export interface Labels {
   readonly tags: readonly string[]
   readonly pool?: string
   /** What its own metadata say is to be made of it. */
-  readonly adoption?: Pick<Adoption, 'account' | 'profile'> & { readonly policies: readonly string[] }
+  readonly adoption?: Pick<Adoption, 'account' | 'profile' | 'ephemeral'> & {
+    readonly policies: readonly string[]
+  }
 }
 
 export interface Source {

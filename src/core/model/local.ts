@@ -7,7 +7,17 @@ import { parseAddress } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
 import { isDeviceName } from './link.ts'
 import type { HostWords } from './status-change.ts'
-import { anyText, exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
+import {
+  anyText,
+  exactly,
+  integerFrom,
+  listOf,
+  oneOf,
+  onlyTrue,
+  orNull,
+  type Reader,
+  textOf,
+} from './strict.ts'
 
 /** Milliseconds that anybody waits at most until rules are in force: what starts a VM waits meanwhile. */
 export const longestWaitMs = 2000
@@ -48,6 +58,8 @@ export interface AttachRequest extends LocalDevice {
   readonly id: string | null
   /** For people; null: the id. */
   readonly name: string | null
+  /** That server ends with its last device, unless somebody else says anything of it. Absent: it stays. */
+  readonly ephemeral?: true
   readonly ms: number
 }
 
@@ -141,10 +153,6 @@ const some =
     return all
   }
 const milliseconds = integerFrom('ms', 0, longestWaitMs)
-const onlyTrue: Reader<true> = (json) => {
-  if (!flag('before')(json)) throw new Error('corrupt before')
-  return true
-}
 
 /** Throws on anything else. */
 export const decodeWait: Reader<WaitRequest> = exactly<WaitRequest>(
@@ -152,25 +160,30 @@ export const decodeWait: Reader<WaitRequest> = exactly<WaitRequest>(
   {
     devices: some('devices', exactly<LocalDevice>('device', { device, mac }), mostDevices, 1),
     ms: milliseconds,
-    before: onlyTrue,
+    before: onlyTrue('before'),
   },
   ['before'],
 )
-export const decodeAttach: Reader<AttachRequest> = exactly<AttachRequest>('attach', {
-  device,
-  mac,
-  addresses: some(
-    'addresses',
-    textOf('address', (text) => parseAddress(text).ok),
-    mostOfOne,
-  ),
-  policies: some('policies', short('policy'), mostOfOne),
-  account: orNull(short('account')),
-  profile: short('profile'),
-  id: orNull(short('id')),
-  name: orNull(short('name')),
-  ms: milliseconds,
-})
+export const decodeAttach: Reader<AttachRequest> = exactly<AttachRequest>(
+  'attach',
+  {
+    device,
+    mac,
+    addresses: some(
+      'addresses',
+      textOf('address', (text) => parseAddress(text).ok),
+      mostOfOne,
+    ),
+    policies: some('policies', short('policy'), mostOfOne),
+    account: orNull(short('account')),
+    profile: short('profile'),
+    id: orNull(short('id')),
+    name: orNull(short('name')),
+    ms: milliseconds,
+    ephemeral: onlyTrue('ephemeral'),
+  },
+  ['ephemeral'],
+)
 export const decodeDetach: Reader<DetachRequest> = exactly<DetachRequest>('detach', {
   device,
   ms: milliseconds,

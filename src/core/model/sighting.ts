@@ -7,7 +7,7 @@ import type { JsonValue } from '../json.ts'
 import { parseAddress } from '../net/address.ts'
 import { type Mac, parseMac } from '../net/mac.ts'
 import { isDeviceName } from './link.ts'
-import { exactly, flag, integerFrom, listOf, oneOf, orNull, type Reader, textOf } from './strict.ts'
+import { exactly, flag, integerFrom, listOf, oneOf, onlyTrue, orNull, type Reader, textOf } from './strict.ts'
 
 /** Which part of the agent knows whose a device is; `links`: none does, the kernel has it. */
 export const sightingSources = ['links', 'libvirt', 'proxmox', 'attached'] as const
@@ -35,6 +35,8 @@ export interface Adoption {
   readonly addresses: readonly string[]
   /** Ids of policies to attach, in order; empty: what the profile attaches by itself. */
   readonly policies: readonly string[]
+  /** A server that is made ends with its last device, unless somebody else says anything of it. Absent: it stays. */
+  readonly ephemeral?: true
 }
 
 export interface Sighting {
@@ -111,8 +113,9 @@ const adoption = exactly<Adoption>(
     index: integerFrom('index', 1, 1000),
     addresses: few(listOf('addresses', address)),
     policies: few(listOf('policies', short('policy'))),
+    ephemeral: onlyTrue('ephemeral'),
   },
-  ['zone'],
+  ['zone', 'ephemeral'],
 )
 
 const sighting = exactly<Sighting>(

@@ -77,6 +77,14 @@ export const flag =
     return json
   }
 
+/** For what is absent where it is not so. */
+export const onlyTrue =
+  (what: string): Reader<true> =>
+  (json) => {
+    if (json !== true) throw new Error(`corrupt ${what}`)
+    return json
+  }
+
 /** Text that is not empty and that `isValid` accepts. */
 export const textOf =
   (what: string, isValid: (text: string) => boolean = () => true): Reader<string> =>

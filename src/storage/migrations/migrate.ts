@@ -28,6 +28,7 @@ import { hostSessions } from './0027-host-sessions.ts'
 import { holdersInIds } from './0028-holders-in-ids.ts'
 import { sightings } from './0029-sightings.ts'
 import { adoption } from './0030-adoption.ts'
+import { endedGuests } from './0031-ended-guests.ts'
 import type { Engine } from './engine.ts'
 
 export interface Migration {
@@ -61,6 +62,7 @@ export const migrations: readonly Migration[] = [
   { name: '0027-host-sessions', statements: hostSessions },
   { name: '0028-holders-in-ids', statements: holdersInIds },
   { name: '0030-adoption', statements: adoption },
+  { name: '0031-ended-guests', statements: endedGuests },
   { name: '0029-sightings', statements: sightings },
 ]
 

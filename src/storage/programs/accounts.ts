@@ -116,6 +116,7 @@ export function* deleteAccount(
   }
   const documents = yield* query('SELECT profile, kind, id FROM documents WHERE account = ?', id)
   yield* query('DELETE FROM documents WHERE account = ?', id)
+  yield* query('DELETE FROM dismissals WHERE account = ?', id)
   for (const [profile, of] of Map.groupBy(documents, (row) => String(row.profile))) {
     const ended = of.map((row) => ({ kind: String(row.kind), id: String(row.id) }))
     yield* applyHoldings({ account: id, profile }, { gone: goneDocuments(ended) }, actor.at)

@@ -11,6 +11,8 @@ import { leasedRange } from '../lease-keys.ts'
 import { containing, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Programs, SightingRecord } from '../storage.ts'
 import { checkAccount, invalid, nextRevision, record } from './common.ts'
+import { dismissed, welcome } from './dismissals.ts'
+import { leave, untouched } from './ephemeral.ts'
 import { sightingsAt } from './found.ts'
 import { isCurrent } from './hosts.ts'
 import { addInterface, updateInterface } from './interfaces.ts'
@@ -35,6 +37,9 @@ export function* adopt(args: Args, actor: Actor): Program<Programs['adopt']['ans
     const done = yield* see(again, actor)
     return done.ok ? ok({ ...done.value, interface: holder }) : done
   }
+  const deleted = told ? yield* dismissed(args, mac) : undefined
+  if (deleted) return err(deleted)
+  if (!told) yield* welcome(args, mac)
   const taken = yield* takenOutside(args.account, args.servers[0]?.interfaces[0]?.addresses ?? [])
   if (taken) return err(taken)
   // Where nobody on the host knows the guest's MAC address nothing is found by it: who adopts it says where it is.
@@ -129,6 +134,7 @@ function* make(
     const [nic] = first?.interfaces ?? []
     if (!first || !nic) throw new Error('what is adopted has an interface')
     const { interfacePolicies } = first
+    const ends = args.ephemeral ? yield* untouched([server]) : []
     const done = yield* addInterface(
       {
         ...{ account, profile, server, ownMacs: [mac], index },
@@ -136,7 +142,9 @@ function* make(
       },
       actor,
     )
-    return done.ok ? ok({ server, nic: nic.id, revision: done.value.revision }) : done
+    if (!done.ok) return done
+    yield* leave(ends, done.value.revision)
+    return ok({ server, nic: nic.id, revision: done.value.revision })
   }
   // One that the inventory had and names no more.
   yield* query('UPDATE servers SET guest = NULL WHERE account = ? AND profile = ? AND guest = ?', ...of)
@@ -148,7 +156,9 @@ function* make(
   const interfaces = [{ ...nic, ...place, index }]
   const server = { ...wanted.server, number: number.value }
   const done = yield* createServer({ ...wanted, server, interfaces, ownMacs: [mac] }, actor)
-  return done.ok ? ok({ server: server.id, nic: nic.id, revision: done.value.revision }) : done
+  if (!done.ok) return done
+  if (args.ephemeral) yield* leave([server.id], done.value.revision)
+  return ok({ server: server.id, nic: nic.id, revision: done.value.revision })
 }
 
 /** The last one, where none is free: making it says so. */
@@ -238,10 +248,12 @@ export function* followConfigured(
     addresses.filter((each) => !now.includes(each)),
   )
   if (taken) return err(taken)
+  const left = yield* untouched([String(row.server)])
   const change = { addresses: wanted }
   const target = { account, profile: String(row.profile), server: String(row.server), interface: id, change }
   const done = yield* updateInterface(target, { ...actor, account })
   if (!done.ok) return done
+  yield* leave(left, done.value.revision)
   const configured = JSON.stringify(addresses)
   yield* query('UPDATE interfaces SET configured = ? WHERE id = ?', configured, id)
   const changed = done.value.changed !== false || configured !== row.configured

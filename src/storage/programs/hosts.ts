@@ -144,6 +144,7 @@ export function* forgetHosts({
     yield* query('DELETE FROM hosts WHERE host = ?', String(host))
     yield* query('DELETE FROM host_sessions WHERE host = ?', String(host))
     yield* query('DELETE FROM sightings WHERE host = ?', String(host))
+    yield* query('DELETE FROM adoption_refusals WHERE host = ?', String(host))
   }
   return ok({})
 }

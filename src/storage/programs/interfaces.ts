@@ -17,6 +17,7 @@ import {
   unchangedServer,
   writableServer,
 } from './common.ts'
+import { dismissInterface } from './dismissals.ts'
 import { applyHoldings, gone } from './leases.ts'
 import { markBound, newcomerFault, takenMac } from './newcomers.ts'
 import { deleteInterfaces, insertInterfaces, syncInterfacePolicies } from './servers.ts'
@@ -108,6 +109,7 @@ export function* removeInterface(
   const attached =
     (yield* attachedAddress(server, old.addresses)) ?? (yield* namedInDocument(server, 'interface', id))
   if (attached) return err(attached)
+  yield* dismissInterface(id, actor.at)
   yield* deleteInterfaces([id], revision)
   const held = yield* applyHoldings(server, { gone: gone('interface', [id]) }, actor.at)
   if (!held.ok) return held

@@ -9,6 +9,8 @@ import { fromSighting, sightingColumns } from '../rows.ts'
 import { chunks, insertRows, marks, type Program, query, queryOne, type Steps } from '../statement.ts'
 import type { Actor, Programs, SightingRecord } from '../storage.ts'
 import { nextRevision, same } from './common.ts'
+import { forgetDetached } from './dismissals.ts'
+import { end, leave, untouched } from './ephemeral.ts'
 import {
   byPlace,
   consider,
@@ -50,6 +52,7 @@ export function* see(args: Args, actor: Actor): Program<Programs['see']['answer'
   const told = own.map((each) => ({ ...each, ...verdictOf(decision, each) }))
   const changed = told.filter((each) => !same(each, before.get(each.device)))
   yield* keep(changed)
+  yield* forgetDetached([...before.values()].filter((each) => isTakenBack(each, kept.get(each.device))))
   const news = new Set([...put, ...changed].map(({ device }) => device))
   const claims = [...told.filter(({ device }) => news.has(device)).map(toClaim), ...refused]
   const isChanged = changed.length > 0 || moved !== undefined || remove.some((device) => before.has(device))
@@ -96,7 +99,7 @@ function merged(
   row: SightingRecord | undefined,
   at: number,
 ): SightingRecord {
-  const sought = soughtOf(sighting, row)
+  const sought = soughtOf(sighting, row && isTakenBack(row, sighting) ? undefined : row)
   const since = row && row.sought === sought ? row.since : at
   const told = {
     interface: row?.interface ?? null,
@@ -124,8 +127,13 @@ function isOver(
   const [was, now] = [before.get(place.device), kept.get(place.device)]
   if (!now) return remove.includes(place.device)
   const isReplaced = now.sought === null && was !== undefined && was.address !== now.address
-  return isReplaced || saysAnother({ by, place, ...nic }, now)
+  const isDetached = was !== undefined && isTakenBack(was, now)
+  return isReplaced || isDetached || saysAnother({ by, place, ...nic }, now)
 }
+
+/** Whether who attached a device has taken that back, or it is gone. */
+const isTakenBack = (was: Sighting, now: Sighting | undefined): boolean =>
+  was.source === 'attached' && now?.source !== 'attached'
 
 /** Reads what decides, and decides. */
 function* find(
@@ -161,12 +169,16 @@ function* write({ moves }: Decision, host: string, actor: Actor): Steps<number |
     all.map(({ id }) => id),
     revision,
   )
+  const left = yield* untouched(all.map(({ server }) => server))
   yield* occupy(all, { by: 'mac', at: actor.at }, revision)
+  yield* leave(left, revision)
   const [told, known] = ['host', `agent of host ${host}`].map((by) => ({ ...actor, actor: by })) as [
     Actor,
     Actor,
   ]
-  return yield* recordMoves(all, revision, { told, known })
+  const recorded = yield* recordMoves(all, revision, { told, known })
+  const nowhere = all.flatMap(({ server, after }) => (after ? [] : [server]))
+  return (yield* end(nowhere, actor)) ?? recorded
 }
 
 const verdictOf = ({ verdicts }: Decision, each: SightingRecord): Verdict => verdicts.get(keyOf(each)) ?? each

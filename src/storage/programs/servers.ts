@@ -46,6 +46,7 @@ import {
   writableServer,
 } from './common.ts'
 import { depart } from './departures.ts'
+import { dismissServer } from './dismissals.ts'
 import { documentByKey, revisionConflict, takenDocument, upsertDocument } from './documents.ts'
 import { forgetHits } from './hits.ts'
 import { moveAddresses } from './interface-addresses.ts'
@@ -450,6 +451,7 @@ export function* deleteServer(
     'SELECT spec FROM rules WHERE policy IN (SELECT id FROM policies WHERE server = ?) ORDER BY policy, position',
     id,
   )
+  yield* dismissServer(id, actor.at)
   const interfaces = yield* removeServer(id, revision)
   yield* removeDocuments(found.value, args.documents)
   const written = yield* writeDocuments(args.outlive ?? [], revision)

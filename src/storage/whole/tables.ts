@@ -24,6 +24,7 @@ export const kept: readonly KeptTable[] = [
   { name: 'credentials', revision: 'last' },
   { name: 'servers', revision: 'last' },
   { name: 'interfaces' },
+  { name: 'dismissals' },
   { name: 'policies', revision: 'last' },
   { name: 'rules' },
   { name: 'attachments' },
