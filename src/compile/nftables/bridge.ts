@@ -198,6 +198,8 @@ interface Frames {
   readonly types: readonly number[]
   /** What does not pass by its type, by its sender's MAC, and by what ARP says of its sender. */
   readonly deny: Readonly<Record<'frame' | 'mac' | 'arp', NftEnding>>
+  /** What becomes of RARP from a VM that is who it says. */
+  readonly announce: NftEnding
   /** Name of the chain of ARP. */
   readonly arp: string
 }
@@ -209,7 +211,7 @@ interface Frames {
 export function framesOf(
   name: string,
   direction: Direction,
-  { device, origin, types, deny, arp }: Frames,
+  { device, origin, types, deny, announce, arp }: Frames,
 ): NftChain {
   const { mac, addresses } = origin ?? {}
   const rules: NftRule[] = types.map((type) => ({
@@ -217,6 +219,8 @@ export function framesOf(
     verdict: { kind: 'goto', chain: passChain(direction) },
   }))
   if (mac !== undefined) rules.unshift({ matches: [{ kind: 'source-mac', mac, not: true }], ...deny.mac })
+  if (direction === 'egress')
+    rules.push({ matches: [{ kind: 'ether-type', types: [etherTypes.rarp] }], ...announce })
   const isArp: NftMatch[] = [{ kind: 'ether-type', types: [etherTypes.arp] }]
   const bySender: NftMatch[] = mac === undefined ? isArp : [{ kind: 'arp-mac', mac }]
   const from = addresses

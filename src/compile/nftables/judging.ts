@@ -268,13 +268,8 @@ function createJudging(variant: Variant): Judging {
     }
   }
 
-  const arp = perDirection((direction) =>
-    arpOf(
-      arpChain(direction, purpose),
-      outcomes[direction].of('allow', { kind: 'essential', name: 'arp' }),
-      deny[direction](frame),
-    ),
-  )
+  const essentialArp = perDirection((way) => outcomes[way].of('allow', { kind: 'essential', name: 'arp' }))
+  const arp = perDirection((way) => arpOf(arpChain(way, purpose), essentialArp[way], deny[way](frame)))
 
   return {
     policy(policy, checked, ways = directions) {
@@ -305,7 +300,10 @@ function createJudging(variant: Variant): Judging {
       const no = deny[direction]
       const denied = { frame: no(frame), mac: no(origins.mac), arp: no(origins.arp) }
       const of = (name: string): Unit => [
-        framesOf(name, direction, { origin, device, types, deny: denied, arp: arp[direction].name }),
+        framesOf(name, direction, {
+          ...{ origin, device, types, deny: denied },
+          ...{ announce: essentialArp[direction], arp: arp[direction].name },
+        }),
         arp[direction],
       ]
       if (origin) return of(senderFramesChain(device))

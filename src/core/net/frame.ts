@@ -2,7 +2,7 @@
 import type { Mac } from './mac.ts'
 
 /** Ethernet types that are judged in ways of their own. */
-export const etherTypes = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const
+export const etherTypes = { ipv4: 0x0800, arp: 0x0806, rarp: 0x8035, ipv6: 0x86dd } as const
 
 export interface Frame {
   /** Ethernet type; a VLAN-tagged frame is of its tag's (0x8100, 0x88a8), whatever is inside. */

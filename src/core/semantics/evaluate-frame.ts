@@ -35,6 +35,9 @@ export function evaluateFrame(
   const { mac, addresses } = (direction === 'egress' && origin) || {}
   if (mac !== undefined && sourceMac !== mac) return denied({ kind: 'origin', check: 'mac' })
   if (types.includes(type)) return { action: 'allow', decidedBy: { kind: 'off' } }
+  // How a hypervisor tells switches where a VM is that has moved: by its sender's MAC, whatever it says.
+  if (type === etherTypes.rarp && direction === 'egress')
+    return { action: 'allow', decidedBy: { kind: 'essential', name: 'arp' } }
   if (type !== etherTypes.arp) return denied({ kind: 'frame' })
   // ARP that is too short to name its sender does not name the interface.
   const owns = (address: bigint | undefined) =>
