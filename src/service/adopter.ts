@@ -29,8 +29,10 @@ export interface Adopter {
   see(put: Iterable<Sighting>, remove: Iterable<string>, whole: boolean): void
   /** What has become of devices. */
   claimed(claims: readonly Claimed[]): void
-  /** Asks again for all that was refused. */
+  /** Why something was refused may be so no more: asks again for all of it. */
   again(): void
+  /** Asks again for what is due: the oftener the same was said of it, the seldomer. To be called at regular times. */
+  beat(): void
   /** Resolves when nothing is asked. */
   settled(): Promise<void>
   stop(): Promise<void>
@@ -38,13 +40,22 @@ export interface Adopter {
 
 /** Milliseconds until the store is asked again that was not available. */
 const pauseMs = 1000
+/** Beats between two questions about the same device, at most. */
+const mostBeats = 64
+
+/** What was said of a device, and after how many beats it is asked about again. */
+interface Refused {
+  readonly why: string
+  readonly every: number
+}
 
 export function createAdopter(options: AdopterOptions): Adopter {
   const { host, credential, storage, reader, turns, now, replaced, tell } = options
   const offered = new Map<string, Sighting>()
   /** Devices that nobody has, and those that an interface is on, with its id. */
   const [wanted, held] = [new Set<string>(), new Map<string, string>()]
-  const [refused, unlike] = [new Set<string>(), new Map<string, string>()]
+  const [refused, unlike] = [new Map<string, Refused>(), new Map<string, string>()]
+  let beats = 0
   const stopping = new AbortController()
   let working: Promise<void> | undefined
 
@@ -116,6 +127,11 @@ export function createAdopter(options: AdopterOptions): Adopter {
     // It is not known to be refused.
     if (error.kind === 'unavailable' || error.kind === 'internal') throw new Error(error.kind)
     const why = whyNot(error)
+    const before = refused.get(device)
+    if (before?.why === why) {
+      refused.set(device, { why, every: Math.min(mostBeats, 2 * before.every) })
+      return
+    }
     const fence = now()
     if (!fence) return
     const { session } = fence
@@ -126,7 +142,7 @@ export function createAdopter(options: AdopterOptions): Adopter {
     const done = await storage.run('refuseAdoption', args, actor('', at))
     if (!done.ok) throw new Error(done.error.kind)
     if (!done.value.current) return lost()
-    if (offered.has(device)) refused.add(device)
+    if (offered.has(device)) refused.set(device, { why, every: 1 })
     tell([{ device, interface: null, why }])
   }
 
@@ -182,7 +198,16 @@ export function createAdopter(options: AdopterOptions): Adopter {
       work()
     },
     again() {
-      for (const device of refused) wanted.add(device)
+      for (const [device, { why }] of refused) {
+        refused.set(device, { why, every: 1 })
+        wanted.add(device)
+      }
+      for (const [device, id] of unlike) held.set(device, id)
+      work()
+    },
+    beat() {
+      beats++
+      for (const [device, { every }] of refused) if (beats % every === 0) wanted.add(device)
       for (const [device, id] of unlike) held.set(device, id)
       work()
     },

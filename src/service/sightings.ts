@@ -242,7 +242,9 @@ export function createSightingService(
   const stopHearingOfCredentials = storage.onCommit(({ topics }) => {
     if (topics.includes('credentials')) adoptAgain()
   })
-  const adoptionTimer = setInterval(adoptAgain, times.refused)
+  const adoptionTimer = setInterval(() => {
+    for (const { adopter } of followed.values()) adopter.beat()
+  }, times.refused)
   adoptionTimer.unref()
   function adoptAgain(): void {
     for (const { adopter } of followed.values()) adopter.again()
