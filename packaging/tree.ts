@@ -83,7 +83,10 @@ async function told(folder: string, { version, at }: Release): Promise<void> {
   await zipped(join(documents, 'changelog.Debian.gz'), debianChangelog(version, at))
 }
 
-export const maintainer = 'The authors of Portcullis <portcullis@packages.debian.org>'
+const { DEBFULLNAME = 'The authors of Portcullis', DEBEMAIL = 'portcullis@packages.debian.org' } = process.env
+
+/** Who answers for the package: by the variables of Debian's own tools. The address that stands in for it is nobody's. */
+export const maintainer = `${DEBFULLNAME} <${DEBEMAIL}>`
 
 /** `~` sorts before everything, as a pre-release should. */
 export const debianVersion = (version: string): string => `${version.replace('-', '~')}-1`

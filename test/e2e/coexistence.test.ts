@@ -119,7 +119,7 @@ for (const bridged of [false, true])
       const installed = join(host.folder, 'installed')
       await cp(join(packaged, 'portcullis'), installed, { recursive: true })
       await writeFile(join(installed, 'guard.nft'), shippedGuard)
-      const kept = `PORTCULLIS_GUARD=${join(host.folder, 'data', 'guard.nft')}`
+      const kept = `PORTCULLIS_GUARD_FILE=${join(host.folder, 'data', 'guard.nft')}`
       return await host.inRouter(['env', kept, join(installed, program), command])
     }
     async function mustDropIn(verb: 'Start' | 'Reload' | 'Stop'): Promise<void> {
@@ -207,8 +207,9 @@ for (const bridged of [false, true])
       const guard = join(host.folder, 'data', 'guard.nft')
       const [kept, standing] = [await readFile(guard), await shell.run('nft list tables')]
       for (const broken of ['table inet portcullis-guard { nonsense', kept.subarray(0, -1), '', undefined]) {
-        if (broken === undefined) await rm(guard)
-        else await writeFile(guard, broken)
+        for (const each of [guard, `${guard}.copy`])
+          if (broken === undefined) await rm(each)
+          else await writeFile(each, broken)
         const refused = await dropIn('Reload')
         assert.equal(refused.status, 1)
         assert.match(refused.stderr, /nothing has been changed/)

@@ -1,7 +1,6 @@
 /** Closed before the first apply, when a start fails, and without the service: told with packets. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -216,7 +215,7 @@ describe('the guard', { skip: noLab }, () => {
       const other = left === 'inet' ? 'bridge' : 'inet'
       await host.inRouter(['nft', 'delete', 'table', 'inet', 'portcullis'])
       await host.inRouter(['nft', 'delete', 'table', other, 'portcullis-guard'])
-      await rm(join(host.folder, 'data', 'guard.nft'))
+      for (const each of ['guard.nft', 'guard.nft.copy']) await rm(join(host.folder, 'data', each))
       assert.equal((await host.portcullis(['guard', 'up', ...byName])).status, 0)
       assert.deepEqual(await host.arriving(), closed, left)
       assert.deepEqual(await tables(), guards)
@@ -286,11 +285,20 @@ describe('the guard', { skip: noLab }, () => {
     assert.equal(down.status, 0)
     assert.deepEqual(await host.arriving(), open)
     assert.equal((await verb('down')).stdout, 'it was down\n')
-    // What it is kept in is not opened by a file that nft refuses.
-    await writeFile(join(host.folder, 'data', 'guard.nft'), 'nonsense')
-    assert.equal((await verb('up')).stdout, 'up: tap* (from --guard)\n')
-    assert.match(await readFile(join(host.folder, 'data', 'guard.nft'), 'utf8'), /portcullis-guard/)
-    assert.ok(existsSync(join(host.folder, 'data', 'guard.nft')))
+    // What it is kept in is not opened by a file that nft refuses: its copy is as good, and where both are damaged what is asked for.
+    const kept = join(host.folder, 'data', 'guard.nft')
+    const copy = `${kept}.copy`
+    const text = await readFile(kept, 'utf8')
+    for (const [damaged, from] of [
+      [[kept], kept],
+      [[kept, copy], '--guard'],
+    ] as const) {
+      for (const each of damaged) await writeFile(each, 'nonsense')
+      assert.equal((await verb('up')).stdout, `up: tap* (from ${from})\n`)
+      for (const each of [kept, copy]) assert.equal(await readFile(each, 'utf8'), text)
+      await verb('down')
+    }
+    await verb('up')
   })
 
   test('while another process owns it: it is found up, and neither changed nor removed', async () => {

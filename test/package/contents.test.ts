@@ -11,6 +11,7 @@ import { buildPackage, packageVersion, releasedAt } from '../../packaging/build.
 import { describedCommands } from '../../packaging/commands.ts'
 import { licensed } from '../../packaging/licences.ts'
 import { readGuardFile } from '../../src/compile/nftables/guard.ts'
+import { runtimeDirectory } from '../../src/core/model/local.ts'
 import { mustRun, type Ran, run } from '../../src/lab/run.ts'
 
 const units = ['portcullis-guard.service', 'portcullis-agent.service', 'portcullis.service']
@@ -48,6 +49,7 @@ describe('the package', () => {
       ...['bin/node', 'guard-text', 'guard-up', 'nft-with-guard'].map(
         (name) => `/usr/lib/portcullis/${name}`,
       ),
+      '/usr/share/doc/portcullis/examples/libvirt-hook',
     ])
     assert.deepEqual((await text('DEBIAN/conffiles')).trim().split('\n'), [
       '/etc/portcullis/agent.yaml',
@@ -196,6 +198,9 @@ describe('the package', () => {
       assert.ok(level < 2, `${unit}: ${stdout.slice(-300)}${stderr}`)
       assert.doesNotMatch(await text(`usr/lib/systemd/system/${unit}`), /^ExecStop/m)
     }
+    // Hooks and `attach` look there without being told.
+    const agent = await text('usr/lib/systemd/system/portcullis-agent.service')
+    assert.equal(join('/run', /^RuntimeDirectory=(\S+)$/m.exec(agent)?.[1] ?? ''), runtimeDirectory)
     // Only nftables.service is stopped otherwise than before, by what opens no VM.
     const stops: string[] = []
     for (const name of await readdir(systemd, { recursive: true }))

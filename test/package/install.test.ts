@@ -30,6 +30,7 @@ const ofHost = [
   ['52:54:00:00:00:0c', nic.mac],
   ['192.0.2.10', nic.addresses[0] ?? ''],
 ] as const
+const options = '/etc/portcullis/agent.yaml'
 
 /** Tests go on where the one before ended: they are what happens to one host, in that order. */
 describe('the package on a host', { skip, timeout: 600_000 }, () => {
@@ -64,7 +65,6 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
   })
 
   const denied = ['local', 'between'] as const
-  const install = (name: string) => debian.must(`apt-get install -y /var/tmp/${name}.deb 2>&1`)
   /** Runs what the page says below a heading, of this host; it answers as it says. Answers all that was printed. */
   async function follow(heading: string): Promise<string> {
     const here = (text: string) =>
@@ -201,7 +201,18 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
   test('is upgraded over standing tables, under traffic', async () => {
     const guard = await guardTables()
     assert.equal(guard.length, 2)
-    await install('second')
+    // Its configuration is broken while it is killed: what was begun is ended, says what does not run, and opens nothing.
+    await debian.must(`cp -p ${options} /var/tmp/options && echo 'nonsense: 1' >>${options}`)
+    const ended = await debian.must(`dpkg --unpack /var/tmp/second.deb && {
+      dpkg --configure portcullis & sleep 0.2; kill -KILL $! $(cat /proc/$!/task/$!/children) || true; wait $! || true
+      dpkg --configure -a 2>&1; }`)
+    assert.match(ended, /not all of it could be started; what stands in the kernel stays/)
+    await nothingPassed('an upgrade that was killed')
+    await passes('an upgrade that was killed')
+    // One that the agent may not read is no empty one.
+    await debian.must(`cp /var/tmp/options ${options} && chmod 600 ${options}`)
+    assert.equal((await debian.run('systemctl restart portcullis-agent')).status, 1)
+    await debian.must(`chmod 644 ${options} && systemctl restart portcullis-agent`)
     await nothingPassed('upgrade')
     await passes('upgrade')
     assert.deepEqual(await guardTables(), guard, 'the tables that stood stand')
@@ -244,6 +255,12 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
       await host.inRouter(['nft', '-f', '-'], counters)
       assert.deepEqual(await host.arriving(), closed, how)
     }
+    // In one family, and to VMs: all four chains are made of the same.
+    const patterns = async () => {
+      const rules = await debian.must('nft list chain bridge portcullis-guard unjudged.to-vm')
+      return [...rules.matchAll(/oifname "(\S+)" drop/g)].map(([, pattern]) => pattern)
+    }
+    await debian.must(`echo 'guard: "tap*, x-vm*",$(reboot),y" accept # ours' >>${options}`)
     const damages = [
       'true',
       `: >${kept}`,
@@ -255,8 +272,28 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
       `rm -f ${kept}; ln -s /etc/shadow ${kept}`,
       `rm -rf ${kept}`,
     ]
-    for (const how of damages) await closes(how)
-    await debian.must(`cp -a /var/tmp/kept.nft ${kept}`)
+    for (const how of damages) {
+      await closes(`${how}; cp -a ${kept} ${kept}.copy || true`)
+      assert.deepEqual(await patterns(), ['tap*', 'vnet*', 'x-vm*'], how)
+      await debian.must(`rm -rf ${kept} ${kept}.copy; cp -a /var/tmp/kept.nft ${kept}`)
+    }
+    // What was kept, once more.
+    await closes(`mv ${kept} ${kept}.copy; : >${kept}; sed -i s/vnet/other/g ${kept}.copy`)
+    assert.deepEqual(await patterns(), ['tap*', 'other*', 'x-vm*'])
+    await debian.must(`cp -a /var/tmp/kept.nft ${kept}; rm ${kept}.copy; sed -i /^guard:/d ${options}`)
+  })
+
+  test('libvirt’s hook refuses where libvirt is the agent’s business and the agent is dead, and nowhere else', async () => {
+    const hook = async () =>
+      (
+        await debian.run(
+          'echo "<domain/>" | sh /usr/share/doc/portcullis/examples/libvirt-hook web start begin -',
+        )
+      ).status
+    assert.equal(await hook(), 0)
+    await debian.must(`echo 'libvirt: true' >>${options}`)
+    assert.equal(await hook(), 2)
+    await debian.must(`sed -i /^libvirt:/d ${options}`)
   })
 
   test('what starts VMs is not started while the guard cannot be loaded', async () => {
@@ -298,7 +335,7 @@ describe('the package on a host', { skip, timeout: 600_000 }, () => {
     const removed = await debian.must('apt-get remove -y portcullis 2>&1')
     await nothingPassed('remove')
     await passes('remove')
-    assert.match(removed, /until the next boot or flush/)
+    assert.match(removed, /NOTHING CLOSES VMs FROM THE NEXT BOOT ON/)
     const standing = await tables()
     assert.match(standing, /portcullis-guard/)
     await debian.must('test -e /etc/portcullis/agent.yaml && test -e /var/lib/portcullis/agent/guard.nft')

@@ -15,6 +15,9 @@ export const guardPatienceMs = 10_000
 /** Where the guard of a data directory is kept. */
 export const guardPath = (data: string): string => join(data, 'guard.nft')
 
+/** The same once more, for when the first is damaged. */
+const copyOf = (path: string): string => `${path}.copy`
+
 export interface GuardOptions {
   readonly kernel: Kernel
   /** The file that it is kept in. */
@@ -40,8 +43,11 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   let from: Raised['from'] = 'kept'
   const standing = await readStanding(kernel)
   let guard = whole(standing)
+  let damaged = false
   if (!guard) {
-    guard = readGuardFile(await readText(path).catch(() => ''))
+    guard = await readKept(path)
+    damaged = guard === undefined
+    guard ??= await readKept(copyOf(path))
     from = guard ? 'file' : 'patterns'
   }
   // Where one family was left, that closes more than its patterns.
@@ -50,7 +56,7 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   const complete = lacking.length === 0
   const wanted = { devices, indexes, open, patterns: [...had, ...lacking] }
   if (from !== 'kept' || !complete) await kernel.commit(deltaCommands(new Map(), renderGuard(wanted)))
-  if (guard && complete) return { guard, from, unwritten: null }
+  if (guard && complete && !damaged) return { guard, from, unwritten: null }
   try {
     await writeGuard(path, wanted)
     return { guard: wanted, from, unwritten: null }
@@ -59,9 +65,14 @@ export async function raiseGuard(options: GuardOptions): Promise<Raised> {
   }
 }
 
-async function readText(path: string): Promise<string> {
-  await using file = await openRegular(path)
-  return await file.readFile('utf8')
+/** Undefined: it is not there, or damaged. */
+async function readKept(path: string): Promise<Guard | undefined> {
+  try {
+    await using file = await openRegular(path)
+    return readGuardFile(await file.readFile('utf8'))
+  } catch {
+    return undefined
+  }
 }
 
 const nothing: Guard = { devices: new Set(), indexes: new Set(), patterns: [], open: new Set() }
@@ -92,15 +103,21 @@ export async function lowerGuard(kernel: Kernel): Promise<boolean> {
   return standing.size > 0
 }
 
-/** Replaces the file in one step, durably: after a power failure there is the old one or the new one. */
+/** Replaces the file, then its copy, each in one step and durably: after a power failure either is the old one or the new one. */
 export async function writeGuard(path: string, guard: Guard): Promise<void> {
   const folder = dirname(path)
   await makeDirectory(folder)
+  for (const each of [path, copyOf(path)]) await replace(each, guardFile(guard))
+  const directory = await openFile(folder, 'r')
+  await directory.sync().finally(() => directory.close())
+}
+
+async function replace(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomUUID()}`
   try {
     const file = await openFile(draft, 'w', 0o644)
     try {
-      await file.writeFile(guardFile(guard))
+      await file.writeFile(text)
       await file.sync()
     } finally {
       await file.close()
@@ -110,6 +127,4 @@ export async function writeGuard(path: string, guard: Guard): Promise<void> {
     await rm(draft, { force: true })
     throw error
   }
-  const directory = await openFile(folder, 'r')
-  await directory.sync().finally(() => directory.close())
 }
