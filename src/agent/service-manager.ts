@@ -46,6 +46,7 @@ export async function findServiceManager(
     return nobody
   }
   const watchdogMs = watched === undefined || watched === String(process.pid) ? Number(usec ?? 0) / 1000 : 0
+  let watchdog: NodeJS.Timeout | undefined
   return {
     readyWhen(done, status) {
       let patience: NodeJS.Timeout | undefined
@@ -63,12 +64,16 @@ export async function findServiceManager(
         tell(`READY=1\nSTATUS=${well ? status : 'closed: what to enforce is not known yet'}`)
         if (!well) void settled.then((later) => later && tell(`STATUS=${status}`))
         // Twice as often as it must be: a loop that does not come round is hung.
-        if (watchdogMs > 0) setInterval(() => tell('WATCHDOG=1'), watchdogMs / 2).unref()
+        if (watchdogMs > 0) watchdog = setInterval(() => tell('WATCHDOG=1'), watchdogMs / 2).unref()
       })
     },
     reloading: () => tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
     reloaded: () => tell('READY=1'),
-    stopping: () => tell('STOPPING=1'),
+    // Nobody watches what ends.
+    stopping() {
+      clearInterval(watchdog)
+      tell('STOPPING=1')
+    },
   }
 }
 
