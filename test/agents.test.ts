@@ -7,8 +7,9 @@ import { createEnforcer } from '../src/agent/enforcer.ts'
 import { createFake, type FakeDataplane } from '../src/agent/fake.ts'
 import { fromService, toService, type Welcome } from '../src/agent/messages.ts'
 import { speakTo } from '../src/agent/speak-to.ts'
-import { spoken } from '../src/agent/versions.ts'
+import { findsDevices, spoken } from '../src/agent/versions.ts'
 import type { DesiredUpdate } from '../src/core/model/desired-update.ts'
+import type { Claimed } from '../src/core/model/sighting.ts'
 import { eventually } from './support/eventually.ts'
 import { makeOperator, operator } from './support/operator.ts'
 import { credentials, onBothStores, servers, type TestService } from './support/service.ts'
@@ -97,6 +98,62 @@ onBothStores('agents of hosts', (start) => {
       )
     } finally {
       await agent.stop()
+    }
+  })
+
+  test('an interface is found where an agent sees it, and let go when one connects there that says nothing of devices', async () => {
+    const { token } = await tokenFor(service, 'seeing')
+    const mac = '52:54:00:5e:e1:01'
+    const server = { id: 'seen', profile: 'native', name: 'seen', interfaces: [{ id: 'seen-nic', mac }] }
+    const account = (await service.call('GET', '/v1/account')).body.account
+    const acting = { ...operator, 'on-behalf-of': account }
+    const made = await service.call('POST', '/v1/servers', server, acting)
+    assert.equal(made.status, 201, made.text)
+    /** Speaks one version of the protocol, and says what it sees where it can. */
+    async function connected(version: number) {
+      const { stream } = await opened(token, 'seeing')
+      const welcomed = Promise.withResolvers<Welcome>()
+      const claimed = Promise.withResolvers<readonly Claimed[]>()
+      const incoming = fromService({
+        ...{ welcome: welcomed.resolve, claims: claimed.resolve },
+        ...{ update() {}, ping() {}, count() {}, stop() {} },
+      })
+      const agent = toService(openChannel({ stream, incoming, ended: () => {} }))
+      agent.hello({
+        versions: { least: version, most: version },
+        release: 'test',
+        instance: `v${version}`,
+        pid: 1,
+      })
+      await welcomed.promise
+      return { agent, claimed: claimed.promise, stream }
+    }
+    const bindings = async () =>
+      (await service.call('GET', '/v1/bindings?host=seeing', undefined, operator)).body.bindings
+    const seeing = await connected(findsDevices)
+    try {
+      const sight = {
+        device: 'tap0',
+        present: true,
+        mac,
+        address: null,
+        source: 'links',
+        guarded: true,
+      } as const
+      seeing.agent.sightings({ whole: true, put: [sight], remove: [] })
+      assert.deepEqual(await seeing.claimed, [{ device: 'tap0', interface: 'seen-nic', why: null }])
+      assert.deepEqual(
+        (await bindings()).map((each: { boundBy: string }) => each.boundBy),
+        ['mac'],
+      )
+    } finally {
+      seeing.stream.destroy()
+    }
+    const blind = await connected(findsDevices - 1)
+    try {
+      await eventually('it is let go', async () => ((await bindings()).length === 0 ? true : undefined))
+    } finally {
+      blind.stream.destroy()
     }
   })
 
