@@ -50,3 +50,24 @@ test('very many are said in messages of a size, and all at once without their gu
   const [gone, ...rest] = telling.next(found(...many.slice(600)), true)
   assert.deepEqual([gone?.remove.length, rest[0]?.remove.length, rest.length], [500, 100, 1])
 })
+
+test('no message is longer than a service reads, however much is known of each device', () => {
+  const policies = Array.from({ length: 1000 }, (_, n) => `${n}`.padEnd(128, '\u6f22'))
+  const adoption = {
+    ...{ account: 'a', profile: 'native', server: { id: 'x', name: 'x' }, index: 1, addresses: [], policies },
+  }
+  const all = Array.from({ length: 40 }, (_, n) => seen(`vnet${n}`, { adoption }))
+  const telling = createTelling()
+  telling.next(found(), true)
+  const changes = telling.next(found(...all), true)
+  telling.again()
+  const [first, ...others] = telling.next(found(...all), true)
+  assert.deepEqual([first?.whole, first?.put.map(({ device }) => device)], [true, all.map(({ device }) => device)])
+  for (const list of [changes, others]) {
+    for (const each of list) assert.ok(Buffer.byteLength(JSON.stringify(each)) < 3 * 1024 * 1024)
+    assert.deepEqual(
+      list.flatMap(({ put }) => put),
+      all,
+    )
+  }
+})

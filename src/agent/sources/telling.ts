@@ -13,8 +13,12 @@ export interface Telling {
 
 /** Devices in one message: whoever hears more at once answers nobody meanwhile. */
 const perMessage = 500
-/** Characters of one message that says all: a service reads no line of 4 MiB. Without guests, as many as there may be are fewer. */
-const wholeLength = 2_000_000
+/**
+ * Bytes of one message, unless one device alone takes more: a service reads no line of 4 MiB. Without guests, as many devices
+ * as there may be take less.
+ */
+const messageLength = 2_000_000
+const lengthOf = (json: unknown): number => Buffer.byteLength(JSON.stringify(json))
 
 export function createTelling(): Telling {
   /** Undefined: nothing. */
@@ -35,7 +39,7 @@ export function createTelling(): Telling {
           [...before.keys()].filter((device) => !found.has(device)),
         )
       }
-      if (JSON.stringify(all).length <= wholeLength) return [{ whole: true, put: all, remove: [] }]
+      if (lengthOf(all) <= messageLength) return [{ whole: true, put: all, remove: [] }]
       return [
         { whole: true, put: all.map(withoutGuest), remove: [] },
         ...differences(
@@ -48,13 +52,29 @@ export function createTelling(): Telling {
 }
 
 function differences(put: readonly Sighting[], remove: readonly string[]): SightingChange[] {
-  const changes: SightingChange[] = []
+  const [gone, come] = [pieces(remove), pieces(put)]
   // What goes first frees what comes.
-  for (let at = 0; at < Math.max(put.length, remove.length); at += perMessage) {
-    const part = <T>(list: readonly T[]) => list.slice(at, at + perMessage)
-    changes.push({ whole: false, put: part(put), remove: part(remove) })
+  return Array.from({ length: Math.max(gone.length, come.length) }, (_, at) => ({
+    ...{ whole: false, put: come[at] ?? [], remove: gone[at] ?? [] },
+  }))
+}
+
+/** In order, as many as go into one message. */
+function pieces<T>(all: readonly T[]): T[][] {
+  const parts: T[][] = []
+  let length = 0
+  for (const each of all) {
+    const more = lengthOf(each)
+    const last = parts.at(-1)
+    if (last && last.length < perMessage && length + more <= messageLength) {
+      last.push(each)
+      length += more
+    } else {
+      parts.push([each])
+      length = more
+    }
   }
-  return changes
+  return parts
 }
 
 const withoutGuest = ({ guest: _, adoption: __, ...rest }: Sighting): Sighting => rest

@@ -130,6 +130,7 @@ test('what is no whole document of a domain is refused', () => {
     [domain({ metadata: `${'<a>'.repeat(100)}${'</a>'.repeat(100)}` }), /nested more than 64 deep/],
     [domain({ name: '\u0000' }), /disallowed character/],
     [domain({ name: 'x'.repeat(maxDomainLength) }), /longer than/],
+    [domain({ interfaces: '<interface/>'.repeat(1001) }), /more than 1000 interfaces/],
     [whole.replace(id, 'none'), /no UUID/],
     [whole.replace('<name>web</name>', ''), /no name/],
     [whole.replaceAll('domain', 'network'), /no UUID/],

@@ -73,6 +73,8 @@ export function parseDomain(xml: string): Result<Domain> {
 }
 
 const maxDepth = 64
+/** Of one domain; what is said of each takes time that all others wait for. */
+const mostInterfaces = 1000
 const ours = (name: string) => `{${metadataNamespace}}${name}`
 const serverPath = `domain/metadata/${ours('server')}`
 
@@ -125,6 +127,8 @@ function createFound() {
     domain(): Result<Domain> {
       if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return err('the domain has no UUID')
       if (name === '') return err('the domain has no name')
+      if (interfaces.length > mostInterfaces)
+        return err(`the domain has more than ${mostInterfaces} interfaces`)
       const known = interfaces.flatMap(({ mac, device }, at) =>
         mac === undefined ? [] : [{ mac, device, index: at + 1 }],
       )
