@@ -62,7 +62,10 @@ test('no message is longer than a service reads, however much is known of each d
   const changes = telling.next(found(...all), true)
   telling.again()
   const [first, ...others] = telling.next(found(...all), true)
-  assert.deepEqual([first?.whole, first?.put.map(({ device }) => device)], [true, all.map(({ device }) => device)])
+  assert.deepEqual(
+    [first?.whole, first?.put.map(({ device }) => device)],
+    [true, all.map(({ device }) => device)],
+  )
   for (const list of [changes, others]) {
     for (const each of list) assert.ok(Buffer.byteLength(JSON.stringify(each)) < 3 * 1024 * 1024)
     assert.deepEqual(
