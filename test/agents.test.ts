@@ -281,6 +281,21 @@ onBothStores('agents of hosts', (start) => {
       ...{ at: 1, host: 'other', interface: 'nic', direction: 'ingress', outcome: 'denied', observed: false },
       ...{ by: 'default', position: null, level: 'info', revision: 1, packet: { etherType: 1, length: 60 } },
     }
+    const adopted = (id: string) => ({
+      ...{ device: 'tap0', present: true, mac: '52:54:00:aa:bb:cc', address: null, source: 'libvirt' },
+      guarded: true,
+      adoption: {
+        ...{
+          account: 'a',
+          profile: 'native',
+          server: { id, name: 'vm' },
+          index: 1,
+          addresses: [],
+          policies: [],
+        },
+      },
+    })
+    const seen = (id: string) => ({ type: 'sightings', whole: true, put: [adopted(id)], remove: [] })
     const cases: Record<string, readonly [says: readonly (object | string)[], code: number, reason: RegExp]> =
       {
         'that speaks of the status of another host': [
@@ -298,6 +313,8 @@ onBothStores('agents of hosts', (start) => {
           4002,
           /speaks for host "other"/,
         ],
+        'that names what no store keeps': [[hello, seen('a\0b')], 4002, /corrupt id/],
+        'that names half a character': [[hello, seen('\ud800')], 4002, /corrupt id/],
         'that does not greet': [[status('kvm7')], 4002, /does not begin with a greeting/],
         'that says nothing': [[], 4005, /said nothing/],
         'that greets and says nothing more': [[hello], 4005, /said nothing for 2 s/],

@@ -85,7 +85,9 @@ export const maxSightings = 10_000
 /** Accounts that one host asks for in vain and that are remembered. */
 export const mostRefusals = 100
 
-const short = (what: string, most = 128) => textOf(what, (text) => text.length <= most)
+/** As every store keeps it: PostgreSQL has no text with NUL, and half a character comes back as another. */
+const isKept = (text: string): boolean => text.isWellFormed() && !text.includes('\0')
+const short = (what: string, most = 128) => textOf(what, (text) => text.length <= most && isKept(text))
 const device = textOf('device', isDeviceName)
 const mac: Reader<Mac> = (json) => {
   const parsed = parseMac(textOf('mac')(json))
