@@ -55,7 +55,8 @@ test('the first rule that matches decides, and without one nothing is adopted', 
 test('metadata of a guest count only where the file says so, and then before rules', () => {
   const labels = { tags: ['prod'], adoption: { account: 'own', profile: 'upcloud', policies: ['q'] } }
   const list = rules(rule({ tag: 'prod' }, 'prod'))
-  assert.equal(adoptionOf(list, 'libvirt', known({ labels }))?.account, 'prod')
+  const { account, addresses } = adoptionOf(list, 'libvirt', known({ labels })) ?? {}
+  assert.deepEqual([account, addresses], ['prod', []], 'its addresses are of its metadata, too')
   assert.equal(adoptionOf(noAdoption, 'libvirt', known({ labels })), undefined)
   const open = { ...list, metadata: true }
   assert.deepEqual(adoptionOf(open, 'libvirt', known({ labels })), {

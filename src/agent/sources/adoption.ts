@@ -55,10 +55,12 @@ export function adoptionOf(
     : rules.find(({ match }) => matches(match, source, { guest, labels }))
   if (!said) return undefined
   const { account, profile, zone, policies } = said
+  // What metadata say counts or does not as a whole: else who defines a domain chooses what it may send from.
+  const isUnheard = labels.adoption !== undefined && !metadata
   return {
     ...{ account, profile, ...(zone !== undefined && { zone }) },
     server: { id: serverId(cluster ?? source, guest.id), name: serverName(guest) },
-    ...{ index, addresses: said.addresses === 'none' ? [] : addresses, policies },
+    ...{ index, addresses: said.addresses === 'none' || isUnheard ? [] : addresses, policies },
   }
 }
 
@@ -100,7 +102,8 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** Numbers mean something in one cluster alone. The service makes of it what the profile has for ids. */
 function serverId(cluster: string, guest: string): string {
-  return uuid.test(guest) ? guest.toLowerCase() : `${cluster}-${guest}`.slice(0, mostText)
+  if (uuid.test(guest)) return guest.toLowerCase()
+  return `${cluster}-${guest}`.slice(0, mostText).toWellFormed().replaceAll('\0', '?')
 }
 
 /** As the sighting may have it. */
