@@ -35,7 +35,8 @@ function described(command: Command, above: string): readonly Described[] {
   return [own, ...command.commands.flatMap((each) => described(each, path))]
 }
 
-function helpOf(command: Command): string {
+/** As `--help` prints it, with what is added behind. */
+export function helpOf(command: Command): string {
   let text = ''
   command.configureOutput({
     writeOut(more) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Command } from 'commander'
+import { helpOf } from '../packaging/commands.ts'
 import { nouns } from '../src/cli/nouns.ts'
 
 interface Found {
@@ -15,18 +16,6 @@ const leaves = (command: Command, before: string): readonly Found[] => {
   return command.commands.length > 0
     ? command.commands.flatMap((each) => leaves(each, name))
     : [{ name, command }]
-}
-
-/** As `--help` prints it, with what is added behind. */
-function helpOf(command: Command): string {
-  let text = ''
-  command.configureOutput({
-    writeOut(more) {
-      text += more
-    },
-  })
-  command.outputHelp()
-  return text
 }
 
 const found = (
